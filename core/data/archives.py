@@ -1,0 +1,146 @@
+"""CIFAR-10 and faces: many small pictures in one archive, decoded once and kept decoded."""
+
+import contextlib
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from sklearn.datasets import fetch_lfw_people
+from sklearn.model_selection import GroupShuffleSplit
+from torchvision.datasets import CIFAR10
+
+from core import files
+from core.data.base import Images, Split
+from core.errors import DataMissing
+from core.images import fit
+from core.settings import settings
+
+Splits = dict[Split, Images]
+
+
+def source(name: str) -> Path | None:
+    """Where the set lies in the data folder, or None."""
+    return next((p for p in _places(name) if p.exists()), None)
+
+
+def load(name: str) -> Splits:
+    """Both splits, from the decoded copy when there is one. Raises DataMissing."""
+    path = source(name)
+    if path is None:
+        raise DataMissing(f"{name} is not in {settings().data}.")
+    stamp = f"{path.stat().st_size:x}-{int(path.stat().st_mtime):x}"
+    decoded = settings().data / "decoded" / f"{name}-{stamp}.safetensors"
+    with contextlib.suppress(OSError, SafetensorError, KeyError):
+        return _read_decoded(decoded)
+    splits = _READERS[path.name](path)
+    with contextlib.suppress(OSError):  # a read-only data folder: decode again next time
+        write_splits(decoded, splits)
+    return splits
+
+
+def write_splits(path: Path, splits: Splits) -> None:
+    """Both splits into one safetensors file, whole or not at all."""
+    tensors = {
+        f"{split}_{kind}": tensor.contiguous()
+        for split, images in splits.items()
+        for kind, tensor in zip(("pixels", "labels"), images, strict=True)
+    }
+    with files.replacing(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def _read_decoded(path: Path) -> Splits:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    found = load_file(path)
+    splits: tuple[Split, ...] = ("train", "test")
+    return {s: Images(found[f"{s}_pixels"], found[f"{s}_labels"]) for s in splits}
+
+
+read_splits = _read_decoded
+
+
+def _places(name: str) -> list[Path]:
+    folder = settings().data
+    return {
+        "cifar10": [folder / "cifar-10-batches-py", folder / "cifar10-jpeg.zip"],
+        "faces": [folder / "lfw-faces-64.zip", folder / "lfw_home"],
+    }[name]
+
+
+def _cifar_batches(path: Path) -> Splits:
+    """torchvision's copy: it unpickles its batches only when their checksums are right."""
+    try:
+        sets = {s: CIFAR10(path.parent, train=s == "train") for s in ("train", "test")}
+    except RuntimeError as error:
+        raise DataMissing(f"{path} is damaged: delete it and fetch cifar10 again.") from error
+    return {
+        s: Images(  # type: ignore[misc]
+            torch.from_numpy(d.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(d.targets)
+        )
+        for s, d in sets.items()
+    }
+
+
+def _cifar_zip(path: Path) -> Splits:
+    """`train/<class>/*.jpg` and `test/<class>/*.jpg`."""
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(n for n in archive.namelist() if n.endswith((".jpg", ".png")))
+        classes = sorted({n.split("/")[-2] for n in members})
+        splits: tuple[Split, ...] = ("train", "test")
+        return {
+            split: _decode(
+                archive,
+                [n for n in members if n.startswith(f"{split}/")],
+                lambda n: classes.index(n.split("/")[-2]),
+            )
+            for split in splits
+        }
+
+
+def _faces_zip(path: Path) -> Splits:
+    """`faces/<Person_Name>_<number>.png`; nobody is in both splits."""
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(n for n in archive.namelist() if n.endswith(".png"))
+        everything = _decode(archive, members, lambda n: -1)
+    people = [re.sub(r"_\d+\.png$", "", n) for n in members]
+    return _split_people(everything, people)
+
+
+def _faces_sklearn(path: Path) -> Splits:
+    """scikit-learn's copy of the faces, grey, at our size."""
+    found = fetch_lfw_people(data_home=str(path.parent), resize=0.5, download_if_missing=False)
+    pixels = torch.from_numpy((found.images * 255).round().astype(np.uint8))[:, None]
+    everything = Images(fit(pixels, (1, 64, 64)), torch.full((len(pixels),), -1))
+    return _split_people(everything, [str(t) for t in found.target])
+
+
+def _split_people(images: Images, people: list[str]) -> Splits:
+    chooser = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=0)
+    train, test = next(chooser.split(people, groups=people))
+    return {
+        "train": Images(images.pixels[train], images.labels[train]),
+        "test": Images(images.pixels[test], images.labels[test]),
+    }
+
+
+def _decode(archive: zipfile.ZipFile, members: list[str], label: Callable[[str], int]) -> Images:
+    pixels = [np.asarray(Image.open(io.BytesIO(archive.read(n)))) for n in members]
+    stacked = torch.from_numpy(np.stack(pixels))
+    stacked = stacked[:, None] if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2).contiguous()
+    return Images(stacked, torch.tensor([label(n) for n in members]))
+
+
+_READERS: dict[str, Callable[[Path], Splits]] = {
+    "cifar-10-batches-py": _cifar_batches,
+    "cifar10-jpeg.zip": _cifar_zip,
+    "lfw-faces-64.zip": _faces_zip,
+    "lfw_home": _faces_sklearn,
+}

@@ -1,0 +1,117 @@
+"""Fetching a data set over the network: with progress, whole or not at all, and only if allowed."""
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from sklearn.datasets import fetch_lfw_people
+from torchvision.datasets import CIFAR10, MNIST, FashionMNIST
+
+from core import files
+from core.data import sets
+from core.data.base import Progress
+from core.errors import DataMissing
+from core.settings import settings
+
+ROOM = 400 * 2**20
+"""Bytes that one file of a download may have at most."""
+
+
+def get(name: str, progress: Progress = lambda text, share: None) -> None:
+    """Make a data set available here; at once when it is already.
+
+    Raises:
+        UnknownName: no such set.
+        DataMissing: downloads are off, there is no network, or what came is not the set.
+    """
+    if sets.available(name) == {"train", "test"}:
+        progress(f"{sets.info(name).title} is here", 1.0)
+        return
+    if settings().downloads == "off":
+        raise DataMissing(f"Downloads are switched off here. {sets.missing_sentence(name)}")
+    try:
+        settings().data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=settings().data, prefix=".download-") as folder:
+            _FETCHERS[name](Path(folder), progress)
+    except (OSError, tarfile.TarError) as error:
+        raise DataMissing(f"{_reason(error)} {sets.missing_sentence(name)}") from error
+    sets.forget()
+    progress(f"{sets.info(name).title} is here", 1.0)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, files.WrongContent):
+        return f"What the network gave is not the data set: {error}"
+    if isinstance(error, PermissionError):
+        return f"The data folder {settings().data} cannot be written."
+    return f"The download failed ({error}); is there a network?"
+
+
+def _move(folder: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():  # half a set that somebody put there: ours is whole
+        shutil.rmtree(target)
+    os.replace(folder, target)
+
+
+def _mnist_like(
+    source: type[MNIST], folder_name: str
+) -> Callable[[Path, Progress], None]:
+    def fetch(folder: Path, progress: Progress) -> None:
+        raw = folder / "raw"
+        for i, (filename, md5) in enumerate(source.resources):
+            _from_mirrors(
+                [mirror + filename for mirror in source.mirrors],
+                raw / filename,
+                md5,
+                lambda share, i=i, name=filename: progress(  # type: ignore[misc]
+                    name, (i + share) / len(source.resources)
+                ),
+            )
+        _move(raw, settings().data / folder_name / "raw")
+
+    return fetch
+
+
+def _from_mirrors(
+    urls: list[str], target: Path, md5: str, progress: Callable[[float], None]
+) -> None:
+    for i, url in enumerate(urls):
+        try:
+            files.download(url, target, md5=md5, max_bytes=ROOM, progress=progress)
+            return
+        except OSError:
+            if i == len(urls) - 1:
+                raise
+
+
+def _cifar(folder: Path, progress: Progress) -> None:
+    archive = folder / "cifar.tar.gz"
+    files.download(
+        CIFAR10.url,
+        archive,
+        md5=CIFAR10.tgz_md5,
+        max_bytes=ROOM,
+        progress=lambda share: progress(archive.name, 0.9 * share),
+    )
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    _move(folder / CIFAR10.base_folder, settings().data / CIFAR10.base_folder)
+
+
+def _faces(folder: Path, progress: Progress) -> None:
+    progress("scikit-learn fetches the faces (200 MB); it tells no progress", 0.0)
+    fetch_lfw_people(data_home=str(folder), resize=0.5)
+    _move(folder / "lfw_home", settings().data / "lfw_home")
+
+
+_FETCHERS: dict[str, Callable[[Path, Progress], None]] = {
+    "mnist": _mnist_like(MNIST, "MNIST"),
+    "fashion-mnist": _mnist_like(FashionMNIST, "FashionMNIST"),
+    "cifar10": _cifar,
+    "faces": _faces,
+}
+

@@ -1,0 +1,211 @@
+"""The data sets: what they are, where they are looked for, and loading them whole."""
+
+import gzip
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch.nn import functional as F
+
+from core.data import archives, imported
+from core.data.base import DatasetInfo, Images, Split, fingerprint
+from core.errors import DataMissing, UnknownName
+from core.settings import settings
+
+SHIPPED = Path(__file__).parent / "shipped"
+DEBIAN = Path("/usr/share/datasets")
+DIGIT_CLASSES = tuple("0123456789")
+FASHION_CLASSES = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"
+)  # fmt: skip
+CIFAR_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"
+)  # fmt: skip
+
+BUILT_IN = {
+    d.name: d
+    for d in (
+        DatasetInfo(
+            "mnist",
+            "MNIST",
+            (1, 28, 28),
+            DIGIT_CLASSES,
+            "CC BY-SA 3.0",
+            "Handwritten digits, LeCun, Cortes and Burges",
+            {"train": 60_000, "test": 10_000},
+        ),
+        DatasetInfo(
+            "fashion-mnist",
+            "Fashion-MNIST",
+            (1, 28, 28),
+            FASHION_CLASSES,
+            "MIT",
+            "Clothes, Zalando Research, Xiao et al. 2017",
+            {"train": 60_000, "test": 10_000},
+        ),
+        DatasetInfo(
+            "digits",
+            "Digits",
+            (1, 28, 28),
+            DIGIT_CLASSES,
+            "CC BY 4.0",
+            "Handwritten digits of 8×8 pixels enlarged, UCI, with scikit-learn",
+            {"train": 1_437, "test": 360},
+        ),
+        DatasetInfo(
+            "cifar10",
+            "CIFAR-10",
+            (3, 32, 32),
+            CIFAR_CLASSES,
+            "none stated; for research",
+            "Photographs, Krizhevsky 2009",
+            {"train": 50_000, "test": 10_000},
+        ),
+        DatasetInfo(
+            "faces",
+            "Faces",
+            (1, 64, 64),
+            (),
+            "none stated; for research",
+            "Labeled Faces in the Wild, Huang et al. 2007, cropped to the face",
+            {"train": 10_330, "test": 2_464},
+        ),
+    )
+}
+_IDX_FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+_lock = threading.Lock()
+
+
+def names() -> list[str]:
+    """The built-in sets, then those made from people's own pictures."""
+    return [*BUILT_IN, *imported.names()]
+
+
+def info(name: str) -> DatasetInfo:
+    """The record of a data set. Raises UnknownName with the known ones."""
+    found = BUILT_IN.get(name) or imported.info(name)
+    if found is None:
+        raise UnknownName("data set", name, BUILT_IN)  # other people's own sets are not listed
+    return found
+
+
+def available(name: str) -> set[Split]:
+    """The splits that can be loaded now, without a network; nothing is decoded."""
+    info(name)
+    if name == "digits" or name not in BUILT_IN:
+        return {"train", "test"}
+    if name in _IDX_FOLDERS:
+        splits: tuple[Split, ...] = ("train", "test")
+        return {split for split in splits if _idx_file(name, split, "images-idx3") is not None}
+    return {"train", "test"} if archives.source(name) is not None else set()
+
+
+def load(name: str, split: Split) -> Images:
+    """One split as a whole; never from the network.
+
+    Raises:
+        UnknownName: no such set.
+        DataMissing: it is not on this machine; the message says how to get it.
+    """
+    with _lock:  # two sessions that ask at once decode once
+        return _load(name, split, str(settings().data))
+
+
+@lru_cache(maxsize=6)
+def _load(name: str, split: Split, folder: str) -> Images:
+    if split not in available(name):
+        raise DataMissing(missing_sentence(name, split))
+    if name == "digits":
+        return _digits()[split]
+    if name in _IDX_FOLDERS:
+        pixels = _read_idx(_found_idx(name, split, "images-idx3"), dimensions=3)
+        labels = _read_idx(_found_idx(name, split, "labels-idx1"), dimensions=1)
+        return Images(pixels[:, None], labels.long())
+    if name in BUILT_IN:
+        return archives.load(name)[split]
+    return imported.load(name)[split]
+
+
+def data_fingerprint(name: str) -> str:
+    """SHA-256 of both splits. Raises DataMissing."""
+    return _fingerprint(name, str(settings().data))
+
+
+@lru_cache(maxsize=32)
+def _fingerprint(name: str, folder: str) -> str:
+    return fingerprint(load(name, "train"), load(name, "test"))
+
+
+def missing_sentence(name: str, split: Split = "train") -> str:
+    """Where to get a set that is not here, and which there are."""
+    here = [n for n in BUILT_IN if "train" in available(n)]
+    part = "The training images of" if available(name) else "The images of"
+    return (
+        f"{part} {info(name).title} are not on this machine. Fetch them with "
+        f"`python -m core data get {name}`, or put them in {settings().data}. "
+        f"Ready to use: {', '.join(here)}."
+    )
+
+
+def forget() -> None:
+    """Drop what is held in memory, after a download or an import."""
+    _load.cache_clear()
+    _fingerprint.cache_clear()
+
+
+# ---- scikit-learn's digits
+
+
+def _digits() -> dict[Split, Images]:
+    """1,797 digits, 8×8 enlarged to 20×20 in 28×28 as MNIST's are; split by class, seeded."""
+    raw = load_digits()
+    small = torch.from_numpy(raw.images).float()[:, None] / 16
+    large = F.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)
+    pixels = F.pad((large.clamp(0, 1) * 255).round().byte(), (4, 4, 4, 4))
+    labels = torch.from_numpy(raw.target).long()
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=0.2, random_state=0, stratify=raw.target
+    )
+    return {
+        "train": Images(pixels[train], labels[train]),
+        "test": Images(pixels[test], labels[test]),
+    }
+
+
+# ---- idx files (MNIST's own format)
+
+
+def _idx_file(name: str, split: Split, kind: str) -> Path | None:
+    prefix = {"train": "train", "test": "t10k"}[split]
+    stem = f"{prefix}-{kind}-ubyte"
+    raw = settings().data / _IDX_FOLDERS[name] / "raw"
+    places = [
+        raw / stem,
+        raw / f"{stem}.gz",
+        DEBIAN / name / f"{stem}.gz",
+        SHIPPED / f"{name}-{stem}.gz",
+    ]
+    return next((p for p in places if p.is_file()), None)
+
+
+def _found_idx(name: str, split: Split, kind: str) -> Path:
+    path = _idx_file(name, split, kind)
+    if path is None:
+        raise DataMissing(missing_sentence(name, split))
+    return path
+
+
+def _read_idx(path: Path, dimensions: int) -> torch.Tensor:
+    """uint8 tensor of an idx file, compressed or not. Raises DataMissing when it is damaged."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        header = np.frombuffer(content, ">i4", 1 + dimensions)
+        shape = tuple(int(n) for n in header[1:])
+        values = np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataMissing(f"The file {path} is damaged: delete it and fetch it again.") from error
+    return torch.from_numpy(values.copy())

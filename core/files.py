@@ -1,0 +1,102 @@
+"""Files that are never half-written: to a temporary name, synced, renamed."""
+
+import hashlib
+import json
+import os
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block ends well.
+
+    Args:
+        durable: sync to the disk first; progress files, rewritten every second, go without.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `path` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        if durable:
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with replacing(path, durable=durable) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Write `value` as readable JSON to `path`, whole or not at all."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    write_bytes(path, text.encode(), durable=durable)
+
+
+def read_json(path: Path) -> Any:
+    """The value in `path`, or None when there is no such file.
+
+    Raises:
+        ValueError: the file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+class WrongContent(OSError):
+    """What was downloaded is too large, too short or has another checksum."""
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    md5: str,
+    max_bytes: int,
+    progress: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Fetch `url` into `target`, whole and verified or not at all.
+
+    Args:
+        md5: the checksum that the publisher gives; it guards against accidents.
+        progress: called with the share done, 0 to 1.
+
+    Raises:
+        WrongContent: too large, cut short, or another file than promised.
+        OSError: no network, or the disk.
+    """
+    request = urllib.request.Request(url, headers={"User-Agent": "latent-lab"})
+    digest = hashlib.md5(usedforsecurity=False)
+    with (
+        urllib.request.urlopen(request, timeout=30) as response,
+        replacing(target) as temporary,
+        open(temporary, "wb") as out,
+    ):
+        size = int(response.headers.get("Content-Length") or 0)
+        seen = 0
+        while block := response.read(1 << 18):
+            seen += len(block)
+            if seen > max_bytes:
+                raise WrongContent(f"{target.name} is larger than {max_bytes >> 20} MiB.")
+            digest.update(block)
+            out.write(block)
+            progress(min(seen / size, 1.0) if size else 0.0)
+        if digest.hexdigest() != md5:
+            raise WrongContent(f"{target.name} does not have the published checksum.")

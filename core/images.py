@@ -1,0 +1,279 @@
+"""Pictures in and out: uploads that nobody vouches for, tensors, contact sheets, drawn digits."""
+
+import base64
+import io
+import math
+import unicodedata
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.errors import BadUpload
+from core.settings import settings
+
+Shape = tuple[int, int, int]
+"""(channels, height, width); one channel is grey, three are RGB."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R 601), the same as Pillow's."""
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_CHUNK_PIXELS = 1 << 24
+_DIGIT_SHAPE = (1, 28, 28)
+_DIGIT_SIDE = 20 / 28
+_LEAST_CONTRAST = 25
+_FAINT = 0.2
+
+
+def display_name(name: str) -> str:
+    """A file name fit to be shown: no folders, no control or direction characters, 60 at most."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    seen = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in last)
+    seen = " ".join("".join(c for c in seen if unicodedata.category(c)[0] != "C").split())
+    return (seen if len(seen) <= 60 else f"{seen[:43]}…{seen[-16:]}") or "unnamed"
+
+
+def decode(content: bytes, name: str = "picture") -> Image.Image:
+    """The picture in an uploaded file: upright, its first frame, 8 bits, mode RGB or L.
+
+    Transparency is laid on white; 16- and 32-bit greys are brought down to 8 bits.
+
+    Raises:
+        BadUpload: empty, damaged, too large, or no picture of a kind in `FORMATS`.
+    """
+    shown, limits = display_name(name), settings()
+    if not content:
+        raise BadUpload(f"“{shown}” is empty. Choose another picture.")
+    if len(content) > limits.max_upload_bytes:
+        raise BadUpload(
+            f"“{shown}” is larger than {limits.max_upload_mb} MB. Choose a smaller file."
+        )
+    # Pillow's parsers raise nearly anything on hostile bytes; all of it means the same here.
+    try:
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(shown) from error
+    except Exception as error:
+        raise BadUpload(
+            f"“{shown}” is not a picture that can be read here. "
+            "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
+        ) from error
+    with opened:
+        _check_size(opened, shown)
+        try:
+            opened.load()
+            return _upright(_eight_bits(opened), opened)
+        except Exception as error:
+            raise BadUpload(
+                f"“{shown}” is damaged or cut short. Save or send it again, or choose another."
+            ) from error
+
+
+def to_tensor(image: Image.Image, shape: Shape) -> Tensor:
+    """The middle of a picture, cut to the aspect of `shape` and resized: uint8 (C, H, W)."""
+    channels, height, width = _checked(shape)
+    image = image.convert("L" if channels == 1 else "RGB")
+    image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).clone(
+        memory_format=torch.contiguous_format
+    )
+
+
+def fit(pixels: Tensor, shape: Shape) -> Tensor:
+    """Bring a batch to another size and number of channels; the aspect follows `shape`.
+
+    Args:
+        pixels: uint8 (N, C, H, W), grey or RGB.
+        shape: wanted (C, H, W).
+
+    Returns:
+        uint8 (N, *shape); `pixels` itself when it has that shape.
+    """
+    channels, height, width = _checked(shape)
+    if tuple(pixels.shape[1:]) == shape:
+        return pixels
+    out = pixels.new_empty(len(pixels), channels, height, width)
+    step = max(1, _CHUNK_PIXELS // max(pixels[:1].numel(), height * width * channels, 1))
+    for start in range(0, len(pixels), step):
+        part = pixels[start : start + step].float()
+        if channels == 1 and part.shape[1] == 3:
+            part = (part * part.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
+        if tuple(part.shape[2:]) != (height, width):
+            part = F.interpolate(part, (height, width), mode="bilinear", antialias=True)
+        out[start : start + step] = part.round().clamp(0, 255)  # one channel spreads over three
+    return out
+
+
+def contact_sheet(
+    images: Tensor, columns: int, gap: int = 1, fill: int = 128, scale: int = 1
+) -> NDArray[np.uint8]:
+    """Lay pictures out in rows, left to right, top to bottom.
+
+    Args:
+        images: (N, C, H, W) with N at least 1, grey or RGB; uint8, or float in [0, 1].
+        columns: pictures in a row; fewer pictures make a narrower sheet.
+        gap: pixels of the finished sheet between pictures; none around them.
+        fill: grey of the gaps and of places left empty, 0 to 255.
+        scale: side of the square that each pixel becomes.
+
+    Returns:
+        uint8 (H, W) for grey, (H, W, 3) for RGB.
+
+    Raises:
+        ValueError: no picture, or a number that makes no sheet.
+    """
+    n, c, h, w = images.shape
+    if n < 1 or columns < 1 or gap < 0 or scale < 1 or c not in (1, 3) or not 0 <= fill <= 255:
+        raise ValueError("A contact sheet needs grey or RGB pictures, columns and a scale.")
+    cells = images.detach().cpu()
+    if cells.is_floating_point():
+        cells = (cells.float().nan_to_num(0).clamp(0, 1) * 255).round().to(torch.uint8)
+    cells = cells.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    columns = min(columns, n)
+    rows = math.ceil(n / columns)
+    high, wide = h * scale + gap, w * scale + gap
+    sheet = torch.full((rows * columns, c, high, wide), fill, dtype=torch.uint8)
+    sheet[:n, :, : h * scale, : w * scale] = cells
+    sheet = sheet.view(rows, columns, c, high, wide).permute(0, 3, 1, 4, 2)
+    sheet = sheet.reshape(rows * high, columns * wide, c)[: rows * high - gap, : columns * wide - gap]
+    return np.ascontiguousarray(sheet[..., 0].numpy() if c == 1 else sheet.numpy())
+
+
+def to_png(array: NDArray[np.uint8]) -> bytes:
+    """The bytes of a PNG file for uint8 (H, W), (H, W, 3) or (H, W, 4)."""
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def data_url(png: bytes) -> str:
+    """A PNG as an address that a page can draw without asking the server."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def digit_from_picture(image: Image.Image, shape: Shape = _DIGIT_SHAPE) -> Tensor:
+    """A digit in a picture, made the way that MNIST was: light on dark, centred by its mass.
+
+    Args:
+        image: ink on paper, or chalk on a board; what the border shows counts as the paper.
+        shape: wanted (C, H, W); the digit's longer side takes 20 of 28 parts of it.
+
+    Returns:
+        uint8 of `shape`.
+
+    Raises:
+        BadUpload: nothing stands out from the paper.
+    """
+    channels, height, width = _checked(shape)
+    ink = _ink(image)
+    longest = max(1, round(min(height, width) * _DIGIT_SIDE))
+    ratio = longest / max(ink.shape)
+    size = (max(1, round(ink.shape[1] * ratio)), max(1, round(ink.shape[0] * ratio)))
+    small = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
+    small = small / small.max()  # thin lines fade when they shrink
+    field = torch.zeros(height, width)
+    top, left = _place(small.sum(1), height), _place(small.sum(0), width)
+    field[top : top + size[1], left : left + size[0]] = torch.from_numpy(small)
+    return (field * 255).round().to(torch.uint8).repeat(channels, 1, 1)
+
+
+def digit_from_drawing(rgba: NDArray[np.uint8], shape: Shape = _DIGIT_SHAPE) -> Tensor:
+    """`digit_from_picture` for a canvas, uint8 (H, W, 4), whatever its colours.
+
+    On a canvas that is transparent anywhere, what is opaque is the ink.
+
+    Raises:
+        BadUpload: nothing is drawn.
+        ValueError: not the pixels of a canvas.
+    """
+    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8 or not rgba.size:
+        raise ValueError("A drawing is a uint8 array (height, width, 4).")
+    alpha = rgba[..., 3]
+    pixels = alpha if alpha.min() < 255 else rgba[..., :3]
+    return digit_from_picture(Image.fromarray(np.ascontiguousarray(pixels)), shape)
+
+
+def _checked(shape: Shape) -> Shape:
+    if shape[0] not in (1, 3) or min(shape) < 1:
+        raise ValueError("Pictures have one or three channels, a height and a width.")
+    return shape
+
+
+def _too_many_pixels(shown: str) -> BadUpload:
+    most = settings().max_image_pixels / 1e6
+    return BadUpload(f"“{shown}” has more than {most:.3g} million pixels. Make it smaller first.")
+
+
+def _check_size(image: Image.Image, shown: str) -> None:
+    """Judge a picture by its header, before memory is given to its pixels."""
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise BadUpload(f"“{shown}” has no pixels: it is {width} by {height}.")
+    if width * height > settings().max_image_pixels:
+        raise _too_many_pixels(shown)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _from_deep(np.asarray(image, dtype=np.float32), image.mode)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _from_deep(values: NDArray[np.float32], mode: str) -> Image.Image:
+    """8 bits of a deep grey: by the range of its kind, or by its own where it goes beyond."""
+    values = np.nan_to_num(values)
+    low, high = 0.0, 1.0 if mode == "F" else 65535.0
+    if values.min() < low or values.max() > high:
+        low, high = float(values.min()), float(values.max())
+    scaled = (values - low) * (255 / (high - low))
+    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
+
+
+def _upright(pixels: Image.Image, opened: Image.Image) -> Image.Image:
+    """`pixels` turned the way that the camera noted in the file."""
+    try:
+        turn = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged note is no reason to refuse the picture
+        turn = None
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def _ink(image: Image.Image) -> NDArray[np.float32]:
+    """What stands out from the paper, 0 to 1, cropped to where it is."""
+    grey = image.convert("L")
+    grey.thumbnail((512, 512))
+    values = np.asarray(grey, dtype=np.float32)
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    paper = float(np.median(border))
+    if paper > (values.min() + values.max()) / 2:
+        values, paper = 255 - values, 255 - paper
+    contrast = float(values.max()) - paper
+    if contrast < _LEAST_CONTRAST:
+        raise BadUpload("There is nothing drawn yet: draw a digit that stands out.")
+    ink = (values - paper) / contrast
+    ink[ink < _FAINT] = 0  # the grain and the shadows of paper
+    rows, columns = ink.any(1).nonzero()[0], ink.any(0).nonzero()[0]
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _place(mass: NDArray[np.floating], side: int) -> int:
+    """Where a strip of `mass` begins so that its centre of mass is the field's, all inside."""
+    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    return min(max(round(side / 2 - centre), 0), side - len(mass))

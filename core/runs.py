@@ -1,0 +1,348 @@
+"""The run store: a run is a directory, the same for shipped runs and for those made here.
+
+config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png …, status.json,
+and while it is not done resume.pt. `owners.json` says who asked and is never shown or exported.
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import re
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core import files
+from core.errors import LabError, Refused, RunBroken
+from core.settings import SHIPPED, settings
+
+Model = TypeVar("Model", bound=BaseModel)
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
+EXPORTED = ("config.json", "model.safetensors", "history.csv", "metrics.json", "status.json")
+
+
+class DataUsed(BaseModel):
+    """What a run was trained on: the images' SHA-256, how many, and their (C, H, W) as used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fingerprint: str
+    n_train: int
+    n_test: int
+    shape: tuple[int, int, int]
+
+
+class RunConfig(BaseModel):
+    """What was asked: enough to do the same again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    variant: str
+    dataset: str
+    config: dict[str, Any]
+    data: DataUsed
+    private: bool = False
+    version: int = 1
+
+
+class Status(BaseModel):
+    """How far a run is. `queued_at` and `heartbeat` are seconds since 1970, `eta` seconds."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    state: State = "queued"
+    stage: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    done: float = Field(0.0, ge=0, le=1)
+    """Share of the training that is behind, by images."""
+    images_per_second: float = 0.0
+    eta: float | None = None
+    heartbeat: float = 0.0
+    queued_at: float = 0.0
+    attempt: int = 0
+    error: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Waiting or running."""
+        return self.state in ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Reading never changes it; writing is for whoever holds its lock."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def shipped(self) -> bool:
+        return self.path.parent == SHIPPED
+
+    # ---- reading
+
+    def config(self) -> RunConfig:
+        """Raises RunBroken."""
+        return self._parsed("config.json", RunConfig)
+
+    def status(self) -> Status:
+        """Raises RunBroken."""
+        return self._parsed("status.json", Status)
+
+    def metrics(self) -> dict[str, Any]:
+        """The figures on the test split; empty until the run is done."""
+        try:
+            found = files.read_json(self.path / "metrics.json")
+        except ValueError as error:
+            raise self._broken("metrics.json") from error
+        return found if isinstance(found, dict) else {}
+
+    def history(self) -> pd.DataFrame:
+        """A row an epoch; empty before the first is over."""
+        path = self.path / "history.csv"
+        if not path.exists():
+            return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
+        try:
+            return pd.read_csv(path, float_precision="round_trip")
+        except ValueError as error:  # pandas' parser errors are ValueErrors
+            raise self._broken("history.csv") from error
+
+    def samples(self) -> dict[int, Path]:
+        """Sample sheets by epoch, in order."""
+        found = sorted((self.path / "samples").glob("epoch-*.png"))
+        return {int(p.stem.removeprefix("epoch-")): p for p in found}
+
+    def weights(self) -> dict[str, Tensor]:
+        """The final weights, from safetensors: nothing in the file is executed.
+
+        Raises:
+            RunBroken: missing, truncated or not safetensors.
+        """
+        try:
+            return load_file(self.path / "model.safetensors")
+        except (OSError, SafetensorError, ValueError) as error:
+            raise self._broken("model.safetensors") from error
+
+    def version(self) -> int:
+        """Changes whenever the status does: a key for caches."""
+        try:
+            return (self.path / "status.json").stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def archive(self) -> bytes:
+        """The run as a zip, without owners and half-done work."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in [*(self.path / name for name in EXPORTED), *self.samples().values()]:
+                if path.exists():
+                    archive.write(path, f"{self.id}/{path.relative_to(self.path)}")
+        return buffer.getvalue()
+
+    def _parsed(self, name: str, model: type[Model]) -> Model:
+        try:
+            return model.model_validate(files.read_json(self.path / name))
+        except (ValueError, ValidationError, OSError) as error:
+            raise self._broken(name) from error
+
+    def _broken(self, name: str) -> RunBroken:
+        return RunBroken(
+            f"The run {self.id} cannot be read: its {name} is missing or damaged. "
+            + ("Restore it from the repository." if self.shipped else "Delete it and train anew.")
+        )
+
+    # ---- writing
+
+    def update(self, **changes: Any) -> Status:
+        """Change the status; a heartbeat goes with it."""
+        status = self.status().model_copy(update={**changes, "heartbeat": round(time.time(), 3)})
+        state_changes = "state" in changes
+        files.write_json(self.path / "status.json", status.model_dump(), durable=state_changes)
+        return status
+
+    def write_weights(self, state: Mapping[str, Tensor]) -> None:
+        tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+        with files.replacing(self.path / "model.safetensors") as temporary:
+            save_file(tensors, temporary)
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        files.write_bytes(self.path / "history.csv", text.encode())
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        files.write_json(self.path / "metrics.json", metrics)
+
+    def write_sample(self, epoch: int, png: bytes) -> None:
+        files.write_bytes(self.path / "samples" / f"epoch-{epoch:03d}.png", png)
+
+    def write_resume(self, state: Mapping[str, Any]) -> None:
+        with files.replacing(self.path / "resume.pt") as temporary:
+            torch.save(dict(state), temporary)
+
+    def read_resume(self) -> dict[str, Any] | None:
+        """Where training stopped, or None to begin anew (also when the file is damaged)."""
+        try:
+            state = torch.load(self.path / "resume.pt", weights_only=True, map_location="cpu")
+        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+            return None
+        return state if isinstance(state, dict) else None
+
+    def forget_resume(self) -> None:
+        (self.path / "resume.pt").unlink(missing_ok=True)
+
+    # ---- one writer
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run; the lock falls with the process, so a killed one never blocks it.
+
+        Raises:
+            Refused: another process is at it.
+        """
+        try:
+            # A moment of patience: `alive` below takes the lock for an instant to look.
+            with FileLock(self.path / ".lock", timeout=1):
+                yield
+        except Timeout as error:
+            raise Refused(f"The run {self.id} is being trained already.") from error
+
+    def alive(self) -> bool:
+        """Whether somebody holds the lock."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                return False
+        except (Timeout, OSError):
+            return True
+
+    def request_cancel(self) -> None:
+        """Ask whoever works on it to stop; answered at the next step."""
+        (self.path / "cancel").touch()
+
+    def cancel_requested(self) -> bool:
+        return (self.path / "cancel").exists()
+
+    def forget_cancel(self) -> None:
+        (self.path / "cancel").unlink(missing_ok=True)
+
+    # ---- who asked
+
+    def owners(self) -> list[str]:
+        """The visitors who asked for this run."""
+        try:
+            found = files.read_json(self.path / "owners.json")
+        except ValueError:
+            return []
+        return [str(o) for o in found] if isinstance(found, list) else []
+
+    def set_owners(self, owners: list[str]) -> None:
+        files.write_json(self.path / "owners.json", owners)
+
+    def delete(self) -> None:
+        """Remove the directory.
+
+        Raises:
+            Refused: it is shipped, or somebody is at it.
+        """
+        if self.shipped:
+            raise Refused("Shipped runs are part of the lab and cannot be deleted.")
+        with self.lock():
+            doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
+            self.path.rename(doomed)  # gone at once for everybody else
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def run_id(
+    kind: str, variant: str, dataset: str, changed: Mapping[str, Any], fingerprints: list[str]
+) -> str:
+    """`<kind>-<variant>-<dataset>-<8 hex>`: the same for the same question about the same data.
+
+    Args:
+        changed: the config's fields that are not at their default.
+        fingerprints: SHA-256 of the data and of every other input.
+    """
+    canonical = json.dumps([changed, sorted(fingerprints)], sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    return f"{kind}-{variant}-{dataset}-{digest}"
+
+
+def all_runs() -> list[Run]:
+    """Every run, the shipped ones first, by name."""
+    found = []
+    for folder in (SHIPPED, settings().runs):
+        if folder.is_dir():
+            found += [Run(p) for p in sorted(folder.iterdir()) if RUN_ID.fullmatch(p.name)]
+    return found
+
+
+def find(run_id: str) -> Run | None:
+    """The run of that name, shipped or made here."""
+    if not RUN_ID.fullmatch(run_id):
+        return None
+    for folder in (SHIPPED, settings().runs):
+        if (folder / run_id / "config.json").exists():
+            return Run(folder / run_id)
+    return None
+
+
+def open_run(run_id: str) -> Run:
+    """`find`, or a sentence. Raises LabError."""
+    run = find(run_id)
+    if run is None:
+        raise LabError(
+            f"There is no run called {run_id[:80]!r}. `python -m core runs` lists those there are."
+        )
+    return run
+
+
+@contextmanager
+def store_lock() -> Iterator[None]:
+    """Held while a run is created, queued or withdrawn, so that two who ask get one run.
+
+    Raises:
+        LabError: the folder of runs cannot be written.
+    """
+    folder = settings().runs
+    lock = FileLock(folder / ".store.lock", timeout=30)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise LabError(
+            f"Nothing can be trained: the folder of runs cannot be written ({error.strerror}). "
+            "Set LATENT_LAB_CHECKPOINTS to a folder that can."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def create(run_id: str, config: RunConfig) -> Run:
+    """Make the directory of a new run, in state `queued`; call it under `store_lock`."""
+    run = Run(settings().runs / run_id)
+    run.path.mkdir(parents=True, exist_ok=True)
+    files.write_json(run.path / "status.json", Status(queued_at=time.time()).model_dump())
+    files.write_json(run.path / "config.json", config.model_dump())  # last: now it can be found
+    return run

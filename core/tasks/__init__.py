@@ -1,0 +1,37 @@
+"""The registry of tasks: pages, forms, command line and tests all read it."""
+
+from torch import nn
+
+from core.errors import RunBroken, UnknownName
+from core.runs import Run
+from core.tasks.base import Learner, Task, TaskConfig, Variant
+from core.tasks.denoising import DENOISING
+
+TASKS: dict[str, Task] = {task.name: task for task in (DENOISING,)}
+
+
+def task(name: str) -> Task:
+    """The task called `name`; raises UnknownName with the known ones."""
+    if name not in TASKS:
+        raise UnknownName("task", name, TASKS)
+    return TASKS[name]
+
+
+def load_model(run: Run) -> nn.Module:
+    """The run's network with its trained weights, for inference, on the processor.
+
+    Raises:
+        RunBroken: files are damaged, or the weights are of another network.
+    """
+    asked = run.config()
+    model = task(asked.task).build(asked.variant, asked.data.shape)
+    try:
+        model.load_state_dict(run.weights())
+    except RuntimeError as error:
+        raise RunBroken(
+            f"The weights of {run.id} do not fit the network {asked.variant}: they are another's."
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
+__all__ = ["TASKS", "Learner", "Task", "TaskConfig", "Variant", "load_model", "task"]

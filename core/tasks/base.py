@@ -1,0 +1,170 @@
+"""What can be trained: a task is a family of variants that share a config, a step and figures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from core.data import Images
+from core.errors import LabError, UnknownName
+
+Shape = tuple[int, int, int]
+Check = Callable[[str], None]
+"""Called between pieces of work with what is being done; raises `Cancelled` to stop it."""
+
+
+class TaskConfig(BaseModel):
+    """What every training is asked. Bounds hold wherever the values come from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(10, ge=0, le=10_000, title="Epochs", description="passes over the data")
+    batch_size: int = Field(
+        64, ge=1, le=4096, title="Batch size", description="images a step"
+    )
+    learning_rate: float = Field(
+        1e-3, ge=1e-6, le=1.0, title="Learning rate", description="step size of the optimiser"
+    )
+    train_images: int = Field(
+        0, ge=0, le=10_000_000, title="Training images", description="how many to use; 0 takes all"
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, title="Seed", description="decides weights, order and noise"
+    )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network with the settings that it is trained with unless somebody says otherwise."""
+
+    name: str
+    title: str
+    summary: str
+    build: Callable[[Shape], nn.Module]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What only the task itself reads: its loss, its optimiser."""
+    learns: bool = True
+    source: str = ""
+
+
+class Learner(ABC):
+    """A network in training: owns its optimisers and takes one step at a time."""
+
+    def __init__(self, model: nn.Module, optimisers: Mapping[str, Optimizer]) -> None:
+        self.model = model
+        self.optimisers = dict(optimisers)
+
+    @abstractmethod
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        """Learn from one batch.
+
+        Args:
+            images: uint8 pixels (B, C, H, W) and labels on the model's device.
+            progress: share of the whole training that lies behind, 0 to 1.
+            generator: all randomness comes from it.
+
+        Returns:
+            The losses of this batch by name, as finite or non-finite floats.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, but for the generator."""
+        states = {name: o.state_dict() for name, o in self.optimisers.items()}
+        return {"model": self.model.state_dict(), "optimisers": states}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.model.load_state_dict(state["model"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+
+
+class Task(ABC):
+    """A family of variants. One instance each lives in `core.tasks.TASKS`."""
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    """First word of its runs' names."""
+    title: ClassVar[str]
+    config_class: ClassVar[type[TaskConfig]]
+    variants: ClassVar[Mapping[str, Variant]]
+
+    def variant(self, name: str) -> Variant:
+        """Raises UnknownName with the known ones."""
+        if name not in self.variants:
+            raise UnknownName(f"{self.name} variant", name, self.variants)
+        return self.variants[name]
+
+    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> TaskConfig:
+        """The variant's settings with `values` over them, validated.
+
+        Raises:
+            UnknownName: no such variant.
+            LabError: an unknown field or a value out of bounds; the message names it.
+        """
+        defaults = self.variant(variant).defaults
+        try:
+            return self.config_class(**{**defaults, **(values or {})})
+        except ValidationError as error:
+            raise LabError(_faults(error, self.config_class)) from error
+
+    def changed(self, variant: str, config: TaskConfig) -> dict[str, Any]:
+        """The fields that are not at the variant's default: what makes a run this run."""
+        defaults = self.config(variant).model_dump()
+        return {k: v for k, v in config.model_dump().items() if v != defaults[k]}
+
+    @abstractmethod
+    def prepare(self, images: Images) -> Images:
+        """Bring the images of any data set to the shape and channels that the task works on."""
+
+    def build(self, variant: str, shape: Shape) -> nn.Module:
+        """A new network for images of `shape`, weights drawn from torch's global generator."""
+        return self.variant(variant).build(shape)
+
+    @abstractmethod
+    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+        """The network with its optimisers, ready for the first step."""
+
+    @abstractmethod
+    def validate(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> dict[str, float]:
+        """A few quick figures after each epoch, on part of the test split."""
+
+    @abstractmethod
+    def evaluate(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+    ) -> dict[str, Any]:
+        """All figures on the test split, at the end; `check` is called often."""
+
+    @abstractmethod
+    def render(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> np.ndarray:
+        """The sample sheet, uint8 (H, W) or (H, W, 3): the same inputs whenever it is called."""
+
+
+def _faults(error: ValidationError, config: type[BaseModel]) -> str:
+    parts = []
+    for fault in error.errors():
+        name = ".".join(str(p) for p in fault["loc"]) or "settings"
+        if fault["type"] == "extra_forbidden":
+            known = ", ".join(config.model_fields)
+            parts.append(f"There is no setting {name[:80]!r}. Known: {known}.")
+        else:
+            parts.append(f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}.")
+    return " ".join(parts)
+
+
+def unit(pixels: Tensor) -> Tensor:
+    """uint8 (N, C, H, W) to floats in [0, 1], in the layout that convolutions like best."""
+    return (pixels.float() / 255).contiguous(memory_format=torch.channels_last)

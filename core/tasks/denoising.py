@@ -1,0 +1,295 @@
+"""Denoising: a network learns to give a spoilt image back clean."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam, AdamW, Optimizer
+
+from core.data import Images
+from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
+from core.images import contact_sheet, fit
+from core.metrics import psnr, rms_error, ssim
+from core.models.classical import Classical, median_filter, non_local_means, total_variation
+from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
+from core.tasks.base import Check, Learner, Shape, Task, TaskConfig, Variant, unit
+
+SHAPE: Shape = (1, 28, 28)
+STRENGTHS = tuple(round(0.1 * i, 1) for i in range(1, 11))
+EVALUATION_SEED = 20_000
+"""The noise that every model is measured under, one seed a strength from here on."""
+VALIDATION_IMAGES = 1000
+CHUNK = 250
+"""Images at a time: bounds the memory, and between two chunks a measurement can be stopped."""
+
+
+class DenoisingConfig(TaskConfig):
+    """Settings of a denoiser's training."""
+
+    corruption: Literal["gaussian", "salt_and_pepper", "mosaic", "mask", "blur", "none"] = Field(
+        "gaussian", title="Corruption", description="how the training images are spoilt"
+    )
+    strength: float = Field(
+        0.5, ge=0, le=1, title="Strength", description="of the corruption; for Gaussian noise its σ"
+    )
+    blind: bool = Field(
+        False,
+        title="Blind to the strength",
+        description="draw each image's strength between 0 and the one above",
+    )
+
+
+# A loss takes what the network gives and the clean images and returns one number an image, (N,).
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def mse(output: Tensor, clean: Tensor) -> Tensor:
+    """Mean squared error."""
+    return (output - clean).square().flatten(1).mean(1)
+
+
+def bce_with_logits(output: Tensor, clean: Tensor) -> Tensor:
+    """Binary cross-entropy of logits against grey values taken as probabilities."""
+    return F.binary_cross_entropy_with_logits(output, clean, reduction="none").flatten(1).mean(1)
+
+
+def rmse(output: Tensor, clean: Tensor) -> Tensor:
+    """Root of the squared error of each image.
+
+    Over all noise levels at once it weighs faint noise more than the squared error does, and
+    strong noise more than its logarithm (NAFNet's PSNR loss, Chen et al. 2022) does.
+    """
+    return (mse(output, clean) + 1e-6).sqrt()
+
+
+def constant(progress: float) -> float:
+    """The learning rate stays as it is."""
+    return 1.0
+
+
+def warm_cosine(progress: float, warm: float = 0.1) -> float:
+    """Rises for the first tenth, then falls to nothing along a cosine."""
+    if progress < warm:
+        return progress / warm
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+
+
+REFERENCE: dict[str, Any] = {
+    "loss": mse, "optimiser": Adam, "schedule": constant, "squash": torch.clamp
+}
+
+
+class DenoisingLearner(Learner):
+    """Spoils the batch anew, and steps once on the loss."""
+
+    def __init__(self, config: DenoisingConfig, model: nn.Module, options: Mapping[str, Any]):
+        self.config = config
+        self.loss: Loss = options["loss"]
+        self.schedule: Callable[[float], float] = options["schedule"]
+        optimiser: type[Optimizer] = options["optimiser"]
+        super().__init__(model, {"model": optimiser(model.parameters(), lr=config.learning_rate)})  # type: ignore[call-arg]
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        clean = unit(images.pixels)
+        strength: float | Tensor = self.config.strength
+        if self.config.blind:
+            strength = strength * torch.rand(len(clean), generator=generator, device=clean.device)
+        noisy = corrupt(clean, self.config.corruption, strength, generator)
+        optimiser = self.optimisers["model"]
+        for group in optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * self.schedule(progress)
+        loss = self.loss(self.model(noisy), clean).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return {"loss": loss.item()}
+
+
+class Denoising(Task):
+    """Grey images of 28×28 pixels from any data set, spoilt and restored."""
+
+    name: ClassVar[str] = "denoising"
+    kind: ClassVar[str] = "denoise"
+    title: ClassVar[str] = "Denoising"
+    config_class: ClassVar[type[TaskConfig]] = DenoisingConfig
+    variants: ClassVar[Mapping[str, Variant]] = {
+        v.name: v
+        for v in (
+            Variant(
+                "linear",
+                "Linear",
+                "Fully connected layers through a code of 32 numbers.",
+                LinearDenoiser,
+                options=REFERENCE,
+                source="Lin 784-128-64-32-64-128-784",
+            ),
+            Variant(
+                "conv",
+                "Convolutional",
+                "Two convolutions down, two up.",
+                ConvDenoiser,
+                options=REFERENCE,
+                source="Conv 64-128-64-1, nearest resizing",
+            ),
+            Variant(
+                "conv_pyramid",
+                "Convolutional pyramid",
+                "Three poolings down to a 4×4 code of 256 numbers, and back.",
+                lambda shape: ConvPyramid(shape, (32, 32, 16), (16, 32, 32)),
+                {"epochs": 100, "batch_size": 200},
+                {**REFERENCE, "loss": bce_with_logits, "squash": torch.sigmoid},
+                source="Conv 32-32-16-16-32-32-1, cross-entropy",
+            ),
+            Variant(
+                "conv_plain",
+                "Plain autoencoder",
+                "The pyramid at a quarter of its width, trained on clean images: a code of 128 "
+                "numbers, 16 % of the image.",
+                lambda shape: ConvPyramid(shape, (16, 8, 8), (8, 8, 16)),
+                {"epochs": 20, "batch_size": 200, "corruption": "none"},
+                {**REFERENCE, "loss": bce_with_logits, "squash": torch.sigmoid},
+                source="Conv 16-8-8-8-8-16-1, cross-entropy",
+            ),
+            Variant(
+                "unet",
+                "U-Net",
+                "Skip connections, predicts the correction, trained on every noise level at once.",
+                UNet,
+                {"epochs": 10, "learning_rate": 2e-3, "strength": 1.0, "blind": True},
+                {**REFERENCE, "loss": rmse, "optimiser": AdamW, "schedule": warm_cosine},
+                source="Ours, after Ronneberger et al. 2015 and Zhang et al. 2017, 2018",
+            ),
+            *(
+                Variant(
+                    name,
+                    title,
+                    summary,
+                    lambda shape, function=function: Classical(function),
+                    {"epochs": 0, "train_images": 1},
+                    {**REFERENCE, "test_images": 1000},
+                    learns=False,
+                    source=source,
+                )
+                for name, title, summary, function, source in (
+                    (
+                        "median",
+                        "Median filter",
+                        "The middle value of each pixel's surroundings.",
+                        median_filter,
+                        "scikit-image",
+                    ),
+                    (
+                        "nl_means",
+                        "Non-local means",
+                        "Averages patches that look alike.",
+                        non_local_means,
+                        "Buades et al. 2005, scikit-image",
+                    ),
+                    (
+                        "tv",
+                        "Total variation",
+                        "The flattest image near the noisy one.",
+                        total_variation,
+                        "Chambolle 2004, scikit-image",
+                    ),
+                )
+            ),
+        )
+    }
+
+    def prepare(self, images: Images) -> Images:
+        return Images(fit(images.pixels, SHAPE), images.labels)
+
+    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+        return DenoisingLearner(
+            cast(DenoisingConfig, config), model, self.variant(variant).options
+        )
+
+    @torch.inference_mode()
+    def restore(self, variant: str, model: nn.Module, noisy: Tensor, rms: Tensor) -> Tensor:
+        """Denoise with a finished network or a classical method.
+
+        Args:
+            noisy: (N, C, H, W) in [0, 1].
+            rms: (N,), each image's distance from its clean self; only classical methods ask.
+
+        Returns:
+            (N, C, H, W) in [0, 1].
+        """
+        if isinstance(model, Classical):
+            return cast(Tensor, model(noisy, rms))
+        squash = self.variant(variant).options["squash"]
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        parts = [model(part) for part in noisy.split(CHUNK)]
+        out = torch.cat(parts)
+        return cast(Tensor, squash(out) if squash is torch.sigmoid else squash(out, 0, 1))
+
+    def validate(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> dict[str, float]:
+        config = cast(DenoisingConfig, config)
+        clean = unit(images.first(VALIDATION_IMAGES).pixels)
+        noisy = corrupt_seeded(clean, config.corruption, _reference_strength(config), EVALUATION_SEED)
+        loss: Loss = self.variant(variant).options["loss"]
+        with torch.inference_mode():
+            test_loss = loss(model(noisy), clean).mean()
+        restored = self.restore(variant, model, noisy, rms_error(noisy, clean))
+        return {"test_loss": float(test_loss), "test_psnr": float(psnr(restored, clean).mean())}
+
+    def evaluate(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+    ) -> dict[str, Any]:
+        """PSNR and SSIM, in and out, at ten strengths of the run's corruption and on clean images.
+
+        The headline figures are those at strength 0.5.
+        """
+        config = cast(DenoisingConfig, config)
+        clean = unit(images.first(self.variant(variant).options.get("test_images", 0)).pixels)
+        sweep = sweep_corruption(config)
+        rows = []
+        for i, strength in enumerate((0.0, *STRENGTHS)):
+            noisy = corrupt_seeded(clean, sweep, strength, EVALUATION_SEED + i)
+            figures = []
+            for part, target in zip(noisy.split(CHUNK), clean.split(CHUNK), strict=True):
+                check(f"measuring {i + 1} of {len(STRENGTHS) + 1}")
+                restored = self.restore(variant, model, part, rms_error(part, target))
+                pairs = [(f, x) for f in (psnr, ssim) for x in (part, restored)]
+                figures.append(torch.stack([f(x, target) for f, x in pairs]))
+            means = torch.cat(figures, dim=1).mean(dim=1).tolist()
+            names = ("psnr_noisy", "psnr", "ssim_noisy", "ssim")
+            rows.append({"strength": strength, **{k: round(v, 4) for k, v in zip(names, means, strict=True)}})
+        headline = {k: v for k, v in rows[STRENGTHS.index(0.5) + 1].items() if k != "strength"}
+        return {**headline, "corruption": sweep, "sweep": rows, "n_test": len(clean)}
+
+    def render(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> np.ndarray:
+        """Ten test images: clean, noisy, restored, a row each."""
+        config = cast(DenoisingConfig, config)
+        clean = unit(images.first(10).pixels)
+        noisy = corrupt_seeded(
+            clean, sweep_corruption(config), _reference_strength(config), EVALUATION_SEED
+        )
+        restored = self.restore(variant, model, noisy, rms_error(noisy, clean))
+        return contact_sheet(torch.cat([clean, noisy, restored]), columns=len(clean))
+
+
+def sweep_corruption(config: DenoisingConfig) -> str:
+    """The corruption that a run is measured under: its own, or noise where it saw none."""
+    return config.corruption if config.corruption != "none" else "gaussian"
+
+
+def _reference_strength(config: DenoisingConfig) -> float:
+    """A blind network is watched at the middle of its range, so that it compares with the rest."""
+    return config.strength / 2 if config.blind else config.strength
+
+
+assert set(CORRUPTIONS) == set(
+    DenoisingConfig.model_fields["corruption"].annotation.__args__  # type: ignore[union-attr]
+)
+DENOISING = Denoising()

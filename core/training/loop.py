@@ -1,0 +1,238 @@
+"""The loop: it knows no model, keeps its place, and stops when asked."""
+
+import errno
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from core import images
+from core.data import Images
+from core.errors import Cancelled, LabError
+from core.runs import Run, Status
+from core.settings import settings
+from core.tasks import Learner, Task, TaskConfig, task
+from core.training.asking import config_of, test_images, train_images
+
+Listener = Callable[[Status], None]
+REPORT_EVERY = 1.0
+"""Seconds between two entries in status.json."""
+SHEETS = 20
+"""Sample sheets kept of a training, beside those of the first five epochs."""
+
+log = logging.getLogger(__name__)
+
+
+class Diverged(LabError):
+    """A loss is no longer a number."""
+
+
+def train(run: Run, listener: Listener = lambda status: None) -> Status:
+    """Train a run to its end, from where it stopped; a run that is done stays as it is.
+
+    Args:
+        listener: called with each new status, about once a second.
+
+    Returns:
+        The final status: done, failed (its `error` says why) or cancelled.
+
+    Raises:
+        Refused: another process is training it.
+    """
+    with run.lock():
+        if run.status().state == "done":
+            return run.status()
+        try:
+            _Training(run, listener).work()
+            status = run.update(state="done", stage="", done=1.0, eta=0.0, error="")
+            run.forget_resume()
+        except Cancelled:
+            run.forget_cancel()
+            status = run.update(state="cancelled", stage="", eta=None)
+        except Exception as error:
+            if not isinstance(error, LabError):
+                log.exception("training %s failed", run.id)
+            status = run.update(state="failed", stage="", eta=None, error=_sentence(error))
+        listener(status)
+        return status
+
+
+def device() -> torch.device:
+    """The accelerator of this machine, or its processor."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return found or torch.device("cpu")
+
+
+class _Training:
+    """One training under way."""
+
+    def __init__(self, run: Run, listener: Listener) -> None:
+        asked = run.config()
+        self.run, self.listener = run, listener
+        self.task: Task = task(asked.task)
+        self.variant = asked.variant
+        self.config: TaskConfig = config_of(run)
+        self.device = device()
+        self.history: list[dict[str, float]] = []
+        self.reported = 0.0
+        self.speed = 0.0
+
+    def work(self) -> None:
+        torch.set_num_threads(settings().torch_threads)
+        self.report("reading the data", state="running", epochs=self.config.epochs, error="")
+        data = Images(*(t.to(self.device) for t in train_images(self.run)))
+        self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
+        shape = tuple(data.pixels.shape[1:])
+        with torch.random.fork_rng():
+            torch.manual_seed(self.config.seed)
+            model = self.task.build(self.variant, shape)  # type: ignore[arg-type]
+            model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if self.task.variant(self.variant).learns:
+                self.learn(self.task.learner(self.variant, self.config, model), data)
+        self.finish(model.eval(), len(data.labels))
+
+    def learn(self, learner: Learner, data: Images) -> None:
+        generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        start = self.resume(learner, generator)
+        if start == 0:
+            self.sheet(learner.model, 0)
+            self.keep(0, learner, generator)
+        for epoch in range(start + 1, self.config.epochs + 1):
+            row = self.epoch(epoch, learner, data, generator)
+            learner.model.eval()
+            row |= self.task.validate(self.variant, self.config, learner.model, self.test)
+            self.history.append({"epoch": epoch, **row})
+            self.sheet(learner.model, epoch)
+            self.run.write_history(self.history)
+            self.keep(epoch, learner, generator)  # last: a kill before it repeats the epoch whole
+
+    def epoch(
+        self, epoch: int, learner: Learner, data: Images, generator: torch.Generator
+    ) -> dict[str, float]:
+        """One pass over the data; gives mean losses, seconds and images per second."""
+        learner.model.train()
+        n, total = len(data.labels), self.config.epochs
+        sums: dict[str, float] = {}
+        began, seen = time.monotonic(), 0
+        for rows in torch.randperm(n, generator=generator, device=self.device).split(
+            self.config.batch_size
+        ):
+            batch = Images(data.pixels[rows], data.labels[rows])
+            progress = (epoch - 1 + seen / n) / total
+            losses = learner.step(batch, progress, generator)
+            if not all(math.isfinite(value) for value in losses.values()):
+                self.keep_last_good(learner)
+                raise Diverged(_divergence(epoch))
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value * len(rows)
+            seen += len(rows)
+            self.speed = seen / max(time.monotonic() - began, 1e-9)
+            self.check(f"epoch {epoch} of {total}", epoch=epoch, seen=(epoch - 1) * n + seen, n=n)
+        seconds = time.monotonic() - began
+        means = {name: value / n for name, value in sums.items()}
+        return {**means, "seconds": round(seconds, 3), "images_per_second": round(n / seconds, 1)}
+
+    def finish(self, model: nn.Module, n_train: int) -> None:
+        self.run.write_weights(model.state_dict())
+        figures = self.task.evaluate(self.variant, self.config, model, self.test, self.check)
+        seconds = sum(row["seconds"] for row in self.history)
+        seen = n_train * len(self.history)
+        self.run.write_metrics(
+            {
+                **figures,
+                "seconds": round(seconds, 1),
+                "images_per_second": round(seen / seconds, 1) if seconds else 0.0,
+                "device": describe(self.device),
+            }
+        )
+
+    # ---- keeping the place
+
+    def keep(self, epoch: int, learner: Learner, generator: torch.Generator) -> None:
+        state = {
+            "epoch": epoch,
+            "learner": learner.state_dict(),
+            "generator": generator.get_state(),
+            "torch": torch.get_rng_state(),
+            "history": self.history,
+        }
+        self.run.write_resume(state)
+
+    def resume(self, learner: Learner, generator: torch.Generator) -> int:
+        """Take up where the run stopped; gives the epochs that are behind."""
+        state = self.run.read_resume()
+        if state is None:
+            return 0
+        learner.load_state_dict(state["learner"])
+        generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch"])
+        self.history = state["history"]
+        return int(state["epoch"])
+
+    def keep_last_good(self, learner: Learner) -> None:
+        state = self.run.read_resume()
+        if state is not None:
+            learner.load_state_dict(state["learner"])
+            self.run.write_weights(learner.model.state_dict())
+
+    def sheet(self, model: nn.Module, epoch: int) -> None:
+        every = -(-self.config.epochs // SHEETS)
+        if epoch <= 5 or epoch % every == 0 or epoch == self.config.epochs:
+            model.eval()
+            sheet = self.task.render(self.variant, self.config, model, self.test)
+            self.run.write_sample(epoch, images.to_png(sheet))
+
+    # ---- telling how it goes
+
+    def check(self, stage: str, *, epoch: int = 0, seen: int = 0, n: int = 0) -> None:
+        """Stop if somebody asked to; report if it is time."""
+        if self.run.cancel_requested():
+            raise Cancelled
+        now = time.monotonic()
+        if now - self.reported < REPORT_EVERY:
+            return
+        self.reported = now
+        progress: dict[str, Any] = {}
+        if n:
+            left = n * self.config.epochs - seen
+            progress = {
+                "epoch": epoch,
+                "done": seen / (n * self.config.epochs),
+                "images_per_second": round(self.speed, 1),
+                "eta": round(left / self.speed, 1),
+            }
+        self.report(stage, **progress)
+
+    def report(self, stage: str, **changes: Any) -> None:
+        self.listener(self.run.update(stage=stage, **changes))
+
+
+def describe(where: torch.device) -> str:
+    """The device for people: the accelerator's name, or the processor with its threads."""
+    if where.type == "cuda":
+        return torch.cuda.get_device_name(where)
+    return f"{where.type}, {torch.get_num_threads()} threads"
+
+
+def _divergence(epoch: int) -> str:
+    kept = f"the weights of epoch {epoch - 1}" if epoch > 1 else "the initial weights"
+    return (
+        f"The loss became infinite or undefined in epoch {epoch}; {kept} are kept. "
+        "Try a lower learning rate."
+    )
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, LabError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. Make room and resume; the last whole epoch is kept."
+    if isinstance(error, OSError):
+        return f"A file could not be read or written ({error.strerror}). Mend it and resume."
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return "There was not enough memory. Try a smaller batch."
+    return f"The training met a fault of ours ({type(error).__name__}); the log has the details."
