@@ -22,7 +22,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R 601), the same as Pillow's."""
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _TILE_WIDTH, _TILE_LENGTH = 274, 322, 323  # tags of EXIF and TIFF
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -88,9 +88,8 @@ def to_tensor(image: Image.Image, shape: Shape) -> Tensor:
     channels, height, width = _checked(shape)
     image = image.convert("L" if channels == 1 else "RGB")
     image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).clone(
-        memory_format=torch.contiguous_format
-    )
+    pixels = torch.from_numpy(np.array(image)).view(height, width, channels)
+    return pixels.permute(2, 0, 1).contiguous()
 
 
 def fit(pixels: Tensor, shape: Shape) -> Tensor:
@@ -149,7 +148,8 @@ def contact_sheet(
     sheet = torch.full((rows * columns, c, high, wide), fill, dtype=torch.uint8)
     sheet[:n, :, : h * scale, : w * scale] = cells
     sheet = sheet.view(rows, columns, c, high, wide).permute(0, 3, 1, 4, 2)
-    sheet = sheet.reshape(rows * high, columns * wide, c)[: rows * high - gap, : columns * wide - gap]
+    sheet = sheet.reshape(rows * high, columns * wide, c)
+    sheet = sheet[: rows * high - gap, : columns * wide - gap]
     return np.ascontiguousarray(sheet[..., 0].numpy() if c == 1 else sheet.numpy())
 
 
@@ -223,7 +223,9 @@ def _check_size(image: Image.Image, shown: str) -> None:
     width, height = image.size
     if width < 1 or height < 1:
         raise BadUpload(f"“{shown}” has no pixels: it is {width} by {height}.")
-    if width * height > settings().max_image_pixels:
+    tags = getattr(image, "tag_v2", {})  # a tile of a TIFF may be far larger than the picture
+    tile = int(tags.get(_TILE_WIDTH, 1)) * int(tags.get(_TILE_LENGTH, 1))
+    if max(width * height, tile) > settings().max_image_pixels:
         raise _too_many_pixels(shown)
 
 
@@ -238,11 +240,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _from_deep(values: NDArray[np.float32], mode: str) -> Image.Image:
     """8 bits of a deep grey: by the range of its kind, or by its own where it goes beyond."""
-    values = np.nan_to_num(values)
+    values = np.nan_to_num(values, posinf=0, neginf=0)
     low, high = 0.0, 1.0 if mode == "F" else 65535.0
     if values.min() < low or values.max() > high:
         low, high = float(values.min()), float(values.max())
-    scaled = (values - low) * (255 / (high - low))
+    scaled = (values - low) * (255 / (high - low or 1))
     return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
 
 
@@ -269,11 +271,14 @@ def _ink(image: Image.Image) -> NDArray[np.float32]:
         raise BadUpload("There is nothing drawn yet: draw a digit that stands out.")
     ink = (values - paper) / contrast
     ink[ink < _FAINT] = 0  # the grain and the shadows of paper
-    rows, columns = ink.any(1).nonzero()[0], ink.any(0).nonzero()[0]
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _place(mass: NDArray[np.floating], side: int) -> int:
-    """Where a strip of `mass` begins so that its centre of mass is the field's, all inside."""
-    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    """Where a strip of `mass` begins so that its centre of mass is the field's, all inside.
+
+    In MNIST that centre lies on pixel 14 counted from 0, not between 13 and 14.
+    """
+    centre = float((mass * np.arange(len(mass))).sum() / mass.sum())
     return min(max(round(side / 2 - centre), 0), side - len(mass))

@@ -2,10 +2,7 @@
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import (
-    peak_signal_noise_ratio,
-    structural_similarity_index_measure,
-)
+from torch.nn import functional as F
 
 PSNR_CEILING = 100.0
 """dB; an exact copy has no error and would be infinite, which no chart or JSON can hold."""
@@ -20,14 +17,15 @@ def psnr(image: Tensor, clean: Tensor) -> Tensor:
     Returns:
         (N,) in dB, at most `PSNR_CEILING`.
     """
-    values = peak_signal_noise_ratio(
-        image, clean, data_range=1.0, reduction="none", dim=(1, 2, 3)
-    )
-    return values.clamp_max(PSNR_CEILING)
+    error = (image - clean).square().flatten(1).mean(1)
+    return (-10 * error.log10()).clamp_max(PSNR_CEILING)
 
 
 def ssim(image: Tensor, clean: Tensor) -> Tensor:
-    """Structural similarity of each image (Wang et al. 2004, Gaussian window of 11 pixels).
+    """Structural similarity of each image (Wang et al. 2004): 11×11 Gaussian window, σ = 1.5.
+
+    Written here because torchmetrics takes two seconds to import, which every visitor of a cold
+    server would wait for, and six times as long to compute.
 
     Args:
         image, clean: (N, C, H, W) in [0, 1], sides of 11 pixels or more.
@@ -36,12 +34,21 @@ def ssim(image: Tensor, clean: Tensor) -> Tensor:
         (N,), 1 for equal images.
     """
     n, c, h, w = image.shape
-    # As channels of one image every plane is filtered on its own, six times faster than in a batch.
-    planes = (t.reshape(1, n * c, h, w) for t in (image, clean))
-    _, full = structural_similarity_index_measure(
-        *planes, data_range=1.0, reduction="none", return_full_image=True
-    )
-    return full.view(n, -1).mean(1)
+    offsets = torch.arange(11, dtype=image.dtype, device=image.device) - 5
+    window = torch.exp(-0.5 * (offsets / 1.5) ** 2)
+    window = window / window.sum()
+    # Each plane is a channel of one image with a filter of its own: faster than a batch of planes.
+    x, y = (t.reshape(n * c, h, w) for t in (image, clean))
+    planes = torch.cat([x, y, x * x, y * y, x * y])[None]
+    count = 5 * n * c
+    planes = F.conv2d(planes, window.view(1, 1, -1, 1).expand(count, 1, -1, 1), groups=count)
+    planes = F.conv2d(planes, window.view(1, 1, 1, -1).expand(count, 1, 1, -1), groups=count)
+    mean_x, mean_y, xx, yy, xy = planes[0].split(n * c)
+    var_x, var_y, cov = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    similar = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
+    similar = similar / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    return similar.view(n, -1).mean(1)
 
 
 def rms_error(image: Tensor, clean: Tensor) -> Tensor:

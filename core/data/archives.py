@@ -14,7 +14,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import fetch_lfw_people
 from sklearn.model_selection import GroupShuffleSplit
-from torchvision.datasets import CIFAR10
 
 from core import files
 from core.data.base import Images, Split
@@ -77,6 +76,8 @@ def _places(name: str) -> list[Path]:
 
 def _cifar_batches(path: Path) -> Splits:
     """torchvision's copy: it unpickles its batches only when their checksums are right."""
+    from torchvision.datasets import CIFAR10  # here: it takes two seconds, and few come this way
+
     try:
         sets = {s: CIFAR10(path.parent, train=s == "train") for s in ("train", "test")}
     except RuntimeError as error:

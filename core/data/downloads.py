@@ -6,9 +6,9 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sklearn.datasets import fetch_lfw_people
-from torchvision.datasets import CIFAR10, MNIST, FashionMNIST
 
 from core import files
 from core.data import sets
@@ -57,23 +57,26 @@ def _move(folder: Path, target: Path) -> None:
     os.replace(folder, target)
 
 
-def _mnist_like(
-    source: type[MNIST], folder_name: str
-) -> Callable[[Path, Progress], None]:
+def _idx_set(class_name: str) -> Callable[[Path, Progress], None]:
     def fetch(folder: Path, progress: Progress) -> None:
+        source = _torchvision(class_name)
         raw = folder / "raw"
         for i, (filename, md5) in enumerate(source.resources):
-            _from_mirrors(
-                [mirror + filename for mirror in source.mirrors],
-                raw / filename,
-                md5,
-                lambda share, i=i, name=filename: progress(  # type: ignore[misc]
-                    name, (i + share) / len(source.resources)
-                ),
-            )
-        _move(raw, settings().data / folder_name / "raw")
+
+            def report(share: float, i: int = i, filename: str = filename) -> None:
+                progress(filename, (i + share) / len(source.resources))
+
+            _from_mirrors([m + filename for m in source.mirrors], raw / filename, md5, report)
+        _move(raw, settings().data / class_name / "raw")
 
     return fetch
+
+
+def _torchvision(class_name: str) -> Any:
+    """Its addresses and checksums; imported here, since it takes two seconds and few need it."""
+    import torchvision.datasets
+
+    return getattr(torchvision.datasets, class_name)
 
 
 def _from_mirrors(
@@ -89,17 +92,16 @@ def _from_mirrors(
 
 
 def _cifar(folder: Path, progress: Progress) -> None:
+    source = _torchvision("CIFAR10")
     archive = folder / "cifar.tar.gz"
-    files.download(
-        CIFAR10.url,
-        archive,
-        md5=CIFAR10.tgz_md5,
-        max_bytes=ROOM,
-        progress=lambda share: progress(archive.name, 0.9 * share),
-    )
+
+    def report(share: float) -> None:
+        progress(archive.name, 0.9 * share)
+
+    files.download(source.url, archive, md5=source.tgz_md5, max_bytes=ROOM, progress=report)
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-    _move(folder / CIFAR10.base_folder, settings().data / CIFAR10.base_folder)
+    _move(folder / source.base_folder, settings().data / source.base_folder)
 
 
 def _faces(folder: Path, progress: Progress) -> None:
@@ -109,8 +111,8 @@ def _faces(folder: Path, progress: Progress) -> None:
 
 
 _FETCHERS: dict[str, Callable[[Path, Progress], None]] = {
-    "mnist": _mnist_like(MNIST, "MNIST"),
-    "fashion-mnist": _mnist_like(FashionMNIST, "FashionMNIST"),
+    "mnist": _idx_set("MNIST"),
+    "fashion-mnist": _idx_set("FashionMNIST"),
     "cifar10": _cifar,
     "faces": _faces,
 }
