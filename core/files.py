@@ -1,6 +1,7 @@
 """Files that are never half-written: to a temporary name, synced, renamed."""
 
 import hashlib
+import http.client
 import json
 import os
 import tempfile
@@ -82,6 +83,15 @@ def download(
         WrongContent: too large, cut short, or another file than promised.
         OSError: no network, or the disk.
     """
+    try:
+        _fetch(url, target, md5, max_bytes, progress)
+    except http.client.HTTPException as error:  # they are no OSErrors
+        raise WrongContent(f"{target.name} was not sent whole ({error}).") from error
+
+
+def _fetch(
+    url: str, target: Path, md5: str, max_bytes: int, progress: Callable[[float], None]
+) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": "latent-lab"})
     digest = hashlib.md5(usedforsecurity=False)
     with (
@@ -89,8 +99,7 @@ def download(
         replacing(target) as temporary,
         open(temporary, "wb") as out,
     ):
-        size = int(response.headers.get("Content-Length") or 0)
-        seen = 0
+        size, seen = response.length or 0, 0
         while block := response.read(1 << 18):
             seen += len(block)
             if seen > max_bytes:

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 import unicodedata
 
 import numpy as np
@@ -32,6 +33,10 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+_MOST_SCANS = 100  # libtiff's limit for the JPEGs inside a TIFF; cameras use about ten
+_BLANKS = ("Cc", "Zs", "Zl", "Zp")
+_MARKUP = frozenset("[]<>*`$:")  # signs that would turn a name into a link or a formula
 _CHUNK_PIXELS = 1 << 24
 _DIGIT_SHAPE = (1, 28, 28)
 _DIGIT_SIDE = 20 / 28
@@ -40,17 +45,23 @@ _FAINT = 0.2
 
 
 def display_name(name: str) -> str:
-    """A file name fit to be shown: no folders, no control or direction characters, 60 at most."""
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    seen = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in last)
-    seen = " ".join("".join(c for c in seen if unicodedata.category(c)[0] != "C").split())
-    return (seen if len(seen) <= 60 else f"{seen[:43]}…{seen[-16:]}") or "unnamed"
+    """A file's name fit to stand in a sentence: its last part, plain visible signs, 60 at most.
+
+    Control and direction characters go, and so do the signs that Markdown and HTML act on: no
+    name becomes a link, a picture or a formula on the page.
+    """
+    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    spaced = "".join(" " if unicodedata.category(c) in _BLANKS else c for c in last)
+    seen = (c for c in spaced if unicodedata.category(c)[0] != "C" and c not in _MARKUP)
+    plain = " ".join("".join(seen).split())
+    return (plain if len(plain) <= 60 else f"{plain[:43]}…{plain[-16:]}") or "unnamed"
 
 
 def decode(content: bytes, name: str = "picture") -> Image.Image:
     """The picture in an uploaded file: upright, its first frame, 8 bits, mode RGB or L.
 
-    Transparency is laid on white; 16- and 32-bit greys are brought down to 8 bits.
+    Transparency is laid on white; 16- and 32-bit greys are brought down to 8 bits; notes such as
+    place and camera are dropped.
 
     Raises:
         BadUpload: empty, damaged, too large, or no picture of a kind in `FORMATS`.
@@ -73,14 +84,18 @@ def decode(content: bytes, name: str = "picture") -> Image.Image:
             "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
         ) from error
     with opened:
-        _check_size(opened, shown)
         try:
+            _check_cost(opened, content, shown)
             opened.load()
-            return _upright(_eight_bits(opened), opened)
+            plain = _upright(_eight_bits(opened), opened)
+        except BadUpload:
+            raise
         except Exception as error:
             raise BadUpload(
                 f"“{shown}” is damaged or cut short. Save or send it again, or choose another."
             ) from error
+    plain.info = {}  # where and with what a photograph was taken is nobody's business
+    return plain
 
 
 def to_tensor(image: Image.Image, shape: Shape) -> Tensor:
@@ -218,8 +233,8 @@ def _too_many_pixels(shown: str) -> BadUpload:
     return BadUpload(f"“{shown}” has more than {most:.3g} million pixels. Make it smaller first.")
 
 
-def _check_size(image: Image.Image, shown: str) -> None:
-    """Judge a picture by its header, before memory is given to its pixels."""
+def _check_cost(image: Image.Image, content: bytes, shown: str) -> None:
+    """Judge a picture by what its file says, before memory and time are given to its pixels."""
     width, height = image.size
     if width < 1 or height < 1:
         raise BadUpload(f"“{shown}” has no pixels: it is {width} by {height}.")
@@ -227,6 +242,10 @@ def _check_size(image: Image.Image, shown: str) -> None:
     tile = int(tags.get(_TILE_WIDTH, 1)) * int(tags.get(_TILE_LENGTH, 1))
     if max(width * height, tile) > settings().max_image_pixels:
         raise _too_many_pixels(shown)
+    # Each scan of a progressive JPEG goes over the whole picture, and may be 80 bytes long.
+    jpeg = image.format in ("JPEG", "MPO")
+    if jpeg and sum(1 for _ in _SCAN.finditer(content)) > _MOST_SCANS:
+        raise BadUpload(f"“{shown}” would take too long to read. Save it again as a PNG.")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -239,11 +258,16 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _from_deep(values: NDArray[np.float32], mode: str) -> Image.Image:
-    """8 bits of a deep grey: by the range of its kind, or by its own where it goes beyond."""
+    """8 bits of a deep grey.
+
+    16 bits fill their range. The others say nothing of theirs: values up to 1 (floats), 255 or
+    65535 are taken for what they look like, and anything else is stretched.
+    """
     values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = 0.0, 1.0 if mode == "F" else 65535.0
-    if values.min() < low or values.max() > high:
-        low, high = float(values.min()), float(values.max())
+    low, high = float(values.min()), float(values.max())
+    tops = {"F": (1, 255, 65535), "I": (255, 65535)}.get(mode, (65535,))
+    if low >= 0:
+        low, high = 0.0, next((float(top) for top in tops if high <= top), high)
     scaled = (values - low) * (255 / (high - low or 1))
     return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
 

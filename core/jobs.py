@@ -161,9 +161,7 @@ def _check_room() -> None:
 def _queue(run: Run, who: str) -> None:
     run.forget_cancel()
     attempt = run.status().attempt + 1
-    run.update(
-        state="queued", stage="", error="", eta=None, queued_at=time.time(), attempt=attempt
-    )
+    run.update(state="queued", stage="", error="", eta=None, queued_at=time.time(), attempt=attempt)
     _add_owner(run, who)
 
 
@@ -191,7 +189,7 @@ class Jobs:
         self._file = folder / "scheduler.json"
         self._guard = threading.RLock()
         self._client: Client | None = None
-        self._futures: dict[str, Future] = {}
+        self._futures: dict[str, Future[None]] = {}
 
     def submit(self, run: Run) -> None:
         """Hand a queued run to the cluster, once, whoever asks and however often.
@@ -250,7 +248,7 @@ class Jobs:
             self._client = None
             self._futures.clear()
 
-    def _ended(self, future: Future) -> None:
+    def _ended(self, future: Future[None]) -> None:
         if future.status != "error":
             return
         run = runs.find(str(future.key).split("/")[0])
@@ -304,6 +302,9 @@ class Jobs:
             subprocess.Popen(
                 [sys.executable, "-m", "dask", command, *args],
                 cwd=ROOT,  # so that workers can import what they run
+                # Threads that wait by spinning stand still when anything else wants a core: beside
+                # two busy processes on two cores, under 8 images/s became 72 with this.
+                env=os.environ | {"OMP_WAIT_POLICY": "passive"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

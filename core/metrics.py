@@ -43,12 +43,13 @@ def ssim(image: Tensor, clean: Tensor) -> Tensor:
     count = 5 * n * c
     planes = F.conv2d(planes, window.view(1, 1, -1, 1).expand(count, 1, -1, 1), groups=count)
     planes = F.conv2d(planes, window.view(1, 1, 1, -1).expand(count, 1, 1, -1), groups=count)
-    mean_x, mean_y, xx, yy, xy = planes[0].split(n * c)
+    mean_x, mean_y, xx, yy, xy = torch.split(planes[0], n * c)
     var_x, var_y, cov = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
     c1, c2 = 0.01**2, 0.03**2
     similar = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
     similar = similar / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
-    return similar.view(n, -1).mean(1)
+    means: Tensor = similar.view(n, -1).mean(1)
+    return means
 
 
 def rms_error(image: Tensor, clean: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ and while it is not done resume.pt. `owners.json` says who asked and is never sh
 import hashlib
 import io
 import json
-import pickle
 import re
 import shutil
 import time
@@ -123,9 +122,12 @@ class Run:
         if not path.exists():
             return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
         try:
-            return pd.read_csv(path, float_precision="round_trip")
+            found = pd.read_csv(path, float_precision="round_trip")
         except ValueError as error:  # pandas' parser errors are ValueErrors
             raise self._broken("history.csv") from error
+        if "epoch" not in found:
+            raise self._broken("history.csv")
+        return found
 
     def samples(self) -> dict[int, Path]:
         """Sample sheets by epoch, in order."""
@@ -203,7 +205,7 @@ class Run:
         """Where training stopped, or None to begin anew (also when the file is damaged)."""
         try:
             state = torch.load(self.path / "resume.pt", weights_only=True, map_location="cpu")
-        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        except Exception:  # its parser raises nearly anything on a damaged file
             return None
         return state if isinstance(state, dict) else None
 

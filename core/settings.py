@@ -56,7 +56,10 @@ class Settings(BaseSettings):
     @field_validator("data", "checkpoints")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+        try:
+            return value.expanduser().resolve()
+        except RuntimeError as error:  # `~` of somebody who is not on this machine
+            raise ValueError("is in a home folder that there is not") from error
 
     @field_validator("scheduler")
     @classmethod
@@ -72,10 +75,12 @@ class Settings(BaseSettings):
 
     @property
     def max_upload_bytes(self) -> int:
+        """`max_upload_mb` in bytes."""
         return self.max_upload_mb * 1024 * 1024
 
     @property
     def torch_threads(self) -> int:
+        """Threads of a training, `threads` or every core."""
         return self.threads or os.cpu_count() or 1
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def load(name: str) -> Splits:
     decoded = settings().data / "decoded" / f"{name}-{stamp}.safetensors"
     with contextlib.suppress(OSError, SafetensorError, KeyError):
         return _read_decoded(decoded)
-    splits = _READERS[path.name](path)
+    try:
+        splits = _READERS[path.name](path)
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataMissing(f"{path} is damaged: delete it and fetch {name} again.") from error
     with contextlib.suppress(OSError):  # a read-only data folder: decode again next time
         write_splits(decoded, splits)
     return splits
@@ -78,10 +82,7 @@ def _cifar_batches(path: Path) -> Splits:
     """torchvision's copy: it unpickles its batches only when their checksums are right."""
     from torchvision.datasets import CIFAR10  # here: it takes two seconds, and few come this way
 
-    try:
-        sets = {s: CIFAR10(path.parent, train=s == "train") for s in ("train", "test")}
-    except RuntimeError as error:
-        raise DataMissing(f"{path} is damaged: delete it and fetch cifar10 again.") from error
+    sets = {s: CIFAR10(path.parent, train=s == "train") for s in ("train", "test")}
     return {
         s: Images(  # type: ignore[misc]
             torch.from_numpy(d.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(d.targets)

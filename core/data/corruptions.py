@@ -16,7 +16,7 @@ from core.errors import UnknownName
 
 def gaussian(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
     """x + σ·N(0, 1), clipped to [0, 1]; `strength` is σ."""
-    noise = torch.randn(x.shape, generator=generator, device=x.device)
+    noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
     return torch.addcmul(x, noise, strength.view(-1, 1, 1, 1)).clamp_(0, 1)
 
 
@@ -30,8 +30,8 @@ def salt_and_pepper(x: Tensor, strength: Tensor, generator: Generator) -> Tensor
 
 def mosaic(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
     """Pixelation: every block of pixels becomes its mean; at 1 a block is half the picture."""
-    n, c, h, w = x.shape
-    blocks = (1 + strength * (min(h, w) / 2 - 1)).round().long()
+    h, w = x.shape[2:]
+    blocks = (1 + strength * (min(h, w) / 2 - 1)).round().long().clamp_min(1)
     out = x.clone()
     for block in blocks.unique().tolist():
         rows = (blocks == block).nonzero()[:, 0]
@@ -120,7 +120,9 @@ def corrupt(x: Tensor, name: str, strength: float | Tensor, generator: Generator
     if name not in CORRUPTIONS:
         raise UnknownName("corruption", name, CORRUPTIONS)
     strengths = torch.as_tensor(strength, dtype=x.dtype, device=x.device).expand(len(x))
-    if len(x) and not (0 <= float(strengths.min()) and float(strengths.max()) <= 1):
+    if not len(x):
+        return x
+    if not (float(strengths.min()) >= 0 and float(strengths.max()) <= 1):
         raise ValueError("The strength lies between 0 and 1.")
     return CORRUPTIONS[name].function(x, strengths, generator)
 

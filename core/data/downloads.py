@@ -116,4 +116,3 @@ _FETCHERS: dict[str, Callable[[Path, Progress], None]] = {
     "cifar10": _cifar,
     "faces": _faces,
 }
-

@@ -232,9 +232,7 @@ def _store(entries: list[Entry], title: str, shape: tuple[int, int, int]) -> Dat
     return _write(splits, title, shape, classes, skipped)
 
 
-def _pictures(
-    entries: list[Entry], shape: tuple[int, int, int]
-) -> Iterator[torch.Tensor | None]:
+def _pictures(entries: list[Entry], shape: tuple[int, int, int]) -> Iterator[torch.Tensor | None]:
     for entry in entries:
         content = entry.read()
         try:

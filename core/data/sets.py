@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def available(name: str) -> set[Split]:
         return {"train", "test"}
     if name in _IDX_FOLDERS:
         splits: tuple[Split, ...] = ("train", "test")
-        return {split for split in splits if _idx_file(name, split, "images-idx3") is not None}
+        kinds = ("images-idx3", "labels-idx1")
+        return {s for s in splits if all(_idx_file(name, s, kind) for kind in kinds)}
     return {"train", "test"} if archives.source(name) is not None else set()
 
 
@@ -206,6 +208,6 @@ def _read_idx(path: Path, dimensions: int) -> torch.Tensor:
         header = np.frombuffer(content, ">i4", 1 + dimensions)
         shape = tuple(int(n) for n in header[1:])
         values = np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataMissing(f"The file {path} is damaged: delete it and fetch it again.") from error
     return torch.from_numpy(values.copy())

@@ -28,7 +28,9 @@ def non_local_means(image: Grey, rms: float) -> Grey:
 
 
 def total_variation(image: Grey, rms: float) -> Grey:
-    """Total variation (Chambolle 2004)."""
+    """Total variation (Chambolle 2004); a clean picture stays as it is."""
+    if rms == 0:
+        return image  # scikit-image divides by the weight
     return denoise_tv_chambolle(image, weight=0.6 * rms)
 
 

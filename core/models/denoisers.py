@@ -4,6 +4,7 @@ The first four are those of the texts, layer by layer; `UNet` is ours.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,10 +22,10 @@ class LinearDenoiser(nn.Module):
         pixels = channels * height * width
         down = [pixels, *widths]
         layers: list[nn.Module] = [nn.Flatten()]
-        for a, b in zip(down, down[1:], strict=False):
+        for a, b in pairwise(down):
             layers += [nn.Linear(a, b), nn.ReLU()]  # (N, a) -> (N, b)
         up = down[::-1]
-        for a, b in zip(up, up[1:], strict=False):
+        for a, b in pairwise(up):
             layers += [nn.Linear(a, b), nn.ReLU()]
         self.layers = nn.Sequential(*layers[:-1], nn.Unflatten(1, shape))  # linear output
 
@@ -68,13 +69,9 @@ class ConvPyramid(nn.Module):
         super().__init__()
         channels, height, width = shape
         self.down = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1)
-            for a, b in zip([channels, *down], down, strict=False)
+            nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise([channels, *down])
         )
-        self.up = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1)
-            for a, b in zip([down[-1], *up], up, strict=False)
-        )
+        self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise([down[-1], *up]))
         self.last = nn.Conv2d(up[-1], channels, 3, padding=1)
         sizes = [(height, width)]
         for _ in down:

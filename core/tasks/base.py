@@ -27,9 +27,7 @@ class TaskConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(10, ge=0, le=10_000, title="Epochs", description="passes over the data")
-    batch_size: int = Field(
-        64, ge=1, le=4096, title="Batch size", description="images a step"
-    )
+    batch_size: int = Field(64, ge=1, le=4096, title="Batch size", description="images a step")
     learning_rate: float = Field(
         1e-3, ge=1e-6, le=1.0, title="Learning rate", description="step size of the optimiser"
     )

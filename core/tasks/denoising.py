@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from core.data import Images
 from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
 from core.images import contact_sheet, fit
 from core.metrics import psnr, rms_error, ssim
-from core.models.classical import Classical, median_filter, non_local_means, total_variation
+from core.models.classical import Classical, Grey, median_filter, non_local_means, total_variation
 from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
 from core.tasks.base import Check, Learner, Shape, Task, TaskConfig, Variant, unit
 
@@ -80,8 +81,15 @@ def warm_cosine(progress: float, warm: float = 0.1) -> float:
 
 
 REFERENCE: dict[str, Any] = {
-    "loss": mse, "optimiser": Adam, "schedule": constant, "squash": torch.clamp
+    "loss": mse,
+    "optimiser": Adam,
+    "schedule": constant,
+    "squash": torch.clamp,
 }
+
+
+def _classical(function: Callable[[Grey, float], Grey], shape: Shape) -> nn.Module:
+    return Classical(function)
 
 
 class DenoisingLearner(Learner):
@@ -105,7 +113,7 @@ class DenoisingLearner(Learner):
             group["lr"] = self.config.learning_rate * self.schedule(progress)
         loss = self.loss(self.model(noisy), clean).mean()
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         return {"loss": loss.item()}
 
@@ -169,7 +177,7 @@ class Denoising(Task):
                     name,
                     title,
                     summary,
-                    lambda shape, function=function: Classical(function),
+                    partial(_classical, function),
                     {"epochs": 0, "train_images": 1},
                     {**REFERENCE, "test_images": 1000},
                     learns=False,
@@ -206,9 +214,7 @@ class Denoising(Task):
         return Images(fit(images.pixels, SHAPE), images.labels)
 
     def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
-        return DenoisingLearner(
-            cast(DenoisingConfig, config), model, self.variant(variant).options
-        )
+        return DenoisingLearner(cast(DenoisingConfig, config), model, self.variant(variant).options)
 
     @torch.inference_mode()
     def restore(self, variant: str, model: nn.Module, noisy: Tensor, rms: Tensor) -> Tensor:
@@ -225,7 +231,7 @@ class Denoising(Task):
             return cast(Tensor, model(noisy, rms))
         squash = self.variant(variant).options["squash"]
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        parts = [model(part) for part in noisy.split(CHUNK)]
+        parts = [model(part) for part in torch.split(noisy, CHUNK)]
         out = torch.cat(parts)
         return cast(Tensor, squash(out) if squash is torch.sigmoid else squash(out, 0, 1))
 
@@ -234,7 +240,8 @@ class Denoising(Task):
     ) -> dict[str, float]:
         config = cast(DenoisingConfig, config)
         clean = unit(images.first(VALIDATION_IMAGES).pixels)
-        noisy = corrupt_seeded(clean, config.corruption, _reference_strength(config), EVALUATION_SEED)
+        strength = _reference_strength(config)
+        noisy = corrupt_seeded(clean, config.corruption, strength, EVALUATION_SEED)
         loss: Loss = self.variant(variant).options["loss"]
         with torch.inference_mode():
             test_loss = loss(model(noisy), clean).mean()
@@ -255,14 +262,16 @@ class Denoising(Task):
         for i, strength in enumerate((0.0, *STRENGTHS)):
             noisy = corrupt_seeded(clean, sweep, strength, EVALUATION_SEED + i)
             figures = []
-            for part, target in zip(noisy.split(CHUNK), clean.split(CHUNK), strict=True):
+            for part, target in zip(
+                torch.split(noisy, CHUNK), torch.split(clean, CHUNK), strict=True
+            ):
                 check(f"measuring {i + 1} of {len(STRENGTHS) + 1}")
                 restored = self.restore(variant, model, part, rms_error(part, target))
                 pairs = [(f, x) for f in (psnr, ssim) for x in (part, restored)]
                 figures.append(torch.stack([f(x, target) for f, x in pairs]))
             means = torch.cat(figures, dim=1).mean(dim=1).tolist()
-            names = ("psnr_noisy", "psnr", "ssim_noisy", "ssim")
-            rows.append({"strength": strength, **{k: round(v, 4) for k, v in zip(names, means, strict=True)}})
+            named = zip(("psnr_noisy", "psnr", "ssim_noisy", "ssim"), means, strict=True)
+            rows.append({"strength": strength, **{k: round(v, 4) for k, v in named}})
         headline = {k: v for k, v in rows[STRENGTHS.index(0.5) + 1].items() if k != "strength"}
         return {**headline, "corruption": sweep, "sweep": rows, "n_test": len(clean)}
 

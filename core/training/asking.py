@@ -113,6 +113,4 @@ def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
     """
     asked = run.config()
     model = load_model(run)
-    return task(asked.task).evaluate(
-        asked.variant, config_of(run), model, test_images(run), check
-    )
+    return task(asked.task).evaluate(asked.variant, config_of(run), model, test_images(run), check)

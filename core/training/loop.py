@@ -118,9 +118,8 @@ class _Training:
         n, total = len(data.labels), self.config.epochs
         sums: dict[str, float] = {}
         began, seen = time.monotonic(), 0
-        for rows in torch.randperm(n, generator=generator, device=self.device).split(
-            self.config.batch_size
-        ):
+        order = torch.randperm(n, generator=generator, device=self.device)
+        for rows in torch.split(order, self.config.batch_size):
             batch = Images(data.pixels[rows], data.labels[rows])
             progress = (epoch - 1 + seen / n) / total
             losses = learner.step(batch, progress, generator)
@@ -138,6 +137,7 @@ class _Training:
 
     def finish(self, model: nn.Module, n_train: int) -> None:
         self.run.write_weights(model.state_dict())
+        self.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
         figures = self.task.evaluate(self.variant, self.config, model, self.test, self.check)
         seconds = sum(row["seconds"] for row in self.history)
         seen = n_train * len(self.history)

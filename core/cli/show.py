@@ -1,0 +1,89 @@
+"""Text for a terminal: figures, tables, JSON, and a line that tells how far something is."""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Mapping
+
+from core.errors import LabError
+
+
+class ProgressLine:
+    """A line on stderr that is drawn over itself; where it is no terminal, a line a stage."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.stage = ""
+
+    def show(self, stage: str, share: float | None = None, rest: str = "") -> None:
+        """Tell what is being done, the share of it that is behind (0 to 1), and anything else."""
+        if self.terminal:
+            bar = "" if share is None else f"  [{'#' * round(20 * share):-<20}] {share:4.0%}"
+            self._draw(f"{stage}{bar}  {rest}")
+        elif stage != self.stage:
+            print(f"{stage}  {rest}".rstrip(), file=sys.stderr, flush=True)
+        self.stage = stage
+
+    def _draw(self, line: str) -> None:
+        width = shutil.get_terminal_size().columns - 1  # a full line would wrap
+        print(f"\r{line[:width]:{width}}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> "ProgressLine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.terminal and self.stage:
+            self._draw("")
+            print("\r", end="", file=sys.stderr, flush=True)
+
+
+def print_json(value: object) -> None:
+    """Print strict JSON.
+
+    Raises:
+        LabError: a figure is not finite.
+    """
+    try:
+        print(json.dumps(value, indent=2, allow_nan=False))
+    except ValueError as error:
+        raise LabError("A figure is infinite or undefined, which JSON cannot hold.") from error
+
+
+def table(header: list[str], rows: list[list[str]], *, markdown: bool = False) -> str:
+    """Columns of cells, those of numbers to the right; for a terminal or as Markdown."""
+    columns = list(zip(header, *rows, strict=True))
+    right = [all(cell[:1] in "-0123456789" for cell in column[1:]) for column in columns]
+    if markdown:
+        rule = ["---:" if r else "---" for r in right]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+    widths = [max(map(len, column)) for column in columns]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if r else cell.ljust(width)
+            for cell, width, r in zip(cells, widths, right, strict=True)
+        ).rstrip()
+        for cells in (header, *rows)
+    )
+
+
+def shown(value: object) -> str:
+    """A figure, rounded for people; what is missing is a dash, a table within it its length."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.{0 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3}f}"
+    if isinstance(value, list | dict):
+        return f"{len(value)} rows"
+    return "-" if value is None else str(value)
+
+
+def difference(now: object, stored: object) -> float:
+    """The largest difference between two figures or two tables of them; inf: not comparable."""
+    if isinstance(now, Mapping) and isinstance(stored, Mapping) and now.keys() == stored.keys():
+        return max((difference(now[key], stored[key]) for key in now), default=0.0)
+    if isinstance(now, list) and isinstance(stored, list) and len(now) == len(stored):
+        return max((difference(*pair) for pair in zip(now, stored, strict=True)), default=0.0)
+    if isinstance(now, int | float) and isinstance(stored, int | float):
+        return abs(now - stored)
+    return 0.0 if now == stored else math.inf

@@ -1,0 +1,143 @@
+"""Denoising by hand: pictures in, restored pictures and their figures out."""
+
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from core import data, runs
+from core.data import Images, corrupt_seeded
+from core.errors import LabError
+from core.metrics import psnr, rms_error, ssim
+from core.runs import Run
+from core.tasks import load_model
+from core.tasks.base import unit
+from core.tasks.denoising import DENOISING, DenoisingConfig, sweep_corruption
+
+
+class Spoilt(NamedTuple):
+    """Pictures before and after; floats (N, C, H, W) in [0, 1]."""
+
+    clean: Tensor
+    noisy: Tensor
+
+
+class Restored(NamedTuple):
+    """What a model made of spoilt pictures; figures are (N,), PSNR in dB."""
+
+    images: Tensor
+    psnr_noisy: Tensor
+    psnr: Tensor
+    ssim_noisy: Tensor
+    ssim: Tensor
+
+
+def spoil(pixels: Tensor, corruption: str, strength: float, seed: int) -> Spoilt:
+    """Spoil uint8 images (N, C, H, W); the same seed gives the same noise.
+
+    Raises:
+        UnknownName: no such corruption.
+        LabError: a strength outside [0, 1].
+    """
+    clean = unit(pixels)
+    try:
+        return Spoilt(clean, corrupt_seeded(clean, corruption, strength, seed))
+    except ValueError as error:
+        raise LabError(str(error)) from error
+
+
+def restore(variant: str, model: nn.Module, pictures: Spoilt) -> Restored:
+    """Let a model restore spoilt pictures, and measure it."""
+    clean, noisy = pictures
+    with torch.inference_mode():
+        images = DENOISING.restore(variant, model, noisy, rms_error(noisy, clean))
+        figures = [f(x, clean) for f in (psnr, ssim) for x in (noisy, images)]
+    return Restored(images, *figures)
+
+
+def error_map(images: Tensor, clean: Tensor) -> Tensor:
+    """Where a picture differs: orange too bright, blue too dark, black right.
+
+    Returns:
+        uint8 (N, 3, H, W).
+    """
+    difference = (images - clean).mean(1, keepdim=True)
+    bright, dark = difference.clamp_min(0), (-difference).clamp_min(0)
+    orange = difference.new_tensor([1.0, 0.6, 0.1]).view(1, 3, 1, 1)
+    blue = difference.new_tensor([0.2, 0.55, 1.0]).view(1, 3, 1, 1)
+    return ((bright * orange + dark * blue).clamp(0, 1) * 255).round().byte()
+
+
+def denoisers(dataset: str | None = None) -> list[Run]:
+    """Finished denoising runs with usable files, shipped ones first; of one data set if named."""
+    found = []
+    for run in runs.all_runs():
+        try:
+            asked = run.config()
+            if asked.task != DENOISING.name or run.status().state != "done":
+                continue
+        except LabError:
+            continue  # a damaged directory is no model; the page of runs shows it
+        if dataset in (None, asked.dataset):
+            found.append(run)
+    order = list(DENOISING.variants)
+    first = {"unet": -1}  # ours leads, the texts' follow in their order, then the classical ones
+    return sorted(
+        found,
+        key=lambda r: (
+            not r.shipped,
+            first.get(r.config().variant, order.index(r.config().variant)),
+        ),
+    )
+
+
+def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:
+    """The corruption that a run was measured under, and its figures at each strength."""
+    metrics = run.metrics()
+    rows: list[dict[str, float]] = metrics.get("sweep", [])
+    return str(metrics.get("corruption", "")), rows
+
+
+def trained_range(run: Run) -> tuple[str, float, float]:
+    """The corruption and the range of strengths that a run saw in training."""
+    config = cast(DenoisingConfig, DENOISING.config(run.config().variant, run.config().config))
+    low = 0.0 if config.blind else config.strength
+    return config.corruption, low, config.strength
+
+
+def measured_under(run: Run) -> str:
+    """The corruption of a run's sweep, from its settings."""
+    config = DENOISING.config(run.config().variant, run.config().config)
+    return sweep_corruption(cast(DenoisingConfig, config))
+
+
+def test_pictures(dataset: str, first: int, count: int) -> Images:
+    """`count` images of the test split from number `first` on, as denoisers take them."""
+    images = data.load(dataset, "test")
+    start = max(0, min(first, len(images.labels) - count))
+    rows = slice(start, start + count)
+    return DENOISING.prepare(Images(images.pixels[rows], images.labels[rows]))
+
+
+def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:
+    """A row a picture, for a table."""
+    columns = {
+        "psnr_noisy": restored.psnr_noisy,
+        "psnr": restored.psnr,
+        "ssim_noisy": restored.ssim_noisy,
+        "ssim": restored.ssim,
+    }
+    return [
+        {"picture": i, **{k: round(float(v[i]), 4) for k, v in columns.items()}}
+        for i in range(len(pictures.clean))
+    ]
+
+
+def warm_up() -> None:
+    """Load a shipped model and its images and run it once: the first visitor waits less."""
+    found = denoisers()
+    if not found:
+        return
+    run = found[0]
+    pictures = spoil(test_pictures(run.config().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
+    restore(run.config().variant, load_model(run), pictures)

@@ -1,0 +1,130 @@
+"""Denoiser: spoil pictures, let a network restore them, and see how far it gets."""
+
+import random
+
+import streamlit as st
+
+from core.data import CORRUPTIONS
+from core.errors import LabError
+from core.inference import denoising
+from core.runs import Run
+from core.tasks.denoising import DENOISING
+from pages.ui import cached, pictures
+from pages.ui import denoising as parts
+from pages.ui.frame import title
+from pages.ui.training import panel
+
+title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
+models = {run.id: run for run in cached.denoisers()}
+names = parts.model_names(list(models.values()))
+
+
+def other_images() -> None:
+    """Draw new test images and new noise."""
+    st.session_state["first"] = random.randrange(0, 9990)
+    st.session_state["seed"] = random.randrange(0, 10_000)
+
+
+def model_changed() -> None:
+    """The tabs below the stage show the model too: the whole page runs again."""
+    st.session_state["model_changed"] = True
+
+
+@st.fragment
+def bench() -> None:
+    """The stage and its controls: all that moves when a slider is let go."""
+    if st.session_state.pop("model_changed", False):
+        st.rerun()
+    stage, controls = st.columns([9, 5], gap="large")
+    with controls:
+        run = models[
+            st.selectbox(
+                "Model",
+                list(models),
+                format_func=names.__getitem__,
+                key="model",
+                bind="query-params",
+                on_change=model_changed,
+            )
+        ]
+        source = st.segmented_control(
+            "Pictures",
+            ["Test images", "Draw", "Upload"],
+            default="Test images",
+            required=True,
+            key="source",
+            bind="query-params",
+        )
+        corruption = st.selectbox(
+            "Corruption",
+            list(CORRUPTIONS),
+            format_func=lambda name: CORRUPTIONS[name].title,
+            key="corruption",
+            bind="query-params",
+        )
+        strength = st.slider(
+            "Strength",
+            0.0,
+            1.0,
+            0.5,
+            0.05,
+            key="strength",
+            bind="query-params",
+            help=f"{CORRUPTIONS[corruption].unit.capitalize()}, from 0 to 1.",
+        )
+        view = st.segmented_control(
+            "Show",
+            ["This model", "All models"],
+            default="This model",
+            required=True,
+            key="view",
+            bind="query-params",
+        )
+        if source == "Test images":
+            st.button("Other images", icon=":material/casino:", on_click=other_images)
+        with st.expander("Seed and data"):
+            seed = st.number_input("Noise seed", 0, 2**31 - 1, 0, key="seed", bind="query-params")
+            dataset, first = parts.choose_images(run)
+        try:
+            pixels = parts.pixels(str(source), dataset, first)
+        except LabError as error:
+            st.error(str(error), icon=":material/error:")
+            pixels = None
+    with stage:
+        if pixels is None:
+            st.info("Draw or upload something, and it appears here with noise and without.")
+            return
+        spoilt = denoising.spoil(pixels, corruption, strength, int(seed))
+        if view == "All models":
+            parts.all_models(spoilt, run, list(models.values()), names)
+            return
+        restored = denoising.restore(run.config().variant, cached.model(run), spoilt)
+        shown = parts.stage_rows(spoilt, restored, CORRUPTIONS[corruption].title)
+        pictures.rows(shown)
+        parts.quiet_line(run, spoilt, restored, shown)
+
+
+if models:
+    bench()
+    chosen: Run | None = models[st.session_state.get("model", next(iter(models)))]
+else:
+    st.info("There is no trained denoiser yet. Train one below: the digits are always here.")
+    chosen = None
+
+curve, epochs, training, explained = st.tabs(
+    ["Against noise", "Over epochs", "Train your own", "What is happening"],
+    key="tab",
+    bind="query-params",
+)
+if curve.open and chosen is not None:
+    with curve:
+        parts.curves(chosen, list(models.values()), names)
+if epochs.open and chosen is not None:
+    with epochs:
+        parts.over_epochs(chosen)
+if training.open:
+    with training:
+        panel(DENOISING)
+if explained.open:
+    with explained:
+        parts.explanation(chosen)

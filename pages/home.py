@@ -1,0 +1,119 @@
+"""Home: what is here, and how things stand on this machine."""
+
+import os
+import platform
+
+import streamlit as st
+import torch
+
+from core import data, jobs, runs
+from core.errors import LabError
+from core.images import contact_sheet, data_url, to_png
+from core.inference import denoising
+from core.settings import settings
+from pages.ui import cached
+from pages.ui.frame import title
+
+title(
+    "Latent Lab", "Look inside image models with your own hands. Everything runs on this machine."
+)
+
+
+def denoiser_picture() -> str:
+    """Noisy digits above, what the first shipped model makes of them below."""
+    run = cached.denoisers()[0]
+    images = cached.test_pictures(run.config().dataset, 30, 10)
+    pictures = denoising.spoil(images.pixels, "gaussian", 0.5, 1)
+    restored = denoising.restore(run.config().variant, cached.model(run), pictures)
+    sheet = contact_sheet(torch.cat([pictures.noisy, restored.images]), columns=10, fill=0)
+    return data_url(to_png(sheet))
+
+
+def card(page: str, name: str, line: str, picture: str, alt: str) -> None:
+    """A page with a picture of what it does."""
+    with st.container(border=True):
+        st.html(
+            f'<img src="{picture}" alt="{alt}" style="width:100%;image-rendering:pixelated;'
+            'border-radius:.4rem;display:block">'
+        )
+        st.markdown(f"**{name}**  \n{line}")
+        st.page_link(page, label="Open", icon=":material/arrow_forward:")
+
+
+def curve_picture() -> str:
+    """Sample sheets of a run, first and last epoch, one above the other."""
+    run = cached.denoisers()[0]
+    sheets = list(run.samples().values())
+    return data_url(sheets[-1].read_bytes()) if sheets else denoiser_picture()
+
+
+if cached.denoisers():
+    with st.grid("auto", min_column_width=320, gap="medium"):
+        card(
+            "denoiser.py",
+            "Denoiser",
+            "Take the noise out of a digit, a drawing or a picture of yours, and compare networks "
+            "with classical methods.",
+            denoiser_picture(),
+            "Noisy digits, and the same digits restored",
+        )
+        card(
+            "runs.py",
+            "Runs",
+            "Every training with its curves and figures; compare, resume, take them with you.",
+            curve_picture(),
+            "Clean, noisy and restored digits of the last epoch of a training",
+        )
+else:
+    st.warning("There is no trained model yet. Train one on the Denoiser's page.")
+
+st.subheader("On this machine", anchor=False)
+
+
+def models_line() -> str:
+    everything = runs.all_runs()
+    shipped = sum(run.shipped for run in everything)
+    return f"{shipped} shipped, {len(everything) - shipped} trained here"
+
+
+def data_line() -> str:
+    whole = [d.title for n, d in data.BUILT_IN.items() if "train" in data.available(n)]
+    part = [d.title for n, d in data.BUILT_IN.items() if data.available(n) == {"test"}]
+    tests = f"; test images of {', '.join(part)}" if part else ""
+    return f"{', '.join(whole)}{tests}"
+
+
+def device_line() -> str:
+    if torch.accelerator.is_available():
+        return str(torch.accelerator.current_accelerator())
+    return f"{platform.machine()} processor, {os.cpu_count()} cores"
+
+
+def queue_line() -> str:
+    if settings().training == "off":
+        return "training is switched off here"
+    waiting = len(jobs.active())
+    state = {"remote": "given cluster", "running": "local cluster awake"}
+    line = f"{waiting} of {settings().max_queue} places taken" if waiting else "empty"
+    return f"{line}; {state.get(jobs.jobs().state(), 'the local cluster starts when needed')}"
+
+
+@st.fragment(run_every=5)
+def state() -> None:
+    """How things stand, looked up again every few seconds."""
+    facts = {
+        ":material/deployed_code: Models": models_line,
+        ":material/database: Data": data_line,
+        ":material/memory: Device": device_line,
+        ":material/pending_actions: Queue": queue_line,
+    }
+    with st.grid("auto", min_column_width=220, gap="medium"):
+        for name, line in facts.items():
+            with st.container():
+                try:
+                    st.markdown(f"{name}  \n{line()}")
+                except LabError as error:
+                    st.markdown(f"{name}  \n{error}")
+
+
+state()

@@ -1,0 +1,14 @@
+"""The app: page settings and navigation. Pages are the files beside this one."""
+
+import streamlit as st
+
+from pages.ui.frame import ICON
+
+st.set_page_config(page_title="Latent Lab", page_icon=ICON, layout="wide")
+st.navigation(
+    {
+        "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
+        "Restore": [st.Page("denoiser.py", title="Denoiser", icon=":material/blur_off:")],
+        "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
+    }
+).run()

@@ -1,0 +1,126 @@
+"""Runs: every training with its state and figures; compare, resume, take with you, delete."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import data, jobs, runs
+from core.errors import LabError
+from core.runs import Run
+from core.tasks import task
+from pages.ui import charts, pictures
+from pages.ui.frame import title
+from pages.ui.run_panel import watch
+from pages.ui.visitor import who
+
+title("Runs", "Every training, shipped or made here: its state, its figures, its curves.")
+
+
+def row(run: Run) -> dict[str, Any]:
+    """What the table says of a run; a damaged one has its sentence instead of figures."""
+    try:
+        asked, status, metrics = run.config(), run.status(), run.metrics()
+    except LabError as error:
+        return {"Run": run.id, "State": "damaged", "Network": str(error)}
+    return {
+        "Run": run.id,
+        "State": "shipped" if run.shipped else status.state,
+        "Network": task(asked.task).variant(asked.variant).title,
+        "Data": data.info(asked.dataset).title if asked.dataset in data.names() else asked.dataset,
+        "PSNR": metrics.get("psnr"),
+        "SSIM": metrics.get("ssim"),
+        "Epochs": asked.config.get("epochs"),
+        "Images/s": metrics.get("images_per_second"),
+        "Yours": jobs.mine(run, who()),
+    }
+
+
+def seen_by_me(run: Run) -> bool:
+    """Damaged runs are shown too: somebody has to mend them."""
+    try:
+        return jobs.visible(run, who())
+    except LabError:
+        return True
+
+
+@st.dialog("Delete this run?")
+def confirm(run: Run) -> None:
+    """Ask once more; what others asked for stays for them."""
+    st.write(f"`{run.id}` with its weights, curves and samples. This cannot be undone.")
+    if st.button("Delete", type="primary", icon=":material/delete:"):
+        try:
+            jobs.delete(run, who())
+        except LabError as error:
+            st.error(str(error))
+            return
+        st.session_state.pop("compare", None)
+        st.rerun()
+
+
+def differences(chosen: list[Run]) -> pd.DataFrame:
+    """The settings that are not the same in all of them, a column a run."""
+    columns = {}
+    for run in chosen:
+        asked = run.config()
+        columns[run.id] = {"network": asked.variant, "data set": asked.dataset, **asked.config}
+    table = pd.DataFrame(columns).astype(str)
+    return table[table.nunique(axis=1) > 1]
+
+
+found = {run.id: run for run in runs.all_runs() if seen_by_me(run)}
+table = pd.DataFrame([row(run) for run in found.values()])
+st.dataframe(
+    table,
+    hide_index=True,
+    column_config={
+        "PSNR": st.column_config.NumberColumn(format="%.2f dB", help="At strength 0.5."),
+        "SSIM": st.column_config.NumberColumn(format="%.3f", help="At strength 0.5."),
+        "Images/s": st.column_config.NumberColumn(format="localized"),
+    },
+)
+readable = [i for i, r in zip(found, table.to_dict("records"), strict=True)
+            if r["State"] != "damaged"]  # fmt: skip
+with st.container(horizontal=True):
+    st.space("stretch")
+    st.download_button(
+        "CSV", lambda: table.to_csv(index=False), "runs.csv", "text/csv",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+names = st.multiselect(
+    "Look closer, or compare",
+    readable,
+    default=readable[:1],
+    key="compare",
+    bind="query-params",
+    placeholder="Choose one run or several",
+)
+chosen = [found[n] for n in names]
+
+if len(chosen) == 1:
+    run = chosen[0]
+    watch(run.id)
+    if (samples := run.samples()) and run.status().state == "done":
+        last = max(samples)
+        pictures.sheet_image(samples[last].read_bytes(), f"Sample sheet of epoch {last}")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Run as zip", run.archive, f"{run.id}.zip", "application/zip",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        if (
+            jobs.mine(run, who())
+            and not run.status().active
+            and st.button("Delete", icon=":material/delete:")
+        ):
+            confirm(run)
+    with st.expander("Settings"):
+        st.json(run.config().model_dump(exclude={"private"}))
+elif chosen:
+    columns = sorted({c for r in chosen for c in r.history().columns} - {"epoch", "seconds"})
+    if columns:
+        column = st.selectbox("Curve", columns, key="curve", bind="query-params")
+        if (figure := charts.compare(chosen, column)) is not None:
+            charts.show(figure, key="compared", height=420)
+    st.markdown("**What differs in their settings**")
+    st.dataframe(differences(chosen))

@@ -1,0 +1,99 @@
+"""Charts in one manner: a model keeps its colour in every one."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.runs import Run
+from core.tasks import task
+
+COLOURS = (
+    "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
+    "#0c8599", "#846358", "#868e96", "#d6336c", "#5c940d",
+)  # fmt: skip
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def colour(run: Run) -> str:
+    """A variant's colour, by its place in its task."""
+    asked = run.config()
+    return COLOURS[list(task(asked.task).variants).index(asked.variant) % len(COLOURS)]
+
+
+def show(figure: go.Figure, key: str, height: int = 340) -> None:
+    """Draw a figure as wide as there is room."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": -0.22, "x": 0, "title": None},
+        hovermode="x unified",
+    )
+    st.plotly_chart(figure, key=key, config={"displaylogo": False}, width="stretch")
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    x_title: str,
+    y_title: str,
+    colours: Mapping[str, str],
+    dashes: Mapping[str, str] | None = None,
+    widths: Mapping[str, float] | None = None,
+    log_y: bool = False,
+) -> go.Figure:
+    """Lines by name: (x values, y values)."""
+    figure = go.Figure()
+    for name, (x, y) in series.items():
+        line = {
+            "color": colours.get(name, COLOURS[0]),
+            "dash": (dashes or {}).get(name, "solid"),
+            "width": (widths or {}).get(name, 2),
+        }
+        mode = "lines+markers" if len(x) < 25 else "lines"
+        figure.add_scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"size": 5})
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title, type="log" if log_y else "linear", exponentformat="power")
+    return figure
+
+
+def losses(run: Run) -> go.Figure | None:
+    """Training and test loss of a run, an epoch a point; None before the first."""
+    history = run.history()
+    names = [c for c in history.columns if c.endswith("loss")]
+    if history.empty or not names:
+        return None
+    positive = bool((history[names] > 0).all(axis=None))
+    return lines(
+        {n: (history["epoch"].tolist(), history[n].tolist()) for n in names},
+        x_title="epoch",
+        y_title="loss",
+        colours={n: colour(run) for n in names},
+        dashes=dict(zip(names, DASHES, strict=False)),
+        log_y=positive,
+    )
+
+
+def compare(runs: Sequence[Run], column: str) -> go.Figure | None:
+    """One column of several histories; runs of one variant differ by their dashes."""
+    series: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
+    colours, dashes, seen = {}, {}, dict[str, int]()
+    for run in runs:
+        history: pd.DataFrame = run.history()
+        if column in history.columns:
+            series[run.id] = (history["epoch"].tolist(), history[column].tolist())
+            colours[run.id] = colour(run)
+            times = seen[colours[run.id]] = seen.get(colours[run.id], -1) + 1
+            dashes[run.id] = DASHES[times % len(DASHES)]
+    if not series:
+        return None
+    positive = all(min(y) > 0 for _, y in series.values() if len(y))
+    return lines(
+        series,
+        x_title="epoch",
+        y_title=column.replace("_", " "),
+        colours=colours,
+        dashes=dashes,
+        log_y="loss" in column and positive,
+    )

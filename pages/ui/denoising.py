@@ -1,0 +1,285 @@
+"""The parts of the Denoiser's page."""
+
+import pandas as pd
+import streamlit as st
+import torch
+from streamlit_drawable_canvas import st_canvas
+from torch import Tensor
+
+from core import data
+from core.images import FORMATS, decode, digit_from_drawing, digit_from_picture, to_tensor
+from core.inference import denoising
+from core.inference.denoising import Restored, Spoilt
+from core.runs import Run
+from core.tasks.denoising import DENOISING, SHAPE
+from pages.ui import cached, charts, pictures
+from pages.ui.pictures import Row
+
+COUNT = 8
+"""Test images on the stage: they stay legible on a phone."""
+SOURCES = {
+    "linear": "Vincent et al. 2008 describe denoising autoencoders.",
+    "median": "Tukey 1977; scikit-image `filters.median`.",
+    "nl_means": "Buades, Coll and Morel 2005; scikit-image `restoration.denoise_nl_means`.",
+    "tv": "Rudin, Osher and Fatemi 1992; Chambolle 2004; scikit-image `denoise_tv_chambolle`.",
+    "unet": "Ronneberger et al. 2015; residual learning: Zhang et al. 2017 (DnCNN).",
+}
+
+
+def model_names(runs: list[Run]) -> dict[str, str]:
+    """A readable name for each run; the end of its id where two would be the same."""
+    plain = {}
+    for run in runs:
+        asked = run.config()
+        plain[run.id] = f"{DENOISING.variant(asked.variant).title} · {_dataset(asked.dataset)}"
+    twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
+    return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
+
+
+def _dataset(name: str) -> str:
+    return data.info(name).title if name in data.names() else name
+
+
+def choose_images(run: Run) -> tuple[str, int]:
+    """Which test images: the data set and the number of the first."""
+    asked = run.config().dataset
+    options = [n for n in data.BUILT_IN if "test" in data.available(n)]
+    if asked not in options and asked in data.names():
+        options.append(asked)  # the visitor's own, on which this model was trained
+    dataset = st.selectbox(
+        "Data set",
+        options,
+        index=options.index(asked) if asked in options else 0,
+        format_func=_dataset,
+        key="dataset",
+        bind="query-params",
+    )
+    last = 9990
+    first = st.number_input("First test image", 0, last, 0, key="first", bind="query-params")
+    return dataset, int(first)
+
+
+def pixels(source: str, dataset: str, first: int) -> Tensor | None:
+    """uint8 (N, 1, 28, 28) from where the visitor said; None while there is nothing yet.
+
+    Raises:
+        BadUpload: the file or drawing cannot be used.
+    """
+    if source == "Draw":
+        return _drawn()
+    if source == "Upload":
+        return _uploaded()
+    return cached.test_pictures(dataset, first, COUNT).pixels
+
+
+def _drawn() -> Tensor | None:
+    st.caption("Draw a digit with the mouse or a finger.")
+    result = st_canvas(
+        stroke_width=22,
+        stroke_color="#000000",
+        background_color="#ffffff",
+        width=280,
+        height=280,
+        drawing_mode="freedraw",
+        display_toolbar=True,
+        return_image_data=True,
+        key="canvas",
+    )
+    if result.json_data is None or not result.json_data.get("objects"):
+        return None
+    return None if result.image_data is None else digit_from_drawing(result.image_data)[None]
+
+
+def _uploaded() -> Tensor | None:
+    files = st.file_uploader(
+        "Pictures",
+        type=[f.lower() for f in (*FORMATS, "jpg", "tif")],
+        accept_multiple_files=True,
+        key="upload",
+        label_visibility="collapsed",
+    )
+    as_digit = st.toggle(
+        "It is a handwritten digit",
+        key="as_digit",
+        bind="query-params",
+        help="Cut out, turned light on dark and centred as MNIST's digits are.",
+    )
+    if not files:
+        return None
+    found = [decode(f.getvalue(), f.name) for f in files[:COUNT]]
+    if len(files) > COUNT:
+        st.caption(f"The first {COUNT} pictures are shown.")
+    return torch.stack([digit_from_picture(i) if as_digit else to_tensor(i, SHAPE) for i in found])
+
+
+def stage_rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:
+    """Clean, spoilt, restored and error, with the figures of input and output."""
+    before = f"{_mean(restored.psnr_noisy):.1f} dB · SSIM {_mean(restored.ssim_noisy):.2f}"
+    after = f"{_mean(restored.psnr):.1f} dB · SSIM {_mean(restored.ssim):.2f}"
+    errors = denoising.error_map(restored.images, spoilt.clean)
+    return [
+        Row("Clean", spoilt.clean),
+        Row(f"Spoilt: {corruption.lower()}", spoilt.noisy, before),
+        Row("Restored", restored.images, after),
+        Row("Error", errors, "orange too bright, blue too dark"),
+    ]
+
+
+def quiet_line(run: Run, spoilt: Spoilt, restored: Restored, shown: list[Row]) -> None:
+    """The verdict on the left, the downloads on the right."""
+    gain = _mean(restored.psnr) - _mean(restored.psnr_noisy)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if gain > 0.05:
+            st.badge(f"{gain:+.1f} dB", color="green", icon=":material/trending_up:")
+        elif gain < -0.05:
+            st.badge(f"{gain:+.1f} dB: worse", color="orange", icon=":material/trending_down:")
+        else:
+            st.badge("no change", color="grey", icon=":material/trending_flat:")
+        st.space("stretch")
+        st.download_button(
+            "PNG",
+            lambda: pictures.rows_png(shown),
+            f"{run.id}.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "CSV",
+            lambda: pd.DataFrame(denoising.export_rows(spoilt, restored)).to_csv(index=False),
+            f"{run.id}.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def all_models(spoilt: Spoilt, chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
+    """The first picture through every model, the best first."""
+    one = Spoilt(spoilt.clean[:1], spoilt.noisy[:1])
+    results = []
+    for run in runs:
+        asked = run.config()
+        if run.id == chosen.id or asked.dataset == chosen.config().dataset:
+            results.append((run, denoising.restore(asked.variant, cached.model(run), one)))
+    results.sort(key=lambda pair: -float(pair[1].psnr[0]))
+    before = results[0][1]
+    cards = [
+        ("Clean", one.clean[0], "as it was"),
+        ("Spoilt", one.noisy[0], _figures(before.psnr_noisy, before.ssim_noisy)),
+    ]
+    for run, restored in results:
+        name = names[run.id].split(" · ")[0]
+        cards.append((name, restored.images[0], _figures(restored.psnr, restored.ssim)))
+    pictures.cards(cards)
+    st.caption(
+        "Sorted by PSNR. The classical methods are told how strong the corruption is; "
+        "the networks are not."
+    )
+
+
+def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
+    """PSNR or SSIM against the strength, of the chosen model and of those to compare it with."""
+    corruption, _ = denoising.sweep(chosen)
+    measure = st.segmented_control(
+        "Measure", ["PSNR", "SSIM"], default="PSNR", required=True, key="measure",
+        bind="query-params", label_visibility="collapsed",
+    )  # fmt: skip
+    column = str(measure).lower()
+    series, colours, dashes, widths = {}, {}, {}, {}
+    for run in runs:
+        kind, rows = denoising.sweep(run)
+        if kind != corruption or run.config().dataset != chosen.config().dataset:
+            continue
+        rows = [r for r in rows if r["strength"] > 0]
+        strengths = [r["strength"] for r in rows]
+        series["Spoilt input"] = (strengths, [r[f"{column}_noisy"] for r in rows])
+        name = names[run.id].split(" · ")[0] if run.shipped else names[run.id]
+        series[name] = (strengths, [r[column] for r in rows])
+        learns = DENOISING.variant(run.config().variant).learns
+        colours[name], dashes[name] = charts.colour(run), "solid" if learns else "dot"
+        widths[name] = 4 if run.id == chosen.id else 1.6
+    colours["Spoilt input"], dashes["Spoilt input"] = "#868e96", "dash"
+    title = data.CORRUPTIONS[corruption]
+    figure = charts.lines(
+        series,
+        x_title=f"{title.title}: {title.unit}",
+        y_title="PSNR (dB)" if column == "psnr" else "SSIM",
+        colours=colours,
+        dashes=dashes,
+        widths=widths,
+    )
+    kind, low, high = denoising.trained_range(chosen)
+    if kind == corruption:
+        low, high = (low, high) if high > low else (high - 0.01, high + 0.01)
+        figure.add_vrect(low, high, fillcolor=charts.colour(chosen), opacity=0.1, line_width=0)
+    charts.show(figure, key="against-noise", height=420)
+    n = chosen.metrics().get("n_test", 0)
+    st.caption(
+        f"Means over {n:,} test images, the classical methods over 1,000. Shaded: the strengths "
+        "that the chosen model was trained on."
+    )
+    table = [{"strength": x, "model": m, column: y} for m, (xs, ys) in series.items()
+             for x, y in zip(xs, ys, strict=True)]  # fmt: skip
+    st.download_button(
+        "CSV", lambda: pd.DataFrame(table).to_csv(index=False), f"{column}-{corruption}.csv", "text/csv",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def over_epochs(run: Run) -> None:
+    """The same test images as training went on, with the losses."""
+    samples = run.samples()
+    if len(samples) < 2:
+        st.info("This method has nothing to learn, so there is no history to show.")
+        return
+
+    @st.fragment
+    def scrub() -> None:
+        epoch = st.select_slider(
+            "Epoch", list(samples), value=max(samples), key=f"epoch-{run.id}", bind="query-params"
+        )
+        pictures.sheet_image(
+            samples[epoch].read_bytes(), f"Clean, spoilt and restored digits after epoch {epoch}"
+        )
+
+    scrub()
+    if (figure := charts.losses(run)) is not None:
+        charts.show(figure, key="losses", height=280)
+    st.download_button(
+        "CSV", lambda: run.history().to_csv(index=False), f"{run.id}-history.csv", "text/csv",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def explanation(chosen: Run | None) -> None:
+    """The equations and the source."""
+    st.markdown(
+        r"""
+A clean picture $x$ is spoilt: for Gaussian noise $y = \mathrm{clip}(x + \sigma\,\varepsilon)$ with
+$\varepsilon \sim \mathcal N(0, 1)$. A network $f_\theta$ sees only $y$ and learns to come near $x$:
+
+$$\min_\theta\; \mathbb E\,\lVert f_\theta(y) - x\rVert^2 .$$
+
+The best possible answer under this loss is the mean of all clean pictures that could have led to
+$y$, which is why strong noise gives soft pictures: the network averages over what it cannot know.
+The U-Net predicts the correction, $f_\theta(y) = y + g_\theta(y)$, and sees noise of every strength
+in training, so that it needs not be told.
+
+The quality is measured by $\mathrm{PSNR} = -10\log_{10}\frac1n\lVert f_\theta(y) - x\rVert^2$ in
+decibels (6 dB: half the error) and by SSIM, which compares local means, contrasts and structures.
+"""
+    )
+    if chosen is not None:
+        variant = DENOISING.variant(chosen.config().variant)
+        st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
+        if chosen.config().variant in SOURCES:
+            st.caption(SOURCES[chosen.config().variant])
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.mean())
+
+
+def _figures(decibels: Tensor, similarity: Tensor) -> str:
+    return f"{float(decibels[0]):.1f} dB · SSIM {float(similarity[0]):.2f}"

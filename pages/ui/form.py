@@ -1,0 +1,66 @@
+"""A form made from a config class: every field has its bounds, its unit and its sentence."""
+
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
+
+from core.settings import settings
+from core.tasks import Task
+
+
+def config_form(task: Task, variant: str) -> dict[str, Any] | None:
+    """Ask for a training's settings.
+
+    Returns:
+        The values when the button was pressed, else None. They are validated in core.
+    """
+    defaults = task.config(variant).model_dump()
+    fields = task.config_class.model_fields
+    main: list[str] = [n for n in ("epochs", "corruption", "strength") if n in fields]
+    with st.form(f"{task.name}-{variant}", border=False):
+        columns = st.columns(len(main) or 1)
+        values: dict[str, Any] = {
+            name: _widget(column, variant, name, fields[name], defaults[name])
+            for column, name in zip(columns, main, strict=False)
+        }
+        with st.expander("More settings"):
+            for name in fields:
+                if name not in main:
+                    values[name] = _widget(st, variant, name, fields[name], defaults[name])
+        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:")
+    return values if pressed else None
+
+
+def _widget(place: Any, variant: str, name: str, field: FieldInfo, default: Any) -> Any:
+    common: dict[str, Any] = {
+        "label": field.title or name,
+        "help": (field.description or "").capitalize() + ".",
+        "key": f"{variant}-{name}",
+        "bind": "query-params",
+    }
+    if field.annotation is bool:
+        return place.toggle(value=default, **common)
+    if get_origin(field.annotation) is Literal:
+        options = list(get_args(field.annotation))
+        return place.selectbox(options=options, index=options.index(default), **common)
+    low, high = _bounds(field)
+    if name == "epochs":
+        high = min(high, settings().max_epochs)
+        default = min(default, high)
+    if field.annotation is int:
+        return place.number_input(
+            min_value=int(low), max_value=int(high), value=int(default), step=1, **common
+        )
+    if high <= 1 and low == 0:
+        return place.slider(min_value=low, max_value=high, value=default, step=0.05, **common)
+    return place.number_input(
+        min_value=low, max_value=high, value=default, step=default, format="%.1e", **common
+    )
+
+
+def _bounds(field: FieldInfo) -> tuple[float, float]:
+    low = next((float(m.ge) for m in field.metadata if isinstance(m, Ge)), 0.0)  # type: ignore[arg-type]
+    high = next((float(m.le) for m in field.metadata if isinstance(m, Le)), 1e9)  # type: ignore[arg-type]
+    return low, high

@@ -1,0 +1,75 @@
+"""Pictures on a page: pixelated, labelled, and to be taken away."""
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.images import contact_sheet, data_url, to_png
+
+STYLE = """<style>
+.lab-rows { display: grid; grid-template-columns: 1fr; gap: .55rem; }
+.lab-rows figure, .lab-cards figure { margin: 0; }
+.lab-rows figcaption { display: flex; justify-content: space-between; gap: 1rem;
+  font-size: .82rem; opacity: .75; padding-bottom: .15rem; }
+.lab-rows img, .lab-cards img { width: 100%; display: block; image-rendering: pixelated;
+  border-radius: .35rem; }
+.lab-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(108px, 1fr));
+  gap: .9rem .8rem; }
+.lab-cards figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem; }
+.lab-cards small { opacity: .7; font-size: .78rem; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Images side by side under one label; `note` stands at the right, `alt` is read aloud."""
+
+    label: str
+    images: Tensor
+    note: str = ""
+    alt: str = ""
+
+    def sheet(self) -> np.ndarray:
+        """uint8 (H, W) or (H, W, 3)."""
+        return contact_sheet(self.images, columns=len(self.images), fill=0)
+
+
+def rows(items: list[Row]) -> None:
+    """Draw rows of images, one below the other."""
+    parts = [
+        f"<figure><figcaption><span>{escape(r.label)}</span><span>{escape(r.note)}</span>"
+        f'</figcaption><img src="{data_url(to_png(r.sheet()))}" alt="{escape(r.alt or r.label)}">'
+        "</figure>"
+        for r in items
+    ]
+    st.html(f'{STYLE}<div class="lab-rows stage" data-testid="stage">{"".join(parts)}</div>')
+
+
+def cards(items: list[tuple[str, Tensor, str]]) -> None:
+    """Draw single images (C, H, W) as a grid that reflows: (title, image, line below)."""
+    parts = [
+        f'<figure><img src="{data_url(to_png(contact_sheet(image[None], 1)))}" '
+        f'alt="{escape(title)}"><figcaption>{escape(title)}<br><small>{escape(line)}</small>'
+        "</figcaption></figure>"
+        for title, image, line in items
+    ]
+    st.html(f'{STYLE}<div class="lab-cards">{"".join(parts)}</div>')
+
+
+def rows_png(items: list[Row], scale: int = 4) -> bytes:
+    """All rows as one PNG."""
+    images = [r.images / 255 if r.images.dtype == torch.uint8 else r.images for r in items]
+    colour = [i.expand(-1, 3, -1, -1) for i in images]
+    return to_png(contact_sheet(torch.cat(colour), columns=len(images[0]), scale=scale))
+
+
+def sheet_image(png: bytes, alt: str) -> None:
+    """A stored sample sheet, as wide as there is room."""
+    st.html(
+        f'{STYLE}<div class="lab-rows"><figure><img src="{data_url(png)}" alt="{escape(alt)}">'
+        "</figure></div>"
+    )

@@ -1,0 +1,97 @@
+"""A run under way: its state, its losses, and what can be done about it."""
+
+import streamlit as st
+
+from core import jobs, runs
+from core.errors import LabError
+from core.runs import Run, Status
+from pages.ui import charts
+from pages.ui.visitor import who
+
+BADGES = {
+    "queued": ("blue", "schedule"),
+    "running": ("blue", "autorenew"),
+    "done": ("green", "check"),
+    "failed": ("red", "error"),
+    "cancelled": ("grey", "block"),
+}
+
+
+def badge(status: Status) -> None:
+    """The state of a run as a badge."""
+    colour, icon = BADGES[status.state]
+    st.badge(status.state, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
+
+
+def watch(run_id: str) -> None:
+    """Show a run and, while it is under way, look again every second."""
+    run = runs.find(run_id)
+    if run is None:
+        st.info("This run was deleted.")
+        return
+    pause = 1.0 if run.status().active else None
+    st.fragment(_panel, run_every=pause)(run_id, pause is not None)
+
+
+def _panel(run_id: str, was_active: bool) -> None:
+    run = runs.find(run_id)
+    if run is None:
+        st.info("This run was deleted.")
+        return
+    status = run.status()
+    if was_active and not status.active:
+        st.rerun()  # it is over: no more looking, and the lists of models have a new entry
+    with st.container(horizontal=True, vertical_alignment="center"):
+        badge(status)
+        st.caption(f"`{run.id}`")
+        st.space("stretch")
+        actions(run, status)
+    _progress(run, status)
+    if (figure := charts.losses(run)) is not None:
+        charts.show(figure, key=f"losses-{run.id}", height=260)
+
+
+def actions(run: Run, status: Status) -> None:
+    """Cancel or resume, for those who asked for the run."""
+    if not jobs.mine(run, who()):
+        return
+    if status.active and st.button("Cancel", icon=":material/stop:", key=f"cancel-{run.id}"):
+        _try(jobs.cancel, run)
+    if status.state in ("failed", "cancelled") and st.button(
+        "Resume", icon=":material/play_arrow:", key=f"resume-{run.id}"
+    ):
+        _try(jobs.resume, run)
+
+
+def _try(action: object, run: Run) -> None:
+    try:
+        action(run, who())  # type: ignore[operator]
+    except LabError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _progress(run: Run, status: Status) -> None:
+    if status.state == "queued":
+        before = jobs.ahead(run)
+        st.progress(0.0, "Next in line." if not before else f"{before} before it in the queue.")
+        jobs.keep_going(run)
+    elif status.state == "running":
+        if not run.alive():
+            st.progress(status.done, "Waiting for a worker, which takes it up by itself.")
+            jobs.keep_going(run)
+            return
+        speed = f" · {status.images_per_second:,.0f} images/s" if status.images_per_second else ""
+        left = f" · {_duration(status.eta)} left" if status.eta is not None else ""
+        st.progress(status.done, f"{status.stage.capitalize()}{speed}{left}")
+    elif status.state == "failed":
+        st.error(status.error)
+    elif status.state == "cancelled":
+        kept = f"{status.epoch - 1} whole epochs are kept." if status.epoch > 1 else ""
+        st.info(f"Stopped before its end. {kept} Resume goes on from there.")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

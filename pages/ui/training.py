@@ -1,0 +1,122 @@
+"""The training panel: choose what to train on, set it up, and watch it."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core import data, jobs, runs
+from core.errors import LabError
+from core.images import display_name
+from core.settings import settings
+from core.tasks import Task
+from core.training import ask
+from pages.ui.form import config_form
+from pages.ui.run_panel import watch
+from pages.ui.visitor import who
+
+
+def panel(task: Task) -> None:
+    """Everything from the choice of a network to the finished run."""
+    if settings().training == "off":
+        st.info("Training is switched off on this server; the shipped models are all here.")
+        return
+    left, right = st.columns(2)
+    learning = [v.name for v in task.variants.values() if v.learns]
+    variant = left.selectbox(
+        "Network",
+        learning,
+        format_func=lambda name: task.variant(name).title,
+        key="network",
+        bind="query-params",
+    )
+    dataset = right.selectbox(
+        "Train on",
+        [*data.BUILT_IN, *_own_sets()],
+        format_func=lambda name: data.info(name).title,
+        key="train_on",
+        bind="query-params",
+    )
+    st.caption(task.variant(variant).summary)
+    if _have(dataset):
+        values = config_form(task, variant)
+        if values is not None:
+            with st.spinner("Handing it to a worker"):
+                question = ask(task.name, variant, dataset, values)
+                run = jobs.request(question, who())
+            st.session_state["watched"] = run.id
+    with st.expander("Your own pictures", icon=":material/folder_zip:"):
+        _import()
+    watched = st.session_state.get("watched") or _latest_of_mine()
+    if watched is not None:
+        st.divider()
+        watch(watched)
+
+
+def _have(name: str) -> bool:
+    """Whether the training images are here; offers to fetch them where not."""
+    if "train" in data.available(name):
+        return True
+    ready = [data.info(n).title for n in data.BUILT_IN if "train" in data.available(n)]
+    st.info(
+        f"The training images of {data.info(name).title} are not on this machine. "
+        f"Ready to use: {', '.join(ready)}."
+    )
+    if settings().downloads == "on" and st.button(
+        f"Download {data.info(name).title}", icon=":material/download:"
+    ):
+        bar = st.progress(0.0, "Asking the network")
+        try:
+            data.get(name, lambda text, share: _advance(bar, text, share))
+        except LabError as error:
+            bar.empty()
+            st.error(str(error))
+        else:
+            st.rerun()
+    return False
+
+
+def _advance(bar: DeltaGenerator, text: str, share: float) -> None:
+    bar.progress(share, text)
+
+
+def _own_sets() -> list[str]:
+    """Imported in this session, or used by runs of this visitor."""
+    names = list(st.session_state.get("own_sets", []))
+    for run in runs.all_runs():
+        with contextlib.suppress(LabError):
+            asked = run.config()
+            if asked.private and jobs.mine(run, who()) and asked.dataset not in names:
+                names.append(asked.dataset)
+    return [n for n in names if n in data.names()]
+
+
+def _import() -> None:
+    st.caption(
+        "A zip with one folder a class, or with pictures only. They are made grey and 28×28, "
+        "stay on this machine, and only you see them and what is trained on them."
+    )
+    upload = st.file_uploader("Zip file", type=["zip"], key="own_zip")
+    if upload is None or not st.button("Import", icon=":material/upload:"):
+        return
+    title = display_name(upload.name).removesuffix(".zip")
+    with tempfile.TemporaryDirectory() as folder, st.spinner("Reading the pictures"):
+        path = Path(folder) / "upload.zip"
+        path.write_bytes(upload.getbuffer())
+        try:
+            info = data.import_set(path, title, size=28, grey=True)
+        except LabError as error:
+            st.error(str(error))
+            return
+    st.session_state.setdefault("own_sets", []).append(info.name)
+    counts = ", ".join(f"{n} for {split}ing" for split, n in info.splits.items())
+    st.success(f"{info.title} is ready: {counts}. Choose it under “Train on”.")
+    st.button("Show it in the list")
+
+
+def _latest_of_mine() -> str | None:
+    """A run of this visitor that is still under way: a closed tab loses nothing."""
+    found = [run for run in jobs.active() if jobs.mine(run, who())]
+    return found[-1].id if found else None

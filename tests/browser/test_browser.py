@@ -1,0 +1,109 @@
+"""What only a browser can show."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.browser
+STAGE = ".stage img"
+
+
+def test_a_deep_link_on_a_cold_server_goes_through_the_router(server, page):
+    page.goto(f"{server}/denoiser")
+    page.wait_for_selector(STAGE)
+    assert page.locator("h1").inner_text() == "Denoiser"
+    assert page.get_by_role("link", name="Runs").count() >= 1
+
+
+def test_the_browser_asks_nobody_but_the_server(server, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("/", "/denoiser", "/runs"):
+        page.goto(server + path)
+        page.wait_for_selector("h1")
+        page.wait_for_load_state("networkidle")
+    hosts = {urlsplit(url).netloc for url in asked if url.startswith(("http", "ws"))}
+    assert hosts == {urlsplit(server).netloc}
+
+
+def test_a_strength_in_the_url_is_on_the_slider_and_changes_the_picture(server, page):
+    page.goto(f"{server}/denoiser?strength=0.8")
+    page.wait_for_selector(STAGE)
+    slider = page.get_by_role("slider", name="Strength")
+    assert slider.get_attribute("aria-valuenow") == "0.8"
+    before = page.locator(STAGE).nth(1).get_attribute("src")
+    slider.press("ArrowLeft")
+    page.wait_for_function(
+        "old => document.querySelectorAll('.stage img')[1].src !== old", arg=before
+    )
+    page.wait_for_function("() => location.search.includes('strength=0.75')")
+
+
+def test_pictures_are_not_smeared_and_have_words_for_them(server, page):
+    page.goto(f"{server}/denoiser")
+    picture = page.locator(STAGE).first
+    picture.wait_for()
+    assert picture.evaluate("e => getComputedStyle(e).imageRendering") == "pixelated"
+    assert all(i.get_attribute("alt") for i in page.locator(STAGE).all())
+
+
+def test_nothing_overflows_on_a_phone(server, chromium):
+    context = chromium.new_context(viewport={"width": 420, "height": 850})
+    page = context.new_page()
+    for path, ready in (("/", "h1"), ("/denoiser", STAGE), ("/runs", "h1")):
+        page.goto(server + path)
+        page.wait_for_selector(ready, timeout=60_000)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    context.close()
+
+
+def test_the_visitor_gets_one_signed_cookie_that_scripts_cannot_read(server, page):
+    page.goto(server)
+    page.wait_for_selector("h1")
+    (cookie,) = [c for c in page.context.cookies() if c["name"] == "latent_lab_visitor"]
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Lax"
+    page.reload()
+    page.wait_for_selector("h1")
+    (again,) = [c for c in page.context.cookies() if c["name"] == "latent_lab_visitor"]
+    assert again["value"] == cookie["value"]
+
+
+def test_a_drawing_is_denoised(server, page):
+    page.goto(f"{server}/denoiser?source=Draw")
+    canvas = page.locator("canvas.upper-canvas").first
+    canvas.wait_for()
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 140, box["y"] + 50)
+    page.mouse.down()
+    for step in range(20):
+        page.mouse.move(box["x"] + 140, box["y"] + 50 + 9 * step)
+    page.mouse.up()
+    page.wait_for_selector(STAGE)
+    assert "dB" in page.locator(".stage").inner_text()
+
+
+@pytest.mark.cluster
+def test_train_watch_and_use_a_model(server, page):
+    """The whole road: form, queue, progress, done; after a reload the run is still there."""
+    page.goto(
+        f"{server}/denoiser?tab=Train+your+own&network=linear&train_on=digits&linear-epochs=3"
+    )
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_function("() => document.body.innerText.includes('denoise-linear-digits-')")
+    page.goto(f"{server}/runs")
+    page.wait_for_selector("h1")
+    page.wait_for_timeout(500)
+    page.goto(f"{server}/denoiser?tab=Train+your+own")
+    page.get_by_text("done", exact=True).first.wait_for(timeout=180_000) if page.get_by_text(
+        "denoise-linear-digits-"
+    ).count() else None
+    for _ in range(180):
+        page.goto(f"{server}/denoiser")
+        page.wait_for_selector(STAGE)
+        page.get_by_role("combobox", name="Model").click()
+        if page.get_by_role("option", name="Linear · Digits").count():
+            return
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(1000)
+    pytest.fail("the trained model never came into the list")

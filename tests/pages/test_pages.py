@@ -1,0 +1,170 @@
+"""The pages as a program sees them: drawn from shipped runs, driven by widgets and by the URL."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import runs
+from core.inference import denoising
+
+TIMEOUT = 120
+SHIPPED = [run for run in runs.all_runs() if run.shipped]
+
+
+def opened(page: str = "", **query: str) -> AppTest:
+    app = AppTest.from_file("pages/router.py", default_timeout=TIMEOUT)
+    for name, value in query.items():
+        app.query_params[name] = value
+    if page:
+        app.switch_page(page)
+    return app.run()
+
+
+def stage(app: AppTest) -> str:
+    return next(h.proto.body for h in app.get("html") if "stage" in h.proto.body)
+
+
+def captions(app: AppTest) -> str:
+    return " ".join(str(c.value) for c in app.caption)
+
+
+@pytest.mark.parametrize("page", ["", "denoiser.py", "runs.py"])
+def test_every_page_opens_without_an_error(lab, page):
+    app = opened(page)
+    assert not app.exception
+    assert not app.error
+    assert app.title
+
+
+def test_home_shows_the_state_of_the_machine(lab):
+    text = " ".join(m.value for m in opened().markdown)
+    assert f"{len(SHIPPED)} shipped, 0 trained here" in text
+    assert "Digits" in text
+    assert "empty; the local cluster starts when needed" in text
+
+
+def test_denoiser_has_a_picture_at_first_paint(lab):
+    body = stage(opened("denoiser.py"))
+    assert body.count('src="data:image/png;base64,') == 4
+    assert "dB" in body
+
+
+def test_a_slider_changes_the_picture_and_back_again(lab):
+    app = opened("denoiser.py")
+    before = stage(app)
+    app.slider(key="strength").set_value(0.8).run()
+    assert stage(app) != before
+    app.slider(key="strength").set_value(0.5).run()
+    assert stage(app) == before
+
+
+def test_a_copied_link_draws_the_same_picture(lab):
+    app = opened("denoiser.py")
+    app.slider(key="strength").set_value(0.75).run()
+    app.number_input(key="seed").set_value(7).run()
+    again = opened("denoiser.py", strength="0.75", seed="7")
+    assert stage(again) == stage(app)
+    assert stage(again) != stage(opened("denoiser.py"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"strength": "9"},
+        {"strength": "<script>"},
+        {"model": "denoise-nothing-mnist-00000000"},
+        {"corruption": "../../etc/passwd"},
+        {"seed": "-5"},
+        {"first": "99999999"},
+        {"tab": "nowhere"},
+    ],
+)
+def test_nonsense_in_the_url_falls_back_to_the_default(lab, query):
+    app = opened("denoiser.py", **query)
+    assert not app.exception
+    assert not app.error
+    assert stage(app) == stage(opened("denoiser.py"))
+
+
+def test_each_shipped_model_can_be_chosen_and_restores(lab):
+    app = opened("denoiser.py")
+    for run in denoising.denoisers():
+        app.selectbox(key="model").set_value(run.id).run()
+        assert not app.exception
+        assert app.selectbox(key="model").value == run.id
+        assert "Restored" in stage(app)
+
+
+@pytest.mark.parametrize("corruption", ["salt_and_pepper", "mosaic", "mask", "blur", "none"])
+def test_each_corruption_reaches_the_stage(lab, corruption):
+    app = opened("denoiser.py")
+    app.selectbox(key="corruption").set_value(corruption).run()
+    assert not app.exception
+    assert stage(app) != stage(opened("denoiser.py"))
+
+
+def test_all_models_stand_side_by_side(lab):
+    app = opened("denoiser.py", view="All models")
+    cards = next(h.proto.body for h in app.get("html") if "lab-cards" in h.proto.body)
+    chosen = denoising.denoisers()[0].config().dataset
+    assert cards.count("<figure>") == 2 + len(denoising.denoisers(chosen))
+
+
+@pytest.mark.parametrize("tab", ["Against noise", "Over epochs", "What is happening"])
+def test_each_tab_opens_by_its_address(lab, tab):
+    app = opened("denoiser.py", tab=tab)
+    assert not app.exception
+    assert not app.error
+
+
+def test_upload_of_a_broken_file_says_so(lab):
+    app = opened("denoiser.py", source="Upload")
+    app.file_uploader(key="upload").set_value(("evil.png", b"not a picture", "image/png")).run()
+    assert not app.exception
+    assert any("evil.png" in e.value for e in app.error)
+
+
+def test_training_can_be_switched_off(lab, monkeypatch):
+    from core.settings import settings
+
+    monkeypatch.setenv("LATENT_LAB_TRAINING", "off")
+    settings.cache_clear()
+    app = opened("denoiser.py", tab="Train your own")
+    assert any("switched off" in i.value for i in app.info)
+
+
+def test_the_form_has_every_setting_with_its_bounds(lab):
+    from core.tasks.denoising import DENOISING, DenoisingConfig
+
+    app = opened("denoiser.py", tab="Train your own", network="linear", train_on="digits")
+    assert not app.exception
+    keys = {w.key for w in [*app.number_input, *app.selectbox, *app.toggle, *app.slider]}
+    assert {f"linear-{name}" for name in DenoisingConfig.model_fields} <= keys
+    assert app.number_input(key="linear-batch_size").max == 4096
+    assert app.number_input(key="linear-epochs").value == DENOISING.config("linear").epochs
+
+
+def test_runs_lists_all_and_shows_one(lab):
+    app = opened("runs.py")
+    assert list(app.dataframe[0].value["Run"]) == [run.id for run in SHIPPED]
+    assert SHIPPED[0].id in captions(app)
+
+
+def test_runs_compares_settings(lab):
+    if len(SHIPPED) < 2:
+        pytest.skip("only one shipped run")
+    app = opened("runs.py")
+    app.multiselect(key="compare").set_value([SHIPPED[0].id, SHIPPED[-1].id]).run()
+    assert not app.exception
+    assert "network" in app.dataframe[1].value.index
+
+
+def test_a_damaged_run_is_listed_and_breaks_nothing(lab):
+    from core.settings import settings
+
+    folder = settings().runs / "denoise-linear-digits-0badc0de"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    app = opened("runs.py")
+    assert not app.exception
+    assert "damaged" in list(app.dataframe[0].value["State"])
+    assert not opened("denoiser.py").exception
