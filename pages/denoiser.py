@@ -5,7 +5,6 @@ import random
 import streamlit as st
 
 from core.data import CORRUPTIONS
-from core.errors import LabError
 from core.inference import denoising
 from core.runs import Run
 from core.tasks.denoising import DENOISING
@@ -55,6 +54,7 @@ def bench() -> None:
             key="source",
             bind="query-params",
         )
+        pixels = None if source == "Test images" else parts.own_pixels(str(source))
         corruption = st.selectbox(
             "Corruption",
             list(CORRUPTIONS),
@@ -84,12 +84,8 @@ def bench() -> None:
             st.button("Other images", icon=":material/casino:", on_click=other_images)
         with st.expander("Seed and data"):
             seed = st.number_input("Noise seed", 0, 2**31 - 1, 0, key="seed", bind="query-params")
-            dataset, first = parts.choose_images(run)
-        try:
-            pixels = parts.pixels(str(source), dataset, first)
-        except LabError as error:
-            st.error(str(error), icon=":material/error:")
-            pixels = None
+            if source == "Test images":
+                pixels = parts.test_pixels(*parts.choose_images(run))
     with stage:
         if pixels is None:
             st.info("Draw or upload something, and it appears here with noise and without.")

@@ -18,7 +18,7 @@ from core.tasks.base import unit
 
 INPUT, OUTPUT = "image", "restored"
 """ONNX gives every value of a graph one name, so they cannot both be `image`."""
-BATCHES = (1, 7)
+BATCHES = [1, 7]
 """Sizes that the export is tried at; neither is the one that it was traced with."""
 TOLERANCE = 1e-4
 """Largest difference from PyTorch; a step of an 8-bit grey is forty times larger."""

@@ -7,6 +7,7 @@ from streamlit_drawable_canvas import st_canvas
 from torch import Tensor
 
 from core import data
+from core.errors import LabError
 from core.images import FORMATS, decode, digit_from_drawing, digit_from_picture, to_tensor
 from core.inference import denoising
 from core.inference.denoising import Restored, Spoilt
@@ -59,16 +60,17 @@ def choose_images(run: Run) -> tuple[str, int]:
     return dataset, int(first)
 
 
-def pixels(source: str, dataset: str, first: int) -> Tensor | None:
-    """uint8 (N, 1, 28, 28) from where the visitor said; None while there is nothing yet.
+def own_pixels(source: str) -> Tensor | None:
+    """uint8 (N, 1, 28, 28) of a drawing or of uploads; None while there is nothing yet."""
+    try:
+        return _drawn() if source == "Draw" else _uploaded()
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
 
-    Raises:
-        BadUpload: the file or drawing cannot be used.
-    """
-    if source == "Draw":
-        return _drawn()
-    if source == "Upload":
-        return _uploaded()
+
+def test_pixels(dataset: str, first: int) -> Tensor:
+    """uint8 (N, 1, 28, 28) of the test split."""
     return cached.test_pictures(dataset, first, COUNT).pixels
 
 
@@ -81,7 +83,6 @@ def _drawn() -> Tensor | None:
         width=280,
         height=280,
         drawing_mode="freedraw",
-        display_toolbar=True,
         return_image_data=True,
         key="canvas",
     )

@@ -32,9 +32,11 @@ def panel(task: Task) -> None:
         key="network",
         bind="query-params",
     )
+    options = [*data.BUILT_IN, *_own_sets()]
     dataset = right.selectbox(
         "Train on",
-        [*data.BUILT_IN, *_own_sets()],
+        options,
+        index=next((i for i, n in enumerate(options) if "train" in data.available(n)), 0),
         format_func=lambda name: data.info(name).title,
         key="train_on",
         bind="query-params",

@@ -1,17 +1,20 @@
 """The pages as a program sees them: drawn from shipped runs, driven by widgets and by the URL."""
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.inference import denoising
 
+ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
 TIMEOUT = 120
 SHIPPED = [run for run in runs.all_runs() if run.shipped]
 
 
 def opened(page: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file("pages/router.py", default_timeout=TIMEOUT)
+    app = AppTest.from_file(ROUTER, default_timeout=TIMEOUT)
     for name, value in query.items():
         app.query_params[name] = value
     if page:
@@ -135,7 +138,7 @@ def test_training_can_be_switched_off(lab, monkeypatch):
 def test_the_form_has_every_setting_with_its_bounds(lab):
     from core.tasks.denoising import DENOISING, DenoisingConfig
 
-    app = opened("denoiser.py", tab="Train your own", network="linear", train_on="digits")
+    app = opened("denoiser.py", tab="Train your own", network="Linear", train_on="Digits")
     assert not app.exception
     keys = {w.key for w in [*app.number_input, *app.selectbox, *app.toggle, *app.slider]}
     assert {f"linear-{name}" for name in DenoisingConfig.model_fields} <= keys
