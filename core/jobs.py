@@ -3,6 +3,7 @@
 Progress travels only through the run directory, so any session and any replica can watch.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -87,7 +88,8 @@ def delete(run: Run, who: str) -> None:
     with runs.store_lock():
         if run.shipped:
             raise Refused("Shipped runs are part of the lab and cannot be deleted.")
-        if run.status().active:
+        status = _status(run)  # None: damaged, and may go
+        if status and status.active:
             raise Refused("This run is under way: cancel it first.")
         if not _withdraw(run, who):
             run.delete()
@@ -136,8 +138,11 @@ def work(run_id: str) -> None:
     """The job itself, in a worker: behind everything that a person waits for."""
     if hasattr(os, "nice") and os.nice(0) < 10:
         os.nice(10)
+    run = runs.open_run(run_id)
+    if not run.status().active:  # withdrawn while it waited
+        return
     try:
-        train(runs.open_run(run_id))
+        train(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
 
@@ -217,13 +222,14 @@ class Jobs:
             fire_and_forget(future)  # or the scheduler forgets the job when this server dies
             self._futures[run.id] = future
             future.add_done_callback(self._ended)
+            self._arrived(client, f"{run.id}/{attempt}")
 
     def forget(self, run: Run) -> None:
         """Take a run that is still waiting out of the cluster's queue."""
         with self._guard:
             future = self._futures.pop(run.id, None)
         if future is not None and not run.alive():
-            future.cancel()
+            future.cancel(force=True)  # or it stays, since it was fired and forgotten
 
     def state(self) -> str:
         """A word for the home page: `remote`, `running` or `asleep`."""
@@ -260,6 +266,17 @@ class Jobs:
                 error="Its worker died several times, perhaps for want of memory. "
                 "Resume it, or try a smaller batch.",
             )
+
+    @staticmethod
+    def _arrived(client: Client, key: str) -> None:
+        """Wait, milliseconds, for the scheduler to have a job: Dask sends in the background, and
+        what it has not sent is lost with this process.
+        """
+        with contextlib.suppress(OSError):  # it is gone: `keep_going` and `recover` are for that
+            for _ in range(500):
+                if client.sync(client.scheduler.get_task_status, keys=[key])[key]:
+                    return
+                time.sleep(0.01)
 
     def _connected(self) -> Client:
         if self._client is None or self._client.status != "running":

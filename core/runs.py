@@ -145,6 +145,13 @@ class Run:
         except (OSError, SafetensorError, ValueError) as error:
             raise self._broken("model.safetensors") from error
 
+    def weights_fingerprint(self) -> str:
+        """SHA-256 of the weights' file, for runs that begin with it. Raises RunBroken."""
+        try:
+            return hashlib.sha256((self.path / "model.safetensors").read_bytes()).hexdigest()
+        except OSError as error:
+            raise self._broken("model.safetensors") from error
+
     def version(self) -> int:
         """Changes whenever the status does: a key for caches."""
         try:

@@ -120,7 +120,7 @@ if epochs.open and chosen is not None:
         parts.over_epochs(chosen)
 if training.open:
     with training:
-        panel(DENOISING)
+        panel(DENOISING, names)
 if explained.open:
     with explained:
         parts.explanation(chosen)

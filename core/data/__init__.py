@@ -4,7 +4,16 @@ from core.data.base import DatasetInfo, Images, Progress, Split, fingerprint
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
 from core.data.downloads import get
 from core.data.imported import import_set
-from core.data.sets import BUILT_IN, available, data_fingerprint, forget, info, load, names
+from core.data.sets import (
+    BUILT_IN,
+    available,
+    data_fingerprint,
+    forget,
+    info,
+    load,
+    missing_sentence,
+    names,
+)
 
 __all__ = [
     "BUILT_IN",
@@ -24,5 +33,6 @@ __all__ = [
     "import_set",
     "info",
     "load",
+    "missing_sentence",
     "names",
 ]

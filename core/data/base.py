@@ -34,6 +34,8 @@ class DatasetInfo:
     licence: str
     source: str
     splits: Mapping[Split, int] = field(hash=False)
+    fingerprint: str = ""
+    """That of the published images, where they never change: a run can be named without them."""
     private: bool = False
     """Made from somebody's own pictures: shown only to those who brought the same."""
 

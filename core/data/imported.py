@@ -3,12 +3,12 @@
 Archives are never extracted: entries are checked by name and size, and read one at a time.
 """
 
+import math
 import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -53,11 +53,10 @@ def info(name: str) -> DatasetInfo | None:
     return _info(settings().data / "imported" / name)
 
 
-@lru_cache(maxsize=64)
 def _info(folder: Path) -> DatasetInfo | None:
     try:
         record = files.read_json(folder / "set.json")
-        return record and DatasetInfo(
+        return DatasetInfo(
             folder.name,
             str(record["title"]),
             tuple(record["shape"]),
@@ -103,28 +102,38 @@ def import_set(source: Path, title: str, *, size: int, grey: bool) -> DatasetInf
     shape = (1 if grey else 3, size, size)
     if source.is_dir():
         return _store(_seen_through(_folder_entries(source)), title, shape)
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return _store(_seen_through(_zip_entries(archive)), title, shape)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
-        raise BadUpload(
-            f"{display_name(source.name)} is not a whole zip file. Pack the folder again."
-        ) from error
+    with _opened(source) as archive:
+        return _store(_seen_through(_zip_entries(archive)), title, shape)
 
 
 # ---- what is in it
 
 
+def _opened(source: Path) -> zipfile.ZipFile:
+    source.stat()  # a file that is not there is no fault of the archive
+    try:
+        return zipfile.ZipFile(source)
+    except Exception as error:  # a hostile directory makes it raise nearly anything
+        raise BadUpload(
+            f"{display_name(source.name)} is not a whole zip file. Pack the folder again."
+        ) from error
+
+
 def _folder_entries(folder: Path) -> list[Entry]:
-    found = []
+    found: list[Entry] = []
+    folders = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
             raise BadUpload(f"{display_name(path.name)} is a link; only real files are taken.")
         relative = PurePosixPath(path.relative_to(folder).as_posix())
-        if path.is_file() and not _ignored(relative):
+        if _ignored(relative):
+            continue
+        if path.is_dir():
+            folders.append(relative)
+        elif path.is_file():
             found.append(Entry(relative, path.read_bytes))
             _check_count(len(found))
-    _check_classes(found, [d for d in folder.iterdir() if d.is_dir() and not any(d.iterdir())])
+    _check_classes(found, folders)
     return found
 
 
@@ -143,8 +152,7 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[Entry]:
             raise BadUpload("The archive would unpack to far more than is allowed here.")
         found.append(Entry(path, lambda member=member: _read_member(archive, member)))  # type: ignore[misc]
         _check_count(len(found))
-    parents = {parent for entry in found for parent in entry.path.parents}
-    _check_classes(found, [f for f in folders if f not in parents])
+    _check_classes(found, folders)
     return found
 
 
@@ -152,7 +160,9 @@ def _safe_path(member: zipfile.ZipInfo) -> PurePosixPath:
     name = member.filename.replace("\\", "/")
     path = PurePosixPath(name)
     shown = display_name(name)
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
+    nowhere = not path.parts and not name.endswith("/")  # a file called nothing, or "."
+    outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name)
+    if nowhere or outside:
         raise BadUpload(f"The archive has an entry that points outside of it ({shown}).")
     mode = member.external_attr >> 16
     if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or not stat.S_IFMT(mode)):
@@ -168,7 +178,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(member) as file:
             content = file.read(limit + 1)
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
+    except Exception as error:  # each method of compression has errors of its own
         raise BadUpload(f"{display_name(member.filename)} is damaged in the archive.") from error
     if len(content) > limit:
         raise BadUpload(f"{display_name(member.filename)} unpacks to more than is allowed here.")
@@ -184,10 +194,11 @@ def _check_count(n: int) -> None:
         raise BadUpload(f"There are more than {settings().max_archive_files} files in it.")
 
 
-def _check_classes(found: list[Entry], empty: list[PurePosixPath] | list[Path]) -> None:
+def _check_classes(found: list[Entry], folders: list[PurePosixPath]) -> None:
     if not found:
         raise BadUpload("There are no pictures in it.")
-    if empty:
+    parents = {parent for entry in found for parent in entry.path.parents}
+    if empty := [folder for folder in folders if folder not in parents]:
         raise BadUpload(
             f"The folder {display_name(empty[0].name)} is empty: put pictures in it or remove it."
         )
@@ -196,7 +207,7 @@ def _check_classes(found: list[Entry], empty: list[PurePosixPath] | list[Path]) 
 def _seen_through(entries: list[Entry]) -> list[Entry]:
     """Without folders that are around everything."""
     while len({e.path.parts[0] for e in entries}) == 1 and all(
-        len(e.path.parts) > 2 for e in entries
+        len(e.path.parts) > 1 for e in entries
     ):
         entries = [Entry(PurePosixPath(*e.path.parts[1:]), e.read) for e in entries]
     return entries
@@ -206,6 +217,11 @@ def _seen_through(entries: list[Entry]) -> list[Entry]:
 
 
 def _store(entries: list[Entry], title: str, shape: tuple[int, int, int]) -> DatasetInfo:
+    if len(entries) * math.prod(shape) > UNPACKED * settings().max_upload_bytes:
+        raise BadUpload(
+            f"{len(entries)} pictures of {shape[1]} pixels are more than the memory may hold "
+            "here. Choose a smaller size or fewer pictures."
+        )
     given = {e.path.parts[0] for e in entries} == {"train", "test"}
     if given:
         parts = [e.path.parts for e in entries]
@@ -225,6 +241,9 @@ def _store(entries: list[Entry], title: str, shape: tuple[int, int, int]) -> Dat
     _check_enough(labels, classes, skipped)
     everything = Images(torch.stack(pixels), torch.tensor(labels))
     chosen = np.array([in_train[i] for i in kept]) if given else _chosen(labels)
+    for part, n in (("train", chosen.sum()), ("test", (~chosen).sum())):
+        if not n:
+            raise BadUpload(f"There are no pictures in {part}.")
     splits: Splits = {
         "train": Images(*(t[torch.from_numpy(chosen)] for t in everything)),
         "test": Images(*(t[torch.from_numpy(~chosen)] for t in everything)),
@@ -285,7 +304,6 @@ def _write(
     }
     write_splits(folder / "images.safetensors", splits)
     files.write_json(folder / "set.json", record)  # last: now the set can be found
-    _info.cache_clear()
     found = _info(folder)
     assert found is not None
     return found

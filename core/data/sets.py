@@ -38,6 +38,7 @@ BUILT_IN = {
             "CC BY-SA 3.0",
             "Handwritten digits, LeCun, Cortes and Burges",
             {"train": 60_000, "test": 10_000},
+            "a29846c00097402e1385927dd0ea6f27c46f6f30d6200a16d7ddb1cca3b8f0ba",
         ),
         DatasetInfo(
             "fashion-mnist",
@@ -47,6 +48,7 @@ BUILT_IN = {
             "MIT",
             "Clothes, Zalando Research, Xiao et al. 2017",
             {"train": 60_000, "test": 10_000},
+            "36e93975cb25501bc3e132a9a5fe42f63d34ddb52d69c648bdc2f8483fe26dcd",
         ),
         DatasetInfo(
             "digits",

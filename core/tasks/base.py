@@ -37,6 +37,13 @@ class TaskConfig(BaseModel):
     seed: int = Field(
         0, ge=0, le=2**31 - 1, title="Seed", description="decides weights, order and noise"
     )
+    start_from: str = Field(
+        "",
+        max_length=200,
+        title="Start from",
+        description="a finished run of the same network whose weights to begin with; empty draws "
+        "new ones",
+    )
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,10 @@ class Task(ABC):
         """The fields that are not at the variant's default: what makes a run this run."""
         defaults = self.config(variant).model_dump()
         return {k: v for k, v in config.model_dump().items() if v != defaults[k]}
+
+    @abstractmethod
+    def shape(self, of: Shape) -> Shape:
+        """The (C, H, W) that the task makes of images of another shape."""
 
     @abstractmethod
     def prepare(self, images: Images) -> Images:

@@ -210,6 +210,9 @@ class Denoising(Task):
         )
     }
 
+    def shape(self, of: Shape) -> Shape:
+        return SHAPE
+
     def prepare(self, images: Images) -> Images:
         return Images(fit(images.pixels, SHAPE), images.labels)
 

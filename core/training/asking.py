@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core import data, runs
 from core.data import Images
-from core.errors import Refused, RunBroken
+from core.errors import DataMissing, LabError, Refused, RunBroken
 from core.runs import DataUsed, Run, RunConfig
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
@@ -44,17 +44,19 @@ def ask(
             f"{config.epochs} epochs are more than this server allows ({settings().max_epochs}, "
             "set by LATENT_LAB_MAX_EPOCHS)."
         )
-    train = data.load(dataset, "train")
-    n_train = len(train.labels)
-    fingerprint = data.data_fingerprint(dataset)
-    run_id = runs.run_id(
-        chosen.kind, variant, dataset, chosen.changed(variant, config), [fingerprint]
-    )
+    info = data.info(dataset)
+    fingerprint = info.fingerprint or data.data_fingerprint(dataset)
+    start = _start(config.start_from, task_name, variant)
+    inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]
+    run_id = runs.run_id(chosen.kind, variant, dataset, chosen.changed(variant, config), inputs)
+    if runs.find(run_id) is None and "train" not in data.available(dataset):
+        raise DataMissing(data.missing_sentence(dataset))
+    n_train = info.splits["train"]
     used = DataUsed(
         fingerprint=fingerprint,
         n_train=min(n_train, config.train_images or n_train),
-        n_test=len(data.load(dataset, "test").labels),
-        shape=tuple(chosen.prepare(train.first(1)).pixels.shape[1:]),
+        n_test=info.splits["test"],
+        shape=chosen.shape(info.shape),
     )
     return Question(
         run_id=run_id,
@@ -64,9 +66,20 @@ def ask(
             dataset=dataset,
             config=config.model_dump(),
             data=used,
-            private=data.info(dataset).private,
+            private=info.private or (start is not None and start.config().private),
         ),
     )
+
+
+def _start(run_id: str, task_name: str, variant: str) -> Run | None:
+    """The run to begin with. Raises LabError when it cannot be."""
+    if not run_id:
+        return None
+    run = runs.open_run(run_id)
+    found = run.config()
+    if (found.task, found.variant) != (task_name, variant) or run.status().state != "done":
+        raise LabError(f"{run.id} is no finished {variant}: its weights cannot be the start.")
+    return run
 
 
 def config_of(run: Run) -> TaskConfig:

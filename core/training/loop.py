@@ -13,7 +13,7 @@ from torch import nn
 from core import images
 from core.data import Images
 from core.errors import Cancelled, LabError
-from core.runs import Run, Status
+from core.runs import Run, Status, open_run
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
 from core.training.asking import config_of, test_images, train_images
@@ -90,6 +90,8 @@ class _Training:
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
             model = self.task.build(self.variant, shape)  # type: ignore[arg-type]
+            if self.config.start_from:
+                model.load_state_dict(open_run(self.config.start_from).weights())
             model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             if self.task.variant(self.variant).learns:
                 self.learn(self.task.learner(self.variant, self.config, model), data)

@@ -32,7 +32,9 @@ def model_names(runs: list[Run]) -> dict[str, str]:
     plain = {}
     for run in runs:
         asked = run.config()
-        plain[run.id] = f"{DENOISING.variant(asked.variant).title} · {_dataset(asked.dataset)}"
+        tuned = ", tuned" if asked.config.get("start_from") else ""
+        title = DENOISING.variant(asked.variant).title
+        plain[run.id] = f"{title}{tuned} · {_dataset(asked.dataset)}"
     twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
     return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
 

@@ -10,8 +10,11 @@ from core.settings import settings
 from core.tasks import Task
 
 
-def config_form(task: Task, variant: str) -> dict[str, Any] | None:
+def config_form(task: Task, variant: str, starts: dict[str, str]) -> dict[str, Any] | None:
     """Ask for a training's settings.
+
+    Args:
+        starts: readable names, by id, of the runs whose weights it may begin with.
 
     Returns:
         The values when the button was pressed, else None. They are validated in core.
@@ -28,15 +31,23 @@ def config_form(task: Task, variant: str) -> dict[str, Any] | None:
         with st.expander("More settings"):
             for name in fields:
                 if name not in main:
-                    values[name] = _widget(st, variant, name, fields[name], defaults[name])
+                    choices = starts if name == "start_from" else {}
+                    values[name] = _widget(st, variant, name, fields[name], defaults[name], choices)
         pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:")
     return values if pressed else None
 
 
-def _widget(place: Any, variant: str, name: str, field: FieldInfo, default: Any) -> Any:
+def _widget(
+    place: Any,
+    variant: str,
+    name: str,
+    field: FieldInfo,
+    default: Any,
+    choices: dict[str, str] | None = None,
+) -> Any:
     common: dict[str, Any] = {
         "label": field.title or name,
-        "help": (field.description or "").capitalize() + ".",
+        "help": _sentence(field.description or ""),
         "key": f"{variant}-{name}",
         "bind": "query-params",
     }
@@ -45,6 +56,9 @@ def _widget(place: Any, variant: str, name: str, field: FieldInfo, default: Any)
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return place.selectbox(options=options, index=options.index(default), **common)
+    if field.annotation is str:
+        named = {"": "New weights", **(choices or {})}
+        return place.selectbox(options=list(named), format_func=named.__getitem__, **common)
     low, high = _bounds(field)
     if name == "epochs":
         high = min(high, settings().max_epochs)
@@ -58,6 +72,10 @@ def _widget(place: Any, variant: str, name: str, field: FieldInfo, default: Any)
     return place.number_input(
         min_value=low, max_value=high, value=default, step=default, format="%.1e", **common
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _bounds(field: FieldInfo) -> tuple[float, float]:

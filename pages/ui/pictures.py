@@ -12,6 +12,7 @@ from core.images import contact_sheet, data_url, to_png
 
 STYLE = """<style>
 .lab-rows { display: grid; grid-template-columns: 1fr; gap: .55rem; }
+.lab-few { grid-template-columns: 1fr 1fr; gap: .8rem; }
 .lab-rows figure, .lab-cards figure { margin: 0; }
 .lab-rows figcaption { display: flex; justify-content: space-between; gap: 1rem;
   font-size: .82rem; opacity: .75; padding-bottom: .15rem; }
@@ -39,14 +40,15 @@ class Row:
 
 
 def rows(items: list[Row]) -> None:
-    """Draw rows of images, one below the other."""
+    """Draw rows of images one below the other, or two by two where they are short."""
     parts = [
         f"<figure><figcaption><span>{escape(r.label)}</span><span>{escape(r.note)}</span>"
         f'</figcaption><img src="{data_url(to_png(r.sheet()))}" alt="{escape(r.alt or r.label)}">'
         "</figure>"
         for r in items
     ]
-    st.html(f'{STYLE}<div class="lab-rows stage" data-testid="stage">{"".join(parts)}</div>')
+    few = " lab-few" if len(items[0].images) <= 3 else ""
+    st.html(f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>')
 
 
 def cards(items: list[tuple[str, Tensor, str]]) -> None:

@@ -18,8 +18,12 @@ from pages.ui.run_panel import watch
 from pages.ui.visitor import who
 
 
-def panel(task: Task) -> None:
-    """Everything from the choice of a network to the finished run."""
+def panel(task: Task, starts: dict[str, str]) -> None:
+    """Everything from the choice of a network to the finished run.
+
+    Args:
+        starts: readable names, by id, of finished runs, whose weights a training may begin with.
+    """
     if settings().training == "off":
         st.info("Training is switched off on this server; the shipped models are all here.")
         return
@@ -43,7 +47,8 @@ def panel(task: Task) -> None:
     )
     st.caption(task.variant(variant).summary)
     if _have(dataset):
-        values = config_form(task, variant)
+        same = {i: name for i, name in starts.items() if f"-{variant}-" in i}
+        values = config_form(task, variant, same)
         if values is not None:
             with st.spinner("Handing it to a worker"):
                 question = ask(task.name, variant, dataset, values)

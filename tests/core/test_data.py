@@ -439,7 +439,7 @@ def test_a_bad_answer_leaves_nothing_behind(
 
 def test_a_wrong_checksum_is_called_that(bare: Path, mirror: Mirror) -> None:
     mirror.answers["train-images-idx3-ubyte.gz"] = altered
-    with pytest.raises(DataMissing, match="not the data set.*published checksum"):
+    with pytest.raises(DataMissing, match=r"not the data set.*published checksum"):
         data.get("mnist")
 
 
@@ -479,7 +479,7 @@ def test_a_refused_connection_is_a_sentence(bare: Path, monkeypatch: pytest.Monk
         unused.bind(("127.0.0.1", 0))  # bound but not listening: whoever connects is refused
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/"
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
-        with pytest.raises(DataMissing, match="is there a network.*Ready to use: digits"):
+        with pytest.raises(DataMissing, match=r"is there a network.*Ready to use: digits"):
             data.get("mnist")
     assert list(bare.iterdir()) == []
 

@@ -426,10 +426,10 @@ def test_the_middle_is_kept_and_nothing_is_squeezed() -> None:
 
 
 def test_shrinking_is_antialiased() -> None:
-    stripes = np.tile(np.array([[0, 255]], np.uint8), (64, 32))
-    assert (to_tensor(Image.fromarray(stripes), (1, 16, 16)).float() - 127.5).abs().max() < 16
+    stripes = np.tile(np.array([[0, 255]], np.uint8), (60, 30))  # every fifth is 0, 255, 0, …
     batch = torch.from_numpy(stripes)[None, None]
-    assert (fit(batch, (1, 16, 16)).float() - 127.5).abs().max() < 16
+    for small in (to_tensor(Image.fromarray(stripes), (1, 12, 12)), fit(batch, (1, 12, 12))):
+        assert (small.float() - 127.5).abs().max() < 26
 
 
 def test_fitting_to_the_same_shape_gives_the_same_tensor() -> None:
@@ -443,6 +443,11 @@ def test_colours_become_the_same_grey_as_pillows() -> None:
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
     grey = torch.from_numpy(np.array(image.convert("L")))
     assert (fit(pixels, (1, 16, 16))[0, 0].int() - grey.int()).abs().max() <= 1
+
+
+def test_a_grey_picture_in_colour_keeps_every_level() -> None:
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert torch.equal(fit(levels.repeat(1, 3, 1, 1), (1, 16, 16)), levels)
 
 
 def test_grey_is_repeated_for_rgb() -> None:
@@ -479,8 +484,9 @@ def test_a_shape_that_is_none_is_refused(shape: tuple[int, int, int]) -> None:
 def test_a_sheet_runs_row_by_row_with_gaps_only_between() -> None:
     images = torch.arange(1, 6, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 1, 2, 3)
     sheet = contact_sheet(images, columns=3, gap=1, fill=9)
-    row = lambda a, b, c: [a] * 3 + [9] + [b] * 3 + [9] + [c] * 3  # noqa: E731
-    top, gap, bottom = row(1, 2, 3), [9] * 11, row(4, 5, 9)
+    top = [1, 1, 1, 9, 2, 2, 2, 9, 3, 3, 3]
+    bottom = [4, 4, 4, 9, 5, 5, 5, 9, 9, 9, 9]
+    gap = [9] * 11
     assert sheet.dtype == np.uint8
     assert sheet.tolist() == [top, top, gap, bottom, bottom]
 
@@ -501,9 +507,9 @@ def test_a_sheet_of_colours_keeps_their_order() -> None:
 
 
 def test_floats_are_rounded_and_kept_in_range() -> None:
-    values = torch.tensor([-1.0, 0.0, 0.499 / 255, 0.501 / 255, 0.5, 1.0, 7.0, float("nan")])
+    values = [-1.0, 0.0, 0.499 / 255, 0.501 / 255, 0.5, 1.0, 7.0, float("nan")]
     for dtype in (torch.float32, torch.float64):
-        learnt = torch.nn.Parameter(values.to(dtype).view(1, 1, 1, 8))
+        learnt = torch.tensor([[[values]]], dtype=dtype, requires_grad=True)
         sheet = contact_sheet(learnt, columns=1)
         assert sheet.tolist() == [[0, 0, 0, 1, 128, 255, 255, 0]]
 
@@ -595,6 +601,12 @@ def test_a_digit_takes_other_shapes(shape: tuple[int, int, int]) -> None:
     digit = digit_from_picture(drawn(0, 255), shape)
     assert tuple(digit.shape) == shape and digit.is_contiguous()
     assert all(torch.equal(channel, digit[0]) for channel in digit)
+
+
+def test_a_thin_line_does_not_fade() -> None:
+    image = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(image).line([(60, 40), (140, 240)], fill=0, width=3)
+    assert digit_from_picture(image).max() == 255
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

@@ -1,0 +1,533 @@
+"""People's own pictures become a data set, and nothing in an archive can do harm."""
+
+import io
+import random
+import stat
+import struct
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import data
+from core.data import DatasetInfo, imported
+from core.errors import BadUpload, DataMissing, UnknownName
+from core.settings import settings
+
+Files = Mapping[str, bytes]
+
+
+def picture(seed: int, size: tuple[int, int] = (16, 12)) -> bytes:
+    """A small PNG that no other seed gives."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+PICTURES = [picture(seed) for seed in range(20)]
+LOOSE = {f"{i:02d}.png": content for i, content in enumerate(PICTURES)}
+CLASSES = {f"{'cat' if i < 10 else 'dog'}/{i:02d}.png": c for i, c in enumerate(PICTURES)}
+SPLIT = {
+    f"{'test' if i % 5 == 4 else 'train'}/{'cat' if i < 10 else 'dog'}/{i:02d}.png": c
+    for i, c in enumerate(PICTURES)
+}
+
+
+def packed(path: Path, files: Files, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """A zip with those entries."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return path
+
+
+def unpacked(folder: Path, files: Files) -> Path:
+    """A folder with those files."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def taken(source: Path, title: str = "Pets", size: int = 8, grey: bool = False) -> DatasetInfo:
+    return data.import_set(source, title, size=size, grey=grey)
+
+
+def refused(source: Path, match: str) -> None:
+    """The source is refused with that sentence, and nothing was written anywhere."""
+    around = source.parent.parent
+    before = sorted(around.rglob("*"))
+    with pytest.raises(BadUpload, match=match):
+        taken(source)
+    assert sorted(around.rglob("*")) == before
+    assert imported.names() == []
+
+
+@pytest.fixture
+def archive(lab: Path) -> Path:
+    """Where a test packs its archive."""
+    (lab / "upload").mkdir()
+    return lab / "upload" / "pets.zip"
+
+
+@pytest.fixture
+def limit(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """Sets one of the limits of uploads."""
+
+    def set_limit(name: str, value: int) -> None:
+        monkeypatch.setenv(f"LATENT_LAB_{name}", str(value))
+        settings.cache_clear()
+
+    return set_limit
+
+
+# ---- what becomes of pictures
+
+
+@pytest.mark.parametrize("source", ["folder", "zip"])
+def test_a_folder_a_class(lab: Path, archive: Path, source: str) -> None:
+    made = taken(
+        unpacked(lab / "pets", CLASSES) if source == "folder" else packed(archive, CLASSES)
+    )
+    assert made.classes == ("cat", "dog") and made.shape == (3, 8, 8)
+    assert made.title == "Pets" and made.private
+    assert dict(made.splits) == {"train": 16, "test": 4}
+    assert data.info(made.name) == made and data.available(made.name) == {"train", "test"}
+    train, test = data.load(made.name, "train"), data.load(made.name, "test")
+    assert train.pixels.shape == (16, 3, 8, 8) and train.pixels.dtype == torch.uint8
+    assert train.labels.bincount().tolist() == [8, 8]
+    assert test.labels.bincount().tolist() == [2, 2]
+    assert data.names()[-1] == made.name
+
+
+def test_pictures_without_folders_have_no_class(archive: Path) -> None:
+    made = taken(packed(archive, LOOSE), grey=True)
+    assert made.classes == () and made.shape == (1, 8, 8)
+    assert dict(made.splits) == {"train": 16, "test": 4}
+    labels = torch.cat([data.load(made.name, s).labels for s in ("train", "test")])
+    assert labels.tolist() == [-1] * 20
+
+
+def test_a_picture_keeps_its_pixels_and_its_label(archive: Path) -> None:
+    squares = {
+        f"{'red' if i % 2 else 'blue'}/{i}.png": solid((i, 0, 0) if i % 2 else (0, 0, i))
+        for i in range(40, 60)
+    }
+    made = taken(packed(archive, squares))
+    for split in ("train", "test"):
+        pixels, labels = data.load(made.name, split)
+        for one, label in zip(pixels, labels.tolist(), strict=True):
+            assert made.classes[label] == ("red" if int(one[0].max()) else "blue")
+            assert one.flatten(1).unique(dim=1).shape[1] == 1, "a flat colour stays one"
+
+
+def solid(colour: tuple[int, int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (10, 10), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("files", [LOOSE, CLASSES, SPLIT], ids=["loose", "classes", "split"])
+@pytest.mark.parametrize("around", ["pets/", "a/b/"])
+def test_folders_around_everything_are_seen_through(
+    archive: Path, files: Files, around: str
+) -> None:
+    plain = taken(packed(archive, files))
+    wrapped = taken(packed(archive, {f"{around}{n}": c for n, c in files.items()}))
+    assert wrapped == plain
+
+
+def test_folders_inside_a_class_belong_to_it(archive: Path) -> None:
+    deeper = {n.replace("cat/", "cat/indoors/"): c for n, c in CLASSES.items()}
+    assert taken(packed(archive, deeper)).classes == ("cat", "dog")
+
+
+def test_given_splits_are_kept(archive: Path) -> None:
+    made = taken(packed(archive, SPLIT))
+    assert made.classes == ("cat", "dog")
+    assert dict(made.splits) == {"train": 16, "test": 4}
+    expected = [LOOSE[n.rpartition("/")[2]] for n in sorted(SPLIT) if n.startswith("test/")]
+    test = data.load(made.name, "test").pixels
+    for one, content in zip(test, expected, strict=True):
+        alone = imported.to_tensor(imported.decode(content), (3, 8, 8))
+        assert torch.equal(one, alone)
+
+
+def test_given_splits_without_classes(archive: Path) -> None:
+    files = {n.replace("cat/", "").replace("dog/", ""): c for n, c in SPLIT.items()}
+    made = taken(packed(archive, files))
+    assert made.classes == () and dict(made.splits) == {"train": 16, "test": 4}
+
+
+def test_no_picture_is_in_both_splits(archive: Path) -> None:
+    made = taken(packed(archive, CLASSES))
+    seen = {p.numpy().tobytes() for p in data.load(made.name, "train").pixels}
+    assert not any(p.numpy().tobytes() in seen for p in data.load(made.name, "test").pixels)
+
+
+def test_the_same_pictures_give_the_same_set_however_they_come(lab: Path, archive: Path) -> None:
+    first = taken(packed(archive, CLASSES))
+    backwards = dict(reversed(CLASSES.items()))
+    others = [
+        taken(unpacked(lab / "folder", CLASSES)),
+        taken(packed(archive, CLASSES, zipfile.ZIP_STORED)),
+        taken(packed(archive, {**CLASSES, "__MACOSX/cat/._0.png": b"x", "cat/.DS_Store": b"x"})),
+        taken(packed(archive, {**CLASSES, "Thumbs.db": b"x", ".git/config": b"x"})),
+        taken(unpacked(lab / "again", backwards)),
+    ]
+    assert all(other == first for other in others)
+    assert imported.names() == [first.name]
+
+
+def test_another_size_channel_or_picture_makes_another_set(archive: Path) -> None:
+    packed(archive, CLASSES)
+    names = {taken(archive).name, taken(archive, size=10).name, taken(archive, grey=True).name}
+    packed(archive, {**CLASSES, "cat/more.png": picture(99)})
+    names.add(taken(archive).name)
+    assert len(names) == 4 == len(imported.names())
+
+
+@pytest.mark.parametrize(
+    ("title", "start"),
+    [
+        ("My Cats & Dogs!", "my_cats_dogs-"),
+        ("../../etc/passwd", "passwd-"),
+        ("Кошки", "pictures-"),
+        ("", "unnamed-"),
+        ("x" * 500, "x" * 24 + "-"),
+    ],
+)
+def test_a_title_makes_a_name_that_is_safe(archive: Path, title: str, start: str) -> None:
+    made = taken(packed(archive, LOOSE), title=title)
+    assert made.name.startswith(start) and imported.NAME.fullmatch(made.name)
+    assert len(made.title) <= 60
+    assert data.info(made.name) == made
+
+
+def test_only_the_data_folder_is_written(lab: Path, archive: Path) -> None:
+    packed(archive, CLASSES)
+    before = {p for p in lab.rglob("*") if p.is_file()}
+    made = taken(archive)
+    after = {p for p in lab.rglob("*") if p.is_file()}
+    folder = settings().data / "imported" / made.name
+    assert after - before == {folder / "images.safetensors", folder / "set.json"}
+
+
+def test_files_that_are_no_pictures_are_left_out_and_counted(archive: Path) -> None:
+    clean = taken(packed(archive, CLASSES))
+    notes = {
+        "cat/notes.txt": b"a good cat",
+        "dog/half.png": PICTURES[0][:60],
+        "dog/empty.jpg": b"",
+        "dog/page.svg": b"<svg onload='alert(1)'/>",
+    }
+    made = taken(packed(archive, {**CLASSES, **notes}))
+    assert made.name == clean.name and made.splits == clean.splits
+    assert "4 files were not pictures" in made.source
+
+
+def test_a_picture_that_would_fill_the_memory_is_left_out(
+    archive: Path, limit: Callable[[str, int], None]
+) -> None:
+    limit("MAX_IMAGE_PIXELS", 1000)
+    large = {"cat/large.png": picture(50, (40, 30))}
+    made = taken(packed(archive, {**CLASSES, **large}))
+    assert dict(made.splits) == {"train": 16, "test": 4}
+    assert "1 files were not pictures" in made.source
+
+
+# ---- what is refused
+
+
+def test_only_files_that_are_no_pictures(archive: Path) -> None:
+    texts = {f"{i}.txt": b"text" for i in range(12)}
+    refused(packed(archive, texts), r"There are 0 pictures.*12 files are not pictures")
+
+
+def test_too_few_pictures(archive: Path) -> None:
+    few = dict(list(LOOSE.items())[:9])
+    refused(packed(archive, few), "There are 9 pictures in it; 10 are needed")
+
+
+def test_nothing_at_all(lab: Path, archive: Path) -> None:
+    refused(packed(archive, {}), "There are no pictures in it")
+    refused(packed(archive, {"__MACOSX/._a.png": b"x", ".DS_Store": b"x"}), "no pictures in it")
+    (lab / "upload" / "folder").mkdir()
+    refused(lab / "upload" / "folder", "There are no pictures in it")
+
+
+@pytest.mark.parametrize("around", ["", "pets/"])
+def test_an_empty_class(lab: Path, archive: Path, around: str) -> None:
+    files = {f"{around}{n}": c for n, c in CLASSES.items()}
+    refused(packed(archive, {**files, f"{around}bird/": b""}), "The folder bird is empty")
+    folder = unpacked(lab / "upload" / "folder", files)
+    (folder / around / "bird").mkdir()
+    refused(folder, "The folder bird is empty")
+
+
+def test_a_class_without_a_picture(archive: Path) -> None:
+    refused(packed(archive, {**CLASSES, "bird/notes.txt": b"none"}), "class bird has 0 pictures")
+    refused(packed(archive, {**CLASSES, "bird/1.png": picture(30)}), "class bird has 1 pictures")
+
+
+@pytest.mark.parametrize("empty", ["train", "test"])
+def test_a_split_without_a_picture(archive: Path, empty: str) -> None:
+    files = {n: b"no picture" if n.startswith(empty) else c for n, c in SPLIT.items()}
+    files |= {f"{'train' if empty == 'test' else 'test'}/cat/{i}.png": picture(i) for i in range(9)}
+    refused(packed(archive, files), f"no pictures in {empty}")
+
+
+def test_pictures_in_folders_and_beside_them(archive: Path) -> None:
+    mixed = {**CLASSES, "beside.png": picture(30)}
+    refused(packed(archive, mixed), "use one way for all")
+    refused(packed(archive, {f"pets/{n}": c for n, c in mixed.items()}), "use one way for all")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.png",
+        "cat/../../outside.png",
+        "..\\outside.png",
+        "cat\\..\\..\\outside.png",
+        "/etc/outside.png",
+        "//server/share/outside.png",
+        "\\\\server\\outside.png",
+        "C:\\outside.png",
+        "c:/outside.png",
+        "C:outside.png",
+    ],
+)
+def test_an_entry_that_points_outside(archive: Path, name: str) -> None:
+    refused(packed(archive, {**CLASSES, name: PICTURES[0]}), "points outside of it")
+
+
+@pytest.mark.parametrize("name", [".", "./", "cat/./", "///"])
+def test_an_entry_with_a_strange_name(archive: Path, name: str) -> None:
+    packed(archive, {**CLASSES, name: b""})
+    try:
+        made = taken(archive)
+    except BadUpload:
+        assert imported.names() == []
+    else:
+        assert made.classes == ("cat", "dog")
+
+
+def test_an_entry_without_a_name(archive: Path) -> None:
+    content = packed(archive, {**CLASSES, "X": b""}, zipfile.ZIP_STORED).read_bytes()
+    # The name's length in both headers becomes 0 and its letter an extra field of 1 byte.
+    for magic, at in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        start = content.rindex(magic)
+        content = content[: start + at] + struct.pack("<HH", 0, 1) + content[start + at + 4 :]
+    archive.write_bytes(content)
+    refused(archive, "points outside of it")
+
+
+@pytest.mark.parametrize(
+    "kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK]
+)
+def test_a_link_or_device(archive: Path, kind: int) -> None:
+    packed(archive, CLASSES)
+    with zipfile.ZipFile(archive, "a") as opened:
+        entry = zipfile.ZipInfo("cat/link.png")
+        entry.create_system = 3
+        entry.external_attr = (kind | 0o777) << 16
+        opened.writestr(entry, "/etc/passwd")
+    refused(archive, "has a link or device")
+
+
+def test_a_link_in_a_folder(lab: Path, archive: Path) -> None:
+    folder = unpacked(lab / "upload" / "folder", CLASSES)
+    (lab / "secret.png").write_bytes(picture(77))
+    (folder / "cat" / "link.png").symlink_to(lab / "secret.png")
+    refused(folder, "link.png is a link; only real files are taken")
+    (folder / "cat" / "link.png").unlink()
+    (folder / "bird").symlink_to(lab)
+    refused(folder, "bird is a link")
+
+
+def patched(archive: Path, magic: bytes, at: int, value: bytes, which: int = 0) -> Path:
+    """The archive with bytes of one header, found by its magic, replaced."""
+    content, start = archive.read_bytes(), -1
+    for _ in range(which + 1):
+        start = content.index(magic, start + 1)
+    start += at
+    archive.write_bytes(content[:start] + value + content[start + len(value) :])
+    return archive
+
+
+def test_an_encrypted_archive(archive: Path) -> None:
+    packed(archive, CLASSES)
+    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        patched(archive, magic, at, b"\x01\x00")
+    refused(archive, "is encrypted")
+
+
+def test_an_entry_that_unpacks_to_more_than_an_upload(
+    archive: Path, limit: Callable[[str, int], None]
+) -> None:
+    limit("MAX_UPLOAD_MB", 1)
+    packed(archive, {**CLASSES, "cat/bomb.png": bytes(2 * 2**20)})
+    assert archive.stat().st_size < 2**20
+    refused(archive, "bomb.png unpacks to more than is allowed")
+
+
+def test_an_archive_that_unpacks_to_far_more_than_an_upload(
+    archive: Path, limit: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit("MAX_UPLOAD_MB", 1)
+    monkeypatch.setattr(imported, "UNPACKED", 4)
+
+    def never(*args: object) -> bytes:
+        raise AssertionError("nothing may be unpacked")
+
+    monkeypatch.setattr(imported, "_read_member", never)
+    packed(archive, {f"{i}.png": bytes(2**20) for i in range(5)})
+    assert archive.stat().st_size < 2**20
+    refused(archive, "would unpack to far more than is allowed")
+
+
+@pytest.mark.parametrize("claimed", [0, 10, 2**32 - 2])
+def test_a_header_that_lies_about_the_size(
+    archive: Path, limit: Callable[[str, int], None], claimed: int
+) -> None:
+    limit("MAX_UPLOAD_MB", 1)
+    packed(archive, {"bomb.png": bytes(3 * 2**20), **LOOSE})
+    for magic, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        patched(archive, magic, at, struct.pack("<I", claimed))
+    refused(archive, "is damaged in the archive|far more than is allowed")
+
+
+def test_more_memory_than_the_archive_may_take(
+    archive: Path, limit: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit("MAX_UPLOAD_MB", 1)
+    monkeypatch.setattr(imported, "UNPACKED", 4)
+    packed(archive, LOOSE)  # 20 pictures of 512 × 512 × 3 bytes are 15 MiB
+    with pytest.raises(BadUpload, match="smaller size or fewer pictures"):
+        taken(archive, size=512)
+    assert imported.names() == []
+
+
+def test_too_many_files(lab: Path, archive: Path, limit: Callable[[str, int], None]) -> None:
+    limit("MAX_ARCHIVE_FILES", 19)
+    refused(packed(archive, LOOSE), "There are more than 19 files in it")
+    refused(unpacked(lab / "upload" / "folder", CLASSES), "There are more than 19 files in it")
+
+
+def test_what_is_no_zip(lab: Path, archive: Path) -> None:
+    whole = packed(archive, CLASSES).read_bytes()
+    for content in (b"", b"PK\x03\x04", PICTURES[0], b"Rar!\x1a\x07\x00", whole[: len(whole) // 2]):
+        archive.write_bytes(content)
+        refused(archive, "pets.zip is not a whole zip file")
+
+
+@pytest.mark.parametrize("claimed", [0, 2**31, 2**32 - 16])
+@pytest.mark.parametrize("field", [10, 12, 16], ids=["entries", "size", "place"])
+def test_a_directory_that_lies_about_itself(archive: Path, field: int, claimed: int) -> None:
+    packed(archive, CLASSES)
+    value = struct.pack("<H", claimed & 0xFFFF) if field == 10 else struct.pack("<I", claimed)
+    patched(archive, b"PK\x05\x06", field, value)
+    try:
+        assert taken(archive).classes == ("cat", "dog")
+    except BadUpload:
+        assert imported.names() == []
+
+
+def test_a_method_of_compression_that_nobody_knows(archive: Path) -> None:
+    packed(archive, CLASSES)
+    for magic, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        patched(archive, magic, at, b"\x63\x00")
+    refused(archive, "is not a whole zip file|is damaged")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_entry_whose_packed_bytes_are_damaged(archive: Path, method: int) -> None:
+    text = {"long.txt": bytes(random.Random(0).choices(b"abc ", k=5000)), **LOOSE}
+    content = packed(archive, text, method).read_bytes()
+    archive.write_bytes(content[:60] + bytes(b ^ 0xFF for b in content[60:400]) + content[400:])
+    refused(archive, "is damaged in the archive")
+
+
+def test_a_name_that_is_no_text(archive: Path) -> None:
+    packed(archive, {**LOOSE, "é.png": PICTURES[0]})
+    content = archive.read_bytes().replace("é".encode(), b"\xff\xfe")
+    archive.write_bytes(content)
+    refused(archive, "is not a whole zip file")
+
+
+def test_whatever_is_damaged_the_answer_is_a_sentence(archive: Path) -> None:
+    whole, chance = packed(archive, CLASSES).read_bytes(), random.Random(0)
+    directory = whole.index(b"PK\x01\x02")
+    sentences = 0
+    for attempt in range(150):
+        content = bytearray(whole)
+        start = directory if attempt % 2 else 0  # the directory is where the danger lies
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(start, len(content))] = chance.randrange(256)
+        archive.write_bytes(content[: chance.randint(directory, len(content))])
+        try:
+            taken(archive)
+        except BadUpload as sentence:
+            assert str(sentence).endswith((".", "needed"))
+            sentences += 1
+    assert sentences > 50
+
+
+@pytest.mark.parametrize("size", [7, 513, 0, -1])
+def test_a_size_that_is_not_possible(archive: Path, size: int) -> None:
+    with pytest.raises(BadUpload, match="choose from 8 to 512"):
+        taken(packed(archive, LOOSE), size=size)
+
+
+# ---- what lies in the data folder afterwards
+
+
+def test_a_damaged_set_is_told_to_be_imported_again(archive: Path) -> None:
+    made = taken(packed(archive, CLASSES))
+    path = settings().data / "imported" / made.name / "images.safetensors"
+    for content in (b"", path.read_bytes()[:100], b"\x80\x04pickle"):
+        path.write_bytes(content)
+        data.forget()
+        with pytest.raises(DataMissing, match="are damaged: import them again"):
+            data.load(made.name, "train")
+    taken(archive)
+    data.forget()
+    assert len(data.load(made.name, "train").labels) == 16
+
+
+@pytest.mark.parametrize("record", [b"", b"{}", b"null", b"[1]", b'{"title": 1, "shape": 3}'])
+def test_a_set_whose_record_is_damaged_is_unknown(archive: Path, record: bytes) -> None:
+    made = taken(packed(archive, CLASSES))
+    (settings().data / "imported" / made.name / "set.json").write_bytes(record)
+    with pytest.raises(UnknownName):
+        data.info(made.name)
+
+
+def test_a_set_that_another_process_imports_is_found(lab: Path, archive: Path) -> None:
+    made = taken(packed(archive, CLASSES))
+    folder = settings().data / "imported" / made.name
+    folder.rename(lab / "elsewhere")
+    with pytest.raises(UnknownName):
+        data.info(made.name)
+    (lab / "elsewhere").rename(folder)  # as another process would have put it there
+    assert data.info(made.name) == made
+
+
+def test_other_people_s_sets_are_not_listed_in_an_error(archive: Path) -> None:
+    made = taken(packed(archive, CLASSES))
+    with pytest.raises(UnknownName) as caught:
+        data.info("pets-00000000")
+    assert made.name not in str(caught.value)
+
+
+def test_a_name_is_never_a_path(lab: Path, archive: Path) -> None:
+    made = taken(packed(archive, CLASSES))
+    for name in (f"../imported/{made.name}", f"{made.name}/", "..", f"{made.name}\0"):
+        assert imported.info(name) is None

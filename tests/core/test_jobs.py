@@ -1,0 +1,393 @@
+"""The queue, on a real cluster: whatever is killed or withdrawn, each run ends as it should."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from core import jobs, runs
+from core.errors import LabError, Refused, RunBroken
+from core.runs import Run
+from core.settings import ROOT, settings
+from core.training import ask, train
+from core.training.asking import Question
+
+pytestmark = pytest.mark.cluster
+
+DEADLINE = 180
+"""Seconds after which a test gives up; nothing here should take more than a few."""
+SHORT = {"epochs": 1, "train_images": 50}
+MIDDLING = {"epochs": 12, "train_images": 0}
+"""Takes long enough to be killed in the middle."""
+LONG = {"epochs": 10_000, "train_images": 50}
+"""Never ends by itself: somebody stops it."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A lab of its own with a local cluster, which is ended afterwards; gives its folder."""
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "DATA": folder / "data",
+            "CHECKPOINTS": folder / "checkpoints",
+            "SCHEDULER": "",
+            "MAX_EPOCHS": 10_000,
+            "THREADS": 1,
+            "IDLE_MINUTES": 2,
+        }.items():
+            patch.setenv(f"LATENT_LAB_{name}", str(value))
+        patch.setattr(runs, "SHIPPED", folder / "shipped")
+        settings.cache_clear()
+        jobs.jobs.cache_clear()
+        yield folder
+        jobs.jobs().stop()
+        until(lambda: not cluster_processes(folder), "the cluster has ended")
+        jobs.jobs.cache_clear()
+    settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_run_left_behind(cluster: Path) -> Iterator[None]:
+    """Whatever a test starts is stopped, so that the next finds a free worker."""
+    yield
+    settings.cache_clear()
+    for run in jobs.active():
+        for owner in run.owners():
+            jobs.cancel(run, owner)
+    until(lambda: not any(run.alive() for run in runs.all_runs()), "all runs have stopped")
+
+
+def until(true: Callable[[], Any], what: str) -> None:
+    """Wait for something, for as long as it takes within reason."""
+    deadline = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.02)
+
+
+def until_state(run: Run, *states: str) -> None:
+    until(lambda: run.status().state in states, f"{run.id} is {' or '.join(states)}")
+
+
+def until_working(run: Run) -> None:
+    """Until an epoch is behind, and the next under way."""
+    until(lambda: len(run.history()) > 0 and run.alive(), f"{run.id} learns")
+
+
+def question(values: dict[str, Any], seed: int = 0) -> Question:
+    return ask("denoising", "linear", "digits", {**values, "seed": seed})
+
+
+def cluster_processes(folder: Path) -> list[psutil.Process]:
+    """Schedulers and workers of the lab in that folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+        except psutil.Error:
+            continue
+        if "dask" in line and any(part.startswith(str(folder)) for part in line):
+            found.append(process)
+    return found
+
+
+def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
+    asked = question(SHORT, seed=1)
+    run = jobs.request(asked, "ann")
+    assert run.id == asked.run_id and run.owners() == ["ann"]
+    until_state(run, "done", "failed")
+    assert run.status().state == "done" and run.status().attempt == 1
+    assert run.metrics()["psnr"] > 0 and len(run.history()) == 1
+    # The same question again is answered by the same run, which now has two owners.
+    before = run.path.joinpath("model.safetensors").stat().st_mtime_ns
+    assert jobs.request(asked, "bob") == run
+    assert run.owners() == ["ann", "bob"] and run.status().attempt == 1
+    assert run.path.joinpath("model.safetensors").stat().st_mtime_ns == before
+    assert jobs.jobs().state() == "running" and jobs.active() == []
+
+
+def test_two_who_ask_at_the_same_moment_get_one_run(cluster: Path) -> None:
+    asked, gate = question(LONG, seed=2), threading.Barrier(2)
+    given: dict[str, Run] = {}
+
+    def visitor(name: str) -> None:
+        gate.wait()
+        given[name] = jobs.request(asked, name)
+
+    threads = [threading.Thread(target=visitor, args=(name,)) for name in ("ann", "bob")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run = given["ann"]
+    assert given["bob"] == run and sorted(run.owners()) == ["ann", "bob"]
+    until_working(run)
+    assert run.status().attempt == 1
+    assert [r.id for r in jobs.active()] == [run.id]
+
+
+def test_the_first_of_two_who_withdraws_stops_nothing(cluster: Path) -> None:
+    asked = question(LONG, seed=3)
+    run = jobs.request(asked, "ann")
+    jobs.request(asked, "bob")
+    until_working(run)
+    with pytest.raises(Refused, match="Only those who asked"):
+        jobs.cancel(run, "eve")
+    jobs.cancel(run, "ann")
+    assert run.owners() == ["bob"] and not run.cancel_requested()
+    assert jobs.mine(run, "bob") and not jobs.mine(run, "ann")
+    with pytest.raises(Refused, match="Only those who asked"):
+        jobs.cancel(run, "ann")
+    behind = len(run.history())
+    until(lambda: len(run.history()) > behind, "it goes on")
+    jobs.cancel(run, "bob")
+    until_state(run, "cancelled")
+
+
+def test_a_running_run_is_cancelled_and_goes_on_when_it_is_resumed(cluster: Path) -> None:
+    run = jobs.request(question(LONG, seed=4), "ann")
+    until_working(run)
+    with pytest.raises(Refused, match="under way: cancel it first"):
+        jobs.delete(run, "ann")
+    jobs.cancel(run, "ann")
+    until_state(run, "cancelled")
+    until(lambda: not run.alive(), "its worker has let go")
+    behind = len(run.history())
+    assert behind >= 1 and jobs.active() == []
+    jobs.resume(run, "ann")
+    until(lambda: len(run.history()) > behind, "it goes on")
+    assert run.history()["epoch"].tolist()[:behind] == list(range(1, behind + 1))
+    assert run.status().attempt == 2
+
+
+def test_a_cancelled_run_that_is_asked_for_again_goes_on(cluster: Path) -> None:
+    asked = question(LONG, seed=5)
+    run = jobs.request(asked, "ann")
+    until_working(run)
+    jobs.cancel(run, "ann")
+    until_state(run, "cancelled")
+    assert jobs.request(asked, "bob") == run
+    until_working(run)
+    assert set(run.owners()) >= {"bob"}
+
+
+def test_a_run_that_waits_is_cancelled_at_once_and_never_begins(cluster: Path) -> None:
+    busy = jobs.request(question(LONG, seed=6), "ann")
+    until_working(busy)
+    waiting = jobs.request(question(SHORT, seed=7), "ann")
+    last = jobs.request(question(SHORT, seed=8), "ann")
+    assert waiting.status().state == "queued"
+    assert [r.id for r in jobs.active()] == [busy.id, waiting.id, last.id]
+    assert [jobs.ahead(r) for r in (busy, waiting, last)] == [0, 1, 2]
+    jobs.cancel(waiting, "ann")
+    assert waiting.status().state == "cancelled"
+    assert jobs.ahead(last) == 1
+    jobs.cancel(busy, "ann")
+    until_state(last, "done", "failed")  # behind the one that waited
+    assert last.status().state == "done"
+    assert waiting.status().state == "cancelled" and len(waiting.history()) == 0
+    jobs.delete(waiting, "ann")
+    assert runs.find(waiting.id) is None
+
+
+def test_a_full_queue_refuses_and_writes_nothing(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATENT_LAB_MAX_QUEUE", "1")
+    settings.cache_clear()
+    busy = jobs.request(question(LONG, seed=9), "ann")
+    asked = question(SHORT, seed=10)
+    with pytest.raises(Refused, match=r"The queue is full \(1 jobs\)"):
+        jobs.request(asked, "bob")
+    assert runs.find(asked.run_id) is None
+    until_working(busy)
+    assert jobs.request(question(LONG, seed=9), "bob") == busy, "what is there is still given"
+
+
+def test_a_killed_worker_s_run_ends_by_itself(cluster: Path) -> None:
+    asked = question(MIDDLING, seed=11)
+    run = jobs.request(asked, "ann")
+    until_working(run)
+    client = jobs.jobs()._client
+    assert client is not None
+    (address,) = (
+        address
+        for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()
+        if worker["name"] == "long"
+    )
+    pid = client.run(os.getpid, workers=[address])[address]
+    assert run.status().active, "it is killed while it works"
+    psutil.Process(pid).kill()
+    until_state(run, "done", "failed")
+    assert run.status().state == "done", run.status().error
+    assert run.history()["epoch"].tolist() == list(range(1, 13))
+    assert run.read_resume() is None
+
+
+def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -> None:
+    run = jobs.request(question(LONG, seed=12), "ann")
+    until_working(run)
+    before = {p.pid for p in cluster_processes(cluster)}
+    jobs.jobs().close()
+    assert run.alive() and before, "the cluster goes on without us"
+    jobs.jobs.cache_clear()  # as a server that was started again
+    jobs.keep_going(run)
+    assert jobs.recover() == 0, "the run is worked on: nothing was left behind"
+    other = jobs.request(question(SHORT, seed=13), "bob")
+    assert other.status().state == "queued"
+    assert {p.pid for p in cluster_processes(cluster)} == before, "no second cluster"
+    jobs.cancel(run, "ann")
+    until_state(run, "cancelled")
+    until_state(other, "done", "failed")
+    assert other.status().state == "done"
+
+
+ASK = """
+import sys
+from core import jobs
+from core.training import ask
+values = {"epochs": 1, "train_images": 50, "seed": 14}
+print(jobs.request(ask("denoising", "linear", "digits", values), "cli").id, flush=True)
+"""
+
+
+def test_what_another_process_asks_for_is_trained_though_it_ends(cluster: Path) -> None:
+    before = {p.pid for p in cluster_processes(cluster)}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    run = runs.open_run(done.stdout.strip())
+    assert run.id == question(SHORT, seed=14).run_id and run.owners() == ["cli"]
+    until_state(run, "done", "failed")
+    assert run.status().state == "done"
+    assert {p.pid for p in cluster_processes(cluster)} == before
+
+
+def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
+    working = jobs.request(question(MIDDLING, seed=15), "ann")
+    waiting = jobs.request(question(SHORT, seed=16), "ann")
+    until_working(working)
+    old = cluster_processes(cluster)
+    assert len(old) == 3, "a scheduler and two workers"
+    for process in [p for parent in old for p in (*parent.children(recursive=True), parent)]:
+        process.kill()
+    until(lambda: not working.alive(), "its worker is dead")
+    assert working.status().state == "running" and waiting.status().state == "queued"
+    jobs.jobs.cache_clear()  # as a server that was started again
+    assert jobs.recover() == 2
+    for run in (working, waiting):
+        until_state(run, "done", "failed")
+        assert run.status().state == "done", run.status().error
+    assert working.history()["epoch"].tolist() == list(range(1, 13))
+    assert jobs.recover() == 0
+
+
+def test_a_worker_that_finds_the_run_locked_leaves_it_alone(cluster: Path) -> None:
+    asked = question(SHORT, seed=17)
+    run = runs.create(asked.run_id, asked.config)
+    with run.lock():
+        jobs.work(run.id)
+        assert run.status().state == "queued"
+    run.delete()
+
+
+# ---- without a cluster's help
+
+
+def test_with_training_off_nothing_starts(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = question(SHORT, seed=18)
+    run = runs.create(done.run_id, done.config)
+    train(run)
+    left = question(SHORT, seed=19)
+    runs.create(left.run_id, left.config)
+    monkeypatch.setenv("LATENT_LAB_TRAINING", "off")
+    settings.cache_clear()
+    monkeypatch.setattr(jobs.Jobs, "submit", lambda self, run: pytest.fail("a job was started"))
+    with pytest.raises(Refused, match="Training is switched off on this server"):
+        jobs.request(question(SHORT, seed=20), "ann")
+    assert runs.find(question(SHORT, seed=20).run_id) is None
+    assert jobs.request(done, "ann") == run, "what is there is still given"
+    assert jobs.recover() == 0
+    jobs.keep_going(runs.open_run(left.run_id))
+    runs.open_run(left.run_id).delete()
+
+
+def test_a_run_on_somebody_s_own_pictures_is_seen_by_who_asked(cluster: Path) -> None:
+    asked = question(SHORT, seed=21)
+    shared = runs.create(asked.run_id, asked.config)
+    shared.set_owners(["ann"])
+    assert jobs.visible(shared, "ann") and jobs.visible(shared, "eve")
+    own = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
+    private = runs.create("denoise-linear-pets-00000000-00000000", own)
+    private.set_owners(["ann", "bob"])
+    assert jobs.visible(private, "ann") and jobs.visible(private, "bob")
+    assert not jobs.visible(private, "eve") and not jobs.visible(private, "")
+    for run in (shared, private):
+        run.delete()
+
+
+def test_a_finished_run_is_deleted_when_the_last_owner_withdraws(cluster: Path) -> None:
+    asked = question(SHORT, seed=22)
+    run = runs.create(asked.run_id, asked.config)
+    run.set_owners(["ann", "bob"])
+    run.update(state="done")
+    with pytest.raises(Refused, match="Only those who asked"):
+        jobs.delete(run, "eve")
+    jobs.delete(run, "ann")
+    assert runs.find(run.id) == run and run.owners() == ["bob"]
+    jobs.delete(run, "bob")
+    assert runs.find(run.id) is None
+
+
+@pytest.mark.parametrize("name", ["status.json", "config.json", "history.csv"])
+def test_a_damaged_run_can_be_deleted_and_trained_anew(cluster: Path, name: str) -> None:
+    asked = question(SHORT, seed=23)
+    run = runs.create(asked.run_id, asked.config)
+    run.set_owners(["ann"])
+    run.update(state="done")
+    (run.path / name).write_text("{damaged")
+    if name == "status.json":
+        with pytest.raises(RunBroken, match="Delete it and train anew"):
+            jobs.request(asked, "ann")
+        assert jobs.active() == []
+    jobs.delete(run, "ann")
+    assert runs.find(run.id) is None
+
+
+def test_a_shipped_run_is_nobody_s_and_stays(cluster: Path) -> None:
+    asked = question(SHORT, seed=24)
+    made = runs.create(asked.run_id, asked.config)
+    (cluster / "shipped").mkdir(exist_ok=True)
+    shipped = Run(made.path.rename(cluster / "shipped" / made.id))
+    assert jobs.request(asked, "ann") == shipped
+    assert shipped.owners() == [] and not jobs.mine(shipped, "ann")
+    assert jobs.visible(shipped, "anybody") and shipped not in jobs.active()
+    jobs.resume(shipped, "ann")
+    assert shipped.status().attempt == 0
+    with pytest.raises(Refused, match="cannot be deleted"):
+        jobs.delete(shipped, "ann")
+
+
+def test_a_scheduler_that_does_not_answer_is_a_sentence(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = question(SHORT, seed=25)
+    run = runs.create(asked.run_id, asked.config)
+
+    def refusing(*args: object, **kwargs: object) -> None:
+        raise OSError("Timed out trying to connect to tcp://127.0.0.1:1")
+
+    monkeypatch.setattr(jobs, "Client", refusing)
+    far = jobs.Jobs(cluster / "far", "tcp://127.0.0.1:1")
+    assert far.state() == "remote"
+    with pytest.raises(LabError, match="No worker could be reached"):
+        far.submit(run)
+    assert run.status().state == "failed" and "No worker could be" in run.status().error
