@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure a finished run again")
     evaluate.add_argument("run", metavar="RUN")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
+    evaluate.add_argument("--save", action="store_true", help="keep the new figures")
     evaluate.set_defaults(command=_evaluate)
 
     listing = commands.add_parser("runs", help="list the runs and their figures")
@@ -250,6 +251,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     run = _finished(args.run)
     with ProgressLine() as line:
         figures, stored = training.evaluate(run, line.show), run.metrics()
+    if args.save:
+        run.write_metrics({**stored, **figures})
     if args.json:
         print_json({"run": run.id, "metrics": figures, "stored": stored})
         return OK

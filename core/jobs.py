@@ -216,8 +216,15 @@ class Jobs:
             if known is not None and known.key == f"{run.id}/{attempt}" and known.done():
                 # A key that is done gives its old result while anybody holds it.
                 attempt = run.update(attempt=attempt + 1).attempt
+
+            def job(run_id: str) -> None:
+                # Sent as it stands, not by name: the scheduler opens it, and would import torch.
+                from core.jobs import work
+
+                work(run_id)
+
             future = client.submit(
-                work, run.id, key=f"{run.id}/{attempt}", resources={"long": 1}, pure=False
+                job, run.id, key=f"{run.id}/{attempt}", resources={"long": 1}, pure=False
             )
             fire_and_forget(future)  # or the scheduler forgets the job when this server dies
             self._futures[run.id] = future
@@ -272,6 +279,7 @@ class Jobs:
         """Wait, milliseconds, for the scheduler to have a job: Dask sends in the background, and
         what it has not sent is lost with this process.
         """
+        assert client.scheduler is not None  # it is connected
         with contextlib.suppress(OSError):  # it is gone: `keep_going` and `recover` are for that
             for _ in range(500):
                 if client.sync(client.scheduler.get_task_status, keys=[key])[key]:

@@ -11,7 +11,7 @@ from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import denoising
 from core.settings import settings
-from pages.ui import cached
+from pages.ui import cached, pictures
 from pages.ui.frame import title
 
 title(
@@ -40,11 +40,10 @@ def card(page: str, name: str, line: str, picture: str, alt: str) -> None:
         st.page_link(page, label="Open", icon=":material/arrow_forward:")
 
 
-def curve_picture() -> str:
-    """Sample sheets of a run, first and last epoch, one above the other."""
-    run = cached.denoisers()[0]
-    sheets = list(run.samples().values())
-    return data_url(sheets[-1].read_bytes()) if sheets else denoiser_picture()
+def training_picture() -> str:
+    """Two test images as a network in training restored them, an epoch a column."""
+    run = next(r for r in cached.denoisers() if len(r.samples()) > 5)
+    return data_url(to_png(pictures.progress(run, columns=10)))
 
 
 if cached.denoisers():
@@ -61,8 +60,8 @@ if cached.denoisers():
             "runs.py",
             "Runs",
             "Every training with its curves and figures; compare, resume, take them with you.",
-            curve_picture(),
-            "Clean, noisy and restored digits of the last epoch of a training",
+            training_picture(),
+            "Two digits, restored better with every epoch of a training",
         )
 else:
     st.warning("There is no trained model yet. Train one on the Denoiser's page.")
@@ -71,12 +70,14 @@ st.subheader("On this machine", anchor=False)
 
 
 def models_line() -> str:
+    """How many models there are."""
     everything = runs.all_runs()
     shipped = sum(run.shipped for run in everything)
     return f"{shipped} shipped, {len(everything) - shipped} trained here"
 
 
 def data_line() -> str:
+    """Which data sets are whole, and which have test images only."""
     whole = [d.title for n, d in data.BUILT_IN.items() if "train" in data.available(n)]
     part = [d.title for n, d in data.BUILT_IN.items() if data.available(n) == {"test"}]
     tests = f"; test images of {', '.join(part)}" if part else ""
@@ -84,12 +85,14 @@ def data_line() -> str:
 
 
 def device_line() -> str:
+    """What computes."""
     if torch.accelerator.is_available():
         return str(torch.accelerator.current_accelerator())
     return f"{platform.machine()} processor, {os.cpu_count()} cores"
 
 
 def queue_line() -> str:
+    """How full the queue is."""
     if settings().training == "off":
         return "training is switched off here"
     waiting = len(jobs.active())

@@ -10,7 +10,7 @@ from core.errors import LabError
 from core.runs import Run
 from core.tasks import task
 from pages.ui import charts, pictures
-from pages.ui.frame import title
+from pages.ui.frame import csv_button, title
 from pages.ui.run_panel import watch
 from pages.ui.visitor import who
 
@@ -83,10 +83,7 @@ readable = [i for i, r in zip(found, table.to_dict("records"), strict=True)
             if r["State"] != "damaged"]  # fmt: skip
 with st.container(horizontal=True):
     st.space("stretch")
-    st.download_button(
-        "CSV", lambda: table.to_csv(index=False), "runs.csv", "text/csv",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    csv_button(lambda: table, "runs")
 names = st.multiselect(
     "Look closer, or compare",
     readable,

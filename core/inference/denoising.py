@@ -69,7 +69,7 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
 
 
 def denoisers(dataset: str | None = None) -> list[Run]:
-    """Finished denoising runs with usable files, shipped ones first; of one data set if named."""
+    """Finished denoising runs with usable files, of one data set if named."""
     found = []
     for run in runs.all_runs():
         try:
@@ -80,15 +80,16 @@ def denoisers(dataset: str | None = None) -> list[Run]:
             continue  # a damaged directory is no model; the page of runs shows it
         if dataset in (None, asked.dataset):
             found.append(run)
-    order = list(DENOISING.variants)
-    first = {"unet": -1}  # ours leads, the texts' follow in their order, then the classical ones
-    return sorted(
-        found,
-        key=lambda r: (
-            not r.shipped,
-            first.get(r.config().variant, order.index(r.config().variant)),
-        ),
-    )
+    return sorted(found, key=_rank)
+
+
+def _rank(run: Run) -> tuple[bool, int, bool, float]:
+    """Shipped first, by data set, networks before classical methods, the best first."""
+    asked = run.config()
+    sets = list(data.BUILT_IN)
+    place = sets.index(asked.dataset) if asked.dataset in sets else len(sets)
+    learns = DENOISING.variant(asked.variant).learns
+    return not run.shipped, place, not learns, -float(run.metrics().get("psnr", 0))
 
 
 def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:

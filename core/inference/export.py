@@ -46,6 +46,7 @@ class Squashed(nn.Module):
         self.sigmoid = squash is torch.sigmoid
 
     def forward(self, image: Tensor) -> Tensor:
+        """Restore images (N, C, H, W) in [0, 1]."""
         out: Tensor = self.model(image)
         return out.sigmoid() if self.sigmoid else out.clamp(0, 1)
 

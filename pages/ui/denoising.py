@@ -14,6 +14,7 @@ from core.inference.denoising import Restored, Spoilt
 from core.runs import Run
 from core.tasks.denoising import DENOISING, SHAPE
 from pages.ui import cached, charts, pictures
+from pages.ui.frame import csv_button
 from pages.ui.pictures import Row
 
 COUNT = 8
@@ -147,14 +148,7 @@ def quiet_line(run: Run, spoilt: Spoilt, restored: Restored, shown: list[Row]) -
             icon=":material/download:",
             on_click="ignore",
         )
-        st.download_button(
-            "CSV",
-            lambda: pd.DataFrame(denoising.export_rows(spoilt, restored)).to_csv(index=False),
-            f"{run.id}.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        csv_button(lambda: pd.DataFrame(denoising.export_rows(spoilt, restored)), run.id)
 
 
 def all_models(spoilt: Spoilt, chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
@@ -224,10 +218,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     )
     table = [{"strength": x, "model": m, column: y} for m, (xs, ys) in series.items()
              for x, y in zip(xs, ys, strict=True)]  # fmt: skip
-    st.download_button(
-        "CSV", lambda: pd.DataFrame(table).to_csv(index=False), f"{column}-{corruption}.csv", "text/csv",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    csv_button(lambda: pd.DataFrame(table), f"{column}-{corruption}")
 
 
 def over_epochs(run: Run) -> None:
@@ -249,10 +240,7 @@ def over_epochs(run: Run) -> None:
     scrub()
     if (figure := charts.losses(run)) is not None:
         charts.show(figure, key="losses", height=280)
-    st.download_button(
-        "CSV", lambda: run.history().to_csv(index=False), f"{run.id}-history.csv", "text/csv",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    csv_button(run.history, f"{run.id}-history")
 
 
 def explanation(chosen: Run | None) -> None:

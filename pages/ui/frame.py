@@ -1,6 +1,9 @@
 """The frame of a page: its icon, its title, its quiet line, its explanation."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
 import streamlit as st
 from PIL import Image
 
@@ -24,3 +27,16 @@ def title(name: str, line: str) -> None:
     """The head of a page: its name and one line."""
     st.title(name, anchor=False)
     st.caption(line)
+
+
+def csv_button(table: Callable[[], pd.DataFrame], name: str) -> None:
+    """Offer a table as a file; it is made when somebody takes it."""
+    st.download_button(
+        "CSV",
+        lambda: table().to_csv(index=False),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"csv-{name}",
+    )

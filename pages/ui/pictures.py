@@ -6,9 +6,11 @@ from html import escape
 import numpy as np
 import streamlit as st
 import torch
+from PIL import Image
 from torch import Tensor
 
 from core.images import contact_sheet, data_url, to_png
+from core.runs import Run
 
 STYLE = """<style>
 .lab-rows { display: grid; grid-template-columns: 1fr; gap: .55rem; }
@@ -75,3 +77,16 @@ def sheet_image(png: bytes, alt: str) -> None:
         f'{STYLE}<div class="lab-rows"><figure><img src="{data_url(png)}" alt="{escape(alt)}">'
         "</figure></div>"
     )
+
+
+def progress(run: Run, columns: int) -> np.ndarray:
+    """Two restored pictures out of a run's sample sheets, uint8: an epoch a column."""
+    sheets = list(run.samples().values())
+    chosen = [sheets[round(i * (len(sheets) - 1) / (columns - 1))] for i in range(columns)]
+    strips = []
+    for path in chosen:
+        sheet = np.asarray(Image.open(path))
+        side = (sheet.shape[0] - 2) // 3  # clean, spoilt and restored rows, a pixel between them
+        restored = sheet[-side:]
+        strips.append(np.vstack([restored[:, :side], restored[:, side + 1 : 2 * side + 1]]))
+    return np.hstack(strips)
