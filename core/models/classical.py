@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from skimage.filters import median
-from skimage.morphology import disk
+from skimage.morphology import disk, footprint_rectangle
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from torch import Tensor, nn
 
@@ -17,21 +17,26 @@ Grey = np.ndarray
 """One channel (H, W) in [0, 1]."""
 
 
+# The strengths below are those that did best on training images of MNIST and Fashion-MNIST with
+# Gaussian noise, 60 of each at six levels.
+
+FOOTPRINTS = ((0.18, disk(1)), (0.3, footprint_rectangle((3, 3))), (0.4, disk(2)), (1.0, disk(3)))
+
+
 def median_filter(image: Grey, rms: float) -> Grey:
-    """Median over a disk, larger for stronger noise."""
-    return median(image, disk(1 if rms < 0.3 else 2))
+    """Median over a neighbourhood, larger for stronger noise."""
+    return median(image, next(f for limit, f in FOOTPRINTS if rms <= limit))
 
 
 def non_local_means(image: Grey, rms: float) -> Grey:
-    """Non-local means (Buades et al. 2005), the faster variant that ignores patch centres."""
-    return denoise_nl_means(image, patch_size=5, patch_distance=6, h=0.9 * rms, sigma=rms)
+    """Non-local means (Buades et al. 2005) with patches of 5×5 pixels."""
+    h = rms * float(np.interp(rms, (0.07, 0.15, 0.22, 0.34), (1.3, 0.95, 0.8, 0.6)))
+    return denoise_nl_means(image, patch_size=5, patch_distance=8, h=h)
 
 
 def total_variation(image: Grey, rms: float) -> Grey:
-    """Total variation (Chambolle 2004); a clean picture stays as it is."""
-    if rms == 0:
-        return image  # scikit-image divides by the weight
-    return denoise_tv_chambolle(image, weight=0.6 * rms)
+    """Total variation (Rudin et al. 1992; Chambolle 2004)."""
+    return denoise_tv_chambolle(image, weight=0.55 * rms)
 
 
 class Classical(nn.Module):
@@ -52,7 +57,8 @@ class Classical(nn.Module):
             (N, C, H, W) in [0, 1].
         """
         out = [
-            [self.function(channel, float(level)) for channel in image]
+            # A clean picture stays as it is: with no noise there is nothing to divide by.
+            [self.function(channel, float(level)) if level > 0 else channel for channel in image]
             for image, level in zip(x.numpy(force=True), rms, strict=True)
         ]
         return torch.from_numpy(np.array(out, dtype=np.float32)).to(x.device).clamp(0, 1)

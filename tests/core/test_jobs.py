@@ -70,7 +70,7 @@ def until(true: Callable[[], Any], what: str) -> None:
     deadline = time.monotonic() + DEADLINE
     while not true():
         assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def until_state(run: Run, *states: str) -> None:
@@ -79,7 +79,8 @@ def until_state(run: Run, *states: str) -> None:
 
 def until_working(run: Run) -> None:
     """Until an epoch is behind, and the next under way."""
-    until(lambda: len(run.history()) > 0 and run.alive(), f"{run.id} learns")
+    history = run.path / "history.csv"
+    until(lambda: history.exists() and run.alive(), f"{run.id} learns")
 
 
 def question(values: dict[str, Any], seed: int = 0) -> Question:

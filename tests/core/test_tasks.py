@@ -123,7 +123,7 @@ def test_the_loss_falls_in_a_few_steps(name: str, variant: str) -> None:
 
 @pytest.mark.parametrize(("name", "variant"), LEARNING)
 def test_the_same_steps_give_the_same_losses_and_weights(name: str, variant: str) -> None:
-    (first, told), (again, retold) = (taught(task(name), variant, 3) for _ in range(2))
+    (first, told), (again, retold) = (taught(task(name), variant, 2) for _ in range(2))
     assert told == retold
     assert all(map(torch.equal, first.state_dict().values(), again.state_dict().values()))
 
@@ -146,12 +146,12 @@ def test_a_learner_goes_on_from_its_state(name: str, variant: str) -> None:
 @pytest.mark.parametrize(("name", "variant"), ALL)
 def test_figures_are_finite_json_and_checked_often(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
-    model, images = built(chosen, variant).eval(), tiny(chosen, "test", 8)
+    model, images = built(chosen, variant).eval(), tiny(chosen, "test", 3)
     stages: list[str] = []
     figures = chosen.evaluate(variant, config, model, images, stages.append)
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert len(list(numbers(figures))) > 1
-    assert figures["n_test"] == 8
+    assert figures["n_test"] == 3
     assert len(stages) > 3 and all(stages)
     assert figures == chosen.evaluate(variant, config, model, images, stages.append)
 

@@ -117,12 +117,13 @@ def test_the_status_tells_how_far_it_is() -> None:
 
 @pytest.mark.parametrize("variant", ["linear", "unet"])
 def test_the_same_question_gives_the_same_weights(variant: str) -> None:
-    run = new({"train_images": 50}, variant)
+    values = {"train_images": 25, "epochs": 2}
+    run = new(values, variant)
     train(run)
     weights, history = run.weights(), losses(run)
     samples = {epoch: p.read_bytes() for epoch, p in run.samples().items()}
     torch.manual_seed(99)  # the world's generator is not the run's
-    again = new({"train_images": 50}, variant)
+    again = new(values, variant)
     train(again)
     assert again.id == run.id and same(again.weights(), weights)
     assert losses(again) == history
@@ -189,7 +190,7 @@ def test_a_choice_of_images_is_seeded_and_spread() -> None:
 
 def test_many_epochs_keep_few_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SHEETS", 3)
-    run = new({"epochs": 10, "train_images": 25})
+    run = new({"epochs": 10, "train_images": 10})
     train(run)
     assert list(run.samples()) == [0, 1, 2, 3, 4, 5, 8, 10]
 
@@ -197,12 +198,18 @@ def test_many_epochs_keep_few_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- killed
 
 
+_undisturbed: dict[str, Any] = {}
+
+
 @pytest.fixture
 def undisturbed() -> dict[str, Any]:
-    """What the small training gives when nobody disturbs it."""
-    run = new()
-    train(run)
-    return {"weights": run.weights(), "history": losses(run), "psnr": run.metrics()["psnr"]}
+    """What the small training gives when nobody disturbs it, found once."""
+    if not _undisturbed:
+        run = new()
+        train(run)
+        _undisturbed.update(weights=run.weights(), history=losses(run), psnr=run.metrics()["psnr"])
+        run.delete()
+    return _undisturbed
 
 
 def as_undisturbed(run: Run, undisturbed: dict[str, Any]) -> None:
