@@ -337,6 +337,8 @@ def store_lock() -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
+    except Timeout as error:
+        raise Refused("The queue is busy just now. Try again in a moment.") from error
     except OSError as error:
         raise LabError(
             f"Nothing can be trained: the folder of runs cannot be written ({error.strerror}). "

@@ -21,7 +21,9 @@ def _cache_home() -> Path:
 class Settings(BaseSettings):
     """Each field is the variable `LATENT_LAB_<FIELD>`; the README's table is made from it."""
 
-    model_config = SettingsConfigDict(env_prefix="LATENT_LAB_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LATENT_LAB_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data: Path = Field(
         default_factory=_cache_home, description="folder of data sets, and where downloads go"

@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.datasets import fetch_lfw_people
 
 from core import files
-from core.data import sets
+from core.data import archives, sets
 from core.data.base import Progress
 from core.errors import DataMissing
 from core.settings import settings
@@ -106,7 +106,7 @@ def _cifar(folder: Path, progress: Progress) -> None:
 
 def _faces(folder: Path, progress: Progress) -> None:
     progress("scikit-learn fetches the faces (200 MB); it tells no progress", 0.0)
-    fetch_lfw_people(data_home=str(folder), resize=0.5)
+    fetch_lfw_people(data_home=str(folder), **archives.FACE_CROP)
     _move(folder / "lfw_home", settings().data / "lfw_home")
 
 

@@ -3,6 +3,7 @@
 import gzip
 import threading
 import zlib
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -80,7 +81,7 @@ BUILT_IN = {
     )
 }
 _IDX_FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
-_lock = threading.Lock()
+_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def names() -> list[str]:
@@ -115,7 +116,8 @@ def load(name: str, split: Split) -> Images:
         UnknownName: no such set.
         DataMissing: it is not on this machine; the message says how to get it.
     """
-    with _lock:  # two sessions that ask at once decode once
+    info(name)  # only names that there are get a lock
+    with _locks[name]:  # two sessions that ask at once decode once; other sets do not wait
         return _load(name, split, str(settings().data))
 
 

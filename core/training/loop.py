@@ -217,7 +217,8 @@ def describe(where: torch.device) -> str:
     """The device for people: the accelerator's name, or the processor with its threads."""
     if where.type == "cuda":
         return torch.cuda.get_device_name(where)
-    return f"{where.type}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{where.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _divergence(epoch: int) -> str:

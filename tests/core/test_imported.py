@@ -370,12 +370,20 @@ def test_an_encrypted_archive(archive: Path) -> None:
 
 
 def test_an_entry_that_unpacks_to_more_than_an_upload(
-    archive: Path, limit: Callable[[str, int], None]
+    archive: Path, limit: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit("MAX_UPLOAD_MB", 1)
     packed(archive, {**CLASSES, "cat/bomb.png": bytes(2 * 2**20)})
     assert archive.stat().st_size < 2**20
+    read, asked = zipfile.ZipExtFile.read, []
+
+    def noting(self: zipfile.ZipExtFile, n: int = -1) -> bytes:
+        asked.append(n)
+        return read(self, n)
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", noting)
     refused(archive, "bomb.png unpacks to more than is allowed")
+    assert asked and all(0 < n <= 2**20 + 1 for n in asked), "the rest is never unpacked"
 
 
 def test_an_archive_that_unpacks_to_far_more_than_an_upload(

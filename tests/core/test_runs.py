@@ -307,7 +307,9 @@ def test_a_place_comes_back_as_it_was_kept(run: Run) -> None:
 def test_a_place_that_would_run_code_is_not_loaded(run: Run, lab: Path) -> None:
     for write in (
         lambda: torch.save({"epoch": Evil(lab / "touched")}, run.path / "resume.pt"),
-        lambda: (run.path / "resume.pt").write_bytes(pickle.dumps(Evil(lab / "touched"))),
+        lambda: (run.path / "resume.pt").write_bytes(
+            pickle.dumps(Evil(lab / "touched"), protocol=2)
+        ),
     ):
         write()
         assert run.read_resume() is None

@@ -34,10 +34,11 @@ FILES = {"config.json", "status.json", "model.safetensors", "history.csv", "metr
 def quick(
     lab: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One thread, a status after each step, few test images, one data folder for all."""
+    """One thread, a status after each step, few test images, one data folder, nothing shipped."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path_factory.getbasetemp() / "no-data"))
     settings.cache_clear()
+    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(loop, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(loop, "test_images", lambda run: images_for_testing(run).first(20))
 
@@ -533,3 +534,64 @@ def test_a_question_knows_its_data() -> None:
     assert not question.config.private
     plenty = ask("denoising", "linear", "digits", {"train_images": 10**6})
     assert plenty.config.data.n_train == data.info("digits").splits["train"]
+
+
+def test_a_published_set_that_is_not_here_answers_only_for_runs_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(data, "available", lambda name: {"test"})
+    with pytest.raises(DataMissing, match="The training images of MNIST are not on this machine"):
+        ask("denoising", "linear", "mnist")
+    monkeypatch.setattr(data, "available", lambda name: {"train", "test"})
+    question = ask("denoising", "linear", "mnist")
+    runs.create(question.run_id, question.config)
+    monkeypatch.setattr(data, "available", lambda name: {"test"})
+    assert ask("denoising", "linear", "mnist") == question
+
+
+# ---- beginning with another run's weights
+
+
+def test_a_training_begins_with_the_weights_of_another() -> None:
+    first = new({"epochs": 1})
+    train(first)
+    second = new({"epochs": 0, "seed": 5, "start_from": first.id})
+    assert train(second).state == "done"
+    assert second.id != first.id and same(second.weights(), first.weights())
+    third = new({"epochs": 1, "seed": 5, "start_from": first.id})
+    train(third)
+    plain = new({"epochs": 1, "seed": 5})
+    train(plain)
+    assert third.history()["loss"].iloc[0] < plain.history()["loss"].iloc[0]
+
+
+def test_other_weights_to_begin_with_make_another_run() -> None:
+    first = new({"epochs": 1})
+    train(first)
+    values = {**SMALL, "start_from": first.id}
+    before = ask("denoising", "linear", "digits", values).run_id
+    first.write_weights({k: v + 1 for k, v in first.weights().items()})
+    assert ask("denoising", "linear", "digits", values).run_id != before
+
+
+def test_only_a_finished_run_of_the_same_network_can_be_begun_with() -> None:
+    unfinished = new()
+    for variant, start, sentence in (
+        ("linear", unfinished.id, "is no finished linear"),
+        ("linear", "denoise-linear-digits-00000000", "There is no run called"),
+        ("linear", "../../etc/passwd", "There is no run called"),
+    ):
+        with pytest.raises(LabError, match=sentence):
+            ask("denoising", variant, "digits", {"start_from": start})
+    unfinished.update(state="done")
+    with pytest.raises(LabError, match="is no finished conv"):
+        ask("denoising", "conv", "digits", {"start_from": unfinished.id})
+
+
+def test_weights_to_begin_with_that_are_gone_by_then_are_a_sentence() -> None:
+    first = new({"epochs": 1})
+    train(first)
+    second = new({"epochs": 1, "start_from": first.id})
+    first.delete()
+    status = train(second)
+    assert status.state == "failed" and f"There is no run called '{first.id}'" in status.error
