@@ -4,6 +4,7 @@ import random
 
 import streamlit as st
 
+from core import data
 from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.runs import Run
@@ -20,7 +21,8 @@ names = parts.model_names(list(models.values()))
 
 def other_images() -> None:
     """Draw new test images and new noise."""
-    st.session_state["first"] = random.randrange(0, 9990)
+    images = data.info(st.session_state["dataset"]).splits["test"]
+    st.session_state["first"] = random.randrange(images - parts.COUNT)
     st.session_state["seed"] = random.randrange(0, 10_000)
 
 

@@ -58,7 +58,7 @@ def choose_images(run: Run) -> tuple[str, int]:
         key="dataset",
         bind="query-params",
     )
-    last = 9990
+    last = data.info(dataset).splits["test"] - COUNT
     first = st.number_input("First test image", 0, last, 0, key="first", bind="query-params")
     return dataset, int(first)
 
@@ -123,7 +123,7 @@ def stage_rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]
     errors = denoising.error_map(restored.images, spoilt.clean)
     return [
         Row("Clean", spoilt.clean),
-        Row(f"Spoilt: {corruption.lower()}", spoilt.noisy, before),
+        Row(f"Spoilt: {corruption}", spoilt.noisy, before),
         Row("Restored", restored.images, after),
         Row("Error", errors, "orange too bright, blue too dark"),
     ]
