@@ -27,7 +27,11 @@ def other_images() -> None:
 
 
 def model_changed() -> None:
-    """The tabs below the stage show the model too: the whole page runs again."""
+    """Show the images that the model was trained on; the tabs below the stage change too, so the
+    whole page runs again."""
+    trained_on = models[st.session_state["model"]].config().dataset
+    if "dataset" in st.session_state and trained_on in data.names():
+        st.session_state["dataset"] = trained_on
     st.session_state["model_changed"] = True
 
 

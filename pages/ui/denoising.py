@@ -196,7 +196,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         learns = DENOISING.variant(run.config().variant).learns
         colours[name], dashes[name] = charts.colour(run), "solid" if learns else "dot"
         widths[name] = 4 if run.id == chosen.id else 1.6
-    colours["Spoilt input"], dashes["Spoilt input"] = "#868e96", "dash"
+    colours["Spoilt input"], dashes["Spoilt input"] = "#ced4da", "dash"
     title = data.CORRUPTIONS[corruption]
     figure = charts.lines(
         series,
