@@ -35,6 +35,14 @@ def model_changed() -> None:
     st.session_state["model_changed"] = True
 
 
+def use_model(run_id: str) -> None:
+    """Put a model that was just trained on the stage."""
+    cached.denoisers.clear()
+    models.update({run.id: run for run in cached.denoisers()})
+    st.session_state["model"] = run_id
+    model_changed()
+
+
 @st.fragment
 def bench() -> None:
     """The stage and its controls: all that moves when a slider is let go."""
@@ -126,7 +134,7 @@ if epochs.open and chosen is not None:
         parts.over_epochs(chosen)
 if training.open:
     with training:
-        panel(DENOISING, names)
+        panel(DENOISING, names, use_model)
 if explained.open:
     with explained:
         parts.explanation(chosen)

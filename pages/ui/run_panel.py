@@ -1,5 +1,7 @@
 """A run under way: its state, its losses, and what can be done about it."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core import jobs, runs
@@ -8,6 +10,7 @@ from core.runs import Run, Status
 from pages.ui import charts
 from pages.ui.visitor import who
 
+Use = Callable[[str], None]
 BADGES = {
     "queued": ("blue", "schedule"),
     "running": ("blue", "autorenew"),
@@ -23,17 +26,21 @@ def badge(status: Status) -> None:
     st.badge(status.state, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
 
 
-def watch(run_id: str) -> None:
-    """Show a run and, while it is under way, look again every second."""
+def watch(run_id: str, use: Use | None = None) -> None:
+    """Show a run and, while it is under way, look again every second.
+
+    Args:
+        use: called with its id when somebody wants to work with the finished model.
+    """
     run = runs.find(run_id)
     if run is None:
         st.info("This run was deleted.")
         return
     pause = 1.0 if run.status().active else None
-    st.fragment(_panel, run_every=pause)(run_id, pause is not None)
+    st.fragment(_panel, run_every=pause)(run_id, pause is not None, use)
 
 
-def _panel(run_id: str, was_active: bool) -> None:
+def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
     run = runs.find(run_id)
     if run is None:
         st.info("This run was deleted.")
@@ -46,6 +53,18 @@ def _panel(run_id: str, was_active: bool) -> None:
         st.caption(f"`{run.id}`")
         st.space("stretch")
         actions(run, status)
+        if (
+            use is not None
+            and status.state == "done"
+            and st.button(
+                "Use this model",
+                icon=":material/arrow_upward:",
+                key=f"use-{run.id}",
+                on_click=use,
+                args=(run.id,),
+            )
+        ):
+            st.rerun()  # the stage is outside of this fragment
     _progress(run, status)
     if (figure := charts.losses(run)) is not None:
         charts.show(figure, key=f"losses-{run.id}", height=260)

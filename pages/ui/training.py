@@ -14,15 +14,16 @@ from core.settings import settings
 from core.tasks import Task
 from core.training import ask
 from pages.ui.form import config_form
-from pages.ui.run_panel import watch
+from pages.ui.run_panel import Use, watch
 from pages.ui.visitor import who
 
 
-def panel(task: Task, starts: dict[str, str]) -> None:
+def panel(task: Task, starts: dict[str, str], use: Use) -> None:
     """Everything from the choice of a network to the finished run.
 
     Args:
         starts: readable names, by id, of finished runs, whose weights a training may begin with.
+        use: puts a finished run on the stage.
     """
     if settings().training == "off":
         st.info("Training is switched off on this server; the shipped models are all here.")
@@ -59,7 +60,7 @@ def panel(task: Task, starts: dict[str, str]) -> None:
     watched = st.session_state.get("watched") or _latest_of_mine()
     if watched is not None:
         st.divider()
-        watch(watched)
+        watch(watched, use)
 
 
 def _have(name: str) -> bool:
