@@ -42,7 +42,7 @@ def load(name: str) -> Splits:
     stamp = f"{path.stat().st_size:x}-{int(path.stat().st_mtime):x}"
     decoded = settings().data / "decoded" / f"{name}-{stamp}.safetensors"
     with contextlib.suppress(OSError, SafetensorError, KeyError):
-        return _read_decoded(decoded)
+        return read_splits(decoded)
     try:
         splits = _READERS[path.name](path)
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -63,15 +63,13 @@ def write_splits(path: Path, splits: Splits) -> None:
         save_file(tensors, temporary)
 
 
-def _read_decoded(path: Path) -> Splits:
+def read_splits(path: Path) -> Splits:
+    """What `write_splits` wrote. Raises OSError, SafetensorError or KeyError."""
     if not path.exists():
         raise FileNotFoundError(path)
     found = load_file(path)
     splits: tuple[Split, ...] = ("train", "test")
     return {s: Images(found[f"{s}_pixels"], found[f"{s}_labels"]) for s in splits}
-
-
-read_splits = _read_decoded
 
 
 def _places(name: str) -> list[Path]:

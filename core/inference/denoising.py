@@ -12,7 +12,7 @@ from core.metrics import psnr, rms_error, ssim
 from core.runs import Run
 from core.tasks import load_model
 from core.tasks.base import unit
-from core.tasks.denoising import DENOISING, DenoisingConfig, sweep_corruption
+from core.tasks.denoising import DENOISING, DenoisingConfig
 
 
 class Spoilt(NamedTuple):
@@ -104,12 +104,6 @@ def trained_range(run: Run) -> tuple[str, float, float]:
     config = cast(DenoisingConfig, DENOISING.config(run.config().variant, run.config().config))
     low = 0.0 if config.blind else config.strength
     return config.corruption, low, config.strength
-
-
-def measured_under(run: Run) -> str:
-    """The corruption of a run's sweep, from its settings."""
-    config = DENOISING.config(run.config().variant, run.config().config)
-    return sweep_corruption(cast(DenoisingConfig, config))
 
 
 def test_pictures(dataset: str, first: int, count: int) -> Images:
