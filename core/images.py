@@ -171,7 +171,7 @@ def contact_sheet(
 def to_png(array: NDArray[np.uint8]) -> bytes:
     """The bytes of a PNG file for uint8 (H, W), (H, W, 3) or (H, W, 4)."""
     file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
+    Image.fromarray(array).save(file, "PNG", compress_level=1)  # half the time, a tenth more bytes
     return file.getvalue()
 
 

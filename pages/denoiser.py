@@ -3,6 +3,7 @@
 import random
 
 import streamlit as st
+from torch import Tensor
 
 from core import data
 from core.data import CORRUPTIONS
@@ -27,12 +28,10 @@ def other_images() -> None:
 
 
 def model_changed() -> None:
-    """Show the images that the model was trained on; the tabs below the stage change too, so the
-    whole page runs again."""
+    """Show the images that the model was trained on."""
     trained_on = models[st.session_state["model"]].config().dataset
     if "dataset" in st.session_state and trained_on in data.names():
         st.session_state["dataset"] = trained_on
-    st.session_state["model_changed"] = True
 
 
 def use_model(run_id: str) -> None:
@@ -43,83 +42,90 @@ def use_model(run_id: str) -> None:
     model_changed()
 
 
+def choose_pictures(run: Run) -> Tensor | None:
+    """Test images, a drawing or uploads; None while there is nothing yet."""
+    source = st.segmented_control(
+        "Pictures",
+        ["Test images", "Draw", "Upload"],
+        default="Test images",
+        required=True,
+        key="source",
+        bind="query-params",
+    )
+    if source != "Test images":
+        return parts.own_pixels(str(source))
+    st.button("Other images", icon=":material/casino:", on_click=other_images)
+    with st.expander("Which test images"):
+        return parts.test_pixels(*parts.choose_images(run))
+
+
+def controls() -> tuple[Run, Tensor | None, str, int, bool]:
+    """What stands beside the stage: the model, the pictures, the corruption and its seed."""
+    run = models[
+        st.selectbox(
+            "Model",
+            list(models),
+            format_func=names.__getitem__,
+            key="model",
+            bind="query-params",
+            on_change=model_changed,
+        )
+    ]
+    pixels = choose_pictures(run)
+    corruption = st.selectbox(
+        "Corruption",
+        list(CORRUPTIONS),
+        format_func=lambda name: CORRUPTIONS[name].title,
+        key="corruption",
+        bind="query-params",
+    )
+    seed = st.number_input("Seed of the noise", 0, 2**31 - 1, 0, key="seed", bind="query-params")
+    view = st.segmented_control(
+        "Show",
+        ["This model", "All models"],
+        default="This model",
+        required=True,
+        key="view",
+        bind="query-params",
+    )
+    return run, pixels, corruption, int(seed), view == "All models"
+
+
 @st.fragment
-def bench() -> None:
-    """The stage and its controls: all that moves when a slider is let go."""
-    if st.session_state.pop("model_changed", False):
-        st.rerun()
-    stage, controls = st.columns([9, 5], gap="large")
-    with controls:
-        run = models[
-            st.selectbox(
-                "Model",
-                list(models),
-                format_func=names.__getitem__,
-                key="model",
-                bind="query-params",
-                on_change=model_changed,
-            )
-        ]
-        source = st.segmented_control(
-            "Pictures",
-            ["Test images", "Draw", "Upload"],
-            default="Test images",
-            required=True,
-            key="source",
-            bind="query-params",
-        )
-        pixels = None if source == "Test images" else parts.own_pixels(str(source))
-        corruption = st.selectbox(
-            "Corruption",
-            list(CORRUPTIONS),
-            format_func=lambda name: CORRUPTIONS[name].title,
-            key="corruption",
-            bind="query-params",
-        )
-        strength = st.slider(
-            "Strength",
-            0.0,
-            1.0,
-            0.5,
-            0.05,
-            key="strength",
-            bind="query-params",
-            help=f"{CORRUPTIONS[corruption].unit.capitalize()}, from 0 to 1.",
-        )
-        view = st.segmented_control(
-            "Show",
-            ["This model", "All models"],
-            default="This model",
-            required=True,
-            key="view",
-            bind="query-params",
-        )
-        if source == "Test images":
-            st.button("Other images", icon=":material/casino:", on_click=other_images)
-        with st.expander("Seed and data"):
-            seed = st.number_input("Noise seed", 0, 2**31 - 1, 0, key="seed", bind="query-params")
-            if source == "Test images":
-                pixels = parts.test_pixels(*parts.choose_images(run))
-    with stage:
-        if pixels is None:
-            st.info("Draw or upload something, and it appears here with noise and without.")
-            return
-        spoilt = denoising.spoil(pixels, corruption, strength, int(seed))
-        if view == "All models":
-            parts.all_models(spoilt, run, list(models.values()), names)
-            return
-        restored = denoising.restore(run.config().variant, cached.model(run), spoilt)
-        shown = parts.stage_rows(spoilt, restored, CORRUPTIONS[corruption].title)
-        pictures.rows(shown)
-        parts.quiet_line(run, spoilt, restored, shown)
+def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: bool) -> None:
+    """The stage with its one slider: nothing else runs when the slider is let go."""
+    strength = st.slider(
+        "Strength",
+        0.0,
+        1.0,
+        0.5,
+        0.05,
+        key="strength",
+        bind="query-params",
+        help=f"{CORRUPTIONS[corruption].unit.capitalize()}, from 0 to 1.",
+    )
+    if pixels is None:
+        st.info("Draw or upload something, and it appears here with noise and without.")
+        return
+    spoilt = denoising.spoil(pixels, corruption, strength, seed)
+    if compare:
+        parts.all_models(spoilt, run, list(models.values()), names)
+        return
+    restored = denoising.restore(run.config().variant, cached.model(run), spoilt)
+    shown = parts.stage_rows(spoilt, restored, CORRUPTIONS[corruption].title)
+    pictures.rows(shown)
+    parts.quiet_line(run, spoilt, restored, shown)
 
 
+chosen: Run | None = None
 if models:
-    bench()
-    chosen: Run | None = models[st.session_state.get("model", next(iter(models)))]
+    stage, beside = st.columns([9, 5], gap="large")
+    with beside:
+        chosen, pixels, corruption, seed, compare = controls()
+    with stage:
+        bench(chosen, pixels, corruption, seed, compare)
 else:
     st.info("There is no trained denoiser yet. Train one below: the digits are always here.")
-    chosen = None
 
 curve, epochs, training, explained = st.tabs(
     ["Against noise", "Over epochs", "Train your own", "What is happening"],

@@ -1,5 +1,6 @@
 """The registry of tasks: pages, forms, command line and tests all read it."""
 
+import torch
 from torch import nn
 
 from core.errors import RunBroken, UnknownName
@@ -31,6 +32,8 @@ def load_model(run: Run) -> nn.Module:
         raise RunBroken(
             f"The weights of {run.id} do not fit the network {asked.variant}: they are another's."
         ) from error
+    # A third less time for the U-Net on a processor than with the weights as they are stored.
+    model = model.to(memory_format=torch.channels_last)
     return model.eval().requires_grad_(False)
 
 
