@@ -14,8 +14,6 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from sklearn.datasets import fetch_lfw_people
-from sklearn.model_selection import GroupShuffleSplit
 
 from core import files
 from core.data.base import Images, Split
@@ -120,6 +118,8 @@ def _faces_zip(path: Path) -> Splits:
 
 def _faces_sklearn(path: Path) -> Splits:
     """scikit-learn's copy of the faces, grey, at our size."""
+    from sklearn.datasets import fetch_lfw_people  # here: see core.data.sets
+
     found = fetch_lfw_people(data_home=str(path.parent), download_if_missing=False, **FACE_CROP)
     pixels = torch.from_numpy((found.images * 255).round().astype(np.uint8))[:, None]
     everything = Images(fit(pixels, (1, 64, 64)), torch.full((len(pixels),), -1))
@@ -127,6 +127,8 @@ def _faces_sklearn(path: Path) -> Splits:
 
 
 def _split_people(images: Images, people: list[str]) -> Splits:
+    from sklearn.model_selection import GroupShuffleSplit  # here: see core.data.sets
+
     chooser = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=0)
     train, test = next(chooser.split(people, groups=people))
     return {

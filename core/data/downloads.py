@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sklearn.datasets import fetch_lfw_people
-
 from core import files
 from core.data import archives, sets
 from core.data.base import Progress
@@ -105,6 +103,8 @@ def _cifar(folder: Path, progress: Progress) -> None:
 
 
 def _faces(folder: Path, progress: Progress) -> None:
+    from sklearn.datasets import fetch_lfw_people  # here: see core.data.sets
+
     progress("scikit-learn fetches the faces (200 MB); it tells no progress", 0.0)
     fetch_lfw_people(data_home=str(folder), **archives.FACE_CROP)
     _move(folder / "lfw_home", settings().data / "lfw_home")

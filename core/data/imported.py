@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from sklearn.model_selection import train_test_split
 
 from core import files
 from core.data.archives import Splits, read_splits, write_splits
@@ -274,6 +273,8 @@ def _check_enough(labels: list[int], classes: tuple[str, ...], skipped: int) -> 
 def _chosen(labels: list[int]) -> np.ndarray:
     """Four fifths of each class for training, seeded; True where training."""
     several = len(set(labels)) > 1 and len(labels) >= 5 * len(set(labels))
+    from sklearn.model_selection import train_test_split  # here: see core.data.sets
+
     train, _ = train_test_split(
         np.arange(len(labels)),
         test_size=0.2,

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch.nn import functional as F
 
 from core.data import archives, imported
@@ -168,6 +166,10 @@ def forget() -> None:
 
 def _digits() -> dict[Split, Images]:
     """1,797 digits, 8×8 enlarged to 20×20 in 28×28 as MNIST's are; split by class, seeded."""
+    # Here, because scikit-learn takes a second and a half that a cold server can do without.
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
     raw = load_digits()
     small = torch.from_numpy(raw.images).float()[:, None] / 16
     large = F.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)

@@ -7,10 +7,8 @@ picture (`rms`), and their strength was chosen by that on training images.
 from collections.abc import Callable
 
 import numpy as np
+import skimage  # it loads what is used, when it is used
 import torch
-from skimage.filters import median
-from skimage.morphology import disk, footprint_rectangle
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from torch import Tensor, nn
 
 Grey = np.ndarray
@@ -20,23 +18,25 @@ Grey = np.ndarray
 # The strengths below are those that did best on training images of MNIST and Fashion-MNIST with
 # Gaussian noise, 60 of each at six levels.
 
-FOOTPRINTS = ((0.18, disk(1)), (0.3, footprint_rectangle((3, 3))), (0.4, disk(2)), (1.0, disk(3)))
-
 
 def median_filter(image: Grey, rms: float) -> Grey:
     """Median over a neighbourhood, larger for stronger noise."""
-    return median(image, next(f for limit, f in FOOTPRINTS if rms <= limit))
+    if 0.18 < rms <= 0.3:
+        footprint = skimage.morphology.footprint_rectangle((3, 3))
+    else:
+        footprint = skimage.morphology.disk(1 if rms <= 0.18 else 2 if rms <= 0.4 else 3)
+    return skimage.filters.median(image, footprint)
 
 
 def non_local_means(image: Grey, rms: float) -> Grey:
     """Non-local means (Buades et al. 2005) with patches of 5×5 pixels."""
     h = rms * float(np.interp(rms, (0.07, 0.15, 0.22, 0.34), (1.3, 0.95, 0.8, 0.6)))
-    return denoise_nl_means(image, patch_size=5, patch_distance=8, h=h)
+    return skimage.restoration.denoise_nl_means(image, patch_size=5, patch_distance=8, h=h)
 
 
 def total_variation(image: Grey, rms: float) -> Grey:
     """Total variation (Rudin et al. 1992; Chambolle 2004)."""
-    return denoise_tv_chambolle(image, weight=0.55 * rms)
+    return skimage.restoration.denoise_tv_chambolle(image, weight=0.55 * rms)
 
 
 class Classical(nn.Module):
