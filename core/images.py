@@ -175,9 +175,25 @@ def to_png(array: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def data_url(png: bytes) -> str:
-    """A PNG as an address that a page can draw without asking the server."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def to_gif(images: Tensor, milliseconds: int, scale: int = 8) -> bytes:
+    """The bytes of a GIF that shows pictures (N, C, H, W) one after the other, for ever.
+
+    Args:
+        images: uint8, or float in [0, 1].
+        milliseconds: for each picture; the format keeps tens of them.
+        scale: side of the square that each pixel becomes.
+    """
+    frames = [Image.fromarray(contact_sheet(i[None], 1, scale=scale)) for i in images]
+    file = io.BytesIO()
+    frames[0].save(
+        file, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+    )
+    return file.getvalue()
+
+
+def data_url(picture: bytes, kind: str = "png") -> str:
+    """A PNG, or a GIF, as an address that a page can draw without asking the server."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def digit_from_picture(image: Image.Image, shape: Shape = _DIGIT_SHAPE) -> Tensor:

@@ -36,7 +36,8 @@ EXPORTED = ("config.json", "model.safetensors", "history.csv", "metrics.json", "
 
 
 class DataUsed(BaseModel):
-    """What a run was trained on: the images' SHA-256, how many, and their (C, H, W) as used."""
+    """What a run was trained on: the images' SHA-256, how many, their (C, H, W) as used, and the
+    number of their classes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,6 +45,7 @@ class DataUsed(BaseModel):
     n_train: int
     n_test: int
     shape: tuple[int, int, int]
+    classes: int = 0
 
 
 class RunConfig(BaseModel):
@@ -189,8 +191,10 @@ class Run:
         files.write_json(self.path / "status.json", status.model_dump(), durable=state_changes)
         return status
 
-    def write_weights(self, state: Mapping[str, Tensor]) -> None:
+    def write_weights(self, state: Mapping[str, Tensor], half: bool = False) -> None:
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+        if half:
+            tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
         with files.replacing(self.path / "model.safetensors") as temporary:
             save_file(tensors, temporary)
 

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from core import data, runs
+from core import data
 from core.data import Images, corrupt_seeded
 from core.errors import LabError
+from core.inference.finished import finished
 from core.metrics import psnr, rms_error, ssim
 from core.runs import Run
 from core.tasks import load_model
@@ -69,27 +70,8 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
 
 
 def denoisers(dataset: str | None = None) -> list[Run]:
-    """Finished denoising runs with usable files, of one data set if named."""
-    found = []
-    for run in runs.all_runs():
-        try:
-            asked = run.config()
-            if asked.task != DENOISING.name or run.status().state != "done":
-                continue
-        except LabError:
-            continue  # a damaged directory is no model; the page of runs shows it
-        if dataset in (None, asked.dataset):
-            found.append(run)
-    return sorted(found, key=_rank)
-
-
-def _rank(run: Run) -> tuple[bool, int, bool, float]:
-    """Shipped first, by data set, networks before classical methods, the best first."""
-    asked = run.config()
-    sets = list(data.BUILT_IN)
-    place = sets.index(asked.dataset) if asked.dataset in sets else len(sets)
-    learns = DENOISING.variant(asked.variant).learns
-    return not run.shipped, place, not learns, -float(run.metrics().get("psnr", 0))
+    """Finished denoising runs, of one data set if named, those with the best PSNR first."""
+    return finished(DENOISING.name, dataset)
 
 
 def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:

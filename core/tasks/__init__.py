@@ -5,10 +5,11 @@ from torch import nn
 
 from core.errors import RunBroken, UnknownName
 from core.runs import Run
+from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig, Variant
 from core.tasks.denoising import DENOISING
 
-TASKS: dict[str, Task] = {task.name: task for task in (DENOISING,)}
+TASKS: dict[str, Task] = {task.name: task for task in (DENOISING, AUTOENCODING)}
 
 
 def task(name: str) -> Task:
@@ -25,7 +26,9 @@ def load_model(run: Run) -> nn.Module:
         RunBroken: files are damaged, or the weights are of another network.
     """
     asked = run.config()
-    model = task(asked.task).build(asked.variant, asked.data.shape)
+    chosen, used = task(asked.task), asked.data
+    config = chosen.config(asked.variant, asked.config)
+    model = chosen.build(asked.variant, used.shape, config, used.classes)
     try:
         model.load_state_dict(run.weights())
     except RuntimeError as error:

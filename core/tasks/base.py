@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,11 +54,14 @@ class Variant:
     name: str
     title: str
     summary: str
-    build: Callable[[Shape], nn.Module]
+    build: Callable[..., nn.Module]
+    """The network, from what `Task.build` of its family hands it."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     """What only the task itself reads: its loss, its optimiser."""
     learns: bool = True
+    fixed: frozenset[str] = frozenset()
+    """Settings of the family that this network does not have: no form offers them."""
     source: str = ""
 
 
@@ -93,6 +97,46 @@ class Learner(ABC):
             optimiser.load_state_dict(state["optimisers"][name])
 
 
+def constant(progress: float) -> float:
+    """The learning rate stays as it is."""
+    return 1.0
+
+
+def warm_cosine(progress: float, warm: float = 0.1) -> float:
+    """Rises for the first tenth, then falls to nothing along a cosine."""
+    if progress < warm:
+        return progress / warm
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+
+
+class Descent(Learner):
+    """A learner with one optimiser over all weights, whose rate follows a schedule."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimiser: type[Optimizer],
+        learning_rate: float,
+        schedule: Callable[[float], float] = constant,
+        weight_decay: float = 0.0,
+    ) -> None:
+        # One fused step over all weights: half as much again on a linear network.
+        stepper = optimiser(  # type: ignore[call-arg]
+            model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
+        )
+        super().__init__(model, {"model": stepper})
+        self.learning_rate, self.schedule = learning_rate, schedule
+
+    def descend(self, loss: Tensor, progress: float) -> None:
+        """One step down the gradient of `loss`."""
+        optimiser = self.optimisers["model"]
+        for group in optimiser.param_groups:
+            group["lr"] = self.learning_rate * self.schedule(progress)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+
 class Task(ABC):
     """A family of variants. One instance each lives in `core.tasks.TASKS`."""
 
@@ -102,6 +146,11 @@ class Task(ABC):
     title: ClassVar[str]
     config_class: ClassVar[type[TaskConfig]]
     variants: ClassVar[Mapping[str, Variant]]
+    headline: ClassVar[str] = "psnr"
+    """The figure that its runs are ranked by."""
+    lower_is_better: ClassVar[bool] = False
+    half: ClassVar[bool] = False
+    """Final weights are kept, and measured, in half precision."""
 
     def variant(self, name: str) -> Variant:
         """Raises UnknownName with the known ones."""
@@ -114,13 +163,19 @@ class Task(ABC):
 
         Raises:
             UnknownName: no such variant.
-            LabError: an unknown field or a value out of bounds; the message names it.
+            LabError: an unknown field, a value out of bounds, or a setting that the variant does
+                not have; the message names it.
         """
-        defaults = self.variant(variant).defaults
+        chosen = self.variant(variant)
         try:
-            return self.config_class(**{**defaults, **(values or {})})
+            config = self.config_class(**{**chosen.defaults, **(values or {})})
         except ValidationError as error:
             raise LabError(_faults(error, self.config_class)) from error
+        plain = self.config_class(**chosen.defaults)
+        for name in sorted(chosen.fixed):
+            if getattr(config, name) != getattr(plain, name):
+                raise LabError(f"{chosen.title} has no setting {name!r} to change.")
+        return config
 
     def changed(self, variant: str, config: TaskConfig) -> dict[str, Any]:
         """The fields that are not at the variant's default: what makes a run this run."""
@@ -135,8 +190,19 @@ class Task(ABC):
     def prepare(self, images: Images) -> Images:
         """Bring the images of any data set to the shape and channels that the task works on."""
 
-    def build(self, variant: str, shape: Shape) -> nn.Module:
-        """A new network for images of `shape`, weights drawn from torch's global generator."""
+    def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
+        """Training images, and those that are held back from training: here none."""
+        return images, Images(images.pixels[:0], images.labels[:0])
+
+    def build(
+        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
+    ) -> nn.Module:
+        """A new network for images of `shape`, weights drawn from torch's global generator.
+
+        Args:
+            config: settings that shape the network; None takes the variant's own.
+            classes: of the data set; 0 where there are none.
+        """
         return self.variant(variant).build(shape)
 
     @abstractmethod
@@ -145,9 +211,13 @@ class Task(ABC):
 
     @abstractmethod
     def validate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, held: Images
     ) -> dict[str, float]:
-        """A few quick figures after each epoch, on part of the test split."""
+        """A few quick figures after each epoch, on part of the test split.
+
+        Args:
+            held: what `split` held back; maybe no image at all.
+        """
 
     @abstractmethod
     def evaluate(

@@ -1,6 +1,5 @@
 """Denoising: a network learns to give a spoilt image back clean."""
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal, cast
@@ -10,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import Adam, AdamW
 
 from core.data import Images
 from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
@@ -18,7 +17,18 @@ from core.images import contact_sheet, fit
 from core.metrics import psnr, rms_error, ssim
 from core.models.classical import Classical, Grey, median_filter, non_local_means, total_variation
 from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
-from core.tasks.base import Check, Learner, Shape, Task, TaskConfig, Variant, unit
+from core.tasks.base import (
+    Check,
+    Descent,
+    Learner,
+    Shape,
+    Task,
+    TaskConfig,
+    Variant,
+    constant,
+    unit,
+    warm_cosine,
+)
 
 SHAPE: Shape = (1, 28, 28)
 STRENGTHS = tuple(round(0.1 * i, 1) for i in range(1, 11))
@@ -68,18 +78,6 @@ def rmse(output: Tensor, clean: Tensor) -> Tensor:
     return (mse(output, clean) + 1e-6).sqrt()
 
 
-def constant(progress: float) -> float:
-    """The learning rate stays as it is."""
-    return 1.0
-
-
-def warm_cosine(progress: float, warm: float = 0.1) -> float:
-    """Rises for the first tenth, then falls to nothing along a cosine."""
-    if progress < warm:
-        return progress / warm
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
-
-
 REFERENCE: dict[str, Any] = {
     "loss": mse,
     "optimiser": Adam,
@@ -92,17 +90,13 @@ def _classical(function: Callable[[Grey, float], Grey], shape: Shape) -> nn.Modu
     return Classical(function)
 
 
-class DenoisingLearner(Learner):
+class DenoisingLearner(Descent):
     """Spoils the batch anew, and steps once on the loss."""
 
     def __init__(self, config: DenoisingConfig, model: nn.Module, options: Mapping[str, Any]):
+        super().__init__(model, options["optimiser"], config.learning_rate, options["schedule"])
         self.config = config
         self.loss: Loss = options["loss"]
-        self.schedule: Callable[[float], float] = options["schedule"]
-        optimiser: type[Optimizer] = options["optimiser"]
-        # One fused step over all weights: half as much again on the linear network.
-        stepper = optimiser(model.parameters(), lr=config.learning_rate, fused=True)  # type: ignore[call-arg]
-        super().__init__(model, {"model": stepper})
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         clean = unit(images.pixels)
@@ -110,13 +104,8 @@ class DenoisingLearner(Learner):
         if self.config.blind:
             strength = strength * torch.rand(len(clean), generator=generator, device=clean.device)
         noisy = corrupt(clean, self.config.corruption, strength, generator)
-        optimiser = self.optimisers["model"]
-        for group in optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * self.schedule(progress)
         loss = self.loss(self.model(noisy), clean).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        self.descend(loss, progress)
         return {"loss": loss.item()}
 
 
@@ -241,7 +230,7 @@ class Denoising(Task):
         return cast(Tensor, squash(out) if squash is torch.sigmoid else squash(out, 0, 1))
 
     def validate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, held: Images
     ) -> dict[str, float]:
         config = cast(DenoisingConfig, config)
         clean = unit(images.first(VALIDATION_IMAGES).pixels)

@@ -57,6 +57,7 @@ def ask(
         n_train=min(n_train, config.train_images or n_train),
         n_test=info.splits["test"],
         shape=chosen.shape(info.shape),
+        classes=len(info.classes),
     )
     return Question(
         run_id=run_id,

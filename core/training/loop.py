@@ -86,10 +86,11 @@ class _Training:
         self.report("reading the data", state="running", epochs=self.config.epochs, error="")
         data = Images(*(t.to(self.device) for t in train_images(self.run)))
         self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
-        shape = tuple(data.pixels.shape[1:])
+        data, self.held = self.task.split(self.config, data)
+        used = self.run.config().data
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
-            model = self.task.build(self.variant, shape)  # type: ignore[arg-type]
+            model = self.task.build(self.variant, used.shape, self.config, used.classes)
             if self.config.start_from:
                 model.load_state_dict(open_run(self.config.start_from).weights())
             model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -106,7 +107,9 @@ class _Training:
         for epoch in range(start + 1, self.config.epochs + 1):
             row = self.epoch(epoch, learner, data, generator)
             learner.model.eval()
-            row |= self.task.validate(self.variant, self.config, learner.model, self.test)
+            row |= self.task.validate(
+                self.variant, self.config, learner.model, self.test, self.held
+            )
             self.history.append({"epoch": epoch, **row})
             self.sheet(learner.model, epoch)
             self.run.write_history(self.history)
@@ -122,6 +125,8 @@ class _Training:
         began, seen = time.monotonic(), 0
         order = torch.randperm(n, generator=generator, device=self.device)
         for rows in torch.split(order, self.config.batch_size):
+            if len(rows) == 1 < min(n, self.config.batch_size):
+                continue  # batch norm has nothing to norm in one image left over
             batch = Images(data.pixels[rows], data.labels[rows])
             progress = (epoch - 1 + seen / n) / total
             losses = learner.step(batch, progress, generator)
@@ -134,11 +139,13 @@ class _Training:
             self.speed = seen / max(time.monotonic() - began, 1e-9)
             self.check(f"epoch {epoch} of {total}", epoch=epoch, seen=(epoch - 1) * n + seen, n=n)
         seconds = time.monotonic() - began
-        means = {name: value / n for name, value in sums.items()}
+        means = {name: value / seen for name, value in sums.items()}
         return {**means, "seconds": round(seconds, 3), "images_per_second": round(n / seconds, 1)}
 
     def finish(self, model: nn.Module, n_train: int) -> None:
-        self.run.write_weights(model.state_dict())
+        if self.task.half:
+            model.half().float()  # what is measured is what is kept
+        self.run.write_weights(model.state_dict(), half=self.task.half)
         self.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
         figures = self.task.evaluate(self.variant, self.config, model, self.test, self.check)
         seconds = sum(row["seconds"] for row in self.history)

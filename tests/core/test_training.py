@@ -263,8 +263,8 @@ def test_dying_right_after_a_file_was_written_changes_nothing(
     write = getattr(Run, f"write_{written}")
     calls: list[int] = []
 
-    def dying(self: Run, *args: Any) -> None:
-        write(self, *args)
+    def dying(self: Run, *args: Any, **named: Any) -> None:
+        write(self, *args, **named)
         calls.append(1)
         if len(calls) == (1 if written in ("weights", "metrics") else 2):
             raise Killed

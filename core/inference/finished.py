@@ -1,0 +1,37 @@
+"""Finished runs of a task, the best first."""
+
+from core import data, runs
+from core.errors import LabError
+from core.runs import Run
+from core.tasks import task
+
+
+def finished(task_name: str, dataset: str | None = None) -> list[Run]:
+    """Finished runs with usable files, of one data set if named.
+
+    Shipped ones first, by data set; networks before methods that learn nothing; then by the task's
+    headline figure, and those without it last, the best PSNR first.
+    """
+    found = []
+    for run in runs.all_runs():
+        try:
+            asked = run.config()
+            if asked.task == task_name and run.status().state == "done":
+                place = _place(run)
+                if dataset in (None, asked.dataset):
+                    found.append((place, run))
+        except LabError:
+            continue  # a damaged directory is no model; the page of runs shows it
+    return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+
+
+def _place(run: Run) -> tuple[bool, int, bool, float, float, str]:
+    asked, chosen = run.config(), task(run.config().task)
+    sets = list(data.BUILT_IN)
+    place = sets.index(asked.dataset) if asked.dataset in sets else len(sets)
+    sign = 1 if chosen.lower_is_better else -1
+    metrics = run.metrics()
+    value = metrics.get(chosen.headline)
+    rank = float("inf") if value is None else sign * float(value)
+    learns = chosen.variant(asked.variant).learns
+    return not run.shipped, place, not learns, rank, -metrics.get("psnr", 0.0), run.id

@@ -1,0 +1,361 @@
+"""Latent spaces by hand: encode, decode, sample, walk, and tell how ordinary a code or image is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from core import data
+from core.data import Images
+from core.errors import LabError
+from core.inference.finished import finished
+from core.models.autoencoders import Autoencoder
+from core.runs import Run
+from core.tasks import load_model
+from core.tasks.autoencoding import (
+    ACTIVE,
+    AUTOENCODING,
+    CHUNK,
+    AutoencodingConfig,
+    anomaly_score,
+)
+from core.tasks.base import unit
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
+
+Path = Literal["lerp", "slerp"]
+FAR = 100.0
+"""No number of a code may be farther from zero: a typing error, not a place to look at."""
+SPREADS = 3
+"""A slider reaches this many standard deviations to each side."""
+RARE = 0.999
+"""A code is outside when fewer than one in a thousand draws of the prior lie farther out."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One number of a code: where its values lie, and how much it tells.
+
+    `kl` is in nats, None for a plain autoencoder; `dead` ones change nothing in the picture.
+    """
+
+    index: int
+    centre: float
+    spread: float
+    kl: float | None
+    dead: bool
+
+    @property
+    def low(self) -> float:
+        """Where its slider begins."""
+        return self.centre - SPREADS * self.spread
+
+    @property
+    def high(self) -> float:
+        """Where its slider ends."""
+        return self.centre + SPREADS * self.spread
+
+
+class Distance(NamedTuple):
+    """How far out a code lies: in standard deviations, and the share of codes nearer in."""
+
+    radius: float
+    share: float
+
+    @property
+    def outside(self) -> bool:
+        """Whether hardly any code lies as far out."""
+        return self.share > RARE
+
+
+class Strangeness(NamedTuple):
+    """An image's anomaly score, and the share of test images that are less strange, 0 to 1."""
+
+    score: float
+    share: float
+
+
+# ---- models
+
+
+def autoencoders(dataset: str | None = None) -> list[Run]:
+    """Finished autoencoding runs, those with the best bound first, plain autoencoders last."""
+    return finished(AUTOENCODING.name, dataset)
+
+
+def network(run: Run) -> Autoencoder:
+    """The run's autoencoder. Raises RunBroken, and LabError when it is no autoencoder."""
+    model = load_model(run)
+    if not isinstance(model, Autoencoder):
+        raise LabError(f"{run.id} is no autoencoder: it has no codes.")
+    return model
+
+
+def settings_of(run: Run) -> AutoencodingConfig:
+    """The settings that the run was trained with."""
+    asked = run.config()
+    return cast(AutoencodingConfig, AUTOENCODING.config(asked.variant, asked.config))
+
+
+def class_names(run: Run) -> tuple[str, ...]:
+    """The classes that the run can be asked for; empty where it knows of none."""
+    asked = run.config()
+    if not AUTOENCODING.variant(asked.variant).options.get("conditional"):
+        return ()
+    if asked.dataset in data.names():
+        return tuple(data.info(asked.dataset).classes)
+    return tuple(str(i) for i in range(asked.data.classes))
+
+
+def dimensions(run: Run) -> list[Dimension]:
+    """The numbers of the run's codes, those that tell most about an image first."""
+    metrics = run.metrics()
+    means, spreads = metrics.get("code_mean", []), metrics.get("code_std", [])
+    kls: list[float] | None = metrics.get("kl_per_dimension")
+    found = []
+    for i, (mean, spread) in enumerate(zip(means, spreads, strict=True)):
+        if kls is None:
+            found.append(Dimension(i, mean, max(spread, 1e-3), None, spread < 1e-3))
+        else:
+            found.append(Dimension(i, 0.0, 1.0, kls[i], spread**2 < ACTIVE))
+    return sorted(found, key=lambda d: (d.dead, -(d.spread if d.kl is None else d.kl), d.index))
+
+
+# ---- codes and pictures
+
+
+def checked_code(values: Sequence[float], latent: int) -> Tensor:
+    """A code (1, latent). Raises LabError for a wrong length and for numbers that are none."""
+    if len(values) != latent:
+        raise LabError(f"This model's codes have {latent} numbers; this one has {len(values)}.")
+    code = torch.tensor([float(v) for v in values])
+    if not bool(torch.isfinite(code).all()) or float(code.abs().max()) > FAR:
+        raise LabError(f"Every number of a code lies between -{FAR:g} and {FAR:g}.")
+    return code[None]
+
+
+def parse_code(text: str, latent: int) -> Tensor:
+    """A typed-in code (1, latent), its numbers parted by commas or blanks. Raises LabError."""
+    words = text.replace(",", " ").replace(";", " ").split()
+    try:
+        values = [float(word) for word in words[: latent + 1]]
+    except ValueError as error:
+        raise LabError(
+            "A code is a row of numbers with commas between, such as 0.5, -1.2."
+        ) from error
+    if len(words) != latent:
+        raise LabError(f"This model's codes have {latent} numbers; this one has {len(words)}.")
+    return checked_code(values, latent)
+
+
+def checked_labels(model: Autoencoder, labels: int | Tensor | None, count: int) -> Tensor | None:
+    """Labels (count,) for a model that takes classes, None for one that does not.
+
+    Raises:
+        LabError: a class is missing, or the model does not have it.
+    """
+    if not model.classes:
+        return None
+    if labels is None:
+        raise LabError("This model draws one class at a time: choose which.")
+    found = torch.full((count,), labels) if isinstance(labels, int) else labels
+    if len(found) and not 0 <= int(found.min()) <= int(found.max()) < model.classes:
+        raise LabError(f"This model has the classes 0 to {model.classes - 1} only.")
+    return found
+
+
+@torch.inference_mode()
+def encode(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None) -> Tensor:
+    """Codes (N, d) of uint8 images (N, C, H, W): the middle of the posterior."""
+    found = checked_labels(model, labels, len(pixels))
+    parts = []
+    for start in range(0, len(pixels), CHUNK):
+        rows = slice(start, start + CHUNK)
+        parts.append(model.encode(unit(pixels[rows]), None if found is None else found[rows]).mu)
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def decode(model: Autoencoder, codes: Tensor, labels: int | Tensor | None = None) -> Tensor:
+    """Pictures (N, C, H, W) in [0, 1] of codes (N, d).
+
+    Raises:
+        LabError: codes of another length, or a class that the model does not have.
+    """
+    if codes.ndim != 2 or codes.shape[1] != model.latent:
+        raise LabError(f"This model's codes have {model.latent} numbers.")
+    return model.decode(codes.float(), checked_labels(model, labels, len(codes)))
+
+
+def reconstruct(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None) -> Tensor:
+    """What is left of uint8 images after the code: (N, C, H, W) in [0, 1]."""
+    return decode(model, encode(model, pixels, labels), labels)
+
+
+@torch.inference_mode()
+def likeliest_class(run: Run, model: Autoencoder, pixels: Tensor) -> Tensor | None:
+    """The class under which each image (N, C, H, W) is least strange, (N,); None without any."""
+    if not model.classes:
+        return None
+    x, config = unit(pixels), settings_of(run)
+    scores = [
+        anomaly_score(config, model, x, torch.full((len(x),), c)) for c in range(model.classes)
+    ]
+    return torch.stack(scores).argmin(0)
+
+
+# ---- ways through the space
+
+
+def lerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
+    """Points on the straight line from `a` to `b`, (d,) each: (len(shares), d)."""
+    return a + shares[:, None] * (b - a)
+
+
+def slerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
+    """Points on the arc from `a` to `b` (Shoemake 1985): they keep their distance from the middle.
+
+    Lengths are blended on the way, so that both ends are met; parallel codes go straight.
+    """
+    length_a, length_b = a.norm(), b.norm()
+    if min(length_a, length_b) < 1e-6:
+        return lerp(a, b, shares)
+    cosine = torch.dot(a, b) / (length_a * length_b)
+    angle = cosine.clamp(-1, 1).acos()
+    if angle.sin() < 1e-4:
+        return lerp(a, b, shares)
+    weights = torch.stack([((1 - shares) * angle).sin(), (shares * angle).sin()]) / angle.sin()
+    ways = weights[0, :, None] * (a / length_a) + weights[1, :, None] * (b / length_b)
+    found: Tensor = ways * (length_a + shares * (length_b - length_a))[:, None]
+    return found
+
+
+PATHS = {"lerp": lerp, "slerp": slerp}
+
+
+def between(a: Tensor, b: Tensor, steps: int, path: Path) -> Tensor:
+    """`steps` codes (steps, d) from `a` to `b`, both ends among them."""
+    return PATHS[path](a, b, torch.linspace(0, 1, steps))
+
+
+def loop(corners: Tensor, steps: int, path: Path) -> Tensor:
+    """A closed walk past the codes (k, d): `steps` codes from each to the next, no end twice."""
+    ends = corners.roll(-1, 0)
+    legs = [between(a, b, steps + 1, path)[:-1] for a, b in zip(corners, ends, strict=True)]
+    return torch.cat(legs)
+
+
+def traversals(code: Tensor, chosen: Sequence[Dimension], steps: int) -> Tensor:
+    """The code (1, d) with one number after the other moved over its range.
+
+    Returns:
+        (len(chosen), steps, d).
+    """
+    rows = code.repeat(len(chosen), steps, 1)
+    for row, dimension in zip(rows, chosen, strict=True):
+        row[:, dimension.index] = torch.linspace(dimension.low, dimension.high, steps)
+    return rows
+
+
+def rectangle(x: tuple[float, float], y: tuple[float, float], side: int) -> Tensor:
+    """Codes over a rectangle of a 2-D space, (side², 2), the row with the largest y first."""
+    across, up = torch.linspace(*x, side), torch.linspace(y[1], y[0], side)
+    return torch.cartesian_prod(up, across).flip(1)
+
+
+def quantiles(side: int) -> Tensor:
+    """Codes at even quantiles of a 2-D normal prior, (side², 2) (Kingma and Welling 2014)."""
+    points = torch.special.ndtri((torch.arange(side) + 0.5) / side)
+    return torch.cartesian_prod(points.flip(0), points).flip(1)
+
+
+# ---- sampling
+
+
+def prior_samples(latent: int, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+    """Draws from N(0, temperature²), (count, latent); the same seed gives the same draws."""
+    generator = torch.Generator().manual_seed(seed)
+    return temperature * torch.randn(count, latent, generator=generator)
+
+
+def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> "GaussianMixture":
+    """A mixture of Gaussians over codes (N, d): it makes a plain autoencoder sampleable."""
+    from sklearn.mixture import GaussianMixture  # here: few need it, and it takes a second
+
+    fitted = GaussianMixture(components, covariance_type="full", random_state=seed, reg_covar=1e-4)
+    return fitted.fit(codes.numpy())
+
+
+def mixture_samples(mixture: "GaussianMixture", count: int, seed: int) -> Tensor:
+    """Draws (count, d) from a fitted mixture, in the order in which they were drawn."""
+    chooser = np.random.default_rng(seed)
+    which = chooser.choice(len(mixture.weights_), size=count, p=mixture.weights_)
+    noise = chooser.standard_normal((count, mixture.means_.shape[1]))
+    roots = np.linalg.cholesky(mixture.covariances_)
+    points = mixture.means_[which] + np.einsum("nij,nj->ni", roots[which], noise)
+    return torch.from_numpy(points).float()
+
+
+# ---- how ordinary it is
+
+
+def distance(run: Run, code: Tensor) -> Distance:
+    """How far a code (1, d) lies out.
+
+    For a VAE it is held against its prior, where |z|² follows χ² with d degrees of freedom; for a
+    plain autoencoder against the codes of the test images, by their mean and covariance.
+    """
+    metrics, z = run.metrics(), code[0].double()
+    if "code_covariance" in metrics:
+        z = z - torch.tensor(metrics["code_mean"], dtype=torch.float64)
+        covariance = torch.tensor(metrics["code_covariance"], dtype=torch.float64)
+        covariance += 1e-6 * torch.eye(len(z), dtype=torch.float64)
+        squared = float(z @ torch.linalg.solve(covariance, z))
+    else:
+        squared = float(z @ z)
+    squared = max(squared, 0.0)
+    return Distance(
+        math.sqrt(squared / len(z)),
+        float(torch.special.gammainc(z.new_tensor(len(z) / 2), z.new_tensor(squared / 2))),
+    )
+
+
+@torch.inference_mode()
+def strangeness(
+    run: Run, model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None
+) -> list[Strangeness]:
+    """How unlike the training data each uint8 image (N, C, H, W) is."""
+    found = checked_labels(model, labels, len(pixels))
+    known = torch.zeros(len(pixels), dtype=torch.int64) if found is None else found
+    scores = anomaly_score(settings_of(run), model, unit(pixels), known)
+    spread = np.array(run.metrics().get("anomaly_quantiles", [0.0]))
+    shares = np.searchsorted(spread, scores.numpy()) / len(spread)
+    return [Strangeness(float(s), float(p)) for s, p in zip(scores, shares, strict=True)]
+
+
+# ---- data
+
+
+def test_images(dataset: str, first: int = 0, count: int = 0) -> Images:
+    """Test images as autoencoders take them: `count` from number `first` on, or all for 0."""
+    images = data.load(dataset, "test")
+    if count:
+        start = max(0, min(first, len(images.labels) - count))
+        images = Images(*(t[start : start + count] for t in images))
+    return AUTOENCODING.prepare(images)
+
+
+def code_table(codes: Tensor, labels: Tensor | None = None) -> pd.DataFrame:
+    """A row a code, the columns `Enc. Variable i`, and `label` where it is known."""
+    columns: dict[str, Any] = {
+        f"Enc. Variable {i}": codes[:, i].numpy().round(4) for i in range(codes.shape[1])
+    }
+    if labels is not None:
+        columns["label"] = labels.numpy()
+    return pd.DataFrame(columns)

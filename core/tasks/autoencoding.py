@@ -1,0 +1,470 @@
+"""Autoencoding: a network learns to put an image into a few numbers, and to draw it from them."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, cast
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam
+
+from core.data import Images
+from core.errors import LabError
+from core.images import contact_sheet, fit
+from core.metrics import psnr
+from core.models import autoencoders as networks
+from core.models.autoencoders import Autoencoder, Code
+from core.tasks.base import (
+    Check,
+    Descent,
+    Learner,
+    Shape,
+    Task,
+    TaskConfig,
+    Variant,
+    constant,
+    unit,
+    warm_cosine,
+)
+
+SHAPE: Shape = (1, 28, 28)
+EVALUATION_SEED = 30_000
+VALIDATION_IMAGES = 2000
+CHUNK = 500
+"""Images at a time in a measurement."""
+IWAE_SAMPLES, IWAE_IMAGES = 500, 1000
+ACTIVE = 0.01
+"""A dimension is in use when its mean varies by more between images (Burda et al. 2016)."""
+SHEET = 10
+"""Images in a row of the sample sheet."""
+
+
+class AutoencodingConfig(TaskConfig):
+    """Settings of an autoencoder's training."""
+
+    latent: int = Field(20, ge=1, le=128, title="Dimensions", description="numbers in a code")
+    likelihood: Literal["bernoulli", "gaussian"] = Field(
+        "bernoulli",
+        title="Likelihood",
+        description="of a pixel given the code: Bernoulli on its grey value, or Gaussian around it",
+    )
+    sigma: float = Field(
+        0.2,
+        ge=0.01,
+        le=1,
+        title="Sigma",
+        description="standard deviation of a pixel under the Gaussian likelihood",
+    )
+    beta: float = Field(
+        1.0, ge=0, le=100, title="Beta", description="weight of the KL term; 1 is the bound itself"
+    )
+    warmup: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Warm-up",
+        description="share of the training over which beta rises from 0",
+    )
+    free_bits: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        title="Free nats",
+        description="KL in nats that each dimension may have without paying for it",
+    )
+    validation_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        title="Held back",
+        description="share of the training images that is only watched, for a validation loss",
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
+    )
+
+
+class Bound(NamedTuple):
+    """The two terms of the negative ELBO in nats, one number an image: (N,) and (N, d)."""
+
+    reconstruction: Tensor
+    kl: Tensor
+
+
+# A loss takes the network, what its decoder gives before the output function, and the images.
+Loss = Callable[[Autoencoder, Tensor, Tensor], Tensor]
+
+
+def mean_squared(model: Autoencoder, raw: Tensor, images: Tensor) -> Tensor:
+    """Mean over all pixels of the squared error."""
+    return (model.finish(raw) - images).square().mean()
+
+
+def summed_squared(model: Autoencoder, raw: Tensor, images: Tensor) -> Tensor:
+    """Squared error summed over the pixels and averaged over images, on the scale of [-1, 1]."""
+    return 4 * (model.finish(raw) - images).square().sum() / len(images)
+
+
+def reconstruction(
+    config: AutoencodingConfig, model: Autoencoder, raw: Tensor, images: Tensor
+) -> Tensor:
+    """-log p(x | z) in nats, (N,): Bernoulli with grey values as probabilities, or Gaussian."""
+    if config.likelihood == "bernoulli":
+        return F.binary_cross_entropy_with_logits(raw, images, reduction="none").flatten(1).sum(1)
+    error = (model.finish(raw) - images).flatten(1) / config.sigma
+    constant_term = math.log(config.sigma) + 0.5 * math.log(2 * math.pi)
+    return 0.5 * error.square().sum(1) + constant_term * error.shape[1]
+
+
+def kl_divergence(code: Code) -> Tensor:
+    """KL(q(z|x) ‖ N(0, 1)) of each dimension in nats, (N, d) (Kingma and Welling 2014, B)."""
+    assert code.logvar is not None
+    return -0.5 * (1 + code.logvar - code.mu.square() - code.logvar.exp())
+
+
+def bound(
+    config: AutoencodingConfig,
+    model: Autoencoder,
+    images: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+) -> Bound:
+    """Both terms of the bound, from one draw of the posterior an image."""
+    code = model.encode(images, labels)
+    raw = model.raw(code.sample(generator), labels)
+    return Bound(reconstruction(config, model, raw, images), kl_divergence(code))
+
+
+def importance_bound(
+    config: AutoencodingConfig,
+    model: Autoencoder,
+    images: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+    samples: int = IWAE_SAMPLES,
+) -> Tensor:
+    """-log p(x), importance-weighted (Burda, Grosse and Salakhutdinov 2016), nats, (N,)."""
+    mu, logvar = model.encode(images, labels)
+    assert logvar is not None
+    weights = []
+    for _ in range(samples):
+        noise = torch.randn(mu.shape, generator=generator, device=mu.device)
+        z = mu + noise * (0.5 * logvar).exp()
+        likelihood = -reconstruction(config, model, model.raw(z, labels), images)
+        # log p(z) - log q(z|x); the constants of the two normal densities cancel
+        ratio = 0.5 * (noise.square() - z.square() + logvar).sum(1)
+        weights.append(likelihood + ratio)
+    return math.log(samples) - torch.stack(weights).logsumexp(0)
+
+
+class PlainLearner(Descent):
+    """An autoencoder without a posterior: its loss is the reconstruction's alone."""
+
+    def __init__(self, config: AutoencodingConfig, model: Autoencoder, options: Mapping[str, Any]):
+        super().__init__(
+            model, Adam, config.learning_rate, options["schedule"], config.weight_decay
+        )
+        self.autoencoder, self.loss = model, cast(Loss, options["loss"])
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        x = unit(images.pixels)
+        raw = self.autoencoder.raw(self.autoencoder.encode(x).mu)
+        loss = self.loss(self.autoencoder, raw, x)
+        self.descend(loss, progress)
+        return {"loss": loss.item()}
+
+
+class VariationalLearner(Descent):
+    """Reconstruction and KL, both summed over an image and averaged over the batch."""
+
+    def __init__(self, config: AutoencodingConfig, model: Autoencoder, options: Mapping[str, Any]):
+        super().__init__(
+            model, Adam, config.learning_rate, options["schedule"], config.weight_decay
+        )
+        self.config, self.autoencoder = config, model
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        x = unit(images.pixels)
+        terms = bound(self.config, self.autoencoder, x, images.labels, generator)
+        drawn, kl = terms.reconstruction.mean(), terms.kl.mean(0)
+        # Free bits (Kingma et al. 2016): below them a dimension costs nothing and is not pressed.
+        price = kl.clamp_min(self.config.free_bits).sum() if self.config.free_bits else kl.sum()
+        loss = drawn + self.config.beta * self._warm(progress) * price
+        self.descend(loss, progress)
+        return {"loss": loss.item(), "reconstruction": drawn.item(), "kl": kl.sum().item()}
+
+    def _warm(self, progress: float) -> float:
+        return min(1.0, progress / self.config.warmup) if self.config.warmup else 1.0
+
+
+PLAIN: dict[str, Any] = {"learner": PlainLearner, "schedule": constant}
+VARIATIONAL: dict[str, Any] = {"learner": VariationalLearner, "schedule": constant}
+BOUND_SETTINGS = frozenset({"likelihood", "sigma", "beta", "warmup", "free_bits"})
+
+
+class Autoencoding(Task):
+    """Grey images of 28×28 pixels from any data set, encoded and decoded."""
+
+    name: ClassVar[str] = "autoencoding"
+    kind: ClassVar[str] = "autoencode"
+    title: ClassVar[str] = "Autoencoding"
+    headline: ClassVar[str] = "negative_elbo"
+    lower_is_better: ClassVar[bool] = True
+    half: ClassVar[bool] = True
+    config_class: ClassVar[type[TaskConfig]] = AutoencodingConfig
+    variants: ClassVar[Mapping[str, Variant]] = {
+        v.name: v
+        for v in (
+            Variant(
+                "ae_conv",
+                "Convolutional autoencoder",
+                "Three strided convolutions down to a few numbers, and back.",
+                networks.ae_conv,
+                {
+                    "latent": 4,
+                    "epochs": 30,
+                    "batch_size": 256,
+                    "weight_decay": 1e-5,
+                    "validation_share": 0.2,
+                },
+                {**PLAIN, "loss": mean_squared},
+                fixed=BOUND_SETTINGS,
+                source="Conv 8-16-32, Lin 288-128-d, mirrored; squared error",
+            ),
+            Variant(
+                "ae_mlp3",
+                "Three-number autoencoder",
+                "Linear layers down to three numbers, a point in space for each image.",
+                networks.ae_mlp3,
+                {"latent": 3, "epochs": 100, "batch_size": 128},
+                {**PLAIN, "loss": summed_squared},
+                fixed=BOUND_SETTINGS | {"latent"},
+                source="Lin 784-128-64-12-3-12-64-128-784, tanh; squared error",
+            ),
+            Variant(
+                "ae_conv_tiny",
+                "Tiny convolutional autoencoder",
+                "Five small convolutions around a 2×2×8 code.",
+                networks.ae_conv_tiny,
+                {"latent": 32, "epochs": 40, "batch_size": 128, "weight_decay": 1e-5},
+                {**PLAIN, "loss": summed_squared},
+                fixed=BOUND_SETTINGS | {"latent"},
+                source="Conv 16-8, ConvT 16-8-1, tanh; squared error",
+            ),
+            Variant(
+                "vae",
+                "VAE",
+                "Learns a cloud for each image instead of a point, so that any code can be drawn.",
+                networks.vae,
+                {"epochs": 100, "batch_size": 128},
+                VARIATIONAL,
+                source="Lin 784-400-20-400-784; Kingma and Welling 2014",
+            ),
+            Variant(
+                "cvae",
+                "Class-conditional VAE",
+                "The VAE is told the class, so the code is left with the handwriting.",
+                networks.vae,
+                {"epochs": 100, "batch_size": 128},
+                {**VARIATIONAL, "conditional": True},
+                source="The VAE with a one-hot class; Sohn, Lee and Yan 2015",
+            ),
+            Variant(
+                "vae_conv",
+                "Convolutional VAE",
+                "Convolutions, batch norm and warm-up: the same bound, several nats better.",
+                networks.vae_conv,
+                {
+                    "latent": 16,
+                    "epochs": 20,
+                    "batch_size": 128,
+                    "learning_rate": 2e-3,
+                    "warmup": 0.1,
+                },
+                {**VARIATIONAL, "schedule": warm_cosine},
+                source="Ours; warm-up after Sønderby et al. 2016",
+            ),
+        )
+    }
+
+    def shape(self, of: Shape) -> Shape:
+        return SHAPE
+
+    def prepare(self, images: Images) -> Images:
+        return Images(fit(images.pixels, SHAPE), images.labels)
+
+    def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
+        """The last images of a seeded shuffle are held back."""
+        n = len(images.labels)
+        held = int(n * cast(AutoencodingConfig, config).validation_share)
+        generator = torch.Generator().manual_seed(config.seed)
+        order = torch.randperm(n, generator=generator).to(images.labels.device)
+        parts = (order[: n - held], order[n - held :])
+        first, second = (Images(images.pixels[p], images.labels[p]) for p in parts)
+        return first, second
+
+    def build(
+        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
+    ) -> nn.Module:
+        chosen = self.variant(variant)
+        latent = cast(AutoencodingConfig, config or self.config(variant)).latent
+        if not chosen.options.get("conditional"):
+            return chosen.build(shape, latent)
+        if not classes:
+            raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
+        return chosen.build(shape, latent, classes)
+
+    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+        options = self.variant(variant).options
+        return cast(Learner, options["learner"](config, model, options))
+
+    def validate(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, held: Images
+    ) -> dict[str, float]:
+        """Losses and figures on the first images of the test split; KL of each dimension."""
+        chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
+        few = images.first(VALIDATION_IMAGES)
+        found = self._figures(variant, chosen, network, few)
+        row = {f"test_{name}": float(found[name]) for name in found if name != "kl_per_dimension"}
+        for i, kl in enumerate(found.get("kl_per_dimension", ())):
+            row[f"test_kl_{i:02d}"] = kl
+        if len(held.labels):
+            part = held.first(VALIDATION_IMAGES)
+            row["validation_loss"] = self._figures(variant, chosen, network, part)["loss"]
+        return row
+
+    @torch.inference_mode()
+    def evaluate(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+    ) -> dict[str, Any]:
+        """The bound, its terms, the importance-weighted bound, PSNR and the codes' statistics."""
+        chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
+        found = self._figures(variant, chosen, network, images, check)
+        figures: dict[str, Any] = dict(found)
+        if network.variational:
+            few = images.first(IWAE_IMAGES)
+            bounds = [
+                importance_bound(chosen, network, x, labels, generator)
+                for x, labels, generator in _batches(few, 100, check, "importance sampling")
+            ]
+            figures["negative_iwae"] = float(torch.cat(bounds).mean())
+            figures |= {"iwae_samples": IWAE_SAMPLES, "iwae_images": len(few.labels)}
+        figures |= self._codes(chosen, network, images, check)
+        return {**_rounded(figures), "n_test": len(images.labels)}
+
+    def render(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> np.ndarray:
+        """Ten test images, their reconstructions, and for a VAE ten draws from the prior."""
+        network = cast(Autoencoder, model)
+        few = images.first(SHEET)
+        x = unit(few.pixels)
+        with torch.inference_mode():
+            rows = [x, network(x, few.labels)]
+            if network.variational:
+                generator = torch.Generator().manual_seed(EVALUATION_SEED)
+                z = torch.randn(SHEET, network.latent, generator=generator).to(x.device)
+                labels = torch.arange(SHEET, device=x.device) % max(network.classes, 1)
+                rows.append(network.decode(z, labels))
+        return contact_sheet(torch.cat(rows), columns=SHEET)
+
+    # ---- measuring
+
+    @torch.inference_mode()
+    def _figures(
+        self,
+        variant: str,
+        config: AutoencodingConfig,
+        model: Autoencoder,
+        images: Images,
+        check: Check = lambda stage: None,
+    ) -> dict[str, Any]:
+        """Means over images: the loss, PSNR, and for a VAE the bound with its terms."""
+        totals: dict[str, float] = {}
+        means, kls = [], []
+        for x, labels, generator in _batches(images, CHUNK, check, "measuring"):
+            code = model.encode(x, labels)
+            raw = model.raw(code.mu, labels)
+            batch = {"psnr": float(psnr(model.finish(raw), x).mean())}
+            if model.variational:
+                terms = bound(config, model, x, labels, generator)
+                batch["reconstruction"] = float(terms.reconstruction.mean())
+                kls.append(terms.kl)
+                means.append(code.mu)
+            else:
+                loss: Loss = self.variant(variant).options["loss"]
+                batch["loss"] = float(loss(model, raw, x))
+                batch["mse"] = float((model.finish(raw) - x).square().mean())
+            for name, value in batch.items():
+                totals[name] = totals.get(name, 0.0) + value * len(x)
+        found: dict[str, Any] = {k: v / len(images.labels) for k, v in totals.items()}
+        if model.variational:
+            per_dimension = torch.cat(kls).mean(0)
+            kl = float(per_dimension.sum())
+            found["kl"] = kl
+            found["loss"] = found["reconstruction"] + config.beta * kl
+            found["negative_elbo"] = found["reconstruction"] + kl
+            variance = torch.cat(means).var(0, correction=0)
+            found["active_units"] = int((variance > ACTIVE).sum())
+            found["kl_per_dimension"] = per_dimension.tolist()
+        return found
+
+    @torch.inference_mode()
+    def _codes(
+        self, config: AutoencodingConfig, model: Autoencoder, images: Images, check: Check
+    ) -> dict[str, Any]:
+        """Where the codes of the test split lie, and how their anomaly scores are spread."""
+        codes, scores = [], []
+        for x, labels, _ in _batches(images, CHUNK, check, "encoding"):
+            codes.append(model.encode(x, labels).mu)
+            scores.append(anomaly_score(config, model, x, labels))
+        z = torch.cat(codes)
+        shares = torch.linspace(0, 1, 101, device=z.device)
+        found = {
+            "code_mean": z.mean(0).tolist(),
+            "code_std": z.std(0, correction=0).tolist(),
+            "anomaly_quantiles": torch.cat(scores).quantile(shares).tolist(),
+        }
+        if not model.variational:  # it has no prior: these are what a code is held against
+            centred = z - z.mean(0)
+            found["code_covariance"] = (centred.T @ centred / len(z)).tolist()
+        return found
+
+
+def anomaly_score(
+    config: AutoencodingConfig, model: Autoencoder, images: Tensor, labels: Tensor
+) -> Tensor:
+    """How unlike its training data an image is, (N,): the higher, the stranger.
+
+    For a VAE the bound in nats at the middle of the posterior, else the summed squared error.
+    """
+    code = model.encode(images, labels)
+    raw = model.raw(code.mu, labels)
+    if model.variational:
+        return reconstruction(config, model, raw, images) + kl_divergence(code).sum(1)
+    return (model.finish(raw) - images).flatten(1).square().sum(1)
+
+
+def _batches(
+    images: Images, size: int, check: Check, stage: str
+) -> Iterator[tuple[Tensor, Tensor, torch.Generator]]:
+    """Floats, labels and a generator that every measurement starts anew."""
+    generator = torch.Generator(images.pixels.device).manual_seed(EVALUATION_SEED)
+    for start in range(0, len(images.labels), size):
+        check(stage)
+        rows = slice(start, start + size)
+        yield unit(images.pixels[rows]), images.labels[rows], generator
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+AUTOENCODING = Autoencoding()

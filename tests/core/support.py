@@ -1,0 +1,84 @@
+"""What tests share: a few real digits, new networks and their layers, commands and answers."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from core import data
+from core.data import Images
+from core.tasks.base import Task
+
+TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
+SHORT = [*TRAIN, "--epochs", "1"]
+CLASSES = 10
+"""Of the digits."""
+SILENT = {
+    "flatten", "unflatten", "view", "reshape", "contiguous", "chunk", "one_hot", "float", "dim",
+    "min", "max", "mul", "div", "add", "sub",
+}  # fmt: skip
+"""No layers: what moves numbers about, looks at them, or scales them to another range."""
+
+
+def tiny(chosen: Task, split: data.Split = "train", n: int = 16) -> Images:
+    """A few real digits in the shape that the task works on."""
+    return chosen.prepare(data.load("digits", split).first(n))
+
+
+def built(
+    chosen: Task, variant: str, seed: int = 0, values: dict[str, Any] | None = None
+) -> nn.Module:
+    """A new network for the digits, its weights drawn from `seed`."""
+    shape = tuple(tiny(chosen).pixels.shape[1:])
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return chosen.build(variant, shape, chosen.config(variant, values), CLASSES)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    """What was printed, which must be JSON and nothing else."""
+    return json.loads(capsys.readouterr().out)
+
+
+class Layers(TorchFunctionMode):
+    """Notes what is computed, layer by layer, whether by modules or by functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = function(*args, **(kwargs or {}))
+        name = getattr(function, "__name__", "")
+        if name == "linear":
+            self.lines.append(f"Linear({args[1].shape[1]}, {args[1].shape[0]})")
+        elif name == "conv2d":
+            into, taken, side, _ = args[1].shape
+            self.lines.append(f"Conv2d({taken}, {into}, {side}{self.steps(args)})")
+        elif name == "conv_transpose2d":
+            taken, into, side, _ = args[1].shape
+            more = f", o{args[5][0]}" if args[5][0] else ""
+            self.lines.append(f"ConvTranspose2d({taken}, {into}, {side}{self.steps(args)}{more})")
+        elif name == "batch_norm":
+            self.lines.append(f"BatchNorm({args[0].shape[1]})")
+        elif name in ("relu", "tanh", "sigmoid"):
+            self.lines.append({"relu": "ReLU"}.get(name, name.capitalize()))
+        elif name.startswith("max_pool2d"):
+            window = args[1] if isinstance(args[1], int) else args[1][0]
+            self.lines.append(f"MaxPool2d({window}) -> {out.shape[-1]}")
+        elif name == "interpolate":
+            self.lines.append(f"{kwargs['mode'].capitalize()} -> {out.shape[-1]}")
+        elif name == "cat":
+            self.lines.append(f"Join -> {out.shape[1]}")
+        elif name not in SILENT:
+            assert name.startswith("__"), f"{name} is no layer that this test knows"
+        return out
+
+    @staticmethod
+    def steps(args: tuple[Any, ...]) -> str:
+        """Stride and padding of a convolution, as a module hands them over."""
+        (stride, *_), (padding, *_) = args[3], args[4]
+        return f"{f', s{stride}' if stride > 1 else ''}, p{padding}"

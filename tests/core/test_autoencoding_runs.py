@@ -1,0 +1,245 @@
+"""Trainings of autoencoders: what is held back, measured, noted and kept, and going on."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+
+from core import data, runs
+from core.cli.show import difference
+from core.data import Images
+from core.errors import LabError
+from core.runs import Run, Status
+from core.settings import settings
+from core.tasks import autoencoding as module
+from core.tasks import load_model
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.base import unit
+from core.training import ask, evaluate, loop, train
+from tests.core.support import built, tiny
+
+SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
+PLAIN = ["loss", "seconds", "images_per_second", "test_psnr", "test_loss", "test_mse"]
+BOUND = [
+    "loss", "reconstruction", "kl", "seconds", "images_per_second", "test_psnr",
+    "test_reconstruction", "test_kl", "test_loss", "test_negative_elbo", "test_active_units",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread, a status after each step, the likelihood of few images, nothing shipped."""
+    monkeypatch.setenv("LATENT_LAB_THREADS", "1")
+    settings.cache_clear()
+    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(loop, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(module, "IWAE_IMAGES", 3)
+
+
+def new(variant: str, **values: Any) -> Run:
+    """A new run, whatever there was of it."""
+    question = ask("autoencoding", variant, "digits", {**SMALL, **values})
+    if (old := runs.find(question.run_id)) is not None:
+        old.delete()
+    return runs.create(question.run_id, question.config)
+
+
+# ---- held back
+
+
+def split(share: float, seed: int, n: int = 1000) -> tuple[list[int], list[int]]:
+    """Which of `n` images are learnt from, and which are held back."""
+    config = AUTOENCODING.config("vae", {"validation_share": share, "seed": seed})
+    whole = Images(torch.zeros(n, 1, 1, 1, dtype=torch.uint8), torch.arange(n))
+    parts = AUTOENCODING.split(config, whole)
+    return parts[0].labels.tolist(), parts[1].labels.tolist()
+
+
+def test_a_fifth_is_held_back_by_the_seed() -> None:
+    learnt, held = split(0.2, seed=0)
+    assert (len(learnt), len(held)) == (800, 200)
+    assert sorted(learnt + held) == list(range(1000))
+    assert split(0.2, seed=0) == (learnt, held) and set(split(0.2, seed=1)[1]) != set(held)
+    assert max(held) - min(held) > 800, "from everywhere"
+    assert split(0.0, seed=0)[1] == [] and len(split(0.5, seed=0)[1]) == 500
+    assert len(split(0.2, seed=0, n=3)[0]) == 3
+
+
+def test_what_is_held_back_is_never_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Tensor] = []
+    step = module.PlainLearner.step
+
+    def noting(self: Any, images: Images, *rest: Any) -> dict[str, float]:
+        seen.append(images.pixels)
+        return step(self, images, *rest)
+
+    monkeypatch.setattr(module.PlainLearner, "step", noting)
+    run = new("ae_conv", train_images=0, epochs=1, batch_size=256)
+    assert train(run).state == "done"
+    config = AUTOENCODING.config("ae_conv", run.config().config)
+    whole = AUTOENCODING.prepare(data.load("digits", "train"))
+    learnt, held = AUTOENCODING.split(config, whole)
+    assert len(held.labels) == 287 and len(torch.cat(seen)) == len(learnt.labels) == 1150
+    assert sorted(p.numpy().tobytes() for p in torch.cat(seen)) == sorted(
+        p.numpy().tobytes() for p in learnt.pixels
+    )
+
+
+# ---- what is measured
+
+
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_what_is_measured_does_not_depend_on_the_chunks(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images = built(AUTOENCODING, variant).eval(), tiny(AUTOENCODING, "test", 7)
+    config, stages = AUTOENCODING.config(variant), list[str]()
+    whole = AUTOENCODING.evaluate(variant, config, model, images, lambda stage: None)
+    monkeypatch.setattr(module, "CHUNK", 3)
+    parts = AUTOENCODING.evaluate(variant, config, model, images, stages.append)
+    assert len(stages) >= 6
+    assert list(parts) == list(whole)
+    for name in whole:  # torch fills a short tensor with other draws than a long one
+        drawn = name in ("reconstruction", "loss", "negative_elbo", "negative_iwae")
+        assert difference(parts[name], whole[name]) <= (20 if drawn else 0.01), name
+
+
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_the_figures_are_those_of_the_pictures(variant: str) -> None:
+    model, images = built(AUTOENCODING, variant).eval(), tiny(AUTOENCODING, "test", 3)
+    config = AUTOENCODING.config(variant)
+    x, labels = unit(images.pixels), images.labels
+    with torch.no_grad():
+        code, out = model.encode(x, labels), model(x, labels)
+    figures = AUTOENCODING.evaluate(variant, config, model, images, lambda stage: None)
+    error = (out - x).square().flatten(1).mean(1)
+    assert figures["psnr"] == pytest.approx(float((-10 * error.log10()).mean()), abs=1e-3)
+    assert figures["code_mean"] == pytest.approx(code.mu.mean(0).tolist(), abs=1e-4)
+    assert figures["code_std"] == pytest.approx(code.mu.std(0, correction=0).tolist(), abs=1e-4)
+    if code.logvar is None:
+        assert figures["mse"] == pytest.approx(float(error.mean()), abs=1e-4)
+        covariance = torch.tensor(figures["code_covariance"])
+        torch.testing.assert_close(covariance, code.mu.T.cov(correction=0), rtol=0, atol=1e-4)
+        return
+    kl = kl_divergence(Normal(code.mu, (code.logvar / 2).exp()), Normal(0.0, 1.0)).mean(0)
+    assert figures["kl_per_dimension"] == pytest.approx(kl.tolist(), abs=1e-4)
+    assert figures["negative_elbo"] == pytest.approx(
+        figures["reconstruction"] + figures["kl"], abs=1e-3
+    )
+    assert figures["negative_iwae"] < figures["negative_elbo"]
+    assert figures["active_units"] == int((code.mu.var(0, correction=0) > 0.01).sum())
+    assert (figures["iwae_samples"], figures["iwae_images"]) == (500, 3)
+
+
+# ---- noted and kept
+
+
+@pytest.mark.parametrize(
+    ("variant", "columns"),
+    [
+        ("ae_conv", [*PLAIN, "validation_loss"]),
+        ("ae_mlp3", PLAIN),
+        ("vae", [*BOUND, *(f"test_kl_{i:02d}" for i in range(20))]),
+        ("vae_conv", [*BOUND, *(f"test_kl_{i:02d}" for i in range(16))]),
+    ],
+)
+def test_the_history_has_every_loss_and_figure(variant: str, columns: list[str]) -> None:
+    run = new(variant, epochs=2)
+    assert train(run).state == "done"
+    history = run.history()
+    assert set(history) == {"epoch", *columns}
+    assert history["epoch"].tolist() == [1, 2] and not history.isna().any(axis=None)
+    if "kl" in columns:
+        each = history[[c for c in history if str(c).startswith("test_kl_")]]
+        assert each.sum(axis=1).tolist() == pytest.approx(history["test_kl"].tolist(), rel=1e-4)
+        bound = history["test_reconstruction"] + history["test_kl"]
+        assert history["test_negative_elbo"].tolist() == pytest.approx(bound.tolist())
+
+
+def test_beta_is_in_the_loss_and_not_in_the_bound() -> None:
+    run = new("vae", epochs=1, beta=3)
+    train(run)
+    figures = run.metrics()
+    loss = figures["reconstruction"] + 3 * figures["kl"]
+    assert figures["loss"] == pytest.approx(loss, abs=1e-3)
+    bound = figures["reconstruction"] + figures["kl"]
+    assert figures["negative_elbo"] == pytest.approx(bound, abs=1e-3)
+
+
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_what_is_kept_is_what_was_measured(variant: str) -> None:
+    run = new(variant, epochs=1)
+    assert train(run).state == "done"
+    weights = run.weights()
+    assert {w.dtype for w in weights.values() if w.is_floating_point()} == {torch.float16}
+    model = load_model(run)
+    assert {p.dtype for p in model.parameters()} == {torch.float32} and not model.training
+    again = evaluate(run)
+    assert {name: run.metrics()[name] for name in again} == again
+    assert again["n_test"] == 360
+
+
+def test_a_data_set_without_classes_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = ask("autoencoding", "cvae", "digits", SMALL)
+    nameless = question.config.data.model_copy(update={"classes": 0})
+    config = question.config.model_copy(update={"data": nameless})
+    status = train(runs.create(question.run_id, config))
+    assert status.state == "failed" and "needs a data set with classes" in status.error
+
+
+def test_a_setting_that_the_network_does_not_have_makes_no_run(lab: Any) -> None:
+    for variant, field in (("ae_mlp3", "latent"), ("ae_conv_tiny", "latent"), ("ae_conv", "beta")):
+        with pytest.raises(LabError, match=f"has no setting '{field}' to change"):
+            ask("autoencoding", variant, "digits", {field: 5})
+    assert ask("autoencoding", "ae_mlp3", "digits", {"latent": 3}).run_id
+
+
+# ---- going on
+
+
+class Killed(BaseException):
+    """As a signal would, it passes every `except Exception`."""
+
+
+def kill_in_epoch_2(status: Status) -> None:
+    if status.epoch == 2 and status.stage.startswith("epoch"):
+        raise Killed
+
+
+def outcome(run: Run) -> tuple[Any, ...]:
+    """Everything that must not depend on whether the training was disturbed."""
+    assert run.status().state == "done"
+    history = run.history().drop(columns=["seconds", "images_per_second"])
+    figures = run.metrics()
+    for name in ("seconds", "images_per_second"):
+        del figures[name]
+    sheets = {epoch: path.read_bytes() for epoch, path in run.samples().items()}
+    weights = {name: w.tolist() for name, w in run.weights().items()}
+    return weights, history.to_numpy().tolist(), figures, sheets
+
+
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_a_training_that_dies_goes_on_bit_for_bit(variant: str) -> None:
+    run = new(variant)
+    train(run)
+    undisturbed = outcome(run)
+    run = new(variant)
+    with pytest.raises(Killed):
+        train(run, kill_in_epoch_2)
+    assert len(run.history()) == 1 and run.metrics() == {}
+    train(run)
+    assert outcome(run) == undisturbed
+
+
+def test_an_image_left_over_is_left_out() -> None:
+    run = new("vae_conv", train_images=26, epochs=1)
+    assert train(run).state == "done", "batch norm has nothing to norm in one image"
+
+
+@pytest.mark.parametrize("variant", ["vae", "ae_conv"])
+def test_a_batch_may_be_one_image(variant: str) -> None:
+    run = new(variant, train_images=4, epochs=1, batch_size=1, validation_share=0)
+    assert train(run).state == "done"
+    assert run.history()["loss"].iloc[0] > 0, "it has learnt"

@@ -1,0 +1,306 @@
+"""Latent spaces by hand: codes and pictures, ways through the space, draws, and what is odd."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core import data, runs, training
+from core.data import Images
+from core.errors import LabError, RunBroken
+from core.inference import latent
+from core.models.autoencoders import Autoencoder
+from core.runs import Run
+from core.settings import settings
+from core.tasks import autoencoding
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.base import unit
+from tests.core.support import built
+
+BRIEFLY = {"epochs": 8, "batch_size": 32, "learning_rate": 3e-3}
+TRAINED = ("vae", "cvae", "ae_mlp3", "ae_conv")
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+    """Runs by variant that were trained briefly on the digits, once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path_factory.mktemp("shelf")))
+        patch.setenv("LATENT_LAB_THREADS", "1")
+        settings.cache_clear()
+        patch.setattr(autoencoding, "IWAE_IMAGES", 2)
+        found = {}
+        for variant in TRAINED:
+            question = training.ask("autoencoding", variant, "digits", BRIEFLY)
+            found[variant] = runs.create(question.run_id, question.config)
+            assert training.train(found[variant]).state == "done"
+        yield found
+    settings.cache_clear()
+
+
+def digits(n: int = 0) -> Images:
+    return AUTOENCODING.prepare(data.load("digits", "test").first(n))
+
+
+def new(variant: str, **values: Any) -> Autoencoder:
+    """A network that has learnt nothing."""
+    model = built(AUTOENCODING, variant, values=values).eval()
+    assert isinstance(model, Autoencoder)
+    return model
+
+
+def measured(lab: Path, metrics: dict[str, Any], variant: str = "vae") -> Run:
+    """A run whose codes are said to lie so; it has no weights."""
+    question = training.ask("autoencoding", variant, "digits")
+    run = runs.create(question.run_id, question.config)
+    run.write_metrics(metrics)
+    return run
+
+
+# ---- codes and pictures
+
+
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_codes_and_pictures_have_their_shapes_and_ranges(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latent, "CHUNK", 4)
+    model, images = new(variant), digits(10)
+    codes = latent.encode(model, images.pixels, images.labels)
+    assert codes.shape == (10, model.latent) and codes.dtype == torch.float32
+    whole = model.encode(unit(images.pixels), images.labels).mu
+    torch.testing.assert_close(codes, whole, rtol=1e-4, atol=1e-5)
+    pictures = latent.decode(model, codes, images.labels)
+    assert pictures.shape == (10, 1, 28, 28) and pictures.dtype == torch.float32
+    assert 0 <= float(pictures.min()) < float(pictures.max()) <= 1
+    again = latent.reconstruct(model, images.pixels, images.labels)
+    assert torch.equal(pictures, again)
+
+
+def test_a_trained_model_gives_back_its_images(shelf: dict[str, Run]) -> None:
+    model, images = latent.network(shelf["vae"]), digits(100)
+    x = unit(images.pixels)
+    error = (latent.reconstruct(model, images.pixels) - x).square().mean()
+    average = float((x - x.mean(0)).square().mean())
+    assert float(error) < 0.7 * average
+
+
+def test_codes_of_another_length_are_a_sentence() -> None:
+    for codes in (torch.zeros(2, 19), torch.zeros(20), torch.zeros(1, 2, 20)):
+        with pytest.raises(LabError, match="codes have 20 numbers"):
+            latent.decode(new("vae"), codes)
+
+
+def test_a_class_that_is_missing_or_unknown_is_a_sentence() -> None:
+    model, images = new("cvae"), digits(2)
+    with pytest.raises(LabError, match="one class at a time: choose which"):
+        latent.encode(model, images.pixels)
+    with pytest.raises(LabError, match="one class at a time: choose which"):
+        latent.decode(model, torch.zeros(1, 20))
+    for wrong in (-1, 10, torch.tensor([3, 10])):
+        with pytest.raises(LabError, match="classes 0 to 9 only"):
+            latent.reconstruct(model, images.pixels, wrong)
+
+
+def test_one_class_serves_all_and_is_nothing_to_other_models() -> None:
+    images, threes = digits(2), torch.tensor([3, 3])
+    model = new("cvae")
+    one, each = (latent.encode(model, images.pixels, labels) for labels in (3, threes))
+    assert torch.equal(one, each)
+    assert latent.checked_labels(new("vae"), 99, 2) is None
+
+
+def test_the_likeliest_class_explains_the_image_best(shelf: dict[str, Run]) -> None:
+    images = digits(60)
+    found = latent.likeliest_class(shelf["cvae"], latent.network(shelf["cvae"]), images.pixels)
+    assert found is not None and found.shape == (60,)
+    assert float((found == images.labels).float().mean()) > 0.6, "a tenth is chance"
+    vae = latent.network(shelf["vae"])
+    assert latent.likeliest_class(shelf["vae"], vae, images.pixels) is None
+
+
+def test_the_classes_have_their_names(
+    shelf: dict[str, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert latent.class_names(shelf["cvae"]) == tuple("0123456789")
+    assert latent.class_names(shelf["vae"]) == ()
+    monkeypatch.setattr(data, "names", list)
+    assert latent.class_names(shelf["cvae"]) == tuple("0123456789"), "counted, where it is gone"
+
+
+def test_what_is_no_autoencoder_is_a_sentence(lab: Path) -> None:
+    question = training.ask("denoising", "median", "digits")
+    run = runs.create(question.run_id, question.config)
+    run.write_weights({})
+    with pytest.raises(LabError, match="is no autoencoder: it has no codes"):
+        latent.network(run)
+    with pytest.raises(RunBroken):
+        latent.network(measured(lab, {}))
+
+
+def test_only_finished_autoencoders_are_listed(shelf: dict[str, Run], lab: Path) -> None:
+    unfinished = measured(lab, {"psnr": 99.0})
+    assert unfinished.id not in [run.id for run in latent.autoencoders("digits")]
+    unfinished.update(state="done")
+    assert unfinished.id in [run.id for run in latent.autoencoders("digits")]
+    assert unfinished.id not in [run.id for run in latent.autoencoders("mnist")]
+
+
+# ---- codes that people type
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("1, -2.5, 3e-1", [1, -2.5, 0.3]),
+        ("  1 -2.5\t0.3\n", [1, -2.5, 0.3]),
+        ("1;-2.5;+.3,", [1, -2.5, 0.3]),
+        ("100 -100 0", [100, -100, 0]),
+    ],
+)
+def test_a_typed_code_is_read(text: str, code: list[float]) -> None:
+    found = latent.parse_code(text, 3)
+    assert found.shape == (1, 3) and found[0].tolist() == pytest.approx(code)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "have 3 numbers; this one has 0"),
+        (" ,; ", "have 3 numbers; this one has 0"),
+        ("1, 2", "have 3 numbers; this one has 2"),
+        ("1 2 3 4", "have 3 numbers; this one has 4"),
+        ("1 2 3 4 five", "have 3 numbers; this one has 5"),
+        ("0 " * 100_000, "have 3 numbers; this one has 100000"),
+        ("1, two, 3", "A code is a row of numbers"),
+        ("__import__('os')", "A code is a row of numbers"),
+        ("nan 0 0", "lies between -100 and 100"),
+        ("0 inf 0", "lies between -100 and 100"),
+        ("0 0 -1e400", "lies between -100 and 100"),
+        ("0 0 100.1", "lies between -100 and 100"),
+    ],
+)
+def test_a_typed_code_that_is_none_is_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(LabError, match=sentence):
+        latent.parse_code(text, 3)
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0], [0.0] * 3, [math.nan, 0], [0, math.inf], [1e300, 0], [-101, 0], []]
+)
+def test_a_code_from_elsewhere_is_checked_as_well(values: list[float]) -> None:
+    with pytest.raises(LabError, match="number"):
+        latent.checked_code(values, 2)
+    assert latent.checked_code([1, -2.5], 2).tolist() == [[1, -2.5]]
+
+
+# ---- the numbers of a code
+
+
+def test_the_dimensions_that_tell_most_come_first_and_dead_ones_last(lab: Path) -> None:
+    run = measured(
+        lab,
+        {
+            "code_mean": [0.5, 0.0, 0.1, 0.0],
+            "code_std": [0.9, 0.01, 0.7, 0.05],
+            "kl_per_dimension": [1.0, 3.0, 2.0, 0.1],
+        },
+    )
+    found = latent.dimensions(run)
+    assert [(d.index, d.dead) for d in found] == [(2, False), (0, False), (1, True), (3, True)]
+    assert [d.kl for d in found] == [2.0, 1.0, 3.0, 0.1]
+    assert {(d.centre, d.low, d.high) for d in found} == {(0.0, -3.0, 3.0)}, "the prior's"
+
+
+def test_the_dimensions_of_a_plain_autoencoder_are_where_its_codes_lie(lab: Path) -> None:
+    run = measured(lab, {"code_mean": [5, -1, 2], "code_std": [0.5, 2, 0.0]}, "ae_conv")
+    found = latent.dimensions(run)
+    assert [(d.index, d.dead, d.kl) for d in found] == [
+        (1, False, None), (0, False, None), (2, True, None)
+    ]  # fmt: skip
+    assert [(d.low, d.high) for d in found[:2]] == [(-7, 5), (3.5, 6.5)]
+    assert found[2].low < found[2].high, "a slider needs two ends"
+
+
+def test_a_trained_run_has_as_many_live_dimensions_as_it_says(shelf: dict[str, Run]) -> None:
+    live = [d for d in latent.dimensions(shelf["vae"]) if not d.dead]
+    assert len(live) == shelf["vae"].metrics()["active_units"] > 0
+
+
+# ---- how ordinary it is
+
+
+def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
+    run = measured(lab, {"kl_per_dimension": [1.0] * 20})
+    found = [latent.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
+    even(torch.tensor([d.share for d in found]))
+    squares = torch.tensor([d.radius**2 for d in found])
+    assert float(squares.mean()) == pytest.approx(1, abs=0.03)
+    middle, far = (latent.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
+    assert (middle.radius, middle.share, middle.outside) == (0, 0, False)
+    assert far.radius == pytest.approx(2) and far.share > 0.999 and far.outside
+
+
+def test_a_plain_autoencoder_is_measured_against_its_own_codes(lab: Path) -> None:
+    mean, covariance = torch.tensor([5.0, -3.0]), torch.tensor([[4.0, 1.5], [1.5, 1.0]])
+    run = measured(
+        lab, {"code_mean": mean.tolist(), "code_covariance": covariance.tolist()}, "ae_conv"
+    )
+    codes = mean + latent.prior_samples(2, 2000, 0) @ torch.linalg.cholesky(covariance).T
+    even(torch.tensor([latent.distance(run, code[None]).share for code in codes]))
+    assert latent.distance(run, mean[None]).radius == 0
+    assert latent.distance(run, torch.zeros(1, 2)).outside
+
+
+def test_codes_that_never_move_in_a_direction_are_no_fault(lab: Path) -> None:
+    flat = {"code_mean": [0.0, 0.0], "code_covariance": [[1.0, 0.0], [0.0, 0.0]]}
+    run = measured(lab, flat, "ae_conv")
+    assert not latent.distance(run, torch.tensor([[0.5, 0.0]])).outside
+    assert latent.distance(run, torch.tensor([[0.5, 0.5]])).outside
+
+
+def even(shares: Tensor) -> None:
+    """As many in each tenth, as nearly as the number of draws allows."""
+    counts = torch.histc(shares, 10, 0, 1)
+    assert float((counts - 200).abs().max()) < 5 * math.sqrt(200)
+
+
+@pytest.mark.parametrize("variant", TRAINED)
+def test_noise_is_stranger_than_digits(shelf: dict[str, Run], variant: str) -> None:
+    run, images = shelf[variant], digits(200)
+    model = latent.network(run)
+    noise = torch.randint(0, 256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    ordinary = latent.strangeness(run, model, images.pixels, images.labels)
+    strange = latent.strangeness(run, model, noise.byte(), torch.arange(20) % 10)
+    assert min(s.score for s in strange) > max(s.score for s in ordinary)
+    assert {s.share for s in strange} == {1.0}
+    assert all(0 <= s.share <= 1 for s in ordinary)
+    assert np.mean([s.share for s in ordinary]) == pytest.approx(0.5, abs=0.1)
+
+
+# ---- tables
+
+
+def test_a_table_of_codes_has_the_columns_of_the_text() -> None:
+    codes = torch.tensor([[0.123456, -1.0], [2.0, 3.5]])
+    table = latent.code_table(codes, torch.tensor([7, 1]))
+    assert list(table) == ["Enc. Variable 0", "Enc. Variable 1", "label"]
+    assert table["label"].tolist() == [7, 1]
+    assert table["Enc. Variable 0"].tolist() == pytest.approx([0.1235, 2.0])
+    assert table.to_csv(index=False).splitlines()[1] == "0.1235,-1.0,7"
+    assert list(latent.code_table(codes)) == ["Enc. Variable 0", "Enc. Variable 1"]
+
+
+def test_test_images_are_in_the_shape_of_the_models() -> None:
+    whole = digits()
+    for first, count, start in ((0, 5, 0), (100, 5, 100), (359, 5, 355), (-3, 5, 0), (0, 999, 0)):
+        found = latent.test_images("digits", first, count)
+        assert torch.equal(found.pixels, whole.pixels[start : start + count])
+        assert torch.equal(found.labels, whole.labels[start : start + count])
+    assert len(latent.test_images("digits").labels) == 360
+    assert latent.test_images("fashion-mnist", 0, 3).pixels.shape == (3, 1, 28, 28)
