@@ -9,13 +9,14 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -94,6 +95,37 @@ async def ready(_request: Request) -> JSONResponse:
     return JSONResponse({"ready": True})
 
 
+async def decoder(request: Request) -> Response:
+    """A finished autoencoder's decoder, for the browser; `version` in the address is for caches.
+
+    Shipped ones never change; the others are asked for again each time, for they may be deleted.
+    """
+    who = identity(request.cookies.get(COOKIE)) or ""
+    try:
+        content, shipped = await asyncio.to_thread(_decoder, request.path_params["run_id"], who)
+    except LabError as error:
+        return JSONResponse({"error": str(error)}, 404, {"cache-control": "no-store"})
+    kept = "public, max-age=31536000, immutable" if shipped else "private, no-cache"
+    return Response(content, 200, {"cache-control": kept}, "application/octet-stream")
+
+
+def _decoder(run_id: str, who: str) -> tuple[bytes, bool]:
+    from core import jobs, runs
+
+    run = runs.find(run_id)
+    if run is None or not jobs.visible(run, who) or run.status().state != "done":
+        raise LabError("There is no such decoder.")
+    return _packed(run.id, run.version()), run.shipped
+
+
+@lru_cache(maxsize=16)
+def _packed(run_id: str, _version: int) -> bytes:
+    from core import runs
+    from core.inference import browser, latent
+
+    return browser.pack(latent.network(runs.open_run(run_id)))
+
+
 def say_sorry(error: Exception) -> bool:
     """A sentence for the visitor, the trace for the log."""
     if isinstance(error, LabError):
@@ -111,6 +143,9 @@ app = st.App(
     "pages/router.py",
     lifespan=lifespan,
     middleware=[Middleware(Headers)],
-    routes=[Route("/api/ready", ready)],
+    routes=[
+        Route("/api/ready", ready),
+        Route("/api/decoders/{run_id}/{version}", decoder),
+    ],
     on_script_error=say_sorry,
 )

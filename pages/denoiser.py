@@ -10,14 +10,16 @@ from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.runs import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import cached, pictures
+from pages.ui import cached, inputs, pictures
 from pages.ui import denoising as parts
 from pages.ui.frame import title
+from pages.ui.learning import over_epochs
+from pages.ui.names import model_names
 from pages.ui.training import panel
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
-models = {run.id: run for run in cached.denoisers()}
-names = parts.model_names(list(models.values()))
+models = {run.id: run for run in cached.models(DENOISING.name)}
+names = model_names(list(models.values()))
 
 
 def other_images() -> None:
@@ -36,8 +38,8 @@ def model_changed() -> None:
 
 def use_model(run_id: str) -> None:
     """Put a model that was just trained on the stage."""
-    cached.denoisers.clear()
-    models.update({run.id: run for run in cached.denoisers()})
+    cached.forget_models()
+    models.update({run.id: run for run in cached.models(DENOISING.name)})
     st.session_state["model"] = run_id
     model_changed()
 
@@ -53,10 +55,12 @@ def choose_pictures(run: Run) -> Tensor | None:
         bind="query-params",
     )
     if source != "Test images":
-        return parts.own_pixels(str(source))
+        return inputs.own_pixels(str(source), parts.COUNT)
     st.button("Other images", icon=":material/casino:", on_click=other_images)
     with st.expander("Which test images"):
-        return parts.test_pixels(*parts.choose_images(run))
+        dataset = inputs.choose_dataset(run)
+        first = inputs.choose_first(dataset, parts.COUNT)
+    return cached.test_pictures(dataset, first, parts.COUNT).pixels
 
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
@@ -137,7 +141,7 @@ if curve.open and chosen is not None:
         parts.curves(chosen, list(models.values()), names)
 if epochs.open and chosen is not None:
     with epochs:
-        parts.over_epochs(chosen)
+        over_epochs(chosen, "Clean, spoilt and restored digits")
 if training.open:
     with training:
         panel(DENOISING, names, use_model)

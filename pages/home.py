@@ -1,17 +1,17 @@
 """Home: what is here, and how things stand on this machine."""
 
+import contextlib
 import os
 import platform
+from collections.abc import Callable
 
 import streamlit as st
 import torch
 
 from core import data, jobs, runs
 from core.errors import LabError
-from core.images import contact_sheet, data_url, to_png
-from core.inference import denoising
 from core.settings import settings
-from pages.ui import cached, pictures
+from pages.ui import covers
 from pages.ui.frame import title
 
 title(
@@ -19,52 +19,39 @@ title(
 )
 
 
-def denoiser_picture() -> str:
-    """Noisy digits above, what the first shipped model makes of them below."""
-    run = cached.denoisers()[0]
-    images = cached.test_pictures(run.config().dataset, 30, 10)
-    pictures = denoising.spoil(images.pixels, "gaussian", 0.5, 1)
-    restored = denoising.restore(run.config().variant, cached.model(run), pictures)
-    sheet = contact_sheet(torch.cat([pictures.noisy, restored.images]), columns=10, fill=0)
-    return data_url(to_png(sheet))
-
-
-def card(page: str, name: str, line: str, picture: str, alt: str) -> None:
-    """A page with a picture of what it does."""
+def card(page: str, name: str, line: str, cover: Callable[[], tuple[str, str]]) -> None:
+    """A page with a picture of what it does, where there is one."""
     with st.container(border=True):
-        st.html(
-            f'<img src="{picture}" alt="{alt}" style="width:100%;image-rendering:pixelated;'
-            'border-radius:.4rem;display:block">'
-        )
+        with contextlib.suppress(LabError):
+            picture, alt = cover()
+            st.html(
+                f'<img src="{picture}" alt="{alt}" style="width:100%;image-rendering:pixelated;'
+                'border-radius:.4rem;display:block">'
+            )
         st.markdown(f"**{name}**  \n{line}")
         st.page_link(page, label="Open", icon=":material/arrow_forward:")
 
 
-def training_picture() -> str:
-    """Two test images as a network in training restored them, an epoch a column."""
-    run = [r for r in cached.denoisers() if r.shipped and len(r.samples()) > 10][-1]
-    return data_url(to_png(pictures.progress(run, columns=10)))
-
-
-if cached.denoisers():
-    with st.grid("auto", min_column_width=320, gap="medium"):
-        card(
-            "denoiser.py",
-            "Denoiser",
-            "Take the noise out of a digit, a drawing or a picture of yours, and compare networks "
-            "with classical methods.",
-            denoiser_picture(),
-            "Noisy digits, and the same digits restored",
-        )
-        card(
-            "runs.py",
-            "Runs",
-            "Every training with its curves and figures; compare, resume, take them with you.",
-            training_picture(),
-            "Two digits, restored better with every epoch of a training",
-        )
-else:
-    st.warning("There is no trained model yet. Train one on the Denoiser's page.")
+with st.grid("auto", min_column_width=320, gap="medium"):
+    card(
+        "denoiser.py",
+        "Denoiser",
+        "Take the noise out of a digit, a drawing or a picture of yours, and compare networks "
+        "with classical methods.",
+        covers.denoiser,
+    )
+    card(
+        "vae_sampler.py",
+        "VAE sampler",
+        "Drag through a latent space: the picture follows the finger. Start from a digit of yours.",
+        covers.vae_sampler,
+    )
+    card(
+        "runs.py",
+        "Runs",
+        "Every training with its curves and figures; compare, resume, take them with you.",
+        covers.runs,
+    )
 
 st.subheader("On this machine", anchor=False)
 

@@ -9,6 +9,7 @@ st.navigation(
     {
         "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
         "Restore": [st.Page("denoiser.py", title="Denoiser", icon=":material/blur_off:")],
+        "Make": [st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:")],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
     }
 ).run()

@@ -30,6 +30,7 @@ def row(run: Run) -> dict[str, Any]:
         "Data": data.info(asked.dataset).title if asked.dataset in data.names() else asked.dataset,
         "PSNR": metrics.get("psnr"),
         "SSIM": metrics.get("ssim"),
+        "Neg. ELBO": metrics.get("negative_elbo"),
         "Epochs": asked.config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
         "Yours": jobs.mine(run, who()),
@@ -74,8 +75,13 @@ st.dataframe(
     table,
     hide_index=True,
     column_config={
-        "PSNR": st.column_config.NumberColumn(format="%.2f dB", help="At strength 0.5."),
+        "PSNR": st.column_config.NumberColumn(
+            format="%.2f dB", help="Of a denoiser at strength 0.5; else of the reconstruction."
+        ),
         "SSIM": st.column_config.NumberColumn(format="%.3f", help="At strength 0.5."),
+        "Neg. ELBO": st.column_config.NumberColumn(
+            format="%.1f", help="Negative evidence lower bound in nats; the lower the better."
+        ),
         "Images/s": st.column_config.NumberColumn(format="localized"),
     },
 )

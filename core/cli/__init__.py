@@ -1,1 +1,1 @@
-"""What the command line shows; its commands are in `core/__main__.py`."""
+"""The commands, a file a subject, and what they show; `core/__main__.py` lists them."""

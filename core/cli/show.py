@@ -1,4 +1,4 @@
-"""Text for a terminal: figures, tables, JSON, and a line that tells how far something is."""
+"""Text for a terminal: figures, tables, JSON, faults, and a line that tells how far it is."""
 
 import json
 import math
@@ -7,6 +7,9 @@ import sys
 from collections.abc import Mapping
 
 from core.errors import LabError
+
+OK, FAULT, FAILED, CANCELLED = 0, 1, 3, 130
+"""Exit codes; argparse itself ends with 2 when the command is not understood."""
 
 
 class ProgressLine:
@@ -36,6 +39,12 @@ class ProgressLine:
         if self.terminal and self.stage:
             self._draw("")
             print("\r", end="", file=sys.stderr, flush=True)
+
+
+def fault(sentence: str, code: int = FAULT) -> int:
+    """Tell what went wrong, on stderr; gives the exit code."""
+    print(sentence, file=sys.stderr)
+    return code
 
 
 def print_json(value: object) -> None:
@@ -72,7 +81,8 @@ def shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.{0 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3}f}"
+        places = sum(abs(value) < bound for bound in (1000, 100, 1))
+        return f"{value:,.{places}f}"
     if isinstance(value, list | dict):
         return f"{len(value)} rows"
     return "-" if value is None else str(value)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core import data, files
 from core.errors import LabError
+from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from core.tasks import load_model, task
 from core.tasks.base import unit
@@ -78,9 +79,14 @@ def _module(run: Run) -> nn.Module:
     variant = task(asked.task).variant(asked.variant)
     if not variant.learns:
         raise LabError(f"{variant.title} has learnt nothing: there is no network to export.")
+    model = load_model(run)
+    if isinstance(model, Autoencoder):  # its answer is in [0, 1] already
+        if model.classes:
+            raise LabError(f"{variant.title} asks for a class beside each image: it has no export.")
+        return model
     if "squash" not in variant.options:
         raise LabError(f"{variant.title} does not turn an image into an image: it has no export.")
-    return Squashed(load_model(run), variant.options["squash"]).eval()
+    return Squashed(model, variant.options["squash"]).eval()
 
 
 def _test_images(run: Run, count: int) -> Tensor:

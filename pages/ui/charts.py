@@ -22,13 +22,13 @@ def colour(run: Run) -> str:
     return COLOURS[list(task(asked.task).variants).index(asked.variant) % len(COLOURS)]
 
 
-def show(figure: go.Figure, key: str, height: int = 340) -> None:
+def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x unified") -> None:
     """Draw a figure as wide as there is room."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": -0.22, "x": 0, "title": None},
-        hovermode="x unified",
+        hovermode=hovermode,
     )
     st.plotly_chart(figure, key=key, config={"displaylogo": False}, width="stretch")
 

@@ -2,17 +2,13 @@
 
 import pandas as pd
 import streamlit as st
-import torch
-from streamlit_drawable_canvas import st_canvas
 from torch import Tensor
 
 from core import data
-from core.errors import LabError
-from core.images import FORMATS, decode, digit_from_drawing, digit_from_picture, to_tensor
 from core.inference import denoising
 from core.inference.denoising import Restored, Spoilt
 from core.runs import Run
-from core.tasks.denoising import DENOISING, SHAPE
+from core.tasks.denoising import DENOISING
 from pages.ui import cached, charts, pictures
 from pages.ui.frame import csv_button
 from pages.ui.pictures import Row
@@ -26,94 +22,6 @@ SOURCES = {
     "tv": "Rudin, Osher and Fatemi 1992; Chambolle 2004; scikit-image `denoise_tv_chambolle`.",
     "unet": "Ronneberger et al. 2015; residual learning: Zhang et al. 2017 (DnCNN).",
 }
-
-
-def model_names(runs: list[Run]) -> dict[str, str]:
-    """A readable name for each run; the end of its id where two would be the same."""
-    plain = {}
-    for run in runs:
-        asked = run.config()
-        tuned = ", tuned" if asked.config.get("start_from") else ""
-        title = DENOISING.variant(asked.variant).title
-        plain[run.id] = f"{title}{tuned} · {_dataset(asked.dataset)}"
-    twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
-    return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
-
-
-def _dataset(name: str) -> str:
-    return data.info(name).title if name in data.names() else name
-
-
-def choose_images(run: Run) -> tuple[str, int]:
-    """Which test images: the data set and the number of the first."""
-    asked = run.config().dataset
-    options = [n for n in data.BUILT_IN if "test" in data.available(n)]
-    if asked not in options and asked in data.names():
-        options.append(asked)  # the visitor's own, on which this model was trained
-    dataset = st.selectbox(
-        "Data set",
-        options,
-        index=options.index(asked) if asked in options else 0,
-        format_func=_dataset,
-        key="dataset",
-        bind="query-params",
-    )
-    last = data.info(dataset).splits["test"] - COUNT
-    first = st.number_input("First test image", 0, last, 0, key="first", bind="query-params")
-    return dataset, int(first)
-
-
-def own_pixels(source: str) -> Tensor | None:
-    """uint8 (N, 1, 28, 28) of a drawing or of uploads; None while there is nothing yet."""
-    try:
-        return _drawn() if source == "Draw" else _uploaded()
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-        return None
-
-
-def test_pixels(dataset: str, first: int) -> Tensor:
-    """uint8 (N, 1, 28, 28) of the test split."""
-    return cached.test_pictures(dataset, first, COUNT).pixels
-
-
-def _drawn() -> Tensor | None:
-    st.caption("Draw a digit with the mouse or a finger.")
-    result = st_canvas(
-        stroke_width=22,
-        stroke_color="#000000",
-        background_color="#ffffff",
-        width=280,
-        height=280,
-        drawing_mode="freedraw",
-        return_image_data=True,
-        key="canvas",
-    )
-    if result.json_data is None or not result.json_data.get("objects"):
-        return None
-    return None if result.image_data is None else digit_from_drawing(result.image_data)[None]
-
-
-def _uploaded() -> Tensor | None:
-    files = st.file_uploader(
-        "Pictures",
-        type=[f.lower() for f in (*FORMATS, "jpg", "tif")],
-        accept_multiple_files=True,
-        key="upload",
-        label_visibility="collapsed",
-    )
-    as_digit = st.toggle(
-        "It is a handwritten digit",
-        key="as_digit",
-        bind="query-params",
-        help="Cut out, turned light on dark and centred as MNIST's digits are.",
-    )
-    if not files:
-        return None
-    found = [decode(f.getvalue(), f.name) for f in files[:COUNT]]
-    if len(files) > COUNT:
-        st.caption(f"The first {COUNT} pictures are shown.")
-    return torch.stack([digit_from_picture(i) if as_digit else to_tensor(i, SHAPE) for i in found])
 
 
 def stage_rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:
@@ -219,28 +127,6 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     table = [{"strength": x, "model": m, column: y} for m, (xs, ys) in series.items()
              for x, y in zip(xs, ys, strict=True)]  # fmt: skip
     csv_button(lambda: pd.DataFrame(table), f"{column}-{corruption}")
-
-
-def over_epochs(run: Run) -> None:
-    """The same test images as training went on, with the losses."""
-    samples = run.samples()
-    if len(samples) < 2:
-        st.info("This method has nothing to learn, so there is no history to show.")
-        return
-
-    @st.fragment
-    def scrub() -> None:
-        epoch = st.select_slider(
-            "Epoch", list(samples), value=max(samples), key=f"epoch-{run.id}", bind="query-params"
-        )
-        pictures.sheet_image(
-            samples[epoch].read_bytes(), f"Clean, spoilt and restored digits after epoch {epoch}"
-        )
-
-    scrub()
-    if (figure := charts.losses(run)) is not None:
-        charts.show(figure, key="losses", height=280)
-    csv_button(run.history, f"{run.id}-history")
 
 
 def explanation(chosen: Run | None) -> None:

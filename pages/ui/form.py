@@ -9,6 +9,9 @@ from pydantic.fields import FieldInfo
 from core.settings import settings
 from core.tasks import Task
 
+MAIN = ("epochs", "corruption", "strength", "latent", "beta")
+"""The settings in view; the others are folded away."""
+
 
 def config_form(task: Task, variant: str, starts: dict[str, str]) -> dict[str, Any] | None:
     """Ask for a training's settings.
@@ -20,8 +23,9 @@ def config_form(task: Task, variant: str, starts: dict[str, str]) -> dict[str, A
         The values when the button was pressed, else None. They are validated in core.
     """
     defaults = task.config(variant).model_dump()
-    fields = task.config_class.model_fields
-    main: list[str] = [n for n in ("epochs", "corruption", "strength") if n in fields]
+    fixed = task.variant(variant).fixed
+    fields = {n: f for n, f in task.config_class.model_fields.items() if n not in fixed}
+    main = [n for n in MAIN if n in fields]
     with st.form(f"{task.name}-{variant}", border=False):
         columns = st.columns(len(main) or 1)
         values: dict[str, Any] = {
@@ -67,10 +71,11 @@ def _widget(
         return place.number_input(
             min_value=int(low), max_value=int(high), value=int(default), step=1, **common
         )
-    if high <= 1 and low == 0:
+    if low == 0 and 0.5 <= high <= 1:
         return place.slider(min_value=low, max_value=high, value=default, step=0.05, **common)
+    step = default or high / 1000
     return place.number_input(
-        min_value=low, max_value=high, value=default, step=default, format="%.1e", **common
+        min_value=low, max_value=high, value=default, step=step, format="%g", **common
     )
 
 

@@ -71,11 +71,12 @@ def rows_png(items: list[Row], scale: int = 4) -> bytes:
     return to_png(contact_sheet(torch.cat(colour), columns=len(images[0]), scale=scale))
 
 
-def sheet_image(png: bytes, alt: str) -> None:
-    """A stored sample sheet, as wide as there is room."""
+def sheet_image(picture: bytes, alt: str, note: str = "", kind: str = "png") -> None:
+    """One picture, as wide as there is room; `note` stands above it."""
+    caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
     st.html(
-        f'{STYLE}<div class="lab-rows"><figure><img src="{data_url(png)}" alt="{escape(alt)}">'
-        "</figure></div>"
+        f'{STYLE}<div class="lab-rows"><figure>{caption}<img src="{data_url(picture, kind)}" '
+        f'alt="{escape(alt)}"></figure></div>'
     )
 
 

@@ -1,13 +1,9 @@
 """The command line: exit codes, sentences and JSON of every command."""
 
-import json
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,55 +11,15 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from core import runs
-from core.__main__ import main
+from core.__main__ import COMMANDS, main
 from core.cli.show import difference, shown, table
 from core.inference import export as exporting
 from core.runs import Run
-from core.settings import ROOT, settings
-from core.tasks import denoising
-from core.tasks.base import Learner
-from core.tasks.denoising import DenoisingLearner
+from core.settings import ROOT
+from core.tasks.autoencoding import AUTOENCODING
+from tests.core.support import SHORT, TRAIN, said
 
-TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
-SHORT = [*TRAIN, "--epochs", "1"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Figures at two strengths, of eleven, on one thread."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(denoising, "STRENGTHS", (0.5,))
-        patch.setenv("LATENT_LAB_THREADS", "1")
-        yield
-
-
-@pytest.fixture(scope="module")
-def shelf(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory of a run that was trained once for all tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path_factory.mktemp("shelf")))
-        settings.cache_clear()
-        assert main([*SHORT, "--json"]) == 0
-        yield runs.all_runs()[-1].path
-    settings.cache_clear()
-
-
-@pytest.fixture
-def trained(shelf: Path, lab: Path) -> Run:
-    """A finished run in a lab of its own, to be used and spoilt."""
-    return Run(Path(shutil.copytree(shelf, settings().runs / shelf.name)))
-
-
-@pytest.fixture
-def alone(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lab without shipped runs."""
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
-    return lab
-
-
-def said(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What was printed, which must be JSON and nothing else."""
-    return json.loads(capsys.readouterr().out)
+pytestmark = pytest.mark.usefixtures("one_strength")
 
 
 # ---- usage
@@ -74,7 +30,7 @@ def test_help_in_a_process_of_its_own() -> None:
         [sys.executable, "-m", "core", "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and not done.stderr
-    assert all(name in done.stdout for name in ("data", "train", "evaluate", "runs", "export"))
+    assert all(name in done.stdout for name in COMMANDS)
 
 
 def test_flags_come_from_the_config(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +42,18 @@ def test_flags_come_from_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--blind, --no-blind" in text and "(default: on)" in text
     assert "--corruption {gaussian,salt_and_pepper" in text
     assert "(default: 0.002)" in text, "the variant's own default"
+
+
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_a_setting_that_a_network_does_not_have_is_no_flag(
+    variant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "autoencoding", variant, "--help"])
+    offered = set(capsys.readouterr().out.split())
+    for field in AUTOENCODING.config_class.model_fields:
+        flag = f"--{field.replace('_', '-')}"
+        assert (flag in offered) != (field in AUTOENCODING.variant(variant).fixed)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +68,7 @@ def test_flags_come_from_the_config(capsys: pytest.CaptureFixture[str]) -> None:
         ([*SHORT, "--bogus", "1"], "unrecognized arguments: --bogus"),
         ([*SHORT, "--learn", "1"], "unrecognized arguments: --learn"),
         (["runs", "--json", "--markdown"], "not allowed with"),
+        (["train", "autoencoding", "ae_mlp3", "--dataset", "digits", "--latent", "5"], "--latent"),
     ],
 )
 def test_wrong_usage(argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,102 +132,6 @@ def test_data_add(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list", "--json"]) == 0
     added = next(record for record in said(capsys) if record["name"] == name)
     assert added["shape"] == [1, 28, 28] and added["classes"] == ["a", "b"]
-
-
-# ---- train
-
-
-def test_train_twice_is_trained_once(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    before = (trained.path / "model.safetensors").stat()
-    assert main([*SHORT, "--json"]) == 0
-    found = said(capsys)
-    assert found == {
-        "run": trained.id, "state": "done", "cached": True, "metrics": trained.metrics()
-    }  # fmt: skip
-    assert (trained.path / "model.safetensors").stat().st_mtime_ns == before.st_mtime_ns
-    assert main(SHORT) == 0
-    assert "was trained before" in capsys.readouterr().out
-
-
-def test_a_value_at_its_default_is_the_same_run(
-    trained: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*SHORT, "--batch-size", "64", "--no-blind", "--corruption", "gaussian"]) == 0
-    assert f"{trained.id} was trained before" in capsys.readouterr().out
-
-
-def test_a_run_is_never_the_visitors_alone(trained: Run) -> None:
-    trained.set_owners(["a visitor"])
-    assert main(SHORT) == 0
-    assert trained.owners() == ["a visitor", "command line"]
-
-
-def test_a_run_at_work_elsewhere_is_refused(
-    trained: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    trained.update(state="running")
-    with trained.lock():
-        assert main(SHORT) == 1
-    assert "is being trained already" in capsys.readouterr().err
-    assert trained.status().state == "running"
-
-
-def test_ctrl_c_cancels_and_the_same_command_goes_on(
-    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    handler = signal.getsignal(signal.SIGINT)
-    with monkeypatch.context() as patch:
-        honest = Run.write_sample
-
-        def interrupted(self: Run, epoch: int, png: bytes) -> None:
-            honest(self, epoch, png)
-            if epoch == 1:
-                signal.raise_signal(signal.SIGINT)
-
-        patch.setattr(Run, "write_sample", interrupted)
-        assert main([*TRAIN, "--epochs", "2", "--json"]) == 130
-    out = capsys.readouterr()
-    run = runs.open_run(json.loads(out.out)["run"])
-    assert json.loads(out.out)["state"] == run.status().state == "cancelled"
-    assert "goes on with it" in out.err and "Traceback" not in out.err
-    assert signal.getsignal(signal.SIGINT) is handler and not run.cancel_requested()
-
-    run.request_cancel()  # left by somebody: asking again is the newer wish
-    assert main([*TRAIN, "--epochs", "2", "--json"]) == 0
-    assert said(capsys)["cached"] is False
-    assert run.history()["epoch"].tolist() == [1, 2]
-
-
-def test_a_second_ctrl_c_stops_at_once(
-    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def impatient(self: Learner, *_: object) -> dict[str, float]:
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        raise AssertionError("went on")
-
-    monkeypatch.setattr(DenoisingLearner, "step", impatient)
-    assert main(SHORT) == 130
-    assert "Cancelled." in capsys.readouterr().err
-    (run,) = (run for run in runs.all_runs() if not run.shipped)
-    assert run.status().state == "cancelled" and not run.alive() and not run.cancel_requested()
-
-
-def test_a_training_that_fails(
-    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(DenoisingLearner, "step", lambda *_: {"loss": float("nan")})
-    assert main([*SHORT, "--json"]) == 3
-    out = capsys.readouterr()
-    assert json.loads(out.out)["state"] == "failed" and "lower learning rate" in out.err
-
-
-def test_progress_is_plain_lines_where_there_is_no_terminal(
-    trained: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["evaluate", trained.id]) == 0
-    told = capsys.readouterr().err
-    assert told.splitlines()[0] == "measuring 1 of 2" and "\r" not in told
 
 
 # ---- evaluate, runs, export
@@ -351,9 +224,9 @@ def test_export(
 
 
 def test_figures_are_rounded_for_people() -> None:
-    values = [10_000, 12_720.4, 17.1135, 0.68312, None, "cpu", [1, 2]]
+    values = [10_000, 12_720.4, -103.46, 17.1135, 0.68312, None, "cpu", [1, 2]]
     assert [shown(v) for v in values] == [
-        "10,000", "12,720", "17.11", "0.683", "-", "cpu", "2 rows"
+        "10,000", "12,720", "-103.5", "17.11", "0.683", "-", "cpu", "2 rows"
     ]  # fmt: skip
 
 

@@ -14,31 +14,37 @@ from torch import Tensor
 from core import data, runs, training
 from core.errors import LabError, RunBroken
 from core.inference import export as exporting
+from core.inference import latent
 from core.inference.export import INPUT, OUTPUT, TOLERANCE, ExportReport, export
 from core.runs import Run
 from core.settings import settings
 from core.tasks import load_model
-from core.tasks.base import unit
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.base import Task, unit
 from core.tasks.denoising import DENOISING
+from tests.core.support import built
 
-LEARNING = [name for name, variant in DENOISING.variants.items() if variant.learns]
+NETWORKS: list[tuple[Task, str]] = [
+    *((DENOISING, name) for name, variant in DENOISING.variants.items() if variant.learns),
+    *((AUTOENCODING, name) for name in AUTOENCODING.variants if name != "cvae"),
+]
 
 
-def made(variant: str, bias: float = 0.0) -> Run:
+def made(variant: str, bias: float = 0.0, chosen: Task = DENOISING) -> Run:
     """A run with random weights: no layer is at rest, and no training is needed."""
-    question = training.ask("denoising", variant, "digits")
+    question = training.ask(chosen.name, variant, "digits")
     run = runs.create(question.run_id, question.config)
+    network = built(chosen, variant)
     torch.manual_seed(0)
-    network = DENOISING.build(variant, question.config.data.shape)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter) + bias)
-    run.write_weights(network.state_dict())
+    run.write_weights(network.state_dict(), half=chosen.half)
     run.update(state="done")
     return run
 
 
-@pytest.fixture(scope="module", params=LEARNING)
+@pytest.fixture(scope="module", params=NETWORKS, ids=[name for _, name in NETWORKS])
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Run, ExportReport]]:
@@ -47,19 +53,25 @@ def exported(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_LAB_CHECKPOINTS", str(folder))
         settings.cache_clear()
-        run = made(request.param)
+        chosen, variant = request.param
+        run = made(variant, chosen=chosen)
         yield run, export(run, folder / "deep" / "model.onnx")
     settings.cache_clear()
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_the_file_restores_as_the_lab_does(exported: tuple[Run, ExportReport], count: int) -> None:
+def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], count: int) -> None:
     run, report = exported
-    batch = unit(data.load("digits", "test").first(count).pixels).contiguous()
+    pixels = data.load("digits", "test").first(count).pixels
+    batch = unit(pixels).contiguous()
     session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
     found: np.ndarray = session.run([OUTPUT], {INPUT: batch.numpy()})[0]
-    variant = run.config().variant
-    wanted: Tensor = DENOISING.restore(variant, load_model(run), batch, torch.zeros(count))
+    wanted: Tensor
+    if run.config().task == DENOISING.name:
+        variant = run.config().variant
+        wanted = DENOISING.restore(variant, load_model(run), batch, torch.zeros(count))
+    else:
+        wanted = latent.reconstruct(latent.network(run), pixels)
     np.testing.assert_allclose(found, wanted.numpy(), atol=TOLERANCE)
     assert 0 <= found.min() < found.max() <= 1
 
@@ -105,6 +117,12 @@ def test_a_file_that_answers_otherwise_is_given_up(
 def test_a_method_without_weights_is_refused(lab: Path) -> None:
     with pytest.raises(LabError, match="Median filter has learnt nothing"):
         export(made("median"), lab / "model.onnx")
+    assert not (lab / "model.onnx").exists()
+
+
+def test_a_network_that_asks_for_a_class_is_refused(lab: Path) -> None:
+    with pytest.raises(LabError, match="Class-conditional VAE asks for a class beside each image"):
+        export(made("cvae", chosen=AUTOENCODING), lab / "model.onnx")
     assert not (lab / "model.onnx").exists()
 
 

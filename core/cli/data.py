@@ -1,0 +1,60 @@
+"""`data`: list, fetch and add data sets."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from core import data
+from core.cli.show import OK, ProgressLine, print_json, shown, table
+
+
+def data_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `data`."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="which there are, and which are here")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.set_defaults(command=_list)
+
+    get = commands.add_parser("get", help="fetch one over the network")
+    get.add_argument("name", metavar="NAME")
+    get.set_defaults(command=_get)
+
+    add = commands.add_parser("add", help="make one of your own pictures, a folder a class")
+    add.add_argument("source", type=Path, metavar="FOLDER_OR_ZIP")
+    add.add_argument("--title", required=True)
+    add.add_argument("--size", type=int, default=28, help="side in pixels, 8 to 512 (default: 28)")
+    add.add_argument("--grey", action="store_true", help="one channel instead of three")
+    add.set_defaults(command=_add)
+
+
+def _list(args: argparse.Namespace) -> int:
+    found = [(data.info(name), sorted(data.available(name))[::-1]) for name in data.names()]
+    if args.json:
+        print_json([{**asdict(info), "here": here} for info, here in found])
+        return OK
+    rows = [
+        [
+            info.name,
+            info.title,
+            "x".join(map(str, info.shape)),
+            *map(shown, (len(info.classes), info.splits["train"], info.splits["test"])),
+            " and ".join(here) or "no",
+        ]
+        for info, here in found
+    ]
+    print(table(["name", "title", "shape", "classes", "train", "test", "here"], rows))
+    return OK
+
+
+def _get(args: argparse.Namespace) -> int:
+    with ProgressLine() as line:
+        data.get(args.name, line.show)
+    print(f"{args.name} is here.")
+    return OK
+
+
+def _add(args: argparse.Namespace) -> int:
+    info = data.import_set(args.source, args.title, size=args.size, grey=args.grey)
+    train, test = info.splits["train"], info.splits["test"]
+    print(f"{info.name}: {train:,} images to train with, {test:,} to test. {info.source}.")
+    return OK

@@ -1,0 +1,117 @@
+"""`evaluate`, `runs` and `export`: what is done with runs that are there."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core import runs, training
+from core.cli.show import OK, ProgressLine, difference, print_json, shown, table
+from core.errors import LabError
+from core.runs import Run
+from core.tasks import task
+
+FIGURES = {
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "psnr_noisy": "PSNR of the input (dB)",
+    "negative_elbo": "negative ELBO (nats)",
+    "negative_iwae": "negative IWAE bound (nats)",
+    "active_units": "active units",
+    "n_test": "test images",
+    "images_per_second": "images/s",
+    "device": "device",
+}
+"""The main figures of a run and their headings; a column that would be empty is left out."""
+
+
+def evaluate_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `evaluate`."""
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--save", action="store_true", help="keep the new figures")
+    parser.set_defaults(command=_evaluate)
+
+
+def runs_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `runs`."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, with all figures")
+    form.add_argument("--markdown", action="store_true", help="a table of the shipped runs")
+    parser.set_defaults(command=_runs)
+
+
+def export_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `export`."""
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
+    parser.set_defaults(command=_export)
+
+
+def finished(run_id: str) -> Run:
+    """The run of that name. Raises LabError when there is none, or none that is done."""
+    run = runs.open_run(run_id)
+    if (state := run.status().state) != "done":
+        raise LabError(f"The run {run.id} is {state}; only one that is done can be used.")
+    return run
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    run = finished(args.run)
+    with ProgressLine() as line:
+        figures, stored = training.evaluate(run, line.show), run.metrics()
+    if args.save:
+        run.write_metrics({**stored, **figures})
+    if args.json:
+        print_json({"run": run.id, "metrics": figures, "stored": stored})
+        return OK
+    rows = []
+    for name, value in figures.items():
+        before = stored.get(name)
+        rows.append([name, shown(value), shown(before), f"{difference(value, before):.4f}"])
+    print(table(["figure", "now", "stored", "difference"], rows))
+    return OK
+
+
+def _runs(args: argparse.Namespace) -> int:
+    found = [_record(run) for run in runs.all_runs() if run.shipped or not args.markdown]
+    if args.json:
+        print_json(found)
+        return OK
+    if not found:
+        print("There are no runs yet. `python -m core train --help` says how to make one.")
+        return OK
+    columns = {"run": "run", "title": "title", "dataset": "data set", "state": "state"}
+    columns |= {"epochs": "epochs"} | FIGURES
+    lines = [{**record.get("metrics", {}), **record} for record in found]
+    kept = [name for name in columns if any(name in line for line in lines)]
+    rows = [[shown(line.get(name)) for name in kept] for line in lines]
+    print(table([columns[name] for name in kept], rows, markdown=args.markdown))
+    return OK
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """A run for the list; one that cannot be read says why, and hides no other."""
+    try:
+        asked = run.config()
+        return {
+            "run": run.id,
+            "title": task(asked.task).variant(asked.variant).title,
+            "dataset": asked.dataset,
+            "state": run.status().state,
+            "epochs": asked.config.get("epochs"),
+            "shipped": run.shipped,
+            "metrics": run.metrics(),
+        }
+    except LabError as error:
+        return {"run": run.id, "state": "damaged", "shipped": run.shipped, "error": str(error)}
+
+
+def _export(args: argparse.Namespace) -> int:
+    from core.inference.export import export  # here: ONNX takes a second, and few need it
+
+    report = export(finished(args.run), args.output)
+    print(
+        f"{report.path}: {report.size / 2**20:.2f} MiB, batches of {report.shape} images; "
+        f"differs from PyTorch by {report.max_difference:.1e} at most."
+    )
+    return OK

@@ -1,0 +1,48 @@
+"""What a page does, in one picture each: drawn by shipped models. Gives an address and its words.
+
+Raises LabError where there is no shipped model to draw it.
+"""
+
+import torch
+
+from core.errors import LabError
+from core.images import contact_sheet, data_url, to_png
+from core.inference import denoising, latent
+from core.runs import Run
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.denoising import DENOISING
+from pages.ui import cached, pictures
+
+
+def denoiser() -> tuple[str, str]:
+    """Noisy digits above, what the first shipped model makes of them below."""
+    run = _shipped(DENOISING.name)[0]
+    images = cached.test_pictures(run.config().dataset, 30, 10)
+    spoilt = denoising.spoil(images.pixels, "gaussian", 0.5, 1)
+    restored = denoising.restore(run.config().variant, cached.model(run), spoilt)
+    sheet = contact_sheet(torch.cat([spoilt.noisy, restored.images]), columns=10, fill=0)
+    return data_url(to_png(sheet)), "Noisy digits, and the same digits restored"
+
+
+def vae_sampler() -> tuple[str, str]:
+    """A closed walk past four test images through a VAE's space."""
+    run = next(r for r in _shipped(AUTOENCODING.name) if not latent.class_names(r))
+    model = cached.autoencoder(run)
+    images = cached.test_pictures(run.config().dataset, 0, 4)
+    codes = latent.loop(latent.encode(model, images.pixels), 5, "slerp")
+    sheet = contact_sheet(latent.decode(model, codes), columns=10, fill=0)
+    return data_url(to_png(sheet)), "Digits that turn into one another"
+
+
+def runs() -> tuple[str, str]:
+    """Two test images as a network in training restored them, an epoch a column."""
+    run = next(r for r in reversed(_shipped(DENOISING.name)) if len(r.samples()) > 10)
+    alt = "Two digits, restored better with every epoch of a training"
+    return data_url(to_png(pictures.progress(run, columns=10))), alt
+
+
+def _shipped(task_name: str) -> list[Run]:
+    found = [run for run in cached.models(task_name) if run.shipped]
+    if not found:
+        raise LabError("There is no shipped model of this kind.")
+    return found

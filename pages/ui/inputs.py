@@ -1,0 +1,87 @@
+"""Pictures that a visitor chooses, draws or brings, made 28×28 and grey."""
+
+import streamlit as st
+import torch
+from streamlit_drawable_canvas import st_canvas
+from torch import Tensor
+
+from core import data
+from core.errors import LabError
+from core.images import FORMATS, decode, digit_from_drawing, digit_from_picture, to_tensor
+from core.runs import Run
+from pages.ui.names import dataset_title
+
+SHAPE = (1, 28, 28)
+
+
+def choose_dataset(run: Run) -> str:
+    """A data set whose test images are here; at first the one that the run was trained on."""
+    asked = run.config().dataset
+    options = [n for n in data.BUILT_IN if "test" in data.available(n)]
+    if asked not in options and asked in data.names():
+        options.append(asked)  # the visitor's own, on which this model was trained
+    return str(
+        st.selectbox(
+            "Data set",
+            options,
+            index=options.index(asked) if asked in options else 0,
+            format_func=dataset_title,
+            key="dataset",
+            bind="query-params",
+        )
+    )
+
+
+def choose_first(dataset: str, count: int) -> int:
+    """The number of a test image that `count` - 1 others follow."""
+    last = data.info(dataset).splits["test"] - count
+    label = "Test image" if count == 1 else "First test image"
+    return int(st.number_input(label, 0, last, 0, key="first", bind="query-params"))
+
+
+def own_pixels(source: str, count: int) -> Tensor | None:
+    """uint8 (N, 1, 28, 28) of a drawing ("Draw") or of at most `count` uploads; None without."""
+    try:
+        return _drawn() if source == "Draw" else _uploaded(count)
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _drawn() -> Tensor | None:
+    st.caption("Draw a digit with the mouse or a finger.")
+    result = st_canvas(
+        stroke_width=22,
+        stroke_color="#000000",
+        background_color="#ffffff",
+        width=280,
+        height=280,
+        drawing_mode="freedraw",
+        return_image_data=True,
+        key="canvas",
+    )
+    if result.json_data is None or not result.json_data.get("objects"):
+        return None
+    return None if result.image_data is None else digit_from_drawing(result.image_data)[None]
+
+
+def _uploaded(count: int) -> Tensor | None:
+    files = st.file_uploader(
+        "Pictures",
+        type=[f.lower() for f in (*FORMATS, "jpg", "tif")],
+        accept_multiple_files=True,
+        key="upload",
+        label_visibility="collapsed",
+    )
+    as_digit = st.toggle(
+        "It is a handwritten digit",
+        key="as_digit",
+        bind="query-params",
+        help="Cut out, turned light on dark and centred as MNIST's digits are.",
+    )
+    if not files:
+        return None
+    found = [decode(f.getvalue(), f.name) for f in files[:count]]
+    if len(files) > count:
+        st.caption(f"The first {count} pictures are shown." if count > 1 else "The first is used.")
+    return torch.stack([digit_from_picture(i) if as_digit else to_tensor(i, SHAPE) for i in found])

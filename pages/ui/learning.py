@@ -1,0 +1,31 @@
+"""How a run learnt: its sample sheets with a scrubber, and its losses."""
+
+import streamlit as st
+
+from core.runs import Run
+from pages.ui import charts, pictures
+from pages.ui.frame import csv_button
+
+
+def over_epochs(run: Run, shown: str) -> None:
+    """The same images as training went on, with the losses.
+
+    Args:
+        shown: what the sample sheets show, for those who cannot see them.
+    """
+    samples = run.samples()
+    if len(samples) < 2:
+        st.info("This method has nothing to learn, so there is no history to show.")
+        return
+    st.fragment(_scrub)(run, shown)
+    if (figure := charts.losses(run)) is not None:
+        charts.show(figure, key="losses", height=280)
+    csv_button(run.history, f"{run.id}-history")
+
+
+def _scrub(run: Run, shown: str) -> None:
+    samples = run.samples()
+    epoch = st.select_slider(
+        "Epoch", list(samples), value=max(samples), key=f"epoch-{run.id}", bind="query-params"
+    )
+    pictures.sheet_image(samples[epoch].read_bytes(), f"{shown} after epoch {epoch}")

@@ -1,0 +1,169 @@
+"""The live latent instrument: the browser decodes, and every move of the hand redraws at once.
+
+Drawn by decoder.js, pad.js and latent.js, which are one module for the browser. Nothing is sent
+while something is dragged; what is let go comes back once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from core.errors import LabError
+from core.inference.latent import FAR, checked_code
+from core.runs import Run
+
+HEAT = (0.0, 1.5)
+FAILURES = "live-failures"
+FAILURES_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One slider: its place in the code, its range, and what stands beside it.
+
+    Double click and Reset bring it to `centre`, Random draws around it with `spread`: 0 and 1 for
+    a VAE, mean and standard deviation of the codes for a plain autoencoder.
+    """
+
+    index: int
+    title: str
+    low: float
+    high: float
+    note: str = ""
+    dead: bool = False
+    centre: float = 0.0
+    spread: float = 1.0
+
+
+class Released(NamedTuple):
+    """Where the hand let go: the code (three decimals), class, temperature and the pad's axes."""
+
+    code: list[float]
+    label: int | None
+    temperature: float
+    pad: tuple[int, int] | None
+
+
+def decoder_url(run: Run) -> str:
+    """Where the browser finds a finished run's decoder."""
+    return f"/api/decoders/{run.id}/{run.version()}"
+
+
+def failure(decoder_url: str) -> str | None:
+    """Why this visitor's browser could not run a decoder, as a sentence; None if it did not say.
+
+    Ask before drawing the instrument, and give the visitor Streamlit's own sliders instead.
+    """
+    found: str | None = st.session_state.get(FAILURES, {}).get(decoder_url)
+    return found
+
+
+def latent(
+    *,
+    key: str,
+    decoder_url: str,
+    code: Sequence[float],
+    dimensions: Sequence[Dimension],
+    label: int | None = None,
+    class_names: Sequence[str] = (),
+    pad: tuple[int, int] | None = None,
+    original_png: str | None = None,
+    manifold: bool = False,
+    temperature: float = 1.0,
+) -> Released | None:
+    """Draw the instrument; give what the visitor has let go since the last run, else None.
+
+    Keep what is given back and pass it as `code` and `label` in the next run; `temperature` and
+    `pad` may be kept too. To go somewhere else, pass another `code` or `label`: the browser moves
+    there, unless the visitor has moved on in the meantime. In a fragment only that runs again.
+
+    Args:
+        key: of the component; one for all models of a page.
+        decoder_url: where `core.inference.browser.pack`'s bytes are; `data:` addresses work too.
+        code: the numbers by index; one may lie outside of its slider's range.
+        dimensions: the sliders in the order in which they are shown, all numbers of the code once.
+            Six are in view, the others folded; `dead` ones are folded apart.
+        label: the class, for a conditional model.
+        class_names: a small picture and a button each; empty for a model without classes.
+        pad: indices of the numbers across and up the pad; by default the first two shown.
+        original_png: a data URL of the image that the code came from.
+        manifold: fill the pad with pictures, and preview the one under the mouse; for codes of two
+            numbers (with more it is the plane through the code).
+        temperature: of Random, 0 to 1.5.
+    """
+    if pad is None and len(dimensions) > 1:
+        pad = (dimensions[0].index, dimensions[1].index)
+    seen = f"{key}-seen"
+    result = _component(
+        key=key,
+        data={
+            "decoder": decoder_url,
+            "code": [float(v) for v in code],
+            "label": (label or 0) if class_names else None,
+            "seen": st.session_state.get(seen, 0),
+            "dimensions": [asdict(d) for d in dimensions],
+            "class_names": list(class_names),
+            "pad": None if pad is None else list(pad),
+            "original": original_png,
+            "manifold": manifold,
+            "temperature": temperature,
+            "limit": FAR,
+        },
+        on_released_change=_nothing,
+        on_failed_change=partial(_note_failure, key),
+    )
+    said = result.get("released")
+    if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen, 0):
+        return None
+    st.session_state[seen] = said.get("move")
+    if said.get("decoder") != decoder_url:  # let go just before another model was chosen
+        return None
+    return _checked(said, len(code), len(class_names))
+
+
+def _checked(said: dict[str, Any], latent: int, classes: int) -> Released | None:
+    """What a browser says may be anything."""
+    try:
+        code = checked_code([float(v) for v in said["code"]], latent)[0].tolist()
+        label = int(said["label"]) if classes else None
+        temperature = min(max(float(said["temperature"]), HEAT[0]), HEAT[1])
+        axes = tuple(int(i) for i in said["pad"])
+    except (LabError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+    if label is not None and not 0 <= label < classes:
+        return None
+    if any(not 0 <= i < latent for i in axes):
+        return None
+    pad = (axes[0], axes[1]) if len(axes) == 2 else None
+    return Released([round(v, 3) for v in code], label, temperature, pad)
+
+
+def _note_failure(key: str) -> None:
+    """Remember, before the page is drawn, that the browser gave up a decoder."""
+    said = st.session_state[key].get("failed")
+    if isinstance(said, dict):
+        known: dict[str, str] = st.session_state.setdefault(FAILURES, {})
+        known[str(said.get("decoder"))] = str(said.get("sentence"))[:300]
+        while len(known) > FAILURES_KEPT:
+            del known[next(iter(known))]
+
+
+def _nothing() -> None:
+    """A component keeps only what has a callback."""
+
+
+def _read(*names: str) -> str:
+    here = Path(__file__).parent
+    return "\n".join((here / name).read_text(encoding="utf-8") for name in names)
+
+
+_component: Callable[..., Any] = st.components.v2.component(
+    "latent",
+    html=_read("latent.html"),
+    css=_read("latent.css"),
+    js=_read("decoder.js", "pad.js", "latent.js"),
+)

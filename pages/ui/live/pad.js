@@ -1,0 +1,102 @@
+// The pad: a plane of two numbers of the code, moved by pointer and by arrow keys.
+
+const CELLS = 15; // pictures along each side of the background; odd, so that one is the middle
+
+class Pad {
+  /**
+   * @param element the plane
+   * @param on what is called: move(x, y), release(delay), hover([x, y] or null), reset()
+   */
+  constructor(element, on) {
+    this.element = element;
+    this.on = on;
+    this.context = element.querySelector("canvas").getContext("2d");
+    const listen = (name, f) => element.addEventListener(name, f);
+    listen("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      element.setPointerCapture(event.pointerId);
+      this.on.hover(null);
+      this.on.move(...this.place(event));
+    });
+    listen("pointermove", (event) => {
+      if (element.hasPointerCapture(event.pointerId)) this.on.move(...this.place(event));
+      else if (this.hovers && event.pointerType === "mouse") this.on.hover(this.place(event));
+    });
+    listen("pointerleave", () => this.on.hover(null));
+    listen("dblclick", () => this.on.reset());
+    listen("keydown", (event) => this.key(event));
+  }
+
+  /** Show other dimensions: objects with title, low, high, centre and spread. */
+  setAxes(x, y) {
+    this.x = x;
+    this.y = y;
+    for (const [name, sigma] of [["one", 1], ["two", 2]]) {
+      const ring = this.element.querySelector(`.${name}`);
+      ring.setAttribute("cx", 100 * share(x, x.centre));
+      ring.setAttribute("cy", 100 - 100 * share(y, y.centre));
+      ring.setAttribute("rx", (100 * sigma * x.spread) / (x.high - x.low));
+      ring.setAttribute("ry", (100 * sigma * y.spread) / (y.high - y.low));
+    }
+  }
+
+  /** Put the cursor where the code is; outside of the plane it stays at the edge. */
+  show(x, y) {
+    const left = 100 * clamp(share(this.x, x), 0, 1);
+    const top = 100 - 100 * clamp(share(this.y, y), 0, 1);
+    const set = (name, values) => {
+      const line = this.element.querySelector(name);
+      for (const [k, v] of Object.entries(values)) line.setAttribute(k, v);
+    };
+    set(".across", { y1: top, y2: top });
+    set(".up", { x1: left, x2: left });
+    const { style } = this.element.querySelector(".cursor");
+    Object.assign(style, { left: `${left}%`, top: `${top}%` });
+    const told = `${this.x.title} ${x.toFixed(2)}, ${this.y.title} ${y.toFixed(2)}`;
+    this.element.setAttribute("aria-label", `Pad. ${told}. Arrow keys move, Home goes back.`);
+  }
+
+  /** Fill the background with pictures, one a step, so that the caller can stop between. */
+  *paint(decoder, code, label) {
+    const [, height, width] = decoder.shape;
+    const canvas = this.context.canvas;
+    Object.assign(canvas, { width: CELLS * width, height: CELLS * height });
+    const here = code.slice();
+    for (let row = 0; row < CELLS; row++) {
+      for (let column = 0; column < CELLS; column++) {
+        here[this.x.index] = between(this.x, (column + 0.5) / CELLS);
+        here[this.y.index] = between(this.y, 1 - (row + 0.5) / CELLS);
+        const pixels = decoder.decode(here, label);
+        decoder.draw(pixels, this.context, column * width, row * height);
+        yield;
+      }
+    }
+  }
+
+  /** Where in the plane an event is, in the units of the code. */
+  place(event) {
+    const box = this.element.getBoundingClientRect();
+    const x = clamp((event.clientX - box.left) / box.width, 0, 1);
+    const y = clamp((event.clientY - box.top) / box.height, 0, 1);
+    return [between(this.x, x), between(this.y, 1 - y)];
+  }
+
+  key(event) {
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const way = ways[event.key];
+    if (event.key === "Home") this.on.reset();
+    else if (way) {
+      const step = event.shiftKey ? 1 / 6 : 1 / 60;
+      const [x, y] = this.on.position();
+      const by = (axis, value, sign) =>
+        sign ? clamp(value + sign * step * (axis.high - axis.low), axis.low, axis.high) : value;
+      this.on.move(by(this.x, x, way[0]), by(this.y, y, way[1]));
+      this.on.release();
+    } else return;
+    event.preventDefault();
+  }
+}
+
+const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
+const share = ({ low, high }, v) => (v - low) / (high - low);
+const between = ({ low, high }, t) => low + t * (high - low);

@@ -1,0 +1,1 @@
+"""The parts of the VAE sampler's page."""

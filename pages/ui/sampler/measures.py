@@ -1,0 +1,84 @@
+"""What the training came to: the bound, its terms, and what each dimension tells."""
+
+from typing import cast
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.inference import latent
+from core.runs import Run
+from pages.ui import charts
+
+
+def collapse(run: Run) -> None:
+    """How much each dimension tells, and how the bound fell."""
+    metrics = run.metrics()
+    ranked = latent.dimensions(run)
+    if "kl_per_dimension" not in metrics:
+        figure = go.Figure(
+            go.Bar(x=[str(d.index) for d in ranked], y=[d.spread for d in ranked],
+                   marker_color=charts.colour(run))
+        )  # fmt: skip
+        figure.update_xaxes(title="dimension", type="category")
+        figure.update_yaxes(title="spread of the codes")
+        charts.show(figure, key="spreads", height=280)
+        return
+    active, total = metrics["active_units"], len(ranked)
+    figure = go.Figure(
+        go.Bar(
+            x=[str(d.index) for d in ranked],
+            y=[cast(float, d.kl) for d in ranked],
+            marker_color=["#ced4da" if d.dead else charts.colour(run) for d in ranked],
+        )
+    )
+    figure.update_xaxes(title="dimension, the most telling first", type="category")
+    figure.update_yaxes(title="KL (nats)")
+    charts.show(figure, key="kl", height=280)
+    if active == total:
+        st.caption(f"All {total} dimensions are in use: the posterior did not collapse.")
+    else:
+        st.caption(
+            f"{active} of {total} dimensions are in use. In the grey ones the posterior has "
+            "collapsed onto the prior: the decoder learnt to do without them, at no cost in KL."
+        )
+    history = run.history()
+    terms = {
+        "negative ELBO": "test_negative_elbo",
+        "reconstruction": "test_reconstruction",
+        "KL": "test_kl",
+    }
+    series = {
+        name: (history["epoch"].tolist(), history[column].tolist())
+        for name, column in terms.items()
+        if column in history
+    }
+    if series:
+        colours = dict(zip(series, (charts.colour(run), "#f08c00", "#2f9e44"), strict=False))
+        drawn = charts.lines(series, x_title="epoch", y_title="nats", colours=colours, log_y=True)
+        charts.show(drawn, key="bound", height=300)
+
+
+def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
+    """The measures of all models of a data set, side by side."""
+    rows = []
+    for run in models:
+        if run.config().dataset == dataset:
+            metrics = run.metrics()
+            rows.append(
+                {
+                    "Model": names[run.id].split(" · ")[0],
+                    "Negative ELBO": metrics.get("negative_elbo"),
+                    "IWAE bound": metrics.get("negative_iwae"),
+                    "KL": metrics.get("kl"),
+                    "In use": metrics.get("active_units"),
+                    "PSNR": metrics.get("psnr"),
+                }
+            )
+    one_place = st.column_config.NumberColumn(format="%.1f")
+    form = dict.fromkeys(("Negative ELBO", "IWAE bound", "KL", "PSNR"), one_place)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=form)
+    st.caption(
+        "In nats, the lower the better: the bound on -log p(x) of the test images, and the tighter "
+        "importance-weighted bound with 500 draws an image on the first 1,000 of them. PSNR in dB."
+    )

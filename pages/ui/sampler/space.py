@@ -1,0 +1,193 @@
+"""Through the space: traversals, the plane of two numbers, the way between two images, codes."""
+
+import plotly.graph_objects as go
+import streamlit as st
+import torch
+
+from core.images import contact_sheet, to_gif, to_png
+from core.inference import latent
+from core.runs import Run
+from pages.ui import cached, charts, pictures
+from pages.ui.frame import csv_button
+from pages.ui.names import class_title, dataset_title
+from pages.ui.pictures import Row
+from pages.ui.sampler.stage import Place
+
+STEPS = 11
+SIDE = 20
+"""Pictures along each side of the plane."""
+POINTS = 3000
+
+
+def traversals(run: Run, at: Place) -> None:
+    """One number after the other moved over its range, the others as they are on the stage."""
+    alive = [d for d in latent.dimensions(run) if not d.dead]
+    most = st.slider(
+        "Dimensions", 1, max(len(alive), 2), min(8, max(len(alive), 2)),
+        key="traversed", bind="query-params", help="Those that tell most about an image first.",
+    )  # fmt: skip
+    chosen = alive[:most]
+    codes = latent.traversals(torch.tensor([at.code]), chosen, STEPS)
+    images = latent.decode(cached.autoencoder(run), codes.flatten(0, 1), at.label)
+    rows = [
+        Row(f"Dimension {d.index}", part, _note(d), f"Pictures along dimension {d.index}")
+        for d, part in zip(chosen, images.view(-1, STEPS, *images.shape[1:]), strict=True)
+    ]
+    pictures.rows(rows)
+    st.caption(
+        f"From {latent.SPREADS} standard deviations below its middle to {latent.SPREADS} above; "
+        "all other numbers stay as they are on the stage."
+    )
+    st.download_button(
+        "PNG", lambda: pictures.rows_png(rows), f"{run.id}-traversals.png", "image/png",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def _note(dimension: latent.Dimension) -> str:
+    if dimension.kl is None:
+        return f"{dimension.low:.1f} to {dimension.high:.1f}"
+    return f"{dimension.kl:.2f} nats"
+
+
+def plane(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
+    """Every picture of a space with two numbers, and where the test images lie in it."""
+    flat = {r.id: r for r in [chosen, *models] if len(r.metrics().get("code_mean", [])) == 2}
+    if not flat:
+        st.info("No model here has two numbers. Train one below: set “Dimensions” to 2.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        run = flat[
+            st.selectbox(
+                "Model with two numbers", list(flat), format_func=names.__getitem__,
+                key="flat", bind="query-params",
+            )
+        ]  # fmt: skip
+        prior = "code_covariance" not in run.metrics()
+        over = st.segmented_control(
+            "Spread over",
+            ["A rectangle", "The prior's quantiles"] if prior else ["A rectangle"],
+            default="A rectangle", required=True, key="over", bind="query-params",
+        )  # fmt: skip
+    codes = latent.quantiles(SIDE) if over != "A rectangle" else _rectangle(run)
+    images = latent.decode(cached.autoencoder(run), codes, 0 if latent.class_names(run) else None)
+    png = to_png(contact_sheet(images, SIDE, gap=0))
+    left, right = st.columns(2)
+    with left:
+        pictures.sheet_image(png, f"{SIDE} by {SIDE} pictures decoded over the plane")
+        st.download_button(
+            "PNG", png, f"{run.id}-plane.png", "image/png",
+            icon=":material/download:", on_click="ignore", key="png-plane",
+        )  # fmt: skip
+    with right:
+        _scatter(run, [0, 1], "plane-codes")
+    st.caption(
+        "Left, what the decoder draws at each place; right, where the encoder puts the test "
+        "images. Choose this model above and hover over its pad to read the picture at any place."
+    )
+
+
+def _rectangle(run: Run) -> torch.Tensor:
+    across, up = sorted(latent.dimensions(run), key=lambda d: d.index)
+    return latent.rectangle((across.low, across.high), (up.low, up.high), SIDE)
+
+
+@st.fragment
+def between(run: Run) -> None:
+    """From one test image to another, on the straight line and on the arc."""
+    dataset = run.config().dataset
+    images = cached.digits(dataset)
+    last = len(images.labels) - 1
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.number_input("From image", 0, last, 0, key="from", bind="query-params")
+        second = st.number_input("To image", 0, last, min(4, last), key="to", bind="query-params")
+        steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params")
+    model = cached.autoencoder(run)
+    pair = torch.tensor([int(first), int(second)])
+    labels = images.labels[pair] if model.classes else None
+    ends = latent.encode(model, images.pixels[pair], labels)
+    label = int(images.labels[pair[0]]) if model.classes else None
+    codes = {p: latent.between(ends[0], ends[1], steps, p) for p in latent.PATHS}  # type: ignore[arg-type]
+    drawn = {p: latent.decode(model, c, label) for p, c in codes.items()}
+    pictures.rows(
+        [
+            Row("Straight line (lerp)", drawn["lerp"], _lengths(codes["lerp"])),
+            Row("Arc (slerp)", drawn["slerp"], _lengths(codes["slerp"])),
+        ]
+    )
+    if model.classes:
+        st.caption("The class stays that of the first image: only the handwriting changes.")
+    there_and_back = torch.cat([drawn["slerp"], drawn["slerp"].flip(0)[1:-1]])
+    gif = to_gif(there_and_back, 80)
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with left:
+        pictures.sheet_image(gif, "The way there and back as a moving picture", kind="gif")
+    with right:
+        st.caption(
+            "Far from the middle of the prior hardly any code lies near it: the straight line cuts "
+            "through, the arc keeps its distance. |z| says how far out the codes are."
+        )
+        with st.container(horizontal=True):
+            st.download_button(
+                "GIF", gif, f"{run.id}-{first}-{second}.gif", "image/gif",
+                icon=":material/download:", on_click="ignore",
+            )  # fmt: skip
+            csv_button(lambda: latent.code_table(codes["slerp"]), f"{run.id}-{first}-{second}")
+
+
+def _lengths(codes: torch.Tensor) -> str:
+    norms = codes.norm(dim=1)
+    return f"|z| from {float(norms.min()):.1f} to {float(norms.max()):.1f}"
+
+
+def codes(run: Run) -> None:
+    """The codes of the test images, as a table and as points in the plane or in space."""
+    dataset = run.config().dataset
+    labels = cached.digits(dataset).labels
+    axes = [d.index for d in latent.dimensions(run)]
+    if len(axes) > 3:
+        axes = st.multiselect(
+            "Axes",
+            sorted(axes),
+            default=axes[:2],
+            max_selections=3,
+            key="axes",
+            bind="query-params",
+            help="Two make a plane, three a space.",
+        )
+    if len(axes) >= 2:
+        _scatter(run, axes[:3], "codes")
+    else:
+        st.info("Choose a second axis.")
+    table = latent.code_table(cached.codes(run, dataset), labels)
+    st.dataframe(table.head(200), height=240)
+    st.caption(f"The first 200 of {len(table):,} codes; the file has them all.")
+    csv_button(lambda: table, f"{run.id}-codes")
+
+
+def _scatter(run: Run, axes: list[int], key: str) -> None:
+    """Test images as points, coloured by class."""
+    dataset = run.config().dataset
+    points = cached.codes(run, dataset)[:POINTS]
+    labels = cached.digits(dataset).labels[:POINTS]
+    figure = go.Figure()
+    for label in sorted(set(labels.tolist())):
+        rows = points[labels == label][:, axes].numpy()
+        named: dict[str, object] = {
+            "x": rows[:, 0], "y": rows[:, 1], "mode": "markers",
+            "name": class_title(dataset, int(label)),
+            "marker": {"size": 2.5 if len(axes) == 3 else 4,
+                       "color": charts.COLOURS[int(label) % len(charts.COLOURS)]},
+        }  # fmt: skip
+        if len(axes) == 3:
+            figure.add_scatter3d(**named, z=rows[:, 2])
+        else:
+            figure.add_scattergl(**named)
+    titles = [f"Enc. Variable {a}" for a in axes]
+    if len(axes) == 3:
+        figure.update_scenes(**{f"{n}axis_title": t for n, t in zip("xyz", titles, strict=True)})
+    else:
+        figure.update_xaxes(title=titles[0])
+        figure.update_yaxes(title=titles[1])
+    charts.show(figure, key=key, height=460, hovermode="closest")
+    st.caption(f"The first {len(points):,} test images of {dataset_title(dataset)}.")

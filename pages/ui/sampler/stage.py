@@ -1,0 +1,263 @@
+"""The stage: one code, its picture, and the image that it came from."""
+
+import hashlib
+from typing import NamedTuple
+
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
+
+from core.errors import LabError
+from core.images import contact_sheet, data_url, to_png
+from core.inference import latent
+from core.models.autoencoders import Autoencoder
+from core.runs import Run
+from pages.ui import cached, inputs, live, pictures
+from pages.ui.frame import csv_button
+
+SOURCES = ("Test image", "Draw", "Upload")
+DECIMALS = 3
+STRANGE = 0.99
+
+
+class Start(NamedTuple):
+    """The image that the code starts from: uint8 (1, 1, 28, 28), or None; its class if known.
+
+    `name` tells it from every other start.
+    """
+
+    pixels: Tensor | None
+    label: int | None
+    name: str
+
+
+class Place(NamedTuple):
+    """Where one is in the space: a code, and a class for a conditional model."""
+
+    code: list[float]
+    label: int | None
+
+
+def choose_start(run: Run, row: DeltaGenerator) -> Start:
+    """Ask for a test image, a drawing or an upload; what is short stands in `row`."""
+    with row:
+        source = st.segmented_control(
+            "Start from",
+            SOURCES,
+            default=SOURCES[0],
+            required=True,
+            key="source",
+            bind="query-params",
+            width="content",
+        )
+        if source == SOURCES[0]:
+            dataset = inputs.choose_dataset(run)
+            first = inputs.choose_first(dataset, 1)
+    if source != SOURCES[0]:
+        pixels = inputs.own_pixels(str(source), 1)
+        digest = "" if pixels is None else hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
+        return Start(pixels, None, f"{source} {digest}")
+    images = cached.digits(dataset)
+    # The label of another data set's image means another thing: its class is then guessed.
+    label = int(images.labels[first]) if dataset == run.config().dataset else None
+    return Start(images.pixels[first : first + 1], label, f"{dataset} {first}")
+
+
+def place(run: Run, model: Autoencoder, start: Start) -> Place:
+    """Where one is: the start's code, the one in the URL, or where the hand has moved it since."""
+    state = st.session_state
+    origin = f"{run.id} {start.name}"
+    if state.get("origin") != origin:
+        opened = "origin" not in state
+        state["origin"] = origin
+        found = _linked(model) if opened else None
+        move(found or _encoded(run, model, start), remember=found is not None)
+    return here()
+
+
+def move(to: Place, remember: bool = True) -> None:
+    """Go to another place; `remember` puts it into the URL."""
+    st.session_state["place"] = to
+    for name, text in (
+        ("code", ",".join(f"{v:g}" for v in to.code)),
+        ("class", None if to.label is None else str(to.label)),
+    ):
+        if remember and text is not None:
+            st.query_params[name] = text
+        else:
+            st.query_params.pop(name, None)
+
+
+def _linked(model: Autoencoder) -> Place | None:
+    """The place that the URL names; a wrong one is said and left."""
+    text = st.query_params.get("code")
+    if not text:
+        return None
+    try:
+        code = latent.parse_code(text, model.latent)
+        asked = st.query_params.get("class", "0")
+        label = int(asked) if asked.isdecimal() and len(asked) < 4 else -1
+        latent.checked_labels(model, label, 1)
+    except LabError as error:
+        st.warning(f"{error} The link's code was left out.")
+        return None
+    return Place(code[0].tolist(), label if model.classes else None)
+
+
+def _encoded(run: Run, model: Autoencoder, start: Start) -> Place:
+    """The code of the start; the middle of the space where there is none."""
+    if start.pixels is None:
+        ranked = sorted(latent.dimensions(run), key=lambda d: d.index)
+        return Place([d.centre for d in ranked], 0 if model.classes else None)
+    label = _label(run, model, start)
+    code = latent.encode(model, start.pixels, label)[0]
+    return Place([round(v, DECIMALS) for v in code.tolist()], label)
+
+
+def _label(run: Run, model: Autoencoder, start: Start) -> int | None:
+    if not model.classes or start.pixels is None:
+        return None
+    if start.label is not None:
+        return start.label
+    guessed = latent.likeliest_class(run, model, start.pixels)
+    return None if guessed is None else int(guessed[0])
+
+
+def picture(model: Autoencoder, at: Place) -> Tensor:
+    """What the decoder draws there, (1, 1, 28, 28)."""
+    return latent.decode(model, torch.tensor([at.code]), at.label)
+
+
+def verdict(run: Run, model: Autoencoder, at: Place, start: Start) -> None:
+    """Whether the code is an ordinary one, and whether the start was an ordinary image."""
+    found = latent.distance(run, torch.tensor([at.code]))
+    space = "the codes" if "code_covariance" in run.metrics() else "the prior"
+    if found.outside:
+        st.badge(f"outside {space}", color="orange", icon=":material/warning:")
+        st.caption("Fewer than one draw in a thousand lies as far out: expect nonsense.")
+    else:
+        st.badge(f"inside {space}", color="green", icon=":material/check:")
+        st.caption(f"{found.share:.0%} of draws lie nearer to the middle.")
+    if start.pixels is None:
+        return
+    strange = latent.strangeness(run, model, start.pixels, _label(run, model, start))[0]
+    if strange.share >= STRANGE:
+        st.badge("strange image", color="orange", icon=":material/question_mark:")
+        st.caption(
+            f"Its anomaly score is {strange.score:.0f}, above {strange.share:.0%} of test images: "
+            "probably not of the kind that this model learnt."
+        )
+
+
+def sliders(run: Run, model: Autoencoder, at: Place) -> Place:
+    """The same by Streamlit's own sliders, for a decoder that cannot run in the browser."""
+    code, label = list(at.code), at.label
+    left, right = st.columns([4, 5])
+    with right:
+        if names := latent.class_names(run):
+            label = st.selectbox(
+                "Class", range(len(names)), index=at.label or 0, format_func=names.__getitem__
+            )
+        for dimension in latent.dimensions(run):
+            if not dimension.dead:
+                value = min(max(code[dimension.index], dimension.low), dimension.high)
+                code[dimension.index] = st.slider(
+                    f"Dimension {dimension.index}",
+                    dimension.low,
+                    dimension.high,
+                    value,
+                    0.01,
+                    key=f"z{dimension.index}-{st.session_state['origin']}",
+                )
+    to = Place(code, label)
+    with left:
+        pictures.cards([("Decoded", picture(model, to)[0], "")])
+    return to
+
+
+def here() -> Place:
+    """Where the hand has gone."""
+    found: Place = st.session_state["place"]
+    return found
+
+
+@st.fragment
+def bench(run: Run, start: Start) -> None:
+    """The instrument, and the quiet line under it."""
+    model = cached.autoencoder(run)
+    at = place(run, model, start)
+    to = _instrument(run, at, start) if _runs_in_browser(run) else sliders(run, model, at)
+    if to != at:
+        move(to)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        verdict(run, model, to, start)
+        st.space("stretch")
+        _downloads(run, model, to)
+    if to != at and st.session_state.get("tab") == "Traversals":
+        st.rerun()  # they stand below, outside of this fragment, and start from the same code
+
+
+def _runs_in_browser(run: Run) -> bool:
+    """Whether the browser can decode; what it said otherwise stands above the sliders."""
+    reason = live.failure(live.decoder_url(run)) or cached.browser_refusal(run)
+    if reason:
+        st.info(f"{reason} These sliders ask the server for each picture instead.")
+    return reason is None
+
+
+def _instrument(run: Run, at: Place, start: Start) -> Place:
+    original = None
+    if start.pixels is not None:
+        original = data_url(to_png(contact_sheet(start.pixels, 1)))
+    released = live.latent(
+        key="latent",
+        decoder_url=live.decoder_url(run),
+        code=at.code,
+        dimensions=[_slider(d) for d in latent.dimensions(run)],
+        label=at.label,
+        class_names=latent.class_names(run),
+        pad=(0, 1) if len(at.code) == 2 else None,  # as the tab with the plane has them
+        original_png=original,
+        manifold=len(at.code) == 2,
+        temperature=_temperature(),
+    )
+    if released is None:
+        return at
+    st.query_params["temperature"] = f"{released.temperature:g}"
+    return Place(released.code, released.label)
+
+
+def _slider(dimension: latent.Dimension) -> live.Dimension:
+    return live.Dimension(
+        dimension.index,
+        f"Dimension {dimension.index}",
+        dimension.low,
+        dimension.high,
+        "" if dimension.kl is None else f"{dimension.kl:.2f} nats",
+        dimension.dead,
+        dimension.centre,
+        dimension.spread,
+    )
+
+
+def _temperature() -> float:
+    """The temperature in the URL, between 0 and 1.5."""
+    try:
+        found = float(st.query_params.get("temperature", "1"))
+    except ValueError:
+        return 1.0
+    return min(max(found, live.HEAT[0]), live.HEAT[1]) if found == found else 1.0
+
+
+def _downloads(run: Run, model: Autoencoder, at: Place) -> None:
+    st.download_button(
+        "PNG",
+        lambda: to_png(contact_sheet(picture(model, at), 1, scale=10)),
+        f"{run.id}.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    labels = None if at.label is None else torch.tensor([at.label])
+    csv_button(lambda: latent.code_table(torch.tensor([at.code]), labels), run.id)

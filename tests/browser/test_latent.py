@@ -1,0 +1,280 @@
+"""The live instrument in Chromium: the same pictures as PyTorch's, and silence while dragging."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from latent_models import MAKERS, model
+
+pytestmark = pytest.mark.browser
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+TWO_FRAMES = "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+READY = '.lab-latent[data-state="ready"]'
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The address of latent_app.py; its process ends with the tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("latent") / "log"
+    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "latent_app.py")]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            [*command, *options], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(300):
+            if process.poll() is not None:
+                pytest.fail(f"the server ended: {log.read_text()[-2000:]}")
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+class Instrument:
+    """The page of one model, and what its browser sends."""
+
+    def __init__(self, page, app, name="vae", query=""):
+        self.page, self.name = page, name
+        self.sent = []
+        page.on("websocket", lambda ws: ws.on("framesent", lambda f: self.sent.append(f)))
+        page.goto(f"{app}/?model={name}{query}")
+        self.root = page.locator(READY)
+        self.root.wait_for()
+        self.said(0)
+
+    def pixels(self):
+        self.page.evaluate(TWO_FRAMES)
+        return np.array(self.root.evaluate("e => [...e.latentPixels]"), np.int16)
+
+    def type(self, text):
+        field = self.root.get_by_label("Code", exact=True)
+        field.fill(text)
+        field.press("Enter")
+
+    def slider(self, i):
+        return self.root.get_by_role("slider", name=re.compile(rf"^Dimension {i},"))
+
+    def said(self, count, *parts):
+        """Wait until Python has heard of so many releases."""
+        text = self.page.get_by_text(f"Released {count}:")
+        text.wait_for()
+        for part in parts:
+            assert part in text.inner_text()
+
+    def drag(self, box, quiet=0):
+        """Across a box in forty moves, looking at the picture on the way; not let go."""
+        mouse, seen = self.page.mouse, []
+        y = box["y"] + box["height"] / 2
+        mouse.move(box["x"] + box["width"] / 2, y)
+        mouse.down()
+        self.page.wait_for_timeout(100)
+        self.sent.clear()
+        for step in range(40):
+            mouse.move(box["x"] + box["width"] * (0.5 + step / 100), y - step * quiet)
+            if step % 10 == 9:
+                seen.append(self.pixels())
+        return seen
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_browser_draws_what_pytorch_draws(app, page, name):
+    shown, network = Instrument(page, app, name), model(name)
+    generator = torch.Generator().manual_seed(1)
+    codes = [torch.zeros(network.latent), *torch.randn(3, network.latent, generator=generator) * 2]
+    for code in codes:
+        numbers = [round(v, 3) for v in code.tolist()]
+        shown.type(", ".join(map(str, numbers)))
+        for label in range(network.classes) or [None]:
+            if label is not None:
+                shown.root.get_by_role("button", name=f"Class {label}").click()
+            labels = None if label is None else torch.tensor([label])
+            with torch.inference_mode():
+                wanted = network.decode(torch.tensor([numbers]), labels)[0].permute(1, 2, 0)
+            wanted = (255 * wanted).round().numpy().astype(np.int16)
+            assert wanted.std() > 15  # something is to be seen
+            assert np.abs(shown.pixels() - wanted.ravel()).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["vae", "vae_conv"])
+def test_dragging_a_slider_is_silent_and_letting_go_says_it_once(app, page, name):
+    shown = Instrument(page, app, name)
+    seen = shown.drag(shown.slider(3).bounding_box())
+    assert all((a != b).any() for a, b in pairwise(seen))
+    assert not shown.sent
+    page.mouse.up()
+    shown.said(1, str(shown.slider(3).input_value()).rstrip("0"))
+    page.wait_for_timeout(500)
+    assert len(shown.sent) == 1
+    times = shown.root.evaluate("e => e.latentTimings")
+    assert len(times) >= 20
+    assert np.median(times) < 16
+
+
+def test_dragging_the_pad_moves_two_numbers_and_is_silent(app, page):
+    shown = Instrument(page, app)
+    plane = shown.root.locator(".plane")
+    seen = shown.drag(plane.bounding_box(), quiet=1)
+    assert all((a != b).any() for a, b in pairwise(seen))
+    assert not shown.sent
+    page.mouse.up()
+    shown.said(1)
+    assert float(shown.slider(0).input_value()) > 2
+    assert float(shown.slider(1).input_value()) > 0
+    page.wait_for_timeout(500)
+    assert len(shown.sent) == 1
+
+
+def test_a_typed_code_is_taken_or_refused_with_a_sentence(app, page):
+    shown = Instrument(page, app, "ae_mlp3")
+    before = shown.pixels()
+    shown.sent.clear()
+    for text, sentence in (
+        ("1, 2", "This model's codes have 3 numbers; this one has 2."),
+        ("1, 2, NaN", "A code is a row of numbers"),
+        ("one, two, three", "A code is a row of numbers"),
+        ("1, 2, 0x1f", "A code is a row of numbers"),
+        ("1, 2, 1e9", "Every number of a code lies between -100 and 100."),
+    ):
+        shown.type(text)
+        assert sentence in shown.root.locator("[aria-live]").inner_text()
+        assert (shown.pixels() == before).all()
+    page.wait_for_timeout(300)
+    assert not shown.sent
+    shown.type("0.5 -1.25; 2")
+    shown.said(1, "[0.5, -1.25, 2.0]")
+    assert shown.root.locator("[aria-live]").inner_text() == ""
+    assert (shown.pixels() != before).any()
+
+
+def test_keys_move_a_slider_and_the_pad_and_rest_before_they_tell(app, page):
+    shown = Instrument(page, app)
+    shown.sent.clear()
+    for _ in range(5):
+        shown.slider(2).press("ArrowRight")
+    shown.said(1, "0.05")
+    assert len(shown.sent) == 1
+    plane = shown.root.locator(".plane")
+    plane.press("ArrowLeft")
+    plane.press("Shift+ArrowUp")
+    shown.said(2, "[-0.1, 1.0, 0.05")
+    assert "Dimension 0 -0.10, Dimension 1 1.00" in plane.get_attribute("aria-label")
+    assert plane.evaluate("e => e.matches(':focus')")  # not lost when Python answers
+    plane.press("Home")
+    shown.said(3, "[0.0, 0.0, 0.05")
+
+
+def test_a_class_is_picked_and_every_class_is_drawn(app, page):
+    shown = Instrument(page, app, "cvae")
+    before = shown.pixels()
+    button = shown.root.get_by_role("button", name="Class 2")
+    assert button.get_attribute("aria-pressed") == "false"
+    button.press("Enter")
+    shown.said(1, "] 2")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert (shown.pixels() != before).any()
+    inks = [
+        canvas.evaluate("c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data].join()")
+        for canvas in shown.root.locator(".classes canvas").all()
+    ]
+    assert len(set(inks)) == 4
+
+
+def test_random_reset_and_double_click(app, page):
+    shown = Instrument(page, app)
+    shown.root.get_by_role("button", name="Random").click()
+    shown.said(1)
+    page.wait_for_timeout(400)
+    drawn = shown.pixels()
+    slider = shown.slider(1)
+    slider.dblclick(position={"x": 20, "y": 10})
+    page.wait_for_timeout(600)
+    assert float(slider.input_value()) == 0
+    assert (shown.pixels() != drawn).any()
+    shown.root.get_by_role("button", name="Reset").click()
+    page.get_by_text(re.compile(r"Released \d+: \[0\.0(, 0\.0)*\]")).wait_for()
+    page.wait_for_timeout(400)
+    assert {float(shown.slider(i).input_value()) for i in range(6)} == {0.0}
+
+
+def test_the_temperature_reaches_python(app, page):
+    shown = Instrument(page, app)
+    shown.root.get_by_role("slider", name="Temperature").press("End")
+    shown.said(1)
+    page.get_by_text("Temperature 1.5").wait_for()
+
+
+def test_the_plane_has_pictures_and_hovering_previews_them(app, page):
+    shown = Instrument(page, app, "plane")
+    before = shown.pixels()
+    ink = "e => e.querySelector('.plane canvas').getContext('2d')"
+    last = f"{ink}.getImageData(14 * 28, 14 * 28, 28, 28).data.some((v, i) => i % 4 < 3 && v > 0)"
+    page.wait_for_function(f"e => ({last})(e)", arg=shown.root.element_handle())
+    box = shown.root.locator(".plane").bounding_box()
+    shown.sent.clear()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    assert (shown.pixels() != before).any()
+    page.mouse.move(box["x"] - 60, box["y"] - 60)
+    assert (shown.pixels() == before).all()
+    assert not shown.sent
+
+
+def test_python_can_go_elsewhere_and_an_old_answer_takes_nothing_back(app, page):
+    shown = Instrument(page, app)
+    page.get_by_role("button", name="Elsewhere").click()
+    page.wait_for_function("e => e.latent.code[0] === 1.5", arg=shown.root.element_handle())
+    assert float(shown.slider(5).input_value()) == 1.5
+    shown.slider(5).fill("2")
+    shown.said(1, "1.5, 2.0, 1.5")
+    page.get_by_role("button", name="Again").click()
+    page.wait_for_timeout(500)
+    assert float(shown.slider(5).input_value()) == 2
+
+
+def test_sliders_are_folded_by_how_much_they_matter(app, page):
+    shown = Instrument(page, app)
+    assert shown.root.get_by_role("slider", name=re.compile("^Dimension")).count() == 6
+    shown.root.get_by_text("4 more").click()
+    assert shown.root.get_by_role("slider", name=re.compile("^Dimension")).count() == 10
+    shown.root.get_by_text("10 unused dimensions: they change nothing").click()
+    assert shown.root.get_by_role("slider", name=re.compile("^Dimension")).count() == 20
+
+
+def test_without_a_decoder_python_is_told_why(app, page):
+    page.goto(f"{app}/?model=vae&broken=vae")
+    page.get_by_text("Given up: The decoder").wait_for()
+
+
+def test_on_a_phone_nothing_overflows_and_the_picture_stays_in_sight(app, chromium):
+    context = chromium.new_context(viewport={"width": 420, "height": 700}, has_touch=True)
+    page = context.new_page()
+    shown = Instrument(page, app)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    shown.root.get_by_label("Code", exact=True).scroll_into_view_if_needed()
+    page.mouse.move(200, 500)
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(300)
+    box = shown.root.locator(".decoded canvas").bounding_box()
+    assert 0 <= box["y"] < 200
+    context.close()

@@ -1,0 +1,122 @@
+"""The VAE sampler as a program sees it: places in the space, links, tabs, faults."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.inference import latent
+from tests.pages.test_pages import opened
+
+PAGE = "vae_sampler.py"
+TABS = ["Samples", "Traversals", "Plane", "Between", "Codes", "Learning", "What is happening"]
+MODELS = [run for run in latent.autoencoders() if run.shipped]
+VARIANTS = {run.config().variant for run in MODELS}
+CONDITIONAL = next(run for run in MODELS if latent.class_names(run))
+
+
+def place(app: AppTest) -> tuple[list[float], int | None]:
+    found = app.session_state["place"]
+    return found.code, found.label
+
+
+def test_every_variant_ships():
+    assert {"ae_conv", "ae_mlp3", "ae_conv_tiny", "vae", "cvae", "vae_conv"} <= VARIANTS
+    sizes = {(r.config().variant, r.config().config["latent"]) for r in MODELS}
+    assert {("ae_conv", 2), ("ae_conv", 4), ("vae", 2)} <= sizes
+    assert ("vae_conv", "fashion-mnist") in {
+        (r.config().variant, r.config().dataset) for r in MODELS
+    }
+
+
+def test_it_opens_on_the_code_of_a_test_image(lab):
+    app = opened(PAGE)
+    assert not app.exception
+    assert not app.error
+    run = latent.autoencoders()[0]
+    model = latent.network(run)
+    code = latent.encode(model, latent.test_images(run.config().dataset, 0, 1).pixels)[0]
+    assert place(app)[0] == pytest.approx(code.tolist(), abs=1e-3)
+
+
+@pytest.mark.parametrize("run", MODELS, ids=lambda run: run.id)
+def test_each_shipped_model_can_be_chosen(lab, run):
+    app = opened(PAGE)
+    app.selectbox(key="model").set_value(run.id).run()
+    assert not app.exception
+    assert not app.error
+    assert len(place(app)[0]) == len(latent.dimensions(run))
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("kind", ["first", "conditional", "plain"])
+def test_each_tab_opens_for_each_kind_of_model(lab, tab, kind):
+    plain = next(r for r in MODELS if r.config().variant == "ae_mlp3")
+    app = opened(PAGE, tab=tab)
+    chosen = {"first": MODELS[0], "conditional": CONDITIONAL, "plain": plain}[kind]
+    app.selectbox(key="model").set_value(chosen.id).run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_link_with_a_code_opens_on_it(lab):
+    latents = len(latent.dimensions(MODELS[0]))
+    code = [0.5] * latents
+    app = opened(PAGE, code=",".join(map(str, code)))
+    assert place(app)[0] == pytest.approx(code)
+    assert not app.warning
+
+
+@pytest.mark.parametrize("code", ["1,2", "nan", "a,b,c", "1e9", "<script>", "," * 5000])
+def test_a_wrong_code_in_a_link_is_said_and_left_out(lab, code):
+    app = opened(PAGE, code=code)
+    assert not app.exception
+    assert any("code" in w.value for w in app.warning)
+    assert place(app) == place(opened(PAGE))
+
+
+def test_a_class_that_the_model_does_not_have_is_left_out(lab):
+    app = opened(PAGE)
+    app.selectbox(key="model").set_value(CONDITIONAL.id).run()
+    latents = len(latent.dimensions(CONDITIONAL))
+    name = app.query_params["model"][0]
+    again = opened(PAGE, model=name, code=",".join(["0"] * latents), **{"class": "12"})
+    assert any("classes 0 to 9" in w.value for w in again.warning)
+
+
+def test_another_image_brings_its_own_code(lab):
+    app = opened(PAGE)
+    before = place(app)
+    app.number_input(key="first").set_value(7).run()
+    assert place(app) != before
+    app.number_input(key="first").set_value(0).run()
+    assert place(app) == before
+
+
+def test_the_samples_follow_the_seed(lab):
+    def sheets(app: AppTest) -> list[str]:
+        return [h.proto.body for h in app.get("html") if "pictures drawn by" in h.proto.body]
+
+    app = opened(PAGE, tab="Samples")
+    first = sheets(app)
+    assert len(first) == 3  # a plain autoencoder, a VAE and a conditional one
+    app.number_input(key="sample_seed").set_value(1).run()
+    assert all(a != b for a, b in zip(first, sheets(app), strict=True))
+    app.number_input(key="sample_seed").set_value(0).run()
+    assert sheets(app) == first
+
+
+def test_a_run_of_another_data_set_is_guessed_a_class(lab):
+    app = opened(PAGE)
+    app.selectbox(key="model").set_value(CONDITIONAL.id).run()
+    app.selectbox(key="dataset").set_value("fashion-mnist").run()
+    assert not app.exception
+    assert not app.error
+    assert place(app)[1] in range(10)
+
+
+def test_an_image_of_another_kind_is_called_strange(lab):
+    app = opened(PAGE, dataset="Fashion-MNIST")
+    run = next(r for r in MODELS if r.config().dataset == "mnist")
+    app.selectbox(key="model").set_value(run.id).run()
+    app.selectbox(key="dataset").set_value("fashion-mnist").run()
+    app.number_input(key="first").set_value(1).run()  # a pullover
+    assert any("strange" in m.value for m in app.markdown)
