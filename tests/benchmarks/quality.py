@@ -1,4 +1,4 @@
-"""The figures of the shipped denoisers: stored, measured again, and against what is asked."""
+"""The figures of the shipped runs: stored, measured again, and against what is asked."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +10,9 @@ from core.tasks import load_model
 from core.tasks.denoising import DENOISING
 from core.training import evaluate
 from core.training.asking import config_of, test_images
+from tests.benchmarks.autoencoders import autoencoders
 from tests.benchmarks.measuring import Row, at_least, at_most, torch_threads
-from tests.benchmarks.shipped import shipped, shipped_denoisers
+from tests.benchmarks.shipped import shipped, shipped_runs
 
 ASKED_PSNR = {"linear": 16.9, "conv": 19.7, "unet": 21.0}
 """dB on MNIST's test split under Gaussian noise of σ = 0.5."""
@@ -24,13 +25,20 @@ Figures = dict[str, Any]
 
 
 def quality(quick: bool) -> Iterator[Row]:
-    """Quality of each shipped denoiser; quick reads the stored figures only."""
+    """Quality of each shipped run; quick reads the stored figures only."""
     with torch_threads(settings().torch_threads):
-        figures = {run.id: run.metrics() if quick else evaluate(run) for run in shipped_denoisers()}
-        if not quick:
-            yield from (_again(run, figures[run.id]) for run in shipped_denoisers())
-        yield from _asked(figures, "stored" if quick else "measured now")
-        yield from _above_classical(figures, quick)
+        yield from autoencoders(quick)
+        yield from denoisers(quick)
+
+
+def denoisers(quick: bool) -> Iterator[Row]:
+    """PSNR of each shipped denoiser, and the U-Net's lead."""
+    found = shipped_runs(DENOISING)
+    figures = {run.id: run.metrics() if quick else evaluate(run) for run in found}
+    if not quick:
+        yield from (_again(run, figures[run.id]) for run in found)
+    yield from _asked(figures, "stored" if quick else "measured now")
+    yield from _above_classical(figures, quick)
 
 
 def _again(run: Run, now: Figures) -> Row:

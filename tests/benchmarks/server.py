@@ -62,7 +62,7 @@ def server(quick: bool) -> Iterator[Row]:
         return
     yield from _starts(QUICK_STARTS if quick else STARTS)
     with started() as running:
-        _wait_ready(running)
+        wait_ready(running)
         yield _first_pictures(running, QUICK_VISITS if quick else VISITS)
         yield _slider(running, QUICK_MOVES if quick else MOVES)
         yield _script(running, QUICK_MOVES if quick else MOVES)
@@ -73,7 +73,7 @@ def _ready_only(count: int) -> Row:
     ready = []
     for _ in range(count):
         with started() as running:
-            ready.append(_wait_ready(running))
+            ready.append(wait_ready(running))
     return _ready_row(ready)
 
 
@@ -95,7 +95,7 @@ def _starts(count: int) -> Iterator[Row]:
     with chromium() as browser:
         for _ in range(count):
             with started() as running:
-                ready.append(_wait_ready(running))
+                ready.append(wait_ready(running))
                 first_paint(browser, running.url)
                 home.append(time.perf_counter() - running.began)
     yield _ready_row(ready)
@@ -216,7 +216,7 @@ def _launch(port: int, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def _wait_ready(running: Server) -> float:
+def wait_ready(running: Server) -> float:
     """Seconds from the start of the process until the server says that it is ready."""
     while not _answers(running.url + READY):
         if not running.process.is_running() or running.process.status() == psutil.STATUS_ZOMBIE:

@@ -2,19 +2,35 @@
 
 from core import runs
 from core.runs import Run
+from core.tasks.base import Task
 from core.tasks.denoising import DENOISING
+from core.training.asking import config_of
+
+LENGTH = {"epochs", "seed", "start_from"}
+"""Settings that say how long a training was and where it began, not what it was."""
 
 
-def shipped_denoisers() -> list[Run]:
-    """Every shipped run of the denoising task."""
-    return [run for run in runs.all_runs() if run.shipped and run.config().task == DENOISING.name]
+def shipped_runs(task: Task) -> list[Run]:
+    """Every shipped run of a task."""
+    return [run for run in runs.all_runs() if run.shipped and run.config().task == task.name]
 
 
-def shipped(variant: str, dataset: str = "mnist") -> Run | None:
-    """The shipped run of a denoiser, or None. With several, the one trained longest."""
+def shipped(
+    variant: str, dataset: str = "mnist", *, task: Task = DENOISING, default: bool = False
+) -> Run | None:
+    """The shipped run of a variant, or None. With several, the one trained longest.
+
+    Args:
+        default: only one that was trained as the variant is by default, but for `LENGTH`.
+    """
     found = [
         run
-        for run in shipped_denoisers()
+        for run in shipped_runs(task)
         if (run.config().variant, run.config().dataset) == (variant, dataset)
+        and not (default and _changed(task, run) - LENGTH)
     ]
     return max(found, key=lambda run: len(run.history()), default=None)
+
+
+def _changed(task: Task, run: Run) -> set[str]:
+    return set(task.changed(run.config().variant, config_of(run)))

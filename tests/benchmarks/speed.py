@@ -19,13 +19,16 @@ from core.data import Images
 from core.errors import DataMissing
 from core.runs import Run
 from core.settings import settings
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.base import Task
 from core.tasks.denoising import DENOISING, SHAPE
+from tests.benchmarks import text_vae
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio, torch_threads
 from tests.benchmarks.shipped import shipped
 
 BATCH = 64
 NOISE = 0.5
-ASKED = {"linear": 5.0, "conv": 4.0}
+ASKED = {"linear": 5.0, "conv": 4.0, "vae": 8.0}
 TEXT_EPOCHS, TEXT_IMAGES = 10, 60_000
 BLOCKS, BATCHES = 10, 10
 QUICK_BLOCKS, QUICK_BATCHES = 5, 2
@@ -39,10 +42,24 @@ Batches = Iterator[int]
 class InMemoryMnist(MNIST):
     """torchvision's MNIST, its `__getitem__` untouched, over images that are loaded already."""
 
-    def __init__(self, images: Images) -> None:
+    def __init__(self, images: Images, transform: Callable[[Any], Any]) -> None:
         self.data, self.targets = images.pixels[:, 0].contiguous(), images.labels
-        self.transform = Compose([ToTensor(), Normalize((0.5,), (0.5,))])
+        self.transform = transform
         self.target_transform = None
+
+
+def loops(variant: str, images: Images, folder: Path) -> dict[str, Batches]:
+    """The loop of the text that the variant comes from, and ours."""
+    if variant in AUTOENCODING.variants:
+        text = text_vae.text_loop(InMemoryMnist(images, ToTensor()))
+        return {
+            "text": text,
+            "ours": our_loop(AUTOENCODING, variant, text_vae.BATCH, images, folder),
+        }
+    return {
+        "text": text_loop(variant, images),
+        "ours": our_loop(DENOISING, variant, BATCH, images, folder),
+    }
 
 
 def text_loop(variant: str, images: Images) -> Batches:
@@ -50,9 +67,8 @@ def text_loop(variant: str, images: Images) -> Batches:
     torch.manual_seed(0)
     model = DENOISING.build(variant, SHAPE).train()
     optimiser = Adam(model.parameters(), lr=1e-3)
-    loader: DataLoader[Any] = DataLoader(
-        InMemoryMnist(images), batch_size=BATCH, shuffle=True, num_workers=0
-    )
+    shown = InMemoryMnist(images, Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
+    loader: DataLoader[Any] = DataLoader(shown, batch_size=BATCH, shuffle=True, num_workers=0)
     while True:
         running = 0.0
         for clean, _ in loader:
@@ -65,17 +81,17 @@ def text_loop(variant: str, images: Images) -> Batches:
             yield len(clean)
 
 
-def our_loop(variant: str, images: Images, folder: Path) -> Batches:
+def our_loop(chosen: Task, variant: str, batch_size: int, images: Images, folder: Path) -> Batches:
     """What `core.training.loop` does for each batch, the look for a cancellation included."""
     torch.manual_seed(0)
-    config = DENOISING.config(variant, {"batch_size": BATCH})
-    model = DENOISING.build(variant, SHAPE).to(memory_format=torch.channels_last).train()
-    learner = DENOISING.learner(variant, config, model)
+    config = chosen.config(variant, {"batch_size": batch_size})
+    model = chosen.build(variant, SHAPE, config).to(memory_format=torch.channels_last).train()
+    learner = chosen.learner(variant, config, model)
     generator = torch.Generator().manual_seed(0)
     run, n = Run(folder), len(images.labels)
     while True:
         sums: dict[str, float] = {}
-        for rows in torch.split(torch.randperm(n, generator=generator), BATCH):
+        for rows in torch.split(torch.randperm(n, generator=generator), batch_size):
             batch = Images(images.pixels[rows], images.labels[rows])
             losses = learner.step(batch, 0.5, generator)
             if run.cancel_requested() or not all(math.isfinite(v) for v in losses.values()):
@@ -111,20 +127,15 @@ def throughput(quick: bool) -> Iterator[Row]:
     images, what = digits()
     for variant, asked in ASKED.items():
         with torch_threads(settings().torch_threads), tempfile.TemporaryDirectory() as folder:
-            samples = _measured(
-                {
-                    "text": text_loop(variant, images),
-                    "ours": our_loop(variant, images, Path(folder)),
-                },
-                quick,
-            )
+            samples = _measured(loops(variant, images, Path(folder)), quick)
         speed = {name: _middle(values) for name, values in samples.items()}
+        batch = text_vae.BATCH if variant in AUTOENCODING.variants else BATCH
         yield at_least(
             f"throughput {variant}: ours by the text's",
             median_ratio(samples["ours"], samples["text"]),
             asked,
             "×",
-            f"{speed['ours']:,.0f} by {speed['text']:,.0f} images/s at batch {BATCH} on {what}, "
+            f"{speed['ours']:,.0f} by {speed['text']:,.0f} images/s at batch {batch} on {what}, "
             f"{_timed(quick)} each in turns",
             {f"{name} images/s": values for name, values in samples.items()},
         )
@@ -149,7 +160,7 @@ def time_to_quality(quick: bool) -> Iterator[Row]:
         samples = _measured(
             {
                 "text conv": text_loop("conv", images),
-                "our unet": our_loop("unet", images, Path(folder)),
+                "our unet": our_loop(DENOISING, "unet", BATCH, images, Path(folder)),
             },
             quick,
         )

@@ -18,7 +18,7 @@ def test_a_deep_link_on_a_cold_server_goes_through_the_router(server, page):
 def test_the_browser_asks_nobody_but_the_server(server, page):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("/", "/denoiser", "/runs"):
+    for path in ("/", "/denoiser", "/vae_sampler", "/runs"):
         page.goto(server + path)
         page.wait_for_selector("h1")
         page.wait_for_load_state("networkidle")
@@ -50,7 +50,10 @@ def test_pictures_are_not_smeared_and_have_words_for_them(server, page):
 def test_nothing_overflows_on_a_phone(server, chromium):
     context = chromium.new_context(viewport={"width": 420, "height": 850})
     page = context.new_page()
-    for path, ready in (("/", "h1"), ("/denoiser", STAGE), ("/runs", "h1")):
+    instrument = '.lab-latent[data-state="ready"]'
+    for path, ready in (
+        ("/", "h1"), ("/denoiser", STAGE), ("/vae_sampler", instrument), ("/runs", "h1"),
+    ):  # fmt: skip
         page.goto(server + path)
         page.wait_for_selector(ready, timeout=60_000)
         assert page.evaluate("document.documentElement.scrollWidth") <= 420

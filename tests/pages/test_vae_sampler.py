@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.inference import latent
+from pages.ui.names import model_names
 from tests.pages.test_pages import opened
 
 PAGE = "vae_sampler.py"
@@ -74,10 +75,8 @@ def test_a_wrong_code_in_a_link_is_said_and_left_out(lab, code):
 
 
 def test_a_class_that_the_model_does_not_have_is_left_out(lab):
-    app = opened(PAGE)
-    app.selectbox(key="model").set_value(CONDITIONAL.id).run()
     latents = len(latent.dimensions(CONDITIONAL))
-    name = app.query_params["model"][0]
+    name = model_names(latent.autoencoders())[CONDITIONAL.id]
     again = opened(PAGE, model=name, code=",".join(["0"] * latents), **{"class": "12"})
     assert any("classes 0 to 9" in w.value for w in again.warning)
 

@@ -1,0 +1,71 @@
+"""The VAE sampler in Chromium: shipped decoders, the hand, and links that reopen."""
+
+import re
+from urllib.parse import parse_qs, quote, urlsplit
+
+import numpy as np
+import pytest
+import torch
+
+from core.inference import latent
+from pages.ui.names import model_names
+
+pytestmark = pytest.mark.browser
+READY = '.lab-latent[data-state="ready"]'
+SHIPPED = [run for run in latent.autoencoders() if run.shipped]
+NAMES = model_names(latent.autoencoders())
+
+
+def opened(page, server, query=""):
+    page.goto(f"{server}/vae_sampler{query}")
+    root = page.locator(READY)
+    root.wait_for()
+    return root
+
+
+def pixels(page, root):
+    page.wait_for_timeout(400)
+    return np.array(root.evaluate("e => [...e.latentPixels]"), np.int16)
+
+
+@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
+def test_each_shipped_decoder_draws_in_the_browser_what_pytorch_draws(server, page, run):
+    model = latent.network(run)
+    generator = torch.Generator().manual_seed(0)
+    code = [round(v, 3) for v in torch.randn(model.latent, generator=generator).tolist()]
+    label = 3 if model.classes else None
+    query = f"?model={quote(NAMES[run.id])}&code={quote(','.join(map(str, code)))}&class=3"
+    root = opened(page, server, query)
+    drawn = pixels(page, root)
+    wanted = latent.decode(model, torch.tensor([code]), label)[0].permute(1, 2, 0)
+    wanted = (255 * wanted).round().numpy().astype(np.int16).ravel()
+    assert np.abs(drawn - wanted).max() <= 2
+
+
+def test_a_code_that_was_dragged_stands_in_the_link_and_comes_back(server, page, chromium):
+    root = opened(page, server)
+    before = pixels(page, root)
+    slider = root.get_by_role("slider", name=re.compile("^Dimension")).first
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    page.wait_for_function("() => location.search.includes('code=')")
+    after = pixels(page, root)
+    assert (after != before).any()
+    query = urlsplit(page.url).query
+    assert len(parse_qs(query)["code"][0].split(",")) == len(latent.dimensions(SHIPPED[0]))
+    context = chromium.new_context()
+    other = context.new_page()
+    assert (pixels(other, opened(other, server, f"?{query}")) == after).all()
+    context.close()
+
+
+def test_another_model_and_another_image_take_the_stage(server, page):
+    root = opened(page, server)
+    first = pixels(page, root)
+    page.get_by_label("Test image", exact=True).fill("5")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => location.search.includes('first=5')")
+    assert (pixels(page, root) != first).any()
