@@ -22,9 +22,9 @@ from core.tasks.autoencoding import (
     AUTOENCODING,
     CHUNK,
     AutoencodingConfig,
-    anomaly_score,
 )
 from core.tasks.base import unit
+from core.tasks.bounds import anomaly_score
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -36,6 +36,9 @@ SPREADS = 3
 """A slider reaches this many standard deviations to each side."""
 RARE = 0.999
 """A code is outside when fewer than one in a thousand draws of the prior lie farther out."""
+STILL = 1e-3
+"""Directions in which codes vary by less count as still, and are given this much: a stored
+covariance is rounded to four places, which can make their variances negative."""
 
 
 @dataclass(frozen=True)
@@ -309,20 +312,20 @@ def distance(run: Run, code: Tensor) -> Distance:
     """How far a code (1, d) lies out.
 
     For a VAE it is held against its prior, where |z|² follows χ² with d degrees of freedom; for a
-    plain autoencoder against the codes of the test images, by their mean and covariance.
+    plain autoencoder against the codes of the test images, by their mean and covariance, d being
+    the number of directions that they vary in.
     """
     metrics, z = run.metrics(), code[0].double()
+    degrees, squared = len(z), float(z @ z)
     if "code_covariance" in metrics:
         z = z - torch.tensor(metrics["code_mean"], dtype=torch.float64)
         covariance = torch.tensor(metrics["code_covariance"], dtype=torch.float64)
-        covariance += 1e-6 * torch.eye(len(z), dtype=torch.float64)
-        squared = float(z @ torch.linalg.solve(covariance, z))
-    else:
-        squared = float(z @ z)
-    squared = max(squared, 0.0)
+        degrees = max(1, int((torch.linalg.eigvalsh(covariance) > STILL).sum()))
+        covariance += STILL * torch.eye(len(z), dtype=torch.float64)
+        squared = max(0.0, float(z @ torch.linalg.solve(covariance, z)))
     return Distance(
-        math.sqrt(squared / len(z)),
-        float(torch.special.gammainc(z.new_tensor(len(z) / 2), z.new_tensor(squared / 2))),
+        math.sqrt(squared / degrees),
+        float(torch.special.gammainc(z.new_tensor(degrees / 2), z.new_tensor(squared / 2))),
     )
 
 

@@ -1,14 +1,13 @@
 """Autoencoding: a network learns to put an image into a few numbers, and to draw it from them."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import Adam
 
 from core.data import Images
@@ -16,7 +15,7 @@ from core.errors import LabError
 from core.images import contact_sheet, fit
 from core.metrics import psnr
 from core.models import autoencoders as networks
-from core.models.autoencoders import Autoencoder, Code
+from core.models.autoencoders import Autoencoder
 from core.tasks.base import (
     Check,
     Descent,
@@ -29,13 +28,22 @@ from core.tasks.base import (
     unit,
     warm_cosine,
 )
+from core.tasks.bounds import (
+    IWAE_SAMPLES,
+    Loss,
+    anomaly_score,
+    bound,
+    importance_bound,
+    mean_squared,
+    summed_squared,
+)
 
 SHAPE: Shape = (1, 28, 28)
 EVALUATION_SEED = 30_000
 VALIDATION_IMAGES = 2000
 CHUNK = 500
 """Images at a time in a measurement."""
-IWAE_SAMPLES, IWAE_IMAGES = 500, 1000
+IWAE_IMAGES = 1000
 ACTIVE = 0.01
 """A dimension is in use when its mean varies by more between images (Burda et al. 2016)."""
 SHEET = 10
@@ -85,79 +93,6 @@ class AutoencodingConfig(TaskConfig):
     weight_decay: float = Field(
         0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
     )
-
-
-class Bound(NamedTuple):
-    """The two terms of the negative ELBO in nats, one number an image: (N,) and (N, d)."""
-
-    reconstruction: Tensor
-    kl: Tensor
-
-
-# A loss takes the network, what its decoder gives before the output function, and the images.
-Loss = Callable[[Autoencoder, Tensor, Tensor], Tensor]
-
-
-def mean_squared(model: Autoencoder, raw: Tensor, images: Tensor) -> Tensor:
-    """Mean over all pixels of the squared error."""
-    return (model.finish(raw) - images).square().mean()
-
-
-def summed_squared(model: Autoencoder, raw: Tensor, images: Tensor) -> Tensor:
-    """Squared error summed over the pixels and averaged over images, on the scale of [-1, 1]."""
-    return 4 * (model.finish(raw) - images).square().sum() / len(images)
-
-
-def reconstruction(
-    config: AutoencodingConfig, model: Autoencoder, raw: Tensor, images: Tensor
-) -> Tensor:
-    """-log p(x | z) in nats, (N,): Bernoulli with grey values as probabilities, or Gaussian."""
-    if config.likelihood == "bernoulli":
-        return F.binary_cross_entropy_with_logits(raw, images, reduction="none").flatten(1).sum(1)
-    error = (model.finish(raw) - images).flatten(1) / config.sigma
-    constant_term = math.log(config.sigma) + 0.5 * math.log(2 * math.pi)
-    return 0.5 * error.square().sum(1) + constant_term * error.shape[1]
-
-
-def kl_divergence(code: Code) -> Tensor:
-    """KL(q(z|x) ‖ N(0, 1)) of each dimension in nats, (N, d) (Kingma and Welling 2014, B)."""
-    assert code.logvar is not None
-    return -0.5 * (1 + code.logvar - code.mu.square() - code.logvar.exp())
-
-
-def bound(
-    config: AutoencodingConfig,
-    model: Autoencoder,
-    images: Tensor,
-    labels: Tensor,
-    generator: torch.Generator,
-) -> Bound:
-    """Both terms of the bound, from one draw of the posterior an image."""
-    code = model.encode(images, labels)
-    raw = model.raw(code.sample(generator), labels)
-    return Bound(reconstruction(config, model, raw, images), kl_divergence(code))
-
-
-def importance_bound(
-    config: AutoencodingConfig,
-    model: Autoencoder,
-    images: Tensor,
-    labels: Tensor,
-    generator: torch.Generator,
-    samples: int = IWAE_SAMPLES,
-) -> Tensor:
-    """-log p(x), importance-weighted (Burda, Grosse and Salakhutdinov 2016), nats, (N,)."""
-    mu, logvar = model.encode(images, labels)
-    assert logvar is not None
-    weights = []
-    for _ in range(samples):
-        noise = torch.randn(mu.shape, generator=generator, device=mu.device)
-        z = mu + noise * (0.5 * logvar).exp()
-        likelihood = -reconstruction(config, model, model.raw(z, labels), images)
-        # log p(z) - log q(z|x); the constants of the two normal densities cancel
-        ratio = 0.5 * (noise.square() - z.square() + logvar).sum(1)
-        weights.append(likelihood + ratio)
-    return math.log(samples) - torch.stack(weights).logsumexp(0)
 
 
 class PlainLearner(Descent):
@@ -345,10 +280,10 @@ class Autoencoding(Task):
         found = self._figures(variant, chosen, network, images, check)
         figures: dict[str, Any] = dict(found)
         if network.variational:
-            few = images.first(IWAE_IMAGES)
+            few, stage = images.first(IWAE_IMAGES), "importance sampling"
             bounds = [
-                importance_bound(chosen, network, x, labels, generator)
-                for x, labels, generator in _batches(few, 100, check, "importance sampling")
+                importance_bound(chosen, network, x, labels, generator, tick=partial(check, stage))
+                for x, labels, generator in _batches(few, 100, check, stage)
             ]
             figures["negative_iwae"] = float(torch.cat(bounds).mean())
             figures |= {"iwae_samples": IWAE_SAMPLES, "iwae_images": len(few.labels)}
@@ -432,20 +367,6 @@ class Autoencoding(Task):
             centred = z - z.mean(0)
             found["code_covariance"] = (centred.T @ centred / len(z)).tolist()
         return found
-
-
-def anomaly_score(
-    config: AutoencodingConfig, model: Autoencoder, images: Tensor, labels: Tensor
-) -> Tensor:
-    """How unlike its training data an image is, (N,): the higher, the stranger.
-
-    For a VAE the bound in nats at the middle of the posterior, else the summed squared error.
-    """
-    code = model.encode(images, labels)
-    raw = model.raw(code.mu, labels)
-    if model.variational:
-        return reconstruction(config, model, raw, images) + kl_divergence(code).sum(1)
-    return (model.finish(raw) - images).flatten(1).square().sum(1)
 
 
 def _batches(

@@ -92,7 +92,7 @@ class _Training:
             torch.manual_seed(self.config.seed)
             model = self.task.build(self.variant, used.shape, self.config, used.classes)
             if self.config.start_from:
-                model.load_state_dict(open_run(self.config.start_from).weights())
+                _begin_with(model, self.config.start_from)
             model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             if self.task.variant(self.variant).learns:
                 self.learn(self.task.learner(self.variant, self.config, model), data)
@@ -218,6 +218,16 @@ class _Training:
 
     def report(self, stage: str, **changes: Any) -> None:
         self.listener(self.run.update(stage=stage, **changes))
+
+
+def _begin_with(model: nn.Module, run_id: str) -> None:
+    """Take over the weights of a finished run. Raises LabError when they do not fit."""
+    try:
+        model.load_state_dict(open_run(run_id).weights())
+    except RuntimeError as error:
+        raise LabError(
+            f"{run_id} is a network of another size: its weights cannot be the start."
+        ) from error
 
 
 def describe(where: torch.device) -> str:

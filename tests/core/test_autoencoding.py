@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
 from core.tasks import autoencoding as module
-from core.tasks.autoencoding import AUTOENCODING, AutoencodingConfig, bound, importance_bound
+from core.tasks.autoencoding import AUTOENCODING, AutoencodingConfig
 from core.tasks.base import unit
+from core.tasks.bounds import bound, importance_bound
 from tests.core.support import Layers, built, tiny
 
 VARIATIONAL = [

@@ -264,6 +264,20 @@ def test_codes_that_never_move_in_a_direction_are_no_fault(lab: Path) -> None:
     assert latent.distance(run, torch.tensor([[0.5, 0.5]])).outside
 
 
+def test_a_covariance_that_was_rounded_makes_no_hole_in_space(lab: Path) -> None:
+    """Codes on four of 32 directions: rounding makes some of the other variances negative."""
+    basis = latent.prior_samples(32, 4, seed=0)
+    covariance = (basis.T @ basis).double().numpy().round(4)
+    directions = np.linalg.eigh(covariance)
+    assert directions.eigenvalues[0] < -1e-5
+    metrics = {"code_mean": [0.0] * 32, "code_covariance": covariance.tolist()}
+    run = measured(lab, metrics, "ae_conv_tiny")
+    codes = latent.prior_samples(4, 2000, seed=1) @ basis
+    even(torch.tensor([latent.distance(run, code[None]).share for code in codes]))
+    for direction in torch.from_numpy(directions.eigenvectors.T[:28]).float():
+        assert latent.distance(run, 3 * direction[None]).outside
+
+
 def even(shares: Tensor) -> None:
     """As many in each tenth, as nearly as the number of draws allows."""
     counts = torch.histc(shares, 10, 0, 1)
