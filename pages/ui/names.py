@@ -31,4 +31,6 @@ def _network(run: Run) -> str:
     title = task(asked.task).variant(asked.variant).title
     if latent := asked.config.get("latent"):
         title = f"{title}, {latent} numbers"
+    if (beta := asked.config.get("beta", 1)) != 1:
+        title = f"{title}, β = {beta:g}"
     return f"{title}, tuned" if asked.config.get("start_from") else title
