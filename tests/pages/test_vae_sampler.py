@@ -119,3 +119,19 @@ def test_an_image_of_another_kind_is_called_strange(lab):
     app.selectbox(key="dataset").set_value("fashion-mnist").run()
     app.number_input(key="first").set_value(1).run()  # a pullover
     assert any("strange" in m.value for m in app.markdown)
+
+
+def test_a_decoder_that_no_browser_can_run_gets_sliders_of_the_server(lab, monkeypatch):
+    from pages.ui import cached
+
+    monkeypatch.setattr(cached, "browser_refusal", lambda run: "A layer is unknown.")
+    app = opened(PAGE)
+    assert not app.exception
+    assert any("A layer is unknown." in i.value for i in app.info)
+    before = next(h.proto.body for h in app.get("html") if "Decoded" in h.proto.body)
+    slider = next(s for s in app.slider if s.label.startswith("Dimension "))
+    slider.set_value(2.0).run()
+    after = next(h.proto.body for h in app.get("html") if "Decoded" in h.proto.body)
+    assert after != before
+    assert 2.0 in place(app)[0]
+    assert "code" in app.query_params

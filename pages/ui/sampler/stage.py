@@ -129,8 +129,8 @@ def picture(model: Autoencoder, at: Place) -> Tensor:
     return latent.decode(model, torch.tensor([at.code]), at.label)
 
 
-def verdict(run: Run, model: Autoencoder, at: Place, start: Start) -> None:
-    """Whether the code is an ordinary one, and whether the start was an ordinary image."""
+def _ordinary(run: Run, at: Place) -> None:
+    """Whether the code is one that the decoder knows."""
     found = latent.distance(run, torch.tensor([at.code]))
     space = "the codes" if "code_covariance" in run.metrics() else "the prior"
     if found.outside:
@@ -139,14 +139,19 @@ def verdict(run: Run, model: Autoencoder, at: Place, start: Start) -> None:
     else:
         st.badge(f"inside {space}", color="green", icon=":material/check:")
         st.caption(f"{found.share:.0%} of draws lie nearer to the middle.")
-    if start.pixels is None:
+
+
+def _strange(run: Run, model: Autoencoder, start: Start) -> None:
+    """Say so where the start is unlike what the model learnt."""
+    assert start.pixels is not None
+    found = latent.strangeness(run, model, start.pixels, _label(run, model, start))[0]
+    if found.share < STRANGE:
         return
-    strange = latent.strangeness(run, model, start.pixels, _label(run, model, start))[0]
-    if strange.share >= STRANGE:
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("strange image", color="orange", icon=":material/question_mark:")
         st.caption(
-            f"Its anomaly score is {strange.score:.0f}, above {strange.share:.0%} of test images: "
-            "probably not of the kind that this model learnt."
+            f"Its anomaly score is {found.score:,.0f}, higher than that of {found.share:.0%} of "
+            "test images: probably not of the kind that this model learnt."
         )
 
 
@@ -191,9 +196,11 @@ def bench(run: Run, start: Start) -> None:
     if to != at:
         move(to)
     with st.container(horizontal=True, vertical_alignment="center"):
-        verdict(run, model, to, start)
+        _ordinary(run, to)
         st.space("stretch")
         _downloads(run, model, to)
+    if start.pixels is not None:
+        _strange(run, model, start)
     if to != at and st.session_state.get("tab") == "Traversals":
         st.rerun()  # they stand below, outside of this fragment, and start from the same code
 
