@@ -253,6 +253,9 @@ class Autoencoding(Task):
         return chosen.build(shape, latent, classes)
 
     def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+        """Raises LabError for single images where batch norm has nothing to norm."""
+        if config.batch_size == 1 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+            raise LabError("This network needs batches of two images at least.")
         options = self.variant(variant).options
         return cast(Learner, options["learner"](config, model, options))
 

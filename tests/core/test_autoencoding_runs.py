@@ -243,3 +243,10 @@ def test_a_batch_may_be_one_image(variant: str) -> None:
     run = new(variant, train_images=4, epochs=1, batch_size=1, validation_share=0)
     assert train(run).state == "done"
     assert run.history()["loss"].iloc[0] > 0, "it has learnt"
+
+
+def test_a_network_with_batch_norm_says_that_one_image_is_too_few() -> None:
+    run = new("vae_conv", train_images=4, epochs=1, batch_size=1)
+    status = train(run)
+    assert status.state == "failed"
+    assert "two images at least" in status.error
