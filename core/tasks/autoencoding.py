@@ -95,31 +95,30 @@ class AutoencodingConfig(TaskConfig):
     )
 
 
-class PlainLearner(Descent):
-    """An autoencoder without a posterior: its loss is the reconstruction's alone."""
+class AutoencoderLearner(Descent):
+    """An autoencoder with Adam, and what its variant says about loss and schedule."""
 
     def __init__(self, config: AutoencodingConfig, model: Autoencoder, options: Mapping[str, Any]):
         super().__init__(
             model, Adam, config.learning_rate, options["schedule"], config.weight_decay
         )
-        self.autoencoder, self.loss = model, cast(Loss, options["loss"])
+        self.config, self.autoencoder, self.options = config, model, options
+
+
+class PlainLearner(AutoencoderLearner):
+    """An autoencoder without a posterior: its loss is the reconstruction's alone."""
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(images.pixels)
         raw = self.autoencoder.raw(self.autoencoder.encode(x).mu)
-        loss = self.loss(self.autoencoder, raw, x)
+        objective: Loss = self.options["loss"]
+        loss = objective(self.autoencoder, raw, x)
         self.descend(loss, progress)
         return {"loss": loss.item()}
 
 
-class VariationalLearner(Descent):
+class VariationalLearner(AutoencoderLearner):
     """Reconstruction and KL, both summed over an image and averaged over the batch."""
-
-    def __init__(self, config: AutoencodingConfig, model: Autoencoder, options: Mapping[str, Any]):
-        super().__init__(
-            model, Adam, config.learning_rate, options["schedule"], config.weight_decay
-        )
-        self.config, self.autoencoder = config, model
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(images.pixels)

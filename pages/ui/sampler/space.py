@@ -109,12 +109,11 @@ def between(run: Run) -> None:
     label = int(images.labels[pair[0]]) if model.classes else None
     codes = {p: latent.between(ends[0], ends[1], steps, p) for p in latent.PATHS}  # type: ignore[arg-type]
     drawn = {p: latent.decode(model, c, label) for p, c in codes.items()}
-    pictures.rows(
-        [
-            Row("Straight line (lerp)", drawn["lerp"], _lengths(codes["lerp"])),
-            Row("Arc (slerp)", drawn["slerp"], _lengths(codes["slerp"])),
-        ]
-    )
+    rows = [
+        Row("Straight line (lerp)", drawn["lerp"], _lengths(codes["lerp"])),
+        Row("Arc (slerp)", drawn["slerp"], _lengths(codes["slerp"])),
+    ]
+    pictures.rows(rows)
     if model.classes:
         st.caption("The class stays that of the first image: only the handwriting changes.")
     there_and_back = torch.cat([drawn["slerp"], drawn["slerp"].flip(0)[1:-1]])
@@ -128,6 +127,10 @@ def between(run: Run) -> None:
             "through, the arc keeps its distance. |z| says how far out the codes are."
         )
         with st.container(horizontal=True):
+            st.download_button(
+                "PNG", lambda: pictures.rows_png(rows), f"{run.id}-{first}-{second}.png",
+                "image/png", icon=":material/download:", on_click="ignore", key="png-between",
+            )  # fmt: skip
             st.download_button(
                 "GIF", gif, f"{run.id}-{first}-{second}.gif", "image/gif",
                 icon=":material/download:", on_click="ignore",
