@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from core.cli import data, latent, runs, training
+from core.cli import data, latent, projecting, runs, training
 from core.cli.show import CANCELLED, fault
 from core.errors import LabError
 
@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "runs": ("list the runs and their figures", runs.runs_parser),
     "export": ("write a run's network as ONNX", runs.export_parser),
     "sample": ("draw new pictures with an autoencoder", latent.sample_parser),
+    "project": ("lay a data set out as a map", projecting.project_parser),
     "encode": ("write the codes of pictures as a table", latent.encode_parser),
 }
 """Each command with what it does and what adds its flags, `command` among the defaults."""

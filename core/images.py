@@ -16,6 +16,11 @@ from torch.nn import functional as F
 from core.errors import BadUpload
 from core.settings import settings
 
+COLOURS = (
+    "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
+    "#0c8599", "#846358", "#868e96", "#d6336c", "#5c940d",
+)  # fmt: skip
+"""A class or a model each, told apart by colour-blind people too."""
 Shape = tuple[int, int, int]
 """(channels, height, width); one channel is grey, three are RGB."""
 
@@ -189,6 +194,27 @@ def to_gif(images: Tensor, milliseconds: int, scale: int = 8) -> bytes:
         file, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
     )
     return file.getvalue()
+
+
+def scatter(points: Tensor, labels: Tensor | None = None, side: int = 280) -> NDArray[np.uint8]:
+    """A small picture of a map, uint8 (side, side, 4), on a transparent ground.
+
+    Args:
+        points: (N, 2 or more); the first two numbers are drawn.
+        labels: (N,) a colour each; None draws all in one.
+    """
+    place = points[:, :2].float()
+    low, high = place.min(0).values, place.max(0).values
+    middle, span = (low + high) / 2, float((high - low).max().clamp_min(1e-9))
+    cells = ((place - middle) / span * (side - 6) + side / 2).long().clamp(1, side - 2)
+    palette = torch.tensor([[int(c[i : i + 2], 16) for i in (1, 3, 5)] + [255] for c in COLOURS])
+    chosen = torch.zeros(len(place), dtype=torch.int64) if labels is None else labels
+    sheet = torch.zeros(side, side, 4, dtype=torch.uint8)
+    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        sheet[side - 1 - cells[:, 1] + down - 1, cells[:, 0] + right] = palette[
+            chosen % len(COLOURS)
+        ].byte()
+    return sheet.numpy()
 
 
 def data_url(picture: bytes, kind: str = "png") -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,13 +20,15 @@ from filelock import FileLock
 
 from core import runs
 from core.errors import LabError, Refused
+from core.inference.projecting import project
+from core.records import Question, Status
 from core.runs import Run
 from core.settings import ROOT, settings
+from core.tasks import TASKS
 from core.training import train
-from core.training.asking import Question
 
 LANES = ("long", "quick")
-"""A worker each: trainings; dreams and projections, which never wait behind a training."""
+"""A worker each: trainings; dreams and maps, which never wait behind a training."""
 START_TIMEOUT = 90
 """Seconds that a new local cluster may take; a busy laptop needs several."""
 
@@ -142,12 +145,21 @@ def work(run_id: str) -> None:
     if not run.status().active:  # withdrawn while it waited
         return
     try:
-        train(run)
+        _labour(run)(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
 
 
-def _status(run: Run) -> runs.Status | None:
+def _labour(run: Run) -> Callable[[Run], Status]:
+    return train if run.config().task in TASKS else project
+
+
+def lane(run: Run) -> str:
+    """The worker that a run waits for."""
+    return "long" if run.config().task in TASKS else "quick"
+
+
+def _status(run: Run) -> Status | None:
     try:
         return run.status()
     except LabError:
@@ -224,7 +236,7 @@ class Jobs:
                 work(run_id)
 
             future = client.submit(
-                job, run.id, key=f"{run.id}/{attempt}", resources={"long": 1}, pure=False
+                job, run.id, key=f"{run.id}/{attempt}", resources={lane(run): 1}, pure=False
             )
             fire_and_forget(future)  # or the scheduler forgets the job when this server dies
             self._futures[run.id] = future

@@ -15,75 +15,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core import files
 from core.errors import LabError, Refused, RunBroken
+from core.records import RunConfig, Status
 from core.settings import SHIPPED, settings
 
 Model = TypeVar("Model", bound=BaseModel)
-State = Literal["queued", "running", "done", "failed", "cancelled"]
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
 EXPORTED = ("config.json", "model.safetensors", "history.csv", "metrics.json", "status.json")
-
-
-class DataUsed(BaseModel):
-    """What a run was trained on: the images' SHA-256, how many, their (C, H, W) as used, and the
-    number of their classes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    fingerprint: str
-    n_train: int
-    n_test: int
-    shape: tuple[int, int, int]
-    classes: int = 0
-
-
-class RunConfig(BaseModel):
-    """What was asked: enough to do the same again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    task: str
-    variant: str
-    dataset: str
-    config: dict[str, Any]
-    data: DataUsed
-    private: bool = False
-    version: int = 1
-
-
-class Status(BaseModel):
-    """How far a run is. `queued_at` and `heartbeat` are seconds since 1970, `eta` seconds."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    state: State = "queued"
-    stage: str = ""
-    epoch: int = 0
-    epochs: int = 0
-    done: float = Field(0.0, ge=0, le=1)
-    """Share of the training that is behind, by images."""
-    images_per_second: float = 0.0
-    eta: float | None = None
-    heartbeat: float = 0.0
-    queued_at: float = 0.0
-    attempt: int = 0
-    error: str = ""
-
-    @property
-    def active(self) -> bool:
-        """Waiting or running."""
-        return self.state in ("queued", "running")
 
 
 @dataclass(frozen=True)

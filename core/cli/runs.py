@@ -7,8 +7,9 @@ from typing import Any
 from core import runs, training
 from core.cli.show import OK, ProgressLine, difference, print_json, shown, table
 from core.errors import LabError
+from core.inference import projecting
 from core.runs import Run
-from core.tasks import task
+from core.tasks import TASKS, family
 
 FIGURES = {
     "psnr": "PSNR (dB)",
@@ -17,6 +18,8 @@ FIGURES = {
     "negative_elbo": "negative ELBO (nats)",
     "negative_iwae": "negative IWAE bound (nats)",
     "active_units": "active units",
+    "trustworthiness": "trustworthiness",
+    "knn_accuracy_map": "kNN accuracy on the map",
     "n_test": "test images",
     "images_per_second": "images/s",
     "device": "device",
@@ -58,7 +61,8 @@ def finished(run_id: str) -> Run:
 def _evaluate(args: argparse.Namespace) -> int:
     run = finished(args.run)
     with ProgressLine() as line:
-        figures, stored = training.evaluate(run, line.show), run.metrics()
+        measure = training.evaluate if run.config().task in TASKS else projecting.evaluate
+        figures, stored = measure(run, line.show), run.metrics()
     if args.save:
         run.write_metrics({**stored, **figures})
     if args.json:
@@ -95,7 +99,7 @@ def _record(run: Run) -> dict[str, Any]:
         asked = run.config()
         return {
             "run": run.id,
-            "title": task(asked.task).variant(asked.variant).title,
+            "title": family(asked.task).variant(asked.variant).title,
             "dataset": asked.dataset,
             "state": run.status().state,
             "epochs": asked.config.get("epochs"),

@@ -1,23 +1,10 @@
 """`train`: a flag for each setting, and the run that answers."""
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Le
-from pydantic.fields import FieldInfo
-
-from core import runs, training
-from core.cli.show import CANCELLED, FAILED, OK, ProgressLine, fault, print_json, shown, table
-from core.errors import Refused
-from core.runs import Run, Status
-from core.tasks import TASKS, TaskConfig, Variant, task
-from core.training.asking import Question
-
-WHO = "command line"
-"""The owner of runs that are trained here: no visitor of a page can delete them alone."""
+from core import training
+from core.cli.asking import add_settings, answer, values_of
+from core.tasks import TASKS, task
 
 
 def train_parser(parser: argparse.ArgumentParser) -> None:
@@ -33,106 +20,11 @@ def train_parser(parser: argparse.ArgumentParser) -> None:
             )
             asked.add_argument("--dataset", required=True, metavar="NAME", help="see `data list`")
             asked.add_argument("--json", action="store_true", help="print JSON")
-            _add_settings(asked, variant, chosen.config(variant.name))
+            add_settings(asked, variant, chosen.config(variant.name))
             asked.set_defaults(command=_train)
 
 
-def _add_settings(parser: argparse.ArgumentParser, variant: Variant, defaults: TaskConfig) -> None:
-    """A flag for each field that the variant has.
-
-    Values stay text: the config class converts and judges them.
-    """
-    group = parser.add_argument_group("settings")
-    for name, field in type(defaults).model_fields.items():
-        if name in variant.fixed:
-            continue
-        form: dict[str, Any] = {"metavar": "N"}
-        if field.annotation is bool:
-            form = {"action": argparse.BooleanOptionalAction}
-        elif get_origin(field.annotation) is Literal:
-            form = {"choices": get_args(field.annotation)}
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            default=argparse.SUPPRESS,
-            help=_help(field, getattr(defaults, name)),
-            **form,
-        )
-
-
-def _help(field: FieldInfo, default: object) -> str:
-    low = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
-    high = next((m.le for m in field.metadata if isinstance(m, Le)), None)
-    bounds = f"; {low} to {high}" if low is not None and high is not None else ""
-    shown = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
-    return f"{field.description}{bounds} (default: {shown})".replace("%", "%%")
-
-
 def _train(args: argparse.Namespace) -> int:
-    fields = task(args.task).config_class.model_fields
-    values = {name: value for name, value in vars(args).items() if name in fields}
-    run = _claim(training.ask(args.task, args.variant, args.dataset, values))
-    status = run.status()
-    cached = status.state == "done"
-    if not cached:
-        with ProgressLine() as line, _cancelled_by_ctrl_c(run):
-            status = training.train(run, lambda now: line.show(*_progress(now)))
-    metrics = run.metrics()
-    if args.json:
-        print_json({"run": run.id, "state": status.state, "cached": cached, "metrics": metrics})
-    elif status.state == "done":
-        print(f"{run.id} {'was trained before' if cached else 'is trained'}: {run.path}")
-        print(table(["figure", "value"], [[k, shown(v)] for k, v in metrics.items()]))
-    if status.state == "failed":
-        return fault(status.error, FAILED)
-    if status.state == "cancelled":
-        return fault(f"{run.id} is cancelled; the same command goes on with it.", CANCELLED)
-    return OK
-
-
-def _progress(status: Status) -> tuple[str, float, str]:
-    stage = status.stage or status.state
-    if not status.eta:
-        return stage, status.done, ""
-    minutes, seconds = divmod(round(status.eta), 60)
-    left = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
-    return stage, status.done, f"{status.images_per_second:,.0f} images/s, {left} left"
-
-
-def _claim(question: Question) -> Run:
-    """The run that answers: done already, or made ready to be trained from where it stopped.
-
-    Raises:
-        Refused: another process is at it.
-    """
-    with runs.store_lock():
-        run = runs.find(question.run_id) or runs.create(question.run_id, question.config)
-        if run.shipped:
-            return run
-        if WHO not in run.owners():
-            run.set_owners([*run.owners(), WHO])
-        if run.status().state != "done":
-            if run.alive():  # its Ctrl-C is not ours
-                raise Refused(f"The run {run.id} is being trained already.")
-            run.forget_cancel()
-            run.update(state="queued", stage="", eta=None, error="")
-    return run
-
-
-@contextmanager
-def _cancelled_by_ctrl_c(run: Run) -> Iterator[None]:
-    """The first Ctrl-C asks the training to stop at its next step, a second one stops it hard."""
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        run.request_cancel()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-        run.forget_cancel()  # left over when it came after the last step
-    except KeyboardInterrupt:
-        run.forget_cancel()
-        run.update(state="cancelled", stage="", eta=None)
-        raise
-    finally:
-        signal.signal(signal.SIGINT, before)
+    values = values_of(args, task(args.task))
+    question = training.ask(args.task, args.variant, args.dataset, values)
+    return answer(args, question, training.train, "trained")

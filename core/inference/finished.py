@@ -3,7 +3,7 @@
 from core import data, runs
 from core.errors import LabError
 from core.runs import Run
-from core.tasks import task
+from core.tasks import family
 
 
 def finished(task_name: str, dataset: str | None = None) -> list[Run]:
@@ -26,7 +26,7 @@ def finished(task_name: str, dataset: str | None = None) -> list[Run]:
 
 
 def _place(run: Run) -> tuple[bool, int, bool, float, float, str]:
-    asked, chosen = run.config(), task(run.config().task)
+    asked, chosen = run.config(), family(run.config().task)
     sets = list(data.BUILT_IN)
     place = sets.index(asked.dataset) if asked.dataset in sets else len(sets)
     sign = 1 if chosen.lower_is_better else -1

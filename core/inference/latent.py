@@ -20,7 +20,6 @@ from core.tasks import load_model
 from core.tasks.autoencoding import (
     ACTIVE,
     AUTOENCODING,
-    CHUNK,
     AutoencodingConfig,
 )
 from core.tasks.base import unit
@@ -173,15 +172,11 @@ def checked_labels(model: Autoencoder, labels: int | Tensor | None, count: int) 
     return found
 
 
-@torch.inference_mode()
 def encode(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None) -> Tensor:
     """Codes (N, d) of uint8 images (N, C, H, W): the middle of the posterior."""
     found = checked_labels(model, labels, len(pixels))
-    parts = []
-    for start in range(0, len(pixels), CHUNK):
-        rows = slice(start, start + CHUNK)
-        parts.append(model.encode(unit(pixels[rows]), None if found is None else found[rows]).mu)
-    return torch.cat(parts)
+    none = torch.zeros(len(pixels), dtype=torch.int64)
+    return AUTOENCODING.codes(model, Images(pixels, none if found is None else found))
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The registry of tasks: pages, forms, command line and tests all read it."""
+"""The registry of families: pages, forms, command line and tests all read it."""
 
 import torch
 from torch import nn
@@ -6,10 +6,15 @@ from torch import nn
 from core.errors import RunBroken, UnknownName
 from core.runs import Run
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.base import Learner, Task, TaskConfig, Variant
+from core.tasks.base import Learner, Task, TaskConfig
 from core.tasks.denoising import DENOISING
+from core.tasks.families import Family, FamilyConfig, Variant
+from core.tasks.projecting import PROJECTING
 
 TASKS: dict[str, Task] = {task.name: task for task in (DENOISING, AUTOENCODING)}
+"""What can be trained."""
+FAMILIES: dict[str, Family] = {**TASKS, PROJECTING.name: PROJECTING}
+"""Everything that a run can be of."""
 
 
 def task(name: str) -> Task:
@@ -19,11 +24,19 @@ def task(name: str) -> Task:
     return TASKS[name]
 
 
+def family(name: str) -> Family:
+    """The family called `name`, a task or another; raises UnknownName with the known ones."""
+    if name not in FAMILIES:
+        raise UnknownName("kind of run", name, FAMILIES)
+    return FAMILIES[name]
+
+
 def load_model(run: Run) -> nn.Module:
     """The run's network with its trained weights, for inference, on the processor.
 
     Raises:
         RunBroken: files are damaged, or the weights are of another network.
+        UnknownName: the run is no training.
     """
     asked = run.config()
     chosen, used = task(asked.task), asked.data
@@ -40,4 +53,16 @@ def load_model(run: Run) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-__all__ = ["TASKS", "Learner", "Task", "TaskConfig", "Variant", "load_model", "task"]
+__all__ = [
+    "FAMILIES",
+    "TASKS",
+    "Family",
+    "FamilyConfig",
+    "Learner",
+    "Task",
+    "TaskConfig",
+    "Variant",
+    "family",
+    "load_model",
+    "task",
+]

@@ -23,7 +23,6 @@ from core.tasks.base import (
     Shape,
     Task,
     TaskConfig,
-    Variant,
     constant,
     unit,
     warm_cosine,
@@ -37,6 +36,7 @@ from core.tasks.bounds import (
     mean_squared,
     summed_squared,
 )
+from core.tasks.families import Variant
 
 SHAPE: Shape = (1, 28, 28)
 EVALUATION_SEED = 30_000
@@ -148,6 +148,7 @@ class Autoencoding(Task):
     headline: ClassVar[str] = "negative_elbo"
     lower_is_better: ClassVar[bool] = True
     half: ClassVar[bool] = True
+    encodes: ClassVar[bool] = True
     config_class: ClassVar[type[TaskConfig]] = AutoencodingConfig
     variants: ClassVar[Mapping[str, Variant]] = {
         v.name: v
@@ -246,10 +247,10 @@ class Autoencoding(Task):
         chosen = self.variant(variant)
         latent = cast(AutoencodingConfig, config or self.config(variant)).latent
         if not chosen.options.get("conditional"):
-            return chosen.build(shape, latent)
+            return cast(nn.Module, chosen.build(shape, latent))
         if not classes:
             raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
-        return chosen.build(shape, latent, classes)
+        return cast(nn.Module, chosen.build(shape, latent, classes))
 
     def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
         """Raises LabError for single images where batch norm has nothing to norm."""
@@ -307,6 +308,13 @@ class Autoencoding(Task):
                 labels = torch.arange(SHEET, device=x.device) % max(network.classes, 1)
                 rows.append(network.decode(z, labels))
         return contact_sheet(torch.cat(rows), columns=SHEET)
+
+    @torch.inference_mode()
+    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+        """The middle of the posterior; a conditional network is told the images' classes."""
+        network = cast(Autoencoder, model)
+        found = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
+        return torch.cat(found) if found else torch.zeros(0, network.latent)
 
     # ---- measuring
 

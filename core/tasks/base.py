@@ -5,27 +5,25 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from core.data import Images
-from core.errors import LabError, UnknownName
+from core.errors import LabError
+from core.tasks.families import Family, FamilyConfig
 
 Shape = tuple[int, int, int]
 Check = Callable[[str], None]
 """Called between pieces of work with what is being done; raises `Cancelled` to stop it."""
 
 
-class TaskConfig(BaseModel):
-    """What every training is asked. Bounds hold wherever the values come from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class TaskConfig(FamilyConfig):
+    """What every training is asked."""
 
     epochs: int = Field(10, ge=0, le=10_000, title="Epochs", description="passes over the data")
     batch_size: int = Field(64, ge=1, le=4096, title="Batch size", description="images a step")
@@ -45,24 +43,6 @@ class TaskConfig(BaseModel):
         description="a finished run of the same network whose weights to begin with; empty draws "
         "new ones",
     )
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One network with the settings that it is trained with unless somebody says otherwise."""
-
-    name: str
-    title: str
-    summary: str
-    build: Callable[..., nn.Module]
-    """The network, from what `Task.build` of its family hands it."""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What only the task itself reads: its loss, its optimiser."""
-    learns: bool = True
-    fixed: frozenset[str] = frozenset()
-    """Settings of the family that this network does not have: no form offers them."""
-    source: str = ""
 
 
 class Learner(ABC):
@@ -137,50 +117,15 @@ class Descent(Learner):
         optimiser.step()
 
 
-class Task(ABC):
-    """A family of variants. One instance each lives in `core.tasks.TASKS`."""
+class Task(Family, ABC):
+    """A family that learns: networks, their steps and their figures."""
 
-    name: ClassVar[str]
-    kind: ClassVar[str]
-    """First word of its runs' names."""
-    title: ClassVar[str]
     config_class: ClassVar[type[TaskConfig]]
-    variants: ClassVar[Mapping[str, Variant]]
-    headline: ClassVar[str] = "psnr"
-    """The figure that its runs are ranked by."""
-    lower_is_better: ClassVar[bool] = False
     half: ClassVar[bool] = False
     """Final weights are kept, and measured, in half precision."""
 
-    def variant(self, name: str) -> Variant:
-        """Raises UnknownName with the known ones."""
-        if name not in self.variants:
-            raise UnknownName(f"{self.name} variant", name, self.variants)
-        return self.variants[name]
-
     def config(self, variant: str, values: Mapping[str, Any] | None = None) -> TaskConfig:
-        """The variant's settings with `values` over them, validated.
-
-        Raises:
-            UnknownName: no such variant.
-            LabError: an unknown field, a value out of bounds, or a setting that the variant does
-                not have; the message names it.
-        """
-        chosen = self.variant(variant)
-        try:
-            config = self.config_class(**{**chosen.defaults, **(values or {})})
-        except ValidationError as error:
-            raise LabError(_faults(error, self.config_class)) from error
-        plain = self.config_class(**chosen.defaults)
-        for name in sorted(chosen.fixed):
-            if getattr(config, name) != getattr(plain, name):
-                raise LabError(f"{chosen.title} has no setting {name!r} to change.")
-        return config
-
-    def changed(self, variant: str, config: TaskConfig) -> dict[str, Any]:
-        """The fields that are not at the variant's default: what makes a run this run."""
-        defaults = self.config(variant).model_dump()
-        return {k: v for k, v in config.model_dump().items() if v != defaults[k]}
+        return cast(TaskConfig, super().config(variant, values))
 
     @abstractmethod
     def shape(self, of: Shape) -> Shape:
@@ -203,7 +148,7 @@ class Task(ABC):
             config: settings that shape the network; None takes the variant's own.
             classes: of the data set; 0 where there are none.
         """
-        return self.variant(variant).build(shape)
+        return cast(nn.Module, self.variant(variant).build(shape))
 
     @abstractmethod
     def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
@@ -231,17 +176,16 @@ class Task(ABC):
     ) -> np.ndarray:
         """The sample sheet, uint8 (H, W) or (H, W, 3): the same inputs whenever it is called."""
 
+    encodes: ClassVar[bool] = False
+    """Its networks put images into codes that can be mapped."""
 
-def _faults(error: ValidationError, config: type[BaseModel]) -> str:
-    parts = []
-    for fault in error.errors():
-        name = ".".join(str(p) for p in fault["loc"]) or "settings"
-        if fault["type"] == "extra_forbidden":
-            known = ", ".join(config.model_fields)
-            parts.append(f"There is no setting {name[:80]!r}. Known: {known}.")
-        else:
-            parts.append(f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}.")
-    return " ".join(parts)
+    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+        """The codes (N, d) of prepared images, on the model's device.
+
+        Raises:
+            LabError: networks of this task have none.
+        """
+        raise LabError(f"{self.title} has no codes to map.")
 
 
 def unit(pixels: Tensor) -> Tensor:

@@ -24,11 +24,11 @@ from core.tasks.base import (
     Shape,
     Task,
     TaskConfig,
-    Variant,
     constant,
     unit,
     warm_cosine,
 )
+from core.tasks.families import Variant
 
 SHAPE: Shape = (1, 28, 28)
 STRENGTHS = tuple(round(0.1 * i, 1) for i in range(1, 11))

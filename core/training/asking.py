@@ -4,24 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from core import data, runs
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken
-from core.runs import DataUsed, Run, RunConfig
+from core.records import DataUsed, Question, RunConfig
+from core.runs import Run
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
 from core.tasks.base import Check
-
-
-class Question(BaseModel):
-    """A validated question; `run_id` names the run that answers it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    run_id: str
-    config: RunConfig
 
 
 def ask(

@@ -1,10 +1,7 @@
 """The loop: it knows no model, keeps its place, and stops when asked."""
 
-import errno
-import logging
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,19 +9,16 @@ from torch import nn
 
 from core import images
 from core.data import Images
-from core.errors import Cancelled, LabError
-from core.runs import Run, Status, open_run
+from core.errors import LabError
+from core.records import Status
+from core.runs import Run, open_run
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
 from core.training.asking import config_of, test_images, train_images
+from core.working import Listener, Work, carry_out, describe
 
-Listener = Callable[[Status], None]
-REPORT_EVERY = 1.0
-"""Seconds between two entries in status.json."""
 SHEETS = 20
 """Sample sheets kept of a training, beside those of the first five epochs."""
-
-log = logging.getLogger(__name__)
 
 
 class Diverged(LabError):
@@ -43,22 +37,7 @@ def train(run: Run, listener: Listener = lambda status: None) -> Status:
     Raises:
         Refused: another process is training it.
     """
-    with run.lock():
-        if run.status().state == "done":
-            return run.status()
-        try:
-            _Training(run, listener).work()
-            status = run.update(state="done", stage="", done=1.0, eta=0.0, error="")
-            run.forget_resume()
-        except Cancelled:
-            run.forget_cancel()
-            status = run.update(state="cancelled", stage="", eta=None)
-        except Exception as error:
-            if not isinstance(error, LabError):
-                log.exception("training %s failed", run.id)
-            status = run.update(state="failed", stage="", eta=None, error=_sentence(error))
-        listener(status)
-        return status
+    return carry_out(run, lambda work: _Training(run, work).train(), listener)
 
 
 def device() -> torch.device:
@@ -70,20 +49,19 @@ def device() -> torch.device:
 class _Training:
     """One training under way."""
 
-    def __init__(self, run: Run, listener: Listener) -> None:
+    def __init__(self, run: Run, work: Work) -> None:
         asked = run.config()
-        self.run, self.listener = run, listener
+        self.run, self.work = run, work
         self.task: Task = task(asked.task)
         self.variant = asked.variant
         self.config: TaskConfig = config_of(run)
         self.device = device()
         self.history: list[dict[str, float]] = []
-        self.reported = 0.0
         self.speed = 0.0
 
-    def work(self) -> None:
+    def train(self) -> None:
         torch.set_num_threads(settings().torch_threads)
-        self.report("reading the data", state="running", epochs=self.config.epochs, error="")
+        self.work.report("reading the data", state="running", epochs=self.config.epochs, error="")
         data = Images(*(t.to(self.device) for t in train_images(self.run)))
         self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
         data, self.held = self.task.split(self.config, data)
@@ -137,7 +115,7 @@ class _Training:
                 sums[name] = sums.get(name, 0.0) + value * len(rows)
             seen += len(rows)
             self.speed = seen / max(time.monotonic() - began, 1e-9)
-            self.check(f"epoch {epoch} of {total}", epoch=epoch, seen=(epoch - 1) * n + seen, n=n)
+            self.work.check(f"epoch {epoch} of {total}", **self.progress(epoch, seen, n))
         seconds = time.monotonic() - began
         means = {name: value / seen for name, value in sums.items()}
         return {**means, "seconds": round(seconds, 3), "images_per_second": round(n / seconds, 1)}
@@ -146,8 +124,8 @@ class _Training:
         if self.task.half:
             model.half().float()  # what is measured is what is kept
         self.run.write_weights(model.state_dict(), half=self.task.half)
-        self.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
-        figures = self.task.evaluate(self.variant, self.config, model, self.test, self.check)
+        self.work.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
+        figures = self.task.evaluate(self.variant, self.config, model, self.test, self.work.check)
         seconds = sum(row["seconds"] for row in self.history)
         seen = n_train * len(self.history)
         self.run.write_metrics(
@@ -197,27 +175,15 @@ class _Training:
 
     # ---- telling how it goes
 
-    def check(self, stage: str, *, epoch: int = 0, seen: int = 0, n: int = 0) -> None:
-        """Stop if somebody asked to; report if it is time."""
-        if self.run.cancel_requested():
-            raise Cancelled
-        now = time.monotonic()
-        if now - self.reported < REPORT_EVERY:
-            return
-        self.reported = now
-        progress: dict[str, Any] = {}
-        if n:
-            left = n * self.config.epochs - seen
-            progress = {
-                "epoch": epoch,
-                "done": seen / (n * self.config.epochs),
-                "images_per_second": round(self.speed, 1),
-                "eta": round(left / self.speed, 1),
-            }
-        self.report(stage, **progress)
-
-    def report(self, stage: str, **changes: Any) -> None:
-        self.listener(self.run.update(stage=stage, **changes))
+    def progress(self, epoch: int, seen: int, n: int) -> dict[str, Any]:
+        """How far the training is, for the status, when `seen` images of `epoch` are behind."""
+        behind, total = (epoch - 1) * n + seen, n * self.config.epochs
+        return {
+            "epoch": epoch,
+            "done": behind / total,
+            "images_per_second": round(self.speed, 1),
+            "eta": round((total - behind) / self.speed, 1),
+        }
 
 
 def _begin_with(model: nn.Module, run_id: str) -> None:
@@ -230,29 +196,9 @@ def _begin_with(model: nn.Module, run_id: str) -> None:
         ) from error
 
 
-def describe(where: torch.device) -> str:
-    """The device for people: the accelerator's name, or the processor with its threads."""
-    if where.type == "cuda":
-        return torch.cuda.get_device_name(where)
-    threads = torch.get_num_threads()
-    return f"{where.type}, {threads} thread{'s' if threads > 1 else ''}"
-
-
 def _divergence(epoch: int) -> str:
     kept = f"the weights of epoch {epoch - 1}" if epoch > 1 else "the initial weights"
     return (
         f"The loss became infinite or undefined in epoch {epoch}; {kept} are kept. "
         "Try a lower learning rate."
     )
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, LabError):
-        return str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. Make room and resume; the last whole epoch is kept."
-    if isinstance(error, OSError):
-        return f"A file could not be read or written ({error.strerror}). Mend it and resume."
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return "There was not enough memory. Try a smaller batch."
-    return f"The training met a fault of ours ({type(error).__name__}); the log has the details."

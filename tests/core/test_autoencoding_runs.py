@@ -7,17 +7,18 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from core import data, runs
+from core import data, runs, working
 from core.cli.show import difference
 from core.data import Images
 from core.errors import LabError
-from core.runs import Run, Status
+from core.records import Status
+from core.runs import Run
 from core.settings import settings
 from core.tasks import autoencoding as module
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import unit
-from core.training import ask, evaluate, loop, train
+from core.training import ask, evaluate, train
 from tests.core.support import built, tiny
 
 SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
@@ -34,7 +35,7 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     settings.cache_clear()
     monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
-    monkeypatch.setattr(loop, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "IWAE_IMAGES", 3)
 
 

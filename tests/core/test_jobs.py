@@ -14,10 +14,11 @@ import pytest
 
 from core import jobs, runs
 from core.errors import LabError, Refused, RunBroken
+from core.inference import projecting
+from core.records import Question
 from core.runs import Run
 from core.settings import ROOT, settings
 from core.training import ask, train
-from core.training.asking import Question
 
 pytestmark = pytest.mark.cluster
 
@@ -113,6 +114,17 @@ def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
     assert run.owners() == ["ann", "bob"] and run.status().attempt == 1
     assert run.path.joinpath("model.safetensors").stat().st_mtime_ns == before
     assert jobs.jobs().state() == "running" and jobs.active() == []
+
+
+def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
+    long = jobs.request(question(LONG, seed=40), "ann")
+    until_working(long)
+    asked = projecting.ask("pca", "digits", {"points": 50})
+    assert (jobs.lane(long), jobs.lane(jobs.request(asked, "ann"))) == ("long", "quick")
+    found = runs.open_run(asked.run_id)
+    until_state(found, "done", "failed")
+    assert found.status().state == "done" and found.metrics()["n_test"] == 50
+    assert long.status().state == "running"
 
 
 def test_two_who_ask_at_the_same_moment_get_one_run(cluster: Path) -> None:

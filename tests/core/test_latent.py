@@ -69,7 +69,7 @@ def measured(lab: Path, metrics: dict[str, Any], variant: str = "vae") -> Run:
 def test_codes_and_pictures_have_their_shapes_and_ranges(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latent, "CHUNK", 4)
+    monkeypatch.setattr(autoencoding, "CHUNK", 4)
     model, images = new(variant), digits(10)
     codes = latent.encode(model, images.pixels, images.labels)
     assert codes.shape == (10, model.latent) and codes.dtype == torch.float32

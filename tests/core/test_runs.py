@@ -20,11 +20,11 @@ import torch
 
 from core import data, runs
 from core.errors import LabError, Refused, RunBroken
-from core.runs import Run, Status
+from core.records import Question, State, Status
+from core.runs import Run
 from core.settings import settings
 from core.tasks import load_model, task
 from core.training import ask
-from core.training.asking import Question
 
 PARTS = ("config.json", "model.safetensors", "history.csv", "metrics.json", "status.json")
 
@@ -494,7 +494,7 @@ def test_a_status_is_changed_field_by_field(run: Run) -> None:
     ("state", "active"),
     [("queued", True), ("running", True), ("done", False), ("failed", False), ("cancelled", False)],
 )
-def test_which_states_are_active(state: runs.State, active: bool) -> None:
+def test_which_states_are_active(state: State, active: bool) -> None:
     assert Status(state=state).active is active
 
 

@@ -15,10 +15,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import data, files, runs
+from core import data, files, runs, working
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken, UnknownName
-from core.runs import Run, Status
+from core.records import Status
+from core.runs import Run
 from core.settings import ROOT, settings
 from core.tasks import load_model
 from core.tasks.denoising import Denoising, DenoisingLearner
@@ -39,7 +40,7 @@ def quick(
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path_factory.getbasetemp() / "no-data"))
     settings.cache_clear()
     monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
-    monkeypatch.setattr(loop, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(loop, "test_images", lambda run: images_for_testing(run).first(20))
 
 
@@ -149,7 +150,7 @@ def test_a_done_run_is_not_trained_again(monkeypatch: pytest.MonkeyPatch) -> Non
     run = new({"epochs": 1})
     done = train(run)
     before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
-    monkeypatch.setattr(loop._Training, "work", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(loop._Training, "train", lambda self: pytest.fail("trained again"))
     assert train(run) == done
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
 
@@ -289,9 +290,9 @@ def test_without_its_place_a_training_begins_anew(undisturbed: dict[str, Any]) -
 
 CHILD = """
 import sys
-from core import runs
+from core import runs, working
 from core.training import loop, train
-loop.REPORT_EVERY = 0.0
+working.REPORT_EVERY = 0.0
 whole = loop.test_images
 loop.test_images = lambda run: whole(run).first(20)
 

@@ -1,0 +1,100 @@
+"""Codes of any source: raw pixels, or a network that puts images into numbers."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core import data, images, runs
+from core.data import Images
+from core.errors import LabError
+from core.inference import latent
+from core.inference.finished import finished
+from core.models.autoencoders import Autoencoder
+from core.runs import Run
+from core.tasks import TASKS, load_model, task
+from core.tasks.base import Check, unit
+from core.tasks.projecting import PIXELS
+
+
+class Codes(NamedTuple):
+    """What a source says of images: `values` (N, d) float32; `images` as it sees them, uint8."""
+
+    values: Tensor
+    images: Images
+
+
+def sources() -> list[Run]:
+    """Finished runs whose networks put images into codes, the best of each task first."""
+    return [run for name, chosen in TASKS.items() if chosen.encodes for run in finished(name)]
+
+
+def shape_of(source: str, dataset: str) -> images.Shape:
+    """The (C, H, W) in which a source takes the images of a data set."""
+    if source == PIXELS:
+        return data.info(dataset).shape
+    return runs.open_run(source).config().data.shape
+
+
+def encode(source: str, found: Images, check: Check = lambda stage: None) -> Codes:
+    """The codes of images by `pixels`, or by a finished run.
+
+    Args:
+        found: images of any data set, as it has them.
+
+    Raises:
+        LabError: the run is none, has no codes, or takes classes that these images do not have.
+    """
+    if source == PIXELS:
+        return Codes(unit(found.pixels).flatten(1), found)
+    run = source_run(source)
+    chosen, model = task(run.config().task), load_model(run)
+    prepared = chosen.prepare(found)
+    if isinstance(model, Autoencoder) and model.classes:
+        prepared = Images(prepared.pixels, _classes(run, model, prepared))
+    return Codes(chosen.codes(model, prepared, check).float(), prepared)
+
+
+def _classes(run: Run, model: Autoencoder, found: Images) -> Tensor:
+    """What a conditional network is told of each image: its class, or else the likeliest."""
+    labels = found.labels
+    unknown = (labels < 0) | (labels >= model.classes)
+    if bool(unknown.any()):
+        guessed = latent.likeliest_class(run, model, found.pixels[unknown])
+        assert guessed is not None
+        labels = labels.clone()
+        labels[unknown] = guessed
+    return labels
+
+
+def source_run(run_id: str) -> Run:
+    """The finished run whose codes can be mapped. Raises LabError."""
+    run = runs.open_run(run_id)
+    asked = run.config()
+    if asked.task not in TASKS or not task(asked.task).encodes:
+        raise LabError(f"{run.id} has no codes to map.")
+    if run.status().state != "done":
+        raise LabError(f"{run.id} is not finished: its codes cannot be mapped yet.")
+    return run
+
+
+def reconstruction_error(source: str, codes: Codes) -> Tensor | None:
+    """Mean squared error of each image's reconstruction (N,); None where there is no decoder."""
+    if source == PIXELS:
+        return None
+    model = load_model(runs.open_run(source))
+    if not isinstance(model, Autoencoder):
+        return None
+    labels = codes.images.labels if model.classes else None
+    parts = []
+    for start in range(0, len(codes.values), 1000):
+        rows = slice(start, start + 1000)
+        drawn = latent.decode(model, codes.values[rows], None if labels is None else labels[rows])
+        parts.append((drawn - unit(codes.images.pixels[rows])).square().flatten(1).mean(1))
+    return torch.cat(parts)
+
+
+def chosen_images(dataset: str, split: data.Split, ids: Tensor) -> Images:
+    """The images of those numbers. Raises DataMissing."""
+    found = data.load(dataset, split)
+    return Images(found.pixels[ids], found.labels[ids])

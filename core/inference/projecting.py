@@ -1,0 +1,171 @@
+"""Maps of a data set's codes: asked for, made, measured."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core import data, images, neighbours, runs
+from core.errors import DataMissing, LabError, RunBroken
+from core.inference.encoding import Codes, chosen_images, encode, shape_of, source_run
+from core.inference.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
+from core.records import DataUsed, Question, RunConfig, Status
+from core.runs import Run
+from core.settings import settings
+from core.tasks.base import Check
+from core.tasks.projecting import PIXELS, PROJECTING, Map, ProjectionConfig
+from core.working import Listener, Work, carry_out, describe
+
+
+def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> Question:
+    """Validate a question for a map and name its run. Nothing is written.
+
+    Raises:
+        UnknownName, LabError: an unknown name, a value out of bounds, a source without codes.
+        DataMissing: the images are not here.
+    """
+    config = PROJECTING.config(variant, values)
+    info = data.info(dataset)
+    if config.split not in data.available(dataset):
+        raise DataMissing(data.missing_sentence(dataset, config.split))
+    inputs, private = [_fingerprint(dataset)], info.private
+    if config.source != PIXELS:
+        source = source_run(config.source)
+        inputs.append(source.weights_fingerprint())
+        private = private or source.config().private
+    # The source's weights are among the inputs: by what name they are called is no matter.
+    changed = {k: v for k, v in PROJECTING.changed(variant, config).items() if k != "source"}
+    used = DataUsed(
+        fingerprint=inputs[0],
+        n_train=0,
+        n_test=min(info.splits[config.split], config.points),
+        shape=shape_of(config.source, dataset),
+        classes=len(info.classes),
+    )
+    return Question(
+        run_id=runs.run_id(PROJECTING.kind, variant, dataset, changed, inputs),
+        config=RunConfig(
+            task=PROJECTING.name,
+            variant=variant,
+            dataset=dataset,
+            config=config.model_dump(),
+            data=used,
+            private=private,
+        ),
+    )
+
+
+def _fingerprint(dataset: str) -> str:
+    """That of the published images where they never change: then a map needs one split only."""
+    return data.info(dataset).fingerprint or data.data_fingerprint(dataset)
+
+
+def project(run: Run, listener: Listener = lambda status: None) -> Status:
+    """Make a map to its end; one that is done stays as it is.
+
+    Raises:
+        Refused: another process is at it.
+    """
+    return carry_out(run, lambda work: _project(run, work), listener)
+
+
+def _project(run: Run, work: Work) -> None:
+    torch.set_num_threads(settings().torch_threads)
+    asked = run.config()
+    config = PROJECTING.config(asked.variant, asked.config)
+    began = time.monotonic()
+    work.report("reading the images", state="running", error="")
+    if _fingerprint(asked.dataset) != asked.data.fingerprint:
+        raise RunBroken(
+            f"The images of {asked.dataset} have changed since {run.id} was asked for: ask anew."
+        )
+    ids = chosen_points(asked.dataset, config)
+    codes = encode(config.source, chosen_images(asked.dataset, config.split, ids), work.check)
+    values = neighbours.checked(codes.values)
+    if not bool((values != values[0]).any()):
+        raise LabError("All codes are the same: there is nothing to lay out.")
+    if values.shape[1] < config.dimensions:
+        raise LabError(
+            f"The codes have {values.shape[1]} numbers: a map of {config.dimensions} needs more."
+        )
+    found: Map = PROJECTING.variant(asked.variant).build(values, config, work.check)
+    work.report("measuring", done=1.0)
+    measured, kept = _measured(found.points, codes, config, work.check)
+    near = min(UNLIKE, len(ids) - 1)
+    run.write_weights(
+        {
+            "points": found.points,
+            "ids": ids.int(),
+            "preserved": kept.half(),
+            "reach": neighbours.kth_distances(values, near, config.metric, work.check),
+            "frames": found.frames.half(),
+            "iterations": torch.tensor(found.iterations, dtype=torch.int32),
+            **found.extra,
+        }
+    )
+    if found.history:
+        run.write_history(found.history)
+    classes = codes.images.labels if asked.data.classes else None
+    run.write_sample(config.iterations, images.to_png(images.scatter(found.points, classes)))
+    run.write_metrics(
+        {
+            **measured,
+            "n_all": data.info(asked.dataset).splits[config.split],
+            **_explained(found),
+            "seconds": round(time.monotonic() - began, 1),
+            "device": describe(torch.device("cpu")),
+        }
+    )
+
+
+def _measured(
+    points: Tensor, codes: Codes, config: ProjectionConfig, check: Check
+) -> tuple[dict[str, Any], Tensor]:
+    """How far a map is to be trusted, and the share of neighbours that each point kept (N,)."""
+    k = min(NEIGHBOURS, neighbours.largest_k(len(points)))
+    found = neighbours.measure(codes.values, points, codes.images.labels, k, config.metric, check)
+    figures = {
+        "trustworthiness": round(found.trustworthiness, ROUND),
+        "preservation": round(found.preservation, ROUND),
+        "knn_accuracy_codes": _rounded(found.codes_accuracy),
+        "knn_accuracy_map": _rounded(found.map_accuracy),
+        "k": k,
+        "n_test": len(points),
+        "code_numbers": codes.values.shape[1],
+    }
+    return figures, found.preserved
+
+
+def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
+    """Measure a finished map again; nothing is written.
+
+    Raises:
+        RunBroken: no usable files.
+        DataMissing: the images are not here.
+    """
+    found = open_map(run)
+    chosen = chosen_images(run.config().dataset, found.config.split, found.ids)
+    return _measured(found.points, encode(found.config.source, chosen, check), found.config, check)[
+        0
+    ]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, ROUND)
+
+
+def _explained(found: Map) -> dict[str, float]:
+    shares = found.extra.get("explained")
+    return {} if shares is None else {"explained_variance": round(float(shares.sum()), ROUND)}
+
+
+def chosen_points(dataset: str, config: ProjectionConfig) -> Tensor:
+    """The data set's numbers of a map's images, in order: all, or a choice that is always the
+    same, so that maps of other seeds show the same points."""
+    n = data.info(dataset).splits[config.split]
+    if n <= config.points:
+        return torch.arange(n)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randperm(n, generator=generator)[: config.points].sort().values

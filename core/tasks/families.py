@@ -1,0 +1,89 @@
+"""What can be asked for by name: families of variants that share their settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import LabError, UnknownName
+
+
+class FamilyConfig(BaseModel):
+    """What every variant of a family is asked. Bounds hold wherever the values come from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One thing that can be asked for, with its settings unless somebody says otherwise."""
+
+    name: str
+    title: str
+    summary: str
+    build: Callable[..., Any]
+    """What makes it, from what its family hands over: a network, or a map."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What only the family itself reads: its loss, its optimiser."""
+    learns: bool = True
+    fixed: frozenset[str] = frozenset()
+    """Settings of the family that this variant does not have: no form offers them."""
+    source: str = ""
+
+
+class Family:
+    """Variants that share a config. One instance each is registered in `core.tasks`."""
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    """First word of its runs' names."""
+    title: ClassVar[str]
+    config_class: ClassVar[type[FamilyConfig]]
+    variants: ClassVar[Mapping[str, Variant]]
+    headline: ClassVar[str] = "psnr"
+    """The figure that its runs are ranked by."""
+    lower_is_better: ClassVar[bool] = False
+
+    def variant(self, name: str) -> Variant:
+        """Raises UnknownName with the known ones."""
+        if name not in self.variants:
+            raise UnknownName(f"{self.name} variant", name, self.variants)
+        return self.variants[name]
+
+    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> FamilyConfig:
+        """The variant's settings with `values` over them, validated.
+
+        Raises:
+            UnknownName: no such variant.
+            LabError: an unknown field, a value out of bounds, or a setting that the variant does
+                not have; the message names it.
+        """
+        chosen = self.variant(variant)
+        try:
+            config = self.config_class(**{**chosen.defaults, **(values or {})})
+        except ValidationError as error:
+            raise LabError(_faults(error, self.config_class)) from error
+        plain = self.config_class(**chosen.defaults)
+        for name in sorted(chosen.fixed):
+            if getattr(config, name) != getattr(plain, name):
+                raise LabError(f"{chosen.title} has no setting {name!r} to change.")
+        return config
+
+    def changed(self, variant: str, config: FamilyConfig) -> dict[str, Any]:
+        """The fields that are not at the variant's default: what makes a run this run."""
+        defaults = self.config(variant).model_dump()
+        return {k: v for k, v in config.model_dump().items() if v != defaults[k]}
+
+
+def _faults(error: ValidationError, config: type[BaseModel]) -> str:
+    parts = []
+    for fault in error.errors():
+        name = ".".join(str(p) for p in fault["loc"]) or "settings"
+        if fault["type"] == "extra_forbidden":
+            known = ", ".join(config.model_fields)
+            parts.append(f"There is no setting {name[:80]!r}. Known: {known}.")
+        else:
+            parts.append(f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}.")
+    return " ".join(parts)

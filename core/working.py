@@ -1,0 +1,97 @@
+"""A run under way, whatever its kind: it reports, stops when asked, and ends with a sentence."""
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from core.errors import Cancelled, LabError
+from core.records import Status
+from core.runs import Run
+
+Listener = Callable[[Status], None]
+REPORT_EVERY = 1.0
+"""Seconds between two entries in status.json."""
+
+log = logging.getLogger(__name__)
+
+
+class Work:
+    """What somebody who works on a run says of it, and hears."""
+
+    def __init__(self, run: Run, listener: Listener) -> None:
+        self.run, self.listener = run, listener
+        self._reported = 0.0
+
+    def check(self, stage: str, **changes: Any) -> None:
+        """Call between small pieces of work: reports if it is time.
+
+        Raises:
+            Cancelled: somebody asked to stop.
+        """
+        if self.run.cancel_requested():
+            raise Cancelled
+        now = time.monotonic()
+        if now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            self.report(stage, **changes)
+
+    def report(self, stage: str, **changes: Any) -> None:
+        """Say what is being done, and any other field of the status."""
+        self.listener(self.run.update(stage=stage, **changes))
+
+
+def carry_out(
+    run: Run, labour: Callable[[Work], None], listener: Listener = lambda status: None
+) -> Status:
+    """Work on a run to its end; one that is done stays as it is.
+
+    Args:
+        labour: does the work, from where it stopped.
+        listener: called with each new status, about once a second.
+
+    Returns:
+        The final status: done, failed (its `error` says why) or cancelled.
+
+    Raises:
+        Refused: another process is at it.
+    """
+    with run.lock():
+        if run.status().state == "done":
+            return run.status()
+        try:
+            labour(Work(run, listener))
+            status = run.update(state="done", stage="", done=1.0, eta=0.0, error="")
+            run.forget_resume()
+        except Cancelled:
+            run.forget_cancel()
+            status = run.update(state="cancelled", stage="", eta=None)
+        except Exception as error:
+            if not isinstance(error, LabError):
+                log.exception("the work on %s failed", run.id)
+            status = run.update(state="failed", stage="", eta=None, error=_sentence(error))
+        listener(status)
+        return status
+
+
+def describe(where: torch.device) -> str:
+    """The device for people: the accelerator's name, or the processor with its threads."""
+    if where.type == "cuda":
+        return torch.cuda.get_device_name(where)
+    threads = torch.get_num_threads()
+    return f"{where.type}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, LabError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. Make room and resume; the last whole epoch is kept."
+    if isinstance(error, OSError):
+        return f"A file could not be read or written ({error.strerror}). Mend it and resume."
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return "There was not enough memory. Try a smaller batch, or fewer images."
+    return f"The work met a fault of ours ({type(error).__name__}); the log has the details."
