@@ -9,14 +9,13 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +25,7 @@ if str(ROOT) not in sys.path:  # started from another folder
 
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
+from pages.ui.assets import ROUTES  # noqa: E402
 from pages.ui.visitor import COOKIE, cookie_header, identity  # noqa: E402
 
 log = logging.getLogger("latent_lab")
@@ -95,37 +95,6 @@ async def ready(_request: Request) -> JSONResponse:
     return JSONResponse({"ready": True})
 
 
-async def decoder(request: Request) -> Response:
-    """A finished autoencoder's decoder, for the browser; `version` in the address is for caches.
-
-    Shipped ones never change; the others are asked for again each time, for they may be deleted.
-    """
-    who = identity(request.cookies.get(COOKIE)) or ""
-    try:
-        content, shipped = await asyncio.to_thread(_decoder, request.path_params["run_id"], who)
-    except LabError as error:
-        return JSONResponse({"error": str(error)}, 404, {"cache-control": "no-store"})
-    kept = "public, max-age=31536000, immutable" if shipped else "private, no-cache"
-    return Response(content, 200, {"cache-control": kept}, "application/octet-stream")
-
-
-def _decoder(run_id: str, who: str) -> tuple[bytes, bool]:
-    from core import jobs, runs
-
-    run = runs.find(run_id)
-    if run is None or not jobs.visible(run, who) or run.status().state != "done":
-        raise LabError("There is no such decoder.")
-    return _packed(run.id, run.version()), run.shipped
-
-
-@lru_cache(maxsize=16)
-def _packed(run_id: str, _version: int) -> bytes:
-    from core import runs
-    from core.inference import browser, latent
-
-    return browser.pack(latent.network(runs.open_run(run_id)))
-
-
 def say_sorry(error: Exception) -> bool:
     """A sentence for the visitor, the trace for the log."""
     if isinstance(error, LabError):
@@ -143,9 +112,6 @@ app = st.App(
     "pages/router.py",
     lifespan=lifespan,
     middleware=[Middleware(Headers)],
-    routes=[
-        Route("/api/ready", ready),
-        Route("/api/decoders/{run_id}/{version}", decoder),
-    ],
+    routes=[Route("/api/ready", ready), *ROUTES],
     on_script_error=say_sorry,
 )

@@ -47,6 +47,13 @@ with st.grid("auto", min_column_width=320, gap="medium"):
         covers.vae_sampler,
     )
     card(
+        "latent_explorer.py",
+        "Latent explorer",
+        "A map of ten thousand images: see what lies together, ask whether to trust it, find "
+        "your own drawing on it.",
+        covers.latent_explorer,
+    )
+    card(
         "runs.py",
         "Runs",
         "Every training with its curves and figures; compare, resume, take them with you.",

@@ -10,6 +10,9 @@ st.navigation(
         "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
         "Restore": [st.Page("denoiser.py", title="Denoiser", icon=":material/blur_off:")],
         "Make": [st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:")],
+        "Explore": [
+            st.Page("latent_explorer.py", title="Latent explorer", icon=":material/bubble_chart:")
+        ],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
     }
 ).run()

@@ -8,7 +8,7 @@ import streamlit as st
 from core import data, jobs, runs
 from core.errors import LabError
 from core.runs import Run
-from core.tasks import task
+from core.tasks import family
 from pages.ui import charts, pictures
 from pages.ui.frame import csv_button, title
 from pages.ui.run_panel import watch
@@ -26,11 +26,12 @@ def row(run: Run) -> dict[str, Any]:
     return {
         "Run": run.id,
         "State": "shipped" if run.shipped else status.state,
-        "Network": task(asked.task).variant(asked.variant).title,
+        "Network": family(asked.task).variant(asked.variant).title,
         "Data": data.info(asked.dataset).title if asked.dataset in data.names() else asked.dataset,
         "PSNR": metrics.get("psnr"),
         "SSIM": metrics.get("ssim"),
         "Neg. ELBO": metrics.get("negative_elbo"),
+        "Trust": metrics.get("trustworthiness"),
         "Epochs": asked.config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
         "Yours": jobs.mine(run, who()),
@@ -81,6 +82,9 @@ st.dataframe(
         "SSIM": st.column_config.NumberColumn(format="%.3f", help="At strength 0.5."),
         "Neg. ELBO": st.column_config.NumberColumn(
             format="%.1f", help="Negative evidence lower bound in nats; the lower the better."
+        ),
+        "Trust": st.column_config.NumberColumn(
+            format="%.3f", help="Trustworthiness of a map: 1 when no strangers became neighbours."
         ),
         "Images/s": st.column_config.NumberColumn(format="localized"),
     },

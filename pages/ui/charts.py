@@ -6,20 +6,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.images import COLOURS
 from core.runs import Run
-from core.tasks import task
+from core.tasks import family
 
-COLOURS = (
-    "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
-    "#0c8599", "#846358", "#868e96", "#d6336c", "#5c940d",
-)  # fmt: skip
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def colour(run: Run) -> str:
     """A variant's colour, by its place in its task."""
     asked = run.config()
-    return COLOURS[list(task(asked.task).variants).index(asked.variant) % len(COLOURS)]
+    return COLOURS[list(family(asked.task).variants).index(asked.variant) % len(COLOURS)]
 
 
 def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x unified") -> None:

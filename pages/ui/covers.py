@@ -3,15 +3,20 @@
 Raises LabError where there is no shipped model to draw it.
 """
 
+import numpy as np
 import torch
 
 from core.errors import LabError
-from core.images import contact_sheet, data_url, to_png
-from core.inference import denoising, latent
+from core.images import contact_sheet, data_url, scatter, to_png
+from core.inference import denoising, latent, maps
 from core.runs import Run
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
+from core.tasks.projecting import PROJECTING
 from pages.ui import cached, pictures
+
+UNFOLDING = (0, 0.05, 0.15, 0.6, 1)
+"""Shares of the way to a map, at which it looks different."""
 
 
 def denoiser() -> tuple[str, str]:
@@ -32,6 +37,17 @@ def vae_sampler() -> tuple[str, str]:
     codes = latent.loop(latent.encode(model, images.pixels), 5, "slerp")
     sheet = contact_sheet(latent.decode(model, codes), columns=10, fill=0)
     return data_url(to_png(sheet)), "Digits that turn into one another"
+
+
+def latent_explorer() -> tuple[str, str]:
+    """How the first shipped map with a history came about, from left to right."""
+    shipped = [cached.latent_map(run) for run in _shipped(PROJECTING.name)]
+    found = next((one for one in shipped if maps.has_frames(one)), shipped[0])
+    frames = found.tensors["frames"].float()
+    chosen = [frames[round(s * (len(frames) - 1))] for s in UNFOLDING] if len(frames) else []
+    labels = cached.map_labels(found)
+    strip = np.hstack([scatter(points, labels, 150) for points in chosen or [found.points]])
+    return data_url(to_png(strip)), "A map of digits unfolds into clusters"
 
 
 def runs() -> tuple[str, str]:

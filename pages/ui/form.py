@@ -7,37 +7,43 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from core.settings import settings
-from core.tasks import Task
+from core.tasks import Family
 
-MAIN = ("epochs", "corruption", "strength", "latent", "beta")
+MAIN = (
+    "epochs", "corruption", "strength", "latent", "beta",
+    "source", "perplexity", "neighbours", "dimensions", "points",
+)  # fmt: skip
 """The settings in view; the others are folded away."""
 
 
-def config_form(task: Task, variant: str, starts: dict[str, str]) -> dict[str, Any] | None:
-    """Ask for a training's settings.
+def config_form(
+    family: Family, variant: str, choices: dict[str, dict[str, str]], button: str = "Train"
+) -> dict[str, Any] | None:
+    """Ask for a run's settings.
 
     Args:
-        starts: readable names, by id, of the runs whose weights it may begin with.
+        choices: for settings that are texts, what may be chosen: readable names by value.
+        button: what it says.
 
     Returns:
         The values when the button was pressed, else None. They are validated in core.
     """
-    defaults = task.config(variant).model_dump()
-    fixed = task.variant(variant).fixed
-    fields = {n: f for n, f in task.config_class.model_fields.items() if n not in fixed}
+    defaults = family.config(variant).model_dump()
+    fixed = family.variant(variant).fixed
+    fields = {n: f for n, f in family.config_class.model_fields.items() if n not in fixed}
     main = [n for n in MAIN if n in fields]
-    with st.form(f"{task.name}-{variant}", border=False):
+    with st.form(f"{family.name}-{variant}", border=False):
         columns = st.columns(len(main) or 1)
         values: dict[str, Any] = {
-            name: _widget(column, variant, name, fields[name], defaults[name])
-            for column, name in zip(columns, main, strict=False)
+            name: _widget(column, variant, name, fields[name], defaults[name], choices)
+            for column, name in zip(columns, main, strict=True)
         }
         with st.expander("More settings"):
             for name in fields:
                 if name not in main:
-                    choices = starts if name == "start_from" else {}
-                    values[name] = _widget(st, variant, name, fields[name], defaults[name], choices)
-        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:")
+                    field, default = fields[name], defaults[name]
+                    values[name] = _widget(st, variant, name, field, default, choices)
+        pressed = st.form_submit_button(button, type="primary", icon=":material/play_arrow:")
     return values if pressed else None
 
 
@@ -47,7 +53,7 @@ def _widget(
     name: str,
     field: FieldInfo,
     default: Any,
-    choices: dict[str, str] | None = None,
+    choices: dict[str, dict[str, str]],
 ) -> Any:
     common: dict[str, Any] = {
         "label": field.title or name,
@@ -61,7 +67,7 @@ def _widget(
         options = list(get_args(field.annotation))
         return place.selectbox(options=options, index=options.index(default), **common)
     if field.annotation is str:
-        named = {"": "New weights", **(choices or {})}
+        named = choices[name]
         return place.selectbox(options=list(named), format_func=named.__getitem__, **common)
     low, high = _bounds(field)
     if name == "epochs":

@@ -7,11 +7,18 @@ from torch import Tensor
 
 from core import data
 from core.errors import LabError
-from core.images import FORMATS, decode, digit_from_drawing, digit_from_picture, to_tensor
+from core.images import (
+    FORMATS,
+    Shape,
+    decode,
+    digit_from_drawing,
+    digit_from_picture,
+    to_tensor,
+)
 from core.runs import Run
 from pages.ui.names import dataset_title
 
-SHAPE = (1, 28, 28)
+SHAPE: Shape = (1, 28, 28)
 
 
 def choose_dataset(run: Run) -> str:
@@ -39,16 +46,16 @@ def choose_first(dataset: str, count: int) -> int:
     return int(st.number_input(label, 0, last, 0, key="first", bind="query-params"))
 
 
-def own_pixels(source: str, count: int) -> Tensor | None:
-    """uint8 (N, 1, 28, 28) of a drawing ("Draw") or of at most `count` uploads; None without."""
+def own_pixels(source: str, count: int, shape: Shape = SHAPE) -> Tensor | None:
+    """uint8 (N, *shape) of a drawing ("Draw") or of at most `count` uploads; None without."""
     try:
-        return _drawn() if source == "Draw" else _uploaded(count)
+        return _drawn(shape) if source == "Draw" else _uploaded(count, shape)
     except LabError as error:
         st.error(str(error), icon=":material/error:")
         return None
 
 
-def _drawn() -> Tensor | None:
+def _drawn(shape: Shape) -> Tensor | None:
     st.caption("Draw a digit with the mouse or a finger.")
     result = st_canvas(
         stroke_width=22,
@@ -62,10 +69,10 @@ def _drawn() -> Tensor | None:
     )
     if result.json_data is None or not result.json_data.get("objects"):
         return None
-    return None if result.image_data is None else digit_from_drawing(result.image_data)[None]
+    return None if result.image_data is None else digit_from_drawing(result.image_data, shape)[None]
 
 
-def _uploaded(count: int) -> Tensor | None:
+def _uploaded(count: int, shape: Shape) -> Tensor | None:
     files = st.file_uploader(
         "Pictures",
         type=[f.lower() for f in (*FORMATS, "jpg", "tif")],
@@ -84,4 +91,5 @@ def _uploaded(count: int) -> Tensor | None:
     found = [decode(f.getvalue(), f.name) for f in files[:count]]
     if len(files) > count:
         st.caption(f"The first {count} pictures are shown." if count > 1 else "The first is used.")
-    return torch.stack([digit_from_picture(i) if as_digit else to_tensor(i, SHAPE) for i in found])
+    make = digit_from_picture if as_digit else to_tensor
+    return torch.stack([make(i, shape) for i in found])

@@ -1,18 +1,34 @@
 """Readable names of runs and data sets."""
 
-from core import data
+from core import data, runs
 from core.runs import Run
-from core.tasks import task
+from core.tasks import family
+from core.tasks.projecting import PIXELS, PROJECTING
 
 
-def model_names(runs: list[Run]) -> dict[str, str]:
+def model_names(found: list[Run]) -> dict[str, str]:
     """A name for each run: its network, what is special about it, and its data set.
 
     Where two would be the same, the end of their id stands behind.
     """
-    plain = {run.id: f"{_network(run)} · {dataset_title(run.config().dataset)}" for run in runs}
+    plain = {run.id: f"{_network(run)} · {dataset_title(run.config().dataset)}" for run in found}
     twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
     return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
+
+
+def map_names(found: list[Run]) -> dict[str, str]:
+    """A name for each map: its method, what it shows, and what is special about it."""
+    plain = {run.id: f"{_map(run)} · {dataset_title(run.config().dataset)}" for run in found}
+    twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
+    return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
+
+
+def source_name(source: str) -> str:
+    """What the codes of a map are of: pixels, or a network."""
+    if source == PIXELS:
+        return "raw pixels"
+    run = runs.find(source)
+    return source if run is None else _network(run)
 
 
 def dataset_title(name: str) -> str:
@@ -26,9 +42,24 @@ def class_title(dataset: str, label: int) -> str:
     return classes[label] if 0 <= label < len(classes) else str(label)
 
 
+def _map(run: Run) -> str:
+    asked = run.config()
+    variant, config = PROJECTING.variant(asked.variant), asked.config
+    parts = [f"{variant.title} of {source_name(str(config['source']))}"]
+    usual = PROJECTING.config(asked.variant).model_dump()
+    said = {
+        "perplexity": "perplexity {:g}", "neighbours": "{} neighbours", "dimensions": "{}-D",
+        "split": "{} images", "points": "{:,} points", "metric": "{}", "start": "{} start",
+        "seed": "seed {}", "iterations": "{} iterations", "exaggeration": "exaggeration {:g}",
+        "least_distance": "distance {:g}",
+    }  # fmt: skip
+    parts += [form.format(config[k]) for k, form in said.items() if config.get(k) != usual[k]]
+    return ", ".join(parts)
+
+
 def _network(run: Run) -> str:
     asked = run.config()
-    title = task(asked.task).variant(asked.variant).title
+    title = family(asked.task).variant(asked.variant).title
     if latent := asked.config.get("latent"):
         title = f"{title}, {latent} numbers"
     if (beta := asked.config.get("beta", 1)) != 1:

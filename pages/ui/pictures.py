@@ -20,8 +20,8 @@ STYLE = """<style>
   font-size: .82rem; opacity: .75; padding-bottom: .15rem; }
 .lab-rows img, .lab-cards img { width: 100%; display: block; image-rendering: pixelated;
   border-radius: .35rem; }
-.lab-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(108px, 1fr));
-  gap: .9rem .8rem; }
+.lab-cards { display: grid; gap: .9rem .8rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least, 108px)), 1fr)); }
 .lab-cards figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem; }
 .lab-cards small { opacity: .7; font-size: .78rem; }
 </style>"""
@@ -53,15 +53,19 @@ def rows(items: list[Row]) -> None:
     st.html(f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>')
 
 
-def cards(items: list[tuple[str, Tensor, str]]) -> None:
-    """Draw single images (C, H, W) as a grid that reflows: (title, image, line below)."""
+def cards(items: list[tuple[str, Tensor, str]], least: int = 108) -> None:
+    """Draw single images (C, H, W) as a grid that reflows: (title, image, line below).
+
+    Args:
+        least: pixels that a card is wide at least.
+    """
     parts = [
         f'<figure><img src="{data_url(to_png(contact_sheet(image[None], 1)))}" '
         f'alt="{escape(title)}"><figcaption>{escape(title)}<br><small>{escape(line)}</small>'
         "</figcaption></figure>"
         for title, image, line in items
     ]
-    st.html(f'{STYLE}<div class="lab-cards">{"".join(parts)}</div>')
+    st.html(f'{STYLE}<div class="lab-cards" style="--least: {least}px">{"".join(parts)}</div>')
 
 
 def rows_png(items: list[Row], scale: int = 4) -> bytes:

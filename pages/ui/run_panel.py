@@ -6,7 +6,9 @@ import streamlit as st
 
 from core import jobs, runs
 from core.errors import LabError
-from core.runs import Run, Status
+from core.records import Status
+from core.runs import Run
+from core.tasks import TASKS
 from pages.ui import charts
 from pages.ui.visitor import who
 
@@ -57,7 +59,7 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
             use is not None
             and status.state == "done"
             and st.button(
-                "Use this model",
+                "Use this model" if run.config().task in TASKS else "Show this map",
                 icon=":material/arrow_upward:",
                 key=f"use-{run.id}",
                 on_click=use,
@@ -107,6 +109,9 @@ def _progress(run: Run, status: Status) -> None:
     elif status.state == "failed":
         st.error(status.error)
     elif status.state == "cancelled":
+        if run.config().task not in TASKS:
+            st.info("Stopped before its end. Resume begins anew.")
+            return
         kept = f"{status.epoch - 1} whole epochs are kept." if status.epoch > 1 else ""
         st.info(f"Stopped before its end. {kept} Resume goes on from there.")
 

@@ -11,7 +11,7 @@ from core import data, jobs, runs
 from core.errors import LabError
 from core.images import display_name
 from core.settings import settings
-from core.tasks import Task
+from core.tasks import Family, Task
 from core.training import ask
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
@@ -37,7 +37,7 @@ def panel(task: Task, starts: dict[str, str], use: Use) -> None:
         key="network",
         bind="query-params",
     )
-    options = [*data.BUILT_IN, *_own_sets()]
+    options = [*data.BUILT_IN, *own_sets()]
     dataset = right.selectbox(
         "Train on",
         options,
@@ -49,7 +49,7 @@ def panel(task: Task, starts: dict[str, str], use: Use) -> None:
     st.caption(task.variant(variant).summary)
     if _have(dataset):
         same = {i: name for i, name in starts.items() if f"-{variant}-" in i}
-        values = config_form(task, variant, same)
+        values = config_form(task, variant, {"start_from": {"": "New weights", **same}})
         if values is not None:
             with st.spinner("Handing it to a worker"):
                 question = ask(task.name, variant, dataset, values)
@@ -57,7 +57,7 @@ def panel(task: Task, starts: dict[str, str], use: Use) -> None:
             st.session_state["watched"] = run.id
     with st.expander("Your own pictures", icon=":material/folder_zip:"):
         _import()
-    watched = st.session_state.get("watched") or _latest_of_mine()
+    watched = st.session_state.get("watched") or latest_of_mine(task)
     if watched is not None:
         st.divider()
         watch(watched, use)
@@ -90,7 +90,7 @@ def _advance(bar: DeltaGenerator, text: str, share: float) -> None:
     bar.progress(share, text)
 
 
-def _own_sets() -> list[str]:
+def own_sets() -> list[str]:
     """Imported in this session, or used by runs of this visitor."""
     names = list(st.session_state.get("own_sets", []))
     for run in runs.all_runs():
@@ -124,7 +124,7 @@ def _import() -> None:
     st.button("Show it in the list")
 
 
-def _latest_of_mine() -> str | None:
+def latest_of_mine(family: Family) -> str | None:
     """A run of this visitor that is still under way: a closed tab loses nothing."""
-    found = [run for run in jobs.active() if jobs.mine(run, who())]
-    return found[-1].id if found else None
+    mine = [r for r in jobs.active() if jobs.mine(r, who()) and r.config().task == family.name]
+    return mine[-1].id if mine else None

@@ -7,23 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route
 
 import streamlit_app
 from core import runs
 from core.inference.browser import pack
-from core.runs import DataUsed, RunConfig
+from core.records import DataUsed, RunConfig
 from core.tasks import load_model, task
+from pages.ui import assets
 from pages.ui.visitor import COOKIE, cookie_header, identity
 
-ROUTES = [Route("/api/decoders/{run_id}/{version}", streamlit_app.decoder)]
-APP = Starlette(routes=ROUTES, middleware=[Middleware(streamlit_app.Headers)])
+APP = Starlette(routes=assets.ROUTES, middleware=[Middleware(streamlit_app.Headers)])
 USED = DataUsed(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)
 
 
 @pytest.fixture(autouse=True)
 def nothing_packed(lab):
-    streamlit_app._packed.cache_clear()
+    assets._packed.cache_clear()
 
 
 def asked(path, cookie=""):
@@ -119,4 +118,4 @@ def test_a_decoder_is_packed_once_until_its_run_changes(lab):
     run = made("autoencode-vae-digits-00000006")
     for version in ("1", "2", "other"):
         asked(f"/api/decoders/{run.id}/{version}")
-    assert streamlit_app._packed.cache_info().misses == 1
+    assert assets._packed.cache_info().misses == 1

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 import torch
 
-from core.images import contact_sheet, to_gif, to_png
+from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs import Run
 from pages.ui import cached, charts, pictures
@@ -180,7 +180,7 @@ def _scatter(run: Run, axes: list[int], key: str) -> None:
             "x": rows[:, 0], "y": rows[:, 1], "mode": "markers",
             "name": class_title(dataset, int(label)),
             "marker": {"size": 2.5 if len(axes) == 3 else 4,
-                       "color": charts.COLOURS[int(label) % len(charts.COLOURS)]},
+                       "color": COLOURS[int(label) % len(COLOURS)]},
         }  # fmt: skip
         if len(axes) == 3:
             figure.add_scatter3d(**named, z=rows[:, 2])

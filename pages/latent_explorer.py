@@ -1,0 +1,71 @@
+"""Latent explorer: a map of a whole data set that can be read, questioned and walked."""
+
+import streamlit as st
+
+from core.inference import maps
+from core.inference.maps import LatentMap
+from core.tasks.projecting import PROJECTING
+from pages.ui import cached
+from pages.ui.explorer import explained, making, seeds, selection, stage, trust, yours
+from pages.ui.explorer.standing import standing
+from pages.ui.frame import title
+from pages.ui.names import map_names
+
+title("Latent explorer", "Every image a point: see what lies together, and ask whether it should.")
+made = {run.id: run for run in cached.models(PROJECTING.name)}
+names = map_names(list(made.values()))
+
+
+def use_map(run_id: str) -> None:
+    """Put a map that was just made on the stage."""
+    cached.forget_models()
+    made.update({run.id: run for run in cached.models(PROJECTING.name)})
+    st.session_state["map_of"] = run_id
+
+
+found: LatentMap | None = None
+if made:
+    chosen = st.selectbox(
+        "Map",
+        list(made),
+        format_func=names.__getitem__,
+        key="map_of",
+        bind="query-params",
+        width=460,
+    )
+    found = cached.latent_map(made[chosen])
+    if maps.has_source(found):
+        stage.bench(found)
+    else:
+        st.error("The network whose codes this map shows was deleted. Choose another map.")
+        found = None
+else:
+    st.info("There is no map yet. Make one below: the digits are always here.")
+
+tabs = ["Selection", "Trust", "Your image", "Seeds", "Codes", "Make a map"]
+selected, trusted, own, seeded, codes, make, happening = st.tabs(
+    [*tabs, "What is happening"], key="tab", bind="query-params"
+)
+if found is not None:
+    scene = st.session_state["scene"]
+    if selected.open:
+        with selected:
+            selection.panel(scene, standing(scene))
+    if trusted.open:
+        with trusted:
+            trust.panel(scene, list(made.values()), names)
+    if own.open:
+        with own:
+            yours.panel(scene)
+    if seeded.open:
+        with seeded:
+            seeds.panel(scene)
+    if codes.open:
+        with codes:
+            selection.codes(scene, standing(scene))
+if make.open:
+    with make:
+        making.panel(use_map)
+if happening.open:
+    with happening:
+        explained.explanation(found)

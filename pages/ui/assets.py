@@ -1,0 +1,210 @@
+"""What browsers fetch from us beside the pages: Plotly, thumbnails, decoders, replays."""
+
+import asyncio
+import gzip
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from core.errors import LabError
+from pages.ui.visitor import COOKIE, identity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.data import Split
+    from core.runs import Run
+
+FOR_GOOD = "public, max-age=31536000, immutable"
+UNKEPT = "no-store"
+PART, COLUMNS = 1000, 40
+"""Pictures of a sheet of thumbnails, and in a row of it; the last sheet has empty places."""
+NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
+"""Leading zeros would be the same sheet under other names, each kept in memory."""
+LARGEST = 64
+"""Pixels of a thumbnail's side; pictures of larger sets are brought down to it."""
+
+
+# ---- addresses
+
+
+def plotly_url() -> str:
+    """Where the browser finds Plotly; another version has another address."""
+    return f"/api/plotly/{version('plotly')}.js"
+
+
+def thumbnails_url(dataset: str, split: "Split") -> str:
+    """Where the sheets of a split's images are; the browser writes a number for `{part}`.
+
+    Raises:
+        LabError: no such set, or its images are not on this machine.
+    """
+    from core import data
+
+    info = data.info(dataset)
+    known = info.fingerprint or (dataset[-8:] if info.private else data.data_fingerprint(dataset))
+    return f"/api/thumbnails/{dataset}/{split}/{{part}}?v={known[:8]}"
+
+
+def frames_url(run: "Run") -> str:
+    """Where the browser finds the making of a projection."""
+    return f"/api/frames/{run.id}/{run.version()}"
+
+
+# ---- Plotly
+
+
+async def plotly(request: Request) -> Response:
+    """The library, as it comes with the pip package."""
+    if request.path_params["version"] != version("plotly"):
+        return _missing("There is no such version.")
+    small = "gzip" in _accepted(request)
+    headers = {"cache-control": FOR_GOOD, "vary": "accept-encoding"}
+    if small:
+        headers["content-encoding"] = "gzip"
+    content = await asyncio.to_thread(_plotly, small)
+    return Response(content, 200, headers, "text/javascript; charset=utf-8")
+
+
+@lru_cache(maxsize=2)
+def _plotly(small: bool) -> bytes:
+    if small:
+        return gzip.compress(_plotly(False))
+    import plotly as package
+
+    return (Path(package.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
+
+
+def _accepted(request: Request) -> set[str]:
+    """The encodings that a client takes."""
+    parts = [p.split(";") for p in request.headers.get("accept-encoding", "").lower().split(",")]
+    return {p[0].strip() for p in parts if not any(q.strip() in ("q=0", "q=0.0") for q in p[1:])}
+
+
+# ---- thumbnails
+
+
+async def thumbnails(request: Request) -> Response:
+    """A thousand images of a split on one sheet, in the order of the data set.
+
+    The name of somebody's own set has a hash that cannot be guessed: who knows it may see them.
+    """
+    asked = request.path_params
+    try:
+        content, built_in = await asyncio.to_thread(
+            _thumbnails, asked["dataset"], asked["split"], asked["part"]
+        )
+    except LabError as error:
+        return _missing(str(error))
+    kept = FOR_GOOD if built_in else "private, no-store"
+    return Response(content, 200, {"cache-control": kept}, "image/png")
+
+
+def _thumbnails(dataset: str, split: str, part: str) -> tuple[bytes, bool]:
+    from core import data
+    from core.settings import settings
+
+    info = data.info(dataset)
+    if split not in info.splits or not NUMBER.fullmatch(part):
+        raise LabError("There are no such images.")
+    return _sheet(dataset, split, int(part), str(settings().data)), dataset in data.BUILT_IN
+
+
+@lru_cache(maxsize=24)
+def _sheet(dataset: str, split: "Split", part: int, _folder: str) -> bytes:
+    from core import data
+    from core.images import contact_sheet, to_png
+
+    pixels = data.load(dataset, split).pixels[part * PART : (part + 1) * PART]
+    if not len(pixels):
+        raise LabError("There are no such images.")
+    return to_png(contact_sheet(_filled(_small(pixels)), COLUMNS, gap=0))
+
+
+def _small(pixels: "Tensor") -> "Tensor":
+    from core.images import fit
+
+    channels, height, width = pixels.shape[1:]
+    shrunk = LARGEST / max(height, width)
+    if shrunk >= 1:
+        return pixels
+    return fit(pixels, (channels, max(1, round(height * shrunk)), max(1, round(width * shrunk))))
+
+
+def _filled(pixels: "Tensor") -> "Tensor":
+    """With black pictures behind, so that every sheet has the same places."""
+    from torch.nn.functional import pad
+
+    return pad(pixels, (0, 0, 0, 0, 0, 0, 0, PART - len(pixels)))
+
+
+# ---- what runs have made
+
+
+async def decoder(request: Request) -> Response:
+    """A finished autoencoder's decoder; `version` in the address is for caches."""
+    return await _of_run(request, _packed, "There is no such decoder.")
+
+
+async def frames(request: Request) -> Response:
+    """The making of a finished projection, snapshot by snapshot."""
+    return await _of_run(request, _framed, "There is no such replay.")
+
+
+async def _of_run(request: Request, make: Callable[[str, int], bytes], missing: str) -> Response:
+    """Shipped runs never change; the others are asked for again each time, for they may go."""
+    who = identity(request.cookies.get(COOKIE)) or ""
+    try:
+        content, shipped = await asyncio.to_thread(
+            _made, request.path_params["run_id"], who, make, missing
+        )
+    except LabError as error:
+        return _missing(str(error))
+    kept = FOR_GOOD if shipped else "private, no-cache"
+    return Response(content, 200, {"cache-control": kept}, "application/octet-stream")
+
+
+def _made(
+    run_id: str, who: str, make: Callable[[str, int], bytes], missing: str
+) -> tuple[bytes, bool]:
+    from core import jobs, runs
+
+    run = runs.find(run_id)
+    if run is None or not jobs.visible(run, who) or run.status().state != "done":
+        raise LabError(missing)
+    return make(run.id, run.version()), run.shipped
+
+
+@lru_cache(maxsize=16)
+def _packed(run_id: str, _version: int) -> bytes:
+    from core import runs
+    from core.inference import browser, latent
+
+    return browser.pack(latent.network(runs.open_run(run_id)))
+
+
+@lru_cache(maxsize=8)
+def _framed(run_id: str, _version: int) -> bytes:
+    from core import runs
+    from core.inference import maps
+
+    return maps.frames(runs.open_run(run_id))
+
+
+def _missing(sentence: str) -> JSONResponse:
+    return JSONResponse({"error": sentence}, 404, {"cache-control": UNKEPT})
+
+
+ROUTES = [
+    Route("/api/plotly/{version}.js", plotly),
+    Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
+    Route("/api/decoders/{run_id}/{version}", decoder),
+    Route("/api/frames/{run_id}/{version}", frames),
+]

@@ -1,0 +1,59 @@
+"""The equations behind the maps, their sources, and the command that makes the same."""
+
+import shlex
+
+import streamlit as st
+
+from core.inference.maps import LatentMap
+from core.tasks.projecting import PROJECTING
+from pages.ui.explorer.stage import source_line
+
+TEXT = r"""
+A network puts each image into a **code** $x_i$ of $d$ numbers. A map lays the codes out in two or
+three, so that they can be looked at. No map can keep everything; each method chooses.
+
+**PCA** (Pearson 1901) turns the codes until most of their variance lies in the first directions
+and forgets the rest. It is linear: distances keep their meaning, crowded places stay crowded.
+
+**t-SNE** (van der Maaten and Hinton 2008) keeps neighbours. Each code gives its neighbours
+probabilities, with a width chosen so that about *perplexity* of them count:
+
+$$p_{j|i} \propto e^{-\lVert x_i - x_j\rVert^2 / 2\sigma_i^2}, \qquad
+p_{ij} = \frac{p_{j|i} + p_{i|j}}{2n}.$$
+
+The map has its own, with a heavier tail, so that strangers may stand far apart:
+
+$$q_{ij} \propto \left(1 + \lVert y_i - y_j\rVert^2\right)^{-1}, \qquad
+\min_y \; \mathrm{KL}(P\,\Vert\,Q) = \sum_{ij} p_{ij}\log\frac{p_{ij}}{q_{ij}}.$$
+
+In the first half all $p_{ij}$ are multiplied by the *exaggeration*: clusters form, then unfold. The
+start is the PCA (Kobak and Berens 2019), the learning rate $n$ / exaggeration (Belkina et al.
+2019), repulsion is summed over a Barnes-Hut tree by openTSNE (Poličar, Stražar and Zupan 2024).
+New images are placed by their neighbours and a few steps in which nothing else moves.
+
+**UMAP** (McInnes, Healy and Melville 2018) lays out a graph of neighbours by attraction and
+sampled repulsion. It needs the extra package `umap-learn`.
+"""
+
+
+def explanation(found: LatentMap | None) -> None:
+    """The equations, and how the map on the stage was made."""
+    st.markdown(TEXT)
+    if found is None:
+        return
+    asked = found.run.config()
+    variant = PROJECTING.variant(asked.variant)
+    st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
+    st.caption(source_line(found))
+    st.markdown("The same from the command line:")
+    st.code(command(found), language="bash", wrap_lines=True)
+
+
+def command(found: LatentMap) -> str:
+    """What makes this map again, as one would type it."""
+    asked = found.run.config()
+    changed = PROJECTING.changed(asked.variant, found.config)
+    flags = [f"--{name.replace('_', '-')} {shlex.quote(str(v))}" for name, v in changed.items()]
+    return " ".join(
+        [f"python -m core project {asked.variant} --dataset {shlex.quote(asked.dataset)}", *flags]
+    )

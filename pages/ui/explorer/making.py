@@ -1,0 +1,46 @@
+"""Make a map of anything: any data set that is here, by pixels or by any network."""
+
+import streamlit as st
+
+from core import data, jobs
+from core.errors import LabError
+from core.inference import projecting
+from core.settings import settings
+from core.tasks.projecting import PIXELS, PROJECTING
+from pages.ui import cached
+from pages.ui.form import config_form
+from pages.ui.names import model_names
+from pages.ui.run_panel import Use, watch
+from pages.ui.training import latest_of_mine, own_sets
+from pages.ui.visitor import who
+
+
+def panel(use: Use) -> None:
+    """From the choice of a method to the finished map."""
+    if settings().training == "off":
+        st.info("Jobs are switched off on this server; the shipped maps are all here.")
+        return
+    left, right = st.columns(2)
+    method = left.selectbox(
+        "Method", list(PROJECTING.variants), key="projection", bind="query-params",
+        format_func=lambda name: PROJECTING.variant(name).title,
+    )  # fmt: skip
+    options = [n for n in (*data.BUILT_IN, *own_sets()) if data.available(n)]
+    dataset = right.selectbox(
+        "Data set to map", options, key="mapped", bind="query-params",
+        format_func=lambda name: data.info(name).title,
+    )  # fmt: skip
+    st.caption(PROJECTING.variant(method).summary)
+    encoders = {PIXELS: "Raw pixels", **model_names(cached.encoders())}
+    values = config_form(PROJECTING, method, {"source": encoders}, "Make the map")
+    if values is not None:
+        try:
+            with st.spinner("Handing it to a worker"):
+                run = jobs.request(projecting.ask(method, dataset, values), who())
+            st.session_state["watched_map"] = run.id
+        except LabError as error:
+            st.error(str(error))
+    watched = st.session_state.get("watched_map") or latest_of_mine(PROJECTING)
+    if watched is not None:
+        st.divider()
+        watch(watched, use)

@@ -1,0 +1,154 @@
+"""What is on the map: a finished projection, some numbers of the codes, or one's own axis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import data
+from core.errors import LabError
+from core.inference import maps
+from core.inference.encoding import Codes
+from core.inference.maps import LatentMap
+from pages.ui import cached
+from pages.ui.map import inside
+from pages.ui.names import class_title
+
+VIEWS = ("Map", "Numbers", "My axis")
+ENDS = ("A", "B")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Points (N, 2 or 3) of a map's images under a name of their own; `place` puts further codes
+    (M, d) among them; `axes` are the numbers of the codes, where these are what is shown."""
+
+    found: LatentMap
+    name: str
+    points: Tensor
+    place: Callable[[Tensor], Tensor]
+    axes: tuple[int, ...] | None = None
+
+    @property
+    def dataset(self) -> str:
+        """The data set of the images."""
+        return self.found.run.config().dataset
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it is the projection itself, of which the run's measures speak."""
+        return self.name == self.found.run.id
+
+    @property
+    def codes(self) -> Codes:
+        """The codes of the points, and the images as their source sees them."""
+        return cached.map_codes(self.found)
+
+    @property
+    def labels(self) -> Tensor:
+        """The class of each point in the data set, -1 where there is none."""
+        return cached.map_labels(self.found)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Of the data set."""
+        return [class_title(self.dataset, i) for i in range(len(data.info(self.dataset).classes))]
+
+
+def choose(found: LatentMap) -> Scene:
+    """Ask what to look at: the map itself, or another view of its codes."""
+    view = st.segmented_control(
+        "View", VIEWS, default=VIEWS[0], required=True, key="shown_as", bind="query-params",
+        help="The map; single numbers of the codes; or the way from one selection to another.",
+    )  # fmt: skip
+    try:
+        if view == "Numbers":
+            return _numbers(found)
+        if view == "My axis":
+            return _own_axis(found)
+    except LabError as error:
+        st.info(str(error))
+    return Scene(
+        found,
+        found.run.id,
+        found.points,
+        lambda new: maps.place(found, cached.map_codes(found).values, new),
+    )
+
+
+def _numbers(found: LatentMap) -> Scene:
+    codes = cached.map_codes(found).values
+    last = codes.shape[1] - 1
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        axes = [
+            int(st.number_input(name, 0, last, min(i, last), key=f"number_{i}", width=110,
+                                bind="query-params"))
+            for i, name in enumerate(("Across", "Up"))
+        ]  # fmt: skip
+        if last > 1 and st.toggle("Depth", key="deep", bind="query-params"):
+            axes.append(
+                int(st.number_input("Depth of", 0, last, 2, key="number_2", width=110,
+                                    bind="query-params"))
+            )  # fmt: skip
+    chosen = tuple(axes)
+    return Scene(
+        found,
+        f"{found.run.id} {chosen}",
+        maps.coordinates(codes, chosen),
+        lambda new: maps.coordinates(new, chosen),
+        chosen,
+    )
+
+
+def _own_axis(found: LatentMap) -> Scene:
+    codes = cached.map_codes(found)
+    kept = {name: selection_called(name, found) for name in ENDS}
+    ends = {name: rows for name, rows in kept.items() if len(rows)}
+    classes = list(data.info(found.run.config().dataset).classes)
+    options = [*classes, *(f"Selection {name}" for name in ends)]
+    if len(options) < 2:
+        raise LabError("Lasso two regions and keep them as A and B: the axis goes between them.")
+    labels = cached.map_labels(found)
+
+    def end(option: str) -> Tensor:
+        if option in classes:
+            return (labels == classes.index(option)).nonzero()[:, 0]
+        return ends[option.removeprefix("Selection ")]
+
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        chosen = [
+            st.selectbox(name, options, index=min(i, len(options) - 1), key=f"end_{i}", width=150,
+                         bind="query-params")
+            for i, name in enumerate(("From", "To"))
+        ]  # fmt: skip
+    own = maps.axis(codes.values, end(chosen[0]), end(chosen[1]))
+    name = f"{found.run.id} {chosen} {[len(r) for r in ends.values()]}"
+    return Scene(found, name, own.coordinates(codes.values), own.coordinates)
+
+
+def keep_selection(name: str, scene: Scene, rows: Tensor) -> None:
+    """Remember a selection by its images' numbers, for an end of the axis."""
+    kept = st.session_state.setdefault("selections", {})
+    kept[name] = (scene.dataset, scene.found.config.split, scene.found.ids[rows].tolist())
+
+
+def selection_called(name: str, found: LatentMap) -> Tensor:
+    """The rows of a kept selection on this map; none where it is of other images."""
+    dataset, split, ids = st.session_state.get("selections", {}).get(name, ("", "", []))
+    if (dataset, split) != (found.run.config().dataset, found.config.split):
+        return torch.zeros(0, dtype=torch.int64)
+    return torch.isin(found.ids, torch.tensor(ids)).nonzero()[:, 0]
+
+
+def selected(
+    scene: Scene, lasso: list[tuple[float, float]] | None, shown: list[int] | None
+) -> Tensor:
+    """The rows within the lasso, of the classes that are shown; none without a lasso."""
+    if not lasso or scene.points.shape[1] != 2:
+        return torch.zeros(0, dtype=torch.int64)
+    found = torch.from_numpy(inside(scene.points.numpy(), lasso))
+    if shown:
+        found &= torch.isin(scene.labels, torch.tensor(shown))
+    return found.nonzero()[:, 0]

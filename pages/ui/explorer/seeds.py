@@ -1,0 +1,109 @@
+"""The same codes under other perplexities and seeds, side by side: what stays can be believed."""
+
+from typing import Any
+
+import streamlit as st
+
+from core import jobs, runs
+from core.errors import LabError
+from core.images import scatter, to_png
+from core.inference import maps, projecting
+from core.records import Question
+from core.runs import Run
+from core.settings import settings
+from pages.ui import cached, pictures
+from pages.ui.explorer.scene import Scene
+from pages.ui.visitor import who
+
+PERPLEXITIES = (5, 10, 30, 50, 100)
+SEEDS = 3
+
+
+def panel(scene: Scene) -> None:
+    """Ask which maps; show those there are, and how alike seeds come out."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Perplexities", PERPLEXITIES, [5, 30, 100], key="perplexities", max_selections=4,
+            bind="query-params", width=300,
+        )  # fmt: skip
+        points = st.select_slider(
+            "Points", [500, 1000, 2000, 5000], 1000, key="few", bind="query-params"
+        )
+        start = st.segmented_control(
+            "Start", ["random", "pca"], default="random", required=True, key="begin",
+            bind="query-params", help="From principal components all seeds come out nearly alike.",
+        )  # fmt: skip
+        asked = {
+            float(p): [
+                _question(
+                    scene, perplexity=float(p), seed=seed, points=int(points), start=str(start)
+                )
+                for seed in range(SEEDS)
+            ]
+            for p in sorted(chosen)
+        }
+        missing = [q for row in asked.values() for q in row if _finished(q) is None]
+        if missing and settings().training == "on":
+            several = f"{len(missing)} maps" if len(missing) > 1 else "the map"
+            if st.button(f"Make {several}", type="primary", icon=":material/play_arrow:"):
+                _request(missing)
+    under_way = any((run := runs.find(q.run_id)) and run.status().active for q in missing)
+    st.fragment(_grid, run_every=1.0 if under_way else None)(scene, asked, under_way)
+
+
+def _question(scene: Scene, **values: Any) -> Question:
+    config = scene.found.config
+    same = {"source": config.source, "split": config.split, "metric": config.metric}
+    return projecting.ask("tsne", scene.dataset, {**same, **values})
+
+
+def _finished(question: Question) -> Run | None:
+    run = runs.find(question.run_id)
+    return run if run is not None and run.status().state == "done" else None
+
+
+def _request(questions: list[Question]) -> None:
+    try:
+        with st.spinner("Handing them to a worker"):
+            for question in questions:
+                jobs.request(question, who())
+    except LabError as error:
+        st.error(str(error))
+
+
+def _grid(scene: Scene, asked: dict[float, list[Question]], was_active: bool) -> None:
+    found = [runs.find(q.run_id) for row in asked.values() for q in row]
+    if was_active and not any(run is not None and run.status().active for run in found):
+        st.rerun()
+    for perplexity, row in asked.items():
+        done = [run for q in row if (run := _finished(q)) is not None]
+        st.markdown(f"**Perplexity {perplexity:g}** {_stability(done)}")
+        for place, question in zip(st.columns(SEEDS), row, strict=True):
+            with place:
+                _small(question)
+
+
+def _small(question: Question) -> None:
+    run, seed = runs.find(question.run_id), question.config.config["seed"]
+    if run is None:
+        st.caption(f"Seed {seed}: not made yet.")
+        return
+    status = run.status()
+    if status.state == "done":
+        found = cached.latent_map(run)
+        png = to_png(scatter(found.points, cached.map_labels(found), 240))
+        pictures.sheet_image(png, f"The map from seed {seed}", f"Seed {seed}")
+    elif status.active:
+        jobs.keep_going(run)
+        st.progress(status.done, f"Seed {seed}: {status.stage or status.state}")
+    else:
+        st.caption(f"Seed {seed}: {status.error or status.state}.")
+
+
+def _stability(done: list[Run]) -> str:
+    """How many neighbours points keep from one seed to another, in words."""
+    if len(done) < 2:
+        return ""
+    share = cached.stability(tuple((r.id, r.version()) for r in done))
+    kept = f"a point keeps {share:.0%} of its {maps.NEIGHBOURS} neighbours"
+    return f"  \nFrom one seed to another {kept}."

@@ -1,0 +1,76 @@
+"""How far to trust a map: its measures beside those of others, and what every reader must know."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+import torch
+
+from core.runs import Run
+from pages.ui import charts
+from pages.ui.explorer.scene import Scene
+
+NOTES = (
+    "**Sizes mean little.** t-SNE gives dense and loose clusters the same room.",
+    "**Distances between clusters mean little.** Only who is near whom was asked for.",
+    "**Shapes may be noise.** With a low perplexity even random points form clumps.",
+    "**One map is no map.** Look at other seeds and perplexities before you believe a cluster.",
+    "**Neighbours get lost.** Colour by “Preserved”: dark points stand beside strangers.",
+    "**The colours were not seen.** Labels paint the map; they did not make it.",
+)
+
+
+def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
+    """Measures of all maps of this data set, and where on this one neighbours were lost."""
+    st.dataframe(
+        pd.DataFrame([_row(run, names) for run in maps if run.config().dataset == scene.dataset]),
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in ("Trustworthiness", "Kept", "kNN codes", "kNN map")
+        },
+    )
+    st.caption(
+        "**Trustworthiness** falls when strangers become neighbours on the map (Venna and Kaski "
+        "2001); **kept** is the share of each point's nearest codes that are near on the map; "
+        "**kNN** is how often the ten nearest name the right class, among the codes and on the "
+        "map. All of the points shown, themselves left out."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        _histogram(scene)
+    with right:
+        st.markdown("\n".join(f"- {note}" for note in NOTES))
+
+
+def _row(run: Run, names: dict[str, str]) -> dict[str, object]:
+    metrics = run.metrics()
+    return {
+        "Map": names[run.id].split(" · ")[0],
+        "Trustworthiness": metrics.get("trustworthiness"),
+        "Kept": metrics.get("preservation"),
+        "kNN codes": metrics.get("knn_accuracy_codes"),
+        "kNN map": metrics.get("knn_accuracy_map"),
+        "k": metrics.get("k"),
+        "Points": metrics.get("n_test"),
+        "Seconds": metrics.get("seconds"),
+    }
+
+
+def _histogram(scene: Scene) -> None:
+    """How the share of kept neighbours is spread, the classes that suffer most named."""
+    kept, k = scene.found.preserved, int(scene.found.run.metrics()["k"])
+    counts = torch.bincount((kept * k).round().long(), minlength=k + 1).tolist()
+    shares = [i / k for i in range(k + 1)]
+    figure = go.Figure(go.Bar(x=shares, y=counts, marker_color=charts.colour(scene.found.run)))
+    figure.update_xaxes(title="share of neighbours kept", tickformat=".0%")
+    figure.update_yaxes(title="points")
+    charts.show(figure, key="kept", height=280)
+    names, labels = scene.class_names, scene.labels
+    if len(names) < 2:
+        return
+    means = {n: float(kept[labels == i].mean()) for i, n in enumerate(names) if (labels == i).any()}
+    worst, best = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    st.caption(
+        f"Class {best} kept most of its neighbours ({means[best]:.0%}), class {worst} fewest "
+        f"({means[worst]:.0%})."
+    )

@@ -1,0 +1,114 @@
+"""The visitor's own image on the map: where it lies, what is near, and whether it belongs."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import neighbours, runs
+from core.data import Images
+from core.inference import encoding, latent, maps
+from core.inference.encoding import Codes
+from core.tasks.autoencoding import AUTOENCODING
+from pages.ui import cached, inputs, pictures
+from pages.ui.explorer.scene import Scene
+from pages.ui.names import class_title
+
+STATE = "yours"
+MOST = 10
+NEAR = 6
+UNLIKE = 0.99
+SMALL = 72
+"""Pixels that a picture is wide at least."""
+
+
+def places(scene: Scene) -> np.ndarray | None:
+    """Where the images that were brought lie in this scene, (M, 2 or 3)."""
+    pixels: Tensor | None = st.session_state.get(STATE)
+    shape = encoding.shape_of(scene.found.config.source, scene.dataset)
+    if pixels is None or tuple(pixels.shape[1:]) != shape:  # brought to a map of other images
+        return None
+    return scene.place(_encoded(scene, pixels).values).numpy()
+
+
+def panel(scene: Scene) -> None:
+    """Ask for a drawing or pictures; once there, they are on the map and judged here."""
+    left, right = st.columns([5, 9], gap="large")
+    with left:
+        source = st.segmented_control(
+            "Your image", ["Draw", "Upload"], default="Draw", required=True, key="own_source",
+            bind="query-params",
+        )  # fmt: skip
+        shape = encoding.shape_of(scene.found.config.source, scene.dataset)
+        pixels = inputs.own_pixels(str(source), MOST, shape)
+    if _digest(pixels) != _digest(st.session_state.get(STATE)):
+        st.session_state[STATE] = pixels
+        st.rerun()  # the map stands above
+    with right:
+        if pixels is None:
+            st.info("Draw or upload something: it is put on the map beside the images like it.")
+        else:
+            _judged(scene, pixels)
+
+
+def _judged(scene: Scene, pixels: Tensor) -> None:
+    codes, known = _encoded(scene, pixels), scene.codes.values
+    far = maps.strangeness(scene.found, known, codes.values).shares.tolist()
+    bad = _anomalies(scene, codes)
+    k = min(NEAR, len(known))
+    near = neighbours.nearest(known, codes.values, k, scene.found.config.metric)
+    for i in range(len(pixels)):
+        _verdict(far[i], bad[i] if bad else None)
+        pictures.cards(
+            [
+                ("Yours", pixels[i], ""),
+                *(
+                    (_title(scene, int(row)), scene.codes.images.pixels[row], f"at {d:.3g}")
+                    for row, d in zip(near.ids[i], near.distances[i].tolist(), strict=True)
+                ),
+            ],
+            SMALL,
+        )
+
+
+def _verdict(far: float, bad: float | None) -> None:
+    """Whether an image belongs: by where its code lies, and by what its reconstruction loses."""
+    parts = [f"Its code lies farther from its neighbours than {far:.0%} of the map's own do."]
+    if bad is not None:
+        parts.append(f"The network draws it worse than {bad:.0%} of test images.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if max(far, bad or 0.0) >= UNLIKE:
+            st.badge("unlike anything here", color="orange", icon=":material/question_mark:")
+        else:
+            st.badge("at home here", color="green", icon=":material/check:")
+        st.caption(" ".join(parts))
+
+
+def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
+    """The share of test images that an autoencoder draws better than each; None without one.
+
+    A code of few numbers hides what is strange: anything falls among the known ones.
+    """
+    run = runs.find(scene.found.config.source)
+    if run is None or run.config().task != AUTOENCODING.name:
+        return None
+    model = cached.autoencoder(run)
+    labels = codes.images.labels if model.classes else None
+    return [s.share for s in latent.strangeness(run, model, codes.images.pixels, labels)]
+
+
+def _title(scene: Scene, row: int) -> str:
+    label = int(scene.labels[row])
+    name = f"Image {int(scene.found.ids[row]):,}"
+    return f"{name}: {class_title(scene.dataset, label)}" if label >= 0 else name
+
+
+def _encoded(scene: Scene, pixels: Tensor) -> Codes:
+    unknown = torch.full((len(pixels),), -1)
+    return encoding.encode(scene.found.config.source, Images(pixels, unknown))
+
+
+def _digest(pixels: Tensor | None) -> str:
+    return "" if pixels is None else hashlib.sha256(pixels.numpy().tobytes()).hexdigest()

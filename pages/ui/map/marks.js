@@ -1,0 +1,45 @@
+// Rings and the visitor's own points: above the picture, so that no other point hides them.
+
+const AT_REST = 30; // frames without a move after which the marks no longer look for one
+
+class Marks {
+  /** @param pixel where on the stage coordinates are drawn */
+  constructor(element, pixel) {
+    this.element = element;
+    this.pixel = pixel;
+    this.shown = [];
+  }
+
+  /** @param marks kind and coordinates of each */
+  show(marks) {
+    this.shown = marks;
+    this.element.replaceChildren(...marks.map(([className]) => make("i", { className })));
+    this.before = null;
+    this.rest = 0;
+    cancelAnimationFrame(this.frame);
+    this.place();
+  }
+
+  /** Go with the map, which Plotly moves without saying where to, until it rests. */
+  follow() {
+    this.rest = 0;
+    if (!this.frame && this.shown.length) this.place();
+  }
+
+  place() {
+    const places = this.shown.map(([, point]) => this.pixel(point));
+    const moved = !same(places, this.before);
+    this.before = places;
+    if (moved) {
+      places.forEach(([x, y], k) => {
+        this.element.children[k].style.translate = `${x}px ${y}px`;
+      });
+    }
+    this.rest = moved ? 0 : this.rest + 1;
+    this.frame = this.rest < AT_REST ? requestAnimationFrame(() => this.place()) : null;
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+  }
+}

@@ -1,0 +1,122 @@
+// Small tools of the map: Plotly's script, packed arrays, polygons.
+
+const MOST_VERTICES = 200; // as in said.py
+const FINE = 1 / 1500; // of the view: what a lasso may be simplified by, at first
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const make = (name, properties, ...children) => {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+};
+const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
+const rounded = (v) => Number(v.toPrecision(6));
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+let arriving;
+
+/** Plotly, loaded once for the page. Rejects with a sentence, and tries again when asked again. */
+function loadPlotly(src) {
+  arriving ??= new Promise((done, failed) => {
+    const sorry = () => failed(new Error("The map's script did not arrive. Reload the page."));
+    const loaded = () => (window.Plotly ? done(window.Plotly) : sorry());
+    document.head.append(make("script", { src, onload: loaded, onerror: sorry }));
+  }).catch((error) => {
+    arriving = null;
+    throw error;
+  });
+  return arriving;
+}
+
+/** Whether there is WebGL. */
+function canDraw() {
+  const context = document.createElement("canvas").getContext("webgl");
+  context?.getExtension("WEBGL_lose_context")?.loseContext(); // browsers give few
+  return Boolean(context);
+}
+
+const KINDS_OF_ARRAY = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
+
+/** The numbers of what packing.py has packed. */
+function unpack({ kind, bytes }) {
+  const text = atob(bytes);
+  const found = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i);
+  return new KINDS_OF_ARRAY[kind](found.buffer);
+}
+
+/** The points' coordinates, an array for each dimension. */
+function unpackPoints(packed) {
+  const { dimensions, low, width } = packed, all = unpack(packed);
+  return Array.from({ length: dimensions }, (_, d) => {
+    const axis = new Float64Array(all.length / dimensions);
+    for (let i = 0; i < axis.length; i++) {
+      const v = all[i * dimensions + d];
+      axis[i] = low ? low[d] + (v / 65535) * width[d] : v;
+    }
+    return axis;
+  });
+}
+
+/** What has to be in view to see all. */
+function hull(axes) {
+  const bounds = axes.map((axis) => {
+    let low = Infinity, high = -Infinity;
+    for (const v of axis) {
+      if (v < low) low = v;
+      if (v > high) high = v;
+    }
+    return low <= high ? [low, high] : [-1, 1];
+  });
+  return around(bounds);
+}
+
+/** Bounds with a margin; in 3-D those of a cube, so that a distance is the same in all directions
+ * (in 2-D the stage's shape decides what is seen beside them). */
+function around(bounds) {
+  const longest = Math.max(...bounds.map(([low, high]) => high - low)) || 1;
+  return bounds.map(([low, high]) => {
+    const side = bounds.length === 3 ? longest : high - low;
+    const half = side / 2 + 0.03 * longest;
+    return [(low + high) / 2 - half, (low + high) / 2 + half];
+  });
+}
+
+/** Whether (x, y) lies in a polygon: even-odd, with the sums of `inside` in said.py. */
+function inside(x, y, polygon) {
+  let found = false;
+  for (let k = 0; k < polygon.length; k++) {
+    const [x1, y1] = polygon[k], [x2, y2] = polygon[(k + 1) % polygon.length];
+    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) found = !found;
+  }
+  return found;
+}
+
+/** Fewer corners (Douglas and Peucker), until there are few enough to be sent. */
+function simplified(polygon, span) {
+  for (let tolerance = span * FINE; ; tolerance *= 1.5) {
+    const kept = new Set([0, polygon.length - 1]);
+    const parts = [[0, polygon.length - 1]];
+    while (parts.length) {
+      const [first, last] = parts.pop();
+      let far = tolerance, at = -1;
+      for (let i = first + 1; i < last; i++) {
+        const away = distance(polygon[i], polygon[first], polygon[last]);
+        if (away > far) [far, at] = [away, i];
+      }
+      if (at < 0) continue;
+      kept.add(at);
+      parts.push([first, at], [at, last]);
+    }
+    if (kept.size > MOST_VERTICES) continue;
+    const found = polygon.filter((_, i) => kept.has(i));
+    return found.length < 3 ? polygon.slice(0, 3) : found;
+  }
+}
+
+/** From a point to the stretch between two others. */
+function distance([x, y], [x1, y1], [x2, y2]) {
+  const dx = x2 - x1, dy = y2 - y1, squared = dx * dx + dy * dy;
+  const t = squared ? clamp(((x - x1) * dx + (y - y1) * dy) / squared, 0, 1) : 0;
+  return Math.hypot(x - x1 - t * dx, y - y1 - t * dy);
+}
