@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.benchmarks.cluster import cluster
 from tests.benchmarks.live import live
+from tests.benchmarks.maps import maps
 from tests.benchmarks.measuring import Row, machine
 from tests.benchmarks.quality import quality
 from tests.benchmarks.server import server
@@ -21,7 +22,7 @@ from tests.benchmarks.speed import throughput, time_to_quality
 
 BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
     function.__name__: function
-    for function in (throughput, time_to_quality, quality, server, live, cluster, sizes)
+    for function in (throughput, time_to_quality, quality, server, live, maps, cluster, sizes)
 }
 HELD = {True: "yes", False: "**no**", None: "–"}
 

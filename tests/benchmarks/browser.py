@@ -8,6 +8,12 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",  # maps are drawn by WebGL, here without a GPU
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
 HEADING = "[data-testid='stMain'] h1"
 SCRIPT_ENDED = "[data-testid='stApp'][data-test-script-state='notRunning']"
 PICTURE = ":is([data-testid='stage'], .stage, .st-key-stage) img"
@@ -52,7 +58,7 @@ WATCH = """
 def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         try:
             yield browser
         finally:
