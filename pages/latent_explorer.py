@@ -28,6 +28,7 @@ if made:
     chosen = st.selectbox(
         "Map",
         list(made),
+        index=next((i for i, run in enumerate(made.values()) if maps.has_history(run)), 0),
         format_func=names.__getitem__,
         key="map_of",
         bind="query-params",

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from core.settings import ROOT, Settings
-from core.tasks import TASKS
+from core.tasks import FAMILIES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -30,8 +30,8 @@ def test_every_variable_stands_in_the_table():
 
 
 def test_every_variant_is_named():
-    for task in TASKS.values():
-        for name in task.variants:
+    for family in FAMILIES.values():
+        for name in family.variants:
             assert f"`{name}`" in README
 
 

@@ -95,6 +95,11 @@ def has_source(found: LatentMap) -> bool:
     return found.config.source == PIXELS or runs.find(found.config.source) is not None
 
 
+def has_history(run: Run) -> bool:
+    """Whether a map was found by descent, step by step."""
+    return not run.history().empty
+
+
 def has_frames(found: LatentMap) -> bool:
     """Whether there is an optimisation to replay."""
     return len(found.tensors["frames"]) > 1

@@ -194,8 +194,12 @@ def _packed(run_id: str, _version: int) -> bytes:
 def _framed(run_id: str, _version: int) -> bytes:
     from core import runs
     from core.inference import maps
+    from core.tasks.projecting import PROJECTING
 
-    return maps.frames(runs.open_run(run_id))
+    run = runs.open_run(run_id)
+    if run.config().task != PROJECTING.name:
+        raise LabError("There is no such replay.")
+    return maps.frames(run)
 
 
 def _missing(sentence: str) -> JSONResponse:

@@ -19,6 +19,7 @@ from tests.benchmarks.server import Server, started, wait_ready
 SOURCE = "autoencode-vae-mnist-dd3f87e3"
 PAGE = "/latent_explorer"
 READY = ".lab-map[data-state='ready']"
+PAINTED = ".lab-map:is([data-sketched], [data-state='ready'])"
 K = 12
 ASKED_TIME, ASKED_LOSS = 0.5, 0.002
 ASKED_PAINT, ASKED_CLICK, ASKED_MEMORY = 2.0, 300.0, 250.0
@@ -117,26 +118,31 @@ def _memory(running: Server, browser: Browser) -> Row:
     )
 
 
-def _open_once(running: Server, browser: Browser) -> float:
+def _open_once(running: Server, browser: Browser) -> tuple[float, float]:
+    """Seconds until the points are painted, and until they answer to the hand."""
     with visitor(browser) as page:
         began = time.perf_counter()
         page.goto(running.url + PAGE, wait_until="commit")
+        page.locator(PAINTED).wait_for()
+        painted = time.perf_counter() - began
         page.locator(READY).wait_for()
-        seconds = time.perf_counter() - began
+        ready = time.perf_counter() - began
         page.wait_for_timeout(SETTLE)
-        return seconds
+        return painted, ready
 
 
 def _paint(running: Server, browser: Browser, count: int) -> Row:
     """A new visitor each time, with nothing in the browser's cache, on a warm server."""
     found = [_open_once(running, browser) for _ in range(count)]
+    painted, ready = ([times[i] for times in found] for i in (0, 1))
     return at_most(
         "maps: first paint of a map of 10,000 points",
-        statistics.median(found),
+        statistics.median(painted),
         ASKED_PAINT,
         "s",
-        f"until the points are drawn, median of {count} new visitors",
-        {"seconds": found},
+        f"until the points are there, median of {count} new visitors; until they answer to the "
+        f"hand {statistics.median(ready):.2f} s",
+        {"seconds": painted, "ready, seconds": ready},
     )
 
 
@@ -160,8 +166,10 @@ def _clicks(running: Server, browser: Browser, count: int) -> Row:
 
 def _click(page: Page, image: int) -> float:
     """ms until the image under a point is named; a neighbour may lie on top of the one aimed at."""
-    where = page.locator(READY).evaluate("(root, id) => root.labMap.pixel(id)", image)
-    page.mouse.move(*where)
+    x, y = page.locator(READY).evaluate("(root, id) => root.labMap.pixel(id)", image)
+    plot = page.locator(f"{READY} .plot").bounding_box()
+    assert plot is not None
+    page.mouse.move(plot["x"] + x, plot["y"] + y)
     page.wait_for_timeout(150)
     page.evaluate(LOOK)
     page.mouse.down()

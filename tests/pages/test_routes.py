@@ -1,15 +1,22 @@
 """The server's own addresses, asked without a browser."""
 
 import asyncio
+import gzip
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
+import plotly
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 import streamlit_app
-from core import runs
+from core import data, runs
+from core.inference import maps
 from core.inference.browser import pack
 from core.records import DataUsed, RunConfig
 from core.tasks import load_model, task
@@ -22,10 +29,11 @@ USED = DataUsed(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), cl
 
 @pytest.fixture(autouse=True)
 def nothing_packed(lab):
-    assets._packed.cache_clear()
+    for cache in (assets._packed, assets._framed, assets._sheet):
+        cache.cache_clear()
 
 
-def asked(path, cookie=""):
+def asked(path, cookie="", accept=""):
     """(status, headers, body) of a GET."""
     said = []
 
@@ -36,6 +44,7 @@ def asked(path, cookie=""):
         said.append(message)
 
     headers = [(b"cookie", f"{COOKIE}={cookie}".encode())] if cookie else []
+    headers += [(b"accept-encoding", accept.encode())] if accept else []
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
         "query_string": b"", "headers": headers, "root_path": "", "http_version": "1.1",
@@ -119,3 +128,138 @@ def test_a_decoder_is_packed_once_until_its_run_changes(lab):
     for version in ("1", "2", "other"):
         asked(f"/api/decoders/{run.id}/{version}")
     assert assets._packed.cache_info().misses == 1
+
+
+# ---- Plotly
+
+
+def test_plotly_is_given_as_its_package_has_it():
+    package = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    status, headers, body = asked(assets.plotly_url())
+    assert (status, body) == (200, package.read_bytes())
+    assert headers["content-type"].startswith("text/javascript")
+    assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert headers["vary"] == "accept-encoding"
+    assert "content-encoding" not in headers
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5, *", "deflate,gzip"])
+def test_plotly_is_compressed_for_those_who_can_read_it(accepted):
+    _, headers, body = asked(assets.plotly_url(), accept=accepted)
+    assert headers["content-encoding"] == "gzip"
+    assert len(body) < 2_000_000
+    assert gzip.decompress(body) == asked(assets.plotly_url())[2]
+    for refused in ("br", "gzip;q=0, br", "identity", "notgzip"):
+        assert "content-encoding" not in asked(assets.plotly_url(), accept=refused)[1]
+
+
+def test_another_version_is_not_found():
+    for version in ("0.0.0", "..", "%2e%2e%2fsecret", "x" * 5000):
+        status, headers, _ = asked(f"/api/plotly/{version}.js")
+        assert status == 404
+        assert "immutable" not in headers.get("cache-control", "")
+
+
+# ---- thumbnails
+
+
+def cell(sheet, place, height, width):
+    row, column = divmod(place, assets.COLUMNS)
+    return sheet[row * height : (row + 1) * height, column * width : (column + 1) * width]
+
+
+def test_thumbnails_are_the_images_of_the_set_in_their_order():
+    images = data.load("mnist", "test").pixels
+    url = assets.thumbnails_url("mnist", "test")
+    assert url == "/api/thumbnails/mnist/test/{part}?v=a29846c0"
+    path = url.partition("?")[0]
+    for part in (0, 3, 9):
+        status, headers, body = asked(path.replace("{part}", str(part)))
+        assert status == 200
+        assert headers["content-type"] == "image/png"
+        assert headers["cache-control"] == "public, max-age=31536000, immutable"
+        sheet = np.asarray(Image.open(io.BytesIO(body)))
+        assert sheet.shape == (25 * 28, 40 * 28)
+        for place in (0, 39, 40, 517, 999):
+            wanted = images[1000 * part + place, 0].numpy()
+            assert (cell(sheet, place, 28, 28) == wanted).all()
+
+
+def test_the_last_sheet_has_the_same_places():
+    images = data.load("digits", "test").pixels
+    body = asked("/api/thumbnails/digits/test/0")[2]
+    sheet = np.asarray(Image.open(io.BytesIO(body)))
+    assert sheet.shape == (25 * 28, 40 * 28)
+    assert (cell(sheet, 359, 28, 28) == images[359, 0].numpy()).all()
+    assert not cell(sheet, 360, 28, 28).any()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "mnist/test/10", "mnist/test/-1", "mnist/test/00", "mnist/test/1.0", "mnist/test/x",
+        "mnist/test/²", "mnist/test/" + "9" * 5000, "mnist/all/0", "mnist/../0", "nothing/test/0",
+        "%2e%2e/test/0", "pets-00000000/test/0", "cifar10/test/0",
+    ],
+)  # fmt: skip
+def test_thumbnails_that_are_not_there_are_not_found(path):
+    status, headers, body = asked(f"/api/thumbnails/{path}")
+    assert status == 404
+    assert "immutable" not in headers.get("cache-control", "")
+    assert body and (not body.startswith(b"{") or json.loads(body)["error"].endswith("."))
+
+
+def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
+    folder = lab / "mine"
+    folder.mkdir()
+    colours = [(20 * k, 255 - 20 * k, 7 * k) for k in range(12)]
+    for k, colour in enumerate(colours):
+        Image.new("RGB", (96, 96), colour).save(folder / f"{k:02}.png")
+    info = data.import_set(folder, "Mine", size=96, grey=False)
+    url = assets.thumbnails_url(info.name, "train")
+    assert url.endswith(f"/train/{{part}}?v={info.name[-8:]}")
+    status, headers, body = asked(f"/api/thumbnails/{info.name}/train/0")
+    assert status == 200
+    assert headers["cache-control"] == "private, no-store"
+    sheet = np.asarray(Image.open(io.BytesIO(body)))
+    assert sheet.shape == (25 * 64, 40 * 64, 3)
+    images = data.load(info.name, "train").pixels
+    for place in range(len(images)):
+        assert (cell(sheet, place, 64, 64) == images[place, :, 0, 0].numpy()).all()
+
+
+def test_sheets_are_made_once_and_not_without_end():
+    for _ in range(2):
+        asked("/api/thumbnails/mnist/test/1")
+    assert assets._sheet.cache_info().misses == 1
+    assert assets._sheet.cache_info().maxsize <= 24
+
+
+# ---- replays
+
+
+def test_a_replay_is_for_those_who_may_see_the_map(lab, monkeypatch):
+    monkeypatch.setattr(maps, "frames", lambda run: f"frames of {run.id}".encode())
+    config = RunConfig(
+        task="projecting", variant="pca", dataset="digits", config={}, data=USED, private=True
+    )
+    run = runs.create("project-pca-digits-00000007", config)
+    run.update(state="done")
+    cookie, who = visitor()
+    run.set_owners([who])
+    assert assets.frames_url(run) == f"/api/frames/{run.id}/{run.version()}"
+    status, headers, body = asked(assets.frames_url(run), cookie)
+    assert (status, body) == (200, f"frames of {run.id}".encode())
+    assert headers["cache-control"] == "private, no-cache"
+    status, _, body = asked(assets.frames_url(run), visitor()[0])
+    assert status == 404
+    assert json.loads(body) == {"error": "There is no such replay."}
+    run.update(state="running")
+    assert asked(assets.frames_url(run), cookie)[0] == 404
+
+
+def test_a_run_that_is_no_map_has_no_replay(lab):
+    run = made("autoencode-vae-digits-00000008")
+    status, _, body = asked(assets.frames_url(run))
+    assert status == 404
+    assert json.loads(body)["error"]

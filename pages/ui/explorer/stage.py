@@ -1,11 +1,15 @@
 """The stage: the map, and beside it the image that was clicked with its neighbours."""
 
+from typing import Any
+
 import streamlit as st
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core import neighbours, runs
 from core.images import contact_sheet, to_png
+from core.images import scatter as drawn
 from core.inference import clusters, latent
 from core.inference.clusters import Clusters
 from core.inference.encoding import shape_of
@@ -21,12 +25,15 @@ from pages.ui.explorer import yours
 from pages.ui.explorer.scene import Scene, choose
 from pages.ui.explorer.standing import Standing, moved, remember, standing
 from pages.ui.frame import csv_button
-from pages.ui.map import Classes, Scale, scatter
+from pages.ui.map import Classes, Scale, said, scatter
 from pages.ui.names import class_title, dataset_title, model_names, source_name
 
+KEY = "map"
 COLOURINGS = ("Label", "Cluster", "Error", "Preserved")
 NEAR = 12
 TRUSTED = 0.95
+LARGE = 1200
+"""Pixels along the side of the map that can be taken away."""
 SMALL = 60
 """Pixels that the picture of a neighbour is wide at least."""
 TABS_OF_SELECTION = ("Selection", "Codes")
@@ -43,15 +50,16 @@ def bench(found: LatentMap) -> None:
         )  # fmt: skip
         grouped = _ask_clusters(found) if colouring == "Cluster" else None
     st.session_state["scene"] = scene
-    left, right = st.columns([2, 1], gap="large")
-    now = standing(scene)
+    labels = scene.labels.numpy() if scene.class_names else None
+    now = _moved(scene, standing(scene), labels)
     near = neighbours_of(scene, now.clicked)
+    left, right = st.columns([2, 1], gap="large")
     with left:
-        said = scatter(
-            key="map",
+        scatter(
+            key=KEY,
             points=scene.points.numpy(),
             ids=found.ids.numpy(),
-            labels=scene.labels.numpy() if scene.class_names else None,
+            labels=labels,
             class_names=scene.class_names,
             colours=_colours(scene, str(colouring), grouped),
             thumbnails=thumbnails_url(scene.dataset, found.config.split),
@@ -64,23 +72,34 @@ def bench(found: LatentMap) -> None:
             frames=frames_url(found.run) if scene.is_map and has_frames(found) else None,
             decoder=_decoder(scene),
             alt=f"A map of {len(found.ids):,} images of {dataset_title(scene.dataset)}",
-        )  # fmt: skip
+        )
         if grouped is not None:
             _agreement(scene, grouped)
         _quiet_line(scene)
-    if said is not None:
-        after = moved(now, said)
-        remember(scene, after)
-        if said.place is not None:
-            st.session_state["decoded_at"] = (scene.name, said.place)
-        if (after.lasso, after.shown) != (now.lasso, now.shown) and (
-            st.session_state.get("tab") in TABS_OF_SELECTION
-        ):
-            st.rerun()
-        if after.clicked != now.clicked:
-            st.rerun(scope="fragment")  # the rings are drawn with what was clicked
     with right:
         detail(scene, now, near)
+
+
+def _moved(scene: Scene, before: Standing, labels: NDArray[Any] | None) -> Standing:
+    """The standing after what the visitor did on the map, heard before anything is drawn."""
+    news = said(
+        KEY,
+        points=scene.points.numpy(),
+        ids=scene.found.ids.numpy(),
+        labels=labels,
+        class_names=scene.class_names,
+        clicked=before.clicked,
+    )
+    if news is None:
+        return before
+    after = moved(before, news)
+    remember(scene, after)
+    if news.place is not None:
+        st.session_state["decoded_at"] = (scene.name, news.place)
+    selected_else = (after.lasso, after.shown) != (before.lasso, before.shown)
+    if selected_else and st.session_state.get("tab") in TABS_OF_SELECTION:
+        st.rerun()  # they stand below, outside of this fragment
+    return after
 
 
 def _colourings(scene: Scene) -> list[str]:
@@ -155,6 +174,11 @@ def _quiet_line(scene: Scene) -> None:
             )
         st.caption(sizes(found))
         st.space("stretch")
+        st.download_button(
+            "PNG", lambda: to_png(drawn(scene.points, scene.labels, LARGE)),
+            f"{found.run.id}.png", "image/png", icon=":material/download:", on_click="ignore",
+            key="png-map",
+        )  # fmt: skip
         csv_button(lambda: cached.map_table(found), f"{found.run.id}-codes")
 
 
@@ -212,7 +236,8 @@ def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
     )
     st.caption(_kept(scene, row, label, rows))
     with st.expander("Its code"):
-        st.code(", ".join(f"{v:.3g}" for v in code[row].tolist()), wrap_lines=True)
+        # Not st.code: its highlighter is a megabyte and a half, which the first paint waits for.
+        st.markdown(f"`{', '.join(f'{v:.3g}' for v in code[row].tolist())}`")
         _elsewhere(scene, now)
 
 

@@ -20,7 +20,10 @@ from pages.ui.assets import plotly_url
 from pages.ui.map.packing import Classes, Scale, pack, pack_colours, pack_points
 from pages.ui.map.said import MOST_VERTICES, Said, heard, inside, state
 
-__all__ = ["MOST_VERTICES", "Classes", "Said", "Scale", "inside", "scatter"]
+MOST_GROUPS = 1000
+"""Of a legend that has no labels: the groups of its colours."""
+
+__all__ = ["MOST_VERTICES", "Classes", "Said", "Scale", "inside", "said", "scatter"]
 
 
 def scatter(
@@ -94,17 +97,37 @@ def scatter(
         "map": _identity(points, ids),
         "seen": st.session_state.get(told, 0),
     }
-    result = _component(key=key, data=data, on_said_change=_nothing)
-    said = result.get("said")
+    _component(key=key, data=data, on_said_change=_nothing)
+    return said(
+        key, points=points, ids=ids, labels=labels, class_names=class_names, clicked=clicked
+    )
+
+
+def said(
+    key: str,
+    *,
+    points: NDArray[Any],
+    ids: NDArray[Any],
+    labels: NDArray[Any] | None,
+    class_names: Sequence[str],
+    clicked: int | None,
+) -> Said | None:
+    """What the visitor has done since it was last asked, else None; arguments are `scatter`'s.
+
+    Ask before `scatter` to draw at once what follows from it; `scatter` then has no news.
+    """
+    result, told = st.session_state.get(key), f"{key}-told"
+    news = result.get("said") if result else None
     before = st.session_state.get(told, 0)
-    move = said.get("move") if isinstance(said, dict) else None
-    if type(move) is not int or move == before:
+    if not isinstance(news, dict) or type(news.get("move")) is not int or news["move"] == before:
         return None
-    st.session_state[told] = move
-    if said.get("map") != data["map"]:  # done just before another map was chosen
+    st.session_state[told] = news["move"]
+    points, ids = np.asarray(points, np.float32), np.asarray(ids)
+    if news.get("map") != _identity(points, ids):  # done just before another map was chosen
         return None
+    groups = len(class_names) if labels is not None else MOST_GROUPS
     return heard(
-        said, ids=ids, groups=len(names), dimensions=dimensions, before=before, clicked=clicked
+        news, ids=ids, groups=groups, dimensions=points.shape[1], before=before, clicked=clicked
     )
 
 
@@ -156,6 +179,7 @@ _component: Callable[..., Any] = st.components.v2.component(
         "marks.js",
         "legend.js",
         "replay.js",
+        "picking.js",
         "pinch.js",
         "hand.js",
         "map.js",

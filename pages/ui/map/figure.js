@@ -91,7 +91,7 @@ function traces(map) {
   const pick = (axis) => members.map((i) => axis[i]);
   const points = {
     type: three ? "scatter3d" : "scattergl",
-    mode: "markers", hoverinfo: "none", x: pick(axes[0]), y: pick(axes[1]),
+    mode: "markers", hoverinfo: "skip", x: pick(axes[0]), y: pick(axes[1]),
     marker: {
       size: three ? size * 0.6 : size,
       color: colours.of(members),
@@ -108,7 +108,10 @@ function traces(map) {
   }];
 }
 
-/** The layout. @param map also ranges, eye, tool, lasso, and ticks: whether the axes mean anything */
+/**
+ * The layout.
+ * @param map also ranges, eye, tool, lasso, and ticks: whether the axes mean anything
+ */
 function layout(map) {
   const { axes, colours, ranges } = map;
   const common = {
@@ -117,9 +120,8 @@ function layout(map) {
     showlegend: false,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    hovermode: "closest",
-    hoverdistance: NEAR,
-    clickanywhere: true,
+    hovermode: false, // see picking.js
+    clickmode: "none",
     selections: [],
     font: { color: rgb(mixed(colours.paper, colours.ink, 0.6)), size: 11 },
   };
@@ -133,8 +135,8 @@ function layout(map) {
     const camera = {
       eye: { ...map.eye }, center: { x: 0, y: 0, z: 0 }, up: { x: 0, y: 0, z: 1 },
     };
-    const scene = { xaxis, yaxis, zaxis, aspectmode: "cube", dragmode: "turntable", camera };
-    return { ...common, scene };
+    const still = { aspectmode: "cube", dragmode: "turntable", hovermode: false };
+    return { ...common, scene: { xaxis, yaxis, zaxis, camera, ...still } };
   }
   const axis = (range) => ({
     range: range.slice(), autorange: false, showgrid: false,
@@ -159,4 +161,27 @@ function outline(polygon, colours) {
     line: { color: rgb(colours.accent), width: 1.5 },
     fillcolor: rgb(colours.accent, 0.06),
   };
+}
+
+/** When what is drawn now can be seen; at once where nobody looks. */
+const painted = () => document.hidden || new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(done));
+});
+
+/** Points on a canvas of that size, in the places in which Plotly will draw them. */
+function sketch(canvas, width, height, { axes, ranges, members, chosen, colours, size }) {
+  const sharp = window.devicePixelRatio || 1;
+  Object.assign(canvas, { width: width * sharp, height: height * sharp });
+  const context = canvas.getContext("2d");
+  context.scale(sharp, sharp);
+  const spans = ranges.map(([low, high]) => high - low);
+  const scale = Math.min(width / spans[0], height / spans[1]); // the same both ways
+  const [x0, y0] = ranges.map(([low, high]) => (low + high) / 2);
+  const texts = colours.of(members), kept = chosen && new Set(chosen);
+  members.forEach((i, k) => {
+    context.fillStyle = texts[k];
+    context.globalAlpha = kept && !kept.has(k) ? FADED : 0.8;
+    const x = width / 2 + (axes[0][i] - x0) * scale, y = height / 2 - (axes[1][i] - y0) * scale;
+    context.fillRect(x - size / 2, y - size / 2, size, size);
+  });
 }

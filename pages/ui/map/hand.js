@@ -1,8 +1,7 @@
-// What the hand does on the map: pointing, clicking, lassos, tools, keys. Plotly finds the points.
+// What the hand does on the map: pointing, tapping, lassos, tools, keys.
 
-const NEAR = 8; // pixels around a point that are the point's
+const NEAR = 8; // pixels around a point that are the point's, and that a tap may move
 const STEP = 0.1; // of the view, for a press of an arrow key
-const TAP = 400; // milliseconds in which Plotly finds the point of a tap
 const TURN = Math.PI / 18;
 
 class Hand {
@@ -14,10 +13,10 @@ class Hand {
     this.hold();
     const plot = map.find(".plot");
     plot.addEventListener("keydown", (event) => this.key(event));
-    for (const name of ["pointermove", "pointerdown"]) {
-      plot.addEventListener(name, (event) => this.over(event), { capture: true });
-    }
-    plot.addEventListener("pointerleave", () => map.card.hide());
+    plot.addEventListener("pointermove", (event) => this.over(event), { capture: true });
+    plot.addEventListener("pointerleave", ({ pointerType }) => {
+      if (pointerType === "mouse") map.card.hide(); // a finger leaves when it is lifted
+    });
   }
 
   close() {
@@ -29,9 +28,6 @@ class Hand {
   attach(plot) {
     if (this.plot === plot) return;
     this.plot = plot;
-    plot.on("plotly_hover", ({ points: [point] }) => this.point(point));
-    plot.on("plotly_unhover", () => this.point());
-    plot.on("plotly_click", (event) => this.click(event));
     plot.on("plotly_selected", (event) => event && this.selected(event));
     plot.on("plotly_relayout", (changes) => this.moved(changes));
     plot.on("plotly_relayouting", () => {
@@ -48,14 +44,13 @@ class Hand {
     const { map } = this, { signal } = this.controller;
     const down = (event) => {
       map.held = true;
-      this.pressed = event;
-      if (event.pointerType !== "mouse") this.pointed = undefined; // a finger does not hover
+      this.pressed = event.button === 0 ? event : null;
     };
     const up = (event) => {
       if (!map.held) return;
       map.held = false;
       if (map.stale) map.redraw();
-      if (map.axes.length === 3 && event.type === "pointerup") this.tap(event);
+      if (event.type === "pointerup") this.tap(event);
     };
     map.find(".plot").addEventListener("pointerdown", down, { capture: true });
     for (const name of ["pointerup", "pointercancel", "blur"]) {
@@ -65,60 +60,44 @@ class Hand {
 
   // ---- pointing
 
-  /** Plotly found another point under the pointer, or none. */
-  point(found) {
-    const { map } = this;
-    if (!found) {
-      this.pointed = undefined;
-      map.card.forget();
-      return;
-    }
-    this.pointed = map.members[found.pointNumber];
-    if (map.held) return;
-    map.present(this.pointed, this.local(this.pointer));
-    if (this.tapped && performance.now() - this.tapped < TAP) this.choose();
-  }
-
-  /** In 2-D Plotly says what was clicked, or that it was no point. */
-  click({ points: [found], xvals, yvals }) {
-    const { map } = this;
-    if (map.axes.length === 3) this.point(found);
-    else if (map.replay.place === null && !map.replay.playing) {
-      if (this.pinch.over()) return; // or the lifting of its last finger
-      map.held = false; // the click may come before the pointer is known to be up
-      this.point(found);
-      if (map.decoder) this.decode(this.local(this.pointer)); // a finger has not moved here
-      if (found) this.choose();
-      else if (map.decoder && xvals?.length) map.talk.put([xvals[0], yvals[0]]);
-    }
-  }
-
-  /** In 3-D it calls every press a click, also that which begins to turn the map, and finds the
-   * point some frames later: a tap is a press that has not moved. */
-  tap({ clientX, clientY }) {
-    if (Math.hypot(clientX - this.pressed.clientX, clientY - this.pressed.clientY) > NEAR) return;
-    if (this.pinch.over()) return;
-    if (this.pointed === undefined) this.tapped = performance.now();
-    else this.choose();
-  }
-
-  choose() {
-    const { map } = this;
-    this.tapped = null;
-    if (this.pointed !== undefined) map.click(map.ids[this.pointed]);
-  }
-
-  /** The card follows the pointer, and shows what is under it. */
   over(event) {
-    const { map } = this;
+    const { map, pressed } = this;
     this.pointer = event;
+    if (pressed && this.away(event, pressed)) this.pressed = null; // this is no tap any more
     if (map.held) return;
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      const at = this.local(this.pointer);
-      if (map.decoder && this.plot && map.replay.place === null) this.decode(at);
-      if (!map.card.element.hidden) map.card.move(...at);
+      if (!map.held) this.point(this.local(this.pointer));
     });
+  }
+
+  away(event, { clientX, clientY }) {
+    return Math.hypot(event.clientX - clientX, event.clientY - clientY) > NEAR;
+  }
+
+  /** Show what is at a place of the stage: the image, and what it decodes to. Gives the point. */
+  point(at) {
+    const { map } = this;
+    if (!this.plot || !map.figure) return undefined;
+    const { axes, members, size } = map.figure;
+    const i = nearest(this.view(), axes, members, at, size);
+    if (map.decoder && map.replay.place === null) this.decode(at);
+    map.find(".plot").classList.toggle("over", i !== undefined);
+    if (i !== undefined) map.present(i);
+    else map.card.forget();
+    map.card.move(...at);
+    return i;
+  }
+
+  /** A press that has not moved: of a point, or of an empty place of a code plane. */
+  tap(event) {
+    const { map, pressed } = this;
+    this.pressed = null;
+    if (!pressed || this.away(event, pressed) || this.pinch.over()) return;
+    const at = this.local(event), i = this.point(at);
+    if (map.replay.place !== null || map.replay.playing) return;
+    if (i !== undefined) map.click(map.ids[i]);
+    else if (map.decoder) map.talk.put(this.place(at));
   }
 
   decode(at) {
@@ -178,7 +157,7 @@ class Hand {
     for (const button of map.root.querySelectorAll(".tools button")) {
       const { tool, act } = button.dataset;
       if (tool) button.ariaPressed = String(tool === map.tool);
-      if (act === "clear") button.disabled = !map.lasso && map.clicked === null;
+      if (act === "clear") button.disabled = !map.lasso;
       if (act === "reset") button.disabled = !map.view;
     }
   }
@@ -235,26 +214,19 @@ class Hand {
   /** The coordinates of a place of the stage, in 2-D. */
   place([left, top]) {
     const { xaxis, yaxis } = this.plot._fullLayout;
-    return [xaxis.p2l(left - xaxis._offset), yaxis.p2l(top - yaxis._offset)];
+    const at = ({ range: [low, high], _length }, pixels) => low + (pixels / _length) * (high - low);
+    return [at(xaxis, left - xaxis._offset), at(yaxis, yaxis._length - (top - yaxis._offset))];
+  }
+
+  view() {
+    const { clientWidth, clientHeight } = this.map.stage;
+    return projection(this.plot._fullLayout, clientWidth, clientHeight);
   }
 
   /** The place of the stage where coordinates are drawn. */
-  pixel(point) {
-    const { xaxis, yaxis, scene } = this.plot._fullLayout;
-    if (point.length === 2) {
-      const share = (axis, v) => (v - axis.range[0]) / (axis.range[1] - axis.range[0]);
-      return [
-        xaxis._offset + share(xaxis, point[0]) * xaxis._length,
-        yaxis._offset + (1 - share(yaxis, point[1])) * yaxis._length,
-      ];
-    }
-    const { glplot, dataScale } = scene._scene, { model, view, projection } = glplot.cameraParams;
-    let v = [...point.map((p, d) => p * dataScale[d]), 1];
-    for (const m of [model, view, projection]) {
-      const row = (r) => m[r] * v[0] + m[r + 4] * v[1] + m[r + 8] * v[2] + m[r + 12] * v[3];
-      v = [0, 1, 2, 3].map(row);
-    }
-    const { clientWidth, clientHeight } = this.map.stage;
-    return [((1 + v[0] / v[3]) / 2) * clientWidth, ((1 - v[1] / v[3]) / 2) * clientHeight];
+  pixel([x, y, z = 0]) {
+    const { across, down, depth } = this.view();
+    const at = ([a, b, c, d]) => a * x + b * y + c * z + d;
+    return [at(across) / at(depth), at(down) / at(depth)];
   }
 }

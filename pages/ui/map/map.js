@@ -2,7 +2,7 @@
 // Nothing is sent while something moves; what the hand has done is sent once.
 
 const CONFIG = {
-  displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: true,
+  displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false,
   showTips: false, showAxisDragHandles: false, showAxisRangeEntryBoxes: false,
 };
 
@@ -23,6 +23,8 @@ class LabMap {
     });
     this.tool = "pan";
     this.hand = new Hand(this);
+    this.resized = new ResizeObserver(() => this.data && this.redraw());
+    this.resized.observe(this.stage);
     this.marks = new Marks(this.find(".marks"), (point) => this.hand.pixel(point));
   }
 
@@ -56,6 +58,7 @@ class LabMap {
     this.ids = unpack(data.ids);
     this.index = new Map(Array.from(this.ids, (id, i) => [id, i]));
     this.home = hull(this.axes);
+    this.figure = null; // what is drawn still is another map
     this.card.hide();
     this.say("");
     this.root.dataset.dimensions = this.axes.length;
@@ -75,6 +78,7 @@ class LabMap {
 
   close() {
     this.closed = true;
+    this.resized.disconnect();
     this.hand.close();
     this.marks.close();
     this.talk.close();
@@ -165,7 +169,10 @@ class LabMap {
       ]));
     }
     this.click(id);
-    this.draw().then(() => this.present(i, this.pixel(id)));
+    this.draw().then(() => {
+      this.present(i);
+      this.card.move(...this.pixel(id));
+    });
     return null;
   }
 
@@ -182,8 +189,7 @@ class LabMap {
   }
 
   clear() {
-    this.lasso = null;
-    this.click(null);
+    this.select(null);
   }
 
   reset() {
@@ -227,6 +233,10 @@ class LabMap {
 
   async paintAll() {
     try {
+      if (!window.Plotly) {
+        this.sketch();
+        await painted(); // to begin with, Plotly takes all of the browser's time
+      }
       const Plotly = await loadPlotly(this.data.plotly);
       while (this.stale && !this.closed && !this.held) {
         this.stale = false;
@@ -235,6 +245,21 @@ class LabMap {
     } catch (error) {
       this.fail(error.message);
     }
+  }
+
+  /** The points of a flat map at once, on a canvas, while Plotly is still on its way. */
+  sketch() {
+    if (this.axes.length === 3) return;
+    this.sort();
+    this.mark();
+    const { axes, ranges, members, chosen, colours, stage } = this;
+    const size = pointSize(this.ids.length, stage.clientWidth);
+    const canvas = this.find(".sketch");
+    sketch(canvas, stage.clientWidth, stage.clientHeight, {
+      axes, ranges, members, chosen, colours, size,
+    });
+    canvas.hidden = false;
+    this.root.dataset.sketched = "";
   }
 
   async paint(Plotly) {
@@ -255,14 +280,19 @@ class LabMap {
     // Most runs of the page change nothing here, or only the marks; Plotly takes its time for each.
     const { ranges, eye, size, tool, lasso, ticks } = figure;
     const shown = this.shown && [...this.shown];
-    const from = [this.data.map, place, shown, ranges, eye, size, tool, lasso, ticks];
+    const box = [this.stage.clientWidth, this.stage.clientHeight];
+    const from = [this.data.map, place, shown, ranges, eye, size, tool, lasso, ticks, box];
     const drawn = JSON.stringify([from, this.colours.key]);
     if (drawn !== this.drawn) {
+      if (this.plot && box[0] && !same(box, this.box)) await Plotly.Plots.resize(this.plot);
+      this.box = box;
       await Plotly.react(this.mounted(Plotly), traces(figure), layout(figure), CONFIG);
       if (this.closed) return;
       this.drawn = drawn;
       this.hand.attach(this.plot);
     }
+    this.find(".sketch").hidden = true;
+    this.figure = figure; // what is under the pointer is what was drawn
     this.marks.show(made ? this.marked() : []);
     this.root.dataset.state = "ready";
     this.find(".failure").hidden = true;
@@ -318,10 +348,9 @@ class LabMap {
 
   // ---- the card
 
-  /** Show the card of a point. @param at where on the stage */
-  present(i, at) {
+  /** Show the card of a point. */
+  present(i) {
     this.card.show(this.ids[i], this.lines(i), this.thumbnails);
-    this.card.move(...at);
   }
 
   /** What is known of a point: its class, its colour's name or value, its number. */

@@ -19,8 +19,8 @@ FARTHEST_EYE = 100.0
 class Said(NamedTuple):
     """How the map stands, all of it; `place` is given once, when an empty place was clicked.
 
-    `clicked` is None when the ring was taken away, `lasso` when there is none, `view` when all is
-    in view, `shown` when no class is isolated.
+    `clicked` is None until an image is, `lasso` when there is none, `view` when all is in view,
+    `shown` when no class is isolated.
     """
 
     clicked: int | None

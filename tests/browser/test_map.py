@@ -1,0 +1,658 @@
+"""The map in Chromium: the right picture under every point, one set in a lasso, and silence."""
+
+import json
+import math
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from latent_models import model
+
+from core import data
+from pages.ui.map import inside
+from pages.ui.map.said import heard, state
+
+pytestmark = pytest.mark.browser
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+READY = '.lab-map[data-state="ready"]'
+CANVAS = """e => {
+    const c = e.querySelector('.card .NAME canvas');
+    if (c.hidden || !c.offsetParent) return null;
+    const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+    return {id: e.labMap.card.id, pixels: [...d].filter((_, i) => i % 4 === 0)};
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The address of map_app.py; its process ends with the tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("map") / "log"
+    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "map_app.py")]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            [*command, *options], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(300):
+            if process.poll() is not None:
+                pytest.fail(f"the server ended: {log.read_text()[-2000:]}")
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The pixels and labels of the test digits."""
+    found = data.load("mnist", "test")
+    return found.pixels.flatten(1).numpy(), found.labels.numpy()
+
+
+class Map:
+    """The page, and what its browser sends."""
+
+    def __init__(self, page, app, query=""):
+        self.page, self.sent, self.errors = page, [], []
+        page.on("websocket", lambda ws: ws.on("framesent", lambda f: self.sent.append(f)))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(f"{app}/?{query}")
+        self.root = page.locator(READY)
+        self.root.wait_for()
+        self.rest()
+
+    def rest(self):
+        """Wait until nothing is left to be drawn or told."""
+        self.page.wait_for_function(
+            "e => !e.labMap.drawing && !e.labMap.frame && !e.labMap.talk.waiting",
+            arg=self.root.element_handle(),
+        )
+
+    def do(self, script, *args):
+        return self.root.evaluate(f"(e, args) => ({script})(e.labMap, ...args)", list(args))
+
+    def said(self, count, *parts):
+        """Wait until Python has heard of so many things."""
+        self.page.get_by_text(f"Said {count}:").wait_for()
+        for part in parts:
+            self.page.get_by_text(part).wait_for()
+
+    def place(self, image):
+        """Where on the screen the point of an image is."""
+        box = self.root.locator(".plot").bounding_box()
+        x, y = self.do("(m, id) => m.pixel(id)", image)
+        return box["x"] + x, box["y"] + y
+
+    def point_at(self, image):
+        """Move the pointer there, as a hand does: not in one leap."""
+        x, y = self.place(image)
+        self.page.mouse.move(x + 30, y + 20)
+        self.page.mouse.move(x, y, steps=3)
+
+    def card(self, name="image"):
+        """The id on the card and the pixels above it, once they are there."""
+        script = CANVAS.replace("NAME", name)
+        self.page.wait_for_function(script, arg=self.root.element_handle())
+        found = self.root.evaluate(script)
+        return found["id"], np.array(found["pixels"])
+
+    def toggle(self, name):
+        return self.root.locator(".toggle").filter(
+            has=self.page.locator(".name", has_text=re.compile(f"^{name}$"))
+        )
+
+    def members(self):
+        """The ids that are drawn."""
+        return self.do("m => m.plot.data[0].x.map((_, k) => m.ids[m.members[k]])")
+
+
+def alone(points, at_least=0.25):
+    """Points with nothing near, so that pointing at one cannot find another."""
+    gaps = ((points[:, None] - points[None]) ** 2).sum(2)
+    np.fill_diagonal(gaps, np.inf)
+    return np.flatnonzero(gaps.min(1) > at_least**2)
+
+
+def coordinates(shown):
+    """The points that the browser has, in their order, and their ids."""
+    axes, ids = shown.do("m => [m.axes.map(a => [...a]), [...m.ids]]")
+    return np.array(axes).T, np.array(ids)
+
+
+# ---- pictures
+
+
+def test_ten_thousand_points_are_drawn(app, page):
+    shown = Map(page, app)
+    assert len(shown.members()) == 10_000
+    assert "10,000 images" in shown.root.locator(".note").inner_text()
+    inked = shown.do(
+        """m => {
+            const c = [...m.plot.querySelectorAll('canvas')].find(c => c.width > 0);
+            const to = Object.assign(document.createElement('canvas'), c).getContext('2d');
+            to.canvas.width = c.width; to.canvas.height = c.height;
+            to.drawImage(c, 0, 0);
+            const d = to.getImageData(0, 0, c.width, c.height).data;
+            let n = 0;
+            for (let i = 3; i < d.length; i += 4) n += d[i] > 100;
+            return n;
+        }"""
+    )
+    assert inked > 20_000
+    assert not shown.errors
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_the_card_has_the_image_of_the_point_whatever_is_filtered(app, page, digits, dimensions):
+    pixels, labels = digits
+    shown = Map(page, app, f"shuffled=300&dimensions={dimensions}")
+    shown.sent.clear()
+
+    def check(image):
+        shown.page.mouse.move(5, 5)
+        shown.point_at(image)
+        page.wait_for_function(
+            "([e, id]) => e.labMap.card.id === id", arg=[shown.root.element_handle(), image]
+        )
+        found, seen = shown.card()
+        assert found == image
+        assert (seen == pixels[image]).all()
+        words = shown.root.locator(".card .image figcaption").inner_text()
+        assert words.split() == [*words.split()[:-2], "Image", str(image)]
+        assert words.startswith(str(labels[image]))
+
+    points, ids = coordinates(shown)
+    if dimensions == 3:  # what counts is what lies near on the screen
+        points = np.array([shown.do("(m, id) => m.pixel(id)", int(i)) for i in ids]) / 40
+    lone = [int(ids[i]) for i in alone(points)]
+    by_class = {int(labels[i]): i for i in lone}
+    assert len(by_class) > 3
+    for image in lone[:3]:
+        check(image)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(200)
+    assert not shown.sent  # hovering is silent
+    for label, image in list(by_class.items())[-2:]:
+        shown.toggle(label).hover()
+        shown.root.get_by_role("button", name=f"Only {label}", exact=True).click()
+        shown.rest()
+        check(image)
+    page.get_by_text("cluster", exact=True).click()
+    page.get_by_text("Left").wait_for()
+    shown.rest()
+    check(image)
+    shown.root.get_by_role("button", name="All", exact=True).click()
+    shown.rest()
+    check(lone[0])
+    assert not shown.errors
+
+
+def test_decoding_here_draws_what_pytorch_draws(app, page):
+    shown = Map(page, app, "decoder=1&shuffled=300")
+    page.locator(f'{READY}[data-decoder="ready"]').wait_for()
+    shown.sent.clear()
+    box = shown.root.locator(".stage").bounding_box()
+    network = model("plane")
+    for x, y in ((0.3, 0.4), (0.6, 0.7), (0.9, 0.2)):
+        at = box["x"] + x * box["width"], box["y"] + y * box["height"]
+        page.mouse.move(*at, steps=2)
+        page.wait_for_function(
+            "([e, x, y]) => e.labPlace && Math.hypot(...e.labMap.hand.pixel(e.labPlace)"
+            ".map((v, k) => v - [x, y][k])) < 1.5",
+            arg=[shown.root.element_handle(), x * box["width"], y * box["height"]],
+        )
+        place = shown.root.evaluate("e => e.labPlace")
+        with torch.inference_mode():
+            wanted = (255 * network.decode(torch.tensor([place]))[0]).round().flatten().numpy()
+        assert wanted.std() > 15
+        assert np.abs(shown.card("decoded")[1] - wanted).max() <= 2
+    assert not shown.sent
+    page.mouse.click(box["x"] + 0.97 * box["width"], box["y"] + 0.9 * box["height"])
+    shown.said(1, re.compile(r"place \(\d+\.\d+, -\d+\.\d+\)"))
+    shown.root.locator(".plot").press("+")
+    shown.said(2, "place None")  # told once
+
+
+# ---- clicking and selecting
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_click_says_the_image_and_rings_it(app, page, dimensions):
+    shown = Map(page, app, f"shuffled=300&dimensions={dimensions}")
+    points, ids = coordinates(shown)
+    if dimensions == 3:
+        points = np.array([shown.do("(m, id) => m.pixel(id)", int(i)) for i in ids]) / 40
+    image = int(ids[alone(points)[0]])
+    shown.point_at(image)
+    page.wait_for_function(
+        "([e, id]) => e.labMap.card.id === id", arg=[shown.root.element_handle(), image]
+    )
+    shown.sent.clear()
+    page.mouse.down()
+    page.mouse.up()
+    shown.said(1, f"clicked {image},")
+    page.wait_for_function(
+        "e => e.querySelectorAll('.marks .neighbour').length === 8",
+        arg=shown.root.element_handle(),
+    )
+    ring = shown.root.locator(".marks .clicked").bounding_box()
+    x, y = shown.place(image)
+    assert math.dist((ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2), (x, y)) < 1
+    page.wait_for_timeout(500)
+    assert len(shown.sent) == 1
+    assert not shown.errors
+
+
+def test_turning_a_3d_map_tells_the_camera_and_clicks_nothing(app, page):
+    shown = Map(page, app, "shuffled=2000&dimensions=3")
+    x, y = shown.place(int(shown.do("m => m.ids[0]")))
+    page.mouse.move(x - 5, y)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    shown.sent.clear()
+    page.mouse.down()
+    page.mouse.move(x + 120, y + 10, steps=6)
+    page.mouse.up()
+    shown.said(1, "clicked None,", re.compile(r"View \[-?\d.*, -?\d.*, -?\d.*\]"))
+    shown.rest()
+    assert len(shown.sent) == 1
+    shown.root.get_by_role("button", name="Reset view").click()
+    shown.said(2, "View None")
+
+
+def draw(shown, corners):
+    """A line drawn with the pointer through places of the stage, as shares of it."""
+    box = shown.root.locator(".stage").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    shown.page.mouse.move(*at[0])
+    shown.page.mouse.down()
+    for place in at[1:]:
+        shown.page.mouse.move(*place)
+    shown.page.mouse.up()
+
+
+def test_a_lasso_holds_the_same_images_in_browser_and_python(app, page):
+    shown = Map(page, app)
+    shown.root.get_by_role("button", name="Lasso").click()
+    shown.rest()
+    shown.sent.clear()
+    turns = np.linspace(0, 4 * np.pi, 60)  # a line that crosses itself
+    radii = 0.12 + 0.1 * np.sin(1.5 * turns)
+    draw(shown, np.stack([0.4 + radii * np.cos(turns), 0.5 + radii * np.sin(turns)], 1))
+    shown.said(1, re.compile(r"Selected \d+ \d+ of \d+ corners"))
+    count, total, corners = map(
+        int, re.findall(r"\d+", page.get_by_text(re.compile("Selected")).inner_text())
+    )
+    shown.rest()
+    chosen = shown.do("m => m.plot.data[0].selectedpoints.map((k) => m.ids[m.members[k]])")
+    assert (len(chosen), sum(chosen)) == (count, total)
+    assert 100 < count < 9000
+    assert 20 < corners <= 200
+    assert len(shown.sent) <= 2  # once, and the page's own second run
+    assert f"{count:,} selected" in shown.root.locator(".note").inner_text()
+    # Plotly's own outline is gone, ours stands in its place.
+    outlines = shown.do("m => [m.plot._fullLayout.selections.length, m.plot.layout.shapes.length]")
+    assert outlines == [0, 1]
+    shown.root.get_by_role("button", name="Clear selection").click()
+    shown.said(2)
+    assert shown.root.locator(".note").inner_text() == "10,000 images"
+    assert page.get_by_text(re.compile("Selected")).count() == 0
+
+
+def test_a_lasso_of_many_corners_is_simplified(app, page):
+    shown = Map(page, app, "shuffled=300")
+    turns = np.linspace(0, 2 * np.pi, 5000)
+    ring = np.stack([3 * np.cos(turns), 2 * np.sin(9 * turns)], 1).tolist()
+    shown.do("(m, ring) => m.hand.selected({lassoPoints: {x: ring.map(p => p[0]), "
+             "y: ring.map(p => p[1])}})", ring)  # fmt: skip
+    shown.said(1, re.compile(r"Selected \d+ \d+ of 1?\d?\d corners"))
+    points, ids = coordinates(shown)
+    shown.rest()
+    lasso = shown.do("m => m.lasso")
+    chosen = shown.do("m => m.chosen.map((k) => m.ids[m.members[k]])")
+    assert sorted(chosen) == sorted(ids[inside(points, lasso)])
+    assert (inside(points, lasso) != inside(points, ring)).mean() < 0.02
+    shown.do("m => m.hand.selected({lassoPoints: {x: [0, 1], y: [0, 1]}})")  # a slip of the hand
+    shown.rest()
+    assert shown.do("m => m.lasso") == lasso
+
+
+def test_a_box_is_a_polygon_of_four_corners_and_holds_while_classes_are_isolated(app, page):
+    shown = Map(page, app)
+    shown.root.get_by_role("button", name="Box").click()
+    shown.rest()
+    draw(shown, [(0.2, 0.2), (0.5, 0.6)])
+    shown.said(1, re.compile("of 4 corners"))
+    count = int(page.get_by_text(re.compile("Selected")).inner_text().split()[1])
+    shown.toggle(1).dblclick()
+    shown.said(2, "shown [1]")
+    assert int(page.get_by_text(re.compile("Selected")).inner_text().split()[1]) == count
+    shown.rest()
+    some = len(shown.do("m => m.plot.data[0].selectedpoints"))
+    assert 0 < some < count
+
+
+# ---- the legend
+
+
+def test_classes_are_hidden_isolated_found_and_restored(app, page, digits):
+    labels = digits[1]
+    shown = Map(page, app)
+    shown.sent.clear()
+    assert shown.toggle(3).get_attribute("aria-pressed") == "true"
+    shown.toggle(3).click()
+    shown.said(1, "shown [0, 1, 2, 4, 5, 6, 7, 8, 9]")
+    assert shown.toggle(3).get_attribute("aria-pressed") == "false"
+    assert set(labels[shown.members()]) == set(range(10)) - {3}
+    shown.toggle(7).press("Enter")
+    shown.said(2, "shown [0, 1, 2, 4, 5, 6, 8, 9]")
+    assert shown.toggle(7).evaluate("e => e === document.activeElement")  # not lost meanwhile
+    shown.toggle(4).dblclick()
+    shown.said(3, "shown [4]")  # the two clicks before are not told
+    assert set(labels[shown.members()]) == {4}
+    shown.root.get_by_role("button", name="All", exact=True).click()
+    shown.said(4, "shown None")
+    field = shown.root.get_by_role("searchbox")
+    field.fill("5")
+    assert shown.root.locator(".legend li:visible").count() == 1
+    field.press("Enter")
+    shown.said(5, "shown [5]")
+    shown.toggle(5).click()  # the last one: all of them again
+    shown.said(6, "shown None")
+    field.fill("zebra")
+    assert "There is no such class." in shown.root.locator(".message").inner_text()
+
+
+def test_an_image_is_found_by_its_number_wherever_it_is(app, page, digits):
+    pixels, labels = digits
+    shown = Map(page, app, "view=-4,-3,1,2&shown=1")
+    outside = int(np.flatnonzero(labels == 0)[0])
+    field = shown.root.get_by_role("searchbox")
+    field.fill(f"#{outside}")
+    field.press("Enter")
+    shown.said(1, f"clicked {outside}, shown [0, 1]")
+    assert (shown.card()[1] == pixels[outside]).all()
+    box = shown.root.locator(".stage").bounding_box()
+    x, y = shown.place(outside)
+    assert abs(x - box["x"] - box["width"] / 2) < 2
+    assert abs(y - box["y"] - box["height"] / 2) < 2
+    field.fill("#10000")
+    field.press("Enter")
+    assert "not on this map" in shown.root.locator(".message").inner_text()
+
+
+# ---- what is passed in
+
+
+def test_the_view_is_restored_and_what_python_does_is_not_told_back(app, page):
+    shown = Map(page, app, "view=-2,2,-1,1&shown=3,5")
+    shown.sent.clear()
+    ranges = shown.do("m => m.hand.current()")
+    assert np.mean(ranges, 1) == pytest.approx([0, 0], abs=1e-6)
+    assert ranges[0][0] <= -2 < 2 <= ranges[0][1]
+    assert ranges[1][0] <= -1 < 1 <= ranges[1][1]
+    assert min(ranges[0][1] / 2, ranges[1][1]) == pytest.approx(1)  # nothing more than it must
+    assert shown.toggle(3).get_attribute("aria-pressed") == "true"
+    assert shown.toggle(4).get_attribute("aria-pressed") == "false"
+    page.get_by_role("button", name="Elsewhere").click()
+    page.wait_for_function("e => e.labMap.view === null", arg=shown.root.element_handle())
+    shown.rest()
+    assert shown.root.locator(".marks .clicked").count() == 1
+    page.wait_for_timeout(500)
+    assert len(shown.sent) == 1  # the button
+    page.get_by_text("Said 0:").wait_for()
+
+
+def test_the_view_is_told_once_and_an_old_answer_takes_nothing_back(app, page):
+    shown = Map(page, app)
+    shown.sent.clear()
+    box = shown.root.locator(".stage").bounding_box()
+    page.mouse.move(box["x"] + 400, box["y"] + 300)
+    page.mouse.wheel(0, -200)
+    page.mouse.wheel(0, -200)
+    shown.said(1, re.compile(r"View \["))
+    shown.rest()
+    page.wait_for_timeout(600)
+    assert len(shown.sent) == 1
+    ranges = shown.do("m => m.hand.current()")
+    page.get_by_role("button", name="Again").click()
+    page.wait_for_timeout(500)
+    shown.rest()
+    assert np.allclose(shown.do("m => m.hand.current()"), ranges, atol=1e-4)
+    page.mouse.move(box["x"] + 400, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 250, steps=5)
+    page.mouse.up()
+    shown.said(2)
+    moved = shown.do("m => m.hand.current()")
+    assert moved[0][0] > ranges[0][0]
+    shown.root.locator(".plot").press("ArrowRight")
+    shown.said(3)
+    assert shown.do("m => m.hand.current()")[0][0] > moved[0][0]
+    shown.root.get_by_role("button", name="Reset view").click()
+    shown.said(4, "View None")
+
+
+def test_the_map_fills_another_width(app, page):
+    shown = Map(page, app, "shuffled=300")
+    shown.sent.clear()
+    for width in (800, 1300):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            "e => e.labMap.plot._fullLayout.width === e.querySelector('.stage').clientWidth",
+            arg=shown.root.element_handle(),
+        )
+        shown.rest()
+        _, ids = coordinates(shown)
+        at = np.array([shown.do("(m, id) => m.pixel(id)", int(i)) for i in ids[:50]])
+        stage = shown.do("m => [m.stage.clientWidth, m.stage.clientHeight]")
+        assert (at > 0).all()
+        assert (at < stage).all()
+        (x0, x1), (y0, y1) = shown.do("m => m.hand.current()")
+        assert (x1 - x0) / stage[0] == pytest.approx((y1 - y0) / stage[1])
+    page.wait_for_timeout(400)
+    assert not shown.sent
+    assert not shown.errors
+
+
+def test_a_scale_has_a_bar(app, page):
+    shown = Map(page, app)
+    page.get_by_text("ink", exact=True).first.click()
+    bar = shown.root.locator(".bar")
+    bar.wait_for()
+    assert bar.locator("p").inner_text() == "ink"
+    assert float(bar.locator(".low").inner_text()) < float(bar.locator(".high").inner_text())
+    shown.rest()
+    assert len(set(shown.do("m => m.plot.data[0].marker.color"))) > 100
+
+
+# ---- the replay
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_the_replay_shows_first_and_last_snapshot_in_silence(app, page, dimensions):
+    shown = Map(page, app, f"frames=1&shuffled=1000&dimensions={dimensions}")
+    shown.sent.clear()
+    final, ids = coordinates(shown)
+    slider = shown.root.get_by_role("slider", name="Iteration")
+
+    def drawn():
+        shown.rest()
+        return np.array(
+            shown.do("m => ['x', 'y', 'z'].map((d) => m.plot.data[0][d]).filter(Boolean)")
+        ).T
+
+    slider.fill("0")
+    page.get_by_text("Iteration 0").wait_for()
+    page.wait_for_function("e => e.labMap.replay.place === 0", arg=shown.root.element_handle())
+    assert np.allclose(drawn(), final * 1e-4, atol=1e-6)
+    low, high = shown.do(
+        """m => { const l = m.plot._fullLayout, x = (l.scene ?? l).xaxis.range; return x; }"""
+    )
+    assert high - low < 0.01  # the axes fit the snapshot
+    shown.root.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "e => e.labMap.replay.place === null && !e.labMap.replay.playing",
+        arg=shown.root.element_handle(),
+    )
+    assert np.allclose(drawn(), final)
+    page.get_by_text("Iteration 200").wait_for()
+    assert not shown.sent
+    assert len(ids) == len(drawn())
+    assert not shown.errors
+
+
+# ---- when something is missing
+
+
+def test_without_plotly_or_webgl_a_sentence_says_so(app, page):
+    page.route("**/api/plotly/**", lambda route: route.abort())
+    page.goto(app)
+    failure = page.locator('.lab-map[data-state="failed"] .failure')
+    failure.wait_for()
+    assert "Reload the page" in failure.inner_text()
+    page.unroute("**/api/plotly/**")
+    page.add_init_script(
+        "const get = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) {"
+        " return kind.includes('webgl') ? null : get.call(this, kind, ...more); }"
+    )
+    page.goto(app)
+    failure.wait_for()
+    assert "WebGL" in failure.inner_text()
+
+
+def test_on_a_phone_a_tap_shows_and_says_it_and_two_fingers_zoom(app, chromium):
+    context = chromium.new_context(viewport={"width": 420, "height": 800}, has_touch=True)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    shown = Map(page, app, "shuffled=100")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    points, ids = coordinates(shown)
+    image = int(ids[alone(points, 0.6)[0]])
+    page.touchscreen.tap(*shown.place(image))
+    shown.said(1, f"clicked {image},")
+    assert shown.card()[0] == image
+    shown.rest()
+    before = shown.do("m => m.hand.current()")
+    box = shown.root.locator(".stage").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = context.new_cdp_session(page)
+
+    def fingers(kind, *xs):
+        touches = [{"x": x + dx, "y": y, "id": k} for k, dx in enumerate(xs)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    fingers("touchStart", -40)
+    fingers("touchStart", -40, 40)
+    for step in range(1, 5):
+        fingers("touchMove", -40 - 10 * step, 40 + 10 * step)
+        page.wait_for_timeout(50)
+    fingers("touchEnd")
+    shown.said(2, f"clicked {image},", re.compile(r"View \["))
+    after = shown.do("m => m.hand.current()")
+    assert np.ptp(after[0]) == pytest.approx(np.ptp(before[0]) / 2, rel=0.05)
+    assert np.mean(after, 1) == pytest.approx(np.mean(before, 1), abs=np.ptp(before[0]) / 20)
+    context.close()
+
+
+# ---- without a browser
+
+
+SAID = {
+    "move": 7, "clicked": 5, "lasso": [[0, 0], [1, 0], [1, 1]], "view": [0, 1, 0, 1],
+    "shown": [2, -1], "place": {"move": 7, "at": [0.5, 0.25]},
+}  # fmt: skip
+AROUND = {"ids": np.array([5, 9]), "groups": 3, "dimensions": 2, "before": 6}
+
+
+def test_what_a_browser_says_is_taken():
+    found = heard(SAID, **AROUND)
+    assert found == (5, [(0, 0), (1, 0), (1, 1)], [0, 1, 0, 1], [-1, 2], (0.5, 0.25))
+    nothing = dict.fromkeys(SAID)
+    assert heard(nothing, **AROUND) == (None, None, None, None, None)
+    assert heard(SAID, **(AROUND | {"before": 7})).place is None  # it is known already
+    three = heard(SAID | {"view": [1, 2, 3]}, **(AROUND | {"dimensions": 3}))
+    assert (three.view, three.lasso, three.place) == ([1, 2, 3], None, None)
+    assert heard(SAID | {"clicked": 77}, **AROUND, clicked=77).clicked == 77  # the page's own
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"clicked": 6}, {"clicked": "5"}, {"clicked": 5.0}, {"clicked": True}, {"clicked": [5]},
+        {"clicked": 10**400}, {"lasso": []}, {"lasso": [[0, 0], [1, 1]]},
+        {"lasso": [[0, 0]] * 201}, {"lasso": [[0, 0, 0]] * 3}, {"lasso": "abc"},
+        {"lasso": [[0, math.nan]] * 3}, {"lasso": [[0, 1e10]] * 3}, {"lasso": {"a": 1}},
+        {"view": [1, 0, 0, 1]}, {"view": [0, 1, 0, math.inf]}, {"view": [0, 1, 0]},
+        {"view": "0101"},
+        {"view": [0, 1, 0, None]}, {"view": [0, 1, 0, "9" * 5000]}, {"shown": [3]},
+        {"shown": [-2]}, {"shown": [0.5]}, {"shown": [0] * 99}, {"shown": 1}, {"shown": [[0]]},
+        {"place": [1, 2]}, {"place": {"move": 7}}, {"place": {"move": 7, "at": [1]}},
+        {"place": {"move": 7, "at": [1, -1e300]}}, {"place": 3}, {"place": {"at": [1, 2]}},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(lie):
+    assert heard(SAID | lie, **AROUND) is None
+    missing = {k: v for k, v in SAID.items() if k not in lie}
+    assert heard(missing, **AROUND) is None
+
+
+def test_a_camera_has_a_direction_and_is_near():
+    for eye in ([0, 0, 0], [1e3, 0, 0], [1, 2], [1, 2, math.nan]):
+        assert heard(SAID | {"view": eye}, **(AROUND | {"dimensions": 3})) is None
+
+
+def test_what_a_page_has_from_an_address_never_breaks_the_map():
+    around = {"groups": 3, "dimensions": 2}
+    assert state(np.int64(4), [(0, 0), (1, 0), (0, 1)], (0, 1, 0, 1), [1], **around) == (
+        4, [[0, 0], [1, 0], [0, 1]], [0, 1, 0, 1], [1]
+    )  # fmt: skip
+    wrong = state(None, [(0, 0)], [math.nan] * 4, [99], **around)
+    assert wrong == (None, None, None, None)
+    assert state(None, (), (1, 2), (), **around) == (None, None, None, None)
+    json.dumps(state(np.int32(1), np.eye(3)[:, :2], np.arange(4.0) % 2, np.array([0]), **around))
+
+
+def test_inside_is_even_odd_and_shares_edges_fairly():
+    square = [(0, 0), (2, 0), (2, 2), (0, 2)]
+    points = np.array([(1, 1), (3, 1), (-1, 1), (1, 3), (1, -1)])
+    assert inside(points, square).tolist() == [True, False, False, False, False]
+    assert inside(points, square[::-1]).tolist() == inside(points, square).tolist()
+    assert inside(points, [*square, square[0]]).tolist() == inside(points, square).tolist()
+    assert inside(np.zeros((0, 2)), square).tolist() == []
+    assert not inside(points, []).any()
+    assert not inside(points, [(1, 1)]).any()
+    assert not inside(points, [(0, 0), (2, 2)]).any()
+    twice = [(0, 0), (4, 0), (4, 4), (0, 4), (0, 0), (1, 1), (1, 3), (3, 3), (3, 1), (1, 1)]
+    assert inside(np.array([(2, 2), (0.5, 2)]), twice).tolist() == [False, True]
+    # Tiles that share edges and corners hold every point once.
+    grid = np.stack(np.meshgrid(np.arange(0, 2, 0.25), np.arange(0, 2, 0.25)), -1).reshape(-1, 2)
+    tiles = [[(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)] for x in range(2) for y in range(2)]
+    assert (np.sum([inside(grid, tile) for tile in tiles], 0) == 1).all()
+
+
+def test_inside_sees_the_points_as_the_browser_does():
+    point = np.array([[0.1, 0.5]])  # in single precision it lies a little to the right of 0.1
+    edge = 0.1 + 1e-10
+    assert inside(point, [(edge, 0), (1, 0), (1, 1), (edge, 1)]).all()
