@@ -19,7 +19,17 @@ from tests.benchmarks.server import Server, started, wait_ready
 SOURCE = "autoencode-vae-mnist-dd3f87e3"
 PAGE = "/latent_explorer"
 READY = ".lab-map[data-state='ready']"
-PAINTED = ".lab-map:is([data-sketched], [data-state='ready'])"
+STAMP = """
+const look = () => {
+  const map = document.querySelector(".lab-map");
+  const there = map?.dataset.sketched !== undefined || map?.dataset.state === "ready";
+  if (there) window.painted ??= performance.now();
+  if (map?.dataset.state === "ready") window.ready ??= performance.now();
+  else requestAnimationFrame(look);
+};
+look();
+"""
+"""Noted in the page itself, in ms from the navigation: while Plotly begins, nobody gets a word."""
 K = 12
 ASKED_TIME, ASKED_LOSS = 0.5, 0.002
 ASKED_PAINT, ASKED_CLICK, ASKED_MEMORY = 2.0, 300.0, 250.0
@@ -121,14 +131,12 @@ def _memory(running: Server, browser: Browser) -> Row:
 def _open_once(running: Server, browser: Browser) -> tuple[float, float]:
     """Seconds until the points are painted, and until they answer to the hand."""
     with visitor(browser) as page:
-        began = time.perf_counter()
+        page.add_init_script(STAMP)
         page.goto(running.url + PAGE, wait_until="commit")
-        page.locator(PAINTED).wait_for()
-        painted = time.perf_counter() - began
         page.locator(READY).wait_for()
-        ready = time.perf_counter() - began
         page.wait_for_timeout(SETTLE)
-        return painted, ready
+        painted, ready = page.evaluate("() => [window.painted, window.ready]")
+        return painted / 1000, ready / 1000
 
 
 def _paint(running: Server, browser: Browser, count: int) -> Row:

@@ -54,6 +54,8 @@ def bench(found: LatentMap) -> None:
     now = _moved(scene, standing(scene), labels)
     near = neighbours_of(scene, now.clicked)
     left, right = st.columns([2, 1], gap="large")
+    with right:  # first, for after a click the map says nothing new, with many bytes
+        detail(scene, now, near)
     with left:
         scatter(
             key=KEY,
@@ -76,8 +78,6 @@ def bench(found: LatentMap) -> None:
         if grouped is not None:
             _agreement(scene, grouped)
         _quiet_line(scene)
-    with right:
-        detail(scene, now, near)
 
 
 def _moved(scene: Scene, before: Standing, labels: NDArray[Any] | None) -> Standing:
@@ -235,10 +235,12 @@ def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
         SMALL,
     )
     st.caption(_kept(scene, row, label, rows))
-    with st.expander("Its code"):
-        # Not st.code: its highlighter is a megabyte and a half, which the first paint waits for.
-        st.markdown(f"`{', '.join(f'{v:.3g}' for v in code[row].tolist())}`")
-        _elsewhere(scene, now)
+    more = st.expander("Its code", key="its_code", on_change="rerun")
+    if more.open:
+        with more:
+            # Not st.code: its highlighter is a megabyte and a half.
+            st.markdown(f"`{', '.join(f'{v:.3g}' for v in code[row].tolist())}`")
+            _elsewhere(scene, now)
 
 
 def near_title(scene: Scene, row: int) -> str:
