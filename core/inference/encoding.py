@@ -14,7 +14,7 @@ from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from core.tasks import TASKS, load_model, task
 from core.tasks.base import Check, unit
-from core.tasks.projecting import PIXELS
+from core.tasks.layouts import PIXELS
 
 
 class Codes(NamedTuple):

@@ -20,10 +20,9 @@ from core.tasks import load_model
 from core.tasks.autoencoding import (
     ACTIVE,
     AUTOENCODING,
-    AutoencodingConfig,
 )
 from core.tasks.base import unit
-from core.tasks.bounds import anomaly_score
+from core.tasks.bounds import AutoencodingConfig, anomaly_score
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

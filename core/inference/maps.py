@@ -17,7 +17,8 @@ from core.inference.encoding import Codes
 from core.inference.finished import finished
 from core.neighbours import Strangeness
 from core.runs import Run
-from core.tasks.projecting import PIXELS, PROJECTING, ProjectionConfig, principal
+from core.tasks.layouts import PIXELS, ProjectionConfig, principal
+from core.tasks.projecting import PROJECTING
 
 NEIGHBOURS = 12
 """k of trustworthiness and preservation."""

@@ -15,7 +15,8 @@ from core.records import DataUsed, Question, RunConfig, Status
 from core.runs import Run
 from core.settings import settings
 from core.tasks.base import Check
-from core.tasks.projecting import PIXELS, PROJECTING, Map, ProjectionConfig
+from core.tasks.layouts import PIXELS, Map, ProjectionConfig
+from core.tasks.projecting import PROJECTING
 from core.working import Listener, Work, carry_out, describe
 
 

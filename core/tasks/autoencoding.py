@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -29,6 +28,7 @@ from core.tasks.base import (
 )
 from core.tasks.bounds import (
     IWAE_SAMPLES,
+    AutoencodingConfig,
     Loss,
     anomaly_score,
     bound,
@@ -48,51 +48,6 @@ ACTIVE = 0.01
 """A dimension is in use when its mean varies by more between images (Burda et al. 2016)."""
 SHEET = 10
 """Images in a row of the sample sheet."""
-
-
-class AutoencodingConfig(TaskConfig):
-    """Settings of an autoencoder's training."""
-
-    latent: int = Field(20, ge=1, le=128, title="Dimensions", description="numbers in a code")
-    likelihood: Literal["bernoulli", "gaussian"] = Field(
-        "bernoulli",
-        title="Likelihood",
-        description="of a pixel given the code: Bernoulli on its grey value, or Gaussian around it",
-    )
-    sigma: float = Field(
-        0.2,
-        ge=0.01,
-        le=1,
-        title="Sigma",
-        description="standard deviation of a pixel under the Gaussian likelihood",
-    )
-    beta: float = Field(
-        1.0, ge=0, le=100, title="Beta", description="weight of the KL term; 1 is the bound itself"
-    )
-    warmup: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        title="Warm-up",
-        description="share of the training over which beta rises from 0",
-    )
-    free_bits: float = Field(
-        0.0,
-        ge=0,
-        le=5,
-        title="Free nats",
-        description="KL in nats that each dimension may have without paying for it",
-    )
-    validation_share: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        title="Held back",
-        description="share of the training images that is only watched, for a validation loss",
-    )
-    weight_decay: float = Field(
-        0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
-    )
 
 
 class AutoencoderLearner(Descent):

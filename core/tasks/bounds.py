@@ -1,21 +1,66 @@
-"""Losses of autoencoders: squared errors, the evidence lower bound, and the tighter one."""
+"""Losses of autoencoders and their settings: squared errors, the evidence lower bound, and the
+tighter one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.models.autoencoders import Autoencoder, Code
-
-if TYPE_CHECKING:
-    from core.tasks.autoencoding import AutoencodingConfig
+from core.tasks.base import TaskConfig
 
 IWAE_SAMPLES = 500
+
+
+class AutoencodingConfig(TaskConfig):
+    """Settings of an autoencoder's training."""
+
+    latent: int = Field(20, ge=1, le=128, title="Dimensions", description="numbers in a code")
+    likelihood: Literal["bernoulli", "gaussian"] = Field(
+        "bernoulli",
+        title="Likelihood",
+        description="of a pixel given the code: Bernoulli on its grey value, or Gaussian around it",
+    )
+    sigma: float = Field(
+        0.2,
+        ge=0.01,
+        le=1,
+        title="Sigma",
+        description="standard deviation of a pixel under the Gaussian likelihood",
+    )
+    beta: float = Field(
+        1.0, ge=0, le=100, title="Beta", description="weight of the KL term; 1 is the bound itself"
+    )
+    warmup: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Warm-up",
+        description="share of the training over which beta rises from 0",
+    )
+    free_bits: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        title="Free nats",
+        description="KL in nats that each dimension may have without paying for it",
+    )
+    validation_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        title="Held back",
+        description="share of the training images that is only watched, for a validation loss",
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
+    )
 
 
 class Bound(NamedTuple):

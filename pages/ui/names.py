@@ -3,7 +3,8 @@
 from core import data, runs
 from core.runs import Run
 from core.tasks import family
-from core.tasks.projecting import PIXELS, PROJECTING
+from core.tasks.layouts import PIXELS
+from core.tasks.projecting import PROJECTING
 
 
 def model_names(found: list[Run]) -> dict[str, str]:

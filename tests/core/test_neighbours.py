@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import data, neighbours
 from core.errors import LabError
-from core.tasks.projecting import principal
+from core.tasks.layouts import principal
 
 
 @pytest.fixture(scope="module")

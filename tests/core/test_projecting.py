@@ -19,7 +19,8 @@ from core.inference.maps import LatentMap
 from core.records import Status
 from core.runs import Run
 from core.tasks import FAMILIES, TASKS, family
-from core.tasks.projecting import PIXELS, PROJECTING, ProjectionConfig, principal
+from core.tasks.layouts import PIXELS, ProjectionConfig, principal
+from core.tasks.projecting import PROJECTING
 
 QUICK = {"iterations": 60, "perplexity": 10, "points": 150}
 MODEL = "autoencode-vae-mnist-dd3f87e3"

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.inference.maps import LatentMap
 from core.tasks.projecting import PROJECTING
-from pages.ui.explorer.stage import source_line
+from pages.ui.explorer.detail import source_line
 
 TEXT = r"""
 A network puts each image into a **code** $x_i$ of $d$ numbers. A map lays the codes out in two or

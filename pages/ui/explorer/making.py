@@ -6,7 +6,8 @@ from core import data, jobs
 from core.errors import LabError
 from core.inference import projecting
 from core.settings import settings
-from core.tasks.projecting import PIXELS, PROJECTING
+from core.tasks.layouts import PIXELS
+from core.tasks.projecting import PROJECTING
 from pages.ui import cached
 from pages.ui.form import config_form
 from pages.ui.names import model_names
