@@ -1,0 +1,335 @@
+"""Ways to lay codes of many numbers out in two or three, and to put further ones beside them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.errors import LabError
+from core.neighbours import Metric, nearest
+from core.settings import settings
+from core.tasks.families import FamilyConfig
+
+PIXELS = "pixels"
+"""The source that needs no network: an image's own pixels."""
+MOST_POINTS = 20_000
+EARLY = 0.5
+"""Share of the iterations with exaggeration."""
+FRAMES = 20
+"""Snapshots kept of an optimisation, beside its start."""
+EVERY = 5
+"""Iterations between two looks whether to stop: a third of a second at 10,000 points."""
+THETA = 0.8
+"""Coarseness of the Barnes-Hut tree. Against 0.5 it saves a third of the time; trustworthiness and
+accuracy on 10,000 codes came out the same."""
+SMALL = 1e-4
+"""Standard deviation of a start (Kobak and Berens 2019)."""
+PLACING = 5.0
+"""Perplexity with which new points are placed on a finished map (Poličar et al. 2021)."""
+
+
+class ProjectionConfig(FamilyConfig):
+    """What a map is asked."""
+
+    source: str = Field(
+        PIXELS,
+        max_length=200,
+        title="Codes of",
+        description=f"`{PIXELS}`, or a finished run whose network puts images into codes",
+    )
+    split: Literal["test", "train"] = Field(
+        "test", title="Split", description="which images of the data set"
+    )
+    points: int = Field(
+        10_000,
+        ge=3,
+        le=MOST_POINTS,
+        title="Points",
+        description="images at most; of a larger set a choice is taken, always the same",
+    )
+    dimensions: int = Field(2, ge=2, le=3, title="Dimensions", description="of the map")
+    perplexity: float = Field(
+        30.0,
+        ge=2,
+        le=500,
+        title="Perplexity",
+        description="how many neighbours each point tries to keep; at most a third of the points",
+    )
+    exaggeration: float = Field(
+        12.0,
+        ge=1,
+        le=100,
+        title="Exaggeration",
+        description="how much harder neighbours attract each other in the first half",
+    )
+    iterations: int = Field(500, ge=50, le=5000, title="Iterations", description="steps of descent")
+    start: Literal["pca", "random"] = Field(
+        "pca", title="Start", description="principal components, or noise"
+    )
+    neighbours: int = Field(
+        15, ge=2, le=200, title="Neighbours", description="of each point in the graph of UMAP"
+    )
+    least_distance: float = Field(
+        0.1, ge=0, le=1, title="Least distance", description="how close UMAP packs its points"
+    )
+    metric: Metric = Field("euclidean", title="Metric", description="how far apart two codes are")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="decides the noise that the map begins with",
+    )
+
+
+class Map(NamedTuple):
+    """Where the points lie, and how they got there.
+
+    `points` (N, D) float32; `frames` (F, N, D), the points after `iterations`; `history` a row for
+    each of some iterations; `extra` what `place` needs to put further points beside them.
+    """
+
+    points: Tensor
+    frames: Tensor
+    iterations: list[int]
+    history: list[dict[str, float]]
+    extra: dict[str, Tensor]
+
+
+class Watch(Protocol):
+    """Told between pieces of work what is being done; raises `Cancelled` to stop it."""
+
+    def __call__(self, stage: str, **progress: Any) -> None:
+        """`progress` is `epoch` and `epochs`, iterations behind and in all."""
+
+
+def still(points: Tensor, extra: dict[str, Tensor] | None = None) -> Map:
+    """A map that came out at once."""
+    return Map(points.float(), torch.zeros(0, *points.shape), [], [], extra or {})
+
+
+# ---- principal components
+
+
+def pca(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
+    """The directions of most variance (Pearson 1901); signs so that the largest weight is > 0."""
+    watch("finding the directions of most variance")
+    basis, mean, shares = principal(codes, config.dimensions)
+    points = (codes - mean) @ basis
+    return still(points, {"basis": basis, "mean": mean, "explained": shares})
+
+
+def principal(codes: Tensor, dimensions: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Basis (d, dimensions), mean (d,) and shares of the variance (dimensions,) of codes (N, d)."""
+    mean = codes.mean(0)
+    centred = (codes - mean).double()
+    wide = codes.shape[1] > len(codes)  # then the smaller matrix of inner products says the same
+    values, vectors = torch.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    basis = vectors[:, -dimensions:].flip(1)
+    if wide:
+        basis = F.normalize(centred.T @ basis, dim=0)
+    largest = basis.abs().argmax(0)
+    basis = basis * basis.gather(0, largest[None]).sign()
+    total = values.clamp_min(0).sum().clamp_min(1e-12)
+    shares = values[-dimensions:].flip(0).clamp_min(0) / total
+    return basis.float(), mean, shares.float()
+
+
+def place_linear(
+    tensors: Mapping[str, Tensor], codes: Tensor, new: Tensor, config: ProjectionConfig
+) -> Tensor:
+    """New codes (M, d) through the same matrix, (M, D)."""
+    return (new - tensors["mean"]) @ tensors["basis"]
+
+
+# ---- t-SNE
+
+
+def tsne(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
+    """t-SNE (van der Maaten and Hinton 2008) by openTSNE (Poličar, Stražar and Zupan 2024).
+
+    Neighbours are exact; repulsion is Barnes-Hut's; the learning rate is n / exaggeration (Belkina
+    et al. 2019).
+
+    Raises:
+        LabError: the perplexity is too large for so few points.
+    """
+    from openTSNE import TSNEEmbedding  # here: it brings scikit-learn, which few need
+    from openTSNE.affinity import PrecomputedAffinities, joint_probabilities_nn
+
+    n, threads = len(codes), settings().torch_threads
+    if 3 * config.perplexity > n - 1:
+        raise LabError(
+            f"Perplexity {config.perplexity:g} needs {math.floor(3 * config.perplexity) + 1:,} "
+            f"points or more; there are {n:,}. Lower it to {max(1, (n - 1) // 3)} or less."
+        )
+    watch("finding neighbours")
+    k = int(3 * config.perplexity)
+    own = torch.arange(n)
+    ids, distances = nearest(
+        codes, codes, k, config.metric, exclude=own, check=lambda _: watch("finding neighbours")
+    )
+    affinities = joint_probabilities_nn(
+        ids.numpy(), distances.double().numpy(), [config.perplexity], n_jobs=threads
+    )
+    embedding = TSNEEmbedding(
+        _start(codes, config),
+        PrecomputedAffinities(affinities, normalize=False),
+        negative_gradient_method="bh",
+        theta=THETA,
+        n_jobs=threads,
+        random_state=config.seed,
+    )
+    diary = _Diary(embedding, config.iterations, watch)
+    early = round(EARLY * config.iterations)
+    phases = ((early, config.exaggeration, 0.5), (config.iterations - early, 1.0, 0.8))
+    for steps, exaggeration, momentum in phases:
+        embedding.optimize(
+            steps,
+            exaggeration=exaggeration,
+            momentum=momentum,
+            inplace=True,
+            callbacks=diary.note,
+            callbacks_every_iters=EVERY,
+        )
+        diary.behind += steps
+    points = torch.from_numpy(np.array(embedding, dtype=np.float32))
+    return Map(points, *diary.frames(points), diary.rows, {})
+
+
+class _Diary:
+    """What is kept of an optimisation: its loss every few iterations, its points at times."""
+
+    def __init__(self, start: np.ndarray, total: int, watch: Watch) -> None:
+        self.total, self.watch = total, watch
+        self.behind = 0
+        self.every = max(EVERY, total // FRAMES // EVERY * EVERY)
+        self.rows: list[dict[str, float]] = []
+        self.seen = {0: np.array(start, dtype=np.float32)}
+
+    def note(self, step: int, divergence: float, points: np.ndarray) -> bool:
+        """openTSNE's callback: the iteration of this phase, the loss so far, the points."""
+        now = self.behind + step
+        self.watch(
+            f"iteration {now} of {self.total}",
+            epoch=now, epochs=self.total, done=now / self.total,
+        )  # fmt: skip
+        if now % self.every == 0:
+            self.rows.append({"epoch": now, "kl_divergence_loss": float(divergence)})
+            self.seen[now] = np.array(points, dtype=np.float32)
+        return False
+
+    def frames(self, last: Tensor) -> tuple[Tensor, list[int]]:
+        """Snapshots (F, N, D), the last being the finished map, and their iterations."""
+        self.seen[self.total] = last.numpy()
+        kept = sorted(self.seen)
+        return torch.from_numpy(np.stack([self.seen[i] for i in kept])), kept
+
+
+def _start(codes: Tensor, config: ProjectionConfig) -> np.ndarray:
+    """Small coordinates to begin with, float64 (N, D)."""
+    if config.start == "random":
+        noise = np.random.default_rng(config.seed)
+        return SMALL * noise.standard_normal((len(codes), config.dimensions))
+    basis, mean, _ = principal(codes, config.dimensions)
+    found = ((codes - mean) @ basis).double().numpy()
+    found = found / max(float(found[:, 0].std()), 1e-12) * SMALL
+    # Equal codes would lie on one spot, where nothing could part them.
+    return found + SMALL / 100 * np.random.default_rng(config.seed).standard_normal(found.shape)
+
+
+def place_tsne(
+    tensors: Mapping[str, Tensor], codes: Tensor, new: Tensor, config: ProjectionConfig
+) -> Tensor:
+    """New codes (M, d) among those (N, d) of a finished map, which stay where they are: (M, D).
+
+    Each begins in the middle of its nearest neighbours and descends a little (Poličar, Stražar and
+    Zupan 2021).
+    """
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PrecomputedAffinities
+    from openTSNE.tsne import PartialTSNEEmbedding
+    from scipy.sparse import csr_matrix
+
+    points, n = tensors["points"].double().numpy(), len(codes)
+    perplexity = min(PLACING, config.perplexity, (n - 1) / 3)
+    ids, distances = nearest(codes, new, max(1, int(3 * perplexity)), config.metric)
+    weights = _affinities(distances.double(), perplexity)
+    rows = torch.arange(len(new)).repeat_interleave(ids.shape[1])
+    sparse = csr_matrix(
+        (weights.flatten().numpy(), (rows.numpy(), ids.flatten().numpy())), (len(new), n)
+    )
+    begin = np.median(points[ids.numpy()], axis=1)
+    options = {"negative_gradient_method": "bh", "theta": THETA, "n_jobs": 1}
+    reference = TSNEEmbedding(
+        points, PrecomputedAffinities(csr_matrix((n, n)), normalize=False), **options
+    )
+    placed = PartialTSNEEmbedding(begin, reference, sparse, **options)
+    placed.optimize(
+        100, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25, inplace=True
+    )
+    return torch.from_numpy(np.array(placed, dtype=np.float32))
+
+
+def _affinities(distances: Tensor, perplexity: float) -> Tensor:
+    """p(j|i) of neighbours at `distances` (M, k): Gaussians of that perplexity, rows sum to 1."""
+    squared = distances.square()
+    squared = squared - squared[:, :1]
+    low, high = torch.zeros(len(squared), 1).double(), torch.full((len(squared), 1), 1e12).double()
+    scale = squared.mean(1, keepdim=True).clamp_min(1e-12)
+    beta = 1 / scale
+    for _ in range(60):  # bisection on the precision
+        weights = (-beta * squared).exp()
+        weights = weights / weights.sum(1, keepdim=True)
+        entropy = -(weights * weights.clamp_min(1e-300).log()).sum(1, keepdim=True)
+        wide = entropy > math.log(perplexity)
+        low, high = torch.where(wide, beta, low), torch.where(wide, high, beta)
+        beta = torch.where(high >= 1e12, beta * 2, (low + high) / 2)
+    return weights
+
+
+# ---- UMAP
+
+
+def umap(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
+    """UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed.
+
+    Raises:
+        LabError: it is not, or there are too few points.
+    """
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise LabError(
+            "UMAP is an extra that is not installed here: `pip install umap-learn` brings it."
+        ) from error
+    if config.neighbours >= len(codes):
+        raise LabError(
+            f"{config.neighbours} neighbours need more points than {len(codes):,}: ask for fewer."
+        )
+    watch("building the graph and laying it out; this cannot be stopped half-way")
+    found = UMAP(
+        n_components=config.dimensions,
+        n_neighbors=config.neighbours,
+        min_dist=config.least_distance,
+        metric=config.metric,
+        random_state=config.seed,
+        n_jobs=1,
+    ).fit_transform(codes.numpy())
+    watch("the map is laid out")
+    return still(torch.from_numpy(np.array(found, dtype=np.float32)))
+
+
+def place_between(
+    tensors: Mapping[str, Tensor], codes: Tensor, new: Tensor, config: ProjectionConfig
+) -> Tensor:
+    """New codes (M, d) in the weighted middle of their neighbours on the map, (M, D)."""
+    k = min(config.neighbours, len(codes))
+    ids, distances = nearest(codes, new, k, config.metric)
+    weights = _affinities(distances.double(), max(1.0, k / 3)).float()
+    return (tensors["points"][ids] * weights[..., None]).sum(1)

@@ -1,0 +1,147 @@
+"""The image that was clicked: what its code keeps of it, and whose codes are nearest."""
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import neighbours, runs
+from core.images import contact_sheet, to_png
+from core.inference import latent
+from core.inference.encoding import shape_of
+from core.inference.maps import LatentMap
+from core.models.autoencoders import Autoencoder
+from core.neighbours import Metric
+from core.runs import Run
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.layouts import PIXELS
+from pages.ui import cached, pictures
+from pages.ui.explorer.scene import Scene
+from pages.ui.explorer.standing import Standing
+from pages.ui.names import class_title, dataset_title, model_names, source_name
+
+NEAR = 12
+SMALL = 60
+"""Pixels that the picture of a neighbour is wide at least."""
+
+
+def neighbours_of(scene: Scene, clicked: int | None) -> neighbours.Nearest:
+    """The nearest codes to that of an image, itself left out, by the metric that was chosen."""
+    metric: Metric = "cosine" if st.session_state.get("metric") == "Cosine" else "euclidean"
+    row = row_of(scene, clicked)
+    codes = scene.codes.values
+    k = min(NEAR, len(codes) - 1)
+    return neighbours.nearest(codes, codes[row : row + 1], k, metric, torch.tensor([row]))
+
+
+def row_of(scene: Scene, clicked: int | None) -> int:
+    """The row of an image on the map."""
+    return int(torch.eq(scene.found.ids, clicked or 0).nonzero()[0, 0])
+
+
+def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
+    """The clicked image, what its code keeps of it, and whose codes are nearest."""
+    decoded_here(scene)
+    row = row_of(scene, now.clicked)
+    label = int(scene.labels[row])
+    title = f"Image {now.clicked:,}"
+    if label >= 0:
+        title = f"{title}: {class_title(scene.dataset, label)}"
+    st.markdown(f"**{title}**")
+    code, images = scene.codes
+    items = [("Image", images.pixels[row], "")]
+    items += reconstruction(scene, code[row : row + 1], images.labels[row : row + 1])
+    pictures.cards(items, 100)
+    st.segmented_control(
+        "Nearest codes by", ["Euclidean", "Cosine"], default="Euclidean", required=True,
+        key="metric", bind="query-params",
+        help="Among the codes, not on the map: what the map should have kept.",
+    )  # fmt: skip
+    rows = near.ids[0]
+    pictures.cards(
+        [
+            (near_title(scene, int(r)), images.pixels[r], f"at {float(d):.3g}")
+            for r, d in zip(rows, near.distances[0], strict=True)
+        ],
+        SMALL,
+    )
+    st.caption(_kept(scene, row, label, rows))
+    more = st.expander("Its code", key="its_code", on_change="rerun")
+    if more.open:
+        with more:
+            # Not st.code: its highlighter is a megabyte and a half.
+            st.markdown(f"`{', '.join(f'{v:.3g}' for v in code[row].tolist())}`")
+            _elsewhere(scene, now)
+
+
+def near_title(scene: Scene, row: int) -> str:
+    """A neighbour's class, or its number where there are no classes."""
+    label = int(scene.labels[row])
+    if label < 0:
+        return f"Image {int(scene.found.ids[row]):,}"
+    return class_title(scene.dataset, label)
+
+
+def _kept(scene: Scene, row: int, label: int, rows: Tensor) -> str:
+    parts = []
+    if label >= 0:
+        same = int((scene.labels[rows] == label).sum())
+        parts.append(f"{same} of {len(rows)} are of its class.")
+    if scene.is_map:
+        k = scene.found.run.metrics().get("k", NEAR)
+        parts.append(f"The map kept {round(float(scene.found.preserved[row]) * k)} of its {k}.")
+    return " ".join(parts)
+
+
+def reconstruction(scene: Scene, code: Tensor, labels: Tensor) -> list[tuple[str, Tensor, str]]:
+    """What the source's decoder draws of a code (1, d); nothing where it has none."""
+    model = autoencoder_of(scene.found.config.source)
+    if model is None:
+        return []
+    drawn = latent.decode(model, code, labels if model.classes else None)
+    return [("Reconstruction", drawn[0], f"from {code.shape[1]} numbers")]
+
+
+def autoencoder_of(source: str) -> Autoencoder | None:
+    """The source's network, where it can draw what its codes mean."""
+    run = runs.find(source) if source != PIXELS else None
+    if run is None or run.config().task != AUTOENCODING.name:
+        return None
+    return cached.autoencoder(run)
+
+
+def decoded_here(scene: Scene) -> None:
+    """The picture of an empty place that was clicked on a decoder's own plane."""
+    name, place = st.session_state.get("decoded_at", ("", None))
+    model = autoencoder_of(scene.found.config.source)
+    if name != scene.name or place is None or model is None or model.classes:
+        return
+    drawn = latent.decode(model, torch.tensor([place]))
+    pictures.cards([("Decoded here", drawn[0], f"{place[0]:.2f}, {place[1]:.2f}")])
+    st.download_button(
+        "PNG", to_png(contact_sheet(drawn, 1, scale=10)), "decoded.png", "image/png",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def _elsewhere(scene: Scene, now: Standing) -> None:
+    """A way to the page that can change the code."""
+    run = runs.find(scene.found.config.source)
+    if run is None or autoencoder_of(run.id) is None or scene.found.config.split != "test":
+        return
+    if (name := _name_elsewhere(run)) is not None:
+        st.page_link(
+            "vae_sampler.py", label="Change it in the VAE sampler", icon=":material/tune:",
+            query_params={"model": name, "first": str(now.clicked),
+                          "dataset": dataset_title(scene.dataset)},
+        )  # fmt: skip
+
+
+def _name_elsewhere(run: Run) -> str | None:
+    return model_names(cached.models(AUTOENCODING.name)).get(run.id)
+
+
+def source_line(found: LatentMap) -> str:
+    """What the codes of a map are."""
+    numbers = found.run.metrics().get("code_numbers", 0)
+    shape = "×".join(map(str, shape_of(found.config.source, found.run.config().dataset)))
+    return f"Codes: {source_name(found.config.source)}, {numbers} numbers for images of {shape}."
