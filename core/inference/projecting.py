@@ -19,6 +19,9 @@ from core.tasks.layouts import PIXELS, Map, ProjectionConfig
 from core.tasks.projecting import PROJECTING
 from core.working import Listener, Work, carry_out, describe
 
+SIDE = 480
+"""Pixels along each side of the picture that is kept of a map."""
+
 
 def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> Question:
     """Validate a question for a map and name its run. Nothing is written.
@@ -109,7 +112,8 @@ def _project(run: Run, work: Work) -> None:
     if found.history:
         run.write_history(found.history)
     classes = codes.images.labels if asked.data.classes else None
-    run.write_sample(config.iterations, images.to_png(images.scatter(found.points, classes)))
+    last = found.iterations[-1] if found.iterations else 0
+    run.write_sample(last, images.to_png(images.scatter(found.points, classes, SIDE)))
     run.write_metrics(
         {
             **measured,

@@ -20,6 +20,7 @@ STYLE = """<style>
   font-size: .82rem; opacity: .75; padding-bottom: .15rem; }
 .lab-rows img, .lab-cards img { width: 100%; display: block; image-rendering: pixelated;
   border-radius: .35rem; }
+.lab-rows .lab-sheet { max-height: 40rem; object-fit: contain; object-position: left top; }
 .lab-cards { display: grid; gap: .9rem .8rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least, 108px)), 1fr)); }
 .lab-cards figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem; }
@@ -79,7 +80,8 @@ def sheet_image(picture: bytes, alt: str, note: str = "", kind: str = "png") -> 
     """One picture, as wide as there is room; `note` stands above it."""
     caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
     st.html(
-        f'{STYLE}<div class="lab-rows"><figure>{caption}<img src="{data_url(picture, kind)}" '
+        f'{STYLE}<div class="lab-rows"><figure>{caption}<img class="lab-sheet" '
+        f'src="{data_url(picture, kind)}" '
         f'alt="{escape(alt)}"></figure></div>'
     )
 

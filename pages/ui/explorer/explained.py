@@ -18,13 +18,15 @@ and forgets the rest. It is linear: distances keep their meaning, crowded places
 **t-SNE** (van der Maaten and Hinton 2008) keeps neighbours. Each code gives its neighbours
 probabilities, with a width chosen so that about *perplexity* of them count:
 
-$$p_{j|i} \propto e^{-\lVert x_i - x_j\rVert^2 / 2\sigma_i^2}, \qquad
-p_{ij} = \frac{p_{j|i} + p_{i|j}}{2n}.$$
+$$p_{j|i} \propto e^{-\lVert x_i - x_j\rVert^2 / 2\sigma_i^2},$$
+
+$$p_{ij} = \frac{p_{j|i} + p_{i|j}}{2n}.$$
 
 The map has its own, with a heavier tail, so that strangers may stand far apart:
 
-$$q_{ij} \propto \left(1 + \lVert y_i - y_j\rVert^2\right)^{-1}, \qquad
-\min_y \; \mathrm{KL}(P\,\Vert\,Q) = \sum_{ij} p_{ij}\log\frac{p_{ij}}{q_{ij}}.$$
+$$q_{ij} \propto \left(1 + \lVert y_i - y_j\rVert^2\right)^{-1},$$
+
+$$\min_y \; \mathrm{KL}(P\,\Vert\,Q) = \sum_{ij} p_{ij}\log\frac{p_{ij}}{q_{ij}}.$$
 
 In the first half all $p_{ij}$ are multiplied by the *exaggeration*: clusters form, then unfold. The
 start is the PCA (Kobak and Berens 2019), the learning rate $n$ / exaggeration (Belkina et al.
