@@ -29,8 +29,8 @@ THETA = 0.8
 accuracy on 10,000 codes came out the same."""
 SMALL = 1e-4
 """Standard deviation of a start (Kobak and Berens 2019)."""
-PLACING = 5.0
-"""Perplexity with which new points are placed on a finished map (Poličar et al. 2021)."""
+PLACING, STEPS = 5.0, 100
+"""Perplexity and steps with which new points are placed on a finished map (Poličar et al. 2021)."""
 
 
 class ProjectionConfig(FamilyConfig):
@@ -251,29 +251,33 @@ def place_tsne(
     Each begins in the middle of its nearest neighbours and descends a little (Poličar, Stražar and
     Zupan 2021).
     """
-    from openTSNE import TSNEEmbedding
-    from openTSNE.affinity import PrecomputedAffinities
-    from openTSNE.tsne import PartialTSNEEmbedding
-    from scipy.sparse import csr_matrix
-
-    points, n = tensors["points"].double().numpy(), len(codes)
+    points, n = tensors["points"].double(), len(codes)
     perplexity = min(PLACING, config.perplexity, (n - 1) / 3)
     ids, distances = nearest(codes, new, max(1, int(3 * perplexity)), config.metric)
     weights = _affinities(distances.double(), perplexity)
-    rows = torch.arange(len(new)).repeat_interleave(ids.shape[1])
-    sparse = csr_matrix(
-        (weights.flatten().numpy(), (rows.numpy(), ids.flatten().numpy())), (len(new), n)
-    )
-    begin = np.median(points[ids.numpy()], axis=1)
-    options = {"negative_gradient_method": "bh", "theta": THETA, "n_jobs": 1}
-    reference = TSNEEmbedding(
-        points, PrecomputedAffinities(csr_matrix((n, n)), normalize=False), **options
-    )
-    placed = PartialTSNEEmbedding(begin, reference, sparse, **options)
-    placed.optimize(
-        100, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25, inplace=True
-    )
-    return torch.from_numpy(np.array(placed, dtype=np.float32))
+    near = points[ids]  # (M, k, D)
+    found = near.median(1).values
+    update = torch.zeros_like(found)
+    for _ in range(STEPS):
+        pull = _pulled(found, near, 1.5 * weights) - _pulled(found, points.expand(len(new), -1, -1))
+        length = pull.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        pull = pull * (0.25 / length).clamp_max(1)  # nobody shoots off the map
+        update = 0.8 * update + 0.1 * pull
+        found = found + update
+    return found.float()
+
+
+def _pulled(places: Tensor, others: Tensor, weights: Tensor | None = None) -> Tensor:
+    """How others (M, m, D) pull at places (M, D), each by its weight (M, m) and by Student's t.
+
+    Without weights they have those of the t distribution itself, q(j|i): what t-SNE pushes away.
+    """
+    way = others - places[:, None]
+    student = 1 / (1 + way.square().sum(2))
+    if weights is None:
+        weights = student / student.sum(1, keepdim=True)
+    found: Tensor = ((weights * student)[:, :, None] * way).sum(1)
+    return found
 
 
 def _affinities(distances: Tensor, perplexity: float) -> Tensor:

@@ -106,8 +106,15 @@ def _title(scene: Scene, row: int) -> str:
 
 
 def _encoded(scene: Scene, pixels: Tensor) -> Codes:
-    unknown = torch.full((len(pixels),), -1)
-    return encoding.encode(scene.found.config.source, Images(pixels, unknown))
+    """Their codes, kept until the images or the network are others."""
+    source, kept = scene.found.config.source, st.session_state.get("yours_codes")
+    name = f"{source} {_digest(pixels)}"
+    if kept is None or kept[0] != name:
+        unknown = torch.full((len(pixels),), -1)
+        kept = (name, encoding.encode(source, Images(pixels, unknown)))
+        st.session_state["yours_codes"] = kept
+    found: Codes = kept[1]
+    return found
 
 
 def _digest(pixels: Tensor | None) -> str:
