@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -21,44 +23,65 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """The address of a cold server on data and runs of its own; its process ends with the tests."""
-    folder = tmp_path_factory.mktemp("lab")
+@contextmanager
+def served(script, folder, ready, **environment):
+    """The address of a Streamlit script on a free port; its process ends with the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {
-        "LATENT_LAB_DATA": str(folder / "data"),
-        "LATENT_LAB_CHECKPOINTS": str(folder / "checkpoints"),
-        "LATENT_LAB_IDLE_MINUTES": "1",
-        "LATENT_LAB_DOWNLOADS": "off",
-    }
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
     options = ["--server.port", str(port), "--server.headless", "true"]
-    with open(folder / "server.log", "wb") as log:
+    log = folder / "server.log"
+    with open(log, "wb") as output:
         process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
+            [*command, *options], cwd=ROOT, env=os.environ | environment,
+            stdout=output, stderr=output,
+        )  # fmt: skip
     address = f"http://localhost:{port}"
     try:
-        _wait(address, process, folder / "server.log")
+        _wait(f"{address}{ready}", process, log)
         yield address
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _wait(address, process, log):
+def _wait(url, process, log):
     for _ in range(600):
         if process.poll() is not None:
             pytest.fail(f"the server ended: {log.read_text()[-2000:]}")
         try:
-            urllib.request.urlopen(f"{address}/api/ready", timeout=2)
+            urllib.request.urlopen(url, timeout=2)
             return
         except OSError:
             time.sleep(0.2)
     pytest.fail("the server did not start")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The address of a cold server on data and runs of its own."""
+    folder = tmp_path_factory.mktemp("lab")
+    with served(
+        ROOT / "streamlit_app.py",
+        folder,
+        "/api/ready",
+        LATENT_LAB_DATA=str(folder / "data"),
+        LATENT_LAB_CHECKPOINTS=str(folder / "checkpoints"),
+        LATENT_LAB_IDLE_MINUTES="1",
+        LATENT_LAB_DOWNLOADS="off",
+    ) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def app(request, tmp_path_factory):
+    """The address of the page that the module names as its `APP`, a file beside it."""
+    script = HERE / request.module.APP
+    path = f"{ROOT}{os.pathsep}{HERE}"
+    folder = tmp_path_factory.mktemp(script.stem)
+    with served(script, folder, "/_stcore/health", PYTHONPATH=path) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

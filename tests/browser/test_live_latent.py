@@ -1,14 +1,7 @@
 """The live instrument in Chromium: the same pictures as PyTorch's, and silence while dragging."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,40 +9,9 @@ import torch
 from latent_models import MAKERS, model
 
 pytestmark = pytest.mark.browser
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+APP = "latent_app.py"
 TWO_FRAMES = "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
 READY = '.lab-latent[data-state="ready"]'
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    """The address of latent_app.py; its process ends with the tests."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("latent") / "log"
-    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "latent_app.py")]
-    options = ["--server.port", str(port), "--server.headless", "true"]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                pytest.fail(f"the server ended: {log.read_text()[-2000:]}")
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 class Instrument:

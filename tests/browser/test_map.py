@@ -2,14 +2,7 @@
 
 import json
 import math
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +14,7 @@ from pages.ui.map import inside
 from pages.ui.map.said import heard, state
 
 pytestmark = pytest.mark.browser
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+APP = "map_app.py"
 READY = '.lab-map[data-state="ready"]'
 CANVAS = """e => {
     const c = e.querySelector('.card .NAME canvas');
@@ -30,36 +22,6 @@ CANVAS = """e => {
     const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
     return {id: e.labMap.card.id, pixels: [...d].filter((_, i) => i % 4 === 0)};
 }"""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    """The address of map_app.py; its process ends with the tests."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("map") / "log"
-    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "map_app.py")]
-    options = ["--server.port", str(port), "--server.headless", "true"]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                pytest.fail(f"the server ended: {log.read_text()[-2000:]}")
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")
