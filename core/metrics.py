@@ -55,3 +55,21 @@ def ssim(image: Tensor, clean: Tensor) -> Tensor:
 def rms_error(image: Tensor, clean: Tensor) -> Tensor:
     """Root of the mean squared difference of each image; (N,), in the images' unit."""
     return (image - clean).square().flatten(1).mean(1).sqrt()
+
+
+def calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017): how far certainty is from being right.
+
+    Args:
+        logits: (N, classes); the certainty is the largest probability.
+        labels: (N,).
+        bins: of equal width, over certainties 0 to 1.
+
+    Returns:
+        0 to 1: the mean distance, weighted by the images in a bin.
+    """
+    certainty, read = logits.softmax(1).max(1)
+    right = (read == labels).to(certainty.dtype)
+    place = (certainty * bins).long().clamp_max(bins - 1)
+    gaps = torch.zeros(bins, dtype=certainty.dtype, device=logits.device)
+    return float(gaps.index_add(0, place, right - certainty).abs().sum() / max(len(labels), 1))

@@ -29,6 +29,7 @@ from core import files
 from core.errors import LabError, Refused, RunBroken
 from core.records import RunConfig, Status
 from core.settings import SHIPPED, settings
+from core.weights import packed, unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
@@ -92,7 +93,7 @@ class Run:
             RunBroken: missing, truncated or not safetensors.
         """
         try:
-            return load_file(self.path / "model.safetensors")
+            return unpacked(load_file(self.path / "model.safetensors"))
         except (OSError, SafetensorError, ValueError) as error:
             raise self._broken("model.safetensors") from error
 
@@ -143,7 +144,7 @@ class Run:
     def write_weights(self, state: Mapping[str, Tensor], half: bool = False) -> None:
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
         if half:
-            tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+            tensors = packed(tensors)
         with files.replacing(self.path / "model.safetensors") as temporary:
             save_file(tensors, temporary)
 

@@ -12,7 +12,7 @@ from core.inference.finished import finished
 from core.metrics import psnr, rms_error, ssim
 from core.runs import Run
 from core.tasks import load_model
-from core.tasks.base import unit
+from core.tasks.base import fitted, unit
 from core.tasks.denoising import DENOISING, DenoisingConfig
 
 
@@ -93,7 +93,7 @@ def test_pictures(dataset: str, first: int, count: int) -> Images:
     images = data.load(dataset, "test")
     start = max(0, min(first, len(images.labels) - count))
     rows = slice(start, start + count)
-    return DENOISING.prepare(Images(images.pixels[rows], images.labels[rows]))
+    return fitted(Images(images.pixels[rows], images.labels[rows]))
 
 
 def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:

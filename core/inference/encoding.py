@@ -49,7 +49,7 @@ def encode(source: str, found: Images, check: Check = lambda stage: None) -> Cod
         return Codes(unit(found.pixels).flatten(1), found)
     run = source_run(source)
     chosen, model = task(run.config().task), load_model(run)
-    prepared = chosen.prepare(found)
+    prepared = chosen.prepare(run.config().variant, found)
     if isinstance(model, Autoencoder) and model.classes:
         prepared = Images(prepared.pixels, _classes(run, model, prepared))
     return Codes(chosen.codes(model, prepared, check).float(), prepared)

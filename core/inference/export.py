@@ -91,7 +91,7 @@ def _module(run: Run) -> nn.Module:
 
 def _test_images(run: Run, count: int) -> Tensor:
     asked = run.config()
-    images = task(asked.task).prepare(data.load(asked.dataset, "test").first(count))
+    images = task(asked.task).prepare(asked.variant, data.load(asked.dataset, "test").first(count))
     if len(images.labels) < count:  # a small set of somebody's own
         times = -(-count // len(images.labels))
         return unit(images.pixels.repeat(times, 1, 1, 1)[:count]).contiguous()

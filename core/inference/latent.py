@@ -13,15 +13,17 @@ from torch import Tensor
 from core import data
 from core.data import Images
 from core.errors import LabError
+from core.inference.finished import class_names as class_names
 from core.inference.finished import finished
 from core.models.autoencoders import Autoencoder
+from core.models.gans import GAN
 from core.runs import Run
 from core.tasks import load_model
 from core.tasks.autoencoding import (
     ACTIVE,
     AUTOENCODING,
 )
-from core.tasks.base import unit
+from core.tasks.base import fitted, unit
 from core.tasks.bounds import AutoencodingConfig, anomaly_score
 
 if TYPE_CHECKING:
@@ -104,16 +106,6 @@ def settings_of(run: Run) -> AutoencodingConfig:
     return cast(AutoencodingConfig, AUTOENCODING.config(asked.variant, asked.config))
 
 
-def class_names(run: Run) -> tuple[str, ...]:
-    """The classes that the run can be asked for; empty where it knows of none."""
-    asked = run.config()
-    if not AUTOENCODING.variant(asked.variant).options.get("conditional"):
-        return ()
-    if asked.dataset in data.names():
-        return tuple(data.info(asked.dataset).classes)
-    return tuple(str(i) for i in range(asked.data.classes))
-
-
 def dimensions(run: Run) -> list[Dimension]:
     """The numbers of the run's codes, those that tell most about an image first."""
     metrics = run.metrics()
@@ -155,7 +147,9 @@ def parse_code(text: str, latent: int) -> Tensor:
     return checked_code(values, latent)
 
 
-def checked_labels(model: Autoencoder, labels: int | Tensor | None, count: int) -> Tensor | None:
+def checked_labels(
+    model: Autoencoder | GAN, labels: int | Tensor | None, count: int
+) -> Tensor | None:
     """Labels (count,) for a model that takes classes, None for one that does not.
 
     Raises:
@@ -345,13 +339,15 @@ def test_images(dataset: str, first: int = 0, count: int = 0) -> Images:
     if count:
         start = max(0, min(first, len(images.labels) - count))
         images = Images(*(t[start : start + count] for t in images))
-    return AUTOENCODING.prepare(images)
+    return fitted(images)
 
 
-def code_table(codes: Tensor, labels: Tensor | None = None) -> pd.DataFrame:
-    """A row a code, the columns `Enc. Variable i`, and `label` where it is known."""
+def code_table(
+    codes: Tensor, labels: Tensor | None = None, name: str = "Enc. Variable"
+) -> pd.DataFrame:
+    """A row a code, the columns `name` and a number, and `label` where it is known."""
     columns: dict[str, Any] = {
-        f"Enc. Variable {i}": codes[:, i].numpy().round(4) for i in range(codes.shape[1])
+        f"{name} {i}": codes[:, i].numpy().round(4) for i in range(codes.shape[1])
     }
     if labels is not None:
         columns["label"] = labels.numpy()

@@ -5,13 +5,17 @@ from torch import nn
 
 from core.errors import RunBroken, UnknownName
 from core.runs import Run
+from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig
 from core.tasks.denoising import DENOISING
 from core.tasks.families import Family, FamilyConfig, Variant
 from core.tasks.projecting import PROJECTING
+from core.tasks.recognition import RECOGNITION
 
-TASKS: dict[str, Task] = {task.name: task for task in (DENOISING, AUTOENCODING)}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION)
+}
 """What can be trained."""
 FAMILIES: dict[str, Family] = {**TASKS, PROJECTING.name: PROJECTING}
 """Everything that a run can be of."""

@@ -11,15 +11,15 @@ from torch.optim import Adam
 
 from core.data import Images
 from core.errors import LabError
-from core.images import contact_sheet, fit
+from core.images import contact_sheet
 from core.metrics import psnr
 from core.models import autoencoders as networks
 from core.models.autoencoders import Autoencoder
 from core.tasks.base import (
     Check,
     Descent,
+    Judge,
     Learner,
-    Shape,
     Task,
     TaskConfig,
     constant,
@@ -36,9 +36,8 @@ from core.tasks.bounds import (
     mean_squared,
     summed_squared,
 )
-from core.tasks.families import Variant
+from core.tasks.families import Shape, Variant
 
-SHAPE: Shape = (1, 28, 28)
 EVALUATION_SEED = 30_000
 VALIDATION_IMAGES = 2000
 CHUNK = 500
@@ -180,12 +179,6 @@ class Autoencoding(Task):
         )
     }
 
-    def shape(self, of: Shape) -> Shape:
-        return SHAPE
-
-    def prepare(self, images: Images) -> Images:
-        return Images(fit(images.pixels, SHAPE), images.labels)
-
     def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
         """The last images of a seeded shuffle are held back."""
         n = len(images.labels)
@@ -215,7 +208,13 @@ class Autoencoding(Task):
         return cast(Learner, options["learner"](config, model, options))
 
     def validate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, held: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        held: Images,
+        judge: Judge | None = None,
     ) -> dict[str, float]:
         """Losses and figures on the first images of the test split; KL of each dimension."""
         chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
@@ -231,7 +230,13 @@ class Autoencoding(Task):
 
     @torch.inference_mode()
     def evaluate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check,
+        judge: Judge | None = None,
     ) -> dict[str, Any]:
         """The bound, its terms, the importance-weighted bound, PSNR and the codes' statistics."""
         chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)

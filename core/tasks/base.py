@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 
 from core.data import Images
 from core.errors import LabError
-from core.tasks.families import Family, FamilyConfig
+from core.images import fit
+from core.tasks.families import SMALL, Family, FamilyConfig, Shape
 
-Shape = tuple[int, int, int]
 Check = Callable[[str], None]
 """Called between pieces of work with what is being done; raises `Cancelled` to stop it."""
 
@@ -45,6 +45,13 @@ class TaskConfig(FamilyConfig):
     )
 
 
+class Judge(NamedTuple):
+    """A finished run that measures others: its name, and its network in eval mode."""
+
+    name: str
+    model: nn.Module
+
+
 class Learner(ABC):
     """A network in training: owns its optimisers and takes one step at a time."""
 
@@ -64,6 +71,10 @@ class Learner(ABC):
         Returns:
             The losses of this batch by name, as finite or non-finite floats.
         """
+
+    def result(self) -> nn.Module:
+        """The network to look at after an epoch, and to keep at the end."""
+        return self.model
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, but for the generator."""
@@ -123,17 +134,17 @@ class Task(Family, ABC):
     config_class: ClassVar[type[TaskConfig]]
     half: ClassVar[bool] = False
     """Final weights are kept, and measured, in half precision."""
+    sheets: ClassVar[int] = 20
+    """Sample sheets kept of a training, beside those of the first five epochs."""
+    judge: ClassVar[tuple[str, str] | None] = None
+    """Task and variant of the run that it is measured with, trained on the same data set."""
 
     def config(self, variant: str, values: Mapping[str, Any] | None = None) -> TaskConfig:
         return cast(TaskConfig, super().config(variant, values))
 
-    @abstractmethod
-    def shape(self, of: Shape) -> Shape:
-        """The (C, H, W) that the task makes of images of another shape."""
-
-    @abstractmethod
-    def prepare(self, images: Images) -> Images:
-        """Bring the images of any data set to the shape and channels that the task works on."""
+    def prepare(self, variant: str, images: Images) -> Images:
+        """Bring the images of any data set to the shape and channels that the variant works on."""
+        return fitted(images, self.variant(variant).shape)
 
     def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
         """Training images, and those that are held back from training: here none."""
@@ -156,17 +167,34 @@ class Task(Family, ABC):
 
     @abstractmethod
     def validate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, held: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        held: Images,
+        judge: Judge | None = None,
     ) -> dict[str, float]:
         """A few quick figures after each epoch, on part of the test split.
 
         Args:
             held: what `split` held back; maybe no image at all.
+            judge: what the task's `judge` names, where there is one.
         """
+
+    def ended(self, config: TaskConfig, history: Sequence[Mapping[str, float]]) -> str:
+        """Why to stop after the epoch of the last row, as a sentence; empty to go on."""
+        return ""
 
     @abstractmethod
     def evaluate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check,
+        judge: Judge | None = None,
     ) -> dict[str, Any]:
         """All figures on the test split, at the end; `check` is called often."""
 
@@ -186,6 +214,11 @@ class Task(Family, ABC):
             LabError: networks of this task have none.
         """
         raise LabError(f"{self.title} has no codes to map.")
+
+
+def fitted(images: Images, shape: Shape = SMALL) -> Images:
+    """The images in another size and number of channels, as `core.images.fit` makes them."""
+    return Images(fit(images.pixels, shape), images.labels)
 
 
 def unit(pixels: Tensor) -> Tensor:

@@ -13,24 +13,23 @@ from torch.optim import Adam, AdamW
 
 from core.data import Images
 from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
-from core.images import contact_sheet, fit
+from core.images import contact_sheet
 from core.metrics import psnr, rms_error, ssim
 from core.models.classical import Classical, Grey, median_filter, non_local_means, total_variation
 from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
 from core.tasks.base import (
     Check,
     Descent,
+    Judge,
     Learner,
-    Shape,
     Task,
     TaskConfig,
     constant,
     unit,
     warm_cosine,
 )
-from core.tasks.families import Variant
+from core.tasks.families import Shape, Variant
 
-SHAPE: Shape = (1, 28, 28)
 STRENGTHS = tuple(round(0.1 * i, 1) for i in range(1, 11))
 EVALUATION_SEED = 20_000
 """The noise that every model is measured under, one seed a strength from here on."""
@@ -201,12 +200,6 @@ class Denoising(Task):
         )
     }
 
-    def shape(self, of: Shape) -> Shape:
-        return SHAPE
-
-    def prepare(self, images: Images) -> Images:
-        return Images(fit(images.pixels, SHAPE), images.labels)
-
     def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
         return DenoisingLearner(cast(DenoisingConfig, config), model, self.variant(variant).options)
 
@@ -230,7 +223,13 @@ class Denoising(Task):
         return cast(Tensor, squash(out) if squash is torch.sigmoid else squash(out, 0, 1))
 
     def validate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, held: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        held: Images,
+        judge: Judge | None = None,
     ) -> dict[str, float]:
         config = cast(DenoisingConfig, config)
         clean = unit(images.first(VALIDATION_IMAGES).pixels)
@@ -243,7 +242,13 @@ class Denoising(Task):
         return {"test_loss": float(test_loss), "test_psnr": float(psnr(restored, clean).mean())}
 
     def evaluate(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check,
+        judge: Judge | None = None,
     ) -> dict[str, Any]:
         """PSNR and SSIM, in and out, at ten strengths of the run's corruption and on clean images.
 

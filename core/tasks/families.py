@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import LabError, UnknownName
 
+Shape = tuple[int, int, int]
+SMALL: Shape = (1, 28, 28)
+"""What most variants work on: grey, the size of MNIST's digits."""
+
 
 class FamilyConfig(BaseModel):
     """What every variant of a family is asked. Bounds hold wherever the values come from."""
@@ -28,6 +32,8 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict)
     """What only the family itself reads: its loss, its optimiser."""
     learns: bool = True
+    shape: Shape = SMALL
+    """(C, H, W) of the images that it works on."""
     fixed: frozenset[str] = frozenset()
     """Settings of the family that this variant does not have: no form offers them."""
     source: str = ""

@@ -1,6 +1,7 @@
 """From a question (task, variant, data set, settings) to its run, before any work is done."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from core.records import DataUsed, Question, RunConfig
 from core.runs import Run
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
-from core.tasks.base import Check
+from core.tasks.base import Check, Judge
 
 
 def ask(
@@ -47,7 +48,7 @@ def ask(
         fingerprint=fingerprint,
         n_train=min(n_train, config.train_images or n_train),
         n_test=info.splits["test"],
-        shape=chosen.shape(info.shape),
+        shape=chosen.variant(variant).shape,
         classes=len(info.classes),
     )
     return Question(
@@ -100,13 +101,13 @@ def train_images(run: Run) -> Images:
         seed = torch.Generator().manual_seed(config_of(run).seed)
         chosen = torch.randperm(len(images.labels), generator=seed)[: asked.data.n_train]
         images = Images(images.pixels[chosen], images.labels[chosen])
-    return task(asked.task).prepare(images)
+    return task(asked.task).prepare(asked.variant, images)
 
 
 def test_images(run: Run) -> Images:
     """The run's test split in the task's shape. Raises DataMissing."""
     asked = run.config()
-    return task(asked.task).prepare(data.load(asked.dataset, "test"))
+    return task(asked.task).prepare(asked.variant, data.load(asked.dataset, "test"))
 
 
 def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
@@ -118,4 +119,30 @@ def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
     """
     asked = run.config()
     model = load_model(run)
-    return task(asked.task).evaluate(asked.variant, config_of(run), model, test_images(run), check)
+    return task(asked.task).evaluate(
+        asked.variant, config_of(run), model, test_images(run), check, judge(run)
+    )
+
+
+def judge(run: Run, device: torch.device | None = None) -> Judge | None:
+    """What measures a run: the best finished run that its task names, of the same images."""
+    asked = run.config()
+    wanted = task(asked.task).judge
+    if wanted is None:
+        return None
+    chosen = task(wanted[0])
+    fit = [r for r in runs.all_runs() if _judges(r, wanted, asked)]
+    for best in sorted(fit, key=lambda r: float(r.metrics().get(chosen.headline, 0)), reverse=True):
+        with suppress(RunBroken):  # somebody else's damaged run is no reason to fail
+            return Judge(best.id, load_model(best).to(device or torch.device("cpu")))
+    return None
+
+
+def _judges(run: Run, wanted: tuple[str, str], asked: RunConfig) -> bool:
+    try:
+        found, state = run.config(), run.status().state
+        run.metrics()
+    except RunBroken:
+        return False
+    same = found.data.fingerprint == asked.data.fingerprint and found.data.shape == asked.data.shape
+    return state == "done" and (found.task, found.variant) == wanted and same

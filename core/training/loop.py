@@ -14,11 +14,9 @@ from core.records import Status
 from core.runs import Run, open_run
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
-from core.training.asking import config_of, test_images, train_images
+from core.training.asking import config_of, judge, test_images, train_images
+from core.weights import packed, unpacked
 from core.working import Listener, Work, carry_out, describe
-
-SHEETS = 20
-"""Sample sheets kept of a training, beside those of the first five epochs."""
 
 
 class Diverged(LabError):
@@ -64,6 +62,7 @@ class _Training:
         self.work.report("reading the data", state="running", epochs=self.config.epochs, error="")
         data = Images(*(t.to(self.device) for t in train_images(self.run)))
         self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
+        self.judge = judge(self.run, self.device)
         data, self.held = self.task.split(self.config, data)
         used = self.run.config().data
         with torch.random.fork_rng():
@@ -73,25 +72,29 @@ class _Training:
                 _begin_with(model, self.config.start_from)
             model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             if self.task.variant(self.variant).learns:
-                self.learn(self.task.learner(self.variant, self.config, model), data)
+                model = self.learn(self.task.learner(self.variant, self.config, model), data)
         self.finish(model.eval(), len(data.labels))
 
-    def learn(self, learner: Learner, data: Images) -> None:
+    def learn(self, learner: Learner, data: Images) -> nn.Module:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
         start = self.resume(learner, generator)
         if start == 0:
-            self.sheet(learner.model, 0)
+            self.sheet(learner.result(), 0)
             self.keep(0, learner, generator)
         for epoch in range(start + 1, self.config.epochs + 1):
             row = self.epoch(epoch, learner, data, generator)
-            learner.model.eval()
+            model = learner.result().eval()
             row |= self.task.validate(
-                self.variant, self.config, learner.model, self.test, self.held
+                self.variant, self.config, model, self.test, self.held, self.judge
             )
             self.history.append({"epoch": epoch, **row})
-            self.sheet(learner.model, epoch)
+            self.sheet(model, epoch)
             self.run.write_history(self.history)
             self.keep(epoch, learner, generator)  # last: a kill before it repeats the epoch whole
+            if reason := self.task.ended(self.config, self.history):
+                self.run.write_weights(model.state_dict(), half=self.task.half)
+                raise LabError(reason)
+        return learner.result()
 
     def epoch(
         self, epoch: int, learner: Learner, data: Images, generator: torch.Generator
@@ -122,10 +125,13 @@ class _Training:
 
     def finish(self, model: nn.Module, n_train: int) -> None:
         if self.task.half:
-            model.half().float()  # what is measured is what is kept
+            # What is measured is what is kept.
+            model.load_state_dict(unpacked(packed(model.state_dict())))
         self.run.write_weights(model.state_dict(), half=self.task.half)
         self.work.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
-        figures = self.task.evaluate(self.variant, self.config, model, self.test, self.work.check)
+        figures = self.task.evaluate(
+            self.variant, self.config, model, self.test, self.work.check, self.judge
+        )
         seconds = sum(row["seconds"] for row in self.history)
         seen = n_train * len(self.history)
         self.run.write_metrics(
@@ -164,10 +170,10 @@ class _Training:
         state = self.run.read_resume()
         if state is not None:
             learner.load_state_dict(state["learner"])
-            self.run.write_weights(learner.model.state_dict())
+            self.run.write_weights(learner.result().state_dict(), half=self.task.half)
 
     def sheet(self, model: nn.Module, epoch: int) -> None:
-        every = -(-self.config.epochs // SHEETS)
+        every = -(-self.config.epochs // self.task.sheets)
         if epoch <= 5 or epoch % every == 0 or epoch == self.config.epochs:
             model.eval()
             sheet = self.task.render(self.variant, self.config, model, self.test)

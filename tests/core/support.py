@@ -18,21 +18,24 @@ CLASSES = 10
 """Of the digits."""
 SILENT = {
     "flatten", "unflatten", "view", "reshape", "contiguous", "chunk", "one_hot", "float", "dim",
-    "min", "max", "mul", "div", "add", "sub",
+    "min", "max", "mul", "div", "add", "sub", "sum",
 }  # fmt: skip
 """No layers: what moves numbers about, looks at them, or scales them to another range."""
 
 
-def tiny(chosen: Task, split: data.Split = "train", n: int = 16) -> Images:
-    """A few real digits in the shape that the task works on."""
-    return chosen.prepare(data.load("digits", split).first(n))
+def tiny(
+    chosen: Task, split: data.Split = "train", n: int = 16, variant: str | None = None
+) -> Images:
+    """A few real digits in the shape that the variant works on; None is the task's first."""
+    name = variant or next(iter(chosen.variants))
+    return chosen.prepare(name, data.load("digits", split).first(n))
 
 
 def built(
     chosen: Task, variant: str, seed: int = 0, values: dict[str, Any] | None = None
 ) -> nn.Module:
     """A new network for the digits, its weights drawn from `seed`."""
-    shape = tuple(tiny(chosen).pixels.shape[1:])
+    shape = chosen.variant(variant).shape
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return chosen.build(variant, shape, chosen.config(variant, values), CLASSES)
@@ -66,6 +69,10 @@ class Layers(TorchFunctionMode):
             self.lines.append(f"BatchNorm({args[0].shape[1]})")
         elif name in ("relu", "tanh", "sigmoid"):
             self.lines.append({"relu": "ReLU"}.get(name, name.capitalize()))
+        elif name == "leaky_relu":
+            self.lines.append(f"LeakyReLU({(kwargs or {})['negative_slope']})")
+        elif name == "embedding":
+            self.lines.append(f"Embedding({args[1].shape[0]}, {args[1].shape[1]})")
         elif name.startswith("max_pool2d"):
             window = args[1] if isinstance(args[1], int) else args[1][0]
             self.lines.append(f"MaxPool2d({window}) -> {out.shape[-1]}")

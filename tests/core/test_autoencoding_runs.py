@@ -17,7 +17,7 @@ from core.settings import settings
 from core.tasks import autoencoding as module
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.base import unit
+from core.tasks.base import fitted, unit
 from core.training import ask, evaluate, train
 from tests.core.support import built, tiny
 
@@ -80,7 +80,7 @@ def test_what_is_held_back_is_never_learnt_from(monkeypatch: pytest.MonkeyPatch)
     run = new("ae_conv", train_images=0, epochs=1, batch_size=256)
     assert train(run).state == "done"
     config = AUTOENCODING.config("ae_conv", run.config().config)
-    whole = AUTOENCODING.prepare(data.load("digits", "train"))
+    whole = fitted(data.load("digits", "train"))
     learnt, held = AUTOENCODING.split(config, whole)
     assert len(held.labels) == 287 and len(torch.cat(seen)) == len(learnt.labels) == 1150
     assert sorted(p.numpy().tobytes() for p in torch.cat(seen)) == sorted(

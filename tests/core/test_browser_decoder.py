@@ -10,8 +10,9 @@ from torch import nn
 
 from core.errors import LabError
 from core.inference.browser import pack
-from core.models import autoencoders
+from core.models import autoencoders, gans
 from core.models.autoencoders import Autoencoder
+from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 
 SHAPE = (1, 28, 28)
@@ -43,6 +44,34 @@ def test_every_autoencoder_can_be_packed(variant):
     for before, after in zip(header["layers"], header["layers"][1:], strict=False):
         assert np.prod(before["out"]) == np.prod(after["in"])
     assert np.isfinite(weights).all()
+
+
+@pytest.mark.parametrize("variant", ADVERSARIAL.variants)
+def test_every_generator_can_be_packed(variant):
+    model = built(ADVERSARIAL, variant).eval()
+    header, weights = unpacked(pack(model))
+    assert (header["latent"], header["classes"]) == (model.latent, model.classes)
+    assert header["output"] == "tanh"
+    assert tuple(header["shape"]) == ADVERSARIAL.variants[variant].shape
+    assert header["layers"][0]["in"][-1] == model.latent + model.classes
+    assert np.isfinite(weights).all()
+
+
+def test_a_class_is_embedded_by_the_first_layer():
+    model = gans.dcgan(SHAPE, 3).eval()
+    header, weights = unpacked(pack(model))
+    rows = weights[: 99 * 1024].reshape(99, 1024)
+    first, classes = model.generator[0].weight.double(), model.classes_drawn.weight.double()
+    assert (rows[:96] == first[:, :96].T.detach().numpy().astype("<f2")).all()
+    assert np.allclose(rows[96:], (classes @ first[:, 96:].T).detach(), rtol=1e-3, atol=1e-6)
+    assert header["classes"] == 3
+
+
+def test_a_class_that_no_linear_layer_takes_is_refused():
+    generator = nn.Sequential(nn.Unflatten(1, (36, 1, 1)), nn.ConvTranspose2d(36, 1, 4))
+    model = gans.GAN(generator, nn.Sequential(), nn.Linear(1, 1), 4, classes=2)
+    with pytest.raises(LabError, match="linear layer only"):
+        pack(model)
 
 
 def test_weights_lie_where_the_header_says_with_outputs_last():
@@ -99,6 +128,39 @@ def test_batch_norm_is_folded_before_anything_is_rounded():
     assert np.allclose(weights[first["bias"] :][:4], shifted.detach(), rtol=1e-3)
 
 
+def test_batch_norm_after_an_activation_is_a_scale_and_goes_on_to_the_next_biases():
+    norm, up = nn.BatchNorm2d(2).double(), nn.ConvTranspose2d(2, 1, 4, stride=2, padding=1).double()
+    with torch.no_grad():
+        norm.running_mean.copy_(torch.tensor([0.5, -1]))
+        norm.running_var.copy_(torch.tensor([4, 0.25]))
+        norm.weight.copy_(torch.tensor([-3, 2]))
+        norm.bias.copy_(torch.tensor([0.1, -0.2]))
+    model = of(nn.Linear(4, 8), nn.Unflatten(1, (2, 2, 2)), nn.ReLU(), norm, up)
+    header, weights = unpacked(pack(model))
+    _, reorder, scale, last = header["layers"]
+    assert (reorder["activation"], scale["kind"], last["map"]) == ("relu", "affine", True)
+    found = weights[scale["weight"] :][:8].reshape(2, 2, 2)  # (H, W, C): of a channel all the same
+    assert np.allclose(found, [-1.5, 4], rtol=1e-3)
+    assert (weights[scale["bias"] :][:2] == 0).all()  # zeros stay zeros, and are skipped
+    with torch.inference_mode():
+        wanted = up(norm(torch.zeros(1, 2, 2, 2).double())).numpy().ravel()
+    assert np.allclose(weights[last["bias"] :], wanted, rtol=1e-3)
+    assert len(set(wanted)) > 1  # less of the shift reaches the border
+
+
+def test_a_shift_before_an_activation_is_added_there():
+    header, weights = unpacked(pack(picture(nn.ReLU(), nn.BatchNorm1d(4), nn.Tanh())))
+    assert [layer["kind"] for layer in header["layers"]] == ["copy", "affine", "linear"]
+    model = picture(nn.ReLU(), nn.BatchNorm1d(4), nn.Tanh())
+    with torch.no_grad():
+        model.decoder[1].bias.copy_(torch.arange(4.0))
+    header, weights = unpacked(pack(model))
+    _, scale, added, last = header["layers"]
+    assert (added["kind"], added["activation"], last["kind"]) == ("affine", "tanh", "linear")
+    assert (weights[scale["bias"] :][:4] == 0).all()
+    assert (weights[added["bias"] :][:4] == np.arange(4)).all()
+
+
 def test_an_activation_without_a_layer_before_it_stands_alone():
     header, _ = unpacked(pack(picture(nn.LeakyReLU(0.3), nn.Tanh())))
     first, second, *_ = header["layers"]
@@ -110,8 +172,14 @@ def test_an_activation_without_a_layer_before_it_stands_alone():
     ("layers", "told"),
     [
         ([nn.GELU()], "layer 0 of this decoder, a GELU"),
-        ([nn.BatchNorm1d(4)], "no linear layer or convolution right before"),
-        ([nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4)], "layer 2 of this decoder, a BatchNorm1d"),
+        (
+            [
+                nn.Unflatten(1, (4, 1, 1)),
+                nn.BatchNorm2d(4, track_running_stats=False),
+                nn.Flatten(),
+            ],
+            "layer 1 of this decoder, a BatchNorm2d: it keeps no running",
+        ),
         (
             [nn.Unflatten(1, (4, 1, 1)), nn.Conv2d(4, 4, 1, groups=2), nn.Flatten()],
             "a Conv2d: groups",

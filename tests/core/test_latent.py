@@ -19,7 +19,7 @@ from core.runs import Run
 from core.settings import settings
 from core.tasks import autoencoding
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.base import unit
+from core.tasks.base import fitted, unit
 from tests.core.support import built
 
 BRIEFLY = {"epochs": 8, "batch_size": 32, "learning_rate": 3e-3}
@@ -44,7 +44,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
 
 
 def digits(n: int = 0) -> Images:
-    return AUTOENCODING.prepare(data.load("digits", "test").first(n))
+    return fitted(data.load("digits", "test").first(n))
 
 
 def new(variant: str, **values: Any) -> Autoencoder:

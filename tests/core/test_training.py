@@ -191,7 +191,7 @@ def test_a_choice_of_images_is_seeded_and_spread() -> None:
 
 
 def test_many_epochs_keep_few_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SHEETS", 3)
+    monkeypatch.setattr(Denoising, "sheets", 3)
     run = new({"epochs": 10, "train_images": 10})
     train(run)
     assert list(run.samples()) == [0, 1, 2, 3, 4, 5, 8, 10]

@@ -1,0 +1,441 @@
+"""Adversarial training: a generator learns to draw what a critic cannot tell from real images.
+
+One procedure for all variants: a variant is its networks, its two losses, its penalty, its
+conditioning and its optimiser's betas.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam
+
+from core.data import Images
+from core.errors import LabError
+from core.health import Extractor, Health, health, verdict
+from core.images import contact_sheet
+from core.models import gans
+from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
+from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, unit
+from core.tasks.families import Shape, Variant
+
+EVALUATION_SEED = 40_000
+SHEET_SEED = 0
+COLUMNS, ROWS = 10, 6
+"""Of the sample sheet: with classes, a column each."""
+SAMPLES = 10_000
+VALIDATION_SAMPLES = 2000
+CHUNK = 250
+PATIENCE = 8
+"""Epochs that a generator may take to draw different things at all."""
+AVERAGED = 40
+"""Batches over which an averaged generator finds the statistics of its batch norms."""
+
+
+class AdversarialConfig(TaskConfig):
+    """Settings of a GAN's training."""
+
+    critic_steps: int = Field(
+        1, ge=1, le=20, title="Critic steps", description="of the critic, for one of the generator"
+    )
+    penalty: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        title="Gradient penalty",
+        description="weight of the critic's gradient between real and drawn images being 1 long",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        le=0.9999,
+        title="Average",
+        description="share of the past in a running average of the generator's weights, which then "
+        "draws in its place; 0 for none",
+    )
+    on_collapse: Literal["continue", "stop"] = Field(
+        "continue", title="After a collapse", description="go on training, or stop and say so"
+    )
+
+
+@dataclass(frozen=True)
+class Game:
+    """What critic and generator each want: losses of scores (B,)."""
+
+    critic: Any
+    generator: Any
+    probability: bool
+    """Scores are logits: they are logged as probabilities of being real."""
+
+
+BCE = Game(
+    # -log D(x) - log(1 - D(G(z))), and the generator's -log D(G(z)) (Goodfellow et al. 2014)
+    lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+    lambda fake: F.softplus(-fake).mean(),
+    probability=True,
+)
+SQUARES = Game(
+    # ½(D(x) - 1)² + ½D(G(z))², and ½(D(G(z)) - 1)² (Mao et al. 2017)
+    lambda real, fake: 0.5 * ((real - 1).square().mean() + fake.square().mean()),
+    lambda fake: 0.5 * (fake - 1).square().mean(),
+    probability=False,
+)
+WASSERSTEIN = Game(
+    # D(G(z)) - D(x), and -D(G(z)) (Arjovsky et al. 2017)
+    lambda real, fake: fake.mean() - real.mean(),
+    lambda fake: -fake.mean(),
+    probability=False,
+)
+
+
+def gradient_penalty(
+    model: GAN, real: Tensor, fake: Tensor, labels: Tensor, generator: torch.Generator
+) -> Tensor:
+    """(|∇D| - 1)² of each image between a real and a drawn one, averaged (Gulrajani et al. 2017).
+
+    The length is that of the flattened gradient of an image.
+    """
+    share = torch.rand(len(real), 1, 1, 1, generator=generator, device=real.device)
+    between = torch.lerp(fake, real, share).requires_grad_(True)
+    scores = model.score(between, labels)
+    (slope,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+    lengths: Tensor = slope.flatten(1).norm(dim=1)
+    return (lengths - 1).square().mean()
+
+
+class AdversarialLearner(Learner):
+    """A GAN with an optimiser for each side and, if asked, the generator's running average."""
+
+    def __init__(self, config: AdversarialConfig, model: GAN, options: Mapping[str, Any]) -> None:
+        sides = {"critic": model.critic_parameters(), "generator": model.generator_parameters()}
+        rate, betas = config.learning_rate, options["betas"]
+        super().__init__(
+            model, {k: Adam(v, lr=rate, betas=betas, fused=True) for k, v in sides.items()}
+        )
+        self.config, self.gan = config, model
+        self.game: Game = options["game"]
+        self.sides = sides
+        self.average = copy.deepcopy(model) if config.ema else None
+        self.normed = any(isinstance(m, nn.BatchNorm2d) for m in model.critic.modules())
+        self.steps = 0
+        self.drawn: dict[str, float] = {}
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        """One step of the critic, and at every `critic_steps`-th one of the generator."""
+        real, labels = 2 * unit(images.pixels) - 1, images.labels
+        noise = torch.randn(len(real), SEED_NUMBERS, generator=generator, device=real.device)
+        turn = self.steps % self.config.critic_steps == 0
+        with torch.set_grad_enabled(turn):
+            fake = self.gan.draw(self.gan.latents(noise), labels)
+        told = self._criticise(real, fake.detach(), labels, generator)
+        if turn:
+            self.drawn = self._draw(fake, labels)
+        self.steps += 1
+        return {**told, **self.drawn}
+
+    def result(self) -> GAN:
+        """The network to look at and to keep: the average, its batch norms' statistics found anew
+        over seeded latents, with the critic as it is."""
+        if self.average is None:
+            return self.gan
+        self.average.critic.load_state_dict(self.gan.critic.state_dict())
+        settle(self.average)
+        return self.average
+
+    def state_dict(self) -> dict[str, Any]:
+        average = self.average.state_dict() if self.average else {}
+        own = {"steps": self.steps, "drawn": self.drawn, "average": average}
+        return {**super().state_dict(), **own}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.steps, self.drawn = state["steps"], state["drawn"]
+        if self.average:
+            self.average.load_state_dict(state["average"])
+
+    def _criticise(
+        self, real: Tensor, fake: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> dict[str, float]:
+        if self.normed:  # its batch norm must not see both kinds in one batch
+            scores = self.gan.score(real, labels), self.gan.score(fake, labels)
+        else:
+            both = self.gan.score(torch.cat([real, fake]), labels.repeat(2))
+            scores = both[: len(real)], both[len(real) :]
+        loss = self.game.critic(*scores)
+        total = loss
+        if self.config.penalty:
+            between = gradient_penalty(self.gan, real, fake, labels, generator)
+            total = loss + self.config.penalty * between
+        length = self._descend("critic", total)
+        shown = [s.detach().sigmoid() if self.game.probability else s.detach() for s in scores]
+        found = {"critic_loss": total.item(), "critic_gradient": length}
+        return {**found, "real_score": shown[0].mean().item(), "fake_score": shown[1].mean().item()}
+
+    def _draw(self, fake: Tensor, labels: Tensor) -> dict[str, float]:
+        for weight in self.sides["critic"]:  # it only passes the gradient on: a fifth of the step
+            weight.requires_grad_(False)
+        try:
+            loss = self.game.generator(self.gan.score(fake, labels))
+            length = self._descend("generator", loss)
+        finally:
+            for weight in self.sides["critic"]:
+                weight.requires_grad_(True)
+        if self.average:
+            self._remember(self.average)
+        return {"generator_loss": loss.item(), "generator_gradient": length}
+
+    def _descend(self, side: str, loss: Tensor) -> float:
+        """One step of a side down its loss; gives the length of its gradient."""
+        optimiser = self.optimisers[side]
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        grads = [p.grad for p in self.sides[side] if p.grad is not None]
+        optimiser.step()
+        return torch.nn.utils.get_total_norm(grads).item()
+
+    def _remember(self, average: GAN) -> None:
+        turns = self.steps // self.config.critic_steps
+        past = min(self.config.ema, (1 + turns) / (10 + turns))  # the first weights are forgotten
+        mine = [p.data for p in average.generator_parameters()]
+        torch._foreach_lerp_(mine, [p.data for p in self.gan.generator_parameters()], 1 - past)
+
+
+@torch.no_grad()
+def settle(model: GAN) -> None:
+    """Find a generator's batch-norm statistics anew, over seeded latents: its weights are a mean
+    of many, and the statistics that were kept are those of others."""
+    norms = [m for m in model.generator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    kept = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+    device = next(model.parameters()).device
+    noise = seeded_noise(128 * AVERAGED, EVALUATION_SEED + 1).to(device)
+    model.generator.train()
+    for i, u in enumerate(torch.split(noise, 128)):
+        model.raw(model.latents(u), turns(model, len(u), i))
+    model.generator.eval()
+    for norm, momentum in zip(norms, kept, strict=True):
+        norm.momentum = momentum
+
+
+def turns(model: GAN, count: int, start: int = 0) -> Tensor:
+    """Labels (count,): each class in turn."""
+    device = next(model.parameters()).device
+    return (torch.arange(count, device=device) + start) % max(model.classes, 1)
+
+
+@torch.inference_mode()
+def samples(
+    model: GAN,
+    count: int,
+    seed: int,
+    labels: Tensor | None = None,
+    check: Check = lambda stage: None,
+) -> Tensor:
+    """`count` images (N, C, H, W) in [0, 1] from the prior; each class in turn unless `labels`."""
+    device = next(model.parameters()).device
+    noise = seeded_noise(count, seed).to(device)
+    asked = turns(model, count) if labels is None else labels
+    drawn = []
+    for u, y in zip(torch.split(noise, CHUNK), torch.split(asked, CHUNK), strict=True):
+        check("drawing samples")
+        drawn.append(model(model.latents(u), y))
+    return torch.cat(drawn)
+
+
+REFERENCE: dict[str, Any] = {"game": BCE, "betas": (0.5, 0.999)}
+PUBLISHED = {"learning_rate": 3e-4, "batch_size": 128, "train_images": 50_000}
+
+
+class Adversarial(Task):
+    """Images of any data set, drawn anew from noise."""
+
+    name: ClassVar[str] = "adversarial"
+    kind: ClassVar[str] = "draw"
+    title: ClassVar[str] = "GANs"
+    headline: ClassVar[str] = "fid"
+    lower_is_better: ClassVar[bool] = True
+    half: ClassVar[bool] = True
+    sheets: ClassVar[int] = 200
+    judge: ClassVar[tuple[str, str] | None] = ("recognition", "cnn")
+    config_class: ClassVar[type[TaskConfig]] = AdversarialConfig
+    variants: ClassVar[Mapping[str, Variant]] = {
+        v.name: v
+        for v in (
+            Variant(
+                "gan",
+                "GAN",
+                "Linear layers against linear layers: the game as it was first played.",
+                gans.mlp,
+                PUBLISHED,
+                REFERENCE,
+                source="Lin 96-1024-1024-784 against 784-256-256-1; Goodfellow et al. 2014",
+            ),
+            Variant(
+                "lsgan",
+                "Least-squares GAN",
+                "The same networks; scores are pulled to 1 and 0 by their squared distance.",
+                gans.mlp,
+                PUBLISHED,
+                {**REFERENCE, "game": SQUARES},
+                source="The GAN with squared losses; Mao et al. 2017",
+            ),
+            Variant(
+                "dcgan",
+                "DCGAN",
+                "Convolutions on both sides, batch norm in the generator.",
+                gans.dcgan,
+                {**PUBLISHED, "epochs": 5},
+                REFERENCE,
+                source="Lin 96-1024-6272, ConvT 64-1 against Conv 32-64, Lin 1024-1; Radford et "
+                "al. 2015",
+            ),
+            Variant(
+                "wgan_gp",
+                "Wasserstein GAN",
+                "A critic that measures a distance, kept smooth by a gradient penalty.",
+                gans.dcgan,
+                {
+                    "learning_rate": 3e-4,
+                    "batch_size": 64,
+                    "epochs": 15,
+                    "critic_steps": 5,
+                    "penalty": 10.0,
+                    "ema": 0.995,
+                },
+                {**REFERENCE, "game": WASSERSTEIN, "betas": (0.5, 0.9)},
+                source="The DCGAN's networks; Gulrajani et al. 2017; averaged generator, ours",
+            ),
+            Variant(
+                "cgan",
+                "Class-conditional GAN",
+                "The DCGAN is told the class, and its critic asks for it.",
+                gans.dcgan,
+                {"learning_rate": 3e-4, "batch_size": 128, "epochs": 10, "ema": 0.998},
+                {**REFERENCE, "conditional": True},
+                source="The DCGAN's networks; embedding and projection, Miyato and Koyama 2018; "
+                "averaged generator, ours",
+            ),
+            Variant(
+                "face_dcgan",
+                "Face DCGAN",
+                "Five convolutions up to 64×64 pixels and five down, batch norm in both.",
+                gans.face_dcgan,
+                {"learning_rate": 2e-4, "batch_size": 64, "epochs": 10},
+                REFERENCE,
+                shape=(3, 64, 64),
+                source="ConvT 512-256-128-64-3 against Conv 64-128-256-512-1; Radford et al. 2015",
+            ),
+        )
+    }
+
+    def build(
+        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
+    ) -> nn.Module:
+        chosen = self.variant(variant)
+        conditional = bool(chosen.options.get("conditional"))
+        if conditional and not classes:
+            raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
+        return cast(nn.Module, chosen.build(shape, classes if conditional else 0))
+
+    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+        """Raises LabError for single images where batch norm has nothing to norm."""
+        norms = nn.modules.batchnorm._BatchNorm
+        if config.batch_size == 1 and any(isinstance(m, norms) for m in model.modules()):
+            raise LabError("This network needs batches of two images at least.")
+        options = self.variant(variant).options
+        return AdversarialLearner(cast(AdversarialConfig, config), cast(GAN, model), options)
+
+    def validate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        held: Images,
+        judge: Judge | None = None,
+    ) -> dict[str, float]:
+        """Health of two thousand samples against as many test images."""
+        few = images.first(VALIDATION_SAMPLES)
+        found = _health(cast(GAN, model), VALIDATION_SAMPLES, few, judge)
+        figures = found.figures()
+        row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
+        for i, count in enumerate(found.histogram or ()):
+            row[f"class_{i:02d}"] = count
+        return row
+
+    def ended(self, config: TaskConfig, history: Sequence[Mapping[str, float]]) -> str:
+        """After a collapse, if it was asked to stop then.
+
+        All samples are alike at first: that counts only if it lasts for `PATIENCE` epochs.
+        """
+        if cast(AdversarialConfig, config).on_collapse == "continue":
+            return ""
+        found = [verdict(of_row(row)) for row in history]
+        last, varied = found[-1], any(v.state != "collapsed" for v in found)
+        if last.state != "collapsed" or not (varied or len(found) >= PATIENCE):
+            return ""
+        return (
+            f"{last.sentence} Training stopped after epoch {len(found)}, as asked; its weights "
+            "are kept. Try another seed, a lower learning rate, or more critic steps."
+        )
+
+    @torch.inference_mode()
+    def evaluate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check,
+        judge: Judge | None = None,
+    ) -> dict[str, Any]:
+        """Health of ten thousand samples against the test split, at temperature 1, none left out.
+
+        A class-conditional network draws each class in turn; `asked_accuracy` is the share of its
+        samples that is read as the class asked for.
+        """
+        network = cast(GAN, model)
+        drawn = samples(network, SAMPLES, EVALUATION_SEED, check=check)
+        extractor = _extractor(judge)
+        figures = health(drawn, images.pixels, extractor, check).figures()
+        figures["n_test"] = len(images.labels)
+        if network.classes and extractor.classes == network.classes:
+            read = extractor.features(drawn, check).classes
+            right = (cast(Tensor, read) == turns(network, SAMPLES)).float().mean()
+            figures["asked_accuracy"] = round(float(right), 4)
+        return figures
+
+    def render(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> np.ndarray:
+        """Samples of the same sixty seeds for every network; with classes a column each."""
+        return contact_sheet(samples(cast(GAN, model), COLUMNS * ROWS, SHEET_SEED), COLUMNS)
+
+
+def of_row(row: Mapping[str, Any]) -> Health:
+    """The health that an epoch's row of history tells of. Raises KeyError where it is missing."""
+    names: Iterable[str] = sorted(n for n in row if n.startswith("class_"))
+    histogram = [int(row[n]) for n in names]
+    return Health.read({"extractor": "", **row, "histogram": histogram})
+
+
+def _extractor(judge: Judge | None) -> Extractor:
+    return Extractor(judge.model, judge.name) if judge else Extractor()
+
+
+def _health(model: GAN, count: int, images: Images, judge: Judge | None) -> Health:
+    drawn = samples(model, count, EVALUATION_SEED)
+    return health(drawn, images.pixels, _extractor(judge))
+
+
+ADVERSARIAL = Adversarial()

@@ -1,0 +1,189 @@
+"""Recognition: a network learns to say which class a picture is of."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam
+
+from core.data import Images
+from core.errors import LabError
+from core.images import contact_sheet
+from core.metrics import calibration_error
+from core.models import convnets
+from core.models.convnets import Recogniser
+from core.tasks.base import Check, Descent, Judge, Learner, Task, TaskConfig, unit, warm_cosine
+from core.tasks.families import Shape, Variant
+
+CHUNK = 500
+"""Images at a time in a measurement."""
+VALIDATION_IMAGES = 2000
+SHEET = 12
+"""Pictures in a row of the sample sheet."""
+
+
+class RecognitionConfig(TaskConfig):
+    """Settings of a classifier's training."""
+
+    shift: int = Field(
+        0, ge=0, le=8, title="Shift", description="pixels by which each image is moved at random"
+    )
+    mirror: bool = Field(False, title="Mirror", description="turn half of the images left to right")
+    weight_decay: float = Field(
+        0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
+    )
+
+
+class RecognitionLearner(Descent):
+    """Cross-entropy of moved and mirrored images."""
+
+    def __init__(self, config: RecognitionConfig, model: nn.Module) -> None:
+        super().__init__(model, Adam, config.learning_rate, warm_cosine, config.weight_decay)
+        self.config = config
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        x = unit(varied(self.config, images.pixels, generator))
+        logits = self.model(x)
+        loss = F.cross_entropy(logits, images.labels)
+        self.descend(loss, progress)
+        right = (logits.argmax(1) == images.labels).float().mean()
+        return {"loss": loss.item(), "accuracy": right.item()}
+
+
+def varied(config: RecognitionConfig, pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image moved by up to `shift` pixels, its border repeated, and mirrored by chance.
+
+    Args:
+        pixels: uint8 (B, C, H, W).
+    """
+    n, _, height, width = pixels.shape
+    if config.mirror:
+        turned = torch.rand(n, generator=generator, device=pixels.device) < 0.5
+        pixels = torch.where(turned.view(-1, 1, 1, 1), pixels.flip(3), pixels)
+    if config.shift:
+        reach = 2 * config.shift + 1
+        by = torch.randint(reach, (2, n, 1), generator=generator, device=pixels.device)
+        steps = [torch.arange(side, device=pixels.device) for side in (height, width)]
+        rows, columns = ((s + b - config.shift) for s, b in zip(steps, by, strict=True))
+        rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+        every = torch.arange(n, device=pixels.device).view(-1, 1, 1)
+        moved = pixels.permute(0, 2, 3, 1)[every, rows[:, :, None], columns[:, None, :]]
+        pixels = moved.permute(0, 3, 1, 2)
+    return pixels
+
+
+class Recognition(Task):
+    """Images with classes, told apart."""
+
+    name: ClassVar[str] = "recognition"
+    kind: ClassVar[str] = "recognise"
+    title: ClassVar[str] = "Recognition"
+    headline: ClassVar[str] = "accuracy"
+    half: ClassVar[bool] = True
+    encodes: ClassVar[bool] = True
+    config_class: ClassVar[type[TaskConfig]] = RecognitionConfig
+    variants: ClassVar[Mapping[str, Variant]] = {
+        v.name: v
+        for v in (
+            Variant(
+                "cnn",
+                "Convolutional classifier",
+                "Four convolutions and three linear layers; its 128 features judge the GANs.",
+                convnets.cnn,
+                {"epochs": 5},
+                source="Conv 3 16-32-64-128, BN; Lin 2048-1024-128-k; cross-entropy",
+            ),
+        )
+    }
+
+    def build(
+        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
+    ) -> nn.Module:
+        chosen = self.variant(variant)
+        if classes < 2:
+            raise LabError(f"{chosen.title} needs a data set with two classes at least.")
+        return cast(nn.Module, chosen.build(shape, classes))
+
+    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+        """Raises LabError for single images, of which batch norm has little to norm."""
+        if config.batch_size == 1:
+            raise LabError("This network needs batches of two images at least.")
+        return RecognitionLearner(cast(RecognitionConfig, config), model)
+
+    def validate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        held: Images,
+        judge: Judge | None = None,
+    ) -> dict[str, float]:
+        few = images.first(VALIDATION_IMAGES)
+        logits = _logits(model, few)
+        loss = F.cross_entropy(logits, few.labels)
+        right = (logits.argmax(1) == few.labels).float().mean()
+        return {"test_loss": float(loss), "test_accuracy": float(right)}
+
+    def evaluate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check,
+        judge: Judge | None = None,
+    ) -> dict[str, Any]:
+        """Accuracy in all and of each class, log loss, calibration, and who is taken for whom."""
+        logits = _logits(model, images, check)
+        read, classes = logits.argmax(1), logits.shape[1]
+        counts = torch.bincount(images.labels * classes + read, minlength=classes**2)
+        confusion = counts.view(classes, classes)
+        recalls = confusion.diagonal() / confusion.sum(1).clamp_min(1)
+        return {
+            "accuracy": round(float((read == images.labels).float().mean()), 4),
+            "log_loss": round(float(F.cross_entropy(logits, images.labels)), 4),
+            "calibration_error": round(calibration_error(logits, images.labels), 4),
+            "class_accuracy": [round(float(r), 4) for r in recalls],
+            "confusion": confusion.tolist(),
+            "n_test": len(images.labels),
+        }
+
+    @torch.inference_mode()
+    def render(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> np.ndarray:
+        """A row a class: the first test images that it takes for that class."""
+        few = images.first(VALIDATION_IMAGES)
+        logits = _logits(model, few)
+        read, rows = logits.argmax(1), []
+        for k in range(logits.shape[1]):
+            found = few.pixels[read == k][:SHEET]
+            empty = found.new_full((SHEET - len(found), *few.pixels.shape[1:]), 128)
+            rows.append(torch.cat([found, empty]))
+        return contact_sheet(torch.cat(rows), columns=SHEET)
+
+    @torch.inference_mode()
+    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+        """What the last layer sees."""
+        network = cast(Recogniser, model)
+        found = [network.features(x) for x in _batches(images, check, "encoding")]
+        return torch.cat(found) if found else torch.zeros(0, network.width)
+
+
+@torch.inference_mode()
+def _logits(model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+    return torch.cat([model(x) for x in _batches(images, check, "measuring")])
+
+
+def _batches(images: Images, check: Check, stage: str) -> Iterator[Tensor]:
+    for pixels in torch.split(images.pixels, CHUNK):
+        check(stage)
+        yield unit(pixels)
+
+
+RECOGNITION = Recognition()

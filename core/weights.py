@@ -1,0 +1,41 @@
+"""Weights as they are kept: in half precision where size matters, the largest in eight bits."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+LARGE = 2_000_000
+"""Numbers in one weight from which on it is kept in eight bits: five sixths of a DCGAN are one."""
+SCALE = ".scale"
+"""Ends the name of the row scales that stand beside such a weight."""
+
+
+def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Half precision; what has `LARGE` numbers as int8 with one scale a row (along the first
+    dimension), the 127th of its largest number.
+
+    Args:
+        state: a network's weights and buffers by name.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and tensor.numel() >= LARGE:
+            others = tuple(range(1, tensor.ndim))
+            scale = (tensor.float().abs().amax(others, keepdim=True) / 127).clamp_min(1e-12)
+            found[name] = (tensor.float() / scale).round().to(torch.int8)
+            found[name + SCALE] = scale
+        else:
+            found[name] = tensor.half() if tensor.is_floating_point() else tensor
+    return found
+
+
+def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What `packed` was given, as near as it was kept; other weights stay as they are."""
+    found = {}
+    for name, tensor in tensors.items():
+        if name + SCALE in tensors:
+            found[name] = tensor.float() * tensors[name + SCALE]
+        elif not name.endswith(SCALE):
+            found[name] = tensor
+    return found

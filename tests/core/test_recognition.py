@@ -1,0 +1,225 @@
+"""Recognition: the network is that of the text, and its figures are what they say."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sklearn_metrics
+from torch import nn
+from torch.nn import functional as F
+
+from core.data import Images
+from core.errors import LabError
+from core.metrics import calibration_error
+from core.models.convnets import Recogniser
+from core.tasks import recognition
+from core.tasks.base import unit
+from core.tasks.recognition import RECOGNITION, RecognitionConfig, varied
+from tests.core.support import Layers, built, tiny
+
+LAYERS = [
+    "Conv2d(1, 16, 3, p0)", "BatchNorm(16)", "ReLU",
+    "Conv2d(16, 32, 3, p0)", "BatchNorm(32)", "ReLU", "MaxPool2d(2) -> 12",
+    "Conv2d(32, 64, 3, p0)", "BatchNorm(64)", "ReLU",
+    "Conv2d(64, 128, 3, p0)", "BatchNorm(128)", "ReLU", "MaxPool2d(2) -> 4",
+    "Linear(2048, 1024)", "ReLU", "Linear(1024, 128)", "ReLU", "Linear(128, 10)",
+]  # fmt: skip
+
+
+def network(seed: int = 0) -> Recogniser:
+    """A new one, in training mode."""
+    made = built(RECOGNITION, "cnn", seed)
+    assert isinstance(made, Recogniser)
+    return made.train()
+
+
+def settings(**values: Any) -> RecognitionConfig:
+    made = RECOGNITION.config("cnn", values)
+    assert isinstance(made, RecognitionConfig)
+    return made
+
+
+def seeded(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def taught() -> Recogniser:
+    """A network that has learnt a little, so that it is right and wrong."""
+    model = network()
+    learner, images = RECOGNITION.learner("cnn", settings(), model), tiny(RECOGNITION, n=200)
+    for i in range(12):
+        rows = slice(i * 20 % 200, i * 20 % 200 + 20)
+        batch = Images(images.pixels[rows], images.labels[rows])
+        learner.step(batch, 0.05 + i / 20, seeded(i))
+    return model.eval().requires_grad_(False)
+
+
+# ---- the reference network
+
+
+def test_the_network_has_the_layers_of_the_text() -> None:
+    model, x = network().eval(), torch.zeros(1, 1, 28, 28)
+    with torch.no_grad(), Layers() as layers:
+        logits = model(x)
+    assert layers.lines == LAYERS and logits.shape == (1, 10)
+    assert RECOGNITION.config("cnn").epochs == 5
+
+
+def test_it_is_trained_as_it_says() -> None:
+    config, model, images = settings(weight_decay=0.01), network(), tiny(RECOGNITION)
+    with torch.no_grad():
+        logits = model(unit(images.pixels))
+    learner = RECOGNITION.learner("cnn", config, network())
+    (made,) = learner.optimisers.values()
+    (group,) = made.param_groups
+    assert (type(made).__name__, group["weight_decay"]) == ("Adam", 0.01)
+    told = learner.step(images, 0.1, seeded())
+    assert group["lr"] == config.learning_rate == 1e-3
+    assert told == {
+        "loss": pytest.approx(float(nn.CrossEntropyLoss()(logits, images.labels)), rel=1e-5),
+        "accuracy": pytest.approx(float((logits.argmax(1) == images.labels).float().mean())),
+    }
+    for progress, share in ((0.0, 0), (0.55, 0.5), (1.0, 0)):
+        learner.step(images, progress, seeded())
+        assert group["lr"] == pytest.approx(share * 1e-3, abs=1e-9)
+
+
+def test_data_without_classes_and_single_images_are_refused() -> None:
+    for classes in (0, 1):
+        with pytest.raises(LabError, match="needs a data set with two classes at least"):
+            RECOGNITION.build("cnn", (1, 28, 28), settings(), classes)
+    two = RECOGNITION.build("cnn", (1, 28, 28), settings(), 2)
+    assert two.eval()(torch.zeros(3, 1, 28, 28)).shape == (3, 2)
+    with pytest.raises(LabError, match="two images at least"):
+        RECOGNITION.learner("cnn", settings(batch_size=1), network())
+
+
+# ---- what is varied
+
+
+def test_as_they_are_images_stay_as_they_are() -> None:
+    pixels = tiny(RECOGNITION).pixels
+    assert varied(settings(), pixels, seeded()) is pixels
+
+
+def test_half_of_the_images_are_mirrored() -> None:
+    pixels = tiny(RECOGNITION, n=200).pixels
+    found = varied(settings(mirror=True), pixels, seeded())
+    turned = (found == pixels.flip(3)).flatten(1).all(1)
+    kept = (found == pixels).flatten(1).all(1)
+    assert bool((turned | kept).all()), "each is one or the other"
+    assert 80 <= int(turned.sum()) <= 120
+    assert torch.equal(found, varied(settings(mirror=True), pixels, seeded()))
+    assert not torch.equal(found, varied(settings(mirror=True), pixels, seeded(6)))
+
+
+def test_a_shift_moves_whole_images_and_repeats_their_border() -> None:
+    pixels = torch.randint(0, 256, (300, 2, 9, 7), generator=seeded()).byte()
+    found = varied(settings(shift=2), pixels, seeded())
+    wide = F.pad(pixels.float(), (2, 2, 2, 2), mode="replicate").byte()
+    ways: dict[tuple[int, int], int] = {}
+    for i in range(300):
+        fits = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if torch.equal(found[i], wide[i, :, y : y + 9, x : x + 7])
+        ]
+        assert len(fits) == 1
+        ways[fits[0]] = ways.get(fits[0], 0) + 1
+    assert len(ways) == 25, "every way up to two pixels, up and down and to the sides"
+    assert max(ways.values()) < 40
+    assert torch.equal(found, varied(settings(shift=2), pixels, seeded()))
+    assert not torch.equal(found, varied(settings(shift=2), pixels, seeded(6)))
+
+
+def test_learning_sees_the_varied_images() -> None:
+    images, config = tiny(RECOGNITION), settings(shift=2, mirror=True)
+    with torch.no_grad():
+        x = unit(varied(config, images.pixels, seeded()))
+        expected = F.cross_entropy(network()(x), images.labels)
+    told = RECOGNITION.learner("cnn", config, network()).step(images, 0.1, seeded())
+    assert told["loss"] == pytest.approx(float(expected), rel=1e-5)
+
+
+# ---- figures
+
+
+def test_the_figures_are_those_of_scikit_learn(
+    taught: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tiny(RECOGNITION, "test", 150)
+    with torch.no_grad():
+        shares = taught(unit(images.pixels)).softmax(1).double().numpy()
+    truth, read = images.labels.numpy(), shares.argmax(1)
+    monkeypatch.setattr(recognition, "CHUNK", 40)
+    stages: list[str] = []
+    found = RECOGNITION.evaluate("cnn", settings(), taught, images, stages.append)
+    assert len(stages) == 4 and found["n_test"] == 150
+    assert 0.2 < found["accuracy"] < 1
+    assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, read), abs=5e-5)
+    every = list(range(10))
+    confusion = sklearn_metrics.confusion_matrix(truth, read, labels=every)
+    assert found["confusion"] == confusion.tolist(), "a row for each true class"
+    recalls = sklearn_metrics.recall_score(truth, read, labels=every, average=None, zero_division=0)
+    assert found["class_accuracy"] == pytest.approx(recalls.tolist(), abs=5e-5)
+    loss = sklearn_metrics.log_loss(truth, shares / shares.sum(1, keepdims=True), labels=every)
+    assert found["log_loss"] == pytest.approx(loss, abs=1e-4)
+    assert found["calibration_error"] == pytest.approx(plain_ece(shares, truth), abs=1e-4)
+    quick = RECOGNITION.validate("cnn", settings(), taught, images, images)
+    assert quick["test_accuracy"] == pytest.approx(found["accuracy"], abs=5e-5)
+    assert quick["test_loss"] == pytest.approx(found["log_loss"], abs=5e-5)
+
+
+def plain_ece(shares: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
+    """Guo et al. 2017, bin by bin."""
+    certainty, right = shares.max(1), shares.argmax(1) == truth
+    found = 0.0
+    for i in range(bins):
+        inside = (certainty >= i / bins) & (certainty < (i + 1) / bins)
+        if i == bins - 1:
+            inside |= certainty == 1
+        if inside.any():
+            found += inside.sum() * abs(right[inside].mean() - certainty[inside].mean())
+    return float(found / len(truth))
+
+
+def test_calibration_of_plain_cases() -> None:
+    sure, labels = torch.tensor([[50.0, 0.0]] * 4), torch.tensor([0, 0, 0, 1])
+    assert calibration_error(sure, labels) == pytest.approx(0.25)
+    assert calibration_error(sure, torch.zeros(4, dtype=torch.int64)) == pytest.approx(0)
+    three_to_one = torch.tensor([[0.75, 0.25]] * 4).log()
+    assert calibration_error(three_to_one, labels) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(sure[:0], labels[:0]) == 0
+    drawn = torch.randn(500, 7, generator=seeded())
+    truth = torch.randint(0, 7, (500,), generator=seeded())
+    expected = plain_ece(drawn.double().softmax(1).numpy(), truth.numpy())
+    assert calibration_error(drawn.double(), truth) == pytest.approx(expected, rel=1e-9)
+
+
+def test_codes_are_what_the_last_layer_sees(
+    taught: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, stages = tiny(RECOGNITION, "test", 7), list[str]()
+    monkeypatch.setattr(recognition, "CHUNK", 3)
+    codes = RECOGNITION.codes(taught, images, stages.append)
+    assert codes.shape == (7, 128) == (7, taught.width) and len(stages) == 3
+    assert float(codes.min()) >= 0
+    torch.testing.assert_close(taught.head(codes), taught(unit(images.pixels)))
+    assert RECOGNITION.codes(taught, images.first(7)).shape == (7, 128)
+    assert RECOGNITION.encodes
+
+
+def test_the_sheet_shows_a_row_of_what_is_taken_for_each_class(taught: Recogniser) -> None:
+    images = tiny(RECOGNITION, "test", 60)
+    sheet = RECOGNITION.render("cnn", settings(), taught, images)
+    with torch.no_grad():
+        read = taught(unit(images.pixels)).argmax(1)
+    for k in range(10):
+        expected = images.pixels[read == k][: recognition.SHEET, 0].numpy()
+        row = [sheet[29 * k :, 29 * i :][:28, :28] for i in range(recognition.SHEET)]
+        for cell, picture in zip(row, expected, strict=False):
+            assert np.array_equal(cell, picture)
+        assert all((cell == 128).all() for cell in row[len(expected) :]), "grey where there is none"
