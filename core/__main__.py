@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "evaluate": ("measure a finished run again", runs.evaluate_parser),
     "runs": ("list the runs and their figures", runs.runs_parser),
     "export": ("write a run's network as ONNX", runs.export_parser),
-    "sample": ("draw new pictures with an autoencoder", latent.sample_parser),
+    "sample": ("draw new pictures with an autoencoder or a GAN", latent.sample_parser),
     "project": ("lay a data set out as a map", projecting.project_parser),
     "encode": ("write the codes of pictures as a table", latent.encode_parser),
 }

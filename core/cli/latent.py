@@ -1,4 +1,4 @@
-"""`sample` and `encode`: pictures out of codes, and codes out of pictures."""
+"""`sample` and `encode`: pictures out of codes or latents, and codes out of pictures."""
 
 import argparse
 import math
@@ -16,12 +16,15 @@ from core.cli.runs import finished
 from core.cli.show import OK, ProgressLine, print_json
 from core.data import Images
 from core.errors import LabError, UnknownName
-from core.inference import latent
+from core.inference import gans, latent
 from core.models.autoencoders import Autoencoder
+from core.models.gans import GAN
 from core.runs import Run
 from core.settings import settings
 from core.tasks import task
-from core.tasks.autoencoding import AUTOENCODING, CHUNK
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.autoencoding import CHUNK
+from core.tasks.base import fitted
 
 MOST_SAMPLES = 2500
 MOST_COMPONENTS = 100
@@ -30,10 +33,11 @@ SHEET_SCALE = 2
 
 
 class Drawn(NamedTuple):
-    """Codes (N, d), what they were drawn from, and what is to be said of that."""
+    """Codes (N, d), what they were drawn from and by which flags, and what is to be said of it."""
 
     codes: Tensor
     source: str
+    flags: dict[str, Any]
     note: str = ""
 
 
@@ -57,6 +61,11 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
         "--mixture", type=_number(1, MOST_COMPONENTS), metavar="N",
         help="draw from N Gaussians fitted to the codes of the test images "
         f"instead; 1 to {MOST_COMPONENTS}",
+    )  # fmt: skip
+    source.add_argument(
+        "--truncation", type=_number(0.01, 1.0), metavar="T",
+        help="of a GAN: latents are contracted to this share of their length; 0.01 to 1 "
+        "(default: 1)",
     )  # fmt: skip
     parser.add_argument(
         "--class", dest="class_name", metavar="CLASS",
@@ -113,27 +122,33 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 
 def _sample(args: argparse.Namespace) -> int:
     run = finished(args.run)
-    model = latent.network(run)
+    gan = run.config().task == ADVERSARIAL.name
+    model = gans.network(run) if gan else latent.network(run)
     if args.codes and args.codes.resolve() == args.output.resolve():
         raise LabError("The picture and the codes need two files.")
     labels = _classes_to_draw(run, model, args.class_name, args.count)
     with ProgressLine() as line:
-        drawn = _drawn(run, model, args, line)
-        line.show("drawing")
-        pictures = latent.decode(model, drawn.codes, labels)
+        if isinstance(model, GAN):
+            drawn = _latents(run, model, args)
+            line.show("drawing")
+            pictures = gans.draw(model, drawn.codes, labels)
+        else:
+            drawn = _codes(run, model, args, line)
+            line.show("drawing")
+            pictures = latent.decode(model, drawn.codes, labels)
     columns = model.classes if args.class_name == "all" else math.isqrt(args.count - 1) + 1
     sheet = images.contact_sheet(pictures, columns, scale=SHEET_SCALE)
     files.write_bytes(args.output, images.to_png(sheet))
     if args.codes:
-        _write_table(args.codes, latent.code_table(drawn.codes, labels))
+        name = "Latent" if gan else "Enc. Variable"
+        _write_table(args.codes, latent.code_table(drawn.codes, labels, name))
     if args.json:
         print_json(
             {
                 "run": run.id,
                 "count": args.count,
                 "seed": args.seed,
-                "temperature": None if args.mixture else args.temperature,
-                "mixture": args.mixture,
+                **drawn.flags,
                 "class": args.class_name,
                 "drawn_from": drawn.source,
                 "note": drawn.note,
@@ -148,7 +163,9 @@ def _sample(args: argparse.Namespace) -> int:
     return OK
 
 
-def _classes_to_draw(run: Run, model: Autoencoder, asked: str | None, count: int) -> Tensor | None:
+def _classes_to_draw(
+    run: Run, model: Autoencoder | GAN, asked: str | None, count: int
+) -> Tensor | None:
     """A class for each picture, None for a model that takes none. Raises LabError."""
     if model.classes and asked is None:
         raise LabError(
@@ -159,7 +176,7 @@ def _classes_to_draw(run: Run, model: Autoencoder, asked: str | None, count: int
     return _one_class(run, model, asked, count)
 
 
-def _one_class(run: Run, model: Autoencoder, asked: str | None, count: int) -> Tensor | None:
+def _one_class(run: Run, model: Autoencoder | GAN, asked: str | None, count: int) -> Tensor | None:
     """The class of that name or number, `count` times; None for None.
 
     Raises:
@@ -177,15 +194,34 @@ def _one_class(run: Run, model: Autoencoder, asked: str | None, count: int) -> T
     return torch.full((count,), known.index(asked))
 
 
-def _drawn(run: Run, model: Autoencoder, args: argparse.Namespace, line: ProgressLine) -> Drawn:
+def _latents(run: Run, model: GAN, args: argparse.Namespace) -> Drawn:
+    """Of a GAN. Raises LabError for flags that only autoencoders have."""
+    if args.mixture is not None or args.temperature != 1:
+        raise LabError(
+            f"{_title(run)} has neither a temperature nor a mixture: --truncation narrows what it "
+            "draws from."
+        )
+    truncation = 1.0 if args.truncation is None else args.truncation
+    codes = gans.prior(model, args.count, args.seed, truncation)
+    source = {"uniform": "uniform latents", "normal": "normal latents"}[model.prior]
+    contracted = f", contracted to {truncation:g}" if truncation < 1 else ""
+    return Drawn(codes, source + contracted, {"truncation": truncation})
+
+
+def _codes(run: Run, model: Autoencoder, args: argparse.Namespace, line: ProgressLine) -> Drawn:
+    """Of an autoencoder. Raises LabError for flags that only GANs have."""
+    if args.truncation is not None:
+        raise LabError(f"{_title(run)} is no GAN: --temperature narrows what it draws from.")
     if args.mixture is None:
         codes = latent.prior_samples(model.latent, args.count, args.seed, args.temperature)
         source = f"N(0, {args.temperature**2:g})"
+        flags = {"temperature": args.temperature, "mixture": None}
         if model.variational:
-            return Drawn(codes, f"the prior, {source}")
+            return Drawn(codes, f"the prior, {source}", flags)
         return Drawn(
             codes,
             source,
+            flags,
             f"{_title(run)} has no prior: nothing says that its codes lie there. --mixture draws "
             "from where they do.",
         )
@@ -197,7 +233,8 @@ def _drawn(run: Run, model: Autoencoder, args: argparse.Namespace, line: Progres
     line.show("fitting the mixture")
     fitted = latent.fit_mixture(codes, args.mixture)
     source = f"{args.mixture} Gaussians fitted to {len(codes):,} codes of test images"
-    return Drawn(latent.mixture_samples(fitted, args.count, args.seed), source)
+    flags = {"temperature": None, "mixture": args.mixture}
+    return Drawn(latent.mixture_samples(fitted, args.count, args.seed), source, flags)
 
 
 # ---- encode
@@ -246,7 +283,7 @@ def _opened(path: Path) -> Picture:
 
 def _from_data_set(run: Run, args: argparse.Namespace) -> Images:
     name = args.dataset or run.config().dataset
-    return AUTOENCODING.prepare(data.load(name, args.split or "test").first(args.first or 0))
+    return fitted(data.load(name, args.split or "test").first(args.first or 0))
 
 
 def _classes_to_tell(

@@ -1,9 +1,14 @@
-"""Decoders as bytes that a browser can run: a list of layers, then weights in half precision.
+"""Decoders and generators as bytes that a browser can run: layers, then weights in half precision.
 
 The bytes are the length of the header (4, little-endian), the header (JSON, filled up with blanks
 so that what follows begins at a multiple of four), and the float16 weights. Activations are laid
 out HWC in the browser; every weight has its outputs on the last axis, so that the innermost loop
 runs over neighbours and inputs that are zero are skipped.
+
+Batch norm is folded before anything is rounded. After a linear layer or a convolution it becomes
+part of that layer. After an activation its scale is a step of its own, which leaves zeros as they
+are; its shift is carried on, through whatever follows, to the next layer's biases. A convolution
+has then a bias for each of its outputs, for at borders less of the shift reaches them.
 """
 
 import copy
@@ -18,52 +23,77 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
+from core.models.gans import GAN
 
 LARGEST = float(torch.finfo(torch.float16).max)
+NOTHING = torch.empty(0)
 
 
 @dataclass
 class _Step:
-    """One thing that the browser does; `weight` and `bias` are kept unrounded, in float64."""
+    """One thing that the browser does; `weight` and `bias` are kept unrounded, in float64.
+
+    A convolution's bias is one for each channel, or one for each output, (H, W, C).
+    """
 
     kind: str
     facts: dict[str, Any] = field(default_factory=dict)
-    weight: Tensor | None = None
-    bias: Tensor | None = None
+    weight: Tensor = NOTHING
+    bias: Tensor = NOTHING
 
 
 @torch.inference_mode()
-def pack(model: Autoencoder) -> bytes:
-    """The model's decoder, output function included, as bytes for the browser.
+def pack(model: Autoencoder | GAN) -> bytes:
+    """The model's decoder or generator, output function included, as bytes for the browser.
 
-    Batch norm is folded into the layer before it, before anything is rounded to half precision.
+    Classes are joined to the code one-hot, also where the model embeds them.
 
     Raises:
         LabError: a layer that the browser cannot run, or a weight too large for half precision.
     """
-    decoder = copy.deepcopy(model.decoder).float().cpu().eval()  # the model itself is shared
-    x = torch.zeros(1, model.latent + model.classes)
+    layers = _layers(model).double().cpu().eval()
+    # What norms have added so far and no step has done yet; of the shape of the activations.
+    x = torch.zeros(1, model.latent + model.classes, dtype=torch.float64)
     steps: list[_Step] = []
-    for place, layer in enumerate(decoder):
-        y = layer(x)
+    for place, layer in enumerate(layers):
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            _fold(steps[-1] if steps else None, layer, place)
+            x = _norm(steps, layer, place, x)
         elif type(layer) in ACTIVATIONS:
-            _activate(steps, layer, y)
+            x = _settle(steps, x)
+            _activate(steps, layer, x)
         elif type(layer) in KINDS:
-            steps += [_sized(step, x, y) for step in KINDS[type(layer)](layer, place, x, y)]
+            y = layer(x)
+            made = KINDS[type(layer)](layer, place, x, y)
+            steps += [_sized(step, x, y) for step in made]
+            x = torch.zeros_like(y) if type(layer) in WEIGHTED else y
         else:
             raise _refusal(layer, place, "it knows " + ", ".join(k.__name__ for k in KNOWN))
-        x = y
+    x = _settle(steps, x)
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         raise LabError("The browser cannot run this decoder: it does not end in one picture.")
     header = {
         "latent": model.latent,
         "classes": model.classes,
-        "output": model.output,
+        "output": "tanh" if isinstance(model, GAN) else model.output,
         "shape": list(x.shape[1:]),
     }
     return _written(header, steps)
+
+
+def _layers(model: Autoencoder | GAN) -> nn.Sequential:
+    """The layers from a code and its one-hot class to the picture: a copy, the model is shared."""
+    if isinstance(model, Autoencoder):
+        return copy.deepcopy(model.decoder)
+    layers = copy.deepcopy(model.generator)
+    if not model.classes:
+        return layers
+    first = layers[0]
+    if not isinstance(first, nn.Linear):
+        raise _refusal(first, 0, "a class can be joined to the input of a linear layer only")
+    own, embedded = first.weight.double().tensor_split([model.latent], 1)
+    drawn = embedded @ model.classes_drawn.weight.double().T  # (out, classes)
+    first.weight = nn.Parameter(torch.cat([own, drawn], 1))
+    return layers
 
 
 # ---- layers
@@ -72,7 +102,7 @@ def pack(model: Autoencoder) -> bytes:
 def _linear(layer: nn.Linear, place: int, x: Tensor, y: Tensor) -> list[_Step]:
     if x.ndim != 2:
         raise _refusal(layer, place, "its input is no row of numbers")
-    return [_weighted("linear", {}, layer.weight.T, layer.bias)]  # [in][out]
+    return [_Step("linear", {}, layer.weight.T, y[0])]  # [in][out]
 
 
 def _conv(layer: nn.Conv2d | nn.ConvTranspose2d, place: int, x: Tensor, y: Tensor) -> list[_Step]:
@@ -84,10 +114,12 @@ def _conv(layer: nn.Conv2d | nn.ConvTranspose2d, place: int, x: Tensor, y: Tenso
         "stride": list(layer.stride),
         "padding": list(layer.padding),
     }
+    bias = _hwc(y) if x.any() else y[0, :, 0, 0]  # nothing is in y but what is added
     if isinstance(layer, nn.ConvTranspose2d):
         weight = layer.weight.permute(0, 2, 3, 1)  # [in][ky][kx][out]
-        return [_weighted("conv_transpose", facts, weight, layer.bias)]
-    return [_weighted("conv", facts, layer.weight.permute(2, 3, 1, 0), layer.bias)]
+    else:
+        weight = layer.weight.permute(2, 3, 1, 0)  # [ky][kx][in][out]
+    return [_Step(WEIGHTED[type(layer)], facts, weight, bias)]
 
 
 def _reorder(layer: nn.Flatten | nn.Unflatten, place: int, x: Tensor, y: Tensor) -> list[_Step]:
@@ -110,6 +142,7 @@ def _upsample(layer: nn.Upsample, place: int, x: Tensor, y: Tensor) -> list[_Ste
     return [_Step("upsample", {"factor": factor})]
 
 
+WEIGHTED = {nn.Linear: "linear", nn.Conv2d: "conv", nn.ConvTranspose2d: "conv_transpose"}
 KINDS: dict[type[nn.Module], Callable[..., list[_Step]]] = {
     nn.Linear: _linear,
     nn.Conv2d: _conv,
@@ -128,22 +161,38 @@ ACTIVATIONS: dict[type[nn.Module], str] = {
 KNOWN = [*KINDS, *ACTIVATIONS, nn.BatchNorm1d, nn.BatchNorm2d]
 
 
-def _fold(before: _Step | None, layer: nn.BatchNorm1d | nn.BatchNorm2d, place: int) -> None:
-    """Let the layer before do the work of a batch norm too."""
-    if before is None or before.weight is None or "activation" in before.facts:
-        raise _refusal(layer, place, "there is no linear layer or convolution right before it")
+def _norm(
+    steps: list[_Step], layer: nn.BatchNorm1d | nn.BatchNorm2d, place: int, x: Tensor
+) -> Tensor:
+    """Let the layer right before do the work of a batch norm too, or scale and carry its shift."""
     if layer.running_mean is None or layer.running_var is None:
         raise _refusal(layer, place, "it keeps no running statistics")
-    if layer.num_features != before.weight.shape[-1]:
-        raise _refusal(layer, place, "it is of another width than the layer right before it")
-    scale = (layer.running_var.double() + layer.eps).rsqrt()
-    shift = -layer.running_mean.double() * scale
+    scale = (layer.running_var + layer.eps).rsqrt()
+    shift = -layer.running_mean * scale
     if layer.affine:
-        shift = layer.weight.double() * shift + layer.bias.double()
-        scale = layer.weight.double() * scale
-    assert before.bias is not None
-    before.weight = before.weight * scale
-    before.bias = before.bias * scale + shift
+        scale, shift = layer.weight * scale, layer.weight * shift + layer.bias
+    before = steps[-1] if steps else _Step("none")
+    linear = before.kind in WEIGHTED.values() and "activation" not in before.facts
+    if linear and before.weight.shape[-1] == len(scale):
+        before.weight = before.weight * scale
+        before.bias = before.bias * scale + shift
+        return x
+    wide = scale.reshape(1, -1, *[1] * (x.ndim - 2)).expand_as(x)
+    steps.append(_sized(_affine(_hwc(wide)), x, x))
+    after: Tensor = layer(x)
+    return after
+
+
+def _settle(steps: list[_Step], x: Tensor) -> Tensor:
+    """Add what is still to be added; nothing is left."""
+    if x.any():
+        steps.append(_sized(_affine(torch.ones_like(_hwc(x)), _hwc(x)), x, x))
+    return torch.zeros_like(x)
+
+
+def _affine(weight: Tensor, bias: Tensor | None = None) -> _Step:
+    """Each number times its own weight, plus a bias."""
+    return _Step("affine", {}, weight, weight.new_zeros(weight.shape[-1]) if bias is None else bias)
 
 
 def _activate(steps: list[_Step], layer: nn.Module, y: Tensor) -> None:
@@ -155,16 +204,16 @@ def _activate(steps: list[_Step], layer: nn.Module, y: Tensor) -> None:
         steps[-1].facts["slope"] = layer.negative_slope
 
 
-def _weighted(kind: str, facts: dict[str, Any], weight: Tensor, bias: Tensor | None) -> _Step:
-    found = torch.zeros(weight.shape[-1]) if bias is None else bias
-    return _Step(kind, facts, weight.double(), found.double())
-
-
 def _sized(step: _Step, x: Tensor, y: Tensor) -> _Step:
     """With the sizes of what goes in and comes out, (H, W, C)."""
     for name, t in (("in", x), ("out", y)):
         step.facts[name] = [*t.shape[2:], t.shape[1]] if t.ndim == 4 else [1, 1, t.shape[1]]
     return step
+
+
+def _hwc(t: Tensor) -> Tensor:
+    """The one of a batch as it lies in the browser: (H, W, C), or (N,)."""
+    return t[0].permute(1, 2, 0) if t.ndim == 4 else t[0]
 
 
 def _refusal(layer: nn.Module, place: int, why: str) -> LabError:
@@ -181,8 +230,10 @@ def _written(header: dict[str, Any], steps: list[_Step]) -> bytes:
     layers = []
     for step in steps:
         facts = {"kind": step.kind, **step.facts}
-        if step.weight is not None and step.bias is not None:
+        if step.weight.numel():
             facts |= {"weight": offset, "bias": offset + step.weight.numel()}
+            if step.bias.ndim == 3:
+                facts["map"] = True
             parts += [_half(step.weight), _half(step.bias)]
             offset = int(facts["bias"]) + step.bias.numel()
         layers.append(facts)

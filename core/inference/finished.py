@@ -1,4 +1,4 @@
-"""Finished runs of a task, the best first."""
+"""Finished runs of a task, the best first, and what they can be asked for."""
 
 from core import data, runs
 from core.errors import LabError
@@ -23,6 +23,16 @@ def finished(task_name: str, dataset: str | None = None) -> list[Run]:
         except LabError:
             continue  # a damaged directory is no model; the page of runs shows it
     return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+
+
+def class_names(run: Run) -> tuple[str, ...]:
+    """The classes that the run can be asked for; empty where it knows of none."""
+    asked = run.config()
+    if not family(asked.task).variant(asked.variant).options.get("conditional"):
+        return ()
+    if asked.dataset in data.names():
+        return tuple(data.info(asked.dataset).classes)
+    return tuple(str(i) for i in range(asked.data.classes))
 
 
 def _place(run: Run) -> tuple[bool, int, bool, float, float, str]:
