@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,11 @@ def thumbnails_url(dataset: str, split: "Split") -> str:
 def frames_url(run: "Run") -> str:
     """Where the browser finds the making of a projection."""
     return f"/api/frames/{run.id}/{run.version()}"
+
+
+def sheet_url(run: "Run", epoch: int) -> str:
+    """Where the browser finds what a run drew after an epoch."""
+    return f"/api/sheets/{run.id}/{run.version()}/{epoch}"
 
 
 # ---- Plotly
@@ -149,7 +154,7 @@ def _filled(pixels: "Tensor") -> "Tensor":
 
 
 async def decoder(request: Request) -> Response:
-    """A finished autoencoder's decoder; `version` in the address is for caches."""
+    """A finished autoencoder's decoder or GAN's generator; `version` is for caches."""
     return await _of_run(request, _packed, "There is no such decoder.")
 
 
@@ -158,7 +163,30 @@ async def frames(request: Request) -> Response:
     return await _of_run(request, _framed, "There is no such replay.")
 
 
-async def _of_run(request: Request, make: Callable[[str, int], bytes], missing: str) -> Response:
+async def sheet(request: Request) -> Response:
+    """What a run drew after an epoch, as it was kept."""
+    epoch = request.path_params["epoch"]
+    if not NUMBER.fullmatch(epoch):
+        return _missing("There is no such sheet.")
+    picture = partial(_kept_sheet, epoch=int(epoch))
+    return await _of_run(request, picture, "There is no such sheet.", "image/png")
+
+
+def _kept_sheet(run_id: str, _version: int, epoch: int) -> bytes:
+    from core import runs
+
+    path = runs.open_run(run_id).samples().get(epoch)
+    if path is None:
+        raise LabError("There is no such sheet.")
+    return path.read_bytes()
+
+
+async def _of_run(
+    request: Request,
+    make: Callable[[str, int], bytes],
+    missing: str,
+    kind: str = "application/octet-stream",
+) -> Response:
     """Shipped runs never change; the others are asked for again each time, for they may go."""
     who = identity(request.cookies.get(COOKIE)) or ""
     try:
@@ -168,7 +196,7 @@ async def _of_run(request: Request, make: Callable[[str, int], bytes], missing: 
     except LabError as error:
         return _missing(str(error))
     kept = FOR_GOOD if shipped else "private, no-cache"
-    return Response(content, 200, {"cache-control": kept}, "application/octet-stream")
+    return Response(content, 200, {"cache-control": kept}, kind)
 
 
 def _made(
@@ -184,10 +212,15 @@ def _made(
 
 @lru_cache(maxsize=16)
 def _packed(run_id: str, _version: int) -> bytes:
-    from core import runs
-    from core.inference import browser, latent
+    from core import runs, tasks
+    from core.inference import browser
+    from core.models.autoencoders import Autoencoder
+    from core.models.gans import GAN
 
-    return browser.pack(latent.network(runs.open_run(run_id)))
+    model = tasks.load_model(runs.open_run(run_id))
+    if not isinstance(model, Autoencoder | GAN):
+        raise LabError("There is no such decoder.")
+    return browser.pack(model)
 
 
 @lru_cache(maxsize=8)
@@ -211,4 +244,5 @@ ROUTES = [
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/frames/{run_id}/{version}", frames),
+    Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),
 ]

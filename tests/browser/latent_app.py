@@ -1,20 +1,35 @@
-"""A page with nothing but the live instrument: the model, and what else is asked, in the URL."""
+"""A page with nothing but the live instrument: the model, and what else is asked, in the URL.
+
+With `directions` the sliders go along so many of them.
+"""
 
 import base64
 
 import streamlit as st
-from latent_models import CLASSES, model
+from latent_models import CLASSES, directions, model
 
 from core.inference.browser import pack
 from pages.ui import live
 
 name = st.query_params.get("model", "vae")
-network = model(name)
-url = f"data:application/octet-stream;base64,{base64.b64encode(pack(network)).decode()}"
+
+
+@st.cache_resource
+def served(name):
+    """A model, and its decoder as an address."""
+    network = model(name)
+    packed = base64.b64encode(pack(network)).decode()
+    return network, f"data:application/octet-stream;base64,{packed}"
+
+
+network, url = served(name)
 if name == st.query_params.get("broken"):
     url = "/nothing/here"
 state = st.session_state
-state.setdefault("code", [0.0] * network.latent)
+along = int(st.query_params.get("directions", 0))
+count = along or network.latent
+state.setdefault("code", [0.0] * count)
+state.setdefault("flip", 1)
 state.setdefault("label", 0 if network.classes else None)
 state.setdefault("count", 0)
 
@@ -23,11 +38,18 @@ state.setdefault("count", 0)
 def bench() -> None:
     """The instrument, and what it said last."""
     if st.button("Elsewhere"):
-        state["code"] = [1.5] * network.latent
+        state["code"] = [1.5] * count
     st.button("Again")
+    if st.button("Flip"):
+        state["flip"] *= -1
+        state["code"] = [0.0] * count
     if sentence := live.failure(url):
         st.write(f"Given up: {sentence}")
         return
+    space = {}
+    if along:
+        base, basis = directions(network, along)
+        space = {"base": (state["flip"] * base).tolist(), "basis": basis.tolist()}
     to = live.latent(
         key="live",
         decoder_url=url,
@@ -35,10 +57,11 @@ def bench() -> None:
         label=state["label"],
         dimensions=[
             live.Dimension(i, f"Dimension {i}", -3, 3, f"{i} nats", dead=i >= 10)
-            for i in range(network.latent)
+            for i in range(count)
         ],
         class_names=[f"Class {i}" for i in range(CLASSES)] if network.classes else (),
-        manifold=network.latent == 2,
+        manifold=count == 2,
+        **space,
     )
     if to is not None:
         state["code"], state["label"] = to.code, to.label

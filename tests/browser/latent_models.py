@@ -1,10 +1,12 @@
-"""Decoders with seeded random weights, made bold enough that their pictures are not flat grey."""
+"""Decoders and generators of seeded weights, bold enough that their pictures are not flat grey."""
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from core.models import autoencoders
+from core.models import autoencoders, gans
 from core.models.autoencoders import Autoencoder
+from core.models.gans import GAN
 
 SHAPE = (1, 28, 28)
 CLASSES = 4
@@ -36,6 +38,31 @@ def everything() -> Autoencoder:
     return Autoencoder(nn.Sequential(), decoder, 6, output="tanh")
 
 
+def norms() -> Autoencoder:
+    """Batch norm wherever it can stand."""
+    decoder = nn.Sequential(
+        nn.BatchNorm1d(5),
+        nn.Linear(5, 6 * 4 * 3),
+        nn.ReLU(),
+        nn.BatchNorm1d(72),
+        nn.Unflatten(1, (6, 4, 3)),
+        nn.BatchNorm2d(6),
+        nn.Upsample(scale_factor=3),
+        nn.Conv2d(6, 8, 3, stride=2, padding=2, bias=False),
+        nn.BatchNorm2d(8),
+        nn.LeakyReLU(0.2),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.BatchNorm1d(8 * 7 * 6),
+        nn.Unflatten(1, (8, 7, 6)),
+        nn.ConvTranspose2d(8, 3, (4, 3), stride=2, padding=1),
+        nn.ReLU(),
+        nn.BatchNorm2d(3),
+    )
+    return Autoencoder(nn.Sequential(), decoder, 5)
+
+
 MAKERS = {
     "ae_conv": lambda: autoencoders.ae_conv(SHAPE, 4),
     "ae_mlp3": lambda: autoencoders.ae_mlp3(SHAPE),
@@ -45,19 +72,26 @@ MAKERS = {
     "cvae": lambda: autoencoders.vae(SHAPE, 8, CLASSES),
     "vae_conv": lambda: autoencoders.vae_conv(SHAPE, 16),
     "everything": everything,
+    "norms": norms,
+}
+GANS = {
+    "gan": lambda: gans.mlp(SHAPE),
+    "dcgan": lambda: gans.dcgan(SHAPE),
+    "cgan": lambda: gans.dcgan(SHAPE, CLASSES),
+    "face_dcgan": lambda: gans.face_dcgan((3, 64, 64)),
 }
 
 
-def model(name: str) -> Autoencoder:
+def model(name: str) -> Autoencoder | GAN:
     """The same network whenever it is asked for."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        found = MAKERS[name]()
-        for module in found.decoder:
+        found = (MAKERS | GANS)[name]()
+        for module in found.generator if isinstance(found, GAN) else found.decoder:
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.3)
                 module.running_var.uniform_(0.5, 2)
-                module.weight.uniform_(0.5, 2)
+                module.weight.uniform_(0.5, 2)[::3] *= -1
                 module.bias.normal_(0, 0.3)
             elif hasattr(module, "weight"):
                 inputs = module.weight[0].numel()
@@ -67,3 +101,19 @@ def model(name: str) -> Autoencoder:
                 if module.bias is not None:
                     module.bias.normal_(0, 0.8)
         return found.eval()
+
+
+def drawn(network: Autoencoder | GAN, code: Tensor, label: int | None) -> np.ndarray:
+    """What PyTorch draws of a code (latent,), as the browser's bytes: (H, W, C) in one row."""
+    labels = None if label is None else torch.tensor([label])
+    draw = network if isinstance(network, GAN) else network.decode
+    with torch.inference_mode():
+        picture = draw(code[None], labels)[0].permute(1, 2, 0)
+    return (255 * picture).round().numpy().astype(np.int16).ravel()
+
+
+def directions(network: Autoencoder | GAN, count: int) -> tuple[Tensor, Tensor]:
+    """A base (latent,) and as many directions from there, (count, latent)."""
+    generator = torch.Generator().manual_seed(2)
+    found = torch.randn(1 + count, network.latent, generator=generator).round(decimals=4)
+    return found[0], found[1:]

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from latent_models import MAKERS, model
+from latent_models import GANS, MAKERS, directions, drawn, model
 
 pytestmark = pytest.mark.browser
 APP = "latent_app.py"
@@ -60,7 +60,7 @@ class Instrument:
         return seen
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", [*MAKERS, *GANS])
 def test_the_browser_draws_what_pytorch_draws(app, page, name):
     shown, network = Instrument(page, app, name), model(name)
     generator = torch.Generator().manual_seed(1)
@@ -71,12 +71,52 @@ def test_the_browser_draws_what_pytorch_draws(app, page, name):
         for label in range(network.classes) or [None]:
             if label is not None:
                 shown.root.get_by_role("button", name=f"Class {label}").click()
-            labels = None if label is None else torch.tensor([label])
-            with torch.inference_mode():
-                wanted = network.decode(torch.tensor([numbers]), labels)[0].permute(1, 2, 0)
-            wanted = (255 * wanted).round().numpy().astype(np.int16)
+            wanted = drawn(network, torch.tensor(numbers), label)
             assert wanted.std() > 15  # something is to be seen
-            assert np.abs(shown.pixels() - wanted.ravel()).max() <= 2
+            assert np.abs(shown.pixels() - wanted).max() <= 2
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_sliders_along_directions_draw_what_pytorch_draws_and_are_silent(app, page, name):
+    shown, network = Instrument(page, app, name, "&directions=3"), model(name)
+    base, basis = directions(network, 3)
+    label = 0 if network.classes else None
+
+    def near(code, flip=1):
+        wanted = drawn(network, flip * base + torch.tensor(code) @ basis, label)
+        assert wanted.std() > 15
+        return np.abs(shown.pixels() - wanted).max() <= 2
+
+    assert near([0.0, 0.0, 0.0])
+    shown.type("0.5, -1.2, 0.7")
+    shown.said(1, "[0.5, -1.2, 0.7]")
+    assert near([0.5, -1.2, 0.7])
+    seen = shown.drag(shown.slider(2).bounding_box())
+    assert all((a != b).any() for a, b in pairwise(seen))
+    assert not shown.sent
+    page.mouse.up()
+    third = float(shown.slider(2).input_value())
+    shown.said(2, f"[0.5, -1.2, {third}]")
+    assert near([0.5, -1.2, third])
+    page.get_by_role("button", name="Flip").click()
+    page.wait_for_function("e => Number(e.value) === 0", arg=shown.slider(2).element_handle())
+    assert near([0.0, 0.0, 0.0], flip=-1)
+    shown.root.get_by_role("button", name="Random").click()
+    shown.said(3)
+    page.wait_for_timeout(500)
+    code = [float(shown.slider(i).input_value()) for i in range(3)]
+    assert all(code) and len(set(code)) == 3
+    shown.root.get_by_role("button", name="Reset").click()
+    shown.said(4, "[0.0, 0.0, 0.0]")
+
+
+def test_a_picture_in_colour_is_drawn_in_its_colours(app, page):
+    shown = Instrument(page, app, "face_dcgan", "&directions=2")
+    pixels = shown.pixels().reshape(64, 64, 3)
+    rgba = "c => [...c.getContext('2d').getImageData(0, 0, 64, 64).data]"
+    canvas = np.array(shown.root.locator(".decoded canvas").evaluate(rgba)).reshape(64, 64, 4)
+    assert (canvas[..., :3] == pixels).all() and (canvas[..., 3] == 255).all()
+    assert (pixels[..., 0] != pixels[..., 2]).any()
 
 
 @pytest.mark.parametrize("name", ["vae", "vae_conv"])

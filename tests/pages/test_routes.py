@@ -82,6 +82,31 @@ def test_a_finished_autoencoder_gives_its_decoder(lab):
     assert "set-cookie" not in headers
 
 
+def test_a_finished_gan_gives_its_generator(lab):
+    run = made("draw-cgan-digits-00000001", "adversarial", "cgan")
+    status, _, body = asked(f"/api/decoders/{run.id}/{run.version()}")
+    assert status == 200 and body == pack(load_model(run))
+
+
+def test_a_sheet_is_given_as_it_was_kept(lab):
+    run = made("draw-gan-digits-00000001", "adversarial", "gan")
+    run.write_sample(3, b"a picture")
+    address = f"/api/sheets/{run.id}/{run.version()}"
+    status, headers, body = asked(f"{address}/3")
+    assert (status, body, headers["content-type"]) == (200, b"a picture", "image/png")
+    for epoch in ("4", "03", "-1", "x", "1" * 50):
+        assert asked(f"{address}/{epoch}")[0] == 404
+
+
+def test_a_private_runs_sheets_are_for_those_who_asked_for_it(lab):
+    run = made("draw-gan-digits-00000002", "adversarial", "gan", private=True)
+    run.write_sample(0, b"a picture")
+    cookie, who = visitor()
+    run.set_owners([who])
+    assert asked(f"/api/sheets/{run.id}/1/0", cookie)[0] == 200
+    assert asked(f"/api/sheets/{run.id}/1/0", visitor()[0])[0] == 404
+
+
 def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = made("autoencode-vae-digits-00000001")
     monkeypatch.setattr(runs, "SHIPPED", run.path.parent)

@@ -4,9 +4,11 @@ Drawn by decoder.js, pad.js and latent.js, which are one module for the browser.
 while something is dragged; what is let go comes back once.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,6 +76,8 @@ def latent(
     original_png: str | None = None,
     manifold: bool = False,
     temperature: float = 1.0,
+    base: Sequence[float] | None = None,
+    basis: Sequence[Sequence[float]] | None = None,
 ) -> Released | None:
     """Draw the instrument; give what the visitor has let go since the last run, else None.
 
@@ -94,7 +98,16 @@ def latent(
         manifold: fill the pad with pictures, and preview the one under the mouse; for codes of two
             numbers (with more it is the plane through the code).
         temperature: of Random, 0 to 1.5.
+        base: with `basis`, the latent that one starts from; by default the middle, zeros.
+        basis: directions, as many as `code` has numbers, each as long as a latent of the decoder:
+            the browser then decodes base + code · basis. Whoever changes either gives the code to
+            begin with there: what the hand did before is forgotten.
+
+    Raises:
+        ValueError: a basis of other sizes, or a base without one.
     """
+    directions = _directions(len(code), base, basis)
+    space = sha256(json.dumps([decoder_url, directions]).encode()).hexdigest()
     if pad is None and len(dimensions) > 1:
         pad = (dimensions[0].index, dimensions[1].index)
     seen = f"{key}-seen"
@@ -102,6 +115,8 @@ def latent(
         key=key,
         data={
             "decoder": decoder_url,
+            "space": space,
+            **directions,
             "code": [float(v) for v in code],
             "label": (label or 0) if class_names else None,
             "seen": st.session_state.get(seen, 0),
@@ -120,9 +135,24 @@ def latent(
     if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen, 0):
         return None
     st.session_state[seen] = said.get("move")
-    if said.get("decoder") != decoder_url:  # let go just before another model was chosen
+    if said.get("space") != space:  # let go just before another model or base was chosen
         return None
     return _checked(said, len(code), len(class_names))
+
+
+def _directions(
+    count: int, base: Sequence[float] | None, basis: Sequence[Sequence[float]] | None
+) -> dict[str, Any]:
+    """Base and basis for the browser; nothing where each slider is one number of the code."""
+    if basis is None:
+        if base is not None:
+            raise ValueError("a base goes with a basis")
+        return {}
+    rows = [[float(v) for v in row] for row in basis]
+    start = [0.0 for _ in rows[0]] if base is None else [float(v) for v in base]
+    if len(rows) != count or any(len(row) != len(start) for row in rows):
+        raise ValueError(f"{count} directions of {len(start)} numbers each are needed")
+    return {"base": start, "basis": rows}
 
 
 def _checked(said: dict[str, Any], latent: int, classes: int) -> Released | None:

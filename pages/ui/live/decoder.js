@@ -1,33 +1,58 @@
 // Runs a decoder that core/inference/browser.py has packed, in typed arrays.
 // Activations are HWC; the outputs of every weight are neighbours, and zeros are skipped.
 
-function linear({ weight, bias }, x, y) {
-  const width = y.length;
-  y.set(bias);
-  for (let i = 0, w = 0; i < x.length; i++, w += width) {
-    const v = x[i];
-    if (v === 0) continue;
-    for (let k = 0; k < width; k++) y[k] += v * weight[w + k];
+const room = { values: new Float64Array(0), places: new Int32Array(0), count: 0 }; // for all layers
+
+/** Note the numbers of x from `i` on that are not zero, and where their rows of weights begin. */
+function gather(x, i, length, at, row) {
+  const { values, places } = room;
+  let count = 0;
+  for (const end = i + length; i < end; i++, at += row) {
+    if (x[i] === 0) continue;
+    values[count] = x[i];
+    places[count++] = at;
   }
+  room.count = count;
+}
+
+/** Add to y from `o` on the rows that were gathered, four at a time, `shift` on in the weights. */
+function spread(weight, shift, y, o, length) {
+  const { values, places, count } = room;
+  let j = 0;
+  for (; j + 3 < count; j += 4) {
+    const a = values[j], b = values[j + 1], c = values[j + 2], d = values[j + 3];
+    const p = places[j] + shift, q = places[j + 1] + shift;
+    const r = places[j + 2] + shift, s = places[j + 3] + shift;
+    for (let k = 0; k < length; k++) {
+      y[o + k] += a * weight[p + k] + b * weight[q + k] + c * weight[r + k] + d * weight[s + k];
+    }
+  }
+  for (; j < count; j++) {
+    const a = values[j], p = places[j] + shift;
+    for (let k = 0; k < length; k++) y[o + k] += a * weight[p + k];
+  }
+}
+
+function linear({ weight, bias }, x, y) {
+  y.set(bias);
+  gather(x, 0, x.length, 0, y.length);
+  spread(weight, 0, y, 0, y.length);
 }
 
 function conv({ weight, bias, in: [h, w, c], out: [H, W, C], kernel, stride, padding }, x, y) {
   const [kh, kw] = kernel;
+  y.set(bias);
   for (let oy = 0, o = 0; oy < H; oy++) {
     for (let ox = 0; ox < W; ox++, o += C) {
-      y.set(bias, o);
       const left = ox * stride[1] - padding[1];
       const first = Math.max(0, -left), last = Math.min(kw, w - left);
       for (let ky = 0; ky < kh; ky++) {
         const iy = oy * stride[0] - padding[0] + ky;
         if (iy < 0 || iy >= h) continue;
         // A row of the kernel and its channels lie side by side, in the picture and in the weights.
-        let i = (iy * w + left + first) * c, at = (ky * kw + first) * c * C;
-        for (const end = i + (last - first) * c; i < end; i++, at += C) {
-          const v = x[i];
-          if (v === 0) continue;
-          for (let k = 0; k < C; k++) y[o + k] += v * weight[at + k];
-        }
+        const i = (iy * w + left + first) * c, at = (ky * kw + first) * c * C;
+        gather(x, i, (last - first) * c, at, C);
+        spread(weight, 0, y, o, C);
       }
     }
   }
@@ -35,24 +60,24 @@ function conv({ weight, bias, in: [h, w, c], out: [H, W, C], kernel, stride, pad
 
 function convTranspose(layer, x, y) {
   const { weight, bias, in: [h, w, c], out: [H, W, C], kernel: [kh, kw], stride, padding } = layer;
-  for (let o = 0; o < y.length; o += C) y.set(bias, o);
+  y.set(bias);
   for (let iy = 0, i = 0; iy < h; iy++) {
     const top = iy * stride[0] - padding[0];
     const firstRow = Math.max(0, -top), lastRow = Math.min(kh, H - top);
-    for (let ix = 0; ix < w; ix++) {
+    for (let ix = 0; ix < w; ix++, i += c) {
       const left = ix * stride[1] - padding[1];
       const first = Math.max(0, -left), length = (Math.min(kw, W - left) - first) * C;
-      for (let ci = 0; ci < c; ci++, i++) {
-        const v = x[i];
-        if (v === 0) continue;
-        for (let ky = firstRow; ky < lastRow; ky++) {
-          const o = ((top + ky) * W + left + first) * C;
-          const at = ((ci * kh + ky) * kw + first) * C;
-          for (let k = 0; k < length; k++) y[o + k] += v * weight[at + k];
-        }
+      gather(x, i, c, first * C, kh * kw * C);
+      for (let ky = firstRow; ky < lastRow; ky++) {
+        const o = ((top + ky) * W + left + first) * C;
+        spread(weight, ky * kw * C, y, o, length);
       }
     }
   }
+}
+
+function affine({ weight, bias }, x, y) {
+  for (let i = 0; i < y.length; i++) y[i] = x[i] * weight[i] + bias[i];
 }
 
 function upsample({ factor, out: [H, W, C] }, x, y) {
@@ -75,7 +100,7 @@ function toChw({ shape: [C, H, W] }, x, y) {
 }
 
 const KINDS = {
-  linear, conv, conv_transpose: convTranspose, upsample, to_hwc: toHwc, to_chw: toChw,
+  linear, conv, conv_transpose: convTranspose, affine, upsample, to_hwc: toHwc, to_chw: toChw,
   copy: (layer, x, y) => y.set(x),
 };
 const sigmoid = (v) => 1 / (1 + Math.exp(-v));
@@ -107,17 +132,23 @@ class Decoder {
     Object.assign(this, header); // latent, classes, output, shape, layers
     if (!(header.output in OUTPUTS)) throw new Error(`unknown output ${header.output}`);
     const count = ([h, w, c]) => h * w * c;
-    const size = { linear: (l) => count(l.in) * count(l.out) };
+    const size = { linear: (l) => count(l.in) * count(l.out), affine: (l) => count(l.out) };
     size.conv = size.conv_transpose = (l) => l.kernel[0] * l.kernel[1] * l.in[2] * l.out[2];
     for (const layer of this.layers) {
       if (!(layer.kind in KINDS)) throw new Error(`unknown layer ${layer.kind}`);
       if (layer.activation && !(layer.activation in ACTIVATIONS)) throw new Error("activation");
       layer.values = new Float32Array(count(layer.out));
       if (!(layer.kind in size)) continue;
-      const biases = layer.kind === "linear" ? count(layer.out) : layer.out[2];
+      const biases = layer.map ? count(layer.out) : layer.out[2];
       if (layer.bias + biases > weights.length) throw new Error("weights are missing");
       layer.weight = weights.subarray(layer.weight, layer.weight + size[layer.kind](layer));
-      layer.bias = weights.subarray(layer.bias, layer.bias + biases);
+      const bias = weights.subarray(layer.bias, layer.bias + biases);
+      layer.bias = new Float32Array(count(layer.out)); // one for each output, as `values`
+      for (let o = 0; o < layer.bias.length; o += biases) layer.bias.set(bias, o);
+    }
+    const most = Math.max(...this.layers.map((layer) => count(layer.in)));
+    if (room.values.length < most) {
+      Object.assign(room, { values: new Float64Array(most), places: new Int32Array(most) });
     }
     this.input = new Float32Array(this.latent + this.classes);
   }
@@ -154,6 +185,18 @@ class Decoder {
     }
     context.putImageData(this.image, left, top);
   }
+}
+
+/** A decoder whose codes are coordinates along directions: it decodes base + code · basis. */
+function along(decoder, base, basis) {
+  if (base.length !== decoder.latent) throw new Error("The decoder is another model's.");
+  const point = new Float64Array(base.length);
+  const decode = (code, label) => {
+    point.set(base);
+    basis.forEach((row, k) => row.forEach((v, i) => (point[i] += code[k] * v)));
+    return decoder.decode(point, label);
+  };
+  return Object.assign(Object.create(decoder), { latent: basis.length, decode });
 }
 
 const KEPT = 4;

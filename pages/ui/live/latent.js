@@ -2,7 +2,7 @@
 // Nothing is sent while something is held; what is let go is sent once.
 
 const IN_VIEW = 6; // sliders that are not folded away
-const BUDGET = 8; // milliseconds of a frame after which no further small picture is begun
+const BUDGET = 5; // milliseconds of a frame after which no further small picture is begun
 const KEYS_REST = 250; // milliseconds without a key press that count as letting go
 const GLIDE = 220; // milliseconds of the way to a code that was not dragged to
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
@@ -50,7 +50,8 @@ class Latent {
     const others = another || !same(old.dimensions, data.dimensions);
     if (others) this.build();
     if (another || !same(old.class_names, data.class_names)) this.buildClasses();
-    this.take(data, another);
+    const elsewhere = old.space !== data.space;
+    this.take(data, elsewhere);
     // What Python merely repeats takes nothing back that the hand has changed since.
     const news = (name) => !same(old[name], data[name]) && !same(data[name], this.agreed[name]);
     if (others || news("pad")) {
@@ -68,15 +69,15 @@ class Latent {
     }
     this.pad.hovers = data.manifold;
     this.pad.element.classList.toggle("pictures", data.manifold);
-    if (another) this.load();
+    if (elsewhere) this.load();
     this.redraw();
   }
 
   /** Go where Python is, unless it has yet to hear of the last release: then the hand is right. */
-  take({ code, label, seen }, another) {
+  take({ code, label, seen }, elsewhere) {
     const place = { code: code.map(rounded), label };
     const news = !same(place, { code: this.agreed.code, label: this.agreed.label });
-    if (!another && (!news || this.held || seen < this.moves)) return;
+    if (!elsewhere && (!news || this.held || seen < this.moves)) return;
     this.goal = null;
     this.code = code.slice();
     this.label = label;
@@ -91,12 +92,14 @@ class Latent {
   }
 
   async load() {
-    const url = this.data.decoder;
+    const { decoder: url, space, base, basis } = this.data;
+    const current = () => !this.closed && this.data.space === space;
     this.decoder = null;
     this.root.dataset.state = "loading";
     try {
-      const decoder = await fetchDecoder(url);
-      if (this.closed || this.data.decoder !== url) return;
+      const fetched = await fetchDecoder(url);
+      if (!current()) return;
+      const decoder = basis ? along(fetched, base, basis) : fetched;
       const { latent, classes } = decoder;
       if (latent !== this.code.length || (classes > 0) !== (this.label !== null)) {
         throw new Error("The decoder is another model's.");
@@ -104,12 +107,15 @@ class Latent {
       this.decoder = decoder;
       const [, height, width] = decoder.shape;
       const canvases = this.root.querySelectorAll(".decoded canvas, .classes canvas");
-      for (const canvas of canvases) Object.assign(canvas, { width, height });
+      for (const canvas of canvases) {
+        const fits = canvas.width === width && canvas.height === height;
+        if (!fits) Object.assign(canvas, { width, height }); // which makes it blank
+      }
       this.painted = null;
       this.root.dataset.state = "ready";
       this.redraw();
     } catch (error) {
-      if (!this.closed && this.data.decoder === url) this.fail(error.message);
+      if (current()) this.fail(error.message);
     }
   }
 
@@ -197,7 +203,7 @@ class Latent {
     if (same(value, this.agreed)) return;
     this.agreed = value;
     this.moves += 1;
-    this.tell("released", { move: this.moves, decoder: this.data.decoder, ...value });
+    this.tell("released", { move: this.moves, space: this.data.space, ...value });
   }
 
   // ---- drawing
@@ -225,10 +231,10 @@ class Latent {
       this.small = this.drawClasses();
     }
     this.paintPad();
-    do {
+    while ((this.small || this.background) && performance.now() - begin < BUDGET) {
       if (this.small?.next().done) this.small = null;
       else if (!this.small && this.background?.next().done) this.background = null;
-    } while ((this.small || this.background) && performance.now() - begin < BUDGET);
+    }
     if (anew) this.record(performance.now() - begin);
     if (this.goal) this.redraw();
     else if (this.small || this.background) this.ask();

@@ -1,0 +1,32 @@
+"""A page with nothing but the wall: two networks of plain colours, trained 3 and 5 epochs."""
+
+import numpy as np
+import streamlit as st
+
+from core.images import data_url, to_png
+from pages.ui.wall import Card, Sheet, wall
+
+
+def sheet(grey, epoch):
+    """A sheet whose grey tells its network and its epoch."""
+    url = data_url(to_png(np.full((6, 10), grey + epoch, np.uint8)))
+    return Sheet(epoch, url, f"FID {grey + epoch}", "collapsed" if epoch < 2 else "healthy")
+
+
+cards = [
+    Card(
+        name, name.title(), f"{epochs} epochs", f"Samples of {name}",
+        [sheet(grey, epoch) for epoch in range(epochs + 1)],
+    )
+    for name, grey, epochs in (("dark", 20, 3), ("light", 200, 5))
+]  # fmt: skip
+if "broken" in st.query_params:
+    cards[0] = Card("dark", "Dark", "", "Samples of dark", [Sheet(0, "/nothing/here")])
+state = st.session_state
+state.setdefault("chosen", "dark")
+picked = wall(key="wall", cards=cards, chosen=state.chosen)
+if picked is not None:
+    state.chosen = picked
+    st.rerun()
+st.write(f"Chosen: {state.chosen}.")
+st.button("Again")
