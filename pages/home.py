@@ -47,6 +47,13 @@ with st.grid("auto", min_column_width=320, gap="medium"):
         covers.vae_sampler,
     )
     card(
+        "gan_gallery.py",
+        "GAN gallery",
+        "Six GANs on the same noise, from the first epoch to the last picture: sliders along what "
+        "they learnt, and a health check.",
+        covers.gan_gallery,
+    )
+    card(
         "latent_explorer.py",
         "Latent explorer",
         "A map of ten thousand images: see what lies together, ask whether to trust it, find "

@@ -9,7 +9,10 @@ st.navigation(
     {
         "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
         "Restore": [st.Page("denoiser.py", title="Denoiser", icon=":material/blur_off:")],
-        "Make": [st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:")],
+        "Make": [
+            st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:"),
+            st.Page("gan_gallery.py", title="GAN gallery", icon=":material/gallery_thumbnail:"),
+        ],
         "Explore": [
             st.Page("latent_explorer.py", title="Latent explorer", icon=":material/bubble_chart:")
         ],

@@ -5,11 +5,13 @@ Raises LabError where there is no shipped model to draw it.
 
 import numpy as np
 import torch
+from PIL import Image
 
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
 from core.inference import denoising, latent, maps
 from core.runs import Run
+from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
 from core.tasks.projecting import PROJECTING
@@ -37,6 +39,17 @@ def vae_sampler() -> tuple[str, str]:
     codes = latent.loop(latent.encode(model, images.pixels), 5, "slerp")
     sheet = contact_sheet(latent.decode(model, codes), columns=10, fill=0)
     return data_url(to_png(sheet)), "Digits that turn into one another"
+
+
+def gan_gallery() -> tuple[str, str]:
+    """The same ten samples after more and more epochs of the best shipped GAN, a row an epoch."""
+    run = _shipped(ADVERSARIAL.name)[0]
+    sheets = [np.asarray(Image.open(path)) for path in run.samples().values()]
+    if not sheets:
+        raise LabError("This model kept no sample sheets.")
+    row = run.config().data.shape[1] + 1
+    chosen = [sheets[round(s * (len(sheets) - 1))][:row] for s in (0, 0.2, 1)]
+    return data_url(to_png(np.vstack(chosen))), "Digits that a GAN draws better with every epoch"
 
 
 def latent_explorer() -> tuple[str, str]:

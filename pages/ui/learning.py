@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.runs import Run
+from core.tasks import task
 from pages.ui import charts, pictures
 from pages.ui.frame import csv_button
 
@@ -13,14 +14,25 @@ def over_epochs(run: Run, shown: str) -> None:
     Args:
         shown: what the sample sheets show, for those who cannot see them.
     """
-    samples = run.samples()
-    if len(samples) < 2:
-        st.info("This method has nothing to learn, so there is no history to show.")
+    if not scrubber(run, shown):
         return
-    st.fragment(_scrub)(run, shown)
     if (figure := charts.losses(run)) is not None:
         charts.show(figure, key="losses", height=280)
     csv_button(run.history, f"{run.id}-history")
+
+
+def scrubber(run: Run, shown: str) -> bool:
+    """The sample sheets by epoch; says so, and gives False, where there are none to compare."""
+    if len(run.samples()) < 2:
+        learns = task(run.config().task).variant(run.config().variant).learns
+        st.info(
+            "This run kept no sample sheets, so there is nothing to play."
+            if learns
+            else "This method has nothing to learn, so there is no history to show."
+        )
+        return False
+    st.fragment(_scrub)(run, shown)
+    return True
 
 
 def _scrub(run: Run, shown: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.cluster import cluster
+from tests.benchmarks.gans import gans
 from tests.benchmarks.live import live
 from tests.benchmarks.maps import maps
 from tests.benchmarks.measuring import Row, machine
@@ -22,7 +23,17 @@ from tests.benchmarks.speed import throughput, time_to_quality
 
 BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
     function.__name__: function
-    for function in (throughput, time_to_quality, quality, server, live, maps, cluster, sizes)
+    for function in (
+        throughput,
+        time_to_quality,
+        quality,
+        server,
+        live,
+        gans,
+        maps,
+        cluster,
+        sizes,
+    )
 }
 HELD = {True: "yes", False: "**no**", None: "–"}
 

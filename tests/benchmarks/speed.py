@@ -19,21 +19,29 @@ from core.data import Images
 from core.errors import DataMissing
 from core.runs import Run
 from core.settings import settings
+from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Task
-from core.tasks.denoising import DENOISING, SHAPE
-from tests.benchmarks import text_vae
+from core.tasks.denoising import DENOISING
+from core.tasks.families import SMALL
+from tests.benchmarks import text_dcgan, text_vae
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio, torch_threads
 from tests.benchmarks.shipped import shipped
 
 BATCH = 64
 NOISE = 0.5
-ASKED = {"linear": 5.0, "conv": 4.0, "vae": 8.0}
+ASKED = {"linear": 5.0, "conv": 4.0, "vae": 8.0, "dcgan": 1.5}
 TEXT_EPOCHS, TEXT_IMAGES = 10, 60_000
 BLOCKS, BATCHES = 10, 10
 QUICK_BLOCKS, QUICK_BATCHES = 5, 2
 WARM_UP = 3
 """Batches before the clock starts: the first ones choose kernels and fill the memory pools."""
+
+TEXTS: dict[str, tuple[Task, Any]] = {
+    "vae": (AUTOENCODING, text_vae),
+    "dcgan": (ADVERSARIAL, text_dcgan),
+}
+"""Programs that were published whole, by the variant that comes from them."""
 
 Batches = Iterator[int]
 """Trains on one batch each time it is asked, and gives how many images it had."""
@@ -50,22 +58,20 @@ class InMemoryMnist(MNIST):
 
 def loops(variant: str, images: Images, folder: Path) -> dict[str, Batches]:
     """The loop of the text that the variant comes from, and ours."""
-    if variant in AUTOENCODING.variants:
-        text = text_vae.text_loop(InMemoryMnist(images, ToTensor()))
-        return {
-            "text": text,
-            "ours": our_loop(AUTOENCODING, variant, text_vae.BATCH, images, folder),
-        }
+    if variant in DENOISING.variants:
+        text = text_loop(variant, images)
+        return {"text": text, "ours": our_loop(DENOISING, variant, BATCH, images, folder)}
+    chosen, published = TEXTS[variant]
     return {
-        "text": text_loop(variant, images),
-        "ours": our_loop(DENOISING, variant, BATCH, images, folder),
+        "text": published.text_loop(InMemoryMnist(images, ToTensor())),
+        "ours": our_loop(chosen, variant, published.BATCH, images, folder),
     }
 
 
 def text_loop(variant: str, images: Images) -> Batches:
     """The loop of the texts: DataLoader, a transform an image, Adam, squared error."""
     torch.manual_seed(0)
-    model = DENOISING.build(variant, SHAPE).train()
+    model = DENOISING.build(variant, SMALL).train()
     optimiser = Adam(model.parameters(), lr=1e-3)
     shown = InMemoryMnist(images, Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
     loader: DataLoader[Any] = DataLoader(shown, batch_size=BATCH, shuffle=True, num_workers=0)
@@ -85,7 +91,7 @@ def our_loop(chosen: Task, variant: str, batch_size: int, images: Images, folder
     """What `core.training.loop` does for each batch, the look for a cancellation included."""
     torch.manual_seed(0)
     config = chosen.config(variant, {"batch_size": batch_size})
-    model = chosen.build(variant, SHAPE, config).to(memory_format=torch.channels_last).train()
+    model = chosen.build(variant, SMALL, config).to(memory_format=torch.channels_last).train()
     learner = chosen.learner(variant, config, model)
     generator = torch.Generator().manual_seed(0)
     run, n = Run(folder), len(images.labels)
@@ -129,7 +135,7 @@ def throughput(quick: bool) -> Iterator[Row]:
         with torch_threads(settings().torch_threads), tempfile.TemporaryDirectory() as folder:
             samples = _measured(loops(variant, images, Path(folder)), quick)
         speed = {name: _middle(values) for name, values in samples.items()}
-        batch = text_vae.BATCH if variant in AUTOENCODING.variants else BATCH
+        batch = TEXTS[variant][1].BATCH if variant in TEXTS else BATCH
         yield at_least(
             f"throughput {variant}: ours by the text's",
             median_ratio(samples["ours"], samples["text"]),

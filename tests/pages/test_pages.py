@@ -30,7 +30,9 @@ def captions(app: AppTest) -> str:
     return " ".join(str(c.value) for c in app.caption)
 
 
-@pytest.mark.parametrize("page", ["", "denoiser.py", "latent_explorer.py", "runs.py"])
+@pytest.mark.parametrize(
+    "page", ["", "denoiser.py", "gan_gallery.py", "latent_explorer.py", "runs.py"]
+)
 def test_every_page_opens_without_an_error(lab, page):
     app = opened(page)
     assert not app.exception

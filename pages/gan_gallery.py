@@ -1,0 +1,86 @@
+"""GAN gallery: networks on the same seeds, from first noise to last picture, and their health."""
+
+import streamlit as st
+
+from core.tasks.adversarial import ADVERSARIAL
+from pages.ui import cached
+from pages.ui.frame import title
+from pages.ui.gallery import (
+    explained,
+    finding,
+    hanging,
+    health,
+    learning,
+    memory,
+    norms,
+    samples,
+    stage,
+    walks,
+)
+from pages.ui.names import model_names
+from pages.ui.training import panel
+from pages.ui.wall import wall
+
+title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
+models = {run.id: run for run in cached.models(ADVERSARIAL.name)}
+names = model_names(list(models.values()))
+
+
+def use_model(run_id: str) -> None:
+    """Put a model that was just trained on the stage."""
+    cached.forget_models()
+    models.update({run.id: run for run in cached.models(ADVERSARIAL.name)})
+    st.session_state["model"] = run_id
+
+
+def hang() -> None:
+    """The wall; a click puts a network on the stage."""
+    cards = hanging.cards(hanging.hung(list(models.values())))
+    if not cards:
+        st.info("These runs kept no sample sheets, so there is no wall to hang.")
+        return
+    chosen = st.session_state.get("model") or next(iter(models))
+    if (picked := wall(key="wall", cards=cards, chosen=chosen)) is not None:
+        st.session_state["model"] = picked
+
+
+scene: stage.Scene | None = None
+if models:
+    hang()
+    scene = stage.controls(models, names)
+    stage.bench(scene)
+else:
+    st.info("There is no trained GAN yet. Train one below: the digits are always here.")
+
+tabs = ["Samples", "Between", "Health", "Learning", "Memorised?", "Batch norm", "Find a picture"]
+tabs += ["Train your own", "What is happening"]
+parts = st.tabs(tabs, key="tab", bind="query-params")
+drawing, between, healthy, learnt, memorised, normed, found, training, happening = parts
+if scene is not None:
+    if drawing.open:
+        with drawing:
+            samples.samples(scene)
+    if between.open:
+        with between:
+            walks.between(scene)
+    if healthy.open:
+        with healthy:
+            health.panel(scene.run)
+    if learnt.open:
+        with learnt:
+            learning.over_epochs(scene.run)
+    if memorised.open:
+        with memorised:
+            memory.nearest(scene)
+    if normed.open:
+        with normed:
+            norms.views(scene)
+    if found.open:
+        with found:
+            finding.find(scene)
+if training.open:
+    with training:
+        panel(ADVERSARIAL, names, use_model)
+if happening.open:
+    with happening:
+        explained.explanation(scene.run if scene else None)

@@ -1,0 +1,133 @@
+"""The health panel: a verdict with its numbers, the classes drawn, and how both came about."""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core import data
+from core.health import Health, verdict
+from core.runs import Run
+from pages.ui import charts
+from pages.ui.names import class_title
+
+BADGES = {
+    "healthy": ("green", "check"),
+    "narrow": ("orange", "warning"),
+    "collapsed": ("red", "error"),
+}
+GREY = "#adb5bd"
+
+
+def read(run: Run) -> Health | None:
+    """The figures of a run's ten thousand samples; None where it was not measured."""
+    try:
+        return Health.read(run.metrics())
+    except KeyError:
+        return None
+
+
+def badge(found: Health) -> None:
+    """The verdict in a word."""
+    state = verdict(found).state
+    colour, icon = BADGES[state]
+    st.badge(state, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
+
+
+def panel(run: Run) -> None:
+    """Everything that is known of a generator's health."""
+    found = read(run)
+    if found is None:
+        st.info("This run has no figures of its samples: it was stopped before they were taken.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        badge(found)
+        st.markdown(verdict(found).sentence)
+    _numbers(run, found)
+    left, right = st.columns(2)
+    with left:
+        _classes(run, found)
+    with right:
+        _over_epochs(run)
+
+
+def _numbers(run: Run, found: Health) -> None:
+    told = {
+        "FID": f"{found.fid:,.1f}",
+        "Precision": f"{found.precision:.1%}",
+        "Recall": f"{found.recall:.1%}",
+        "Density": f"{found.density:.2f}",
+        "Coverage": f"{found.coverage:.1%}",
+        "Twins": f"{found.duplicates:.1%}",
+        "Spread": f"{found.spread:.0%}",
+    }
+    asked = run.metrics().get("asked_accuracy")
+    if asked is not None:
+        told["Read as asked"] = f"{asked:.1%}"
+    with st.grid("auto", min_column_width=96, gap="small"):
+        for name, value in told.items():
+            st.metric(name, value, help=HELP[name])
+    st.caption(
+        f"{found.n:,} samples from the prior, none left out and not truncated, against "
+        f"{found.n_data:,} test images; extractor: {found.extractor}."
+    )
+
+
+HELP = {
+    "FID": "Distance between the normal distributions that fit the features of both; 0 is best. "
+    "Comparable only with the same extractor and numbers.",
+    "Precision": "Samples that lie as near to a real image as its fifth neighbour does.",
+    "Recall": "Real images that lie as near to a sample as its fifth neighbour does.",
+    "Density": "How many real images' neighbourhoods a sample lies in, over five; 1 for real ones.",
+    "Coverage": "Real images that have a sample in their neighbourhood.",
+    "Twins": "Samples nearer to another sample than 99 % of real images are to each other.",
+    "Spread": "Mean distance between samples, over that between real images.",
+    "Read as asked": "Samples that the classifier reads as the class they were asked for.",
+}
+
+
+def _classes(run: Run, found: Health) -> None:
+    dataset = run.config().dataset
+    if not found.histogram:
+        st.info("There is no classifier for this data set, so classes cannot be counted.")
+        return
+    total = sum(found.histogram)
+    names = [class_title(dataset, k) for k in range(len(found.histogram))]
+    figure = go.Figure()
+    figure.add_bar(
+        x=names, y=[c / total for c in found.histogram], name="samples",
+        marker_color=charts.colour(run),
+    )  # fmt: skip
+    if dataset in data.names() and "test" in data.available(dataset):
+        labels = data.load(dataset, "test").labels
+        shares = labels.bincount(minlength=len(names)) / max(len(labels), 1)
+        figure.add_bar(x=names, y=shares.tolist(), name="test images", marker_color=GREY)
+    figure.add_hline(y=0.02, line_dash="dot", line_width=1)
+    figure.update_yaxes(title="share", tickformat=".0%")
+    figure.update_xaxes(type="category", title="class as the classifier reads it")
+    charts.show(figure, key="classes", height=300)
+
+
+def _over_epochs(run: Run) -> None:
+    history = run.history()
+    if "fid" not in history or len(history) < 2:
+        st.info("Figures over the epochs begin with the second one.")
+        return
+    epochs = history["epoch"].tolist()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=epochs, y=history["fid"], name="FID", line_color=charts.colour(run),
+        mode="lines+markers", marker_size=5,
+    )  # fmt: skip
+    for name, dash in (("recall", "dash"), ("coverage", "dot")):
+        figure.add_scatter(
+            x=epochs, y=history[name], name=name, yaxis="y2", mode="lines",
+            line={"color": GREY, "dash": dash, "width": 2},
+        )  # fmt: skip
+    figure.update_layout(
+        yaxis2={"overlaying": "y", "side": "right", "range": [0, 1], "tickformat": ".0%",
+                "showgrid": False, "tickmode": "linear", "dtick": 0.2},
+    )  # fmt: skip
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(title="FID", type="log", selector={"side": None})
+    charts.show(figure, key="health-epochs", height=300)
+    n = int(history["n"].iloc[-1]) if "n" in history else 0
+    st.caption(f"After each epoch, of {n:,} samples against as many of the test images.")

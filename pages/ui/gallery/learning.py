@@ -1,0 +1,44 @@
+"""How a GAN learnt: its sheets, its losses and scores, and a sentence that reads them."""
+
+import streamlit as st
+
+from core.images import COLOURS
+from core.inference import curves
+from core.runs import Run
+from pages.ui import charts
+from pages.ui.frame import csv_button
+from pages.ui.learning import scrubber
+
+SIDES = {"critic": COLOURS[0], "generator": COLOURS[1]}
+
+
+def over_epochs(run: Run) -> None:
+    """Sheets with a scrubber, then losses, scores and gradients."""
+    variant, history = run.config().variant, run.history()
+    scrubber(run, "Samples of the same sixty seeds")
+    st.markdown(curves.reading(variant, history))
+    left, middle, right = st.columns(3)
+    with left:
+        _chart(run, "Losses", {"critic": "critic_loss", "generator": "generator_loss"})
+    with middle:
+        _chart(run, "Mean scores", {"real": "real_score", "drawn": "fake_score"})
+    with right:
+        _chart(
+            run, "Gradient lengths",
+            {"critic": "critic_gradient", "generator": "generator_gradient"}, log=True,
+        )  # fmt: skip
+    csv_button(run.history, f"{run.id}-history")
+
+
+def _chart(run: Run, title: str, columns: dict[str, str], log: bool = False) -> None:
+    history = run.history()
+    series = {
+        name: (history["epoch"].tolist(), history[column].tolist())
+        for name, column in columns.items()
+        if column in history
+    }
+    if not series:
+        return
+    colours = dict(zip(series, SIDES.values(), strict=False))
+    figure = charts.lines(series, x_title="epoch", y_title=title, colours=colours, log_y=log)
+    charts.show(figure, key=title, height=260)

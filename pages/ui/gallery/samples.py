@@ -1,0 +1,62 @@
+"""Samples of the prior: what the network draws, as its critic scores it."""
+
+import pandas as pd
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.images import contact_sheet, to_png
+from core.inference import gans, latent
+from core.inference.gans import Drawn
+from pages.ui import cached, pictures
+from pages.ui.frame import csv_button
+from pages.ui.gallery.stage import Scene
+from pages.ui.names import class_title
+
+COUNT = 40
+ORDERS = ("As drawn", "Most real first", "Least real first")
+
+
+@st.fragment
+def samples(scene: Scene) -> None:
+    """Forty samples with the critic's score under each."""
+    run, model = scene.run, cached.generator(scene.run)
+    probable = gans.tells_probability(run)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = st.segmented_control(
+            "Order", ORDERS, default=ORDERS[0], required=True, key="order", bind="query-params"
+        )
+        every = model.classes > 0 and st.toggle(
+            "Every class", True, key="every", bind="query-params",
+            help="A column a class; off draws the one that is chosen above.",
+        )  # fmt: skip
+    drawn = gans.drawn(model, COUNT, scene.seed, None if every else scene.label, scene.truncation)
+    scores = gans.scores(model, drawn.images, drawn.labels, probable)
+    ranked = torch.arange(COUNT)
+    if order != ORDERS[0]:
+        ranked = scores.argsort(descending=order == ORDERS[1])
+    form = "{:.0%}" if probable else "{:.2f}"
+    items = []
+    for i in ranked.tolist():
+        told = (
+            "" if drawn.labels is None else class_title(run.config().dataset, int(drawn.labels[i]))
+        )
+        items.append((f"{i + 1}", drawn.images[i], f"{form.format(float(scores[i]))} {told}"))
+    pictures.cards(items, least=78)
+    st.caption(
+        "Below each the critic's "
+        + ("probability of being real. " if probable else "score; higher is more real. ")
+        + f"The number is the sample's place among those of seed {scene.seed}."
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "PNG", lambda: to_png(contact_sheet(drawn.images[ranked], 10, scale=4)),
+            f"{run.id}-samples.png", "image/png", icon=":material/download:", on_click="ignore",
+            key="png-samples",
+        )  # fmt: skip
+        csv_button(lambda: _table(drawn, scores), f"{run.id}-samples")
+
+
+def _table(drawn: Drawn, scores: Tensor) -> pd.DataFrame:
+    """A row a sample: its latent, its class, its score."""
+    return latent.code_table(drawn.latents, drawn.labels).assign(score=scores.numpy().round(4))

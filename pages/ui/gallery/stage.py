@@ -1,0 +1,212 @@
+"""The stage: one latent of one network, its picture, and sliders along directions."""
+
+from typing import NamedTuple
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.errors import LabError
+from core.images import contact_sheet, to_png
+from core.inference import gans, latent
+from core.inference.directions import FAINT, Direction
+from core.runs import Run
+from pages.ui import cached, live, pictures
+from pages.ui.frame import csv_button
+from pages.ui.names import class_title, dataset_title
+
+KINDS = {"Principal": "principal", "Attributes": "attribute"}
+
+
+class Scene(NamedTuple):
+    """What is drawn: a network, a seed, a class where it is told one, and a truncation."""
+
+    run: Run
+    seed: int
+    label: int | None
+    truncation: float
+
+    @property
+    def title(self) -> str:
+        """Of what is drawn, for those who cannot see it."""
+        asked = self.run.config()
+        name = dataset_title(asked.dataset)
+        return name if self.label is None else f"{class_title(asked.dataset, self.label)}, {name}"
+
+
+def class_names(run: Run) -> list[str]:
+    """The classes that a network is told; empty where it is told none."""
+    asked, count = run.config(), cached.generator(run).classes
+    return [class_title(asked.dataset, k) for k in range(count)]
+
+
+def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
+    """Which network, and where in its space one begins."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        run = models[
+            st.selectbox(
+                "Model", list(models), format_func=names.__getitem__, key="model",
+                bind="query-params", width=380,
+            )
+        ]  # fmt: skip
+        label = None
+        if told := class_names(run):
+            label = told.index(
+                st.selectbox("Class", told, key="class", bind="query-params", width=130)
+            )
+        seed = st.number_input(
+            "Seed", 0, gans.MOST_SEED, 0, key="seed", bind="query-params", width=130,
+            help="One seed is the same noise for every network.",
+        )  # fmt: skip
+        truncation = st.slider(
+            "Truncation", 0.1, 1.0, 1.0, 0.05, key="truncation", bind="query-params", width=220,
+            help="Less than 1 draws nearer to the middle of the noise: surer, and more alike.",
+        )  # fmt: skip
+    return Scene(run, int(seed), label, truncation)
+
+
+def start(scene: Scene) -> Tensor:
+    """The latent (latent,) that the scene names."""
+    model = cached.generator(scene.run)
+    return gans.drawn(model, 1, scene.seed, scene.label, scene.truncation).latents[0]
+
+
+@st.fragment
+def bench(scene: Scene) -> None:
+    """The instrument, and the quiet line under it."""
+    kind = KINDS[
+        st.segmented_control(
+            "Sliders along", list(KINDS), default="Principal", required=True, key="along",
+            bind="query-params", label_visibility="collapsed",
+        )
+    ]  # fmt: skip
+    found = cached.directions(scene.run, kind)
+    if not found:
+        st.info("Nothing that is measured changes in this network's pictures.")
+        found = cached.directions(scene.run, "principal")
+    at = _place(scene, kind, len(found))
+    base = start(scene)
+    to = _instrument(scene, base, found, at)
+    if to != at:
+        _move(to)
+    drawn = latents(base, found, to)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _judged(scene, drawn)
+        st.space("stretch")
+        _downloads(scene, drawn)
+
+
+def latents(base: Tensor, found: list[Direction], coordinates: list[float]) -> Tensor:
+    """The latent (1, latent) at coordinates along directions, as the browser reckons it."""
+    basis = torch.stack([d.vector for d in found])
+    return (base + torch.tensor(coordinates) @ basis)[None]
+
+
+def _place(scene: Scene, kind: str, count: int) -> list[float]:
+    """Coordinates: the URL's at first, then where the hand has gone; another scene begins anew."""
+    state = st.session_state
+    origin = f"{scene.run.id} {scene.seed} {scene.truncation} {kind}"
+    if state.get("gan-origin") != origin:
+        opened = "gan-origin" not in state
+        state["gan-origin"] = origin
+        _move((_linked(count) if opened else None) or [0.0] * count)
+    found: list[float] = state["gan-place"]
+    return found
+
+
+def _move(to: list[float]) -> None:
+    st.session_state["gan-place"] = to
+    if any(to):
+        st.query_params["moved"] = ",".join(f"{v:g}" for v in to)
+    else:
+        st.query_params.pop("moved", None)
+
+
+def _linked(count: int) -> list[float] | None:
+    text = st.query_params.get("moved")
+    if not text:
+        return None
+    try:
+        found: list[float] = latent.parse_code(text, count)[0].tolist()
+    except LabError as error:
+        st.warning(f"{error} The link's sliders were left out.")
+        return None
+    return [round(v, 3) for v in found]
+
+
+def _instrument(scene: Scene, base: Tensor, found: list[Direction], at: list[float]) -> list[float]:
+    url = live.decoder_url(scene.run)
+    reason = live.failure(url) or cached.browser_refusal(scene.run)
+    if reason:
+        st.info(f"{reason} These sliders ask the server for each picture instead.")
+        return _sliders(scene, base, found, at)
+    names = class_names(scene.run)
+    released = live.latent(
+        key="generator",
+        decoder_url=url,
+        code=at,
+        dimensions=[_dimension(i, d) for i, d in enumerate(found)],
+        label=scene.label,
+        class_names=names,
+        base=base.tolist(),
+        basis=[d.vector.tolist() for d in found],
+    )
+    if released is None:
+        return at
+    if released.label is not None and released.label != scene.label:
+        st.session_state["class"] = names[released.label]
+        st.session_state["gan-place"] = released.code
+        st.rerun()
+    return released.code
+
+
+def _dimension(index: int, direction: Direction) -> live.Dimension:
+    principal = direction.name.startswith("principal")
+    return live.Dimension(
+        index,
+        direction.title,
+        -direction.reach,
+        direction.reach,
+        f"{direction.explained:.0%}",
+        dead=not principal and direction.explained < FAINT,
+        spread=direction.spread,
+    )
+
+
+def _sliders(scene: Scene, base: Tensor, found: list[Direction], at: list[float]) -> list[float]:
+    """The same by Streamlit's own sliders, for a generator that cannot run in the browser."""
+    left, right = st.columns([4, 5])
+    to = list(at)
+    with right:
+        for i, d in enumerate(found):
+            value = min(max(at[i], -d.reach), d.reach)
+            to[i] = st.slider(
+                d.title, -d.reach, d.reach, value, 0.01,
+                key=f"along-{d.name}-{st.session_state['gan-origin']}",
+            )  # fmt: skip
+    with left:
+        picture = gans.draw(cached.generator(scene.run), latents(base, found, to), scene.label)
+        pictures.cards([(scene.title, picture[0], "")])
+    return to
+
+
+def _judged(scene: Scene, drawn: Tensor) -> None:
+    """What the critic says of the picture on the stage."""
+    model, probable = cached.generator(scene.run), gans.tells_probability(scene.run)
+    picture = gans.draw(model, drawn, scene.label)
+    score = float(gans.scores(model, picture, scene.label, probable)[0])
+    if probable:
+        st.badge(f"critic: {score:.0%} real", icon=":material/gavel:", color="grey")
+    else:
+        st.badge(f"critic: {score:.2f}", icon=":material/gavel:", color="grey")
+    st.caption("Its own critic's opinion, which is not a measure of how good a picture is.")
+
+
+def _downloads(scene: Scene, drawn: Tensor) -> None:
+    model = cached.generator(scene.run)
+    st.download_button(
+        "PNG",
+        lambda: to_png(contact_sheet(gans.draw(model, drawn, scene.label), 1, scale=10)),
+        f"{scene.run.id}.png", "image/png", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+    csv_button(lambda: latent.code_table(drawn), scene.run.id)

@@ -1,0 +1,67 @@
+"""Ways through the space: between two seeds, and a walk that comes back, as a moving picture."""
+
+import streamlit as st
+import torch
+
+from core.images import to_gif
+from core.inference import gans
+from pages.ui import cached, pictures
+from pages.ui.gallery.stage import Scene
+from pages.ui.pictures import Row
+
+STEPS = 11
+FRAMES = 12
+"""Of a walk, from one stop to the next."""
+
+
+@st.fragment
+def between(scene: Scene) -> None:
+    """From the stage's seed to another, straight and on the arc; then round and back."""
+    run, model = scene.run, cached.generator(scene.run)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        other = st.number_input(
+            "To seed", 0, gans.MOST_SEED, 1, key="to_seed", bind="query-params", width=130
+        )
+        steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params", width=220)
+        stops = st.slider(
+            "Stops of the walk", 2, 12, 5, key="stops", bind="query-params", width=220
+        )
+    first, second = (
+        gans.drawn(model, 1, seed, scene.label, scene.truncation).latents[0]
+        for seed in (scene.seed, int(other))
+    )
+    ways = {way: gans.between(model, first, second, steps, way) for way in ("lerp", "slerp")}
+    rows = [
+        Row(name, gans.draw(model, ways[way], scene.label), _lengths(ways[way]))
+        for name, way in (("Straight line (lerp)", "lerp"), ("Arc (slerp)", "slerp"))
+    ]
+    pictures.rows(rows)
+    frames = scene.truncation * gans.walk(model, scene.seed, stops, FRAMES)
+    gif = to_gif(gans.draw(model, frames, scene.label), 70, 8 if model_is_small(scene) else 4)
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with left:
+        pictures.sheet_image(gif, f"A walk past {stops} samples and back", kind="gif")
+    with right:
+        st.caption(
+            f"A closed walk past the first {stops} samples of seed {scene.seed}, at one speed: "
+            "the last frame flows into the first."
+        )
+        with st.container(horizontal=True):
+            st.download_button(
+                "GIF", gif, f"{run.id}-walk.gif", "image/gif", icon=":material/download:",
+                on_click="ignore",
+            )  # fmt: skip
+            st.download_button(
+                "PNG", lambda: pictures.rows_png(rows), f"{run.id}-between.png", "image/png",
+                icon=":material/download:", on_click="ignore", key="png-between",
+            )  # fmt: skip
+
+
+def model_is_small(scene: Scene) -> bool:
+    """Whether its pictures are 28×28."""
+    return scene.run.config().data.shape[1] <= 28
+
+
+def _lengths(latents: torch.Tensor) -> str:
+    found = latents.norm(dim=1)
+    return f"length {found[0]:.1f}, {found[len(found) // 2]:.1f} half-way, {found[-1]:.1f}"

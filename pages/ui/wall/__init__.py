@@ -1,0 +1,75 @@
+"""The wall: networks side by side on the same seeds, and one scrubber that takes them all from
+their first noise to their last picture.
+
+Played from stored sample sheets, which the browser fetches itself: no network is run, and nothing
+is sent while the scrubber moves. A click on a network is sent once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What one network drew after an epoch: its picture's address, a figure, and a verdict."""
+
+    epoch: int
+    url: str
+    figure: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network on the wall, with its sheets in the order of their epochs."""
+
+    id: str
+    title: str
+    note: str
+    alt: str
+    sheets: Sequence[Sheet]
+
+
+def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = None) -> str | None:
+    """Draw the wall; give the id of a network that was clicked since the last run, else None.
+
+    Args:
+        cards: one sheet each at least.
+        chosen: the id of the network that stands large below.
+        epoch: where the scrubber stands at first; None for the end. A network that was trained
+            for fewer epochs stays at its last picture.
+    """
+    seen = f"{key}-seen"
+    result = _component(
+        key=key,
+        data={
+            "cards": [asdict(card) for card in cards],
+            "chosen": chosen,
+            "epoch": epoch,
+        },
+        on_picked_change=_nothing,
+    )
+    said = result.get("picked")
+    if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
+        return None
+    st.session_state[seen] = said.get("move")
+    return next((card.id for card in cards if card.id == said.get("id")), None)
+
+
+def _nothing() -> None:
+    """A component keeps only what has a callback."""
+
+
+def _read(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+_component: Callable[..., Any] = st.components.v2.component(
+    "wall", html=_read("wall.html"), css=_read("wall.css"), js=_read("wall.js")
+)

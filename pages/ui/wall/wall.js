@@ -1,0 +1,115 @@
+// Networks side by side, and one scrubber over their epochs. Sheets are fetched when needed: the
+// ones in view at once, the others when somebody begins to scrub or to play.
+
+const STEP = 350; // milliseconds an epoch when played
+
+const make = (name, properties, ...children) => {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+};
+
+class Wall {
+  constructor(root) {
+    this.root = root;
+    this.moves = Date.now(); // differs from those of an earlier visit to the page
+    this.range = root.querySelector("input");
+    this.button = root.querySelector(".play");
+    this.range.addEventListener("input", () => {
+      this.pause();
+      this.fetch();
+      this.show(+this.range.value);
+    });
+    this.button.addEventListener("click", () => (this.timer ? this.pause() : this.play()));
+  }
+
+  /** What Python says, at first and after each run. */
+  update({ data, setStateValue }) {
+    this.tell = setStateValue;
+    const cards = JSON.stringify(data.cards);
+    if (cards !== this.drawn) {
+      this.drawn = cards;
+      this.build(data);
+    }
+    for (const { card, element } of this.cards)
+      element.setAttribute("aria-pressed", String(card.id === data.chosen));
+  }
+
+  build({ cards, epoch }) {
+    this.pause();
+    this.fetched = false;
+    this.cards = cards.map((card) => this.card(card));
+    this.root.querySelector(".cards").replaceChildren(...this.cards.map((c) => c.element));
+    this.last = Math.max(...cards.flatMap((card) => card.sheets.map((sheet) => sheet.epoch)));
+    this.range.max = this.last;
+    this.show(Math.min(epoch ?? this.last, this.last));
+  }
+
+  card(card) {
+    const picture = make("img", { alt: card.alt, decoding: "async" });
+    const figure = make("span", { className: "figure" });
+    const state = make("span", { className: "state" });
+    const element = make(
+      "button",
+      { type: "button", className: "card" },
+      picture,
+      make("div", { className: "line" }, make("span", { className: "title", textContent: card.title }), figure),
+      make("div", { className: "line" }, make("span", { className: "note", textContent: card.note }), state),
+    );
+    picture.addEventListener("error", () => element.classList.add("lost"));
+    picture.addEventListener("load", () => element.classList.remove("lost"));
+    element.addEventListener("click", () => {
+      this.tell("picked", { id: card.id, move: ++this.moves });
+    });
+    return { card, element, picture, figure, state };
+  }
+
+  /** Every network's last sheet that is not after the epoch. */
+  show(epoch) {
+    this.epoch = epoch;
+    this.range.value = epoch;
+    this.range.setAttribute("aria-valuetext", `epoch ${epoch} of ${this.last}`);
+    this.root.querySelector("output").value = epoch ? `epoch ${epoch}` : "untrained";
+    for (const { card, picture, figure, state } of this.cards) {
+      const sheet = card.sheets.findLast((s) => s.epoch <= epoch) ?? card.sheets[0];
+      if (picture.getAttribute("src") !== sheet.url) picture.src = sheet.url;
+      figure.textContent = sheet.figure;
+      state.textContent = sheet.state;
+      state.dataset.state = sheet.state;
+      state.hidden = !sheet.state;
+    }
+  }
+
+  /** All sheets, once: the browser keeps them. */
+  fetch() {
+    if (this.fetched) return;
+    this.fetched = true;
+    const urls = this.cards.flatMap(({ card }) => card.sheets.map((s) => [s.epoch, s.url]));
+    this.kept = urls
+      .sort((a, b) => a[0] - b[0])
+      .map(([, url]) => Object.assign(new Image(), { src: url }));
+  }
+
+  play() {
+    this.fetch();
+    if (this.epoch >= this.last) this.show(0);
+    this.button.setAttribute("aria-pressed", "true");
+    this.timer = setInterval(() => {
+      this.show(this.epoch + 1);
+      if (this.epoch >= this.last) this.pause();
+    }, STEP);
+  }
+
+  pause() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.button.setAttribute("aria-pressed", "false");
+  }
+}
+
+export default function ({ parentElement, ...component }) {
+  const root = parentElement.querySelector(".lab-wall");
+  root.wall ??= new Wall(root); // called again after each run: the elements stay
+  root.wall.update(component);
+  return () => root.wall.pause();
+}

@@ -1,0 +1,137 @@
+"""The GAN gallery as a program sees it: the wall, the stage, links, tabs, faults."""
+
+import pytest
+
+from core import runs
+from core.inference import gans
+from core.tasks.adversarial import ADVERSARIAL
+from pages.ui import cached
+from pages.ui.gallery import hanging, health
+from pages.ui.names import model_names
+from tests.pages.test_pages import captions, opened
+
+PAGE = "gan_gallery.py"
+TABS = [
+    "Samples", "Between", "Health", "Learning", "Memorised?", "Batch norm", "Find a picture",
+    "What is happening",
+]  # fmt: skip
+MODELS = [run for run in gans.generators() if run.shipped]
+NAMES = model_names(MODELS)
+CONDITIONAL = next(r for r in MODELS if r.config().variant == "cgan")
+PLAIN = next(r for r in MODELS if r.config().variant == "gan")
+NORMED = next(r for r in MODELS if r.config().variant == "dcgan")
+
+
+def on(run, **query):
+    return opened(PAGE, model=NAMES[run.id], **query)
+
+
+def pictures(app):
+    return [h.proto.body for h in app.get("html") if "data:image" in h.proto.body]
+
+
+def test_it_opens_without_an_error(lab):
+    app = opened(PAGE)
+    assert not app.exception and not app.error and not app.warning
+    assert app.session_state["gan-place"] == [0.0] * 10
+
+
+def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
+    hung = hanging.hung(MODELS)
+    kinds = [(r.config().variant, r.config().dataset) for r in hung]
+    assert len(kinds) == len(set(kinds))
+    order = list(ADVERSARIAL.variants)
+    assert [order.index(v) for v, _ in kinds] == sorted(order.index(v) for v, _ in kinds)
+    for run, card in zip(hung, hanging.cards(hung), strict=True):
+        epochs = [sheet.epoch for sheet in card.sheets]
+        assert epochs == list(range(run.config().config["epochs"] + 1))
+        assert all(sheet.figure.startswith("FID") for sheet in card.sheets[1:])
+        assert {s.state for s in card.sheets[1:]} <= {"healthy", "narrow", "collapsed"}
+
+
+def test_a_run_without_sheets_is_left_off_the_wall(lab, monkeypatch):
+    monkeypatch.setattr(runs.Run, "samples", lambda self: {})
+    assert hanging.cards(MODELS) == []
+    app = opened(PAGE, tab="Learning")
+    said = " ".join(i.value for i in app.info)
+    assert not app.exception and "no wall to hang" in said and "kept no sample sheets" in said
+
+
+@pytest.mark.parametrize("run", MODELS, ids=lambda run: run.id)
+def test_each_shipped_network_can_be_chosen(lab, run):
+    app = on(run)
+    assert not app.exception and not app.error
+    assert any(s.key == "class" for s in app.selectbox) is (run.config().variant == "cgan")
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("run", [PLAIN, CONDITIONAL], ids=["plain", "conditional"])
+def test_each_tab_opens(lab, tab, run, monkeypatch):
+    monkeypatch.setattr(cached, "REAL", 500)
+    app = on(run, tab=tab)
+    assert not app.exception and not app.error
+
+
+def test_a_link_draws_the_same_again(lab):
+    query = {"seed": "7", "truncation": "0.5", "class": "3", "tab": "Samples"}
+    one, two = on(CONDITIONAL, **query), on(CONDITIONAL, **query)
+    assert pictures(one) == pictures(two) != pictures(on(CONDITIONAL, **{**query, "seed": "8"}))
+    assert one.selectbox(key="class").value == "3"
+
+
+def test_a_link_with_moved_sliders_opens_there(lab):
+    moved = [0.5, -1.0, *[0.0] * 8]
+    app = on(PLAIN, moved=",".join(map(str, moved)))
+    assert app.session_state["gan-place"] == pytest.approx(moved) and not app.warning
+
+
+@pytest.mark.parametrize("moved", ["1,2", "nan", "a,b", "<script>", "," * 5000])
+def test_wrong_sliders_in_a_link_are_said_and_left_out(lab, moved):
+    app = on(PLAIN, moved=moved)
+    assert not app.exception
+    assert any("left out" in w.value for w in app.warning)
+    assert app.session_state["gan-place"] == [0.0] * 10
+
+
+def test_samples_are_sorted_by_the_critics_opinion(lab):
+    def scores(app):
+        body = next(b for b in pictures(app) if "lab-cards" in b)
+        return [float(p.split("%")[0]) for p in body.split("<small>")[1:]]
+
+    app = on(PLAIN, tab="Samples")
+    drawn = scores(app)
+    assert len(drawn) == 40
+    app.segmented_control(key="order").set_value("Most real first").run()
+    assert scores(app) == sorted(drawn, reverse=True)
+
+
+def test_health_prints_its_numbers_with_n_and_the_extractor(lab):
+    app = on(CONDITIONAL, tab="Health")
+    found = health.read(CONDITIONAL)
+    text = captions(app)
+    assert "10,000 samples from the prior" in text and found.extractor in text
+    shown = {m.label: m.value for m in app.metric}
+    assert shown["FID"] == f"{found.fid:,.1f}" and "Read as asked" in shown
+    assert any(m.value.startswith(("Healthy:", "Narrow:", "Collapsed:")) for m in app.markdown)
+
+
+def test_batch_norm_is_shown_where_there_is_some(lab):
+    assert any("no batch norm" in i.value for i in on(PLAIN, tab="Batch norm").info)
+    body = next(b for b in pictures(on(NORMED, tab="Batch norm")) if "strangers" in b)
+    assert body.count("<figure>") == 2 + gans.BATCHES
+
+
+def test_a_picture_is_searched_for_when_asked(lab):
+    app = on(PLAIN, tab="Find a picture")
+    assert len(next(b for b in pictures(app)).split("<figure>")) == 2
+    next(b for b in app.button if b.label == "Search").click().run()
+    assert not app.exception
+    assert any("RMS error" in b for b in pictures(app))
+    assert any("off the error of the nearest sample" in m.value for m in app.markdown)
+
+
+def test_without_models_the_page_offers_to_train(lab, monkeypatch):
+    monkeypatch.setattr(cached, "models", lambda task: [])
+    app = opened(PAGE, tab="Train your own")
+    assert not app.exception
+    assert any("no trained GAN yet" in i.value for i in app.info)
