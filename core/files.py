@@ -69,14 +69,15 @@ def download(
     url: str,
     target: Path,
     *,
-    md5: str,
+    checksum: str,
     max_bytes: int,
     progress: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Fetch `url` into `target`, whole and verified or not at all.
 
     Args:
-        md5: the checksum that the publisher gives; it guards against accidents.
+        checksum: that the publisher gives, as "md5:…" or "sha256:…", maybe only its beginning;
+            it guards against accidents.
         progress: called with the share done, 0 to 1.
 
     Raises:
@@ -84,16 +85,17 @@ def download(
         OSError: no network, or the disk.
     """
     try:
-        _fetch(url, target, md5, max_bytes, progress)
+        _fetch(url, target, checksum, max_bytes, progress)
     except http.client.HTTPException as error:  # they are no OSErrors
         raise WrongContent(f"{target.name} was not sent whole ({error}).") from error
 
 
 def _fetch(
-    url: str, target: Path, md5: str, max_bytes: int, progress: Callable[[float], None]
+    url: str, target: Path, checksum: str, max_bytes: int, progress: Callable[[float], None]
 ) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": "latent-lab"})
-    digest = hashlib.md5(usedforsecurity=False)
+    kind, _, wanted = checksum.partition(":")
+    digest = hashlib.new(kind, usedforsecurity=False)
     with (
         urllib.request.urlopen(request, timeout=30) as response,
         replacing(target) as temporary,
@@ -107,5 +109,5 @@ def _fetch(
             digest.update(block)
             out.write(block)
             progress(min(seen / size, 1.0) if size else 0.0)
-        if digest.hexdigest() != md5:
+        if not wanted or not digest.hexdigest().startswith(wanted):
             raise WrongContent(f"{target.name} does not have the published checksum.")

@@ -82,7 +82,7 @@ def _from_mirrors(
 ) -> None:
     for i, url in enumerate(urls):
         try:
-            files.download(url, target, md5=md5, max_bytes=ROOM, progress=progress)
+            files.download(url, target, checksum=f"md5:{md5}", max_bytes=ROOM, progress=progress)
             return
         except OSError:
             if i == len(urls) - 1:
@@ -96,7 +96,8 @@ def _cifar(folder: Path, progress: Progress) -> None:
     def report(share: float) -> None:
         progress(archive.name, 0.9 * share)
 
-    files.download(source.url, archive, md5=source.tgz_md5, max_bytes=ROOM, progress=report)
+    checksum = f"md5:{source.tgz_md5}"
+    files.download(source.url, archive, checksum=checksum, max_bytes=ROOM, progress=report)
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     _move(folder / source.base_folder, settings().data / source.base_folder)

@@ -1,0 +1,150 @@
+"""Backbones: the ones that are always here know their classes; the others come whole or not."""
+
+import functools
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_sample_image
+from torch import Tensor
+
+from core.errors import DataMissing, UnknownName
+from core.models import backbones
+from core.models.backbones import BACKBONES, FeatureNet, Preprocess, backbone, load
+from core.settings import settings
+
+LITES = ["lite0", "lite1", "lite2"]
+PALACE = 698
+"""ImageNet's number of it, from 0 on."""
+
+
+def china() -> Tensor:
+    picture = torch.from_numpy(np.array(load_sample_image("china.jpg")))
+    return picture.permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path))
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("name", LITES)
+def test_the_lites_recognise_a_palace_without_a_network(name: str) -> None:
+    net = load(name)
+    with torch.inference_mode():
+        features = net(china())
+        logits = net.body.get_submodule("net.classifier")(features)
+    assert features.shape == (1, net.width) and not net.training
+    assert int(logits.argmax()) == PALACE and float(logits.softmax(1).max()) > 0.2
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+@pytest.mark.parametrize("name", [n for n in BACKBONES if n not in LITES])
+def test_torchvisions_networks_give_maps_of_the_width_that_they_name(name: str) -> None:
+    chosen = backbone(name)
+    net = FeatureNet(chosen, chosen.body().eval())
+    with torch.inference_mode():
+        maps = net.maps(china())
+    assert maps.shape == (1, chosen.width, 7, 7)
+
+
+def test_preprocessing_keeps_the_middle_and_normalises() -> None:
+    prepare = Preprocess(backbone("lite0"))
+    picture = torch.zeros(2, 3, 256, 320)
+    picture[:, :, 16:240, 48:272] = 1  # the middle 224 × 224 of what is 256 high already
+    seen = prepare(picture)
+    assert seen.shape == (2, 3, 224, 224) and bool((seen == 1).all())
+    assert prepare(torch.rand(1, 3, 40, 30)).shape == (1, 3, 224, 224)
+    imagenet = Preprocess(backbone("resnet18"))(torch.full((1, 3, 256, 256), 0.5))
+    wanted = (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    torch.testing.assert_close(imagenet[0, :, 5, 5], wanted)
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="lite0"):
+        load("resnet999")
+
+
+# ---- from the network
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address at which a server of ours gives its files."""
+    where = tmp_path_factory.mktemp("served")
+    handler = functools.partial(Quiet, directory=str(where))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield where, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def published(where: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Random weights of a ResNet-18 in the served folder; gives the file's name."""
+    from torchvision import models
+
+    torch.save(models.resnet18().state_dict(), where / "file.pth")
+    content = (where / "file.pth").read_bytes()
+    name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    (where / "file.pth").rename(where / name)
+    made = backbones._torchvision("resnet18", "ResNet-18", 512, 45, name, backbones._resnet(18), "")
+    monkeypatch.setitem(BACKBONES, "resnet18", made)
+    monkeypatch.setattr(backbones, "_address", lambda file: f"{address}/{file}")
+    return name
+
+
+def test_weights_are_fetched_once_and_kept(
+    served: tuple[Path, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, address = served
+    name = published(where, address, monkeypatch)
+    assert not backbone("resnet18").here()
+    told: list[float] = []
+    net = load("resnet18", lambda text, share: told.append(share))
+    assert told and told[-1] == 1.0 and backbone("resnet18").here()
+    state = torch.load(where / name, weights_only=True)
+    assert torch.equal(net.body.get_submodule("net.conv1").weight, state["conv1.weight"])
+    (where / name).unlink()
+    assert load("resnet18").width == 512  # no network any more
+
+
+def test_another_file_than_promised_is_not_kept(
+    served: tuple[Path, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, address = served
+    name = published(where, address, monkeypatch)
+    (where / name).write_bytes(b"something else")
+    with pytest.raises(DataMissing, match="always here"):
+        load("resnet18")
+    assert not list((folder / "backbones").iterdir())
+
+
+def test_without_a_network_a_sentence_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbones, "_address", lambda file: "http://127.0.0.1:9/nothing")
+    with pytest.raises(DataMissing, match=r"is there a network\? EfficientNet-Lite 0, 1 and 2"):
+        load("vgg16")
+    monkeypatch.setenv("LATENT_LAB_DOWNLOADS", "off")
+    settings.cache_clear()
+    with pytest.raises(DataMissing, match="downloads are switched off"):
+        load("vgg16")
+
+
+def test_damaged_weights_are_said(folder: Path) -> None:
+    path = folder / "backbones" / "googlenet-1378be20.pth"
+    path.parent.mkdir()
+    path.write_bytes(b"no weights")
+    with pytest.raises(DataMissing, match="damaged"):
+        load("googlenet")
