@@ -9,7 +9,7 @@ from core import data, jobs, runs
 from core.errors import LabError
 from core.runs import Run
 from core.tasks import family
-from pages.ui import charts, pictures
+from pages.ui import charts
 from pages.ui.frame import csv_button, title
 from pages.ui.run_panel import watch
 from pages.ui.visitor import who
@@ -31,6 +31,8 @@ def row(run: Run) -> dict[str, Any]:
         "PSNR": metrics.get("psnr"),
         "SSIM": metrics.get("ssim"),
         "Neg. ELBO": metrics.get("negative_elbo"),
+        "FID": metrics.get("fid"),
+        "Accuracy": metrics.get("accuracy"),
         "Trust": metrics.get("trustworthiness"),
         "Epochs": asked.config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
@@ -83,6 +85,12 @@ st.dataframe(
         "Neg. ELBO": st.column_config.NumberColumn(
             format="%.1f", help="Negative evidence lower bound in nats; the lower the better."
         ),
+        "FID": st.column_config.NumberColumn(
+            format="%.1f", help="Of a GAN's samples; the lower the better, on one data set."
+        ),
+        "Accuracy": st.column_config.NumberColumn(
+            format="percent", help="Of a classifier, on the test images."
+        ),
         "Trust": st.column_config.NumberColumn(
             format="%.3f", help="Trustworthiness of a map: 1 when no strangers became neighbours."
         ),
@@ -107,9 +115,6 @@ chosen = [found[n] for n in names]
 if len(chosen) == 1:
     run = chosen[0]
     watch(run.id)
-    if (samples := run.samples()) and run.status().state == "done":
-        last = max(samples)
-        pictures.sheet_image(samples[last].read_bytes(), f"Sample sheet of epoch {last}")
     with st.container(horizontal=True):
         st.download_button(
             "Run as zip", run.archive, f"{run.id}.zip", "application/zip",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 
-REAL = 20_000
+REAL = 10_000
 """Real images that samples are held against: all with all of 60,000 takes a minute."""
 
 

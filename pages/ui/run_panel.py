@@ -9,7 +9,7 @@ from core.errors import LabError
 from core.records import Status
 from core.runs import Run
 from core.tasks import TASKS
-from pages.ui import charts
+from pages.ui import charts, pictures
 from pages.ui.visitor import who
 
 Use = Callable[[str], None]
@@ -70,6 +70,11 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
     _progress(run, status)
     if (figure := charts.losses(run)) is not None:
         charts.show(figure, key=f"losses-{run.id}", height=260)
+    if samples := run.samples():
+        last = max(samples)
+        pictures.sheet_image(
+            samples[last].read_bytes(), f"Sample sheet of epoch {last}", f"After epoch {last}"
+        )
 
 
 def actions(run: Run, status: Status) -> None:

@@ -1,39 +1,48 @@
-"""The live latent instrument: what a frame costs in a drag, and that the server is quiet."""
+"""The live instrument: what a frame costs in a drag, and that the server is quiet."""
 
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page
 
-from core.inference import latent
+from core.inference import gans, latent
+from core.runs import Run
 from pages.ui.names import model_names
 from tests.benchmarks.browser import CHROMIUM, chromium, visitor
 from tests.benchmarks.measuring import Row, at_most, percentile
 from tests.benchmarks.server import started, wait_ready
 
-PAGE = "/vae_sampler"
+PAGES = {"autoencoding": "/vae_sampler", "adversarial": "/gan_gallery"}
 READY = ".lab-latent[data-state='ready']"
 MOVES, QUICK_MOVES = 200, 40
 ASKED_FRAME = 16.0
+ASKED_LARGE = 80.0
+"""For pictures of 64×64 pixels."""
 SETTLE = 1500
 """ms until a page is at rest, and its decoder compiled by the browser."""
 
 
 def live(quick: bool) -> Iterator[Row]:
-    """Every shipped decoder, dragged across its pad or along its first slider."""
+    """Every shipped decoder and generator, dragged across its pad."""
     if not CHROMIUM.exists():
         yield Row("live", "–", f"left out: there is no {CHROMIUM}")
         return
-    runs = [run for run in latent.autoencoders() if run.shipped]
-    names = model_names(runs)
     with started() as running, chromium() as browser:
         wait_ready(running)
-        for run in runs[:2] if quick else runs:
-            url = f"{running.url}{PAGE}?model={quote(names[run.id])}"
-            yield _dragged(browser, url, names[run.id], QUICK_MOVES if quick else MOVES)
+        for found in (latent.autoencoders(), gans.generators()):
+            runs = [run for run in found if run.shipped]
+            names = model_names(runs)
+            for run in runs[:2] if quick else runs:
+                url = f"{running.url}{PAGES[run.config().task]}?model={quote(names[run.id])}"
+                moves = QUICK_MOVES if quick else MOVES
+                yield _dragged(browser, url, names[run.id], moves, _asked(run))
 
 
-def _dragged(browser: Browser, url: str, name: str, moves: int) -> Row:
+def _asked(run: Run) -> float:
+    return ASKED_FRAME if run.config().data.shape[1] <= 28 else ASKED_LARGE
+
+
+def _dragged(browser: Browser, url: str, name: str, moves: int, asked: float) -> Row:
     sent: list[int] = []
     with visitor(browser) as page:
         page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(1)))
@@ -51,7 +60,7 @@ def _dragged(browser: Browser, url: str, name: str, moves: int) -> Row:
     row = at_most(
         f"live: work a frame while dragging, p95, {name}",
         percentile(times, 95),
-        ASKED_FRAME,
+        asked,
         "ms",
         f"{moves} moves, {len(times)} frames, p50 {percentile(times, 50):.2f} ms, "
         f"{messages} messages to the server during the drag",
