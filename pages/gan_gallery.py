@@ -35,13 +35,15 @@ def use_model(run_id: str) -> None:
 
 def hang() -> None:
     """The wall; a click puts a network on the stage."""
-    cards = hanging.cards(hanging.hung(list(models.values())))
+    hung = hanging.hung(list(models.values()))
+    cards = hanging.cards(hung)
     if not cards:
         st.info("These runs kept no sample sheets, so there is no wall to hang.")
         return
     chosen = st.session_state.get("model") or next(iter(models))
     if (picked := wall(key="wall", cards=cards, chosen=chosen)) is not None:
         st.session_state["model"] = picked
+    st.caption(hanging.measured(hung))
 
 
 scene: stage.Scene | None = None

@@ -389,6 +389,10 @@ class Adversarial(Task):
             "are kept. Try another seed, a lower learning rate, or more critic steps."
         )
 
+    def remark(self, history: Sequence[Mapping[str, Any]]) -> str:
+        """The verdict on the generator after the last epoch."""
+        return verdict(of_row(history[-1])).sentence if history else ""
+
     @torch.inference_mode()
     def evaluate(
         self,

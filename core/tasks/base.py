@@ -186,6 +186,10 @@ class Task(Family, ABC):
         """Why to stop after the epoch of the last row, as a sentence; empty to go on."""
         return ""
 
+    def remark(self, history: Sequence[Mapping[str, Any]]) -> str:
+        """What is to be said of a training so far, as a sentence; empty where there is nothing."""
+        return ""
+
     @abstractmethod
     def evaluate(
         self,

@@ -48,7 +48,7 @@ def gan_gallery() -> tuple[str, str]:
     if not sheets:
         raise LabError("This model kept no sample sheets.")
     row = run.config().data.shape[1] + 1
-    chosen = [sheets[round(s * (len(sheets) - 1))][:row] for s in (0, 0.2, 1)]
+    chosen = [sheets[round(s * (len(sheets) - 1))][:row] for s in (0.2, 1)]
     return data_url(to_png(np.vstack(chosen))), "Digits that a GAN draws better with every epoch"
 
 

@@ -1,5 +1,6 @@
 """A run under way: its state, its losses, and what can be done about it."""
 
+import contextlib
 from collections.abc import Callable
 
 import streamlit as st
@@ -75,6 +76,10 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
         pictures.sheet_image(
             samples[last].read_bytes(), f"Sample sheet of epoch {last}", f"After epoch {last}"
         )
+    if (chosen := TASKS.get(run.config().task)) is not None:
+        with contextlib.suppress(KeyError):  # a history of an older kind
+            if said := chosen.remark(run.history().to_dict("records")):  # type: ignore[arg-type]
+                st.caption(said)
 
 
 def actions(run: Run, status: Status) -> None:

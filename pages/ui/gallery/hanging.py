@@ -24,6 +24,19 @@ def cards(shown: list[Run]) -> list[Card]:
     return [card for run in shown if (card := _card(run)) is not None]
 
 
+def measured(shown: list[Run]) -> str:
+    """What the figures on the wall are of."""
+    counts = {int(h.n) for run in shown for h in cached.healths(run).values()}
+    extractors = {str(run.metrics().get("extractor", "")) for run in shown} - {""}
+    if not counts:
+        return ""
+    return (
+        f"FID after each epoch, of {max(counts):,} samples against as many test images, in "
+        f"features of {', '.join(sorted(extractors))}; comparable within one extractor. Click on a "
+        "network to take it apart."
+    )
+
+
 def _card(run: Run) -> Card | None:
     asked, said = run.config(), {}
     for epoch, found in cached.healths(run).items():

@@ -29,16 +29,15 @@ def nearest(scene: Scene) -> None:
     found = gans.nearest_images(
         drawn.images, images, NEIGHBOURS, extractor, cached.known_images(run)
     )
-    pictures.rows(
-        [
-            Row(
-                f"Sample {i + 1}, then the nearest",
-                torch.cat([drawn.images[i : i + 1], images.pixels[found.ids[i]].float() / 255]),
-                _told(found, i),
-            )
-            for i in range(SHOWN)
-        ]
-    )
+    rows = [
+        Row(
+            f"Sample {i + 1}, then the nearest",
+            torch.cat([drawn.images[i : i + 1], images.pixels[found.ids[i]].float() / 255]),
+            _told(found, i),
+        )
+        for i in range(SHOWN)
+    ]
+    pictures.rows(rows)
     st.markdown(_verdict(found))
     which = "training" if split == "train" else "test"
     more = (
@@ -50,6 +49,10 @@ def nearest(scene: Scene) -> None:
         f"Among {len(images.labels):,} {which} images, by distance in the features of "
         f"{extractor.name}.{more}"
     )
+    st.download_button(
+        "PNG", lambda: pictures.rows_png(rows), f"{run.id}-nearest.png", "image/png",
+        icon=":material/download:", on_click="ignore", key="png-nearest",
+    )  # fmt: skip
 
 
 def _told(found: NearestImages, i: int) -> str:
