@@ -5,11 +5,10 @@ while something is dragged; what is let go comes back once.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -17,6 +16,7 @@ import streamlit as st
 from core.errors import LabError
 from core.inference.latent import FAR, checked_code
 from core.runs import Run
+from pages.ui.component import component, nothing
 
 HEAT = (0.0, 1.5)
 FAILURES = "live-failures"
@@ -128,7 +128,7 @@ def latent(
             "temperature": temperature,
             "limit": FAR,
         },
-        on_released_change=_nothing,
+        on_released_change=nothing,
         on_failed_change=partial(_note_failure, key),
     )
     said = result.get("released")
@@ -182,18 +182,4 @@ def _note_failure(key: str) -> None:
             del known[next(iter(known))]
 
 
-def _nothing() -> None:
-    """A component keeps only what has a callback."""
-
-
-def _read(*names: str) -> str:
-    here = Path(__file__).parent
-    return "\n".join((here / name).read_text(encoding="utf-8") for name in names)
-
-
-_component: Callable[..., Any] = st.components.v2.component(
-    "latent",
-    html=_read("latent.html"),
-    css=_read("latent.css"),
-    js=_read("decoder.js", "pad.js", "latent.js"),
-)
+_component = component("live", "latent.html", "latent.css", ["decoder.js", "pad.js", "latent.js"])

@@ -8,12 +8,6 @@ const GLIDE = 220; // milliseconds of the way to a code that was not dragged to
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 const rounded = (v) => Math.round(v * 1000) / 1000;
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const make = (name, properties, ...children) => {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-};
 const gauss = () => {
   const radius = Math.sqrt(-2 * Math.log(1 - Math.random())); // Box and Muller
   return radius * Math.cos(2 * Math.PI * Math.random());

@@ -7,8 +7,7 @@ this one, which are one module for the browser.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.images import COLOURS
 from pages.ui.assets import plotly_url
+from pages.ui.component import component, nothing
 from pages.ui.map.packing import Classes, Scale, pack, pack_colours, pack_points
 from pages.ui.map.said import MOST_VERTICES, Said, heard, inside, state
 
@@ -97,7 +97,7 @@ def scatter(
         "map": _identity(points, ids),
         "seen": st.session_state.get(told, 0),
     }
-    _component(key=key, data=data, on_said_change=_nothing)
+    _component(key=key, data=data, on_said_change=nothing)
     return said(
         key, points=points, ids=ids, labels=labels, class_names=class_names, clicked=clicked
     )
@@ -157,20 +157,11 @@ def _identity(points: NDArray[np.float32], ids: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def _nothing() -> None:
-    """A component keeps only what has a callback."""
-
-
-def _read(*paths: str) -> str:
-    here = Path(__file__).parent
-    return "\n".join((here / path).read_text(encoding="utf-8") for path in paths)
-
-
-_component: Callable[..., Any] = st.components.v2.component(
+_component = component(
     "map",
-    html=_read("map.html"),
-    css=_read("map.css"),
-    js=_read(
+    "map.html",
+    "map.css",
+    [
         "../live/decoder.js",
         "reading.js",
         "talk.js",
@@ -183,7 +174,7 @@ _component: Callable[..., Any] = st.components.v2.component(
         "pinch.js",
         "hand.js",
         "map.js",
-    ),
+    ],
     # Plotly puts its styles into the page's head, where a shadow root would not see them.
     isolate_styles=False,
 )

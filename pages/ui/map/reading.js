@@ -3,12 +3,6 @@
 const MOST_VERTICES = 200; // as in said.py
 const FINE = 1 / 1500; // of the view: what a lasso may be simplified by, at first
 
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const make = (name, properties, ...children) => {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-};
 const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const rounded = (v) => Number(v.toPrecision(6));
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

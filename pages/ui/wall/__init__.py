@@ -5,12 +5,12 @@ Played from stored sample sheets, which the browser fetches itself: no network i
 is sent while the scrubber moves. A click on a network is sent once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from pages.ui.component import component, nothing
 
 MOST = 10_000
 
@@ -53,7 +53,7 @@ def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = No
             "chosen": chosen,
             "epoch": epoch,
         },
-        on_picked_change=_nothing,
+        on_picked_change=nothing,
     )
     said = result.get("picked")
     if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
@@ -62,14 +62,4 @@ def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = No
     return next((card.id for card in cards if card.id == said.get("id")), None)
 
 
-def _nothing() -> None:
-    """A component keeps only what has a callback."""
-
-
-def _read(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
-
-
-_component: Callable[..., Any] = st.components.v2.component(
-    "wall", html=_read("wall.html"), css=_read("wall.css"), js=_read("wall.js")
-)
+_component = component("wall", "wall.html", "wall.css", ["wall.js"])

@@ -3,12 +3,6 @@
 
 const STEP = 350; // milliseconds an epoch when played
 
-const make = (name, properties, ...children) => {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-};
-
 class Wall {
   constructor(root) {
     this.root = root;
