@@ -22,6 +22,12 @@ CANVAS = """e => {
     const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
     return {id: e.labMap.card.id, pixels: [...d].filter((_, i) => i % 4 === 0)};
 }"""
+# Both at once: on a busy machine there may be a rest between two of the driver's.
+TWO_TURNS = """([x, y]) => {
+  const place = { clientX: x, clientY: y, bubbles: true, cancelable: true };
+  for (const deltaY of [-200, -200])
+    document.elementFromPoint(x, y).dispatchEvent(new WheelEvent("wheel", { deltaY, ...place }));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -390,8 +396,7 @@ def test_the_view_is_told_once_and_an_old_answer_takes_nothing_back(app, page):
     shown.sent.clear()
     box = shown.root.locator(".stage").bounding_box()
     page.mouse.move(box["x"] + 400, box["y"] + 300)
-    page.mouse.wheel(0, -200)
-    page.mouse.wheel(0, -200)
+    page.evaluate(TWO_TURNS, [box["x"] + 400, box["y"] + 300])
     shown.said(1, re.compile(r"View \["))
     shown.rest()
     page.wait_for_timeout(600)

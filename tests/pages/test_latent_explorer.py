@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core import data, runs
-from core.inference import encoding, latent, maps, projecting
+from core.inference import encoding, maps, projecting
 from core.records import Question
 from core.runs import Run
 from pages.ui import cached
@@ -215,7 +215,7 @@ def test_the_form_offers_pixels_and_every_encoder(lab):
     app = opened(PAGE, tab="Make a map")
     sources = app.selectbox(key="tsne-source").options
     assert sources[0] == "Raw pixels"
-    assert len(sources) == 1 + len(latent.autoencoders())
+    assert len(sources) == 1 + len(encoding.sources())
 
 
 def test_the_command_makes_the_same_map(lab):
