@@ -49,8 +49,8 @@ with st.grid("auto", min_column_width=320, gap="medium"):
     card(
         "gan_gallery.py",
         "GAN gallery",
-        "Six GANs on the same noise, from the first epoch to the last picture: sliders along what "
-        "they learnt, and a health check.",
+        "GANs on the same noise, from the first epoch to the last picture: sliders along what they "
+        "learnt, and a health check.",
         covers.gan_gallery,
     )
     card(
