@@ -5,7 +5,8 @@ import contextlib
 import pandas as pd
 
 from core.health import Health, verdict
-from core.tasks.adversarial import ADVERSARIAL, Game, of_row
+from core.tasks.adversarial import ADVERSARIAL, of_row
+from core.tasks.games import Game
 
 LOST, WON = 0.1, 0.9
 

@@ -12,7 +12,7 @@ from core.health import Extractor
 from core.images import LUMINANCE
 from core.inference.gans import Check, draw
 from core.models.gans import GAN, seeded_noise
-from core.tasks.adversarial import turns
+from core.tasks.games import turns
 
 SEED = 60_000
 SAMPLES = 1500

@@ -17,7 +17,8 @@ from core.models.gans import GAN, seeded_noise
 from core.neighbours import kth_distances, nearest, strangeness
 from core.runs import Run
 from core.tasks import load_model
-from core.tasks.adversarial import ADVERSARIAL, CHUNK, Game, turns
+from core.tasks.adversarial import ADVERSARIAL, CHUNK
+from core.tasks.games import Game, turns
 
 MOST_SAMPLES = 10_000
 MOST_STEPS = 1000

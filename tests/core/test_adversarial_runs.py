@@ -12,8 +12,9 @@ from core.records import State, Status
 from core.runs import Run
 from core.settings import settings
 from core.tasks import adversarial as module
-from core.tasks import load_model
-from core.tasks.adversarial import ADVERSARIAL, AdversarialLearner
+from core.tasks import games, load_model
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.games import AdversarialLearner
 from core.tasks.recognition import RECOGNITION
 from core.training import ask, evaluate, train
 from core.training.asking import judge
@@ -39,7 +40,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "SAMPLES", 40)
     monkeypatch.setattr(module, "VALIDATION_SAMPLES", 40)
-    monkeypatch.setattr(module, "AVERAGED", 2)
+    monkeypatch.setattr(games, "AVERAGED", 2)
 
 
 def new(variant: str, task: str = "adversarial", dataset: str = "digits", **values: Any) -> Run:
