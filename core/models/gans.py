@@ -20,6 +20,9 @@ SEED_NUMBERS = 128
 """Numbers that one seed draws for an image: as many as the widest latent has."""
 CLASS_NUMBERS = 32
 """Numbers that a class is embedded in, for a generator that is told it."""
+CLASS_SCALE = 0.1
+"""Of these numbers at first. As large as the noise, the class is all that the generator listens to:
+it then draws one picture of each."""
 
 
 class GAN(nn.Module):
@@ -51,7 +54,10 @@ class GAN(nn.Module):
         self.prior: Prior = prior
         if classes:
             self.classes_drawn = nn.Embedding(classes, CLASS_NUMBERS)
-            self.critic["classes"] = nn.Embedding(classes, head.weight.shape[1])
+            nn.init.normal_(self.classes_drawn.weight, std=CLASS_SCALE)
+            projection = nn.Embedding(classes, head.weight.shape[1])
+            nn.init.zeros_(projection.weight)  # the critic begins with no opinion on classes
+            self.critic["classes"] = projection
 
     def latents(self, seeds: Tensor) -> Tensor:
         """This network's latents (N, latent) from u (N, SEED_NUMBERS) of N(0, 1).
