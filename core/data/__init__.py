@@ -3,7 +3,8 @@
 from core.data.base import DatasetInfo, Images, Progress, Split, fingerprint
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
 from core.data.downloads import get
-from core.data.imported import import_set
+from core.data.editing import Copies, copies, edit, in_two_classes
+from core.data.imported import import_classes, import_set
 from core.data.sets import (
     BUILT_IN,
     available,
@@ -18,19 +19,24 @@ from core.data.sets import (
 __all__ = [
     "BUILT_IN",
     "CORRUPTIONS",
+    "Copies",
     "Corruption",
     "DatasetInfo",
     "Images",
     "Progress",
     "Split",
     "available",
+    "copies",
     "corrupt",
     "corrupt_seeded",
     "data_fingerprint",
+    "edit",
     "fingerprint",
     "forget",
     "get",
+    "import_classes",
     "import_set",
+    "in_two_classes",
     "info",
     "load",
     "missing_sentence",

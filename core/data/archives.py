@@ -1,4 +1,4 @@
-"""CIFAR-10 and faces: many small pictures in one archive, decoded once and kept decoded."""
+"""CIFAR-10, faces, cats and dogs: many pictures in one archive, decoded once and kept decoded."""
 
 import contextlib
 import io
@@ -18,13 +18,15 @@ from safetensors.torch import load_file, save_file
 from core import files
 from core.data.base import Images, Split
 from core.errors import DataMissing
-from core.images import fit
+from core.images import fit, to_tensor
 from core.settings import settings
 
 Splits = dict[Split, Images]
 
 FACE_CROP: dict[str, Any] = {"slice_": (slice(70, 195), slice(62, 187)), "resize": 64 / 125}
 """scikit-learn's rows of a face; as many columns around the same middle, so 64×64, undistorted."""
+PHOTOGRAPH = (3, 256, 256)
+"""What photographs are cut to: the backbones of transfer learning see the middle of it."""
 
 
 def source(name: str) -> Path | None:
@@ -74,6 +76,7 @@ def _places(name: str) -> list[Path]:
     folder = settings().data
     return {
         "cifar10": [folder / "cifar-10-batches-py", folder / "cifar10-jpeg.zip"],
+        "cats-dogs": [folder / "cats-vs-dogs.zip"],
         "faces": [folder / "lfw-faces-64.zip", folder / "lfw_home"],
     }[name]
 
@@ -126,6 +129,22 @@ def _faces_sklearn(path: Path) -> Splits:
     return _split_people(everything, [str(t) for t in found.target])
 
 
+def _cats_zip(path: Path) -> Splits:
+    """`cat/*.jpg` and `dog/*.jpg`; a fifth of each for testing."""
+    from sklearn.model_selection import train_test_split  # here: see core.data.sets
+
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(n for n in archive.namelist() if n.endswith((".jpg", ".png")))
+        pictures = [to_tensor(Image.open(io.BytesIO(archive.read(n))), PHOTOGRAPH) for n in members]
+    labels = [int("dog" in n.split("/")[-2].lower()) for n in members]
+    everything = Images(torch.stack(pictures), torch.tensor(labels))
+    parts = train_test_split(range(len(labels)), test_size=0.2, random_state=0, stratify=labels)
+    splits: tuple[Split, ...] = ("train", "test")
+    return {
+        s: Images(*(t[part] for t in everything)) for s, part in zip(splits, parts, strict=True)
+    }
+
+
 def _split_people(images: Images, people: list[str]) -> Splits:
     from sklearn.model_selection import GroupShuffleSplit  # here: see core.data.sets
 
@@ -147,6 +166,7 @@ def _decode(archive: zipfile.ZipFile, members: list[str], label: Callable[[str],
 _READERS: dict[str, Callable[[Path], Splits]] = {
     "cifar-10-batches-py": _cifar_batches,
     "cifar10-jpeg.zip": _cifar_zip,
+    "cats-vs-dogs.zip": _cats_zip,
     "lfw-faces-64.zip": _faces_zip,
     "lfw_home": _faces_sklearn,
 }

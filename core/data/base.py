@@ -36,8 +36,12 @@ class DatasetInfo:
     splits: Mapping[Split, int] = field(hash=False)
     fingerprint: str = ""
     """That of the published images, where they never change: a run can be named without them."""
+    by_hand: str = ""
+    """The file that has to be put into the data folder, where no address is known to fetch it."""
     private: bool = False
     """Made from somebody's own pictures: shown only to those who brought the same."""
+    left_out: tuple[str, ...] = ()
+    """Files that were no pictures when it was made: the first of their names, fit to be shown."""
 
 
 def fingerprint(*splits: Images) -> str:

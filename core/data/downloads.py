@@ -28,6 +28,8 @@ def get(name: str, progress: Progress = lambda text, share: None) -> None:
     if sets.available(name) == {"train", "test"}:
         progress(f"{sets.info(name).title} is here", 1.0)
         return
+    if name not in _FETCHERS:
+        raise DataMissing(sets.missing_sentence(name))
     if settings().downloads == "off":
         raise DataMissing(f"Downloads are switched off here. {sets.missing_sentence(name)}")
     try:

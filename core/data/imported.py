@@ -1,47 +1,46 @@
-"""Data sets made from people's own pictures: a folder or a zip, one folder a class (or none).
+"""Data sets made from people's own pictures: how they are made, found and loaded.
 
-Archives are never extracted: entries are checked by name and size, and read one at a time.
+A set that was made by editing another (`core.data.editing`) has no pixels of its own, only edits.
 """
 
+import hashlib
+import json
 import math
 import re
-import stat
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 
 from core import files
+from core.data import uploads
 from core.data.archives import Splits, read_splits, write_splits
-from core.data.base import DatasetInfo, Images, fingerprint
+from core.data.base import DatasetInfo, Images, Split, fingerprint
+from core.data.uploads import Picture
 from core.errors import BadUpload, DataMissing
 from core.images import decode, display_name, to_tensor
 from core.settings import settings
 
 NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}")
-IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini")
-UNPACKED = 40
-"""How many times larger than `max_upload_bytes` the pictures of an archive may be in all."""
+IMAGES, RECORD = "images.safetensors", "set.json"
 MINIMUM = 10
 """Fewer pictures cannot be split into training and test."""
+NAMED = 20
+"""How many of the files that were left out a record names."""
+DROPPED = -1
+"""The class that an edit gives to a picture to leave it out."""
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A picture file: its path inside the folder or archive, and how to read it."""
-
-    path: PurePosixPath
-    read: Callable[[], bytes]
+Edits = dict[Split, dict[int, int]]
+"""Row of a split of the imported set → another of its classes, or `DROPPED`."""
 
 
 def names() -> list[str]:
     """Imported sets, by name."""
     folder = settings().data / "imported"
-    found = sorted(folder.glob("*/set.json")) if folder.is_dir() else []
+    found = sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
     return [p.parent.name for p in found if NAME.fullmatch(p.parent.name)]
 
 
@@ -49,14 +48,10 @@ def info(name: str) -> DatasetInfo | None:
     """The record of an imported set, or None."""
     if not NAME.fullmatch(name):
         return None
-    return _info(settings().data / "imported" / name)
-
-
-def _info(folder: Path) -> DatasetInfo | None:
     try:
-        record = files.read_json(folder / "set.json")
+        record = files.read_json(place(name) / RECORD)
         return DatasetInfo(
-            folder.name,
+            name,
             str(record["title"]),
             tuple(record["shape"]),
             tuple(record["classes"]),
@@ -64,18 +59,85 @@ def _info(folder: Path) -> DatasetInfo | None:
             str(record["source"]),
             record["splits"],
             private=True,
+            left_out=tuple(map(str, record.get("left_out", ()))),
         )
     except (ValueError, KeyError, TypeError):
         return None
 
 
+def place(name: str) -> Path:
+    """The folder of an imported set."""
+    return settings().data / "imported" / name
+
+
 def load(name: str) -> Splits:
-    """Both splits of an imported set. Raises DataMissing when its file is damaged."""
-    path = settings().data / "imported" / name / "images.safetensors"
+    """Both splits of an imported or edited set.
+
+    Raises:
+        DataMissing: its files are damaged, or the set that it was made from is gone.
+    """
+    base, edits = origin(name)
     try:
-        return read_splits(path)
+        if base != name:
+            return edited(load(base), edits)
+        return read_splits(place(name) / IMAGES)
     except (OSError, SafetensorError, KeyError) as error:
         raise DataMissing(f"The images of {name} are damaged: import them again.") from error
+    except IndexError as error:
+        raise DataMissing(f"The changes in {name} are damaged: make them again.") from error
+
+
+def has_pixels(name: str) -> bool:
+    """Whether a set has pictures of its own, not only edits of another's."""
+    return (place(name) / IMAGES).is_file()
+
+
+def origin(name: str) -> tuple[str, Edits]:
+    """The set whose pixels a set shows, itself if it was never edited, and the edits since.
+
+    Raises:
+        DataMissing: the record is damaged, or there are edits and no set that they are of.
+    """
+    try:
+        record = files.read_json(place(name) / RECORD)
+        base = str(record.get("base", name))
+        edits: Edits = {
+            split: {int(row): int(number) for row, number in rows.items()}
+            for split, rows in record.get("edits", {}).items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataMissing(f"The record of {name} is damaged: import it again.") from error
+    if base != name and info(base) is None:
+        raise DataMissing(
+            f"{name} was made from pictures that are not here any more ({base}): "
+            "import them again, under the same title."
+        )
+    return base, edits
+
+
+def edited(splits: Splits, edits: Edits) -> Splits:
+    """The splits after some edits; classes without a picture are gone, those after them move up.
+
+    Raises:
+        IndexError: an edit of a row that is not there.
+    """
+    left = {split: _edited(images, edits.get(split, {})) for split, images in splits.items()}
+    numbers = torch.cat([images.labels for images in left.values()]).unique()
+    if (numbers < 0).any():  # without classes
+        return left
+    return {s: Images(i.pixels, torch.searchsorted(numbers, i.labels)) for s, i in left.items()}
+
+
+def _edited(images: Images, edits: Mapping[int, int]) -> Images:
+    if not edits:
+        return images
+    rows, numbers = torch.tensor(list(edits.items())).unbind(1)
+    labels = images.labels.index_put((rows,), numbers)
+    dropped = rows[numbers == DROPPED]
+    if not len(dropped):
+        return Images(images.pixels, labels)
+    kept = torch.ones_like(labels, dtype=torch.bool).index_fill(0, dropped, False)
+    return Images(images.pixels[kept], labels[kept])
 
 
 def import_set(source: Path, title: str, *, size: int, grey: bool) -> DatasetInfo:
@@ -96,170 +158,91 @@ def import_set(source: Path, title: str, *, size: int, grey: bool) -> DatasetInf
         BadUpload: harmful, damaged, too large, empty, or too few pictures.
         OSError: the data folder cannot be written.
     """
+    shape = _shape(size, grey)
+    with uploads.brought(source) as pictures:
+        return _store(pictures, title, shape)
+
+
+def import_classes(
+    pictures: Mapping[str, Sequence[tuple[str, bytes]]], title: str, *, size: int, grey: bool
+) -> DatasetInfo:
+    """Make a data set of pictures that were brought by hand into named classes.
+
+    The name of a class is text to be shown, never a path: “train” is a class like any other.
+    Everything else is as in `import_set`, and the same pictures give the same set.
+
+    Args:
+        pictures: class → name and content of each file.
+        size: side of the square that each picture is cropped and scaled to, 8 to 512 pixels.
+        grey: one channel instead of three.
+
+    Raises:
+        BadUpload: a class without a name or a picture, two of one name, or too few pictures.
+        OSError: the data folder cannot be written.
+    """
+    shape = _shape(size, grey)
+    return _store(uploads.by_hand(pictures), title, shape)
+
+
+def _shape(size: int, grey: bool) -> tuple[int, int, int]:
     if not 8 <= size <= 512:
         raise BadUpload(f"A size of {size} pixels is not possible: choose from 8 to 512.")
-    shape = (1 if grey else 3, size, size)
-    if source.is_dir():
-        return _store(_seen_through(_folder_entries(source)), title, shape)
-    with _opened(source) as archive:
-        return _store(_seen_through(_zip_entries(archive)), title, shape)
+    return (1 if grey else 3, size, size)
 
 
-# ---- what is in it
+# ---- from pictures to tensors
 
 
-def _opened(source: Path) -> zipfile.ZipFile:
-    source.stat()  # a file that is not there is no fault of the archive
-    try:
-        return zipfile.ZipFile(source)
-    except Exception as error:  # a hostile directory makes it raise nearly anything
+def _store(pictures: Sequence[Picture], title: str, shape: tuple[int, int, int]) -> DatasetInfo:
+    if len(pictures) * math.prod(shape) > uploads.UNPACKED * settings().max_upload_bytes:
         raise BadUpload(
-            f"{display_name(source.name)} is not a whole zip file. Pack the folder again."
-        ) from error
-
-
-def _folder_entries(folder: Path) -> list[Entry]:
-    found: list[Entry] = []
-    folders = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise BadUpload(f"{display_name(path.name)} is a link; only real files are taken.")
-        relative = PurePosixPath(path.relative_to(folder).as_posix())
-        if _ignored(relative):
-            continue
-        if path.is_dir():
-            folders.append(relative)
-        elif path.is_file():
-            found.append(Entry(relative, path.read_bytes))
-            _check_count(len(found))
-    _check_classes(found, folders)
-    return found
-
-
-def _zip_entries(archive: zipfile.ZipFile) -> list[Entry]:
-    found: list[Entry] = []
-    total, folders = 0, []
-    for member in archive.infolist():
-        path = _safe_path(member)
-        if _ignored(path):
-            continue
-        if member.is_dir():
-            folders.append(path)
-            continue
-        total += member.file_size
-        if total > UNPACKED * settings().max_upload_bytes:
-            raise BadUpload("The archive would unpack to far more than is allowed here.")
-        found.append(Entry(path, lambda member=member: _read_member(archive, member)))  # type: ignore[misc]
-        _check_count(len(found))
-    _check_classes(found, folders)
-    return found
-
-
-def _safe_path(member: zipfile.ZipInfo) -> PurePosixPath:
-    name = member.filename.replace("\\", "/")
-    path = PurePosixPath(name)
-    shown = display_name(name)
-    nowhere = not path.parts and not name.endswith("/")  # a file called nothing, or "."
-    outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name)
-    if nowhere or outside:
-        raise BadUpload(f"The archive has an entry that points outside of it ({shown}).")
-    mode = member.external_attr >> 16
-    if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or not stat.S_IFMT(mode)):
-        raise BadUpload(f"The archive has a link or device ({shown}); only files are taken.")
-    if member.flag_bits & 0x1:
-        raise BadUpload(f"The archive is encrypted ({shown}). Pack it without a password.")
-    return path
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """At most one upload's bytes, whatever the header claims."""
-    limit = settings().max_upload_bytes
-    try:
-        with archive.open(member) as file:
-            content = file.read(limit + 1)
-    except Exception as error:  # each method of compression has errors of its own
-        raise BadUpload(f"{display_name(member.filename)} is damaged in the archive.") from error
-    if len(content) > limit:
-        raise BadUpload(f"{display_name(member.filename)} unpacks to more than is allowed here.")
-    return content
-
-
-def _ignored(path: PurePosixPath) -> bool:
-    return any(part in IGNORED or part.startswith(".") for part in path.parts)
-
-
-def _check_count(n: int) -> None:
-    if n > settings().max_archive_files:
-        raise BadUpload(f"There are more than {settings().max_archive_files} files in it.")
-
-
-def _check_classes(found: list[Entry], folders: list[PurePosixPath]) -> None:
-    if not found:
-        raise BadUpload("There are no pictures in it.")
-    parents = {parent for entry in found for parent in entry.path.parents}
-    if empty := [folder for folder in folders if folder not in parents]:
-        raise BadUpload(
-            f"The folder {display_name(empty[0].name)} is empty: put pictures in it or remove it."
-        )
-
-
-def _seen_through(entries: list[Entry]) -> list[Entry]:
-    """Without folders that are around everything."""
-    while len({e.path.parts[0] for e in entries}) == 1 and all(
-        len(e.path.parts) > 1 for e in entries
-    ):
-        entries = [Entry(PurePosixPath(*e.path.parts[1:]), e.read) for e in entries]
-    return entries
-
-
-# ---- from entries to tensors
-
-
-def _store(entries: list[Entry], title: str, shape: tuple[int, int, int]) -> DatasetInfo:
-    if len(entries) * math.prod(shape) > UNPACKED * settings().max_upload_bytes:
-        raise BadUpload(
-            f"{len(entries)} pictures of {shape[1]} pixels are more than the memory may hold "
+            f"{len(pictures)} pictures of {shape[1]} pixels are more than the memory may hold "
             "here. Choose a smaller size or fewer pictures."
         )
-    given = {e.path.parts[0] for e in entries} == {"train", "test"}
-    if given:
-        parts = [e.path.parts for e in entries]
-        in_train = [p[0] == "train" for p in parts]
-        entries = [Entry(PurePosixPath(*e.path.parts[1:]), e.read) for e in entries]
-    folders = sorted({e.path.parts[0] for e in entries if len(e.path.parts) > 1})
-    classes = tuple(display_name(f) for f in folders)
-    pixels, labels, kept, skipped = [], [], [], 0
-    for i, picture in enumerate(_pictures(entries, shape)):
-        if picture is None:
-            skipped += 1
+    groups = sorted({p.group for p in pictures if p.group is not None})
+    classes = tuple(display_name(g) for g in groups)
+    pixels, labels, kept, left_out = [], [], [], []
+    for picture in pictures:
+        decoded = _decoded(picture, shape)
+        if decoded is None:
+            left_out.append(display_name(picture.name))
             continue
-        folder = entries[i].path.parts[0] if len(entries[i].path.parts) > 1 else None
-        pixels.append(picture)
-        labels.append(folders.index(folder) if folder is not None else -1)
-        kept.append(i)
-    _check_enough(labels, classes, skipped)
+        pixels.append(decoded)
+        labels.append(groups.index(picture.group) if picture.group is not None else -1)
+        kept.append(picture)
+    check_enough(labels, classes, len(left_out))
     everything = Images(torch.stack(pixels), torch.tensor(labels))
-    chosen = np.array([in_train[i] for i in kept]) if given else _chosen(labels)
-    for part, n in (("train", chosen.sum()), ("test", (~chosen).sum())):
-        if not n:
-            raise BadUpload(f"There are no pictures in {part}.")
+    given = kept[0].split is not None
+    chosen = np.array([p.split == "train" for p in kept]) if given else _chosen(labels)
     splits: Splits = {
         "train": Images(*(t[torch.from_numpy(chosen)] for t in everything)),
         "test": Images(*(t[torch.from_numpy(~chosen)] for t in everything)),
     }
-    return _write(splits, title, shape, classes, skipped)
+    check_splits(splits)
+    source = "Your own pictures"
+    if left_out:
+        source += f"; {len(left_out)} files were not pictures"
+    title = display_name(title)
+    name = set_name(title, splits, classes, left_out)
+    write_splits(place(name) / IMAGES, splits)
+    unread = {"left_out": left_out[:NAMED], "n_left_out": len(left_out)}
+    return write_record(name, title, classes, source, splits, unread)
 
 
-def _pictures(entries: list[Entry], shape: tuple[int, int, int]) -> Iterator[torch.Tensor | None]:
-    for entry in entries:
-        content = entry.read()
-        try:
-            yield to_tensor(decode(content, entry.path.name), shape)
-        except BadUpload:
-            yield None
+def _decoded(picture: Picture, shape: tuple[int, int, int]) -> torch.Tensor | None:
+    content = picture.read()
+    try:
+        return to_tensor(decode(content, picture.name), shape)
+    except BadUpload:
+        return None
 
 
-def _check_enough(labels: list[int], classes: tuple[str, ...], skipped: int) -> None:
+def check_enough(labels: Sequence[int], classes: Sequence[str], skipped: int = 0) -> None:
+    """Raise BadUpload when pictures with those labels are too few for a set.
+
+    Args:
+        skipped: how many files could not be read; the sentence says so.
+    """
     if len(labels) < MINIMUM:
         rest = f" {skipped} files are not pictures that can be read." if skipped else ""
         raise BadUpload(f"There are {len(labels)} pictures in it; {MINIMUM} are needed.{rest}")
@@ -270,41 +253,54 @@ def _check_enough(labels: list[int], classes: tuple[str, ...], skipped: int) -> 
             raise BadUpload(f"The class {name} has {labels.count(i)} pictures; two are needed.")
 
 
+def check_splits(splits: Splits) -> None:
+    """Raise BadUpload when a split is empty."""
+    for split, images in splits.items():
+        if not len(images.labels):
+            raise BadUpload(f"There are no pictures in {split}.")
+
+
 def _chosen(labels: list[int]) -> np.ndarray:
-    """Four fifths of each class for training, seeded; True where training."""
-    several = len(set(labels)) > 1 and len(labels) >= 5 * len(set(labels))
-    from sklearn.model_selection import train_test_split  # here: see core.data.sets
-
-    train, _ = train_test_split(
-        np.arange(len(labels)),
-        test_size=0.2,
-        random_state=0,
-        stratify=labels if several else None,
-    )
-    return np.isin(np.arange(len(labels)), train)
+    """Four fifths of each class for training, seeded, and one picture at least for testing; True
+    where training."""
+    drawn, every = np.random.default_rng(0), np.array(labels)
+    chosen = np.ones(len(labels), dtype=bool)
+    for label in np.unique(every):
+        rows = drawn.permutation(np.flatnonzero(every == label))
+        chosen[rows[: max(1, round(len(rows) / 5))]] = False
+    return chosen
 
 
-def _write(
-    splits: Splits,
-    title: str,
-    shape: tuple[int, int, int],
-    classes: tuple[str, ...],
-    skipped: int,
-) -> DatasetInfo:
-    title = display_name(title)
+def set_name(
+    title: str, splits: Splits, classes: Sequence[str], left_out: Sequence[str] = ()
+) -> str:
+    """What a set is called: a slug of its title, and a digest of all that its record tells.
+
+    So nobody is shown what others called their files: those who brought the same share the record.
+    """
     slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:24] or "pictures"
-    name = f"{slug}-{fingerprint(splits['train'], splits['test'])[:8]}"
-    folder = settings().data / "imported" / name
-    left_out = f"; {skipped} files were not pictures" if skipped else ""
+    told = [fingerprint(splits["train"], splits["test"]), title, *classes, "", *left_out]
+    return f"{slug}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]}"
+
+
+def write_record(
+    name: str,
+    title: str,
+    classes: Sequence[str],
+    source: str,
+    splits: Splits,
+    more: Mapping[str, Any],
+) -> DatasetInfo:
+    """Write what is known of a set, the last thing after its images: now it can be found."""
     record = {
         "title": title,
-        "shape": shape,
-        "classes": classes,
-        "source": f"Your own pictures{left_out}",
+        "shape": tuple(splits["train"].pixels.shape[1:]),
+        "classes": list(classes),
+        "source": source,
         "splits": {s: len(i.labels) for s, i in splits.items()},
+        **more,
     }
-    write_splits(folder / "images.safetensors", splits)
-    files.write_json(folder / "set.json", record)  # last: now the set can be found
-    found = _info(folder)
+    files.write_json(place(name) / RECORD, record)
+    found = info(name)
     assert found is not None
     return found

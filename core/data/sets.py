@@ -76,6 +76,16 @@ BUILT_IN = {
             "Labeled Faces in the Wild, Huang et al. 2007, cropped to the face",
             {"train": 10_330, "test": 2_464},
         ),
+        DatasetInfo(
+            "cats-dogs",
+            "Cats and dogs",
+            (3, 256, 256),
+            ("cat", "dog"),
+            "none stated; for research",
+            "Photographs out of Asirra, Elson et al. 2007",
+            {"train": 1_281, "test": 321},
+            by_hand="cats-vs-dogs.zip, with the folders cat and dog,",
+        ),
     )
 }
 _IDX_FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
@@ -148,11 +158,13 @@ def missing_sentence(name: str, split: Split = "train") -> str:
     """Where to get a set that is not here, and which there are."""
     here = [n for n in BUILT_IN if "train" in available(n)]
     part = "The training images of" if available(name) else "The images of"
-    return (
-        f"{part} {info(name).title} are not on this machine. Fetch them with "
-        f"`python -m core data get {name}`, or put them in {settings().data}. "
-        f"Ready to use: {', '.join(here)}."
+    known = info(name)
+    way = (
+        f"Put {known.by_hand} into {settings().data}."
+        if known.by_hand
+        else f"Fetch them with `python -m core data get {name}`, or put them in {settings().data}."
     )
+    return f"{part} {known.title} are not on this machine. {way} Ready to use: {', '.join(here)}."
 
 
 def forget() -> None:

@@ -116,6 +116,7 @@ def test_what_is_available_without_a_network() -> None:
         "digits": {"train", "test"},
         "cifar10": set(),
         "faces": set(),
+        "cats-dogs": set(),
     }
 
 
@@ -129,7 +130,8 @@ def test_what_is_available_loads_and_the_rest_says_how_to_get_it() -> None:
                 data.load(name, split)
             sentence = str(caught.value)
             assert data.info(name).title in sentence
-            assert f"python -m core data get {name}" in sentence
+            by_hand = data.info(name).by_hand
+            assert (by_hand or f"python -m core data get {name}") in sentence
             assert str(settings().data) in sentence
             assert "Ready to use: digits." in sentence
 

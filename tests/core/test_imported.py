@@ -5,7 +5,7 @@ import random
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from core import data
-from core.data import DatasetInfo, imported
+from core import data, files
+from core.data import DatasetInfo, imported, uploads
 from core.errors import BadUpload, DataMissing, UnknownName
 from core.settings import settings
 
@@ -242,6 +242,122 @@ def test_a_picture_that_would_fill_the_memory_is_left_out(
     assert "1 files were not pictures" in made.source
 
 
+def test_the_first_files_that_were_left_out_are_named(archive: Path) -> None:
+    notes = {f"cat/deep/<b>{i:02d}*.txt": b"text" for i in range(25)}
+    made = taken(packed(archive, {**CLASSES, **notes}))
+    assert made.left_out == tuple(f"b{i:02d}.txt" for i in range(imported.NAMED))
+    record = files.read_json(settings().data / "imported" / made.name / "set.json")
+    assert record["n_left_out"] == 25
+    assert taken(packed(archive, CLASSES)).left_out == ()
+
+
+def test_a_record_from_before_files_were_named_is_read(archive: Path) -> None:
+    made = taken(packed(archive, CLASSES))
+    path = settings().data / "imported" / made.name / "set.json"
+    record = files.read_json(path)
+    files.write_json(path, {k: v for k, v in record.items() if "left_out" not in k})
+    data.forget()
+    assert data.info(made.name) == made
+    assert len(data.load(made.name, "train").labels) == 16
+
+
+# ---- pictures brought by hand
+
+
+def by_hand(
+    pictures: Mapping[str, Sequence[tuple[str, bytes]]], title: str = "Pets"
+) -> DatasetInfo:
+    return data.import_classes(pictures, title, size=8, grey=False)
+
+
+def grouped(*names: str) -> dict[str, list[tuple[str, bytes]]]:
+    """Classes of those names, ten pictures each."""
+    return {
+        name: [(f"{i:02d}.png", picture(1000 * k + i)) for i in range(10)]
+        for k, name in enumerate(names)
+    }
+
+
+def test_by_hand_the_same_pictures_give_the_same_set(lab: Path) -> None:
+    first = taken(unpacked(lab / "pets", CLASSES))
+    pictures = {
+        group: [(n.partition("/")[2], c) for n, c in CLASSES.items() if n.startswith(group)]
+        for group in ("dog", "cat")
+    }
+    assert by_hand(pictures) == first
+    shuffled = {group: found[::-1] for group, found in pictures.items()}
+    shuffled["cat"].append((".DS_Store", b"x"))
+    assert by_hand(shuffled) == first
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("train", "test"), ("test", "train")),
+        (("train",), ("train",)),
+        (("AC/DC", "DC"), ("AC|DC", "DC")),
+        (("a\\b", "a"), ("a", "a|b")),
+        (("../../etc/passwd", "/"), ("..|..|etc|passwd", "|")),
+        ((".hidden", "..", "__MACOSX"), ("..", ".hidden", "__MACOSX")),
+        (("  my \n cats ", "dogs\t"), ("dogs", "my cats")),
+        (("<b>[cat](x)</b>", "$dog$"), ("bcat(x)|b", "dog")),
+        (("Кошка", "C:"), ("C", "Кошка")),
+        (("x" * 99, "unnamed"), ("unnamed", "x" * 43 + "…" + "x" * 16)),
+    ],
+)
+def test_a_class_may_be_called_anything(
+    lab: Path, names: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    made = by_hand(grouped(*names))
+    assert made.classes == tuple(c.replace("|", "\N{DIVISION SLASH}") for c in shown)
+    assert sum(made.splits.values()) == 10 * len(names)
+    train, test = (data.load(made.name, s).labels.bincount().tolist() for s in ("train", "test"))
+    assert (train, test) == ([8] * len(names), [2] * len(names))
+    assert {p.name for p in (settings().data / "imported").iterdir()} == {made.name}
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\n", "*", "\u202e", "[]"])
+def test_a_class_without_a_name(lab: Path, name: str) -> None:
+    with pytest.raises(BadUpload, match="A class has no name"):
+        by_hand(grouped("cat", name))
+    assert imported.names() == []
+
+
+@pytest.mark.parametrize("other", [" cat", "cat*", "c\u200bat", "cat\n"])
+def test_two_classes_of_one_name(lab: Path, other: str) -> None:
+    with pytest.raises(BadUpload, match="There are two classes called cat"):
+        by_hand(grouped("cat", other))
+
+
+def test_a_file_s_name_is_never_a_path(lab: Path) -> None:
+    pictures = grouped("cat", "dog")
+    pictures["cat"] = [(f"../../{name}", content) for name, content in pictures["cat"]]
+    pictures["dog"].append(("/etc/passwd", b"root"))
+    made = by_hand(pictures)
+    assert made.left_out == ("passwd",) and "1 files were not pictures" in made.source
+    assert dict(made.splits) == {"train": 16, "test": 4}
+
+
+def test_by_hand_too_little_is_refused(lab: Path, limit: Callable[[str, int], None]) -> None:
+    few = {group: found[:4] for group, found in grouped("cat", "dog").items()}
+    for pictures, sentence in (
+        ({}, "There are no pictures in it"),
+        ({**grouped("cat"), "dog": []}, "The class dog is empty"),
+        ({**grouped("cat"), "dog": [("Thumbs.db", b"x")]}, "The class dog is empty"),
+        ({**grouped("cat"), "dog": [("a.png", picture(1))]}, "class dog has 1 pictures"),
+        ({**grouped("cat"), "dog": [("a.txt", b"x")]}, "class dog has 0 pictures"),
+        (few, "There are 8 pictures in it; 10 are needed"),
+    ):
+        with pytest.raises(BadUpload, match=sentence):
+            by_hand(pictures)
+    with pytest.raises(BadUpload, match="choose from 8 to 512"):
+        data.import_classes(grouped("cat"), "Pets", size=7, grey=False)
+    limit("MAX_ARCHIVE_FILES", 19)
+    with pytest.raises(BadUpload, match="more than 19 files"):
+        by_hand(grouped("cat", "dog"))
+    assert imported.names() == []
+
+
 # ---- what is refused
 
 
@@ -390,12 +506,12 @@ def test_an_archive_that_unpacks_to_far_more_than_an_upload(
     archive: Path, limit: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit("MAX_UPLOAD_MB", 1)
-    monkeypatch.setattr(imported, "UNPACKED", 4)
+    monkeypatch.setattr(uploads, "UNPACKED", 4)
 
     def never(*args: object) -> bytes:
         raise AssertionError("nothing may be unpacked")
 
-    monkeypatch.setattr(imported, "_read_member", never)
+    monkeypatch.setattr(uploads, "_read_member", never)
     packed(archive, {f"{i}.png": bytes(2**20) for i in range(5)})
     assert archive.stat().st_size < 2**20
     refused(archive, "would unpack to far more than is allowed")
@@ -416,7 +532,7 @@ def test_more_memory_than_the_archive_may_take(
     archive: Path, limit: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit("MAX_UPLOAD_MB", 1)
-    monkeypatch.setattr(imported, "UNPACKED", 4)
+    monkeypatch.setattr(uploads, "UNPACKED", 4)
     packed(archive, LOOSE)  # 20 pictures of 512 × 512 × 3 bytes are 15 MiB
     with pytest.raises(BadUpload, match="smaller size or fewer pictures"):
         taken(archive, size=512)
