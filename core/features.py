@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 def features(
     name: str,
     pixels: Tensor,
-    load: Callable[[], FeatureNet],
+    net: FeatureNet,
     check: Check = lambda stage: None,
 ) -> Tensor:
     """What a backbone says of pictures, by the hand of its cache.
@@ -41,7 +41,7 @@ def features(
     Args:
         name: of the backbone.
         pixels: uint8 (N, 3, H, W).
-        load: gives the network; called only where something is missing.
+        net: the network, which looks at those that are missing.
         check: called between batches.
 
     Returns:
@@ -54,12 +54,10 @@ def features(
     with _kept(name) as store:
         found = store.read(keys)
         missing = [i for i, key in enumerate(keys) if key not in found]
-        net = load() if missing else None
         for start in range(0, len(missing), BATCH):
             check(f"looking at picture {start + 1} of {len(missing)} with {name}")
             rows = missing[start : start + BATCH]
-            assert net is not None
-            fresh = _computed(net, pixels[rows])
+            fresh = computed(net, pixels[rows])
             store.write([(keys[i], row) for i, row in zip(rows, fresh, strict=True)])
             found |= {keys[i]: row for i, row in zip(rows, fresh, strict=True)}
     return torch.from_numpy(np.stack([found[key] for key in keys])).float()
@@ -72,8 +70,8 @@ def known(name: str, pixels: Tensor) -> int:
 
 
 @torch.inference_mode()
-def _computed(net: FeatureNet, pixels: Tensor) -> np.ndarray:
-    """float16 (N, width)."""
+def computed(net: FeatureNet, pixels: Tensor) -> np.ndarray:
+    """Features, float16 (N, width), of uint8 pixels (N, 3, H, W)."""
     device = next(net.parameters()).device
     found: np.ndarray = net(pixels.to(device).float() / 255).cpu().half().numpy()
     return found

@@ -28,7 +28,7 @@ from core.tasks import TASKS
 from core.training import train
 
 LANES = ("long", "quick")
-"""A worker each: trainings; dreams and maps, which never wait behind a training."""
+"""A worker each: trainings; dreams, maps and new heads, which never wait behind a training."""
 START_TIMEOUT = 90
 """Seconds that a new local cluster may take; a busy laptop needs several."""
 
@@ -156,7 +156,9 @@ def _labour(run: Run) -> Callable[[Run], Status]:
 
 def lane(run: Run) -> str:
     """The worker that a run waits for."""
-    return "long" if run.config().task in TASKS else "quick"
+    asked = run.config()
+    long = asked.task in TASKS and not TASKS[asked.task].variant(asked.variant).quick
+    return "long" if long else "quick"
 
 
 def _status(run: Run) -> Status | None:

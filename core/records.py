@@ -8,8 +8,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 class DataUsed(BaseModel):
-    """What a run was trained on: the images' SHA-256, how many, their (C, H, W) as used, and the
-    number of their classes."""
+    """What a run was trained on: the images' SHA-256, how many, their (C, H, W) as used, the number
+    of their classes, and what these are called, for where the images are not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -18,6 +18,7 @@ class DataUsed(BaseModel):
     n_test: int
     shape: tuple[int, int, int]
     classes: int = 0
+    class_names: tuple[str, ...] = ()
 
 
 class RunConfig(BaseModel):

@@ -61,6 +61,13 @@ with st.grid("auto", min_column_width=320, gap="medium"):
         covers.latent_explorer,
     )
     card(
+        "transfer_classifier.py",
+        "Transfer classifier",
+        "Teach a network your own photographs in a minute; see where it looks, and when not to "
+        "trust it.",
+        covers.transfer_classifier,
+    )
+    card(
         "runs.py",
         "Runs",
         "Every training with its curves and figures; compare, resume, take them with you.",

@@ -16,6 +16,9 @@ st.navigation(
         "Explore": [
             st.Page("latent_explorer.py", title="Latent explorer", icon=":material/bubble_chart:")
         ],
+        "Recognise": [
+            st.Page("transfer_classifier.py", title="Transfer classifier", icon=":material/pets:")
+        ],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
     }
 ).run()

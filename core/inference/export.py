@@ -1,41 +1,50 @@
 """A finished run as an ONNX file that needs neither PyTorch nor this lab."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
+from torch.nn import functional as F
 
 from core import data, files
-from core.errors import LabError
+from core.errors import DataMissing, LabError, UnknownName
+from core.inference.finished import classes_of
 from core.models.autoencoders import Autoencoder
+from core.models.transfer import Transfer
 from core.runs import Run
 from core.tasks import load_model, task
 from core.tasks.base import unit
+from core.tasks.families import Variant
 
-INPUT, OUTPUT = "image", "restored"
-"""ONNX gives every value of a graph one name, so they cannot both be `image`."""
+INPUT = "image"
 BATCHES = [1, 7]
 """Sizes that the export is tried at; neither is the one that it was traced with."""
 TOLERANCE = 1e-4
 """Largest difference from PyTorch; a step of an 8-bit grey is forty times larger."""
 RANGE = "float32 NCHW in [0, 1]"
+PHOTOGRAPHS = "uint8 NHWC, RGB, of any size"
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, and how far it is from PyTorch on real test images."""
+    """What was written, and how far it is from PyTorch on real images."""
 
     path: Path
     size: int
     """Bytes."""
     shape: tuple[int, int, int]
-    """(C, H, W) that it takes and gives, in batches of any size."""
+    """(C, H, W) that it works on, in batches of any size."""
     max_difference: float
+    compared_on: str
+    """The images that it was compared on."""
 
 
 class Squashed(nn.Module):
@@ -52,34 +61,93 @@ class Squashed(nn.Module):
         return out.sigmoid() if self.sigmoid else out.clamp(0, 1)
 
 
+class Photographs(nn.Module):
+    """A classifier with all that comes before and after it: photographs to probabilities.
+
+    Args:
+        model: of images (N, 3, side, side) in [0, 1].
+    """
+
+    def __init__(self, model: Transfer, side: int) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(model.backbones)  # frozen ones are no modules of the model
+        self.model, self.side = model, side
+
+    def forward(self, image: Tensor) -> Tensor:
+        """uint8 (N, H, W, 3) of any size to calibrated probabilities (N, classes).
+
+        The middle is cut out and scaled as `core.images.to_tensor` does it.
+        """
+        height, width = image.shape[1:3]
+        short = torch.sym_min(height, width)
+        top, left = (height - short) // 2, (width - short) // 2
+        cut = image[:, top : top + short, left : left + short].permute(0, 3, 1, 2).float()
+        size = (self.side, self.side)
+        scaled = F.interpolate(cut, size, mode="bicubic", antialias=True)
+        pixels = scaled.round().clamp(0, 255) / 255
+        probabilities: Tensor = self.model(pixels).softmax(1)
+        return probabilities
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """What is exported: a module, what its answer is called, and the facts written beside it."""
+
+    module: nn.Module
+    output: str
+    images: Tensor
+    """That it is compared on."""
+    compared_on: str
+    sizes: dict[int, Any]
+    """Dimensions of the input that may be of any size."""
+    facts: dict[str, str]
+
+
 def export(run: Run, output: Path) -> ExportReport:
     """Write a run's network to `output`, whole and compared with PyTorch, or not at all.
 
     Raises:
-        LabError: no network from image to image, no usable weights, or another answer than
+        LabError: a network that has no export, no usable weights, or another answer than
             PyTorch's.
         DataMissing: the test split, on which they are compared, is not here.
         OSError: `output` cannot be written.
     """
-    model = _module(run)
-    images = _test_images(run, sum(BATCHES))
-    content = _onnx(run, model, images[:2])
-    difference = _largest_difference(content, model, images)
+    graph = _graph(run)
+    content = _onnx(run, graph)
+    difference = _largest_difference(content, graph)
     if not difference < TOLERANCE:  # so written, nan is caught too
         raise LabError(
             f"The export of {run.id} was given up: it differs from PyTorch by {difference:.2g}, "
             f"and {TOLERANCE:.0e} is the most that is allowed."
         )
     files.write_bytes(output, content)
-    return ExportReport(output, len(content), run.config().data.shape, difference)
+    shape = run.config().data.shape
+    return ExportReport(output, len(content), shape, difference, graph.compared_on)
 
 
-def _module(run: Run) -> nn.Module:
+def _graph(run: Run) -> _Graph:
     asked = run.config()
     variant = task(asked.task).variant(asked.variant)
     if not variant.learns:
         raise LabError(f"{variant.title} has learnt nothing: there is no network to export.")
-    model = load_model(run)
+    model, count = load_model(run), sum(BATCHES)
+    if isinstance(model, Transfer):
+        images, compared_on = _photographs(run, count)
+        facts = {"classes": json.dumps(classes_of(run)), "output": "float32, a row an image"}
+        return _Graph(
+            Photographs(model, asked.data.shape[-1]).eval(),
+            "probabilities", images, compared_on,
+            {0: Dim("batch"), 1: Dim.DYNAMIC, 2: Dim.DYNAMIC}, {**facts, "input": PHOTOGRAPHS},
+        )  # fmt: skip
+    images = unit(_test_images(run, count))
+    return _Graph(
+        _restoring(model, variant), "restored", images, "test images",
+        {0: Dim("batch")}, {"input": RANGE, "output": RANGE},
+    )  # fmt: skip
+
+
+def _restoring(model: nn.Module, variant: Variant) -> nn.Module:
+    """From image to image."""
     if isinstance(model, Autoencoder):  # its answer is in [0, 1] already
         if model.classes:
             raise LabError(f"{variant.title} asks for a class beside each image: it has no export.")
@@ -90,22 +158,37 @@ def _module(run: Run) -> nn.Module:
 
 
 def _test_images(run: Run, count: int) -> Tensor:
+    """uint8 (count, C, H, W), again and again those of somebody's small set."""
     asked = run.config()
     images = task(asked.task).prepare(asked.variant, data.load(asked.dataset, "test").first(count))
-    if len(images.labels) < count:  # a small set of somebody's own
-        times = -(-count // len(images.labels))
-        return unit(images.pixels.repeat(times, 1, 1, 1)[:count]).contiguous()
-    return unit(images.pixels).contiguous()
+    times = -(-count // len(images.labels))
+    return images.pixels.repeat(times, 1, 1, 1)[:count].contiguous()
 
 
-def _onnx(run: Run, model: nn.Module, example: Tensor) -> bytes:
-    """The network in ONNX's format; `example` has two images, for one alone would be special."""
+def _photographs(run: Run, count: int) -> tuple[Tensor, str]:
+    """uint8 (count, H, W, 3) as the run's test split has them, and where they are from.
+
+    A shipped run's photographs are not here: then crops of scikit-learn's two.
+    """
+    try:
+        return _test_images(run, count).permute(0, 2, 3, 1).contiguous(), "held-out images"
+    except (DataMissing, UnknownName):
+        from sklearn.datasets import load_sample_images  # here: it takes a second
+
+        china, flower = (torch.from_numpy(p.copy()) for p in load_sample_images().images)
+        steps = [(31 * i, 53 * i) for i in range(-(-count // 2))]
+        crops = [p[y : y + 192, x : x + 256] for y, x in steps for p in (china, flower)]
+        return torch.stack(crops[:count]), "crops of two photographs"
+
+
+def _onnx(run: Run, graph: _Graph) -> bytes:
+    """The network in ONNX's format, traced with two images, for one alone would be special."""
     program = torch.onnx.export(
-        model,
-        (example,),
+        graph.module,
+        (graph.images[:2],),
         input_names=[INPUT],
-        output_names=[OUTPUT],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        output_names=[graph.output],
+        dynamic_shapes=(graph.sizes,),
         dynamo=True,
         verbose=False,
     )
@@ -114,8 +197,7 @@ def _onnx(run: Run, model: nn.Module, example: Tensor) -> bytes:
     _forget_origin(proto.graph)
     asked = run.config()
     title = f"{task(asked.task).variant(asked.variant).title}, trained on {asked.dataset}"
-    facts = {"run": run.id, "title": title, "input": RANGE, "output": RANGE}
-    onnx.helper.set_model_props(proto, facts)
+    onnx.helper.set_model_props(proto, {"run": run.id, "title": title, **graph.facts})
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString())
 
@@ -128,11 +210,11 @@ def _forget_origin(graph: onnx.GraphProto) -> None:
 
 
 @torch.inference_mode()
-def _largest_difference(content: bytes, model: nn.Module, images: Tensor) -> float:
+def _largest_difference(content: bytes, graph: _Graph) -> float:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
-    for batch in torch.split(images, BATCHES):
-        (found,) = session.run([OUTPUT], {INPUT: batch.numpy()})
+    for batch in torch.split(graph.images, BATCHES):
+        (found,) = session.run([graph.output], {INPUT: batch.numpy()})
         # numpy's maximum keeps nan, which Python's max would lose
-        worst = float(np.maximum(worst, np.abs(found - model(batch).numpy()).max()))
+        worst = float(np.maximum(worst, np.abs(found - graph.module(batch).numpy()).max()))
     return worst

@@ -30,6 +30,14 @@ def class_names(run: Run) -> tuple[str, ...]:
     asked = run.config()
     if not family(asked.task).variant(asked.variant).options.get("conditional"):
         return ()
+    return classes_of(run)
+
+
+def classes_of(run: Run) -> tuple[str, ...]:
+    """The names of the classes that the run was trained on; numbers where nobody kept them."""
+    asked = run.config()
+    if asked.data.class_names:
+        return asked.data.class_names
     if asked.dataset in data.names():
         return tuple(data.info(asked.dataset).classes)
     return tuple(str(i) for i in range(asked.data.classes))

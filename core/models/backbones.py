@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +66,20 @@ class Preprocess(nn.Module):
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
 
+    def crop(self, size: Sequence[int]) -> tuple[int, int, int, int]:
+        """The part of a picture (height, width) that is seen: top, left, height, width."""
+        scaled = self._scaled(size)
+        high, wide = (round(self.side * a / b) for a, b in zip(size, scaled, strict=True))
+        return (size[0] - high) // 2, (size[1] - wide) // 2, high, wide
+
+    def _scaled(self, size: Sequence[int]) -> list[int]:
+        scale = self.side / CROP / min(size)
+        return [max(self.side, round(part * scale)) for part in size]
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to (N, 3, side, side), normalised."""
         height, width = images.shape[2:]
-        scale = self.side / CROP / min(height, width)
-        size = [max(self.side, round(height * scale)), max(self.side, round(width * scale))]
+        size = self._scaled((height, width))
         if size != [height, width]:
             images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
         top, left = (size[0] - self.side) // 2, (size[1] - self.side) // 2

@@ -12,9 +12,10 @@ from core.tasks.denoising import DENOISING
 from core.tasks.families import Family, FamilyConfig, Variant
 from core.tasks.projecting import PROJECTING
 from core.tasks.recognition import RECOGNITION
+from core.tasks.transfer import TRANSFER
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION)
+    task.name: task for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER)
 }
 """What can be trained."""
 FAMILIES: dict[str, Family] = {**TASKS, PROJECTING.name: PROJECTING}

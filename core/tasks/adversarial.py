@@ -155,7 +155,9 @@ class Adversarial(Task):
             raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
         return cast(nn.Module, chosen.build(shape, classes if conditional else 0))
 
-    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+    def learner(
+        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
+    ) -> Learner:
         """Raises LabError for single images where batch norm has nothing to norm."""
         norms = nn.modules.batchnorm._BatchNorm
         if config.batch_size == 1 and any(isinstance(m, norms) for m in model.modules()):

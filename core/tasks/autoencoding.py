@@ -200,7 +200,9 @@ class Autoencoding(Task):
             raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
         return cast(nn.Module, chosen.build(shape, latent, classes))
 
-    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+    def learner(
+        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
+    ) -> Learner:
         """Raises LabError for single images where batch norm has nothing to norm."""
         if config.batch_size == 1 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
             raise LabError("This network needs batches of two images at least.")

@@ -72,9 +72,19 @@ class Learner(ABC):
             The losses of this batch by name, as finite or non-finite floats.
         """
 
+    enough = False
+    """It has learnt all that it will: the training may end before its last epoch."""
+
+    def heard(self, row: Mapping[str, float]) -> None:  # noqa: B027 - most have no use for it
+        """The figures after an epoch."""
+
     def result(self) -> nn.Module:
-        """The network to look at after an epoch, and to keep at the end."""
+        """The network to look at after an epoch."""
         return self.model
+
+    def finish(self) -> nn.Module:
+        """The network to keep, after the last epoch."""
+        return self.result()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, but for the generator."""
@@ -136,6 +146,10 @@ class Task(Family, ABC):
     """Final weights are kept, and measured, in half precision."""
     sheets: ClassVar[int] = 20
     """Sample sheets kept of a training, beside those of the first five epochs."""
+    least_classes: ClassVar[int] = 0
+    """Classes that a data set must have to be learnt from."""
+    most_test: ClassVar[int] = 0
+    """Test images that are looked at, at most, drawn by a fixed seed; 0 for all."""
     judge: ClassVar[tuple[str, str] | None] = None
     """Task and variant of the run that it is measured with, trained on the same data set."""
 
@@ -144,7 +158,8 @@ class Task(Family, ABC):
 
     def prepare(self, variant: str, images: Images) -> Images:
         """Bring the images of any data set to the shape and channels that the variant works on."""
-        return fitted(images, self.variant(variant).shape)
+        of = cast(Shape, tuple(images.pixels.shape[1:]))
+        return fitted(images, self.variant(variant).shape_for(of))
 
     def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
         """Training images, and those that are held back from training: here none."""
@@ -161,9 +176,26 @@ class Task(Family, ABC):
         """
         return cast(nn.Module, self.variant(variant).build(shape))
 
+    def embed(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+    ) -> Images:
+        """What the learner steps over and is validated on: the images themselves, or what never
+        changes of them, computed once: its `pixels` are then features (N, d)."""
+        return images
+
     @abstractmethod
-    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
-        """The network with its optimisers, ready for the first step."""
+    def learner(
+        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
+    ) -> Learner:
+        """The network with its optimisers, ready for the first step.
+
+        Args:
+            data: what it will be trained on, as `embed` gives it, for those who have to look at it
+                first.
+        """
+
+    def calibrate(self, variant: str, config: TaskConfig, model: nn.Module, held: Images) -> None:
+        """A last touch to the finished network, with what `split` held back; here none."""
 
     @abstractmethod
     def validate(

@@ -200,7 +200,9 @@ class Denoising(Task):
         )
     }
 
-    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+    def learner(
+        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
+    ) -> Learner:
         return DenoisingLearner(cast(DenoisingConfig, config), model, self.variant(variant).options)
 
     @torch.inference_mode()

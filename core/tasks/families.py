@@ -32,11 +32,17 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict)
     """What only the family itself reads: its loss, its optimiser."""
     learns: bool = True
-    shape: Shape = SMALL
-    """(C, H, W) of the images that it works on."""
+    shape: Shape | None = SMALL
+    """(C, H, W) of the images that it works on; None: colour, in the size that they have."""
     fixed: frozenset[str] = frozenset()
     """Settings of the family that this variant does not have: no form offers them."""
     source: str = ""
+    quick: bool = False
+    """It takes seconds or minutes, so it never waits behind a training."""
+
+    def shape_for(self, of: Shape) -> Shape:
+        """What images of shape `of` are brought to."""
+        return self.shape or (3, *of[1:])
 
 
 class Family:

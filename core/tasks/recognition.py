@@ -79,6 +79,8 @@ def varied(config: RecognitionConfig, pixels: Tensor, generator: torch.Generator
 class Recognition(Task):
     """Images with classes, told apart."""
 
+    least_classes: ClassVar[int] = 2
+
     name: ClassVar[str] = "recognition"
     kind: ClassVar[str] = "recognise"
     title: ClassVar[str] = "Recognition"
@@ -108,7 +110,9 @@ class Recognition(Task):
             raise LabError(f"{chosen.title} needs a data set with two classes at least.")
         return cast(nn.Module, chosen.build(shape, classes))
 
-    def learner(self, variant: str, config: TaskConfig, model: nn.Module) -> Learner:
+    def learner(
+        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
+    ) -> Learner:
         """Raises LabError for single images, of which batch norm has little to norm."""
         if config.batch_size == 1:
             raise LabError("This network needs batches of two images at least.")

@@ -15,6 +15,9 @@ from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
 from core.tasks.base import Check, Judge
 
+TEST_SEED = 40_002
+"""Of the choice of test images, where there are more than a task looks at."""
+
 
 def ask(
     task_name: str, variant: str, dataset: str, values: Mapping[str, Any] | None = None
@@ -47,9 +50,10 @@ def ask(
     used = DataUsed(
         fingerprint=fingerprint,
         n_train=min(n_train, config.train_images or n_train),
-        n_test=info.splits["test"],
-        shape=chosen.variant(variant).shape,
+        n_test=min(info.splits["test"], chosen.most_test or info.splits["test"]),
+        shape=chosen.variant(variant).shape_for(info.shape),
         classes=len(info.classes),
+        class_names=info.classes,
     )
     return Question(
         run_id=run_id,
@@ -96,18 +100,24 @@ def train_images(run: Run) -> Images:
         raise RunBroken(
             f"The images of {asked.dataset} have changed since {run.id} was asked for: train anew."
         )
-    images = data.load(asked.dataset, "train")
-    if asked.data.n_train < len(images.labels):
-        seed = torch.Generator().manual_seed(config_of(run).seed)
-        chosen = torch.randperm(len(images.labels), generator=seed)[: asked.data.n_train]
-        images = Images(images.pixels[chosen], images.labels[chosen])
+    images = _some(data.load(asked.dataset, "train"), asked.data.n_train, config_of(run).seed)
     return task(asked.task).prepare(asked.variant, images)
 
 
 def test_images(run: Run) -> Images:
-    """The run's test split in the task's shape. Raises DataMissing."""
-    asked = run.config()
-    return task(asked.task).prepare(asked.variant, data.load(asked.dataset, "test"))
+    """The run's test split in the task's shape, or what it uses of it. Raises DataMissing."""
+    asked, images = run.config(), data.load(run.config().dataset, "test")
+    most = task(asked.task).most_test or len(images.labels)
+    return task(asked.task).prepare(asked.variant, _some(images, most, TEST_SEED))
+
+
+def _some(images: Images, count: int, seed: int) -> Images:
+    """All of the images, or so many, drawn by the seed."""
+    if count >= len(images.labels):
+        return images
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(images.labels), generator=generator)[:count]
+    return Images(images.pixels[chosen], images.labels[chosen])
 
 
 def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:

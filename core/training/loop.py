@@ -72,8 +72,19 @@ class _Training:
                 _begin_with(model, self.config.start_from)
             model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             if self.task.variant(self.variant).learns:
-                model = self.learn(self.task.learner(self.variant, self.config, model), data)
+                model = self.prepared(model, data)
         self.finish(model.eval(), len(data.labels))
+
+    def prepared(self, model: nn.Module, data: Images) -> nn.Module:
+        """Train on what the task makes of the images; gives the network that is to be kept."""
+        parts = (data, self.held, self.test)
+        data, self.held, self.seen = (
+            self.task.embed(self.variant, self.config, model, part, self.work.check)
+            for part in parts
+        )
+        model = self.learn(self.task.learner(self.variant, self.config, model, data), data)
+        self.task.calibrate(self.variant, self.config, model.eval(), self.held)
+        return model
 
     def learn(self, learner: Learner, data: Images) -> nn.Module:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
@@ -82,11 +93,14 @@ class _Training:
             self.sheet(learner.result(), 0)
             self.keep(0, learner, generator)
         for epoch in range(start + 1, self.config.epochs + 1):
+            if learner.enough:
+                break
             row = self.epoch(epoch, learner, data, generator)
             model = learner.result().eval()
             row |= self.task.validate(
-                self.variant, self.config, model, self.test, self.held, self.judge
+                self.variant, self.config, model, self.seen, self.held, self.judge
             )
+            learner.heard(row)
             self.history.append({"epoch": epoch, **row})
             self.sheet(model, epoch)
             self.run.write_history(self.history)
@@ -94,7 +108,7 @@ class _Training:
             if reason := self.task.ended(self.config, self.history):
                 self.run.write_weights(model.state_dict(), half=self.task.half)
                 raise LabError(reason)
-        return learner.result()
+        return learner.finish()
 
     def epoch(
         self, epoch: int, learner: Learner, data: Images, generator: torch.Generator

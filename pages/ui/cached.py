@@ -4,7 +4,7 @@ Nothing that is returned here is ever changed, trained or put into another mode.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -22,21 +22,29 @@ from core.inference.browser import pack
 from core.inference.clusters import Clusters
 from core.inference.directions import Direction, attribute_directions, principal_directions
 from core.inference.encoding import Codes
+from core.inference.explain import Losses, top_losses
 from core.inference.finished import finished
 from core.inference.inversion import Inversion, invert
 from core.inference.maps import LatentMap
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
+from core.models.transfer import Transfer
 from core.runs import Run
 from core.tasks import TASKS, load_model
 from core.tasks.adversarial import ADVERSARIAL
-from core.training.asking import judge
+from core.tasks.transfer import TRANSFER
+from core.training import folds, prospects
+from core.training.asking import judge, test_images, train_images
+from core.training.folds import Scores
+from core.training.prospects import Sweep
 from pages.ui.visitor import who
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 
+MOST_TAUGHT = 2000
+"""Training pictures that an upload is compared with."""
 REAL = 10_000
 """Real images that samples are held against: all with all of 60,000 takes a minute."""
 
@@ -281,3 +289,100 @@ def _healths(run_id: str, version: int) -> dict[int, Health]:
 def healths(run: Run) -> dict[int, Health]:
     """How a generator did after each epoch."""
     return _healths(run.id, run.version())
+
+
+# ---- classifiers of photographs
+
+
+class Taught(NamedTuple):
+    """What a classifier was taught: the pictures, and their codes."""
+
+    images: Images
+    codes: Tensor
+
+
+class Tested(NamedTuple):
+    """Test pictures, and what a classifier makes of them."""
+
+    images: Images
+    losses: Losses
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for copies")
+def copies(dataset: str) -> data.Copies:
+    """Pictures of a set that are there more than once."""
+    splits: tuple[data.Split, ...] = ("train", "test")
+    return data.copies({s: data.load(dataset, s) for s in splits})
+
+
+def classifier(run: Run) -> Transfer:
+    """A finished classifier of photographs."""
+    return cast(Transfer, model(run))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures")
+def _taught(run_id: str, version: int) -> Taught:
+    images = train_images(runs.open_run(run_id)).first(MOST_TAUGHT)
+    found = cast(Transfer, _model(run_id, version))
+    return Taught(images, TRANSFER.codes(found, images))
+
+
+def taught(run: Run) -> Taught:
+    """The pictures that a classifier learnt from. Raises DataMissing."""
+    return _taught(run.id, run.version())
+
+
+@st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures")
+def _tested(run_id: str, version: int) -> Tested:
+    images = test_images(runs.open_run(run_id))
+    return Tested(images, top_losses(cast(Transfer, _model(run_id, version)), images))
+
+
+def tested(run: Run) -> Tested:
+    """A classifier's answers to its test pictures. Raises DataMissing."""
+    return _tested(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds")
+def _repeated(run_id: str, version: int) -> Scores:
+    p = folds.prepared(runs.open_run(run_id))
+    return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None)
+
+
+def repeated(run: Run) -> Scores:
+    """The same head with five seeds."""
+    return _repeated(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth")
+def _folded(run_id: str, version: int) -> Scores:
+    p = folds.prepared(runs.open_run(run_id))
+    both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
+    return folds.cross_validated(p.model, p.variant, p.config, both)
+
+
+def folded(run: Run) -> Scores:
+    """The same head, tested on each fifth of all pictures in turn."""
+    return _folded(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures")
+def _with_few(run_id: str, version: int) -> dict[int, Scores]:
+    p = folds.prepared(runs.open_run(run_id))
+    return folds.curve(p)
+
+
+def with_few(run: Run) -> dict[int, Scores]:
+    """The same head, taught with fewer pictures of each class."""
+    return _with_few(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Trying learning rates")
+def _sweep(run_id: str, version: int) -> Sweep:
+    p = folds.prepared(runs.open_run(run_id))
+    return prospects.sweep(p.model, p.variant, p.config, p.train)
+
+
+def sweep(run: Run) -> Sweep:
+    """Learning rates tried on the run's pictures."""
+    return _sweep(run.id, run.version())

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 
 from core.errors import LabError
-from core.images import contact_sheet, data_url, scatter, to_png
-from core.inference import denoising, latent, maps
+from core.images import contact_sheet, data_url, fit, scatter, to_png
+from core.inference import denoising, explain, latent, maps
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
 from core.tasks.projecting import PROJECTING
+from core.tasks.transfer import TRANSFER
 from pages.ui import cached, pictures
 
 UNFOLDING = (0, 0.05, 0.15, 0.6, 1)
@@ -61,6 +62,24 @@ def latent_explorer() -> tuple[str, str]:
     labels = cached.map_labels(found)
     strip = np.hstack([scatter(points, labels, 150) for points in chosen or [found.points]])
     return data_url(to_png(strip)), "A map of digits unfolds into clusters"
+
+
+def transfer_classifier() -> tuple[str, str]:
+    """Two photographs, each with what a shipped classifier looks at."""
+    from sklearn.datasets import load_sample_images  # here: it takes a second
+
+    run = _shipped(TRANSFER.name)[0]
+    side = run.config().data.shape[-1]
+    crops = [p[:, 100:527] for p in load_sample_images().images]
+    pixels = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in crops])
+    pixels = fit(pixels, (3, side, side))
+    model = cached.classifier(run)
+    labels = explain.predict(model, pixels).probabilities.argmax(1).tolist()
+    warm = [explain.heat(model, p[None], k) for p, k in zip(pixels, labels, strict=True)]
+    seen = explain.overlaid(pixels, torch.cat(warm))
+    strip = torch.stack([pixels[0], seen[0], pixels[1], seen[1]])
+    sheet = contact_sheet(strip[:, :, ::2, ::2] / 255, columns=4)
+    return data_url(to_png(sheet)), "Photographs, and where a network looks in them"
 
 
 def runs() -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """A form made from a config class: every field has its bounds, its unit and its sentence."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -11,25 +12,30 @@ from core.tasks import Family
 
 MAIN = (
     "epochs", "corruption", "strength", "latent", "beta",
-    "source", "perplexity", "neighbours", "dimensions", "points",
+    "source", "perplexity", "neighbours", "dimensions", "points", "head",
 )  # fmt: skip
 """The settings in view; the others are folded away."""
 
 
 def config_form(
-    family: Family, variant: str, choices: dict[str, dict[str, str]], button: str = "Train"
+    family: Family,
+    variant: str,
+    choices: dict[str, dict[str, str]],
+    button: str = "Train",
+    settled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """Ask for a run's settings.
 
     Args:
         choices: for settings that are texts, what may be chosen: readable names by value.
         button: what it says.
+        settled: settings that were asked for elsewhere: they are not asked for again.
 
     Returns:
         The values when the button was pressed, else None. They are validated in core.
     """
     defaults = family.config(variant).model_dump()
-    fixed = family.variant(variant).fixed
+    fixed = family.variant(variant).fixed | set(settled or {})
     fields = {n: f for n, f in family.config_class.model_fields.items() if n not in fixed}
     main = [n for n in MAIN if n in fields]
     with st.form(f"{family.name}-{variant}", border=False):
@@ -44,7 +50,7 @@ def config_form(
                     field, default = fields[name], defaults[name]
                     values[name] = _widget(st, variant, name, field, default, choices)
         pressed = st.form_submit_button(button, type="primary", icon=":material/play_arrow:")
-    return values if pressed else None
+    return {**values, **(settled or {})} if pressed else None
 
 
 def _widget(

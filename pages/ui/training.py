@@ -2,7 +2,9 @@
 
 import contextlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,13 +19,25 @@ from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 from pages.ui.visitor import who
 
+Given = Callable[[str], dict[str, Any]]
+Before = Callable[[str, str, dict[str, Any]], None]
 
-def panel(task: Task, starts: dict[str, str], use: Use) -> None:
+
+def panel(
+    task: Task,
+    starts: dict[str, str],
+    use: Use,
+    given: Given | None = None,
+    before: Before | None = None,
+) -> None:
     """Everything from the choice of a network to the finished run.
 
     Args:
         starts: readable names, by id, of finished runs, whose weights a training may begin with.
         use: puts a finished run on the stage.
+        given: asks for settings outside of the form, by the network.
+        before: says what is to be known before it starts, of a network, a data set and what was
+            `given`. Pages that have it bring pictures in their own way.
     """
     if settings().training == "off":
         st.info("Training is switched off on this server; the shipped models are all here.")
@@ -37,7 +51,8 @@ def panel(task: Task, starts: dict[str, str], use: Use) -> None:
         key="network",
         bind="query-params",
     )
-    options = [*data.BUILT_IN, *own_sets()]
+    every = [*data.BUILT_IN, *own_sets()]
+    options = [n for n in every if len(data.info(n).classes) >= task.least_classes]
     dataset = right.selectbox(
         "Train on",
         options,
@@ -48,33 +63,44 @@ def panel(task: Task, starts: dict[str, str], use: Use) -> None:
     )
     st.caption(task.variant(variant).summary)
     if _have(dataset):
+        settled = given(variant) if given else {}
+        if before:
+            before(variant, dataset, settled)
         same = {i: name for i, name in starts.items() if f"-{variant}-" in i}
-        values = config_form(task, variant, {"start_from": {"": "New weights", **same}})
+        choices = {"start_from": {"": "New weights", **same}}
+        values = config_form(task, variant, choices, settled=settled)
         if values is not None:
-            with st.spinner("Handing it to a worker"):
-                question = ask(task.name, variant, dataset, values)
-                run = jobs.request(question, who())
-            st.session_state["watched"] = run.id
-    with st.expander("Your own pictures", icon=":material/folder_zip:"):
-        _import()
+            _request(task, variant, dataset, values)
+    if before is None:
+        with st.expander("Your own pictures", icon=":material/folder_zip:"):
+            _import()
     watched = st.session_state.get("watched") or latest_of_mine(task)
     if watched is not None:
         st.divider()
         watch(watched, use)
 
 
+def _request(task: Task, variant: str, dataset: str, values: dict[str, Any]) -> None:
+    try:
+        with st.spinner("Handing it to a worker"):
+            run = jobs.request(ask(task.name, variant, dataset, values), who())
+        st.session_state["watched"] = run.id
+    except LabError as error:
+        st.error(str(error))
+
+
 def _have(name: str) -> bool:
     """Whether the training images are here; offers to fetch them where not."""
     if "train" in data.available(name):
         return True
+    info = data.info(name)
     ready = [data.info(n).title for n in data.BUILT_IN if "train" in data.available(n)]
     st.info(
-        f"The training images of {data.info(name).title} are not on this machine. "
+        f"The training images of {info.title} are not on this machine. "
         f"Ready to use: {', '.join(ready)}."
     )
-    if settings().downloads == "on" and st.button(
-        f"Download {data.info(name).title}", icon=":material/download:"
-    ):
+    fetchable = settings().downloads == "on" and not info.by_hand
+    if fetchable and st.button(f"Download {info.title}", icon=":material/download:"):
         bar = st.progress(0.0, "Asking the network")
         try:
             data.get(name, lambda text, share: _advance(bar, text, share))
@@ -101,6 +127,12 @@ def own_sets() -> list[str]:
     return [n for n in names if n in data.names()]
 
 
+def keep_own(name: str, instead_of: str = "") -> None:
+    """Remember a set that this visitor brought, in place of the one that it was made from."""
+    mine: list[str] = st.session_state.setdefault("own_sets", [])
+    mine[:] = [n for n in mine if n not in (name, instead_of)] + [name]
+
+
 def _import() -> None:
     st.caption(
         "A zip with one folder a class, or with pictures only. They are made grey and 28×28, "
@@ -118,7 +150,7 @@ def _import() -> None:
         except LabError as error:
             st.error(str(error))
             return
-    st.session_state.setdefault("own_sets", []).append(info.name)
+    keep_own(info.name)
     counts = ", ".join(f"{n} for {split}ing" for split, n in info.splits.items())
     st.success(f"{info.title} is ready: {counts}. Choose it under “Train on”.")
     st.button("Show it in the list")

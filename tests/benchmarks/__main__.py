@@ -20,6 +20,7 @@ from tests.benchmarks.quality import quality
 from tests.benchmarks.server import server
 from tests.benchmarks.sizes import sizes
 from tests.benchmarks.speed import throughput, time_to_quality
+from tests.benchmarks.transfer import transfer
 
 BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
     function.__name__: function
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
         live,
         gans,
         maps,
+        transfer,
         cluster,
         sizes,
     )

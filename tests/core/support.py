@@ -35,7 +35,7 @@ def built(
     chosen: Task, variant: str, seed: int = 0, values: dict[str, Any] | None = None
 ) -> nn.Module:
     """A new network for the digits, its weights drawn from `seed`."""
-    shape = chosen.variant(variant).shape
+    shape = chosen.variant(variant).shape_for((1, 28, 28))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return chosen.build(variant, shape, chosen.config(variant, values), CLASSES)

@@ -1,5 +1,6 @@
 """An exported run answers as PyTorch does, without it."""
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +10,23 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
+from sklearn.datasets import load_sample_images
 from torch import Tensor
 
 from core import data, runs, training
 from core.errors import LabError, RunBroken
+from core.images import to_tensor
+from core.inference import explain, latent
 from core.inference import export as exporting
-from core.inference import latent
-from core.inference.export import INPUT, OUTPUT, TOLERANCE, ExportReport, export
+from core.inference.export import INPUT, TOLERANCE, ExportReport, export
 from core.runs import Run
 from core.settings import settings
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Task, unit
 from core.tasks.denoising import DENOISING
+from core.tasks.transfer import TRANSFER
 from tests.core.support import built
 
 NETWORKS: list[tuple[Task, str]] = [
@@ -65,7 +70,7 @@ def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], co
     pixels = data.load("digits", "test").first(count).pixels
     batch = unit(pixels).contiguous()
     session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
-    found: np.ndarray = session.run([OUTPUT], {INPUT: batch.numpy()})[0]
+    found: np.ndarray = session.run(None, {INPUT: batch.numpy()})[0]
     wanted: Tensor
     if run.config().task == DENOISING.name:
         variant = run.config().variant
@@ -102,9 +107,9 @@ def test_a_file_that_answers_otherwise_is_given_up(
     path.write_bytes(b"the old one")
     taken, given = (
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 1, 28, 28])
-        for name in (INPUT, OUTPUT)
+        for name in (INPUT, "restored")
     )
-    node = onnx.helper.make_node("Identity", [INPUT], [OUTPUT])
+    node = onnx.helper.make_node("Identity", [INPUT], ["restored"])
     graph = onnx.helper.make_graph([node], "identity", [taken], [given])
     other = onnx.helper.make_model(graph, ir_version=10)
     monkeypatch.setattr(exporting, "_onnx", lambda *_: other.SerializeToString())
@@ -112,6 +117,24 @@ def test_a_file_that_answers_otherwise_is_given_up(
         export(run, path)
     assert path.read_bytes() == b"the old one"
     assert [p.name for p in lab.glob("*model*")] == ["model.onnx"]
+
+
+def test_a_classifier_takes_photographs_of_any_size(lab: Path) -> None:
+    """Cut, scaled, normalised and calibrated in the file: nothing is left to who uses it."""
+    run = made("new_head", chosen=TRANSFER)
+    report = export(run, lab / "model.onnx")
+    assert report.max_difference < TOLERANCE and report.compared_on == "held-out images"
+    session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
+    pictures = [p.copy() for p in load_sample_images().images]
+    photographs = [pictures[0][:300], pictures[1][:, :200], pictures[0][:20, :28]]
+    for photograph in photographs:
+        (found,) = session.run(None, {INPUT: photograph[None]})
+        pixels = to_tensor(Image.fromarray(photograph), run.config().data.shape)
+        wanted = explain.predict(explain.classifier(run), pixels[None]).probabilities
+        np.testing.assert_allclose(found, wanted.numpy(), atol=0.02)  # Pillow rounds twice
+        np.testing.assert_allclose(found.sum(), 1, atol=1e-5)
+    facts = {e.key: e.value for e in onnx.load(report.path).metadata_props}
+    assert json.loads(facts["classes"]) == list("0123456789") and "any size" in facts["input"]
 
 
 def test_a_method_without_weights_is_refused(lab: Path) -> None:

@@ -33,34 +33,43 @@ def pictures(n: int, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (n, 3, 40, 40), generator=generator, dtype=torch.uint8)
 
 
-def never() -> FeatureNet:
-    raise AssertionError("everything should have been kept")
+class Never(FeatureNet):
+    """A network that nobody should ask."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        raise AssertionError("everything should have been kept")
+
+
+NEVER = Never()
 
 
 def test_kept_features_are_those_that_were_computed(net: FeatureNet) -> None:
     pixels = pictures(5)
-    first = features("lite0", pixels, lambda: net)
+    first = features("lite0", pixels, net)
     assert first.shape == (5, 1280) and first.dtype == torch.float32
     with torch.inference_mode():
         wanted = net(pixels.float() / 255).half().float()
     torch.testing.assert_close(first, wanted, atol=2e-3, rtol=2e-3)
     assert known("lite0", pixels) == 5
-    assert torch.equal(features("lite0", pixels, never), first)
+    assert torch.equal(features("lite0", pixels, NEVER), first)
     again = pixels.flip(0)[:3]  # others in another order: the same pictures
-    assert torch.equal(features("lite0", again, never), first.flip(0)[:3])
+    assert torch.equal(features("lite0", again, NEVER), first.flip(0)[:3])
 
 
 def test_only_new_pictures_are_looked_at(net: FeatureNet, monkeypatch: pytest.MonkeyPatch) -> None:
-    features("lite0", pictures(4), lambda: net)
+    features("lite0", pictures(4), net)
     seen: list[int] = []
-    computed = module._computed
+    own = module.computed
 
     def counted(net: FeatureNet, pixels: Tensor) -> object:
         seen.append(len(pixels))
-        return computed(net, pixels)
+        return own(net, pixels)
 
-    monkeypatch.setattr(module, "_computed", counted)
-    features("lite0", torch.cat([pictures(4), pictures(2, seed=1)]), lambda: net)
+    monkeypatch.setattr(module, "computed", counted)
+    features("lite0", torch.cat([pictures(4), pictures(2, seed=1)]), net)
     assert seen == [2]
 
 
@@ -76,7 +85,7 @@ def test_a_cancelled_look_keeps_what_it_has_seen(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        features("lite0", pictures(6), lambda: net, stop)
+        features("lite0", pictures(6), net, stop)
     assert told[0] == "looking at picture 1 of 6 with lite0"
     assert known("lite0", pictures(6)) == 4
 
@@ -86,7 +95,7 @@ def test_the_oldest_go_when_there_are_too_many(
 ) -> None:
     monkeypatch.setattr(module, "KEPT", 4)
     monkeypatch.setattr(module, "BATCH", 2)
-    features("lite0", pictures(6), lambda: net)
+    features("lite0", pictures(6), net)
     assert known("lite0", pictures(6)) == 4 and known("lite0", pictures(6)[:2]) == 0
 
 
@@ -96,7 +105,7 @@ def test_without_a_database_features_are_computed_anew(
     def broken(path: Path) -> sqlite3.Connection:
         raise sqlite3.OperationalError("disk I/O error")
 
-    first = features("lite0", pictures(2), lambda: net)
+    first = features("lite0", pictures(2), net)
     monkeypatch.setattr(module, "_opened", broken)
-    assert torch.equal(features("lite0", pictures(2), lambda: net), first)
+    assert torch.equal(features("lite0", pictures(2), net), first)
     assert known("lite0", pictures(2)) == 0

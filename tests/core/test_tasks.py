@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
+from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
-from core.tasks import TASKS, TaskConfig, adversarial, recognition, task
+from core.tasks import TASKS, TaskConfig, adversarial, recognition, task, transfer
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import Task
 from tests.core.support import built, tiny
@@ -24,13 +26,17 @@ LEARNING = [(name, v) for name, v in ALL if TASKS[name].variants[v].learns]
 FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     # A critic has a loss that falls while the generator is held, after the first of its steps.
     "adversarial": ("critic_loss", {"critic_steps": 20}, 10),
+    "transfer": ("loss", {"learning_rate": 3e-3}, 9),
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
+BATCH = 8
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small chunks, so that three images take more than one; few samples of bounds and GANs."""
+    monkeypatch.setattr(features, "BATCH", 1)
+    monkeypatch.setattr(transfer, "CHUNK", 1)
     monkeypatch.setattr(autoencoding_module, "CHUNK", 2)
     monkeypatch.setattr(recognition, "CHUNK", 1)
     monkeypatch.setattr(adversarial, "CHUNK", 5)
@@ -46,9 +52,10 @@ def taught(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """A network after a few steps on one batch, and what it told of each."""
     model = built(chosen, variant, values=values).train()
-    learner = chosen.learner(variant, chosen.config(variant, values), model)
+    config, images = chosen.config(variant, values), tiny(chosen, variant=variant, n=BATCH)
+    batch = chosen.embed(variant, config, model, images, lambda stage: None)
+    learner = chosen.learner(variant, config, model, batch)
     generator = torch.Generator().manual_seed(0)
-    batch = tiny(chosen, variant=variant)
     told = [learner.step(batch, i / steps, generator) for i in range(steps)]
     return model.eval(), told
 
@@ -135,10 +142,12 @@ def test_the_same_steps_give_the_same_losses_and_weights(name: str, variant: str
 @pytest.mark.parametrize(("name", "variant"), LEARNING)
 def test_a_learner_goes_on_from_its_state(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
-    batch, generator = tiny(chosen, variant=variant), torch.Generator().manual_seed(0)
-    learner = chosen.learner(variant, config, built(chosen, variant).train())
+    model, generator = built(chosen, variant), torch.Generator().manual_seed(0)
+    images = tiny(chosen, variant=variant, n=BATCH)
+    batch = chosen.embed(variant, config, model, images, lambda stage: None)
+    learner = chosen.learner(variant, config, model.train(), batch)
     learner.step(batch, 0.2, generator)
-    other = chosen.learner(variant, config, built(chosen, variant, seed=1).train())
+    other = chosen.learner(variant, config, built(chosen, variant, seed=1).train(), batch)
     other.load_state_dict(deepcopy(learner.state_dict()))
     copy = torch.Generator()
     copy.set_state(generator.get_state())
@@ -223,7 +232,7 @@ def test_images_of_any_set_are_brought_to_the_shape_of_the_variant(name: str, va
         pixels = torch.randint(0, 256, (3, *shape), generator=generator).byte()
         prepared = chosen.prepare(variant, Images(pixels, torch.arange(3)))
         assert prepared.pixels.dtype == torch.uint8 and prepared.labels.tolist() == [0, 1, 2]
-        assert prepared.pixels.shape == (3, *chosen.variant(variant).shape)
+        assert prepared.pixels.shape == (3, *chosen.variant(variant).shape_for(shape))
 
 
 def test_unknown_names_are_told_the_known_ones() -> None:

@@ -1,0 +1,70 @@
+"""`predict`: what a classifier says of photographs."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from core import images
+from core.cli.runs import finished
+from core.cli.show import OK, ProgressLine, print_json, table
+from core.inference import explain
+from core.inference.finished import classes_of
+from core.settings import settings
+
+BATCH = 16
+UNLIKE = {True: "yes", False: "no"}
+
+
+def predict_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `predict`."""
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_predict)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    run = finished(args.run)
+    asked = run.config()
+    with ProgressLine() as line:
+        line.show("reading")
+        pixels = torch.stack([_picture(path, asked.data.shape) for path in args.files])
+        model = explain.classifier(run)
+        found: list[explain.Prediction] = []
+        for part in torch.split(pixels, BATCH):
+            line.show("looking", len(found) * BATCH / len(pixels))
+            found.append(explain.predict(model, part))
+    probabilities = torch.cat([p.probabilities for p in found])
+    shares = torch.cat([p.shares for p in found])
+    names = classes_of(run)
+    rows = [
+        {
+            "file": str(path),
+            "class": names[int(row.argmax())],
+            "probability": round(float(row.max()), 4),
+            "unlike_training": bool(share >= explain.STRANGE),
+            "probabilities": dict(zip(names, (round(float(p), 4) for p in row), strict=True)),
+        }
+        for path, row, share in zip(args.files, probabilities, shares, strict=True)
+    ]
+    if args.json:
+        print_json({"run": run.id, "predictions": rows})
+        return OK
+    lines = [
+        [
+            str(r["file"]),
+            str(r["class"]),
+            f"{r['probability']:.1%}",
+            UNLIKE[bool(r["unlike_training"])],
+        ]
+        for r in rows
+    ]
+    print(table(["file", "class", "probability", "unlike the training images"], lines))
+    return OK
+
+
+def _picture(path: Path, shape: images.Shape) -> torch.Tensor:
+    with open(path, "rb") as file:
+        content = file.read(settings().max_upload_bytes + 1)
+    return images.to_tensor(images.decode(content, path.name), shape)

@@ -1,0 +1,147 @@
+"""Why a classifier says what it says: heat maps, what it got most wrong, what it has seen alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.data import Images
+from core.errors import LabError
+from core.inference.finished import finished
+from core.models.transfer import Transfer
+from core.neighbours import nearest
+from core.runs import Run
+from core.tasks import load_model
+from core.tasks.base import unit
+from core.tasks.transfer import TRANSFER, joined
+
+NEIGHBOURS = 5
+STRANGE = 0.99
+"""A picture is unlike the training ones when so large a share of them lie nearer to others."""
+HEAT = ((250, 80, 20), (255, 235, 90))
+MOST_HEAT = 0.65
+Check = Callable[[str], None]
+
+
+class Prediction(NamedTuple):
+    """Of N pictures: `features` (N, width), `probabilities` (N, classes), calibrated, and the
+    `shares` (N,) of training pictures that are nearer to others of them: from `STRANGE` on a
+    picture is unlike them."""
+
+    features: Tensor
+    probabilities: Tensor
+    shares: Tensor
+
+
+def classifiers(dataset: str | None = None) -> list[Run]:
+    """Finished transfer runs, the best first."""
+    return finished(TRANSFER.name, dataset)
+
+
+def classifier(run: Run) -> Transfer:
+    """The run's network. Raises RunBroken, and LabError when it is of another kind."""
+    model = load_model(run)
+    if not isinstance(model, Transfer):
+        raise LabError(f"{run.id} is no classifier of photographs.")
+    return model
+
+
+@torch.inference_mode()
+def predict(model: Transfer, pixels: Tensor) -> Prediction:
+    """What the classifier says of pictures, uint8 (N, 3, H, W)."""
+    found = model.features(unit(pixels))
+    return Prediction(found, model.read(found).softmax(1), model.strangeness(found))
+
+
+def alike(model: Transfer, predicted: Prediction, known: Tensor) -> Tensor:
+    """Numbers (N, k) of the training pictures that are most like the predicted ones.
+
+    Args:
+        known: the codes of the training pictures, `TRANSFER.codes`.
+    """
+    count = min(NEIGHBOURS, len(known))
+    return nearest(known, model.standard(predicted.features), count).ids
+
+
+# ---- heat maps
+
+
+@torch.enable_grad()
+def heat(model: Transfer, pixels: Tensor, label: int) -> Tensor:
+    """Where the network looks for a class: Grad-CAM (Selvaraju et al. 2017) of each backbone's last
+    maps, added up.
+
+    Args:
+        pixels: uint8 (N, 3, H, W).
+        label: the class.
+
+    Returns:
+        (N, H, W) in [0, 1]; all zeros where nothing speaks for the class.
+
+    Raises:
+        LabError: there is no such class.
+    """
+    images = unit(pixels)
+    total = images.new_zeros(len(images), *images.shape[2:])
+    nets = list(model.backbones)
+    with torch.no_grad():
+        found = [net.maps(images) for net in nets]
+    maps = [one.requires_grad_(True) for one in found]  # from here on: a frozen body asks for none
+    logits = model.read(torch.cat([one.mean((2, 3)) for one in maps], 1))
+    if not 0 <= label < logits.shape[1]:
+        raise LabError(f"The classes go from 0 to {logits.shape[1] - 1}.")
+    slopes = torch.autograd.grad(logits[:, label].sum(), maps)
+    for net, seen, slope in zip(nets, found, slopes, strict=True):
+        weights = slope.mean((2, 3), keepdim=True)
+        warm = (weights * seen).sum(1, keepdim=True).relu().detach()
+        total += _placed(warm, net.preprocess.crop(images.shape[2:]), images.shape[2:])
+    highest = total.amax((1, 2), keepdim=True)
+    return torch.where(highest > 0, total / highest.clamp_min(1e-12), torch.zeros_like(total))
+
+
+def _placed(warm: Tensor, crop: tuple[int, int, int, int], size: torch.Size) -> Tensor:
+    """A heat map (N, 1, h, w) of the crop (top, left, height, width), on the whole picture."""
+    top, left, height, width = crop
+    grown = F.interpolate(warm, (height, width), mode="bilinear", align_corners=False)[:, 0]
+    out = warm.new_zeros(len(warm), *size)
+    out[:, top : top + height, left : left + width] = grown
+    return out
+
+
+def overlaid(pixels: Tensor, warm: Tensor) -> Tensor:
+    """Pictures, uint8 (N, 3, H, W), under their heat (N, H, W) in [0, 1]: uint8, orange to yellow
+    where it is warm, as they were where it is not."""
+    low, high = (pixels.new_tensor(c).float().view(1, 3, 1, 1) for c in HEAT)
+    heat = warm[:, None]
+    painted = torch.lerp(low.expand_as(pixels), high.expand_as(pixels), heat)
+    return torch.lerp(pixels.float(), painted, MOST_HEAT * heat).round().byte()
+
+
+# ---- what it got wrong
+
+
+class Losses(NamedTuple):
+    """Pictures in the order of their loss, the worst first: numbers (N,), losses in nats (N,), and
+    the class read (N,)."""
+
+    ids: Tensor
+    losses: Tensor
+    read: Tensor
+
+
+@torch.inference_mode()
+def top_losses(model: Transfer, images: Images, check: Check = lambda stage: None) -> Losses:
+    """The pictures that the classifier is most wrong about."""
+    if model.trained:
+        parts = torch.split(images.pixels, 16)
+        features = torch.cat([model.features(unit(part)) for part in parts])
+    else:
+        features = joined(model, images.pixels, check)
+    logits = model.read(features)
+    losses = F.cross_entropy(logits, images.labels, reduction="none")
+    order = losses.argsort(descending=True)
+    return Losses(order, losses[order], logits.argmax(1)[order])

@@ -1,0 +1,398 @@
+"""Transfer: a network pretrained on ImageNet is taught other classes with few pictures of each."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import AdamW
+
+from core.data import Images
+from core.errors import LabError
+from core.features import features
+from core.images import contact_sheet
+from core.metrics import calibration_error
+from core.models import backbones
+from core.models.backbones import BACKBONES
+from core.models.transfer import Transfer, head
+from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, constant, unit, warm_cosine
+from core.tasks.families import Shape, Variant
+
+CHUNK = 16
+"""Pictures at a time in a measurement."""
+SHEET = 12
+SHOWN_CLASSES = 8
+JITTER = 0.2
+"""Share of the side that a random crop may leave out."""
+
+
+class TransferConfig(TaskConfig):
+    """Settings of a classifier on pretrained features."""
+
+    backbones: str = Field(
+        "lite0",
+        max_length=100,
+        title="Backbone",
+        description="the pretrained network; several, joined with +, give their features together",
+    )
+    head: Literal["linear", "published"] = Field(
+        "linear",
+        title="Head",
+        description="one linear layer, or the text's 512-256-256 with dropout",
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, title="Weight decay", description="pull of the weights towards zero"
+    )
+    class_weights: bool = Field(
+        True, title="Weigh classes", description="pictures of rarer classes count for more"
+    )
+    validation_share: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        title="Held back",
+        description="share of the training pictures that tells when to stop and calibrates",
+    )
+    patience: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        title="Patience",
+        description="epochs without a better validation loss after which it stops; 0 never does",
+    )
+    body_rate: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        title="Rate of the body",
+        description="learning rate of the backbone as a share of the head's, once it is unfrozen",
+    )
+
+    @field_validator("backbones")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        names = value.split("+")
+        unknown = [name for name in names if name not in BACKBONES]
+        if unknown or len(set(names)) != len(names):
+            raise ValueError(f"is one of {', '.join(BACKBONES)}, or several of them joined with +")
+        return value
+
+
+class TransferLearner(Learner):
+    """Cross-entropy; keeps the weights with the best validation loss, and stops when none come.
+
+    With a frozen backbone it steps over features. Otherwise the head learns first, for a third of
+    the training, and then all of it, the backbone at a lower rate (ULMFiT's discriminative rates,
+    Howard and Ruder 2018).
+    """
+
+    def __init__(self, config: TransferConfig, model: Transfer, data: Images) -> None:
+        groups = [{"params": list(model.head.parameters()), "share": 1.0}]
+        if model.trained:
+            body = [p.requires_grad_(True) for p in model.nets.parameters()]
+            groups.append({"params": body, "share": config.body_rate})
+        optimiser = AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+        super().__init__(model, {"model": optimiser})
+        self.config, self.transfer, self.data = config, model, data
+        self.weights = class_weights(data.labels, model.classes) if config.class_weights else None
+        self.best: dict[str, Tensor] = {}
+        self.least, self.waited = float("inf"), 0
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        optimiser, frozen = self.optimisers["model"], progress < 1 / 3
+        schedule = warm_cosine if self.transfer.trained else constant
+        for group in optimiser.param_groups:
+            body = group["share"] != 1.0
+            rate = 0.0 if body and frozen else group["share"]
+            group["lr"] = self.config.learning_rate * rate * schedule(progress)
+        if images.pixels.ndim == 2:
+            logits = self.transfer.read(images.pixels)
+        else:
+            x = cropped(unit(images.pixels), generator)
+            with torch.set_grad_enabled(not frozen):
+                seen = self.transfer.features(x)
+            logits = self.transfer.read(seen)
+        loss = F.cross_entropy(logits, images.labels, self.weights)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        right = (logits.argmax(1) == images.labels).float().mean()
+        return {"loss": loss.item(), "accuracy": right.item()}
+
+    def heard(self, row: Mapping[str, float]) -> None:
+        loss = row.get("validation_loss")
+        if loss is None:
+            return
+        if loss < self.least:
+            self.least, self.waited = loss, 0
+            self.best = copy.deepcopy(self.transfer.state_dict())
+        else:
+            self.waited += 1
+        self.enough = 0 < self.config.patience <= self.waited
+
+    def finish(self) -> nn.Module:
+        """With the weights that did best on what was held back."""
+        if self.best:
+            self.transfer.load_state_dict(self.best)
+        if self.transfer.trained:  # its features are others now
+            with torch.inference_mode():
+                seen = [self.transfer.eval().features(x) for x in _batches(self.data.pixels)]
+            self.transfer.remember(torch.cat(seen))
+        return self.transfer
+
+    def state_dict(self) -> dict[str, Any]:
+        own = {"best": self.best, "least": self.least, "waited": self.waited}
+        return {**super().state_dict(), **own}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.best, self.least, self.waited = state["best"], state["least"], state["waited"]
+        self.enough = 0 < self.config.patience <= self.waited
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """A weight for each class (classes,), so that all count the same; 1 on average over images."""
+    counts = torch.bincount(labels, minlength=classes).clamp_min(1).float()
+    return len(labels) / (classes * counts)
+
+
+def cropped(images: Tensor, generator: torch.Generator) -> Tensor:
+    """A random crop of each (N, C, H, W), scaled back; half are mirrored."""
+    n, _, height, width = images.shape
+    device = images.device
+    scale = 1 - JITTER * torch.rand(n, generator=generator, device=device)
+    place = 2 * torch.rand(n, 2, generator=generator, device=device) - 1
+    mirror = torch.where(torch.rand(n, generator=generator, device=device) < 0.5, -1.0, 1.0)
+    theta = torch.zeros(n, 2, 3, device=device)
+    theta[:, 0, 0], theta[:, 1, 1] = scale * mirror, scale
+    theta[:, :, 2] = place * (1 - scale)[:, None]
+    grid = F.affine_grid(theta, [n, 3, height, width], align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+class Transferring(Task):
+    """Pictures with classes, told apart by a network that has seen a million others."""
+
+    name: ClassVar[str] = "transfer"
+    kind: ClassVar[str] = "transfer"
+    title: ClassVar[str] = "Transfer learning"
+    headline: ClassVar[str] = "accuracy"
+    half: ClassVar[bool] = True
+    encodes: ClassVar[bool] = True
+    least_classes: ClassVar[int] = 2
+    most_test: ClassVar[int] = 2000
+    config_class: ClassVar[type[TaskConfig]] = TransferConfig
+    variants: ClassVar[Mapping[str, Variant]] = {
+        v.name: v
+        for v in (
+            Variant(
+                "fine_tune",
+                "Fine-tuned network",
+                "A pretrained network with a new last layer; everything learns, the head first.",
+                head,
+                {"epochs": 6, "batch_size": 16, "train_images": 2000},
+                {"trained": True},
+                shape=None,
+                source="Transfer 1: last layer replaced, everything trained",
+            ),
+            Variant(
+                "new_head",
+                "New head",
+                "The convolutions stay as they are: only a new head learns, in seconds.",
+                head,
+                {"epochs": 60, "batch_size": 32, "train_images": 2000},
+                {"trained": False},
+                shape=None,
+                quick=True,
+                source="Transfer 2: frozen convolutions, new head",
+            ),
+            Variant(
+                "side_by_side",
+                "Networks side by side",
+                "The features of several pretrained networks, joined for one head.",
+                head,
+                {
+                    "epochs": 60,
+                    "batch_size": 32,
+                    "train_images": 2000,
+                    "backbones": "lite0+lite1+lite2",
+                },
+                {"trained": False},
+                shape=None,
+                quick=True,
+                source="Transfer 3: several networks' features in one head",
+            ),
+        )
+    }
+
+    def build(
+        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
+    ) -> nn.Module:
+        """Raises LabError for fewer than two classes, and DataMissing without the weights."""
+        chosen = self.variant(variant)
+        if classes < 2:
+            raise LabError(f"{chosen.title} needs pictures of two classes at least.")
+        asked = cast(TransferConfig, config or self.config(variant))
+        nets = {name: backbones.load(name) for name in asked.backbones.split("+")}
+        width = sum(net.width for net in nets.values())
+        made = head(asked.head, width, classes)
+        return Transfer(nets, made, bool(chosen.options["trained"]))
+
+    def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
+        """A seeded share of each class is held back, one picture at least where there are two."""
+        share = cast(TransferConfig, config).validation_share
+        generator = torch.Generator().manual_seed(config.seed)
+        held = torch.zeros(len(images.labels), dtype=torch.bool)
+        for label in torch.unique(images.labels).tolist() if share else []:
+            rows = torch.nonzero(images.labels.cpu() == label)[:, 0]
+            rows = rows[torch.randperm(len(rows), generator=generator)]
+            count = max(1, round(share * len(rows))) if len(rows) > 1 else 0
+            held[rows[:count]] = True
+        first, second = (Images(*(t[m.to(t.device)] for t in images)) for m in (~held, held))
+        return first, second
+
+    def embed(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
+    ) -> Images:
+        """Frozen backbones look at each picture once."""
+        network = cast(Transfer, model)
+        if network.trained:
+            return images
+        return Images(joined(network, images.pixels, check), images.labels)
+
+    def learner(
+        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
+    ) -> Learner:
+        """Of frozen backbones it first looks how the training pictures' features lie."""
+        network = cast(Transfer, model)
+        found = data or Images(torch.zeros(0, 3, 1, 1).byte(), torch.zeros(0).long())
+        if found.pixels.ndim == 2:
+            network.standardise(found.pixels)
+            network.remember(found.pixels)
+        return TransferLearner(cast(TransferConfig, config), network, found)
+
+    @torch.inference_mode()
+    def validate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        held: Images,
+        judge: Judge | None = None,
+    ) -> dict[str, float]:
+        network, row = cast(Transfer, model), {}
+        for name, part in (("test", images), ("validation", held)):
+            if len(part.labels):
+                logits = _logits(network, part)
+                row[f"{name}_loss"] = float(F.cross_entropy(logits, part.labels))
+                row[f"{name}_accuracy"] = float((logits.argmax(1) == part.labels).float().mean())
+        return row
+
+    def calibrate(self, variant: str, config: TaskConfig, model: nn.Module, held: Images) -> None:
+        """The temperature with the least log loss on what was held back (Guo et al. 2017).
+
+        Where all of it is right, the least loss is that of boundless certainty. So the targets are
+        a little below one, as if each class had been seen once more (Platt 1999).
+        """
+        network = cast(Transfer, model)
+        if len(held.labels) < 2:
+            return
+        with torch.inference_mode():
+            logits = _logits(network, held)
+        rates = torch.logspace(-1, 2, 301, device=logits.device)
+        unseen = network.classes / (len(held.labels) + network.classes)
+        losses = [F.cross_entropy(logits / t, held.labels, label_smoothing=unseen) for t in rates]
+        network.temperature.fill_(float(rates[int(torch.stack(losses).argmin())]))
+
+    @torch.inference_mode()
+    def evaluate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check,
+        judge: Judge | None = None,
+    ) -> dict[str, Any]:
+        """Accuracy, each class's precision, recall and F1, who is taken for whom, calibration."""
+        network = cast(Transfer, model)
+        seen = self.embed(variant, config, model, images, check)
+        logits = _logits(network, seen, check)
+        classes = logits.shape[1]
+        counts = torch.bincount(images.labels * classes + logits.argmax(1), minlength=classes**2)
+        confusion = counts.view(classes, classes)
+        right = confusion.diagonal().float()
+        precision = right / confusion.sum(0).clamp_min(1)
+        recall = right / confusion.sum(1).clamp_min(1)
+        f1 = 2 * precision * recall / (precision + recall).clamp_min(1e-9)
+        loss = F.cross_entropy(logits, images.labels)
+        figures: dict[str, Any] = {
+            "accuracy": float(right.sum() / len(images.labels)),
+            "log_loss": float(loss),
+            "calibration_error": calibration_error(logits, images.labels),
+            "temperature": float(network.temperature),
+        }
+        figures = {k: round(v, 4) for k, v in figures.items()}
+        for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
+            figures[f"class_{name}"] = [round(float(v), 4) for v in values]
+        return {**figures, "confusion": confusion.tolist(), "n_test": len(images.labels)}
+
+    @torch.inference_mode()
+    def render(
+        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+    ) -> np.ndarray:
+        """A row a class: the first test pictures that it takes for that class, small."""
+        network = cast(Transfer, model)
+        few = images.first(SHEET * SHOWN_CLASSES)
+        seen = self.embed(variant, config, model, few, lambda stage: None)
+        read = _logits(network, seen).argmax(1)
+        small = F.interpolate(unit(few.pixels), (64, 64), mode="area")
+        rows = []
+        for k in range(min(network.classes, SHOWN_CLASSES)):
+            found = small[read == k][:SHEET]
+            rows.append(torch.cat([found, found.new_full((SHEET - len(found), 3, 64, 64), 0.5)]))
+        return contact_sheet(torch.cat(rows), columns=SHEET)
+
+    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+        """What the backbones say, standardised."""
+        network = cast(Transfer, model)
+        found = (
+            joined(network, images.pixels, check)
+            if not network.trained
+            else torch.cat(
+                [network.features(x) for x in _batches(images.pixels, check, "encoding")]
+            )
+        )
+        return network.standard(found)
+
+
+def joined(model: Transfer, pixels: Tensor, check: Check = lambda stage: None) -> Tensor:
+    """Features (N, width) of frozen backbones over uint8 (N, 3, H, W), looked up or computed."""
+    nets = zip(model.names, model.backbones, strict=True)
+    parts = [features(name, pixels.cpu(), net, check) for name, net in nets]
+    return torch.cat(parts, 1).to(model.mean.device)
+
+
+def _logits(model: Transfer, seen: Images, check: Check = lambda stage: None) -> Tensor:
+    """Of features (N, width), or of pictures."""
+    if seen.pixels.ndim == 2:
+        return model.read(seen.pixels)
+    return torch.cat([model(x) for x in _batches(seen.pixels, check, "measuring")])
+
+
+def _batches(
+    pixels: Tensor, check: Check = lambda stage: None, stage: str = ""
+) -> Iterator[Tensor]:
+    for part in torch.split(pixels, CHUNK):
+        check(stage)
+        yield unit(part)
+
+
+TRANSFER = Transferring()

@@ -1,0 +1,221 @@
+"""How far a figure is to be trusted: the same head trained again on other parts of the pictures.
+
+Works on features that are kept, so that a fold takes seconds. Photographs that are nearly the same
+stay in one fold: else the test would be on pictures that were learnt.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.data import Images
+from core.errors import LabError
+from core.models.transfer import Transfer
+from core.runs import Run
+from core.tasks import load_model
+from core.tasks.transfer import TRANSFER, TransferConfig, joined
+from core.training.asking import config_of, test_images, train_images
+
+Check = Callable[[str], None]
+ALIKE = 0.98
+"""Cosine of two pictures' features from which on they count as nearly the same."""
+BLOCK = 1000
+STEPS = (2, 5, 10, 20, 50, 100, 200, 500)
+"""Pictures of a class, of which a learning curve is made."""
+
+
+class Scores(NamedTuple):
+    """Accuracies of several trainings, each on pictures that it did not see."""
+
+    accuracies: list[float]
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Of the accuracies."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def spread(self) -> float:
+        """Their standard deviation; 0 for one."""
+        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
+
+
+def cross_validated(
+    model: Transfer,
+    variant: str,
+    config: TransferConfig,
+    data: Images,
+    folds: int = 5,
+    check: Check = lambda stage: None,
+) -> Scores:
+    """Each picture is tested once, by a head that was trained on the other folds.
+
+    Args:
+        model: of frozen backbones; its head is not touched.
+        data: features (N, width) and labels.
+        folds: 2 to 20.
+
+    Raises:
+        LabError: another number of folds, or a class with fewer pictures than folds.
+    """
+    if not 2 <= folds <= 20:
+        raise LabError("Folds: a number from 2 to 20.")
+    if int(torch.bincount(data.labels)[torch.unique(data.labels)].min()) < folds:
+        raise LabError(f"Every class needs {folds} pictures for {folds} folds.")
+    began, found = time.monotonic(), []
+    for number, (train, test) in enumerate(_folds(data, folds, config.seed)):
+        check(f"fold {number + 1} of {folds}")
+        found.append(_trained(model, variant, config, data, train, test))
+    return Scores(found, time.monotonic() - began)
+
+
+def with_few(
+    model: Transfer,
+    variant: str,
+    config: TransferConfig,
+    train: Images,
+    test: Images,
+    each: int | None,
+    seeds: Sequence[int] = range(5),
+    check: Check = lambda stage: None,
+) -> Scores:
+    """Trained with each of the seeds, tested on all of `test`.
+
+    Args:
+        model: of frozen backbones; its head is not touched.
+        train, test: features (N, width) and labels.
+        each: pictures of a class to train on, drawn by the seed; None for all that there are.
+
+    Raises:
+        LabError: a class has fewer pictures.
+    """
+    counts = torch.bincount(train.labels)
+    if each is not None and (each < 1 or int(counts[counts > 0].min()) < each):
+        raise LabError(f"Every class needs {each} pictures to train on, and one at least.")
+    both = Images(*(torch.cat(pair) for pair in zip(train, test, strict=True)))
+    tested = torch.arange(len(train.labels), len(both.labels))
+    began, found = time.monotonic(), []
+    for seed in seeds:
+        check(f"seed {seed}" if each is None else f"{each} pictures a class, seed {seed}")
+        seeded = config.model_copy(update={"seed": seed})
+        rows = _drawn(train.labels, each, seed)
+        found.append(_trained(model, variant, seeded, both, rows, tested))
+    return Scores(found, time.monotonic() - began)
+
+
+def _drawn(labels: Tensor, each: int | None, seed: int) -> Tensor:
+    """Rows of `each` pictures of every class."""
+    if each is None:
+        return torch.arange(len(labels))
+    generator = torch.Generator().manual_seed(seed)
+    own = [torch.nonzero(labels == label)[:, 0] for label in torch.unique(labels).tolist()]
+    return torch.cat([rows[torch.randperm(len(rows), generator=generator)[:each]] for rows in own])
+
+
+class Prepared(NamedTuple):
+    """A run's frozen backbones, its settings, and both splits as features (N, width)."""
+
+    model: Transfer
+    variant: str
+    config: TransferConfig
+    train: Images
+    test: Images
+
+
+def prepared(run: Run, check: Check = lambda stage: None) -> Prepared:
+    """What is needed to train heads like the run's again.
+
+    Raises:
+        LabError: its backbones were trained themselves; DataMissing: its pictures are not here.
+    """
+    model, asked = load_model(run), run.config()
+    if not isinstance(model, Transfer) or model.trained:
+        raise LabError("Only heads on frozen networks can be trained again in seconds.")
+    train, test = (
+        Images(joined(model, images.pixels, check), images.labels)
+        for images in (train_images(run), test_images(run))
+    )
+    return Prepared(model, asked.variant, cast(TransferConfig, config_of(run)), train, test)
+
+
+def curve(p: Prepared, check: Check = lambda stage: None) -> dict[int, Scores]:
+    """Accuracy on the test pictures by the number of pictures of each class to learn from: a few,
+    then about twice as many each time, at last as many as the smallest class has."""
+    counts = torch.bincount(p.train.labels)
+    most = int(counts[counts > 0].min())
+    steps = [n for n in STEPS if n < most] + [most]
+    return {
+        n: with_few(p.model, p.variant, p.config, p.train, p.test, n, check=check) for n in steps
+    }
+
+
+def groups(features: Tensor, check: Check = lambda stage: None) -> Tensor:
+    """A number (N,) that pictures share with those that are nearly the same, by their features."""
+    unit = F.normalize(features - features.mean(0), dim=1)
+    owner = torch.arange(len(unit))
+
+    def root(i: int) -> int:
+        while int(owner[i]) != i:
+            i = int(owner[i])
+        return i
+
+    for start in range(0, len(unit), BLOCK):
+        check("looking for pictures that are nearly the same")
+        near = torch.nonzero(unit[start : start + BLOCK] @ unit.T > ALIKE)
+        for a, b in ((int(i) + start, int(j)) for i, j in near):
+            if a < b:
+                owner[root(b)] = root(a)
+    return torch.tensor([root(i) for i in range(len(unit))])
+
+
+def _folds(data: Images, folds: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    from sklearn.model_selection import StratifiedGroupKFold  # here: it takes a second
+
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    parts = splitter.split(
+        np.zeros(len(data.labels)), data.labels.numpy(), groups(data.pixels).numpy()
+    )
+    for train, test in parts:
+        yield torch.from_numpy(train), torch.from_numpy(test)
+
+
+def _trained(
+    model: Transfer,
+    variant: str,
+    config: TransferConfig,
+    data: Images,
+    train: Tensor,
+    test: Tensor,
+) -> float:
+    """Accuracy on the rows `test` of a new head, trained on the rows `train`."""
+    classes = int(data.labels.max()) + 1
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        fresh = model.with_new_head(config.head, classes)
+        given = Images(*(t[train] for t in data))
+        own, held = TRANSFER.split(config, given)
+        learner = TRANSFER.learner(variant, config, fresh, own)
+        generator = torch.Generator().manual_seed(config.seed)
+        for epoch in range(config.epochs):
+            if learner.enough:
+                break
+            fresh.train()
+            order = torch.randperm(len(own.labels), generator=generator)
+            for rows in torch.split(order, config.batch_size):
+                batch = Images(*(t[rows] for t in own))
+                learner.step(batch, epoch / config.epochs, generator)
+            fresh.eval()
+            learner.heard(TRANSFER.validate(variant, config, fresh, held, held))
+        learner.finish().eval()
+    with torch.inference_mode():
+        read = fresh.read(data.pixels[test]).argmax(1)
+    return float((read == data.labels[test]).float().mean())

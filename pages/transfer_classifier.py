@@ -1,0 +1,70 @@
+"""Transfer classifier: teach a pretrained network photographs, and know when to trust it."""
+
+import streamlit as st
+
+from core.tasks.transfer import TRANSFER
+from pages.ui import cached
+from pages.ui.frame import title
+from pages.ui.names import model_names
+from pages.ui.transfer import (
+    comparing,
+    curating,
+    explained,
+    exporting,
+    reading,
+    teaching,
+    using,
+)
+
+title(
+    "Transfer classifier",
+    "Teach a network that has seen a million photographs yours, and see when to trust it.",
+)
+models = {run.id: run for run in cached.models(TRANSFER.name)}
+names = model_names(list(models.values()))
+
+
+def use_model(run_id: str) -> None:
+    """Ask the classifier that was just trained."""
+    cached.forget_models()
+    models.update({run.id: run for run in cached.models(TRANSFER.name)})
+    st.session_state["classifier"] = run_id
+
+
+run = None
+if models:
+    run = models[
+        st.selectbox(
+            "Classifier", list(models), format_func=names.__getitem__, key="classifier",
+            bind="query-params", width=460,
+        )
+    ]  # fmt: skip
+else:
+    st.info("There is no trained classifier yet. Bring pictures below, then teach one.")
+
+tabs = ["Use it", "Your pictures", "Teach", "How good is it?", "Compare", "Take it along"]
+use, bring, teach, read, compare, export, happening = st.tabs(
+    [*tabs, "What is happening"], key="tab", bind="query-params"
+)
+if run is not None:
+    if use.open:
+        with use:
+            using.panel(run)
+    if read.open:
+        with read:
+            reading.panel(run)
+    if compare.open:
+        with compare:
+            comparing.panel(run, list(models.values()), names)
+    if export.open:
+        with export:
+            exporting.panel(run)
+if bring.open:
+    with bring:
+        curating.panel()
+if teach.open:
+    with teach:
+        teaching.panel(names, use_model)
+if happening.open:
+    with happening:
+        explained.explanation(run)

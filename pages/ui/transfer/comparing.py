@@ -1,0 +1,121 @@
+"""The methods on the same split: accuracy with its spread, seconds and megabytes."""
+
+import statistics
+from collections import defaultdict
+
+import pandas as pd
+import streamlit as st
+
+from core import jobs
+from core.errors import LabError
+from core.models.backbones import BACKBONES
+from core.runs import Run
+from core.settings import settings
+from core.tasks.transfer import TRANSFER
+from core.training import ask
+from pages.ui import cached
+from pages.ui.names import dataset_title
+from pages.ui.run_panel import watch
+from pages.ui.visitor import who
+
+MIB = 2**20
+
+
+def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
+    """All finished classifiers of the same pictures in one table, and how sure its figures are."""
+    asked = run.config()
+    same = [r for r in models if r.config().data.fingerprint == asked.data.fingerprint]
+    st.caption(
+        f"Everything taught on {dataset_title(asked.dataset)}, measured on the same "
+        f"{asked.data.n_test:,} test images. The spread is the standard deviation over runs that "
+        "differ only in their seed."
+    )
+    table = rows(same)
+    st.dataframe(
+        table, hide_index=True, width="stretch",
+        column_config={
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "±": st.column_config.NumberColumn(format="percent"),
+            "seconds": st.column_config.NumberColumn(
+                format="%.1f", help="Of learning; looking at the pictures comes once before it."
+            ),
+            "MB": st.column_config.NumberColumn(
+                format="%.1f", help="Of all weights that a prediction needs."
+            ),
+        },
+    )  # fmt: skip
+    _others(asked.dataset, {r.config().variant for r in same})
+    if not cached.classifier(run).trained:
+        _trust(run, names[run.id])
+
+
+def rows(models: list[Run]) -> pd.DataFrame:
+    """A row for each method with its settings; runs that differ only in their seed are one."""
+    groups: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in models:
+        asked = run.config()
+        settled = {k: v for k, v in asked.config.items() if k != "seed"}
+        groups[f"{asked.variant} {sorted(settled.items())}"].append(run)
+    return pd.DataFrame([_row(group) for group in groups.values()]).dropna(axis=1, how="all")
+
+
+def _row(group: list[Run]) -> dict[str, object]:
+    asked = group[0].config()
+    figures = [run.metrics() for run in group]
+    scores = [float(f["accuracy"]) for f in figures]
+    standing = str(asked.config["backbones"]).split("+")
+    return {
+        "method": TRANSFER.variant(asked.variant).title,
+        "stands on": " + ".join(BACKBONES[n].title for n in standing),
+        "head": asked.config["head"],
+        "accuracy": statistics.fmean(scores),
+        "±": statistics.stdev(scores) if len(scores) > 1 else None,
+        "runs": len(scores),
+        "seconds": statistics.fmean(float(f["seconds"]) for f in figures),
+        "MB": _megabytes(group[0], standing),
+    }
+
+
+def _megabytes(run: Run, standing: list[str]) -> float:
+    """Of the run's weights, and of the frozen networks that are not among them."""
+    own = (run.path / "model.safetensors").stat().st_size / MIB
+    if TRANSFER.variant(run.config().variant).options["trained"]:
+        return own
+    return own + sum(BACKBONES[name].megabytes for name in standing)
+
+
+def _others(dataset: str, done: set[str]) -> None:
+    """Teach the methods that are not in the table yet."""
+    missing = [name for name in TRANSFER.variants if name not in done]
+    if missing and settings().training == "on":
+        said = ", ".join(TRANSFER.variant(name).title for name in missing)
+        if st.button(f"Teach it the other ways: {said}", icon=":material/play_arrow:"):
+            try:
+                made = [jobs.request(ask(TRANSFER.name, n, dataset), who()).id for n in missing]
+                st.session_state["compared"] = made
+            except LabError as error:
+                st.error(str(error))
+    for run_id in st.session_state.get("compared", []):
+        with st.container(border=True):
+            watch(run_id)
+
+
+def _trust(run: Run, name: str) -> None:
+    """The same head again: other seeds, other fifths."""
+    st.markdown(f"**How far is the figure of {name} to be trusted?**")
+    with st.container(horizontal=True):
+        again = st.toggle("Five seeds", key="seeds", bind="query-params")
+        folds = st.toggle(
+            "Five folds", key="folds", bind="query-params",
+            help="Each fifth of all pictures is tested once, by a head that was taught the others. "
+            "Photographs that are nearly the same stay in one fold.",
+        )  # fmt: skip
+    try:
+        if again:
+            found = cached.repeated(run)
+            st.markdown(f"Five seeds: **{found.mean:.2%} ± {found.spread:.2%}**")
+        if folds:
+            found = cached.folded(run)
+            st.markdown(f"Five folds: **{found.mean:.2%} ± {found.spread:.2%}**")
+    except LabError as error:
+        st.error(str(error))

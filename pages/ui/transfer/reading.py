@@ -1,0 +1,167 @@
+"""How good a classifier is: who is taken for whom, class by class, and its worst mistakes."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from core.errors import LabError
+from core.images import COLOURS
+from core.inference import explain
+from core.inference.finished import classes_of
+from core.runs import Run
+from pages.ui import cached, charts
+from pages.ui.frame import csv_button
+from pages.ui.transfer.photographs import photographs
+
+MOST_SHOWN = 24
+WORST = 8
+
+
+def panel(run: Run) -> None:
+    """From the figures to the pictures behind them."""
+    figures, classes = run.metrics(), classes_of(run)
+    _figures(run)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Who is taken for whom**")
+        st.caption("Rows: what it is. Columns: what it is read as. Click on a cell for its images.")
+        cell = _matrix(figures["confusion"], classes)
+    with right:
+        st.markdown("**Class by class**")
+        table = per_class(figures, classes)
+        st.dataframe(
+            table.style.format("{:.1%}", subset=["precision", "recall", "F1"]), width="stretch"
+        )
+        csv_button(lambda: table.reset_index(), f"{run.id}-classes")
+    try:
+        tested = cached.tested(run)
+    except LabError as error:
+        st.caption(f"The pictures behind these figures cannot be shown. {error}")
+    else:
+        _cell(tested, classes, cell)
+        _worst(run, tested, classes)
+    if not cached.classifier(run).trained:
+        _curve(run)
+    if (figure := charts.losses(run)) is not None:
+        st.markdown("**While it learnt**")
+        charts.show(figure, key=f"learnt-{run.id}", height=260)
+
+
+def per_class(figures: dict[str, object], classes: tuple[str, ...]) -> pd.DataFrame:
+    """Precision, recall and F1 (0 to 1) and the number of test images, a row a class."""
+    return pd.DataFrame(
+        {
+            "precision": figures["class_precision"],
+            "recall": figures["class_recall"],
+            "F1": figures["class_f1"],
+            "images": [sum(row) for row in figures["confusion"]],  # type: ignore[attr-defined]
+        },
+        index=pd.Index(classes, name="class"),
+    )
+
+
+def _figures(run: Run) -> None:
+    figures = run.metrics()
+    with st.container(horizontal=True):
+        st.metric("Accuracy", f"{figures['accuracy']:.1%}", help="Of the test images.")
+        st.metric("Test images", f"{figures['n_test']:,}")
+        st.metric("Log loss", f"{figures['log_loss']:.3f}", help="In nats; 0 is perfect.")
+        st.metric(
+            "Calibration error", f"{figures['calibration_error']:.1%}",
+            help="How far its certainty is from being right, on average (15 bins).",
+        )  # fmt: skip
+        st.metric(
+            "Temperature", f"{figures['temperature']:.2f}",
+            help="What its logits were divided by, so that its certainty can be believed.",
+        )  # fmt: skip
+
+
+def _matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[int, int] | None:
+    """The matrix as a table; gives the cell that was clicked: what it is, what it is read as."""
+    names = [f"{i}" if classes.count(c) > 1 else c for i, c in enumerate(classes)]
+    table = pd.DataFrame(confusion, index=pd.Index(names, name="is"), columns=names)
+    event = st.dataframe(
+        _shaded(table), width="stretch", key="confusion", on_select="rerun",
+        selection_mode="single-cell",
+    )  # fmt: skip
+    cells = event["selection"]["cells"]
+    if not cells:
+        return None
+    row, column = cells[0]
+    return int(row), names.index(column) if column in names else 0
+
+
+def _shaded(table: pd.DataFrame) -> Styler:
+    """The more of a row's images, the stronger; right ones blue, wrong ones orange."""
+    counts = table.to_numpy()
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+
+    def shade(row: int, column: int) -> str:
+        tone = "76,110,245" if row == column else "255,140,0"
+        return f"background-color: rgba({tone},{0.75 * shares[row, column] ** 0.5:.2f})"
+
+    places = range(len(table))
+    styles = np.array([[shade(i, k) for k in places] for i in places])
+    return table.style.apply(lambda _: styles, axis=None)
+
+
+def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int] | None) -> None:
+    """The images of one cell of the matrix."""
+    if cell is None:
+        return
+    label, read = cell
+    images, losses = tested
+    rows = [
+        int(i)
+        for i, said in zip(losses.ids, losses.read, strict=True)
+        if int(images.labels[i]) == label and int(said) == read
+    ]
+    st.markdown(f"**{classes[label]} read as {classes[read]}: {len(rows)}**")
+    photographs([(f"Image {i:,}", images.pixels[i], "") for i in rows[:MOST_SHOWN]], 96)
+    if len(rows) > MOST_SHOWN:
+        st.caption(f"The first {MOST_SHOWN} of them, those that it is least sure of.")
+
+
+def _worst(run: Run, tested: cached.Tested, classes: tuple[str, ...]) -> None:
+    """What it got most wrong, and where it looked for what it said."""
+    images, losses = tested
+    st.markdown("**Its worst mistakes**")
+    st.caption("The test images with the largest loss, and where it saw what it said.")
+    model = cached.classifier(run)
+    items = []
+    for i, loss, read in zip(*(part[:WORST].tolist() for part in losses), strict=True):
+        picture = images.pixels[i][None]
+        seen = explain.overlaid(picture, explain.heat(model, picture, read))[0]
+        label = classes[int(images.labels[i])]
+        said = f"{label}, read as {classes[read]}" if label != classes[read] else f"{label}, right"
+        items.append((said, seen, f"loss {loss:.2f}, image {i:,}"))
+    photographs(items, 150)
+
+
+def _curve(run: Run) -> None:
+    """Accuracy by the number of pictures to learn from, on demand."""
+    st.markdown("**How many pictures does it need?**")
+    if not st.toggle(
+        "Teach it with fewer", key="few", bind="query-params",
+        help="Heads are taught with 2, 5, 10 … pictures of each class, five times each.",
+    ):  # fmt: skip
+        return
+    try:
+        found = cached.with_few(run)
+    except LabError as error:
+        st.error(str(error))
+        return
+    x = list(found)
+    figure = charts.lines(
+        {"accuracy": (x, [s.mean for s in found.values()])},
+        x_title="pictures of each class", y_title="accuracy", colours={"accuracy": COLOURS[0]},
+    )  # fmt: skip
+    figure.update_traces(error_y={"type": "data", "array": [s.spread for s in found.values()]})
+    figure.update_xaxes(type="log")
+    charts.show(figure, key=f"few-{run.id}", height=280)
+    few, many = found[x[0]], found[x[-1]]
+    st.caption(
+        f"Mean of five draws, with their standard deviation: {few.mean:.1%} with {x[0]} pictures "
+        f"of each class, {many.mean:.1%} with {x[-1]}."
+    )

@@ -1,0 +1,80 @@
+"""Teach a network: the method, what it stands on, how long it will take, and the run itself."""
+
+import streamlit as st
+
+from core import data
+from core.errors import LabError
+from core.models.backbones import BACKBONES
+from core.settings import settings
+from core.tasks.transfer import TRANSFER, TransferConfig
+from core.training import prospects
+from pages.ui.run_panel import Use
+from pages.ui.training import panel as training_panel
+
+SIDE_BY_SIDE = "lite0+lite1+lite2"
+
+
+def panel(starts: dict[str, str], use: Use) -> None:
+    """Everything from the choice of a method to the finished classifier."""
+    training_panel(TRANSFER, starts, use, given=_backbones, before=_prospect)
+
+
+def _backbones(variant: str) -> dict[str, object]:
+    """Which pretrained network it stands on; where several stand side by side, which."""
+    usual = str(TRANSFER.config(variant).model_dump()["backbones"])
+    several = "+" in usual
+    chosen = st.pills(
+        "Pretrained networks" if several else "Pretrained network",
+        list(BACKBONES),
+        format_func=_title,
+        selection_mode="multi" if several else "single",
+        default=usual.split("+") if several else usual,
+        key=f"backbones-{variant}",
+        bind="query-params",
+        help="Trained by others on a million photographs (ImageNet). Those marked with a cloud are "
+        "fetched once, when they are first asked for.",
+    )
+    names = [chosen] if isinstance(chosen, str) else list(chosen or [])
+    return {"backbones": "+".join(names) or usual}
+
+
+def _title(name: str) -> str:
+    known = BACKBONES[name]
+    fetched = "" if known.here() else f" ☁ {known.megabytes} MB"
+    return f"{known.title}{fetched}"
+
+
+def _prospect(variant: str, dataset: str, given: dict[str, object]) -> None:
+    """How long it will take, before it starts."""
+    config = TRANSFER.config(variant, given)
+    assert isinstance(config, TransferConfig)
+    names = config.backbones.split("+")
+    away = [BACKBONES[name] for name in names if not BACKBONES[name].here()]
+    if away:
+        if settings().downloads == "off":
+            st.warning(
+                f"{', '.join(b.title for b in away)}: not here, and downloads are switched off."
+            )
+        else:
+            size = sum(b.megabytes for b in away)
+            st.caption(f"{', '.join(b.title for b in away)}: {size} MB are fetched first.")
+        return
+    try:
+        parts = [TRANSFER.prepare(variant, data.load(dataset, s)) for s in ("train", "test")]
+    except LabError:
+        return
+    with st.spinner("Estimating how long it will take"):
+        expected = prospects.estimate(variant, config, parts[0].pixels, parts[1].pixels)
+    count = sum(len(part.labels) for part in parts)
+    if config.patience:
+        st.caption(
+            f"{count:,} pictures: about {_duration(expected.seconds)} here, of which "
+            f"{_duration(expected.learning)} at most for learning in {config.epochs} epochs. "
+            + ("What is looked at once is kept." if expected.looking else "")
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min"

@@ -1,0 +1,100 @@
+"""Ask a classifier: photographs in, classes out, with what it looked at and what it knows alike."""
+
+from html import escape
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.errors import LabError
+from core.inference import explain
+from core.inference.explain import STRANGE, Prediction
+from core.inference.finished import classes_of
+from core.runs import Run
+from pages.ui import cached
+from pages.ui.transfer.photographs import brought, photographs, url
+
+AS_READ = "The class read"
+SHOWN = 6
+"""Classes whose probabilities are shown, the likeliest first."""
+SURE = 0.9
+
+
+def panel(run: Run) -> None:
+    """From a photograph to its class."""
+    classes = classes_of(run)
+    left, right = st.columns([5, 9], gap="large")
+    with left:
+        found = brought(run.config().data.shape)
+        said = st.selectbox(
+            "Heat map for", [AS_READ, *classes], key="heat_for", bind="query-params",
+            help="Where the network sees signs of this class (Grad-CAM).",
+        )  # fmt: skip
+        st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay on this machine.")
+    with right:
+        if not found:
+            st.info("Upload a photograph or take one: the answer comes at once.")
+            return
+        pixels = torch.stack([picture for _, picture in found])
+        model = cached.classifier(run)
+        predicted = explain.predict(model, pixels)
+        near = _alike(run, predicted)
+        for i, (name, picture) in enumerate(found):
+            label = int(predicted.probabilities[i].argmax())
+            asked = label if said == AS_READ else classes.index(said)
+            _answer(name, _heated(run, picture, asked), predicted, i, classes)
+            if near is not None:
+                images, labels, ids = near
+                photographs(
+                    [
+                        (classes[int(labels[row])], images[row], "a training image like it")
+                        for row in ids[i].tolist()
+                    ],
+                    96,
+                )
+        if near is None:
+            st.caption("Its training images are not on this machine, so none can be shown beside.")
+
+
+def _heated(run: Run, picture: Tensor, label: int) -> Tensor:
+    warm = explain.heat(cached.classifier(run), picture[None], label)
+    return explain.overlaid(picture[None], warm)[0]
+
+
+def _alike(run: Run, predicted: Prediction) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Training pictures with their labels, and the rows nearest to each; None without them."""
+    try:
+        taught = cached.taught(run)
+    except LabError:
+        return None
+    rows = explain.alike(cached.classifier(run), predicted, taught.codes)
+    return taught.images.pixels, taught.images.labels, rows
+
+
+def _answer(name: str, picture: Tensor, said: Prediction, i: int, classes: tuple[str, ...]) -> None:
+    """One picture under its heat, and what is said of it."""
+    odds = said.probabilities[i]
+    order = odds.argsort(descending=True)[:SHOWN].tolist()
+    with st.container(border=True):
+        image, words = st.columns([2, 3])
+        image.html(
+            f'<img src="{url(picture)}" alt="{escape(name)} with what the network looked at" '
+            'style="width:100%;border-radius:.4rem;display:block">'
+        )
+        with words:
+            best, share = classes[order[0]], float(odds[order[0]])
+            st.markdown(f"### {best}")
+            _badge(share, float(said.shares[i]))
+            for k in order:
+                st.progress(float(odds[k]), f"{classes[k]} · {float(odds[k]):.1%}")
+
+
+def _badge(share: float, strange: float) -> None:
+    """Whether the answer is to be trusted."""
+    if strange >= STRANGE:
+        st.badge("unlike the training images", color="orange", icon=":material/question_mark:")
+        st.caption(f"{strange:.0%} of the training images have others nearer to them than it has.")
+    elif share < SURE:
+        st.badge("not sure", color="yellow", icon=":material/balance:")
+    else:
+        st.badge("sure, and at home here", color="green", icon=":material/check:")
