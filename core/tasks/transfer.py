@@ -192,16 +192,6 @@ class Transferring(Task):
         v.name: v
         for v in (
             Variant(
-                "fine_tune",
-                "Fine-tuned network",
-                "A pretrained network with a new last layer; everything learns, the head first.",
-                head,
-                {"epochs": 6, "batch_size": 16, "train_images": 2000},
-                {"trained": True},
-                shape=None,
-                source="Transfer 1: last layer replaced, everything trained",
-            ),
-            Variant(
                 "new_head",
                 "New head",
                 "The convolutions stay as they are: only a new head learns, in seconds.",
@@ -227,6 +217,16 @@ class Transferring(Task):
                 shape=None,
                 quick=True,
                 source="Transfer 3: several networks' features in one head",
+            ),
+            Variant(
+                "fine_tune",
+                "Fine-tuned network",
+                "A pretrained network with a new last layer; everything learns, the head first.",
+                head,
+                {"epochs": 6, "batch_size": 16, "train_images": 2000},
+                {"trained": True},
+                shape=None,
+                source="Transfer 1: last layer replaced, everything trained",
             ),
         )
     }

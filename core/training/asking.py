@@ -100,7 +100,7 @@ def train_images(run: Run) -> Images:
         raise RunBroken(
             f"The images of {asked.dataset} have changed since {run.id} was asked for: train anew."
         )
-    images = _some(data.load(asked.dataset, "train"), asked.data.n_train, config_of(run).seed)
+    images = some(data.load(asked.dataset, "train"), asked.data.n_train, config_of(run).seed)
     return task(asked.task).prepare(asked.variant, images)
 
 
@@ -108,10 +108,10 @@ def test_images(run: Run) -> Images:
     """The run's test split in the task's shape, or what it uses of it. Raises DataMissing."""
     asked, images = run.config(), data.load(run.config().dataset, "test")
     most = task(asked.task).most_test or len(images.labels)
-    return task(asked.task).prepare(asked.variant, _some(images, most, TEST_SEED))
+    return task(asked.task).prepare(asked.variant, some(images, most, TEST_SEED))
 
 
-def _some(images: Images, count: int, seed: int) -> Images:
+def some(images: Images, count: int, seed: int) -> Images:
     """All of the images, or so many, drawn by the seed."""
     if count >= len(images.labels):
         return images

@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from core import features
+from core import data, features
 from core.data import Images
 from core.models import backbones
 from core.models.transfer import Transfer
 from core.tasks.transfer import TRANSFER, TransferConfig
+from core.training.asking import TEST_SEED, some
 
 HEAD_SECONDS = 4e-5
 """A head of 1,280 features, for a picture and epoch: seen on two slow cores."""
@@ -31,10 +31,12 @@ LOST = 4.0
 
 
 class Estimate(NamedTuple):
-    """Seconds for looking at pictures that no backbone has seen yet, and for learning."""
+    """Seconds for looking at pictures that no backbone has seen yet, and for learning, and the
+    number of pictures."""
 
     looking: float
     learning: float
+    pictures: int
 
     @property
     def seconds(self) -> float:
@@ -51,25 +53,28 @@ class Sweep(NamedTuple):
     best: float
 
 
-def estimate(variant: str, config: TransferConfig, train: Tensor, test: Tensor) -> Estimate:
+def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
     """How long a training will take on this machine, roughly.
 
-    Args:
-        train, test: uint8 (N, 3, H, W).
-
     Raises:
-        DataMissing: the weights of a backbone are not here.
+        DataMissing: the pictures, or the weights of a backbone, are not here.
     """
-    names, n = config.backbones.split("+"), len(train)
+    whole = data.load(dataset, "train")
+    parts = (
+        some(whole, config.train_images or len(whole.labels), config.seed),
+        some(data.load(dataset, "test"), TRANSFER.most_test, TEST_SEED),
+    )
+    train, test = (TRANSFER.prepare(variant, part).pixels for part in parts)
+    names, n, count = config.backbones.split("+"), len(train), len(train) + len(test)
     if TRANSFER.variant(variant).options["trained"]:
         passes = config.epochs * (n * (FROZEN + (1 - FROZEN) * BACKWARD) + len(test)) + len(test)
-        return Estimate(0.0, sum(passes * _seconds(name) for name in names))
+        return Estimate(0.0, sum(passes * _seconds(name) for name in names), count)
     looking = 0.0
     for name in names:
         missing = sum(len(part) - features.known(name, part) for part in (train, test))
         looking += missing * _seconds(name)
     width = sum(backbones.backbone(name).width for name in names)
-    return Estimate(looking, HEAD_SECONDS * width / 1280 * n * config.epochs)
+    return Estimate(looking, HEAD_SECONDS * width / 1280 * n * config.epochs, count)
 
 
 @lru_cache(maxsize=16)
@@ -84,26 +89,26 @@ def _seconds(name: str) -> float:
     return (time.perf_counter() - began) / TRIED
 
 
-def sweep(model: Transfer, variant: str, config: TransferConfig, data: Images) -> Sweep:
+def sweep(model: Transfer, variant: str, config: TransferConfig, seen: Images) -> Sweep:
     """Raise the learning rate step by step on a new head and watch its loss (Smith 2017).
 
     Args:
         model: of frozen backbones; its head is not touched.
-        data: features (N, width) and labels.
+        seen: features (N, width) and labels.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         fresh = model.with_new_head(config.head, model.classes)
-        learner = TRANSFER.learner(variant, config, fresh, data)
+        learner = TRANSFER.learner(variant, config, fresh, seen)
         generator = torch.Generator().manual_seed(config.seed)
         low, high = (math.log10(rate) for rate in RATES)
         rates = torch.logspace(low, high, STEPS).tolist()
         losses: list[float] = []
         mean = 0.0
         for i, rate in enumerate(rates):
-            rows = torch.randint(len(data.labels), (config.batch_size,), generator=generator)
+            rows = torch.randint(len(seen.labels), (config.batch_size,), generator=generator)
             learner.config = config.model_copy(update={"learning_rate": rate})  # type: ignore[attr-defined]
-            batch = Images(data.pixels[rows], data.labels[rows])
+            batch = Images(seen.pixels[rows], seen.labels[rows])
             loss = learner.step(batch, 0.0, generator)["loss"]
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             losses.append(mean / (1 - SMOOTHING ** (i + 1)))

@@ -32,11 +32,11 @@ from core.models.transfer import Transfer
 from core.runs import Run
 from core.tasks import TASKS, load_model
 from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.transfer import TRANSFER
+from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
 from core.training.asking import judge, test_images, train_images
 from core.training.folds import Scores
-from core.training.prospects import Sweep
+from core.training.prospects import Estimate, Sweep
 from pages.ui.visitor import who
 
 if TYPE_CHECKING:
@@ -375,6 +375,13 @@ def _with_few(run_id: str, version: int) -> dict[int, Scores]:
 def with_few(run: Run) -> dict[int, Scores]:
     """The same head, taught with fewer pictures of each class."""
     return _with_few(run.id, run.version())
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take")
+def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
+    """How long a classifier's training will take. Raises LabError where it cannot be told."""
+    config = TRANSFER.config(variant, {"backbones": backbones})
+    return prospects.estimate(variant, cast(TransferConfig, config), dataset)
 
 
 @st.cache_data(max_entries=16, show_spinner="Trying learning rates")

@@ -56,7 +56,7 @@ def panel(
     dataset = right.selectbox(
         "Train on",
         options,
-        index=next((i for i, n in enumerate(options) if "train" in data.available(n)), 0),
+        index=options.index(_natural(options, task.variant(variant).shape is None)),
         format_func=lambda name: data.info(name).title,
         key="train_on",
         bind="query-params",
@@ -78,6 +78,17 @@ def panel(
     if watched is not None:
         st.divider()
         watch(watched, use)
+
+
+def _natural(options: list[str], photographs: bool) -> str:
+    """What one would train on: of photographs, one's own or the largest; else the first here."""
+    here = [n for n in options if "train" in data.available(n)]
+    if not here:
+        return options[0]
+    own = [n for n in here if n not in data.BUILT_IN]
+    if not photographs:
+        return here[0]
+    return own[-1] if own else max(here, key=lambda n: data.info(n).shape[1])
 
 
 def _request(task: Task, variant: str, dataset: str, values: dict[str, Any]) -> None:

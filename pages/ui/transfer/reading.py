@@ -43,6 +43,7 @@ def panel(run: Run) -> None:
         _worst(run, tested, classes)
     if not cached.classifier(run).trained:
         _curve(run)
+        _rates(run)
     if (figure := charts.losses(run)) is not None:
         st.markdown("**While it learnt**")
         charts.show(figure, key=f"learnt-{run.id}", height=260)
@@ -165,3 +166,26 @@ def _curve(run: Run) -> None:
         f"Mean of five draws, with their standard deviation: {few.mean:.1%} with {x[0]} pictures "
         f"of each class, {many.mean:.1%} with {x[-1]}."
     )
+
+
+def _rates(run: Run) -> None:
+    """The loss while the learning rate is raised, on demand."""
+    st.markdown("**Which learning rate suits it?**")
+    if not st.toggle(
+        "Try rates", key="rates", bind="query-params",
+        help="A new head is taught for a hundred steps, each at a higher rate.",
+    ):  # fmt: skip
+        return
+    try:
+        found = cached.sweep(run)
+    except LabError as error:
+        st.error(str(error))
+        return
+    figure = charts.lines(
+        {"loss": (found.rates, found.losses)},
+        x_title="learning rate", y_title="loss", colours={"loss": charts.colour(run)},
+    )  # fmt: skip
+    figure.update_xaxes(type="log", exponentformat="power")
+    charts.show(figure, key=f"rates-{run.id}", height=260)
+    used = run.config().config["learning_rate"]
+    st.caption(f"The loss fell fastest at {found.best:g}; this one was taught at {used:g}.")

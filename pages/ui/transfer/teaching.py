@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from core import data
 from core.errors import LabError
 from core.models.backbones import BACKBONES
 from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import prospects
+from pages.ui import cached
 from pages.ui.run_panel import Use
 from pages.ui.training import panel as training_panel
 
@@ -60,18 +59,17 @@ def _prospect(variant: str, dataset: str, given: dict[str, object]) -> None:
             st.caption(f"{', '.join(b.title for b in away)}: {size} MB are fetched first.")
         return
     try:
-        parts = [TRANSFER.prepare(variant, data.load(dataset, s)) for s in ("train", "test")]
-    except LabError:
+        expected = cached.prospect(variant, dataset, config.backbones)
+    except LabError as error:
+        st.caption(str(error))
         return
-    with st.spinner("Estimating how long it will take"):
-        expected = prospects.estimate(variant, config, parts[0].pixels, parts[1].pixels)
-    count = sum(len(part.labels) for part in parts)
-    if config.patience:
-        st.caption(
-            f"{count:,} pictures: about {_duration(expected.seconds)} here, of which "
-            f"{_duration(expected.learning)} at most for learning in {config.epochs} epochs. "
-            + ("What is looked at once is kept." if expected.looking else "")
-        )
+    looking = ""
+    if expected.looking:
+        looking = f"{_duration(expected.looking)} to look at the pictures, once, and "
+    st.caption(
+        f"{expected.pictures:,} pictures, about {_duration(expected.seconds)} here: {looking}"
+        f"{_duration(expected.learning)} at most to learn for {config.epochs} epochs."
+    )
 
 
 def _duration(seconds: float) -> str:

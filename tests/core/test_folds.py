@@ -1,0 +1,149 @@
+"""How far a head's figures are to be trusted, how long it takes, and which rate suits it."""
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+import torch
+
+from core import data, features, runs, training
+from core.data import Images
+from core.errors import LabError
+from core.inference import explain
+from core.models.transfer import Transfer
+from core.runs import Run
+from core.tasks.transfer import TRANSFER, TransferConfig
+from core.training import folds, prospects
+from tests.core.test_transfer import built, clouds
+
+HARD = 8
+"""How strongly features of clouds are drowned in noise, so that not all is read right."""
+
+
+def config(**values: object) -> TransferConfig:
+    return cast(TransferConfig, TRANSFER.config("new_head", {"epochs": 8, **values}))
+
+
+def noisy(each: int, seed: int) -> Images:
+    known = clouds(each, seed=seed)
+    noise = torch.randn(known.pixels.shape, generator=torch.Generator().manual_seed(seed + 50))
+    return Images(known.pixels + HARD * noise, known.labels)
+
+
+@pytest.fixture(scope="module")
+def model() -> Transfer:
+    return built()
+
+
+def test_every_picture_is_tested_once(model: Transfer) -> None:
+    seen = clouds(20)
+    found = folds.cross_validated(model, "new_head", config(), seen, folds=4)
+    assert len(found.accuracies) == 4 and found.mean == 1.0 and found.spread == 0.0
+    again = folds.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
+    repeated = folds.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
+    assert again.accuracies == repeated.accuracies and again.mean < 1.0
+
+
+def test_nearly_the_same_pictures_stay_in_one_fold() -> None:
+    seen = clouds(6).pixels
+    twins = torch.cat([seen, seen[:5] + 1e-3])
+    numbers = folds.groups(twins)
+    assert numbers[18:].tolist() == numbers[:5].tolist()
+    assert len(numbers[:18].unique()) == 18
+
+
+def test_more_pictures_are_read_better(model: Transfer) -> None:
+    train, test = noisy(40, 1), noisy(60, 2)
+    few, many = (
+        folds.with_few(model, "new_head", config(), train, test, each, seeds=range(3))
+        for each in (2, 40)
+    )
+    assert 1 / 3 < few.mean < many.mean and len(few.accuracies) == 3
+
+
+@pytest.mark.parametrize("count", [1, 21])
+def test_another_number_of_folds_is_refused(model: Transfer, count: int) -> None:
+    with pytest.raises(LabError, match="2 to 20"):
+        folds.cross_validated(model, "new_head", config(), clouds(20), folds=count)
+
+
+def test_too_few_pictures_are_refused(model: Transfer) -> None:
+    with pytest.raises(LabError, match="Every class needs 5 pictures for 5 folds"):
+        folds.cross_validated(model, "new_head", config(), clouds(4))
+    with pytest.raises(LabError, match="Every class needs 9 pictures"):
+        folds.with_few(model, "new_head", config(), clouds(4), clouds(4), 9)
+
+
+def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
+    seen = clouds(20)
+    found = prospects.sweep(model, "new_head", config(batch_size=16), seen)
+    assert len(found.rates) == len(found.losses) and found.rates == sorted(found.rates)
+    assert min(found.rates) == pytest.approx(1e-5) and 1e-5 <= found.best <= 1
+    assert min(found.losses) < found.losses[0]
+    assert found == prospects.sweep(model, "new_head", config(batch_size=16), seen)
+
+
+# ---- a run of its own
+
+
+@pytest.fixture
+def taught(lab: Path) -> Run:
+    """Trained on a few of scikit-learn's digits."""
+    question = training.ask("transfer", "new_head", "digits", {"train_images": 40, "epochs": 3})
+    run = runs.create(question.run_id, question.config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(TRANSFER), "most_test", 30)
+        training.train(run)
+    assert run.status().state == "done", run.status().error
+    return run
+
+
+def test_a_run_is_trained_read_and_explained(taught: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(TRANSFER), "most_test", 30)
+    figures = taught.metrics()
+    assert figures["n_test"] == 30 == sum(sum(row) for row in figures["confusion"])
+    assert taught.config().data.class_names == tuple("0123456789")
+    assert {"test_loss", "validation_loss"} <= set(taught.history().columns)
+    model = explain.classifier(taught)
+    images = training.asking.test_images(taught)
+    worst = explain.top_losses(model, images)
+    assert worst.losses.tolist() == sorted(worst.losses.tolist(), reverse=True)
+    right = sum(int(images.labels[i]) == int(r) for i, r in zip(worst.ids, worst.read, strict=True))
+    assert right / 30 == pytest.approx(figures["accuracy"], abs=1e-4)
+    warm = explain.heat(model, images.pixels[:2], 3)
+    assert warm.shape == (2, 28, 28) and 0 <= float(warm.min()) <= float(warm.max()) <= 1
+    seen = explain.overlaid(images.pixels[:2], warm)
+    assert torch.equal(
+        seen[warm[:, None].expand_as(seen) == 0],
+        images.pixels[:2][warm[:, None].expand_as(seen) == 0],
+    )
+    said = explain.predict(model, images.pixels[:2])
+    assert torch.allclose(said.probabilities.sum(1), torch.ones(2))
+    rows = explain.alike(model, said, TRANSFER.codes(model, images))
+    assert rows[:, 0].tolist() == [0, 1]  # nothing is more like a picture than itself
+    with pytest.raises(LabError, match="0 to 9"):
+        explain.heat(model, images.pixels[:1], 10)
+
+
+def test_a_map_that_speaks_for_nothing_is_all_zeros(taught: Run) -> None:
+    model = explain.classifier(taught)
+    with torch.no_grad():
+        model.head[0].weight.zero_()  # type: ignore[union-attr, operator]
+    warm = explain.heat(model, data.load("digits", "test").pixels[:1].expand(-1, 3, -1, -1), 0)
+    assert warm.tolist() == torch.zeros(1, 28, 28).tolist()
+
+
+def test_pictures_that_were_looked_at_cost_no_time(
+    taught: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(TRANSFER), "most_test", 30)
+    asked = cast(TransferConfig, TRANSFER.config("new_head", {"train_images": 40}))
+    seen = prospects.estimate("new_head", asked, "digits")
+    assert seen.pictures == 70 and seen.looking == 0 < seen.learning
+    other = asked.model_copy(update={"backbones": "lite1"})
+    assert prospects.estimate("new_head", other, "digits").looking > 0
+    tuned = prospects.estimate("fine_tune", asked, "digits")
+    assert tuned.looking == 0 and tuned.learning > seen.learning
+    p = folds.prepared(taught)
+    assert features.known("lite0", training.asking.train_images(taught).pixels) == 40
+    assert len(p.train.labels) == 40 and len(p.test.labels) == 30
