@@ -299,7 +299,7 @@ class Transferring(Task):
         """The temperature with the least log loss on what was held back (Guo et al. 2017).
 
         Where all of it is right, the least loss is that of boundless certainty. So the targets are
-        a little below one, as if each class had been seen once more (Platt 1999).
+        a little below one, as if one picture more had been seen, of any class (after Platt 1999).
         """
         network = cast(Transfer, model)
         if len(held.labels) < 2:
@@ -307,7 +307,7 @@ class Transferring(Task):
         with torch.inference_mode():
             logits = _logits(network, held)
         rates = torch.logspace(-1, 2, 301, device=logits.device)
-        unseen = network.classes / (len(held.labels) + network.classes)
+        unseen = 1 / (len(held.labels) + 1)
         losses = [F.cross_entropy(logits / t, held.labels, label_smoothing=unseen) for t in rates]
         network.temperature.fill_(float(rates[int(torch.stack(losses).argmin())]))
 
@@ -354,12 +354,13 @@ class Transferring(Task):
         seen = self.embed(variant, config, model, few, lambda stage: None)
         read = _logits(network, seen).argmax(1)
         small = F.interpolate(unit(few.pixels), (64, 64), mode="area")
-        rows = []
-        for k in range(min(network.classes, SHOWN_CLASSES)):
-            found = small[read == k][:SHEET]
-            rows.append(torch.cat([found, found.new_full((SHEET - len(found), 3, 64, 64), 0.5)]))
-        return contact_sheet(torch.cat(rows), columns=SHEET)
+        rows = [small[read == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
+        columns = max(len(row) for row in rows)
+        gaps = [small.new_full((columns - len(row), *small.shape[1:]), 0.5) for row in rows]
+        pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]
+        return contact_sheet(torch.cat(pairs), columns=columns)
 
+    @torch.inference_mode()
     def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
         """What the backbones say, standardised."""
         network = cast(Transfer, model)

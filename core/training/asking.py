@@ -40,6 +40,11 @@ def ask(
             "set by LATENT_LAB_MAX_EPOCHS)."
         )
     info = data.info(dataset)
+    if len(info.classes) < chosen.least_classes:
+        raise LabError(
+            f"{chosen.title} needs {chosen.least_classes} classes at least; {info.title} has "
+            f"{len(info.classes)}. Bring pictures of another kind too."
+        )
     fingerprint = info.fingerprint or data.data_fingerprint(dataset)
     start = _start(config.start_from, task_name, variant)
     inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]

@@ -9,6 +9,7 @@ import torch
 from core import data, features, runs, training
 from core.data import Images
 from core.errors import LabError
+from core.images import to_png
 from core.inference import explain
 from core.models.transfer import Transfer
 from core.runs import Run
@@ -147,3 +148,38 @@ def test_pictures_that_were_looked_at_cost_no_time(
     p = folds.prepared(taught)
     assert features.known("lite0", training.asking.train_images(taught).pixels) == 40
     assert len(p.train.labels) == 40 and len(p.test.labels) == 30
+
+
+def test_one_class_is_refused_before_anything_is_made(lab: Path) -> None:
+    pictures = {"only": [(f"{i}.png", _png(i)) for i in range(10)]}
+    info = data.import_classes(pictures, "Alone", size=32, grey=False)
+    with pytest.raises(LabError, match="needs 2 classes at least; Alone has 1"):
+        training.ask("transfer", "new_head", info.name)
+
+
+def _png(seed: int) -> bytes:
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (40, 40, 3), generator=generator).byte().numpy()
+    return to_png(pixels)
+
+
+def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(TRANSFER), "most_test", 6)
+    values = {"train_images": 12, "epochs": 2, "batch_size": 4}
+    question = training.ask("transfer", "fine_tune", "digits", values)
+    run = runs.create(question.run_id, question.config)
+    assert training.train(run).state == "done", run.status().error
+    model = explain.classifier(run)
+    images = training.asking.test_images(run)
+    assert model.trained and len(model.known) == len(folds_of(run))
+    assert float(explain.heat(model, images.pixels[:1], 0).max()) <= 1
+    assert len(explain.top_losses(model, images).ids) == 6
+    assert not TRANSFER.codes(model, images).requires_grad
+    with pytest.raises(LabError, match="heads on frozen networks"):
+        folds.prepared(run)
+
+
+def folds_of(run: Run) -> torch.Tensor:
+    """The labels that the run learnt from: those that it did not hold back."""
+    asked = cast(TransferConfig, training.asking.config_of(run))
+    return TRANSFER.split(asked, training.asking.train_images(run))[0].labels

@@ -1,6 +1,7 @@
 """What hangs on the wall: the best run of each network on each data set, with its sheets."""
 
 from core.health import verdict
+from core.images import data_url
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
@@ -41,9 +42,12 @@ def _card(run: Run) -> Card | None:
     asked, said = run.config(), {}
     for epoch, found in cached.healths(run).items():
         said[epoch] = (f"FID {found.fid:,.0f}", verdict(found).state)
-    sheets = [Sheet(e, sheet_url(run, e), *said.get(e, ("", ""))) for e in run.samples()]
-    if not sheets:
+    samples = run.samples()
+    if not samples:
         return None
+    last = max(samples)  # seen first: it does not wait for a request behind the app's own files
+    urls = {e: sheet_url(run, e) for e in samples} | {last: data_url(samples[last].read_bytes())}
+    sheets = [Sheet(e, url, *said.get(e, ("", ""))) for e, url in urls.items()]
     title = ADVERSARIAL.variant(asked.variant).title
     return Card(
         run.id,

@@ -12,6 +12,7 @@ from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.errors import LabError
 from core.images import display_name
+from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.names import dataset_title
 from pages.ui.training import keep_own, own_sets
@@ -24,6 +25,8 @@ PAGE = 60
 """Pictures of a table's page."""
 THUMB = 72
 MOST_CLASSES = 20
+TALL = 660
+"""Pixels of a table at most."""
 
 
 def panel() -> None:
@@ -165,6 +168,8 @@ def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
     ]
     st.markdown(" · ".join(said) or "No classes")
     st.caption(f"For training + for testing. {info.source}.")
+    if len(info.classes) < TRANSFER.least_classes:
+        st.warning("A classifier needs two classes at least: bring pictures of another kind too.")
     if info.left_out:
         st.warning(f"Could not be read: {', '.join(info.left_out)}")
 
@@ -174,11 +179,11 @@ def _problems(info: DatasetInfo, splits: dict[Split, Images]) -> dict[Place, str
     groups = cached.copies(info.name)
     crossed = [g for g in groups if data.in_two_classes(g, splits)]
     if crossed:
-        st.warning(
-            f"{len(crossed)} pictures are in two classes: drop one of each, or it learns nonsense."
-        )
+        many = f"{len(crossed)} pictures are" if len(crossed) > 1 else "A picture is"
+        st.warning(f"{many} in two classes: drop the wrong one, or nonsense is learnt.")
     elif groups:
-        st.caption(f"{len(groups)} pictures are there more than once.")
+        many = f"{len(groups)} pictures are" if len(groups) > 1 else "A picture is"
+        st.caption(f"{many} there more than once: see those with a note.")
     return {
         place: "in two classes" if group in crossed else "copy"
         for group in groups
@@ -192,25 +197,17 @@ def _table(
     """Pictures with their classes; what is changed becomes a set of its own."""
     names = list(info.classes)
     labels = [int(splits[s].labels[row]) for s, row in shown]
-    view = pd.DataFrame(
-        {
-            "picture": [url(splits[s].pixels[row], THUMB) for s, row in shown],
-            "class": [names[n] if n >= 0 else None for n in labels],
-            "keep": True,
-            "used for": ["training" if s == "train" else "testing" for s, _ in shown],
-            "note": [notes.get(place, "") for place in shown],
-        }
-    )
     edited = st.data_editor(
-        view, key=f"table-{info.name}-{shown[0]}-{len(shown)}", hide_index=True, width="stretch",
-        row_height=THUMB, disabled=["picture", "used for", "note"],
+        view(info, splits, notes, shown), key=f"table-{info.name}-{shown[0]}-{len(shown)}",
+        hide_index=True, width="stretch", row_height=THUMB,
+        height=min(TALL, THUMB * len(shown) + 40), disabled=["picture", "used for", "note"],
         column_config={
             "picture": st.column_config.ImageColumn(width="small"),
             "class": st.column_config.SelectboxColumn(options=names, required=bool(names)),
             "keep": st.column_config.CheckboxColumn(help="Without the tick it is dropped."),
         },
     )  # fmt: skip
-    changes = _changes(shown, labels, edited, names)
+    changes = changed(shown, labels, edited, names)
     count = sum(len(part) for part in changes.values())
     if not count:
         st.caption("Change a class in the table, or take the tick away to drop a picture.")
@@ -226,7 +223,23 @@ def _table(
         st.rerun()
 
 
-def _changes(
+def view(
+    info: DatasetInfo, splits: dict[Split, Images], notes: dict[Place, str], shown: list[Place]
+) -> pd.DataFrame:
+    """The table as it is before anything is changed in it."""
+    labels = [int(splits[s].labels[row]) for s, row in shown]
+    return pd.DataFrame(
+        {
+            "picture": [url(splits[s].pixels[row], THUMB) for s, row in shown],
+            "class": [info.classes[n] if n >= 0 else None for n in labels],
+            "keep": True,
+            "used for": ["training" if s == "train" else "testing" for s, _ in shown],
+            "note": [notes.get(place, "") for place in shown],
+        }
+    )
+
+
+def changed(
     shown: list[Place], labels: list[int], edited: pd.DataFrame, names: list[str]
 ) -> dict[Split, dict[int, int]]:
     """What is different in the table: row of a split → its new class, -1 where it is dropped."""

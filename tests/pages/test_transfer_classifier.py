@@ -1,0 +1,202 @@
+"""The transfer classifier as a program sees it: bringing pictures, teaching, reading, faults."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from core import data, jobs, runs, training
+from core.inference import explain
+from core.tasks.transfer import TRANSFER
+from pages.ui.names import model_names
+from pages.ui.transfer import comparing, curating, reading
+from tests.pages.test_pages import opened
+
+PAGE = "transfer_classifier.py"
+SHIPPED = [run for run in explain.classifiers() if run.shipped]
+TABS = ["Use it", "How good is it?", "Compare", "Take it along", "What is happening"]
+
+
+def picture(i):
+    """A crop of one of two photographs, as a JPEG."""
+    photograph = load_sample_images().images[i % 2]
+    buffer = io.BytesIO()
+    Image.fromarray(photograph[5 * i : 5 * i + 200, 9 * i : 9 * i + 220]).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def two_classes(each=6):
+    return {
+        "china": [(f"{i}.jpg", picture(2 * i)) for i in range(each)],
+        "flower": [(f"{i}.jpg", picture(2 * i + 1)) for i in range(each)],
+    }
+
+
+@pytest.fixture
+def brought(lab):
+    return data.import_classes(two_classes(), "Two kinds", size=64, grey=False)
+
+
+@pytest.fixture
+def taught(brought):
+    """A head on the visitor's own pictures, owned by everybody who looks."""
+    run = runs.create(*_question(brought.name))
+    training.train(run)
+    assert run.status().state == "done", run.status().error
+    return run
+
+
+def _question(name):
+    question = training.ask("transfer", "new_head", name, {"epochs": 3, "batch_size": 4})
+    return question.run_id, question.config
+
+
+def page(monkeypatch, **query):
+    monkeypatch.setattr(jobs, "visible", lambda run, who: True)
+    return opened(PAGE, **query)
+
+
+def texts(app):
+    return " ".join(m.value for m in [*app.markdown, *app.caption, *app.info, *app.warning])
+
+
+def test_it_opens_without_any_classifier(lab, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", lab / "nothing")
+    app = page(monkeypatch)
+    assert not app.exception and not app.error and "no trained classifier" in texts(app)
+
+
+@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.config().variant)
+@pytest.mark.parametrize("tab", TABS)
+def test_each_shipped_classifier_opens_in_each_tab(lab, monkeypatch, run, tab):
+    app = page(monkeypatch, tab=tab, classifier=model_names(SHIPPED)[run.id])
+    assert not app.exception and not app.error
+    if tab == "How good is it?":  # its photographs do not ship, its figures do
+        assert "cannot be shown" in texts(app)
+        assert [m.label for m in app.metric][:2] == ["Accuracy", "Test images"]
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_ones_own_classifier_opens_in_each_tab(taught, monkeypatch, tab):
+    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    app = page(monkeypatch, tab=tab)
+    assert not app.exception and not app.error
+    if tab == "How good is it?":
+        assert "worst mistakes" in texts(app)
+        assert "Image" in texts(app) or len(app.get("html")) > 0
+
+
+@pytest.mark.parametrize("toggle", ["seeds", "folds"])
+def test_its_figure_can_be_measured_again(taught, monkeypatch, toggle):
+    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    app = page(monkeypatch, tab="Compare", **{toggle: "true"})
+    assert not app.exception and not app.error
+    assert {"seeds": "Five seeds: **", "folds": "Five folds: **"}[toggle] in texts(app)
+
+
+def test_heads_are_taught_with_fewer_and_at_other_rates(taught, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    app = page(monkeypatch, tab="How good is it?", few="true", rates="true")
+    assert not app.exception and not app.error
+    assert "Mean of five draws" in texts(app) and "fell fastest at" in texts(app)
+
+
+def test_runs_that_differ_only_in_their_seed_are_one_row(taught):
+    table = comparing.rows([taught, taught])
+    assert table["runs"].tolist() == [2] and table["±"].tolist() == [0.0]
+    assert table["MB"][0] > 19  # the network that it stands on is part of it
+    assert "±" not in comparing.rows([taught])
+
+
+def test_the_table_of_classes_adds_up(taught):
+    table = reading.per_class(taught.metrics(), ("china", "flower"))
+    assert table["images"].sum() == taught.metrics()["n_test"]
+    assert table.index.tolist() == ["china", "flower"]
+
+
+# ---- bringing and curating pictures
+
+
+def look(monkeypatch, *names, **query):
+    monkeypatch.setattr(curating, "own_sets", lambda: list(names))
+    return page(monkeypatch, tab="Your pictures", **query)
+
+
+def test_nothing_is_there_at_first(lab, monkeypatch):
+    app = look(monkeypatch)
+    assert not app.exception and "Nothing was brought yet" in texts(app)
+
+
+def test_a_set_is_shown_with_what_is_wrong_in_it(lab, monkeypatch):
+    pictures = two_classes()
+    pictures["flower"] += [pictures["china"][0], ("notes.txt.jpg", b"no picture")]
+    info = data.import_classes(pictures, "Mixed", size=64, grey=False)
+    app = look(monkeypatch, info.name)
+    assert not app.exception and not app.error
+    said = texts(app)
+    assert "notes.txt.jpg" in said and "in two classes" in said
+    assert "**china** 5 + 1 · **flower** 6 + 1" in said
+
+
+def test_changes_of_the_table_become_rows_of_the_splits(brought):
+    labels = data.load(brought.name, "train").labels.tolist()
+    shown = [("train", row) for row in range(len(labels))] + [("test", 0)]
+    first = int(data.load(brought.name, "test").labels[0])
+    names = list(brought.classes)
+    table = curating.view(
+        brought, {s: data.load(brought.name, s) for s in curating.SPLITS}, {}, shown
+    )
+    assert table["class"].tolist() == [names[n] for n in [*labels, first]]
+    table.loc[0, "class"] = names[1 - labels[0]]
+    table.loc[len(labels), "keep"] = False
+    changes = curating.changed(shown, [*labels, first], table, names)
+    assert changes == {"train": {0: 1 - labels[0]}, "test": {0: -1}}
+    edited = data.edit(brought.name, changes)
+    assert len(data.load(edited.name, "test").labels) == brought.splits["test"] - 1
+
+
+def test_a_photograph_is_answered(taught, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    app = page(monkeypatch, tab="Use it")
+    app.file_uploader(key="photo_upload").set_value(
+        [("a.jpg", picture(20), "image/jpeg"), ("b.jpg", b"broken", "image/jpeg")]
+    ).run()
+    assert not app.exception
+    assert "“b.jpg” is not a picture" in app.error[0].value
+    assert "### china" in texts(app) or "### flower" in texts(app)
+
+
+def test_the_command_line_says_the_same(taught, tmp_path, capsys):
+    from core.__main__ import main
+    from tests.core.support import said
+
+    paths = [tmp_path / f"{i}.jpg" for i in range(2)]
+    for i, path in enumerate(paths):
+        path.write_bytes(picture(i))
+    assert main(["predict", taught.id, *map(str, paths), "--json"]) == 0
+    found = said(capsys)["predictions"]
+    assert [set(f["probabilities"]) for f in found] == [{"china", "flower"}] * 2
+    assert all(np.isclose(sum(f["probabilities"].values()), 1, atol=1e-3) for f in found)
+    assert main(["predict", taught.id, str(paths[0])]) == 0
+    assert "unlike the training images" in capsys.readouterr().out
+    archive = tmp_path / "no.jpg"
+    with zipfile.ZipFile(archive, "w") as z:
+        z.writestr("a", "b")
+    assert main(["predict", taught.id, str(archive)]) == 1
+    assert "not a picture" in capsys.readouterr().err
+
+
+def test_methods_are_offered_with_an_estimate(brought, monkeypatch):
+    from pages.ui import training as panel
+
+    monkeypatch.setattr(panel, "own_sets", lambda: [brought.name])
+    app = page(monkeypatch, tab="Teach")
+    assert not app.exception and not app.error
+    assert app.selectbox(key="train_on").value == brought.name
+    assert app.selectbox(key="network").value == next(iter(TRANSFER.variants)) == "new_head"
+    assert "12 pictures, about" in texts(app)
+    app.selectbox(key="network").set_value("fine_tune").run()
+    assert not app.exception and "to learn for 6 epochs" in texts(app)
