@@ -28,6 +28,8 @@ CHUNK = 16
 """Pictures at a time in a measurement."""
 SHEET = 12
 SHOWN_CLASSES = 8
+LEAST_HELD = 20
+"""Pictures held back, from which on they say how sure one may be."""
 JITTER = 0.2
 """Share of the side that a random crop may leave out."""
 
@@ -300,9 +302,10 @@ class Transferring(Task):
 
         Where all of it is right, the least loss is that of boundless certainty. So the targets are
         a little below one, as if one picture more had been seen, of any class (after Platt 1999).
+        From a handful nothing can be told: then it stays 1.
         """
         network = cast(Transfer, model)
-        if len(held.labels) < 2:
+        if len(held.labels) < LEAST_HELD:
             return
         with torch.inference_mode():
             logits = _logits(network, held)

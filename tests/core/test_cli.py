@@ -213,7 +213,7 @@ def test_no_runs_is_a_sentence(alone: Path, capsys: pytest.CaptureFixture[str]) 
 def test_export(
     trained: Run, lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = exporting.ExportReport(lab / "model.onnx", 2**20, (1, 28, 28), 3e-7)
+    report = exporting.ExportReport(lab / "model.onnx", 2**20, (1, 28, 28), 3e-7, "test images")
     answers = {(trained, report.path): report}
     monkeypatch.setattr(exporting, "export", lambda *asked: answers[asked])
     assert main(["export", trained.id, "--output", str(report.path)]) == 0

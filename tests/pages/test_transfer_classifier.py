@@ -11,6 +11,7 @@ from sklearn.datasets import load_sample_images
 from core import data, jobs, runs, training
 from core.inference import explain
 from core.tasks.transfer import TRANSFER
+from pages.ui import cached
 from pages.ui.names import model_names
 from pages.ui.transfer import comparing, curating, reading
 from tests.pages.test_pages import opened
@@ -33,6 +34,12 @@ def two_classes(each=6):
         "china": [(f"{i}.jpg", picture(2 * i)) for i in range(each)],
         "flower": [(f"{i}.jpg", picture(2 * i + 1)) for i in range(each)],
     }
+
+
+@pytest.fixture(autouse=True)
+def looked_up_anew():
+    """Each test has classifiers of its own: the list of another one's is not to be seen."""
+    cached.forget_models()
 
 
 @pytest.fixture

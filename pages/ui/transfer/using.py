@@ -4,6 +4,7 @@ from html import escape
 
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.errors import LabError
@@ -38,22 +39,13 @@ def panel(run: Run) -> None:
         pixels = torch.stack([picture for _, picture in found])
         model = cached.classifier(run)
         predicted = explain.predict(model, pixels)
-        near = _alike(run, predicted)
+        beside = []
         for i, (name, picture) in enumerate(found):
             label = int(predicted.probabilities[i].argmax())
             asked = label if said == AS_READ else classes.index(said)
             _answer(name, _heated(run, picture, asked), predicted, i, classes)
-            if near is not None:
-                images, labels, ids = near
-                photographs(
-                    [
-                        (classes[int(labels[row])], images[row], "a training image like it")
-                        for row in ids[i].tolist()
-                    ],
-                    96,
-                )
-        if near is None:
-            st.caption("Its training images are not on this machine, so none can be shown beside.")
+            beside.append(st.container())
+        _alike(run, predicted, classes, beside)  # last: at first it looks at all it was taught
 
 
 def _heated(run: Run, picture: Tensor, label: int) -> Tensor:
@@ -61,14 +53,25 @@ def _heated(run: Run, picture: Tensor, label: int) -> Tensor:
     return explain.overlaid(picture[None], warm)[0]
 
 
-def _alike(run: Run, predicted: Prediction) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Training pictures with their labels, and the rows nearest to each; None without them."""
+def _alike(
+    run: Run, predicted: Prediction, classes: tuple[str, ...], places: list[DeltaGenerator]
+) -> None:
+    """The training pictures that are most like each, where they are on this machine."""
     try:
-        taught = cached.taught(run)
+        images, codes = cached.taught(run)
     except LabError:
-        return None
-    rows = explain.alike(cached.classifier(run), predicted, taught.codes)
-    return taught.images.pixels, taught.images.labels, rows
+        st.caption("Its training images are not on this machine, so none can be shown beside.")
+        return
+    rows = explain.alike(cached.classifier(run), predicted, codes)
+    for place, near in zip(places, rows.tolist(), strict=True):
+        with place:
+            photographs(
+                [
+                    (classes[int(images.labels[i])], images.pixels[i], "a training image like it")
+                    for i in near
+                ],
+                96,
+            )
 
 
 def _answer(name: str, picture: Tensor, said: Prediction, i: int, classes: tuple[str, ...]) -> None:
