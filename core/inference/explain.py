@@ -12,12 +12,12 @@ from torch.nn import functional as F
 from core.data import Images
 from core.errors import LabError
 from core.inference.finished import finished
-from core.models.transfer import Transfer
+from core.models.transfer import Transfer, joined
 from core.neighbours import nearest
 from core.runs import Run
 from core.tasks import load_model
 from core.tasks.base import unit
-from core.tasks.transfer import TRANSFER, joined
+from core.tasks.transfer import TRANSFER, seen_by
 
 NEIGHBOURS = 5
 STRANGE = 0.99
@@ -91,7 +91,7 @@ def heat(model: Transfer, pixels: Tensor, label: int) -> Tensor:
     with torch.no_grad():
         found = [net.maps(images) for net in nets]
     maps = [one.requires_grad_(True) for one in found]  # from here on: a frozen body asks for none
-    logits = model.read(torch.cat([one.mean((2, 3)) for one in maps], 1))
+    logits = model.read(joined([one.mean((2, 3)) for one in maps]))
     if not 0 <= label < logits.shape[1]:
         raise LabError(f"The classes go from 0 to {logits.shape[1] - 1}.")
     slopes = torch.autograd.grad(logits[:, label].sum(), maps)
@@ -140,7 +140,7 @@ def top_losses(model: Transfer, images: Images, check: Check = lambda stage: Non
         parts = torch.split(images.pixels, 16)
         features = torch.cat([model.features(unit(part)) for part in parts])
     else:
-        features = joined(model, images.pixels, check)
+        features = seen_by(model, images.pixels, check)
     logits = model.read(features)
     losses = F.cross_entropy(logits, images.labels, reduction="none")
     order = losses.argsort(descending=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -32,6 +32,12 @@ def head(kind: Head, width: int, classes: int, dropout: float = 0.5) -> nn.Seque
     for a, b in pairwise((width, *WIDTHS)):
         layers += [nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(WIDTHS[-1], classes))
+
+
+def joined(features: Sequence[Tensor]) -> Tensor:
+    """The features of several backbones (N, width) side by side, each of length 1: no network is
+    louder than another, no picture than another."""
+    return torch.cat([F.normalize(part, dim=1) for part in features], 1)
 
 
 class Transfer(nn.Module):
@@ -88,7 +94,7 @@ class Transfer(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Joined features (N, width) of images (N, 3, H, W) in [0, 1]."""
-        return torch.cat([net.to(images.device)(images) for net in self.backbones], 1)
+        return joined([net.to(images.device)(images) for net in self.backbones])
 
     def read(self, features: Tensor) -> Tensor:
         """Logits (N, classes) of features (N, width), calibrated."""
@@ -106,7 +112,7 @@ class Transfer(nn.Module):
         """Take the mean and the spread of the training pictures' features (N, width)."""
         self.mean.copy_(features.mean(0))
         if len(features) > 1:
-            self.std.fill_((features - self.mean).std().clamp_min(1e-3))
+            self.std.fill_((features - self.mean).std().clamp_min(1e-6))
 
     def remember(self, features: Tensor) -> None:
         """Keep training pictures' features (N, width), and how far they lie from each other."""

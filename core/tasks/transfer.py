@@ -20,7 +20,7 @@ from core.images import contact_sheet
 from core.metrics import calibration_error
 from core.models import backbones
 from core.models.backbones import BACKBONES
-from core.models.transfer import Transfer, head
+from core.models.transfer import Transfer, head, joined
 from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, constant, unit, warm_cosine
 from core.tasks.families import Shape, Variant
 
@@ -266,7 +266,7 @@ class Transferring(Task):
         network = cast(Transfer, model)
         if network.trained:
             return images
-        return Images(joined(network, images.pixels, check), images.labels)
+        return Images(seen_by(network, images.pixels, check), images.labels)
 
     def learner(
         self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
@@ -368,7 +368,7 @@ class Transferring(Task):
         """What the backbones say, standardised."""
         network = cast(Transfer, model)
         found = (
-            joined(network, images.pixels, check)
+            seen_by(network, images.pixels, check)
             if not network.trained
             else torch.cat(
                 [network.features(x) for x in _batches(images.pixels, check, "encoding")]
@@ -377,11 +377,11 @@ class Transferring(Task):
         return network.standard(found)
 
 
-def joined(model: Transfer, pixels: Tensor, check: Check = lambda stage: None) -> Tensor:
+def seen_by(model: Transfer, pixels: Tensor, check: Check = lambda stage: None) -> Tensor:
     """Features (N, width) of frozen backbones over uint8 (N, 3, H, W), looked up or computed."""
     nets = zip(model.names, model.backbones, strict=True)
     parts = [features(name, pixels.cpu(), net, check) for name, net in nets]
-    return torch.cat(parts, 1).to(model.mean.device)
+    return joined(parts).to(model.mean.device)
 
 
 def _logits(model: Transfer, seen: Images, check: Check = lambda stage: None) -> Tensor:

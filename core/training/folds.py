@@ -21,7 +21,7 @@ from core.errors import LabError
 from core.models.transfer import Transfer
 from core.runs import Run
 from core.tasks import load_model
-from core.tasks.transfer import TRANSFER, TransferConfig, joined
+from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
 from core.training.asking import config_of, test_images, train_images
 
 Check = Callable[[str], None]
@@ -141,7 +141,7 @@ def prepared(run: Run, check: Check = lambda stage: None) -> Prepared:
     if not isinstance(model, Transfer) or model.trained:
         raise LabError("Only heads on frozen networks can be trained again in seconds.")
     train, test = (
-        Images(joined(model, images.pixels, check), images.labels)
+        Images(seen_by(model, images.pixels, check), images.labels)
         for images in (train_images(run), test_images(run))
     )
     return Prepared(model, asked.variant, cast(TransferConfig, config_of(run)), train, test)

@@ -17,7 +17,7 @@ from core.inference import explain
 from core.inference.export import TOLERANCE, export
 from core.models import backbones
 from core.models.transfer import Transfer
-from core.tasks.transfer import TRANSFER, TransferConfig, joined
+from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
 from core.training import folds
 from tests.benchmarks.measuring import Row, at_least, at_most
 from tests.benchmarks.shipped import shipped_runs
@@ -79,7 +79,7 @@ def _quality(images: Images) -> Iterator[Row]:
     for name in ("lite0", "lite1", "lite2", ""):
         variant = "new_head" if name else "side_by_side"
         model, config = _built(variant, **({"backbones": name} if name else {}))
-        seen = Images(joined(model, images.pixels), images.labels)
+        seen = Images(seen_by(model, images.pixels), images.labels)
         found = folds.cross_validated(model, variant, config, seen)
         said = f"± {found.spread:.4f} over the folds, {found.seconds / 5:.1f} s a head"
         title = f"transfer: 5 folds, {'+'.join(model.names)}"
