@@ -18,7 +18,7 @@ def test_a_deep_link_on_a_cold_server_goes_through_the_router(server, page):
 def test_the_browser_asks_nobody_but_the_server(server, page):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("/", "/denoiser", "/vae_sampler", "/runs"):
+    for path in ("/", "/denoiser", "/vae_sampler", "/transfer_classifier", "/runs"):
         page.goto(server + path)
         page.wait_for_selector("h1")
         page.wait_for_load_state("networkidle")
@@ -53,6 +53,7 @@ def test_nothing_overflows_on_a_phone(server, chromium):
     instrument = '.lab-latent[data-state="ready"]'
     for path, ready in (
         ("/", "h1"), ("/denoiser", STAGE), ("/vae_sampler", instrument), ("/runs", "h1"),
+        ("/transfer_classifier?tab=How+good+is+it%3F", "canvas"),
     ):  # fmt: skip
         page.goto(server + path)
         page.wait_for_selector(ready, timeout=60_000)
