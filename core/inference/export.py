@@ -78,13 +78,15 @@ class Photographs(nn.Module):
 
         The middle is cut out and scaled as `core.images.to_tensor` does it.
         """
-        height, width = image.shape[1:3]
+        height, width, side = *image.shape[1:3], self.side
         short = torch.sym_min(height, width)
-        top, left = (height - short) // 2, (width - short) // 2
-        cut = image[:, top : top + short, left : left + short].permute(0, 3, 1, 2).float()
-        size = (self.side, self.side)
-        scaled = F.interpolate(cut, size, mode="bicubic", antialias=True)
-        pixels = scaled.round().clamp(0, 255) / 255
+        size = [(part * side + short // 2) // short for part in (height, width)]
+        planes = image.permute(0, 3, 1, 2).float()
+        scaled = F.interpolate(planes, size, mode="bicubic", antialias=True)  # type: ignore[arg-type]
+        top, left = (size[0] - side) // 2, (size[1] - side) // 2
+        places = torch.arange(side)  # a slice between two symbols would have no known size
+        cut = scaled.index_select(2, places + top).index_select(3, places + left)
+        pixels = cut.round().clamp(0, 255) / 255
         probabilities: Tensor = self.model(pixels).softmax(1)
         return probabilities
 

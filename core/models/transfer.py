@@ -92,9 +92,16 @@ class Transfer(nn.Module):
             norm.eval()
         return self
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Transfer:
+        """Frozen networks go along to another device, though they are not part of the state."""
+        for net in self._frozen:
+            net._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
     def features(self, images: Tensor) -> Tensor:
         """Joined features (N, width) of images (N, 3, H, W) in [0, 1]."""
-        return joined([net.to(images.device)(images) for net in self.backbones])
+        return joined([net(images) for net in self.backbones])
 
     def read(self, features: Tensor) -> Tensor:
         """Logits (N, classes) of features (N, width), calibrated."""
