@@ -194,10 +194,11 @@ def _shape(size: int, grey: bool) -> tuple[int, int, int]:
 
 
 def _store(pictures: Sequence[Picture], title: str, shape: tuple[int, int, int]) -> DatasetInfo:
-    if len(pictures) * math.prod(shape) > uploads.UNPACKED * settings().max_upload_bytes:
+    most = uploads.UNPACKED * settings().max_upload_bytes // math.prod(shape)
+    if len(pictures) > most:
         raise BadUpload(
             f"{len(pictures)} pictures of {shape[1]} pixels are more than the memory may hold "
-            "here. Choose a smaller size or fewer pictures."
+            f"here, which are {most:,}. Choose a smaller size or fewer pictures."
         )
     groups = sorted({p.group for p in pictures if p.group is not None})
     classes = tuple(display_name(g) for g in groups)
