@@ -197,8 +197,8 @@ def _store(pictures: Sequence[Picture], title: str, shape: tuple[int, int, int])
     most = uploads.UNPACKED * settings().max_upload_bytes // math.prod(shape)
     if len(pictures) > most:
         raise BadUpload(
-            f"{len(pictures)} pictures of {shape[1]} pixels are more than the memory may hold "
-            f"here, which are {most:,}. Choose a smaller size or fewer pictures."
+            f"{len(pictures):,} pictures of {shape[1]} pixels are too many: the memory here may "
+            f"hold {most:,}. Choose a smaller size or fewer pictures."
         )
     groups = sorted({p.group for p in pictures if p.group is not None})
     classes = tuple(display_name(g) for g in groups)
