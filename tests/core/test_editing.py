@@ -72,7 +72,7 @@ def pixel(info: DatasetInfo, split: Split, row: int) -> bytes:
 
 @pytest.fixture
 def pets(lab: Path) -> DatasetInfo:
-    """18 pictures of three classes; 14 to train with, 4 to test."""
+    """18 pictures of three classes; 15 to train with, 3 to test."""
     data.forget()
     return made()
 
@@ -111,7 +111,7 @@ def test_an_edited_set_is_a_record_without_pixels(pets: DatasetInfo) -> None:
 
 def test_pictures_keep_their_split_and_order(pets: DatasetInfo) -> None:
     changed = data.edit(pets.name, {"train": {5: DROPPED, 0: DROPPED}})
-    kept = [i for i in range(14) if i not in (0, 5)]
+    kept = [i for i in range(15) if i not in (0, 5)]
     assert torch.equal(splits(changed)["train"].pixels, splits(pets)["train"].pixels[kept])
     assert torch.equal(splits(changed)["test"].pixels, splits(pets)["test"].pixels)
 
@@ -188,7 +188,7 @@ def test_edits_of_an_edited_set_are_edits_of_the_imported_one(pets: DatasetInfo)
     assert imported.origin(second.name)[0] == pets.name
     shutil.rmtree(folder(first))
     data.forget()
-    assert len(data.load(second.name, "train").labels) == 12, "the set between is not needed"
+    assert len(data.load(second.name, "train").labels) == 13, "the set between is not needed"
 
 
 def test_numbers_are_those_of_the_set_that_is_edited(pets: DatasetInfo) -> None:
@@ -217,7 +217,6 @@ def test_a_chain_of_random_edits_does_what_it_does_to_a_list(lab: Path, seed: in
                     expected[pixel(info, split, row)] = info.classes[number]
         info = data.edit(info.name, changes)
         assert classes_of(info) == expected
-        assert data.data_fingerprint(info.name).startswith(info.name[-8:])
 
 
 def test_an_edit_that_leads_to_an_imported_set_leaves_that_its_pixels(lab: Path) -> None:
@@ -252,9 +251,9 @@ def refused(name: str, changes: Changes, error: type[Exception], match: str) -> 
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"train": {14: 0}}, "no picture 14 in train: there are 14"),
+        ({"train": {15: 0}}, "no picture 15 in train: there are 15"),
         ({"train": {-1: 0}}, "no picture -1 in train"),
-        ({"test": {4: DROPPED}}, "no picture 4 in test"),
+        ({"test": {3: DROPPED}}, "no picture 3 in test"),
         ({"train": {0: 3}}, "no class 3: there are 3"),
         ({"train": {0: -2}}, "no class -2"),
         ({"valid": {0: 0}}, "no split valid"),
@@ -268,11 +267,11 @@ def test_a_row_a_class_or_a_split_that_is_not_there(
 
 def test_a_row_that_was_dropped_is_not_there_any_more(pets: DatasetInfo) -> None:
     changed = data.edit(pets.name, {"train": {0: DROPPED}})
-    refused(changed.name, {"train": {13: 0}}, LabError, "no picture 13 in train: there are 13")
+    refused(changed.name, {"train": {14: 0}}, LabError, "no picture 14 in train: there are 14")
 
 
 def test_too_little_would_be_left(pets: DatasetInfo) -> None:
-    everything: Changes = {"test": dict.fromkeys(range(4), DROPPED)}
+    everything: Changes = {"test": dict.fromkeys(range(3), DROPPED)}
     refused(pets.name, everything, BadUpload, "no pictures in test")
     nine: Changes = {"train": dict.fromkeys(range(9), DROPPED)}
     refused(pets.name, nine, BadUpload, "There are 9 pictures in it; 10 are needed")
@@ -296,7 +295,7 @@ def test_without_the_imported_set_there_is_a_sentence(pets: DatasetInfo) -> None
         data.load(changed.name, "train")
     refused(changed.name, {"train": {0: DROPPED}}, DataMissing, sentence)
     assert made().name == pets.name
-    assert len(data.load(changed.name, "train").labels) == 13
+    assert len(data.load(changed.name, "train").labels) == 14
 
 
 @pytest.mark.parametrize(
