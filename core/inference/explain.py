@@ -136,12 +136,7 @@ class Losses(NamedTuple):
 @torch.inference_mode()
 def top_losses(model: Transfer, images: Images, check: Check = lambda stage: None) -> Losses:
     """The pictures that the classifier is most wrong about."""
-    if model.trained:
-        parts = torch.split(images.pixels, 16)
-        features = torch.cat([model.features(unit(part)) for part in parts])
-    else:
-        features = seen_by(model, images.pixels, check)
-    logits = model.read(features)
+    logits = model.read(seen_by(model, images.pixels, check))
     losses = F.cross_entropy(logits, images.labels, reduction="none")
     order = losses.argsort(descending=True)
     return Losses(order, losses[order], logits.argmax(1)[order])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -143,9 +143,7 @@ class TransferLearner(Learner):
         if self.best:
             self.transfer.load_state_dict(self.best)
         if self.transfer.trained:  # its features are others now
-            with torch.inference_mode():
-                seen = [self.transfer.eval().features(x) for x in _batches(self.data.pixels)]
-            self.transfer.remember(torch.cat(seen))
+            self.transfer.remember(seen_by(self.transfer.eval(), self.data.pixels))
         return self.transfer
 
     def state_dict(self) -> dict[str, Any]:
@@ -363,40 +361,31 @@ class Transferring(Task):
         pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]
         return contact_sheet(torch.cat(pairs), columns=columns)
 
-    @torch.inference_mode()
     def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
         """What the backbones say, standardised."""
         network = cast(Transfer, model)
-        found = (
-            seen_by(network, images.pixels, check)
-            if not network.trained
-            else torch.cat(
-                [network.features(x) for x in _batches(images.pixels, check, "encoding")]
-            )
-        )
-        return network.standard(found)
+        return network.standard(seen_by(network, images.pixels, check))
 
 
+@torch.no_grad()
 def seen_by(model: Transfer, pixels: Tensor, check: Check = lambda stage: None) -> Tensor:
-    """Features (N, width) of frozen backbones over uint8 (N, 3, H, W), looked up or computed."""
+    """Features (N, width) of uint8 (N, 3, H, W): of frozen backbones looked up or computed, of
+    trained ones computed."""
+    if model.trained:
+        parts = []
+        for few in torch.split(pixels, CHUNK):
+            check("looking")
+            parts.append(model.features(unit(few)))
+        return torch.cat(parts)
     nets = zip(model.names, model.backbones, strict=True)
-    parts = [features(name, pixels.cpu(), net, check) for name, net in nets]
-    return joined(parts).to(model.mean.device)
+    looked_up = [features(name, pixels.cpu(), net, check) for name, net in nets]
+    return joined(looked_up).to(model.mean.device)
 
 
 def _logits(model: Transfer, seen: Images, check: Check = lambda stage: None) -> Tensor:
     """Of features (N, width), or of pictures."""
-    if seen.pixels.ndim == 2:
-        return model.read(seen.pixels)
-    return torch.cat([model(x) for x in _batches(seen.pixels, check, "measuring")])
-
-
-def _batches(
-    pixels: Tensor, check: Check = lambda stage: None, stage: str = ""
-) -> Iterator[Tensor]:
-    for part in torch.split(pixels, CHUNK):
-        check(stage)
-        yield unit(part)
+    known = seen.pixels.ndim == 2
+    return model.read(seen.pixels if known else seen_by(model, seen.pixels, check))
 
 
 TRANSFER = Transferring()

@@ -23,7 +23,9 @@ STYLE = """<style>
 .lab-rows .lab-sheet { max-height: 40rem; object-fit: contain; object-position: left top; }
 .lab-cards { display: grid; gap: .9rem .8rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least, 108px)), 1fr)); }
-.lab-cards figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem; }
+.lab-photographs img { image-rendering: auto; }
+.lab-cards figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem;
+  overflow-wrap: anywhere; }
 .lab-cards small { opacity: .7; font-size: .78rem; }
 </style>"""
 
@@ -54,11 +56,14 @@ def rows(items: list[Row]) -> None:
     st.html(f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>')
 
 
-def cards(items: list[tuple[str, Tensor, str]], least: int = 108) -> None:
+def cards(
+    items: list[tuple[str, Tensor, str]], least: int = 108, photographs: bool = False
+) -> None:
     """Draw single images (C, H, W) as a grid that reflows: (title, image, line below).
 
     Args:
         least: pixels that a card is wide at least.
+        photographs: they are smooth, not made of pixels to be seen.
     """
     parts = [
         f'<figure><img src="{data_url(to_png(contact_sheet(image[None], 1)))}" '
@@ -66,7 +71,9 @@ def cards(items: list[tuple[str, Tensor, str]], least: int = 108) -> None:
         "</figcaption></figure>"
         for title, image, line in items
     ]
-    st.html(f'{STYLE}<div class="lab-cards" style="--least: {least}px">{"".join(parts)}</div>')
+    kind = " lab-photographs" if photographs else ""
+    grid = f'<div class="lab-cards{kind}" style="--least: {least}px">{"".join(parts)}</div>'
+    st.html(STYLE + grid)
 
 
 def rows_png(items: list[Row], scale: int = 4) -> bytes:

@@ -149,22 +149,29 @@ def _import() -> None:
         "A zip with one folder a class, or with pictures only. They are made grey and 28×28, "
         "stay on this machine, and only you see them and what is trained on them."
     )
-    upload = st.file_uploader("Zip file", type=["zip"], key="own_zip")
-    if upload is None or not st.button("Import", icon=":material/upload:"):
-        return
+    info = import_zip("own_zip", size=28, grey=True)
+    if info is not None:
+        counts = ", ".join(f"{n} for {split}ing" for split, n in info.splits.items())
+        st.success(f"{info.title} is ready: {counts}. Choose it under “Train on”.")
+        st.button("Show it in the list")
+
+
+def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
+    """Ask for a zip of pictures and make a set of it that this visitor owns; None before that."""
+    upload = st.file_uploader("Zip file", type=["zip"], key=key)
+    if upload is None or not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
+        return None
     title = display_name(upload.name).removesuffix(".zip")
     with tempfile.TemporaryDirectory() as folder, st.spinner("Reading the pictures"):
         path = Path(folder) / "upload.zip"
         path.write_bytes(upload.getbuffer())
         try:
-            info = data.import_set(path, title, size=28, grey=True)
+            info = data.import_set(path, title, size=size, grey=grey)
         except LabError as error:
             st.error(str(error))
-            return
+            return None
     keep_own(info.name)
-    counts = ", ".join(f"{n} for {split}ing" for split, n in info.splits.items())
-    st.success(f"{info.title} is ready: {counts}. Choose it under “Train on”.")
-    st.button("Show it in the list")
+    return info
 
 
 def latest_of_mine(family: Family) -> str | None:

@@ -1,8 +1,6 @@
 """The visitor's pictures: bring them, look at them, and put right what is wrong with them."""
 
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -11,11 +9,10 @@ from core import data
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.errors import LabError
-from core.images import display_name
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.names import dataset_title
-from pages.ui.training import keep_own, own_sets
+from pages.ui.training import import_zip, keep_own, own_sets
 from pages.ui.transfer.photographs import KINDS, url
 
 Place = tuple[Split, int]
@@ -61,19 +58,9 @@ def _zip() -> None:
         f"{PHOTOGRAPH[1]} pixels wide; a fifth of each class is kept for testing. They stay on "
         "this machine, and only you see them."
     )
-    upload = st.file_uploader("Zip file", type=["zip"], key="photo_zip")
-    if upload is None or not st.button("Import", icon=":material/upload:", key="import_photos"):
-        return
-    title = display_name(upload.name).removesuffix(".zip")
-    with tempfile.TemporaryDirectory() as folder, st.spinner("Reading the pictures"):
-        path = Path(folder) / "upload.zip"
-        path.write_bytes(upload.getbuffer())
-        try:
-            info = data.import_set(path, title, size=PHOTOGRAPH[1], grey=False)
-        except LabError as error:
-            st.error(str(error))
-            return
-    _ready(info)
+    info = import_zip("photo_zip", size=PHOTOGRAPH[1], grey=False)
+    if info is not None:
+        _ready(info)
 
 
 def _by_hand() -> None:
@@ -103,6 +90,7 @@ def _by_hand() -> None:
     except LabError as error:
         st.error(str(error))
         return
+    keep_own(info.name)
     _ready(info)
 
 
@@ -128,7 +116,6 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
 
 
 def _ready(info: DatasetInfo) -> None:
-    keep_own(info.name)
     st.session_state["chosen_set"] = info.name
     st.success(f"{info.title} is ready: look through it below, then teach a network.")
 

@@ -1,7 +1,5 @@
 """Photographs that a visitor brings, and how they are shown."""
 
-from html import escape
-
 import streamlit as st
 import torch
 from streamlit.elements.widgets.file_uploader import UploadedFile  # type: ignore[attr-defined]
@@ -9,18 +7,10 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import FORMATS, Shape, data_url, decode, display_name, to_png, to_tensor
+from pages.ui.pictures import cards
 
 MOST = 10
 KINDS = [f.lower() for f in (*FORMATS, "jpg", "tif")]
-STYLE = """<style>
-.lab-photographs { display: grid; gap: .8rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least, 128px)), 1fr)); }
-.lab-photographs figure { margin: 0; }
-.lab-photographs img { width: 100%; display: block; border-radius: .4rem; }
-.lab-photographs figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem;
-  overflow-wrap: anywhere; }
-.lab-photographs small { opacity: .7; font-size: .78rem; }
-</style>"""
 
 
 def brought(shape: Shape) -> list[tuple[str, Tensor]]:
@@ -57,18 +47,8 @@ def read(files: list[UploadedFile], shape: Shape) -> list[tuple[str, Tensor]]:
 
 
 def photographs(items: list[tuple[str, Tensor, str]], least: int = 128) -> None:
-    """A grid of pictures, uint8 (3, H, W), that reflows: (title, picture, line below).
-
-    Args:
-        least: pixels that a picture is wide at least.
-    """
-    parts = [
-        f'<figure><img src="{url(picture)}" alt="{escape(name)}">'
-        f"<figcaption>{escape(name)}<br><small>{escape(line)}</small></figcaption></figure>"
-        for name, picture, line in items
-    ]
-    grid = f'<div class="lab-photographs" style="--least: {least}px">{"".join(parts)}</div>'
-    st.html(STYLE + grid)
+    """`pictures.cards` of photographs."""
+    cards(items, least, photographs=True)
 
 
 def url(picture: Tensor, side: int | None = None) -> str:
