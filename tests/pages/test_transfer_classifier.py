@@ -14,6 +14,7 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.names import model_names
 from pages.ui.transfer import comparing, curating, reading
+from pages.ui.transfer.photographs import missing
 from tests.pages.test_pages import opened
 
 PAGE = "transfer_classifier.py"
@@ -82,8 +83,24 @@ def test_each_shipped_classifier_opens_in_each_tab(lab, monkeypatch, run, tab):
     app = page(monkeypatch, tab=tab, classifier=model_names(SHIPPED)[run.id])
     assert not app.exception and not app.error
     if tab == "How good is it?":  # its photographs do not ship, its figures do
-        assert "cannot be shown" in texts(app)
         assert [m.label for m in app.metric][:2] == ["Accuracy", "Test images"]
+
+
+@pytest.mark.parametrize("tab", ["How good is it?", "Compare"])
+def test_what_needs_photographs_is_not_offered_without_them(lab, monkeypatch, tab):
+    asked = dict.fromkeys(("few", "rates", "seeds", "folds"), "true")  # even by a link
+    app = page(monkeypatch, tab=tab, classifier=model_names(SHIPPED)[SHIPPED[0].id], **asked)
+    assert not app.exception and not app.error and not app.toggle
+    assert not [b.label for b in app.button if "Teach" in b.label]
+    said = [c.value for c in app.caption if "not on this machine" in c.value]
+    assert len(said) == 1
+    assert "cats-vs-dogs.zip" in said[0] and "bring your own" in said[0]
+
+
+def test_photographs_that_were_brought_and_dropped_are_to_be_brought_again(taught, monkeypatch):
+    assert missing(taught) == ""
+    monkeypatch.setattr(data, "names", lambda: list(data.BUILT_IN))
+    assert "Bring your own" in missing(taught) and ".zip" not in missing(taught)
 
 
 @pytest.mark.parametrize("tab", TABS)

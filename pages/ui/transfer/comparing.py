@@ -16,6 +16,7 @@ from core.training import ask
 from pages.ui import cached
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
+from pages.ui.transfer.photographs import missing
 from pages.ui.visitor import who
 
 MIB = 2**20
@@ -44,6 +45,12 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
             ),
         },
     )  # fmt: skip
+    if way := missing(run):
+        st.caption(
+            "How far these figures are to be trusted, with other seeds and in folds, is told with "
+            f"the photographs. {way}"
+        )
+        return
     _others(asked.dataset, {r.config().variant for r in same})
     if not cached.classifier(run).trained:
         _trust(run, names[run.id])

@@ -5,12 +5,27 @@ import torch
 from streamlit.elements.widgets.file_uploader import UploadedFile  # type: ignore[attr-defined]
 from torch import Tensor
 
+from core import data
 from core.errors import LabError
 from core.images import FORMATS, Shape, data_url, decode, display_name, to_png, to_tensor
+from core.runs import Run
+from core.settings import settings
 from pages.ui.pictures import cards
 
 MOST = 10
 KINDS = [f.lower() for f in (*FORMATS, "jpg", "tif")]
+
+
+def missing(run: Run) -> str:
+    """How to have the photographs that a run was taught with, as a sentence; empty where they are
+    on this machine."""
+    name = run.config().dataset
+    known = name in data.names()
+    if known and data.available(name) >= {"train", "test"}:
+        return ""
+    by_hand = data.info(name).by_hand if known else ""
+    way = f"Put {by_hand} into {settings().data}, or bring" if by_hand else "Bring"
+    return f"They are not on this machine. {way} your own under “Your pictures” and teach those."
 
 
 def brought(shape: Shape) -> list[tuple[str, Tensor]]:

@@ -12,7 +12,7 @@ from core.inference.finished import classes_of
 from core.runs import Run
 from pages.ui import cached, charts
 from pages.ui.frame import csv_button
-from pages.ui.transfer.photographs import photographs
+from pages.ui.transfer.photographs import missing, photographs
 
 MOST_SHOWN = 24
 WORST = 8
@@ -34,16 +34,16 @@ def panel(run: Run) -> None:
             table.style.format("{:.1%}", subset=["precision", "recall", "F1"]), width="stretch"
         )
         csv_button(lambda: table.reset_index(), f"{run.id}-classes")
-    try:
-        tested = cached.tested(run)
-    except LabError as error:
-        st.caption(f"The pictures behind these figures cannot be shown. {error}")
+    if way := missing(run):
+        st.caption(
+            "The pictures behind these figures, how many it needs and which learning rate suits it "
+            f"are told with its photographs. {way}"
+        )
     else:
-        _cell(tested, classes, cell)
-        _worst(run, tested, classes)
-    if not cached.classifier(run).trained:
-        _curve(run)
-        _rates(run)
+        _pictures(run, classes, cell)
+        if not cached.classifier(run).trained:
+            _curve(run)
+            _rates(run)
     if (figure := charts.losses(run)) is not None:
         st.markdown("**While it learnt**")
         charts.show(figure, key=f"learnt-{run.id}", height=260)
@@ -105,6 +105,17 @@ def _shaded(table: pd.DataFrame) -> Styler:
     places = range(len(table))
     styles = np.array([[shade(i, k) for k in places] for i in places])
     return table.style.apply(lambda _: styles, axis=None)
+
+
+def _pictures(run: Run, classes: tuple[str, ...], cell: tuple[int, int] | None) -> None:
+    """The images behind the figures."""
+    try:
+        tested = cached.tested(run)
+    except LabError as error:
+        st.caption(f"The pictures behind these figures cannot be shown. {error}")
+        return
+    _cell(tested, classes, cell)
+    _worst(run, tested, classes)
 
 
 def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int] | None) -> None:
