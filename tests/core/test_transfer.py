@@ -13,7 +13,8 @@ from core.errors import LabError
 from core.models.backbones import BACKBONES
 from core.models.transfer import Transfer
 from core.settings import settings
-from core.tasks.transfer import TRANSFER, TransferConfig, TransferLearner, class_weights, cropped
+from core.tasks.teaching import TransferConfig, class_weights, cropped
+from core.tasks.transfer import TRANSFER, TransferLearner
 
 WIDTH = 1280
 
