@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from core.cli import data, latent, predicting, projecting, runs, training
+from core.cli import data, dreaming, latent, predicting, projecting, runs, training
 from core.cli.show import CANCELLED, fault
 from core.errors import LabError
 
@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "export": ("write a run's network as ONNX", runs.export_parser),
     "sample": ("draw new pictures with an autoencoder or a GAN", latent.sample_parser),
     "project": ("lay a data set out as a map", projecting.project_parser),
+    "dream": ("let a network grow what it sees in a picture", dreaming.dream_parser),
     "predict": ("say what pictures are of", predicting.predict_parser),
     "encode": ("write the codes of pictures as a table", latent.encode_parser),
 }

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.backbones import FeatureNet, fingerprint
+from core.models.backbones import fingerprint
+from core.models.pretrained import FeatureNet
 from core.settings import settings
 
 Check = Callable[[str], None]

@@ -20,15 +20,20 @@ from filelock import FileLock
 
 from core import runs
 from core.errors import LabError, Refused
+from core.inference.dreaming import dream
 from core.inference.projecting import project
 from core.records import Question, Status
 from core.runs import Run
 from core.settings import ROOT, settings
-from core.tasks import TASKS
+from core.tasks import family
+from core.tasks.dreaming import DREAMING
+from core.tasks.projecting import PROJECTING
 from core.training import train
 
 LANES = ("long", "quick")
 """A worker each: trainings; dreams, maps and new heads, which never wait behind a training."""
+WORKERS: dict[str, Callable[[Run], Status]] = {PROJECTING.name: project, DREAMING.name: dream}
+"""What works on runs that are no trainings."""
 START_TIMEOUT = 90
 """Seconds that a new local cluster may take; a busy laptop needs several."""
 
@@ -48,7 +53,7 @@ def request(question: Question, who: str) -> Run:
             _add_owner(run, who)
             return run
         _check_room()
-        run = run or runs.create(question.run_id, question.config)
+        run = run or runs.create(question.run_id, question.config, question.given)
         _queue(run, who)
     jobs().submit(run)
     return run
@@ -151,14 +156,13 @@ def work(run_id: str) -> None:
 
 
 def _labour(run: Run) -> Callable[[Run], Status]:
-    return train if run.config().task in TASKS else project
+    return WORKERS.get(run.config().task, train)
 
 
 def lane(run: Run) -> str:
     """The worker that a run waits for."""
     asked = run.config()
-    long = asked.task in TASKS and not TASKS[asked.task].variant(asked.variant).quick
-    return "long" if long else "quick"
+    return "quick" if family(asked.task).variant(asked.variant).quick else "long"
 
 
 def _status(run: Run) -> Status | None:

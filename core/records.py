@@ -66,3 +66,5 @@ class Question(BaseModel):
 
     run_id: str
     config: RunConfig
+    given: dict[str, bytes] = {}
+    """Files that the work begins with, by name: a picture, a mask."""

@@ -1,7 +1,9 @@
 """The run store: a run is a directory, the same for shipped runs and for those made here.
 
 config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png …, status.json,
-and while it is not done resume.pt. `owners.json` says who asked and is never shown or exported.
+and while it is not done resume.pt. A dream has picture.png, guide.png and mask.png to begin with,
+and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json` says who asked and is never
+shown or exported.
 """
 
 import hashlib
@@ -33,7 +35,10 @@ from core.weights import packed, unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
-EXPORTED = ("config.json", "model.safetensors", "history.csv", "metrics.json", "status.json")
+EXPORTED = (
+    "config.json", "model.safetensors", "history.csv", "metrics.json", "status.json",
+    "picture.png", "guide.png", "mask.png", "dream.png", "film.mp4",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ class Run:
         """The run as a zip, without owners and half-done work."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in [*(self.path / name for name in EXPORTED), *self.samples().values()]:
+            sheets = [*self.samples().values(), *sorted(self.path.glob("channels-*.webp"))]
+            for path in [*(self.path / name for name in EXPORTED), *sheets]:
                 if path.exists():
                     archive.write(path, f"{self.id}/{path.relative_to(self.path)}")
         return buffer.getvalue()
@@ -304,10 +310,16 @@ def store_lock() -> Iterator[None]:
         lock.release()
 
 
-def create(run_id: str, config: RunConfig) -> Run:
-    """Make the directory of a new run, in state `queued`; call it under `store_lock`."""
+def create(run_id: str, config: RunConfig, given: Mapping[str, bytes] | None = None) -> Run:
+    """Make the directory of a new run, in state `queued`; call it under `store_lock`.
+
+    Args:
+        given: files that the work begins with, by name.
+    """
     run = Run(settings().runs / run_id)
     run.path.mkdir(parents=True, exist_ok=True)
+    for name, content in (given or {}).items():
+        files.write_bytes(run.path / name, content)
     files.write_json(run.path / "status.json", Status(queued_at=time.time()).model_dump())
     files.write_json(run.path / "config.json", config.model_dump())  # last: now it can be found
     return run

@@ -104,7 +104,9 @@ def claim(question: Question) -> Run:
         Refused: another process is at it.
     """
     with runs.store_lock():
-        run = runs.find(question.run_id) or runs.create(question.run_id, question.config)
+        run = runs.find(question.run_id)
+        if run is None:
+            run = runs.create(question.run_id, question.config, question.given)
         if run.shipped:
             return run
         if WHO not in run.owners():

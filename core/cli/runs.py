@@ -7,9 +7,11 @@ from typing import Any
 from core import runs, training
 from core.cli.show import OK, ProgressLine, difference, print_json, shown, table
 from core.errors import LabError
-from core.inference import projecting
+from core.inference import dreaming, projecting
 from core.runs import Run
-from core.tasks import TASKS, family
+from core.tasks import family
+from core.tasks.dreaming import DREAMING
+from core.tasks.projecting import PROJECTING
 
 FIGURES = {
     "psnr": "PSNR (dB)",
@@ -25,11 +27,15 @@ FIGURES = {
     "accuracy": "accuracy",
     "trustworthiness": "trustworthiness",
     "knn_accuracy_map": "kNN accuracy on the map",
+    "objective": "objective",
     "n_test": "test images",
     "images_per_second": "images/s",
     "device": "device",
 }
 """The main figures of a run and their headings; a column that would be empty is left out."""
+
+MEASURES = {PROJECTING.name: projecting.evaluate, DREAMING.name: dreaming.evaluate}
+"""What measures runs that are no trainings."""
 
 
 def evaluate_parser(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +72,7 @@ def finished(run_id: str) -> Run:
 def _evaluate(args: argparse.Namespace) -> int:
     run = finished(args.run)
     with ProgressLine() as line:
-        measure = training.evaluate if run.config().task in TASKS else projecting.evaluate
+        measure = MEASURES.get(run.config().task, training.evaluate)
         figures, stored = measure(run, line.show), run.metrics()
     if args.save:
         run.write_metrics({**stored, **figures})

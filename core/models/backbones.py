@@ -9,100 +9,45 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from core import files
 from core.errors import DataMissing, UnknownName
+from core.models.pretrained import (
+    CENTRED,
+    IMAGENET,
+    Backbone,
+    Chain,
+    FeatureNet,
+    Norm,
+    Progress,
+)
 from core.settings import settings
 
-Progress = Callable[[str, float], None]
-"""Called with a sentence and the share done, 0 to 1."""
-Norm = tuple[tuple[float, float, float], tuple[float, float, float]]
-IMAGENET: Norm = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-CENTRED: Norm = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-CROP = 0.875
-"""Share of the shorter side that is kept: the middle of the picture."""
 LARGEST_FILE = 600 * 2**20
+CLASSES = 1000
+"""That every backbone was trained on."""
+PROBE = 256
+"""Side of the picture by which the sizes of layers are told."""
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """A pretrained network. `side` is that of the square that it sees, `width` the number of its
-    features, `megabytes` the size of its weights' file."""
+Net = TypeVar("Net", bound=nn.Module)
+Head = Callable[[dict[str, Tensor]], nn.Module]
+
+
+class Layer(NamedTuple):
+    """Where a backbone can be listened to: its channels, and the pixels of a picture's side that
+    stand behind one number of its map."""
 
     name: str
-    title: str
-    side: int
-    width: int
-    megabytes: int
-    body: Callable[[], nn.Module]
-    """Builds it without its head and with other weights, from images to maps (N, width, h, w)."""
-    weights: Callable[[Progress], Path]
-    """Finds the weights' file, or fetches it. Raises DataMissing."""
-    rename: Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]]
-    """From the names in the file to those of `body`."""
-    mean: tuple[float, float, float] = IMAGENET[0]
-    std: tuple[float, float, float] = IMAGENET[1]
-    source: str = ""
-    here: Callable[[], bool] = lambda: True
-    """Whether the weights are on this machine."""
-
-
-class Preprocess(nn.Module):
-    """Pictures as a backbone was trained on them: scaled, the middle cut out, normalised."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.side = backbone.side
-        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
-
-    def crop(self, size: Sequence[int]) -> tuple[int, int, int, int]:
-        """The part of a picture (height, width) that is seen: top, left, height, width."""
-        scaled = self._scaled(size)
-        high, wide = (round(self.side * a / b) for a, b in zip(size, scaled, strict=True))
-        return (size[0] - high) // 2, (size[1] - wide) // 2, high, wide
-
-    def _scaled(self, size: Sequence[int]) -> list[int]:
-        scale = self.side / CROP / min(size)
-        return [max(self.side, round(part * scale)) for part in size]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to (N, 3, side, side), normalised."""
-        height, width = images.shape[2:]
-        size = self._scaled((height, width))
-        if size != [height, width]:
-            images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
-        top, left = (size[0] - self.side) // 2, (size[1] - self.side) // 2
-        images = images[:, :, top : top + self.side, left : left + self.side]
-        return (images - self.mean) / self.std
-
-
-class FeatureNet(nn.Module):
-    """A backbone with its preprocessing: pictures to maps, and their means to features."""
-
-    def __init__(self, backbone: Backbone, body: nn.Module) -> None:
-        super().__init__()
-        self.preprocess, self.body, self.width = Preprocess(backbone), body, backbone.width
-
-    def maps(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to what the last convolutions say, (N, width, h, w)."""
-        seen = self.preprocess(images).contiguous(memory_format=torch.channels_last)
-        found: Tensor = self.body(seen)
-        return found
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Features (N, width) of images (N, 3, H, W) in [0, 1]."""
-        return self.maps(images).mean((2, 3))
+    channels: int
+    reduction: int
 
 
 def backbone(name: str) -> Backbone:
@@ -120,18 +65,56 @@ def load(name: str, progress: Progress = lambda text, share: None) -> FeatureNet
         DataMissing: its weights are not here and cannot be fetched.
     """
     chosen = backbone(name)
-    path = chosen.weights(progress)
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
+
+    def made(state: dict[str, Tensor]) -> FeatureNet:
         body = chosen.body()
         body.load_state_dict(chosen.rename(state, body))
+        return FeatureNet(chosen, body)
+
+    return _for_inference(_from_weights(chosen, made, progress))
+
+
+def load_head(name: str, progress: Progress = lambda text, share: None) -> nn.Module:
+    """What reads ImageNet's classes: from a backbone's maps (N, width, h, w) to logits (N, 1000).
+
+    Raises: as `load`.
+    """
+    chosen = backbone(name)
+    return _for_inference(_from_weights(chosen, chosen.head, progress))
+
+
+def _from_weights(
+    chosen: Backbone, make: Callable[[dict[str, Tensor]], Net], progress: Progress
+) -> Net:
+    path = chosen.weights(progress)
+    try:
+        return make(torch.load(path, weights_only=True, map_location="cpu"))
     except Exception as error:  # torch's reader raises nearly anything on a damaged file
         raise DataMissing(
             f"The weights of {chosen.title} in {path} are damaged: delete the file, or install its "
             "package again."
         ) from error
-    net = FeatureNet(chosen, body).to(memory_format=torch.channels_last)
-    return net.eval().requires_grad_(False)
+
+
+def _for_inference(net: Net) -> Net:
+    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=16)
+def layers(name: str) -> tuple[Layer, ...]:
+    """The layers of a backbone in their order; its weights need not be here."""
+    with torch.device("meta"):
+        body = backbone(name).body().eval()
+        found = body.responses(torch.zeros(1, 3, PROBE, PROBE), body.layers)
+    return tuple(Layer(n, r.shape[1], PROBE // r.shape[2]) for n, r in found.items())
+
+
+@lru_cache(maxsize=1)
+def classes() -> tuple[str, ...]:
+    """The names of ImageNet's classes, in the order of the logits."""
+    from torchvision import models  # here: it takes seconds, and few need it
+
+    return tuple(models.get_model_weights("resnet18").DEFAULT.meta["categories"])
 
 
 def fingerprint(name: str) -> str:
@@ -144,10 +127,12 @@ def fingerprint(name: str) -> str:
 
 
 def _lite(number: int, side: int, megabytes: int) -> Backbone:
-    def body() -> nn.Module:
+    def body() -> Chain:
         import timm  # here: it takes seconds, and few need it
 
-        return _Lite(timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False))
+        net = timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False)
+        stages = {f"blocks.{i}": [f"blocks.{i}"] for i in range(len(net.blocks))}
+        return Chain(net, {"stem": ["conv_stem", "bn1"], **stages, "head": ["conv_head", "bn2"]})
 
     def weights(progress: Progress) -> Path:
         try:
@@ -159,11 +144,11 @@ def _lite(number: int, side: int, megabytes: int) -> Backbone:
         return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
 
     def rename(state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
-        """The tensors stand in the same order and shapes, under other names."""
+        """The tensors stand in the same order and shapes, under other names; last the head's."""
         names = list(body.state_dict())
-        if len(names) != len(state):
+        if len(names) + 2 != len(state):
             raise ValueError("other weights than expected")
-        return dict(zip(names, state.values(), strict=True))
+        return dict(zip(names, state.values(), strict=False))
 
     return Backbone(
         f"lite{number}",
@@ -172,6 +157,7 @@ def _lite(number: int, side: int, megabytes: int) -> Backbone:
         1280,
         megabytes,
         body,
+        lambda state: _pooled(_linear(*list(state.values())[-2:])),
         weights,
         rename,
         *CENTRED,
@@ -179,24 +165,34 @@ def _lite(number: int, side: int, megabytes: int) -> Backbone:
     )
 
 
-class _Lite(nn.Module):
-    """timm's EfficientNet up to its last maps."""
+def _pooled(*readers: nn.Module, side: int = 1) -> nn.Module:
+    """Reads classes from maps (N, width, h, w), brought to `side` × `side` by means."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(side), nn.Flatten(), *readers)
 
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
 
-    def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.net.forward_features(images)  # type: ignore[operator]
-        return found
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return layer
+
+
+def _read_by(*places: str, between: Callable[[], nn.Module] = nn.ReLU, side: int = 1) -> Head:
+    """A head of linear layers that stand in the file under these names."""
+
+    def head(state: dict[str, Tensor]) -> nn.Module:
+        found = [_linear(state[f"{p}.weight"], state[f"{p}.bias"]) for p in places]
+        readers = [part for layer in found for part in (layer, between())][:-1]
+        return _pooled(*readers, side=side)
+
+    return head
 
 
 # ---- torchvision's, from the network
 
 
 def _torchvision(
-    name: str, title: str, width: int, megabytes: int, file: str, layers: Callable[[], nn.Module],
-    source: str, norm: Norm = IMAGENET,
+    name: str, title: str, width: int, megabytes: int, file: str, body: Callable[[], Chain],
+    head: Head, source: str, norm: Norm = IMAGENET,
 ) -> Backbone:  # fmt: skip
     def path() -> Path:
         return settings().data / "backbones" / file
@@ -221,11 +217,10 @@ def _torchvision(
         return path()
 
     def rename(state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
-        wanted = body.state_dict()
-        return {k: state[k.removeprefix("net.")] for k in wanted}
+        return {k: state[k.removeprefix("net.")] for k in body.state_dict()}
 
     return Backbone(
-        name, title, 224, width, megabytes, layers, weights, rename, *norm, source=source,
+        name, title, 224, width, megabytes, body, head, weights, rename, *norm, source=source,
         here=lambda: path().is_file(),
     )  # fmt: skip
 
@@ -241,54 +236,40 @@ def _address(file: str) -> str:
 _READY = "EfficientNet-Lite 0, 1 and 2 are always here."
 
 
-class _Until(nn.Module):
-    """A torchvision network up to its last maps: the layers named, one after the other."""
-
-    def __init__(self, net: nn.Module, *names: str) -> None:
-        super().__init__()
-        kept = {name.partition(".")[0] for name in names}
-        for name, _ in list(net.named_children()):
-            if name not in kept:
-                delattr(net, name)
-        self.net, self.names = net, names
-
-    def forward(self, images: Tensor) -> Tensor:
-        for name in self.names:
-            images = self.net.get_submodule(name)(images)
-        return images
-
-
-def _resnet(number: int) -> Callable[[], nn.Module]:
-    def build() -> nn.Module:
+def _resnet(number: int) -> Callable[[], Chain]:
+    def build() -> Chain:
         from torchvision import models
 
         net = getattr(models, f"resnet{number}")()
-        stem = ("conv1", "bn1", "relu", "maxpool")
-        return _Until(net, *stem, "layer1", "layer2", "layer3", "layer4")
+        parts = [f"layer{i}" for i in (1, 2, 3, 4)]
+        paths = [f"{part}.{i}" for part in parts for i in range(len(net.get_submodule(part)))]
+        stem = {"stem": ["conv1", "bn1", "relu", "maxpool"]}
+        return Chain(net, {**stem, **{path: [path] for path in paths}})
 
     return build
 
 
-def _convolutional(name: str) -> Callable[[], nn.Module]:
-    def build() -> nn.Module:
+def _convolutional(name: str) -> Callable[[], Chain]:
+    """Its layers are numbered as in torchvision's `features`."""
+
+    def build() -> Chain:
         from torchvision import models
 
-        return _Until(getattr(models, name)(), "features")
+        net = getattr(models, name)()
+        return Chain(net, {str(i): [f"features.{i}"] for i in range(len(net.features))})
 
     return build
 
 
-def _googlenet() -> nn.Module:
+def _googlenet() -> Chain:
     from torchvision import models
 
     net = models.googlenet(aux_logits=False, init_weights=False)
     parts = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
-    inceptions = [f"inception{part}" for part in parts]
-    pools = {"inception4a": "maxpool3", "inception5a": "maxpool4"}
-    order = ["conv1", "maxpool1", "conv2", "conv3", "maxpool2"]
-    for name in inceptions:
-        order += [pools[name], name] if name in pools else [name]
-    return _Until(net, *order)
+    pools = {"4a": ["maxpool3"], "5a": ["maxpool4"]}
+    inceptions = {part: [*pools.get(part, []), f"inception{part}"] for part in parts}
+    stem = ["conv1", "maxpool1", "conv2", "conv3", "maxpool2"]
+    return Chain(net, {"stem": stem, **inceptions})
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -298,24 +279,28 @@ BACKBONES: dict[str, Backbone] = {
         _lite(1, 240, 22),
         _lite(2, 260, 25),
         _torchvision(
-            "resnet18", "ResNet-18", 512, 45, "resnet18-f37072fd.pth", _resnet(18),
+            "resnet18", "ResNet-18", 512, 45, "resnet18-f37072fd.pth", _resnet(18), _read_by("fc"),
             "He et al. 2016; torchvision",
         ),
         _torchvision(
-            "resnet50", "ResNet-50", 2048, 98, "resnet50-11ad3fa6.pth", _resnet(50),
+            "resnet50", "ResNet-50", 2048, 98, "resnet50-11ad3fa6.pth", _resnet(50), _read_by("fc"),
             "He et al. 2016; torchvision",
         ),
         _torchvision(
             "vgg16", "VGG-16", 512, 528, "vgg16-397923af.pth", _convolutional("vgg16"),
+            _read_by("classifier.0", "classifier.3", "classifier.6", side=7),
             "Simonyan and Zisserman 2015; torchvision",
         ),
         _torchvision(
-            "googlenet", "GoogLeNet", 1024, 50, "googlenet-1378be20.pth", _googlenet,
+            "googlenet", "GoogLeNet", 1024, 50, "googlenet-1378be20.pth",
+            _googlenet, _read_by("fc"),
             "Szegedy et al. 2015; torchvision", CENTRED,
         ),
         _torchvision(
             "mobilenet_v3", "MobileNet-V3", 960, 21, "mobilenet_v3_large-5c1a4163.pth",
-            _convolutional("mobilenet_v3_large"), "Howard et al. 2019; torchvision",
+            _convolutional("mobilenet_v3_large"),
+            _read_by("classifier.0", "classifier.3", between=nn.Hardswish),
+            "Howard et al. 2019; torchvision",
         ),
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.models.backbones import FeatureNet
+from core.models.pretrained import FeatureNet
 
 Head = Literal["linear", "published"]
 WIDTHS = (512, 256, 256)

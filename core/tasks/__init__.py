@@ -9,6 +9,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig
 from core.tasks.denoising import DENOISING
+from core.tasks.dreaming import DREAMING
 from core.tasks.families import Family, FamilyConfig, Variant
 from core.tasks.projecting import PROJECTING
 from core.tasks.recognition import RECOGNITION
@@ -18,7 +19,7 @@ TASKS: dict[str, Task] = {
     task.name: task for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER)
 }
 """What can be trained."""
-FAMILIES: dict[str, Family] = {**TASKS, PROJECTING.name: PROJECTING}
+FAMILIES: dict[str, Family] = {**TASKS, PROJECTING.name: PROJECTING, DREAMING.name: DREAMING}
 """Everything that a run can be of."""
 
 

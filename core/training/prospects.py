@@ -11,7 +11,7 @@ import torch
 
 from core import data, features
 from core.data import Images
-from core.models import backbones
+from core.models import backbones, pretrained
 from core.models.transfer import Transfer
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training.asking import TEST_SEED, some
@@ -81,7 +81,7 @@ def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
 def _seconds(name: str) -> float:
     """That a backbone takes for one picture here."""
     net = backbones.load(name)
-    side = round(net.preprocess.side / backbones.CROP)
+    side = round(net.preprocess.side / pretrained.CROP)
     pictures = torch.zeros(TRIED, 3, side, side, dtype=torch.uint8)
     features.computed(net, pictures)
     began = time.perf_counter()

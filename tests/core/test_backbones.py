@@ -12,10 +12,12 @@ import pytest
 import torch
 from sklearn.datasets import load_sample_image
 from torch import Tensor
+from torchvision import models
 
 from core.errors import DataMissing, UnknownName
 from core.models import backbones
-from core.models.backbones import BACKBONES, FeatureNet, Preprocess, backbone, load
+from core.models.backbones import BACKBONES, backbone, classes, layers, load, load_head
+from core.models.pretrained import FeatureNet, Preprocess
 from core.settings import settings
 
 LITES = ["lite0", "lite1", "lite2"]
@@ -40,10 +42,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_lites_recognise_a_palace_without_a_network(name: str) -> None:
     net = load(name)
     with torch.inference_mode():
-        features = net(china())
-        logits = net.body.get_submodule("net.classifier")(features)
-    assert features.shape == (1, net.width) and not net.training
-    assert int(logits.argmax()) == PALACE and float(logits.softmax(1).max()) > 0.2
+        maps = net.maps(china())
+        logits = load_head(name)(maps)
+    assert maps.shape[:2] == (1, net.width) and not net.training
+    assert int(logits.argmax()) == PALACE and classes()[PALACE] == "palace"
+    assert float(logits.softmax(1).max()) > 0.2
     assert not any(p.requires_grad for p in net.parameters())
 
 
@@ -54,6 +57,44 @@ def test_torchvisions_networks_give_maps_of_the_width_that_they_name(name: str) 
     with torch.inference_mode():
         maps = net.maps(china())
     assert maps.shape == (1, chosen.width, 7, 7)
+
+
+@pytest.mark.parametrize("name", [n for n in BACKBONES if n not in LITES])
+def test_body_and_head_are_the_whole_network_of_torchvision(name: str) -> None:
+    chosen, original = backbone(name), {"mobilenet_v3": "mobilenet_v3_large"}.get(name, name)
+    torch.manual_seed(0)
+    more = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    whole = getattr(models, original)(**more).eval()
+    state, body = whole.state_dict(), chosen.body().eval()
+    body.load_state_dict(chosen.rename(state, body))
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        found = chosen.head(state).eval()(body(images))
+        assert torch.allclose(found, whole(images), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_layers_are_told_with_their_channels_and_sizes(name: str) -> None:
+    told = layers(name)
+    body = backbone(name).body().eval()
+    with torch.inference_mode():
+        found = body.responses(torch.zeros(1, 3, 64, 64), [told[0].name, told[-1].name])
+    assert [layer.name for layer in told] == list(body.layers)
+    for layer in (told[0], told[-1]):
+        side = 64 // layer.reduction
+        assert found[layer.name].shape == (1, layer.channels, side, side)
+    assert told[-1].channels == backbone(name).width
+
+
+def test_a_response_is_that_before_the_next_layer_works_in_place() -> None:
+    body = backbone("vgg16").body().eval()  # its odd layers are ReLUs that work in place
+    images = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        alone = body.responses(images.clone(), ["28"])["28"]
+        both = body.responses(images.clone(), ["28", "29"])
+    assert torch.equal(alone, both["28"]) and torch.equal(alone.relu(), both["29"])
+    with pytest.raises(KeyError):
+        body.responses(images, ["31"])
 
 
 def test_preprocessing_keeps_the_middle_and_normalises() -> None:
@@ -100,7 +141,9 @@ def published(where: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> str
     content = (where / "file.pth").read_bytes()
     name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     (where / "file.pth").rename(where / name)
-    made = backbones._torchvision("resnet18", "ResNet-18", 512, 45, name, backbones._resnet(18), "")
+    made = backbones._torchvision(
+        "resnet18", "ResNet-18", 512, 45, name, backbones._resnet(18), backbones._read_by("fc"), ""
+    )
     monkeypatch.setitem(BACKBONES, "resnet18", made)
     monkeypatch.setattr(backbones, "_address", lambda file: f"{address}/{file}")
     return name

@@ -11,7 +11,8 @@ from torch import Tensor
 from core import features as module
 from core.errors import Cancelled
 from core.features import features, known
-from core.models.backbones import FeatureNet, load
+from core.models.backbones import load
+from core.models.pretrained import FeatureNet
 from core.settings import settings
 
 

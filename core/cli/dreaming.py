@@ -1,0 +1,100 @@
+"""`dream`: a picture in which a network sees more, or the same one again from its recipe."""
+
+import argparse
+from pathlib import Path
+
+from core import files, runs
+from core.cli.asking import add_settings, answer, values_of
+from core.cli.show import OK
+from core.errors import LabError
+from core.inference import dreaming, recipes
+from core.inference.dreaming import Picture
+from core.records import Question
+from core.settings import settings
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams.recipe import ATLAS
+
+AGAIN = "again"
+
+
+def dream_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `dream`, from the config class."""
+    kinds = parser.add_subparsers(required=True, metavar="KIND", dest="variant")
+    for variant in DREAMING.variants.values():
+        named = kinds.add_parser(
+            variant.name, help=variant.summary, description=variant.summary, allow_abbrev=False
+        )
+        if DREAMING.begins_with_a_picture(variant.name):
+            known = ", ".join([*dreaming.SAMPLES, dreaming.NOISE])
+            named.add_argument("picture", metavar="PICTURE", help=f"a file, or {known}")
+            named.add_argument("--mask", type=Path, metavar="FILE", help="white where to dream")
+        named.add_argument("--guide", type=Path, metavar="FILE", help="whose features it takes on")
+        _outputs(named)
+        add_settings(named, variant, DREAMING.config(variant.name))
+        named.set_defaults(command=_dream)
+    again = kinds.add_parser(AGAIN, help="from the recipe in a dream's PNG", allow_abbrev=False)
+    again.add_argument("recipe", type=Path, metavar="DREAM.png")
+    again.add_argument("--picture", type=Path, metavar="FILE", help="what it was dreamt on")
+    again.add_argument("--guide", type=Path, metavar="FILE", help="the guide, if it had one")
+    _outputs(again)
+    again.set_defaults(command=_again)
+
+
+def _outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the picture, a PNG with its recipe"
+    )
+    parser.add_argument("--film", type=Path, metavar="FILE.mp4", help="write the film of a zoom")
+
+
+def _dream(args: argparse.Namespace) -> int:
+    picture = mask = None
+    if DREAMING.begins_with_a_picture(args.variant):
+        picture = _picture(args.picture)
+        mask = None if args.mask is None else dreaming.brought(*_read(args.mask)).pixels[0]
+    guide = None if args.guide is None else dreaming.brought(*_read(args.guide)).pixels
+    question = dreaming.ask(args.variant, picture, values_of(args, DREAMING), guide, mask)
+    return _made(args, question)
+
+
+def _again(args: argparse.Namespace) -> int:
+    recipe = recipes.read(*_read(args.recipe))
+    picture = None
+    if DREAMING.begins_with_a_picture(recipe.variant):
+        picture = _picture(str(args.picture or recipe.source))
+    guide = None if args.guide is None else dreaming.brought(*_read(args.guide)).pixels
+    return _made(args, dreaming.ask_again(recipe, picture, guide))
+
+
+def _picture(name: str) -> Picture:
+    """A sample, or a file."""
+    if name in (*dreaming.SAMPLES, dreaming.NOISE):
+        return dreaming.sample(name)
+    if not Path(name).is_file():
+        known = ", ".join([*dreaming.SAMPLES, dreaming.NOISE])
+        raise LabError(f"There is no picture {name[:80]!r}. Name a file, or one of: {known}.")
+    return dreaming.brought(*_read(Path(name)))
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    with open(path, "rb") as file:
+        return file.read(settings().max_upload_bytes + 1), path.name
+
+
+def _made(args: argparse.Namespace, question: Question) -> int:
+    for output in (args.output, args.film):
+        if output is not None and not output.parent.is_dir():
+            raise LabError(f"There is no folder {output.parent}: make it first.")
+    wanted = {"dream.png": args.output, "film.mp4": args.film}
+    if question.config.variant == ATLAS and args.output is not None:
+        raise LabError("An atlas is a sheet a layer: they lie in the folder of its run.")
+    if question.config.variant != "zoom" and args.film is not None:
+        raise LabError("Only a zoom is a film.")
+    code = answer(args, question, dreaming.dream, "dreamt")
+    if code == OK:
+        run = runs.open_run(question.run_id)
+        for name, output in wanted.items():
+            if output is not None:
+                files.write_bytes(output, (run.path / name).read_bytes())
+    return code

@@ -1,0 +1,433 @@
+"""Dreams: asked for, made, measured."""
+
+import base64
+import hashlib
+import io
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from core import files, images, runs
+from core.errors import LabError, RunBroken
+from core.images import contact_sheet, to_png
+from core.inference.recipes import Recipe, signed
+from core.models import backbones
+from core.records import DataUsed, Question, RunConfig, Status
+from core.runs import Run
+from core.settings import settings
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams import ascent
+from core.tasks.dreams.objectives import GUIDE_SIDE, Objective
+from core.tasks.dreams.recipe import (
+    ATLAS,
+    CLASSES,
+    NEW,
+    Dream,
+    DreamConfig,
+    Scene,
+    check_targets,
+    targets,
+)
+from core.working import Listener, Work, carry_out, describe
+
+SAMPLES = {"china": "china.jpg", "flower": "flower.jpg"}
+"""Photographs that come with scikit-learn."""
+NOISE, OWN, MADE = "noise", "own", "made"
+"""Sources: nothing, somebody's picture, a picture that the lab itself has drawn."""
+SLIMMEST = 8
+"""Times the shorter side that the longer may be; of slimmer pictures the middle is taken."""
+PREVIEW_EVERY = 0.5
+"""Seconds between two pictures of what there is so far."""
+TILE, QUALITY = 64, 80
+"""Pixels of a channel's picture in an atlas as it is kept, and its WebP quality."""
+COLUMNS = 16
+"""Channels in a row of an atlas."""
+PROBED = 160
+"""Pixels of the picture by which a machine's speed is told."""
+
+
+class Picture(NamedTuple):
+    """A picture to dream on: where it is from, its pixels, uint8 (3, H, W), and whether only those
+    who brought it may see what comes of it."""
+
+    source: str
+    pixels: Tensor
+    private: bool = False
+
+
+# ---- pictures
+
+
+def sample(name: str) -> Picture:
+    """A photograph that is always there, or grey noise for dreams that begin with nothing.
+
+    Raises:
+        LabError: there is none of that name.
+    """
+    if name == NOISE:
+        generator = torch.Generator().manual_seed(0)
+        grain = 128 + 24 * torch.randn(3, 384, 512, generator=generator)
+        return Picture(name, grain.round().clamp(0, 255).byte())
+    if name not in SAMPLES:
+        raise LabError(f"There is no sample called {name[:60]!r}: {', '.join([*SAMPLES, NOISE])}.")
+    from sklearn.datasets import load_sample_image  # here: it takes a second
+
+    return Picture(name, torch.from_numpy(load_sample_image(SAMPLES[name]).copy()).permute(2, 0, 1))
+
+
+def brought(content: bytes, name: str) -> Picture:
+    """Somebody's own picture. Raises BadUpload."""
+    return Picture(OWN, _pixels(images.decode(content, name).convert("RGB")), private=True)
+
+
+def _pixels(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)
+
+
+def fitted(pixels: Tensor, side: int) -> Tensor:
+    """A picture, uint8 (C, H, W), with its longer side of `side` pixels, large or small as it was;
+    of a very slim one the middle."""
+    slimmest = min(SLIMMEST, side / ascent.LEAST)
+    height, width = pixels.shape[1:]
+    high, wide = min(height, round(width * slimmest)), min(width, round(height * slimmest))
+    top, left = (height - high) // 2, (width - wide) // 2
+    pixels = pixels[:, top : top + high, left : left + wide]
+    scale = side / max(high, wide)
+    size = tuple(max(ascent.LEAST, round(s * scale)) for s in (high, wide))
+    if size == (high, wide):
+        return pixels
+    image = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).contiguous().numpy())
+    grown = np.asarray(image.resize(size[::-1], Image.Resampling.BICUBIC))
+    return torch.from_numpy(grown.reshape(*size, -1).copy()).permute(2, 0, 1)
+
+
+# ---- asking
+
+
+def ask(
+    variant: str,
+    picture: Picture | None,
+    values: Mapping[str, Any] | None = None,
+    guide: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> Question:
+    """Validate a question for a dream and name its run. Nothing is written.
+
+    Args:
+        picture: what to dream on; not heeded where a dream begins with noise.
+        guide: uint8 (3, H, W), whose features the picture is to take on; sets the measure.
+        mask: uint8 (H, W), white where to dream; in any size.
+
+    Raises:
+        UnknownName, LabError: an unknown name, a value out of bounds, no picture.
+        DataMissing: the network's weights are not here and cannot be fetched.
+    """
+    if guide is not None:
+        values = {**(values or {}), "measure": "guide"}
+    config = DREAMING.config(variant, values)
+    check_targets(config)
+    if config.measure == "guide" and guide is None:
+        raise LabError("Bring a guide picture, or choose another measure.")
+    chosen = backbones.backbone(config.backbone)
+    if not chosen.here() and settings().downloads == "off":
+        chosen.weights(lambda text, share: None)  # says that it is not here
+    given: dict[str, Tensor] = {}
+    source = NOISE
+    if DREAMING.begins_with_a_picture(variant):
+        if picture is None:
+            raise LabError("Choose a picture to dream on.")
+        source = picture.source
+        given["picture"] = fitted(picture.pixels, config.side)
+        if mask is not None:
+            given["mask"] = _over(mask, given["picture"])
+    if guide is not None:
+        given["guide"] = fitted(guide, GUIDE_SIDE)
+    prints = [f"{name} {_print(pixels)}" for name, pixels in given.items()]
+    shape = given["picture"].shape if "picture" in given else (3, config.side, config.side)
+    return Question(
+        run_id=runs.run_id(
+            DREAMING.kind, variant, source, DREAMING.changed(variant, config), prints
+        ),
+        config=RunConfig(
+            task=DREAMING.name,
+            variant=variant,
+            dataset=source,
+            config=config.model_dump(),
+            data=DataUsed(
+                fingerprint=_print(given["picture"]) if "picture" in given else "",
+                n_train=0,
+                n_test=1,
+                shape=tuple(shape),
+            ),
+            private=guide is not None or mask is not None or bool(picture and picture.private),
+        ),
+        given={f"{name}.png": _png(pixels) for name, pixels in given.items()},
+    )
+
+
+def ask_again(recipe: Recipe, picture: Picture | None, guide: Tensor | None = None) -> Question:
+    """The question that a recipe answers.
+
+    Raises:
+        LabError: the picture or the guide is another than it was made with; as `ask`.
+    """
+    drawn = recipe.drawn()
+    mask = None if drawn is None else _pixels(images.decode(drawn, "mask"))[0]
+    if recipe.guide and guide is None:
+        raise LabError("This dream had a guide picture: bring it too.")
+    question = ask(recipe.variant, picture, recipe.config, guide if recipe.guide else None, mask)
+    if recipe.picture and question.config.data.fingerprint != recipe.picture:
+        raise LabError("This recipe was made with another picture: bring that one.")
+    if recipe.guide and guide is not None and _print(fitted(guide, GUIDE_SIDE)) != recipe.guide:
+        raise LabError("This recipe was made with another guide picture: bring that one.")
+    return question
+
+
+def _over(mask: Tensor, picture: Tensor) -> Tensor:
+    """A mask (1, H, W) in the size of the picture."""
+    size = list(picture.shape[1:])
+    found = F.interpolate(mask[None, None].float(), size, mode="bilinear", antialias=True)
+    return found[0].round().byte()
+
+
+def _print(pixels: Tensor) -> str:
+    digest = hashlib.sha256(str(tuple(pixels.shape)).encode())
+    digest.update(pixels.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _png(pixels: Tensor) -> bytes:
+    return to_png(contact_sheet(pixels[None], 1))
+
+
+# ---- making
+
+
+def dream(run: Run, listener: Listener = lambda status: None) -> Status:
+    """Make a dream to its end; one that is done stays as it is.
+
+    Raises:
+        Refused: another process is at it.
+    """
+    return carry_out(run, lambda work: _dream(run, work), listener)
+
+
+def config_of(run: Run) -> DreamConfig:
+    """The run's settings, validated again. Raises RunBroken; LabError when it is no dream."""
+    asked = run.config()
+    if asked.task != DREAMING.name:
+        raise LabError(f"{run.id} is no dream.")
+    try:
+        return DREAMING.config(asked.variant, asked.config)
+    except LabError as error:
+        raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
+
+
+def scene_of(run: Run, tick: Callable[[], None] = lambda: None) -> Scene:
+    """What the run begins with. Raises RunBroken, DataMissing."""
+    config = config_of(run)
+    wants_head = any(t.layer == CLASSES for t in targets(config.layers))
+    plain = {name: _given(run, f"{name}.png") for name in ("picture", "mask", "guide")}
+    nothing = torch.full((3, 1, 1), 0.5)
+    return Scene(
+        nothing if plain["picture"] is None else plain["picture"],
+        backbones.load(config.backbone),
+        None if plain["mask"] is None else plain["mask"][0],
+        plain["guide"],
+        backbones.load_head(config.backbone) if wants_head else None,
+        tick,
+    )
+
+
+def _given(run: Run, name: str) -> Tensor | None:
+    """A file of the run as (C, H, W) in [0, 1]; None without one. Raises RunBroken."""
+    path = run.path / name
+    if not path.exists():
+        return None
+    return pixels_of(run, name).float() / 255
+
+
+def pixels_of(run: Run, name: str) -> Tensor:
+    """A picture of the run, uint8 (C, H, W). Raises RunBroken."""
+    try:
+        found = np.asarray(Image.open(io.BytesIO((run.path / name).read_bytes())))
+    except Exception as error:  # whatever the parser makes of a damaged file
+        raise RunBroken(f"The run {run.id} has no {name} that can be read: dream anew.") from error
+    return torch.from_numpy(found.reshape(*found.shape[:2], -1).copy()).permute(2, 0, 1)
+
+
+def _dream(run: Run, work: Work) -> None:
+    torch.set_num_threads(settings().torch_threads)
+    asked, config = run.config(), config_of(run)
+    work.report("reading the network", state="running", error="")
+    chosen = backbones.backbone(config.backbone)
+    if not chosen.here():
+        chosen.weights(lambda text, share: work.check(f"fetching {text}", done=0.0))
+    scene = scene_of(run, lambda: work.check("looking"))
+    began = time.monotonic()
+    watch = _Watch(run, work, began)
+    found = DREAMING.maker(asked.variant)(scene, config, watch)
+    seconds = time.monotonic() - began
+    work.report("writing the picture", done=1.0)
+    recipe = recipe_of(run)
+    if asked.variant == ATLAS:
+        for name, sheet in found.stages:
+            files.write_bytes(run.path / f"channels-{name}.webp", _sheet(sheet))
+    else:
+        for number, (_, stage) in enumerate(found.stages, 1):
+            run.write_sample(number, _png(stage))
+        files.write_bytes(run.path / "dream.png", signed(_png(found.picture), recipe))
+    if found.film is not None:
+        files.write_bytes(run.path / "film.mp4", to_mp4(found.film, config.fps))
+    run.write_history(found.history or [{"epoch": 0}])
+    run.write_metrics(
+        {
+            **_measured(scene, config, found, asked.variant),
+            "stages": [name for name, _ in found.stages],
+            "remarks": found.remarks,
+            "seconds": round(seconds, 2),
+            "first_preview": round(watch.first, 2),
+            "device": describe(torch.device("cpu")),
+        }
+    )
+    (run.path / "preview.png").unlink(missing_ok=True)
+
+
+class _Watch:
+    """Hears each step of a dream: asks whether to stop, and shows what there is so far."""
+
+    def __init__(self, run: Run, work: Work, began: float) -> None:
+        self.run, self.work, self.began = run, work, began
+        self.shown, self.first = 0.0, 0.0
+
+    def __call__(
+        self, stage: str, picture: Callable[[], Tensor] | None = None, **progress: Any
+    ) -> None:
+        now = time.monotonic()
+        if picture is not None and now - self.shown >= PREVIEW_EVERY:
+            files.write_bytes(self.run.path / "preview.png", _png(picture()), durable=False)
+            self.first = self.first or time.monotonic() - self.began
+            self.shown = time.monotonic()
+        done = progress.get("done") or 0.0
+        left = (now - self.began) * (1 - done) / done if done else None
+        self.work.check(stage, eta=None if left is None else round(left, 1), **progress)
+
+
+def recipe_of(run: Run) -> Recipe:
+    """What the run is made with. Raises RunBroken."""
+    asked = run.config()
+    guide = run.path / "guide.png"
+    mask = run.path / "mask.png"
+    return Recipe(
+        variant=asked.variant,
+        source=asked.dataset,
+        config=asked.config,
+        picture=asked.data.fingerprint,
+        guide=_print(pixels_of(run, "guide.png")) if guide.exists() else "",
+        mask=base64.b64encode(mask.read_bytes()).decode("ascii") if mask.exists() else "",
+    )
+
+
+def _sheet(pictures: Tensor) -> bytes:
+    """An atlas of a layer's channels (N, 3, side, side): one WebP."""
+    small = F.interpolate(pictures, (TILE, TILE), mode="area")
+    file = io.BytesIO()
+    sheet = Image.fromarray(contact_sheet(small, COLUMNS, gap=0, fill=0))
+    sheet.save(file, "WEBP", quality=QUALITY, method=6)
+    return file.getvalue()
+
+
+def to_mp4(film: Tensor, fps: int) -> bytes:
+    """An H.264 film that browsers play, of frames uint8 (F, 3, H, W)."""
+    import av  # here: it takes a while, and few need it
+
+    height, width = (side - side % 2 for side in film.shape[2:])  # its colours go by twos
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for pixels in film[:, :, :height, :width]:
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), format="rgb24"
+            )
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+# ---- measuring
+
+
+def _measured(scene: Scene, config: DreamConfig, found: Dream, variant: str) -> dict[str, Any]:
+    """The objective before and after, of the unshifted picture as it is kept."""
+    if variant == ATLAS:
+        return {}
+    pixels = (found.picture * 255).round() / 255
+    figures = {"objective": _objective(scene, config, pixels)}
+    if DREAMING.begins_with_a_picture(variant):
+        figures["objective_before"] = _objective(scene, config, scene.picture)
+    return figures
+
+
+def _objective(scene: Scene, config: DreamConfig, picture: Tensor) -> float:
+    return round(ascent.gradient(Objective(scene, config), picture[None], config.tile)[1], 4)
+
+
+def evaluate(run: Run, check: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
+    """Measure a finished dream again; nothing is written. Raises RunBroken, DataMissing."""
+    config, variant = config_of(run), run.config().variant
+    check("looking")
+    scene = scene_of(run)
+    picture = pixels_of(run, "dream.png").float() / 255
+    return _measured(scene, config, Dream(picture, [], [], []), variant)
+
+
+# ---- before it starts
+
+
+def estimate(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
+    """Seconds that a dream of a picture (height, width) will take here, roughly.
+
+    Raises:
+        DataMissing: the network's weights are not here.
+    """
+    if variant in NEW:
+        known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
+        known[CLASSES] = backbones.CLASSES
+        count = sum(known[t.layer] for t in targets(config.layers)) if variant == ATLAS else 1
+        work = config.side**2 * count * config.steps
+    else:
+        sizes = ascent.octaves(size, config.octaves, config.ratio)
+        work = sum(high * wide for high, wide in sizes) * config.steps
+        work *= config.frames if variant == "zoom" else 1
+        parts = len(list(ascent.tiles(*size, config.tile)))
+        work *= 1.5 if parts > 1 else 1  # margins are looked at twice
+    return work * _seconds_a_pixel(config.backbone, config.layers, settings().torch_threads)
+
+
+@lru_cache(maxsize=64)
+def _seconds_a_pixel(backbone: str, layers: str, threads: int) -> float:
+    """Of one step here, on so many threads: seen on a small picture."""
+    names = {t.layer for t in targets(layers)}
+    head = backbones.load_head(backbone) if CLASSES in names else None
+    scene = Scene(torch.rand(3, PROBED, PROBED), backbones.load(backbone), head=head)
+    config = DreamConfig(backbone=backbone, layers=layers)  # type: ignore[arg-type]
+    objective = Objective(scene, config)
+    generator = torch.Generator().manual_seed(0)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        ascent.ascent(objective, scene.picture[None], config, generator)
+        began = time.perf_counter()
+        for _ in range(3):
+            ascent.ascent(objective, scene.picture[None], config, generator)
+        return (time.perf_counter() - began) / 3 / PROBED**2
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,135 @@
+"""What a pretrained network is here: a record, one preprocessing, and a chain of named layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Progress = Callable[[str, float], None]
+"""Called with a sentence and the share done, 0 to 1."""
+Norm = tuple[tuple[float, float, float], tuple[float, float, float]]
+IMAGENET: Norm = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CENTRED: Norm = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+CROP = 0.875
+"""Share of the shorter side that is kept: the middle of the picture."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained network. `side` is that of the square that it sees, `width` the number of its
+    features, `megabytes` the size of its weights' file."""
+
+    name: str
+    title: str
+    side: int
+    width: int
+    megabytes: int
+    body: Callable[[], Chain]
+    """Builds it without its head and with other weights, from images to maps (N, width, h, w)."""
+    head: Callable[[dict[str, Tensor]], nn.Module]
+    """Builds what reads the 1,000 classes from those maps, out of the weights in the file."""
+    weights: Callable[[Progress], Path]
+    """Finds the weights' file, or fetches it. Raises DataMissing."""
+    rename: Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]]
+    """Of the weights in the file those of `body`, by its names."""
+    mean: tuple[float, float, float] = IMAGENET[0]
+    std: tuple[float, float, float] = IMAGENET[1]
+    source: str = ""
+    here: Callable[[], bool] = lambda: True
+    """Whether the weights are on this machine."""
+
+
+class Preprocess(nn.Module):
+    """Pictures as a backbone was trained on them: scaled, the middle cut out, normalised."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.side = backbone.side
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
+
+    def crop(self, size: Sequence[int]) -> tuple[int, int, int, int]:
+        """The part of a picture (height, width) that is seen: top, left, height, width."""
+        scaled = self._scaled(size)
+        high, wide = (round(self.side * a / b) for a, b in zip(size, scaled, strict=True))
+        return (size[0] - high) // 2, (size[1] - wide) // 2, high, wide
+
+    def _scaled(self, size: Sequence[int]) -> list[int]:
+        scale = self.side / CROP / min(size)
+        return [max(self.side, round(part * scale)) for part in size]
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1], in the size that they have."""
+        return (images - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to (N, 3, side, side), normalised."""
+        height, width = images.shape[2:]
+        size = self._scaled((height, width))
+        if size != [height, width]:
+            images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
+        top, left = (size[0] - self.side) // 2, (size[1] - self.side) // 2
+        return self.normalise(images[:, :, top : top + self.side, left : left + self.side])
+
+
+class Chain(nn.Module):
+    """A network as layers with names, one after the other."""
+
+    def __init__(self, net: nn.Module, layers: Mapping[str, Sequence[str]]) -> None:
+        """
+        Args:
+            net: loses what no layer uses.
+            layers: of each layer, in order, the paths of its modules in `net`.
+        """
+        super().__init__()
+        kept = {path.partition(".")[0] for paths in layers.values() for path in paths}
+        for name, _ in list(net.named_children()):
+            if name not in kept:
+                delattr(net, name)
+        self.net, self.layers = net, {name: tuple(paths) for name, paths in layers.items()}
+
+    def responses(self, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """What layers say of normalised images, (N, channels, h, w) each; nothing is computed
+        beyond the last of them. Raises KeyError where there is none of a name."""
+        wanted, found = set(names), {}
+        if unknown := wanted - set(self.layers):
+            raise KeyError(*unknown)
+        for name, paths in self.layers.items():
+            if len(found) == len(wanted):
+                break
+            for path in paths:
+                images = self.net.get_submodule(path)(images)
+            if name in wanted:  # a copy, for a layer behind may work in place
+                found[name] = images.clone() if len(found) + 1 < len(wanted) else images
+        return found
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W), normalised, to the last maps."""
+        last = next(reversed(self.layers))
+        return self.responses(images, [last])[last]
+
+
+class FeatureNet(nn.Module):
+    """A backbone with its preprocessing: pictures to maps, and their means to features."""
+
+    def __init__(self, backbone: Backbone, body: Chain) -> None:
+        super().__init__()
+        self.preprocess, self.body, self.width = Preprocess(backbone), body, backbone.width
+
+    def maps(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to what the last convolutions say, (N, width, h, w)."""
+        seen = self.preprocess(images).contiguous(memory_format=torch.channels_last)
+        found: Tensor = self.body(seen)
+        return found
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (N, width) of images (N, 3, H, W) in [0, 1]."""
+        return self.maps(images).mean((2, 3))

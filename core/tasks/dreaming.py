@@ -1,0 +1,117 @@
+"""Dreaming: the family of pictures that a network's answers were raised on."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
+
+from core.tasks.dreams.ascent import dream
+from core.tasks.dreams.classic import classic
+from core.tasks.dreams.recipe import NEW, Dream, DreamConfig
+from core.tasks.dreams.visions import atlas, visualise
+from core.tasks.dreams.zoom import zoom
+from core.tasks.families import Family, FamilyConfig, Variant
+
+OF_CLASSIC = frozenset({"blur", "blend"})
+OF_ZOOM = frozenset({"frames", "zoom", "turn", "fps"})
+OF_VISIONS = frozenset({"wobble"})
+OF_ASCENT = frozenset(
+    {"octaves", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours", "tile"}
+)
+GROWN = {"measure": "mean", "rate": 0.05}
+"""Defaults of what grows from noise: Adam's rate, and answers that may not be negative."""
+
+
+class Dreaming(Family):
+    """Dreams, and what channels like best."""
+
+    name: ClassVar[str] = "dreaming"
+    kind: ClassVar[str] = "dream"
+    title: ClassVar[str] = "Dreaming"
+    headline: ClassVar[str] = "objective"
+    config_class: ClassVar[type[FamilyConfig]] = DreamConfig
+    variants: ClassVar[Mapping[str, Variant]] = {
+        v.name: v
+        for v in (
+            Variant(
+                "deep",
+                "DeepDream",
+                "What a network sees in a picture grows, from large forms to small ones.",
+                dream,
+                learns=False,
+                quick=True,
+                shape=None,
+                fixed=OF_CLASSIC | OF_ZOOM | OF_VISIONS,
+                source="Mordvintsev, Olah and Tyka 2015",
+            ),
+            Variant(
+                "classic",
+                "Classic recursion",
+                "The text's: blur, halve, dream of that, enlarge, blend, and climb.",
+                classic,
+                {
+                    "backbone": "vgg16",
+                    "layers": "28",
+                    "measure": "norm",
+                    "octaves": 20,
+                    "ratio": 2.0,
+                    "steps": 5,
+                    "rate": 0.2,
+                },
+                learns=False,
+                quick=True,
+                shape=None,
+                fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
+                source="DeepDream on VGG-16 as in the text",
+            ),
+            Variant(
+                "visualise",
+                "From noise",
+                "What a channel, a layer or a class likes best, grown out of nothing.",
+                visualise,
+                {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
+                learns=False,
+                quick=True,
+                shape=None,
+                fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
+                source="Olah, Mordvintsev and Schubert 2017",
+            ),
+            Variant(
+                "zoom",
+                "Zoom",
+                "A film into the picture: each frame is the last one, enlarged and dreamt on.",
+                zoom,
+                {"side": 320, "octaves": 2, "steps": 6},
+                learns=False,
+                quick=True,
+                shape=None,
+                fixed=OF_CLASSIC | OF_VISIONS,
+                source="Mordvintsev, Olah and Tyka 2015",
+            ),
+            Variant(
+                "atlas",
+                "Channels",
+                "The picture that each channel of a layer likes best.",
+                atlas,
+                {"side": 96, "steps": 64, **GROWN},
+                learns=False,
+                quick=True,
+                shape=None,
+                fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
+                source="Olah, Mordvintsev and Schubert 2017",
+            ),
+        )
+    }
+
+    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> DreamConfig:
+        return cast(DreamConfig, super().config(variant, values))
+
+    def maker(self, variant: str) -> Callable[..., Dream]:
+        """What makes such a dream: (scene, config, watch) to what came out."""
+        return self.variant(variant).build
+
+    @staticmethod
+    def begins_with_a_picture(variant: str) -> bool:
+        """Whether it changes a picture, or grows one out of noise."""
+        return variant not in NEW
+
+
+DREAMING = Dreaming()

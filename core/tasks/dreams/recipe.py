@@ -1,0 +1,189 @@
+"""What a dream is asked: its settings, and the mixture of layers and channels that it is after."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol
+
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from core.errors import LabError, UnknownName
+from core.models import backbones
+from core.models.pretrained import FeatureNet
+from core.tasks.families import FamilyConfig
+
+CLASSES = "classes"
+"""The layer behind the last one: what the network reads as ImageNet's classes."""
+ATLAS, NEW = "atlas", ("visualise", "atlas")
+"""The kind of dream that shows all channels, and those that begin with noise."""
+LARGEST = 2048
+"""Pixels of a dream's longer side."""
+_TERM = re.compile(r"([\w.]+)(?:/(\d{1,4}))?(?:\*(-?\d{1,2}(?:\.\d{1,3})?))?")
+
+
+class DreamConfig(FamilyConfig):
+    """What a dream is asked. Which of it a kind of dream heeds, its variant says."""
+
+    backbone: Literal[
+        "lite0", "lite1", "lite2", "resnet18", "resnet50", "vgg16", "googlenet", "mobilenet_v3"
+    ] = Field("lite0", title="Network", description="whose answers the picture is to raise")
+    layers: str = Field(
+        "blocks.4",
+        max_length=400,
+        title="Layers",
+        description="what is to answer more: layers, or channels of them, with weights, such as "
+        "`blocks.4 + blocks.2/17*0.5`; `classes/207` is a class of ImageNet",
+    )
+    measure: Literal["mean square", "mean", "norm", "guide"] = Field(
+        "mean square",
+        title="Measure",
+        description="of the answers, over all positions; `guide`: how well each fits what the "
+        "layer says of a guide picture",
+    )
+    side: int = Field(
+        512, ge=32, le=LARGEST, title="Size", description="pixels of the picture's longer side"
+    )
+    octaves: int = Field(
+        5, ge=1, le=20, title="Octaves", description="sizes it is dreamt at, from small to large"
+    )
+    ratio: float = Field(
+        1.4, ge=1.1, le=4, title="Ratio", description="of one octave's size to the one before"
+    )
+    steps: int = Field(20, ge=1, le=1000, title="Steps", description="of ascent in each octave")
+    rate: float = Field(
+        0.01,
+        ge=0.0005,
+        le=2,
+        title="Strength",
+        description="how far each step goes: the change of a pixel, as a share of its range",
+    )
+    shift: int = Field(
+        32, ge=0, le=256, title="Shift", description="pixels by which the net's grid is moved"
+    )
+    smooth: bool = Field(
+        True, title="Smooth", description="the gradient is added up at three blurs of it"
+    )
+    bands: int = Field(
+        0,
+        ge=0,
+        le=6,
+        title="Bands",
+        description="of a Laplacian pyramid, evened out one by one, instead of `smooth`",
+    )
+    flatness: float = Field(
+        0.0, ge=0, le=2, title="Flatness", description="pull against differences of neighbours"
+    )
+    keep_colours: bool = Field(
+        False, title="Keep colours", description="only the brightness dreams"
+    )
+    blur: float = Field(
+        2.0, ge=0, le=10, title="Blur", description="radius before each halving, in pixels"
+    )
+    blend: float = Field(
+        0.6, ge=0, le=1, title="Blend", description="share of the smaller octave's dream"
+    )
+    wobble: bool = Field(
+        True, title="Wobble", description="moved, scaled and turned a little at each step"
+    )
+    frames: int = Field(60, ge=2, le=600, title="Frames", description="of the video")
+    zoom: float = Field(
+        1.03, ge=0.9, le=1.25, title="Zoom", description="from one frame to the next"
+    )
+    turn: float = Field(
+        0.5, ge=-10, le=10, title="Turn", description="degrees from one frame to the next"
+    )
+    fps: int = Field(15, ge=1, le=60, title="Speed", description="frames a second")
+    tile: int = Field(
+        512, ge=128, le=LARGEST, title="Tile", description="pixels that are looked at at once"
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="of shifts and noise")
+
+    @field_validator("layers")
+    @classmethod
+    def _written_plainly(cls, value: str) -> str:
+        """One way to write each mixture, so that it is one run."""
+        try:
+            return written(targets(value))
+        except LabError as error:
+            raise ValueError(str(error)) from error
+
+
+class Target(NamedTuple):
+    """A layer, or one channel of it, and its weight in the mixture."""
+
+    layer: str
+    channel: int | None = None
+    weight: float = 1.0
+
+
+def targets(text: str) -> tuple[Target, ...]:
+    """The mixture that a text describes. Raises LabError where it describes none."""
+    found = []
+    for part in re.split(r"[,+]", text):
+        match = _TERM.fullmatch("".join(part.split()))
+        if match is None:
+            raise LabError(
+                f"{part.strip()[:60]!r} is no layer: write it like `blocks.4`, `blocks.4/17` or "
+                "`blocks.4/17*0.5`."
+            )
+        layer, channel, weight = match.groups()
+        number = None if channel is None else int(channel)
+        found.append(Target(layer, number, float(weight or 1)))
+    if all(t.weight == 0 for t in found):
+        raise LabError("Every weight is 0: nothing would be dreamt.")
+    return tuple(found)
+
+
+def written(mixture: tuple[Target, ...]) -> str:
+    """The text that describes a mixture."""
+    parts = []
+    for layer, channel, weight in mixture:
+        of = "" if channel is None else f"/{channel}"
+        parts.append(f"{layer}{of}" + ("" if weight == 1 else f"*{weight:g}"))
+    return " + ".join(parts)
+
+
+def check_targets(config: DreamConfig) -> None:
+    """Raises UnknownName or LabError where the network has no such layer or channel."""
+    known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
+    known[CLASSES] = backbones.CLASSES
+    for layer, channel, _ in targets(config.layers):
+        if layer not in known:
+            raise UnknownName(f"layer of {config.backbone}", layer, known)
+        if channel is not None and channel >= known[layer]:
+            raise LabError(f"The channels of {layer} go from 0 to {known[layer] - 1}.")
+        if layer == CLASSES and channel is None:
+            raise LabError("Say which class, such as `classes/207`.")
+
+
+class Scene(NamedTuple):
+    """What a dream begins with: a picture (3, H, W) in [0, 1], where to dream (H, W) in [0, 1],
+    the picture whose features it is to take on, and the network with what reads classes. `tick` is
+    called before each look, and may raise to stop."""
+
+    picture: Tensor
+    net: FeatureNet
+    mask: Tensor | None = None
+    guide: Tensor | None = None
+    head: nn.Module | None = None
+    tick: Callable[[], None] = lambda: None
+
+
+class Dream(NamedTuple):
+    """What came out: the picture (3, H, W) in [0, 1], its stages by what they are, a row for each
+    step, and what is to be known of it. A film has its frames, uint8 (F, 3, H, W), too."""
+
+    picture: Tensor
+    stages: list[tuple[str, Tensor]]
+    history: list[dict[str, float]]
+    remarks: list[str]
+    film: Tensor | None = None
+
+
+class Watch(Protocol):
+    """Told after each step what is being done; raises `Cancelled` to stop it."""
+
+    def __call__(
+        self, stage: str, picture: Callable[[], Tensor] | None = None, **progress: Any
+    ) -> None:
+        """`picture` gives what there is so far; `progress` is `epoch`, `epochs` and `done`."""
