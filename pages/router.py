@@ -19,6 +19,7 @@ st.navigation(
         "Recognise": [
             st.Page("transfer_classifier.py", title="Transfer classifier", icon=":material/pets:")
         ],
+        "Dream": [st.Page("deepdream.py", title="DeepDream", icon=":material/auto_awesome:")],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
     }
 ).run()

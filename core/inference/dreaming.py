@@ -100,12 +100,12 @@ def fitted(pixels: Tensor, side: int) -> Tensor:
     top, left = (height - high) // 2, (width - wide) // 2
     pixels = pixels[:, top : top + high, left : left + wide]
     scale = side / max(high, wide)
-    size = tuple(max(ascent.LEAST, round(s * scale)) for s in (high, wide))
-    if size == (high, wide):
+    tall, broad = (max(ascent.LEAST, round(s * scale)) for s in (high, wide))
+    if (tall, broad) == (high, wide):
         return pixels
     image = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).contiguous().numpy())
-    grown = np.asarray(image.resize(size[::-1], Image.Resampling.BICUBIC))
-    return torch.from_numpy(grown.reshape(*size, -1).copy()).permute(2, 0, 1)
+    grown = np.asarray(image.resize((broad, tall), Image.Resampling.BICUBIC))
+    return torch.from_numpy(grown.reshape(tall, broad, -1).copy()).permute(2, 0, 1)
 
 
 # ---- asking
@@ -402,10 +402,10 @@ def estimate(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
         known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
         known[CLASSES] = backbones.CLASSES
         count = sum(known[t.layer] for t in targets(config.layers)) if variant == ATLAS else 1
-        work = config.side**2 * count * config.steps
+        work = float(config.side**2 * count * config.steps)
     else:
         sizes = ascent.octaves(size, config.octaves, config.ratio)
-        work = sum(high * wide for high, wide in sizes) * config.steps
+        work = float(sum(high * wide for high, wide in sizes) * config.steps)
         work *= config.frames if variant == "zoom" else 1
         parts = len(list(ascent.tiles(*size, config.tile)))
         work *= 1.5 if parts > 1 else 1  # margins are looked at twice
@@ -418,7 +418,7 @@ def _seconds_a_pixel(backbone: str, layers: str, threads: int) -> float:
     names = {t.layer for t in targets(layers)}
     head = backbones.load_head(backbone) if CLASSES in names else None
     scene = Scene(torch.rand(3, PROBED, PROBED), backbones.load(backbone), head=head)
-    config = DreamConfig(backbone=backbone, layers=layers)  # type: ignore[arg-type]
+    config = DreamConfig(backbone=backbone, layers=layers)
     objective = Objective(scene, config)
     generator = torch.Generator().manual_seed(0)
     before = torch.get_num_threads()

@@ -131,7 +131,8 @@ def _lite(number: int, side: int, megabytes: int) -> Backbone:
         import timm  # here: it takes seconds, and few need it
 
         net = timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False)
-        stages = {f"blocks.{i}": [f"blocks.{i}"] for i in range(len(net.blocks))}
+        count = len(list(net.get_submodule("blocks").children()))
+        stages = {f"blocks.{i}": [f"blocks.{i}"] for i in range(count)}
         return Chain(net, {"stem": ["conv_stem", "bn1"], **stages, "head": ["conv_head", "bn2"]})
 
     def weights(progress: Progress) -> Path:

@@ -99,7 +99,8 @@ class Chain(nn.Module):
     def responses(self, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """What layers say of normalised images, (N, channels, h, w) each; nothing is computed
         beyond the last of them. Raises KeyError where there is none of a name."""
-        wanted, found = set(names), {}
+        wanted = set(names)
+        found: dict[str, Tensor] = {}
         if unknown := wanted - set(self.layers):
             raise KeyError(*unknown)
         for name, paths in self.layers.items():

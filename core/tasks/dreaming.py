@@ -44,7 +44,7 @@ class Dreaming(Family):
             ),
             Variant(
                 "classic",
-                "Classic recursion",
+                "Classic DeepDream",
                 "The text's: blur, halve, dream of that, enlarge, blend, and climb.",
                 classic,
                 {
@@ -64,7 +64,7 @@ class Dreaming(Family):
             ),
             Variant(
                 "visualise",
-                "From noise",
+                "Dream from noise",
                 "What a channel, a layer or a class likes best, grown out of nothing.",
                 visualise,
                 {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
@@ -76,7 +76,7 @@ class Dreaming(Family):
             ),
             Variant(
                 "zoom",
-                "Zoom",
+                "Zoom into a dream",
                 "A film into the picture: each frame is the last one, enlarged and dreamt on.",
                 zoom,
                 {"side": 320, "octaves": 2, "steps": 6},
@@ -88,7 +88,7 @@ class Dreaming(Family):
             ),
             Variant(
                 "atlas",
-                "Channels",
+                "Channel atlas",
                 "The picture that each channel of a layer likes best.",
                 atlas,
                 {"side": 96, "steps": 64, **GROWN},

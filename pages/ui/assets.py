@@ -26,6 +26,11 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 UNKEPT = "no-store"
 PART, COLUMNS = 1000, 40
 """Pictures of a sheet of thumbnails, and in a row of it; the last sheet has empty places."""
+DREAMT = re.compile(
+    r"(picture|guide|preview|dream)\.png|film\.mp4|channels-[a-z0-9.]{1,40}\.webp"
+)
+"""Files of a dream that browsers may have."""
+KINDS = {"png": "image/png", "mp4": "video/mp4", "webp": "image/webp"}
 NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 """Leading zeros would be the same sheet under other names, each kept in memory."""
 LARGEST = 64
@@ -61,6 +66,13 @@ def frames_url(run: "Run") -> str:
 def sheet_url(run: "Run", epoch: int) -> str:
     """Where the browser finds what a run drew after an epoch."""
     return f"/api/sheets/{run.id}/{run.version()}/{epoch}"
+
+
+def dream_url(run: "Run", name: str) -> str:
+    """Where the browser finds a picture of a dream; while it is made, one an instant."""
+    path = run.path / name
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return f"/api/dreams/{run.id}/{changed}/{name}"
 
 
 # ---- Plotly
@@ -172,6 +184,25 @@ async def sheet(request: Request) -> Response:
     return await _of_run(request, picture, "There is no such sheet.", "image/png")
 
 
+async def dreamt(request: Request) -> Response:
+    """A picture or a film of a dream, as it was kept; also of one that is being made."""
+    name = request.path_params["name"]
+    if not DREAMT.fullmatch(name):
+        return _missing("There is no such picture.")
+    kind = KINDS[name.rpartition(".")[2]]
+    picture = partial(_kept_file, name=name)
+    return await _of_run(request, picture, "There is no such picture.", kind, unfinished=True)
+
+
+def _kept_file(run_id: str, _version: int, name: str) -> bytes:
+    from core import runs
+
+    try:
+        return (runs.open_run(run_id).path / name).read_bytes()
+    except OSError as error:
+        raise LabError("There is no such picture.") from error
+
+
 def _kept_sheet(run_id: str, _version: int, epoch: int) -> bytes:
     from core import runs
 
@@ -186,12 +217,17 @@ async def _of_run(
     make: Callable[[str, int], bytes],
     missing: str,
     kind: str = "application/octet-stream",
+    unfinished: bool = False,
 ) -> Response:
-    """Shipped runs never change; the others are asked for again each time, for they may go."""
+    """Shipped runs never change; the others are asked for again each time, for they may go.
+
+    Args:
+        unfinished: give also what a run has made that is under way.
+    """
     who = identity(request.cookies.get(COOKIE)) or ""
     try:
         content, shipped = await asyncio.to_thread(
-            _made, request.path_params["run_id"], who, make, missing
+            _made, request.path_params["run_id"], who, make, missing, unfinished
         )
     except LabError as error:
         return _missing(str(error))
@@ -200,12 +236,14 @@ async def _of_run(
 
 
 def _made(
-    run_id: str, who: str, make: Callable[[str, int], bytes], missing: str
+    run_id: str, who: str, make: Callable[[str, int], bytes], missing: str, unfinished: bool
 ) -> tuple[bytes, bool]:
     from core import jobs, runs
 
     run = runs.find(run_id)
-    if run is None or not jobs.visible(run, who) or run.status().state != "done":
+    if run is None or not jobs.visible(run, who):
+        raise LabError(missing)
+    if run.status().state != "done" and not unfinished:
         raise LabError(missing)
     return make(run.id, run.version()), run.shipped
 
@@ -244,5 +282,6 @@ ROUTES = [
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/frames/{run_id}/{version}", frames),
+    Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),
 ]

@@ -1,6 +1,6 @@
 """A form made from a config class: every field has its bounds, its unit and its sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -51,6 +51,17 @@ def config_form(
                     values[name] = _widget(st, variant, name, field, default, choices)
         pressed = st.form_submit_button(button, type="primary", icon=":material/play_arrow:")
     return {**values, **(settled or {})} if pressed else None
+
+
+def fields(family: Family, variant: str, names: Iterable[str]) -> dict[str, Any]:
+    """Ask for some settings, each answered at once: those of `names` that the variant has."""
+    defaults = family.config(variant).model_dump()
+    fixed, every = family.variant(variant).fixed, family.config_class.model_fields
+    return {
+        name: _widget(st, variant, name, every[name], defaults[name], {})
+        for name in names
+        if name not in fixed
+    }
 
 
 def _widget(

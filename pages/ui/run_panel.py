@@ -114,7 +114,7 @@ def _progress(run: Run, status: Status) -> None:
             jobs.keep_going(run)
             return
         speed = f" · {status.images_per_second:,.0f} images/s" if status.images_per_second else ""
-        left = f" · {_duration(status.eta)} left" if status.eta is not None else ""
+        left = f" · {duration(status.eta)} left" if status.eta is not None else ""
         st.progress(status.done, f"{status.stage.capitalize()}{speed}{left}")
     elif status.state == "failed":
         st.error(status.error)
@@ -126,6 +126,7 @@ def _progress(run: Run, status: Status) -> None:
         st.info(f"Stopped before its end. {kept} Resume goes on from there.")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Minutes and seconds for people."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

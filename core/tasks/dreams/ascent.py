@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -74,13 +75,13 @@ def dream(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
             history.append({"epoch": done, "octave": number + 1, "objective": value})
             watch(
                 f"octave {number + 1} of {len(sizes)}",
-                lambda image=image, base=base: finished(image[0], base[0], config),
+                partial(composed, scene, image - base, config),
                 epoch=done,
                 epochs=len(sizes) * config.steps,
                 done=share_done(sizes, number, (step + 1) / config.steps),
             )
         detail = image - base
-        stages.append((f"{size[1]}×{size[0]}", finished(image[0], base[0], config)))
+        stages.append((f"{size[1]}×{size[0]}", composed(scene, detail, config)))
     return Dream(stages[-1][1], stages, history, remarks)
 
 
@@ -105,13 +106,13 @@ def resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
 
 
-def finished(image: Tensor, original: Tensor, config: DreamConfig) -> Tensor:
-    """A dream (3, H, W) as it is shown: itself, or its brightness in the colours of before."""
-    if not config.keep_colours:
-        return image
-    weights = image.new_tensor(LUMA).view(3, 1, 1)
-    brighter = ((image - original) * weights).sum(0, keepdim=True)
-    return (original + brighter).clamp(0, 1)
+def composed(scene: Scene, detail: Tensor, config: DreamConfig) -> Tensor:
+    """The picture (3, H, W) with the detail that was found at any size, as it is shown: in all
+    colours, or only in its brightness."""
+    found = resized(detail, tuple(scene.picture.shape[1:]))[0]
+    if config.keep_colours:
+        found = (found * found.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
+    return (scene.picture + found).clamp(0, 1)
 
 
 def _woken(image: Tensor, generator: torch.Generator) -> Tensor:
@@ -159,8 +160,8 @@ def gradient(objective: Objective, image: Tensor, tile: int) -> tuple[Tensor, fl
             value = objective(pixels).sum()
             (slope,) = torch.autograd.grad(value, pixels)
         return slope[:, :, :height, :width], float(value.detach())
-    slope, value = _by_tiles(objective, whole, pieces)
-    return slope[:, :, :height, :width], value
+    slope, reached = _by_tiles(objective, whole, pieces)
+    return slope[:, :, :height, :width], reached
 
 
 def _aligned(image: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The text's DeepDream: a recursion over halved pictures, each climbing a few steps on its own."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from PIL import Image, ImageChops, ImageFilter
@@ -52,7 +54,7 @@ def classic(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
             history.append({"epoch": done, "octave": number + 1, "objective": value})
             watch(
                 f"octave {number + 1} of {len(levels)}",
-                lambda normal=normal: _plain(scene, normal),
+                partial(_plain, scene, normal),
                 epoch=done,
                 epochs=len(levels) * config.steps,
                 done=share_done(levels, number, (step + 1) / config.steps),

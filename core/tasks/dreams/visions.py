@@ -72,7 +72,7 @@ def grow(aim: Aim, count: int, config: DreamConfig, step: Step) -> Tensor:
             seen = wobbled(images, generator) if config.wobble else images
             value = aim(seen)
             optimiser.zero_grad(set_to_none=True)
-            (-value.sum()).backward()
+            torch.autograd.backward(-value.sum())
         optimiser.step()
         step(number, images.detach(), float(value.detach().mean()))
     with torch.no_grad():

@@ -1,0 +1,35 @@
+"""DeepDream: let a network grow what it sees in a picture, and watch it happen."""
+
+import streamlit as st
+
+from pages.ui.dream import choosing, explained, looking, recipe, stage
+from pages.ui.frame import title
+
+title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")
+recipe.take_loaded()
+stage.bench()
+run = stage.shown()
+
+tabs = ["Layers", "Octaves", "What it answers", "Recipe", "What is happening"]
+layers, octaves, answers, kept, happening = st.tabs(tabs, key="tab", bind="query-params")
+if layers.open:
+    with layers:
+        choosing.panel()
+if octaves.open:
+    with octaves:
+        if run is not None:
+            looking.octaves(run)
+        else:
+            st.info("Dream first: its octaves are shown here.")
+if answers.open:
+    with answers:
+        if run is not None:
+            looking.said(run)
+        else:
+            st.info("Dream first: what the network says before and after is shown here.")
+if kept.open:
+    with kept:
+        recipe.panel(run)
+if happening.open:
+    with happening:
+        explained.explanation()

@@ -1,0 +1,85 @@
+"""Pretrained networks for looking at pictures, and what they say of dreams."""
+
+from pathlib import Path
+
+import streamlit as st
+import torch
+from torch import Tensor, nn
+
+from core import runs
+from core.inference import answers, dreaming
+from core.inference.dreaming import Picture
+from core.models import backbones
+from core.models.pretrained import FeatureNet
+from core.runs import Run
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams.recipe import ATLAS, Target, targets
+from pages.ui import cached
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the picture")
+def sample(name: str) -> Picture:
+    """A photograph that is always there."""
+    return dreaming.sample(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the network")
+def network(name: str) -> FeatureNet:
+    """A backbone whose weights are here."""
+    return backbones.load(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the network")
+def head(name: str) -> nn.Module:
+    """What reads a backbone's classes."""
+    return backbones.load_head(name)
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking the network")
+def _read(run_id: str, version: int, name: str) -> list[tuple[str, float]]:
+    run = runs.open_run(run_id)
+    backbone = dreaming.config_of(run).backbone
+    pixels = dreaming.pixels_of(run, name)
+    return answers.read(network(backbone), head(backbone), pixels)
+
+
+def read(run: Run, name: str) -> list[tuple[str, float]]:
+    """The classes that a dream's own network reads in one of its pictures."""
+    return _read(run.id, run.version(), name)
+
+
+@st.cache_data(max_entries=32, show_spinner="Asking the network")
+def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor] | None:
+    run = runs.open_run(run_id)
+    net = network(dreaming.config_of(run).backbone)
+    before = answers.activity(net, dreaming.pixels_of(run, "picture.png"), target)
+    after = answers.activity(net, dreaming.pixels_of(run, "dream.png"), target)
+    if before is None or after is None:
+        return None
+    most = torch.maximum(before.max(), after.max()).clamp_min(1e-9)
+    return before / most, after / most
+
+
+def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
+    """Where a layer answers in a dream's picture and in the dream, (H, W) in [0, 1] on one scale;
+    None where it has no places."""
+    return _activity(run.id, run.version(), target)
+
+
+@st.cache_data(ttl=600, max_entries=256, show_spinner=False)
+def seconds(variant: str, values: tuple[tuple[str, object], ...], size: tuple[int, int]) -> float:
+    """How long a dream will take here, roughly."""
+    return dreaming.estimate(variant, DREAMING.config(variant, dict(values)), size)
+
+
+def sheets(backbone: str) -> dict[str, tuple[Run, Path]]:
+    """What has been drawn of a backbone's channels: by layer, the atlas and its sheet."""
+    found: dict[str, tuple[Run, Path]] = {}
+    for run in cached.models(DREAMING.name):
+        if run.config().variant != ATLAS or run.config().config["backbone"] != backbone:
+            continue
+        for target in targets(str(run.config().config["layers"])):
+            path = run.path / f"channels-{target.layer}.webp"
+            if target.layer not in found and path.exists():
+                found[target.layer] = (run, path)
+    return found

@@ -1,0 +1,85 @@
+"""What became of a dream: its octaves, its ascent, and what the network says before and after."""
+
+from html import escape
+
+import streamlit as st
+import torch
+
+from core.images import COLOURS
+from core.inference import dreaming
+from core.inference.explain import overlaid
+from core.runs import Run
+from core.tasks.dreams.recipe import targets
+from pages.ui import charts
+from pages.ui.assets import sheet_url
+from pages.ui.cached import dreams
+from pages.ui.frame import csv_button
+from pages.ui.pictures import STYLE, cards
+
+
+def octaves(run: Run) -> None:
+    """The stages of the way, and how the objective rose."""
+    names = run.metrics().get("stages", [])
+    parts = [
+        f'<figure><img src="{sheet_url(run, number)}" alt="{escape(name)}" loading="lazy">'
+        f"<figcaption>{escape(name)}</figcaption></figure>"
+        for number, name in zip(run.samples(), names, strict=False)
+    ]
+    st.html(
+        f'{STYLE}<div class="lab-cards lab-photographs" style="--least: 200px">{"".join(parts)}'
+        "</div>"
+    )
+    history = run.history()
+    if "objective" not in history or len(history) < 2:
+        return
+    series = {
+        f"octave {octave}" if history["octave"].nunique() > 1 else "objective": (
+            part["epoch"].tolist(), part["objective"].tolist(),
+        )
+        for octave, part in history.groupby("octave")
+    }  # fmt: skip
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
+    figure = charts.lines(series, x_title="step", y_title="objective", colours=colours)
+    charts.show(figure, key="ascent", height=300)
+    st.caption(
+        "The objective as each step saw the picture, shifted by some pixels: hence its jitter. "
+        "A new octave begins lower, for it brings detail that has not been dreamt on."
+    )
+    csv_button(run.history, f"{run.id}-history")
+
+
+def said(run: Run) -> None:
+    """The classes read and the activity of the layers, before and after."""
+    config = dreaming.config_of(run)
+    before = (run.path / "picture.png").exists()
+    left, right = st.columns(2, gap="large")
+    if before:
+        with left:
+            _classes(run, "picture.png", "Before")
+    with right if before else left:
+        _classes(run, "dream.png", "After")
+    st.caption("What the same network reads in the middle of the picture, as it was trained.")
+    if not before:
+        return
+    original, dreamt = (dreaming.pixels_of(run, n) for n in ("picture.png", "dream.png"))
+    for target in targets(config.layers):
+        found = dreams.activity(run, target)
+        if found is None:
+            continue
+        where = target.layer if target.channel is None else f"{target.layer}/{target.channel}"
+        warm = torch.stack([*found])
+        seen = overlaid(torch.stack([original, dreamt]), warm)
+        cards(
+            [
+                (f"{where}, before", seen[0], "where it answers"),
+                (f"{where}, after", seen[1], "on the same scale"),
+            ],
+            least=320,
+            photographs=True,
+        )
+
+
+def _classes(run: Run, name: str, title: str) -> None:
+    st.markdown(f"**{title}**")
+    for said, share in dreams.read(run, name):
+        st.progress(share, f"{said} · {share:.1%}")

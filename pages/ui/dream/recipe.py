@@ -1,0 +1,87 @@
+"""Recipes: read from a dream's PNG, and shown as settings and as a command."""
+
+import shlex
+
+import streamlit as st
+
+from core.errors import LabError
+from core.inference import dreaming, recipes
+from core.inference.dreaming import OWN
+from core.inference.recipes import Recipe
+from core.runs import Run
+from core.tasks.dreaming import DREAMING
+
+LOADED = "recipe_loaded"
+
+
+def panel(run: Run | None) -> None:
+    """Load a recipe; below it that of the dream on the stage."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Dream again from a PNG**")
+        file = st.file_uploader(
+            "A PNG that was downloaded here", type=["png"], key="recipe",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if file is not None:
+            try:
+                found = recipes.read(file.getvalue(), file.name)
+            except LabError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                _loaded(found)
+    with right:
+        if run is not None:
+            st.markdown("**The recipe of this dream**")
+            st.code(command(run), language="sh", wrap_lines=True)
+            st.json(run.config().config, expanded=False)
+
+
+def _loaded(recipe: Recipe) -> None:
+    title = DREAMING.variant(recipe.variant).title
+    st.caption(f"{title}, {recipe.config['backbone']}, {recipe.config['layers']}.")
+    if recipe.source == OWN:
+        st.caption("It was made of a picture of somebody's own: choose that picture above too.")
+    if recipe.guide:
+        st.caption("It had a guide picture: choose that one too.")
+    if recipe.mask:
+        st.caption("It had a painted mask, which is not taken over here; the command line does.")
+    if st.button("Use this recipe", icon=":material/arrow_upward:"):
+        st.session_state[LOADED] = recipe
+        st.rerun()
+
+
+def take_loaded() -> None:
+    """Set every control to the recipe that was chosen; call it before they are drawn."""
+    recipe: Recipe | None = st.session_state.pop(LOADED, None)
+    if recipe is None:
+        return
+    state, variant = st.session_state, recipe.variant
+    state["kind"] = variant
+    if recipe.source not in (OWN, dreaming.NOISE):
+        state["picture"] = recipe.source
+    elif recipe.source == OWN:
+        state["picture"] = "upload"
+    config = recipe.settings().model_dump()
+    fixed = DREAMING.variant(variant).fixed
+    for name, value in config.items():
+        if name in ("backbone", "layers"):
+            state[name] = value
+        elif name not in fixed:
+            state[f"{variant}-{name}"] = value
+
+
+def command(run: Run) -> str:
+    """What makes the same on the command line."""
+    asked = run.config()
+    config = DREAMING.config(asked.variant, asked.config)
+    words = ["python", "-m", "core", "dream", asked.variant]
+    if DREAMING.begins_with_a_picture(asked.variant):
+        words.append("PICTURE.jpg" if asked.dataset in (OWN, dreaming.MADE) else asked.dataset)
+    for name, value in DREAMING.changed(asked.variant, config).items():
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words += [flag, str(value)]
+    return shlex.join([*words, "--output", "dream.png"])

@@ -1,0 +1,213 @@
+"""What a visitor wishes to be dreamt: a picture, a network, layers of it, and how."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import streamlit as st
+import torch
+from streamlit.elements.widgets.file_uploader import UploadedFile  # type: ignore[attr-defined]
+from torch import Tensor
+
+from core.errors import LabError
+from core.images import contact_sheet, fit
+from core.inference import dreaming, gans
+from core.inference.dreaming import MADE, NOISE, Picture
+from core.models import backbones
+from core.models.backbones import BACKBONES
+from core.records import Question
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams.recipe import Target, targets, written
+from pages.ui import cached, form
+from pages.ui.cached import dreams
+from pages.ui.dream.painting import painted
+from pages.ui.names import model_names
+from pages.ui.transfer.photographs import KINDS
+
+KINDS_OF_DREAM = {"deep": "Dream", "classic": "Classic", "visualise": "From noise", "zoom": "Zoom"}
+SOURCES = {
+    "china": "A palace in China",
+    "flower": "A flower",
+    NOISE: "Noise",
+    MADE: "Drawn by the lab",
+    "upload": "Your picture",
+    "camera": "The camera",
+}
+STRENGTHS = {
+    "deep": (0.002, 0.03, 0.001),
+    "zoom": (0.002, 0.03, 0.001),
+    "classic": (0.05, 1.0, 0.05),
+    "visualise": (0.01, 0.2, 0.01),
+}
+"""Least, most and step of the rate, by the kind of dream."""
+IN_VIEW = ("octaves", "frames", "zoom", "turn")
+BEHIND = (
+    "side", "steps", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours", "blur",
+    "blend", "wobble", "fps", "tile", "seed",
+)  # fmt: skip
+SHEET = 9
+"""Pictures of a network of the lab's that make one to dream on."""
+
+
+class Wish(NamedTuple):
+    """What was asked, or why it cannot be; `values` are the settings."""
+
+    variant: str
+    picture: Picture | None
+    values: Mapping[str, Any]
+    question: Question | None
+    refusal: str = ""
+
+
+def wish() -> Wish:
+    """Every control beside the stage."""
+    variant = str(
+        st.segmented_control(
+            "Kind of dream", list(KINDS_OF_DREAM), default="deep", required=True, key="kind",
+            format_func=KINDS_OF_DREAM.__getitem__, bind="query-params",
+            on_change=_other_network, label_visibility="collapsed",
+        )
+    )  # fmt: skip
+    picture = _choose_picture() if DREAMING.begins_with_a_picture(variant) else None
+    backbone = _choose_network(variant)
+    _take_pick()
+    usual = usual_layers(variant, backbone)
+    st.session_state.setdefault("layers", usual)
+    layers = st.text_input(
+        "Layers", key="layers", bind="query-params",
+        help="What is to answer more: a layer, a channel as `blocks.4/17`, a class as "
+        "`classes/207`, or a mixture as `blocks.4 + blocks.2*0.5`. Pick them in the list below.",
+    )  # fmt: skip
+    low, high, step = STRENGTHS[variant]
+    usually = DREAMING.config(variant)
+    rate = st.slider(
+        "Strength", low, high, usually.rate, step, key=f"{variant}-rate", bind="query-params",
+        format="%.3f", help="How far each step goes, as a share of a pixel's range.",
+    )  # fmt: skip
+    values: dict[str, Any] = {"backbone": backbone, "layers": layers, "rate": rate}
+    values |= form.fields(DREAMING, variant, IN_VIEW)
+    guide = mask = None
+    with st.expander("More settings"):
+        measures = ["mean square", "mean", "norm"]
+        values["measure"] = st.selectbox(
+            "Measure", measures, index=measures.index(usually.measure), key=f"{variant}-measure",
+            bind="query-params", help="Of the answers, over all positions.",
+        )  # fmt: skip
+        values |= form.fields(DREAMING, variant, BEHIND)
+    if picture is not None:
+        with st.expander("Guide picture", icon=":material/image_search:"):
+            guide = _choose_guide()
+        if variant != "classic":
+            with st.expander("Paint where to dream", icon=":material/brush:"):
+                mask = painted(picture.pixels)
+    try:
+        question = dreaming.ask(variant, picture, values, guide, mask)
+    except LabError as error:
+        return Wish(variant, picture, values, None, str(error))
+    return Wish(variant, picture, values, question)
+
+
+def usual_layers(variant: str, backbone: str) -> str:
+    """The layer that a kind of dream begins with: in the middle, where forms become things."""
+    if backbone == DREAMING.config(variant).backbone:
+        return DREAMING.config(variant).layers
+    every = backbones.layers(backbone)
+    middle = [layer for layer in every if layer.reduction == 16] or list(every)
+    channel = 0 if variant == "visualise" else None
+    return written((Target(middle[-1].name, channel),))
+
+
+def _choose_network(variant: str) -> str:
+    here = [name for name, b in BACKBONES.items() if b.here()]
+    usual = DREAMING.config(variant).backbone
+    return str(
+        st.selectbox(
+            "Network", list(BACKBONES), key="backbone", bind="query-params",
+            index=list(BACKBONES).index(usual if usual in here else "lite0"),
+            format_func=lambda name: BACKBONES[name].title
+            + ("" if name in here else f" · fetched first, {BACKBONES[name].megabytes} MB"),
+            on_change=_other_network,
+        )
+    )  # fmt: skip
+
+
+def _other_network() -> None:
+    """Its layers have other names."""
+    st.session_state["layers"] = usual_layers(
+        st.session_state["kind"], st.session_state["backbone"]
+    )
+
+
+def pick(layer: str, channel: int | None, more: bool) -> None:
+    """Take a layer or a channel into the mixture, or out of it; seen by the next run."""
+    now = Target(layer, channel)
+    found: tuple[Target, ...] = ()
+    if more:
+        try:
+            found = targets(st.session_state.get("layers", ""))
+        except LabError:
+            found = ()
+    left = tuple(t for t in found if t[:2] != now[:2])
+    chosen = (*left, now) if len(left) == len(found) else left
+    st.session_state["picked_layers"] = written(chosen or (now,))
+
+
+def _take_pick() -> None:
+    """A widget's value can only be changed before it is drawn."""
+    if (picked := st.session_state.pop("picked_layers", None)) is not None:
+        st.session_state["layers"] = picked
+
+
+def _choose_picture() -> Picture | None:
+    source = st.selectbox(
+        "Picture", list(SOURCES), key="picture", bind="query-params",
+        format_func=SOURCES.__getitem__,
+    )  # fmt: skip
+    if source == MADE:
+        return _made()
+    if source not in ("upload", "camera"):
+        return dreams.sample(source)
+    file: UploadedFile | None
+    if source == "camera":
+        file = st.camera_input("Take a picture", key="dream_camera", label_visibility="collapsed")
+    else:
+        file = st.file_uploader(
+            "Picture", type=KINDS, key="dream_upload", label_visibility="collapsed"
+        )
+    return None if file is None else _opened(file)
+
+
+def _opened(file: UploadedFile) -> Picture | None:
+    try:
+        return dreaming.brought(file.getvalue(), file.name)
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _made() -> Picture | None:
+    """Samples of one of the lab's GANs."""
+    runs = {run.id: run for run in cached.models(ADVERSARIAL.name)}
+    if not runs:
+        st.info("There is no trained GAN yet: train one in the GAN gallery.")
+        return None
+    names = model_names(list(runs.values()))
+    left, right = st.columns([3, 1])
+    chosen = left.selectbox(
+        "Drawn by", list(runs), format_func=names.__getitem__, key="drawn_by", bind="query-params"
+    )
+    seed = right.number_input("Its seed", 0, 10_000, 0, key="drawn_seed", bind="query-params")
+    run = runs[chosen]
+    model = cached.generator(run)
+    found = gans.drawn(model, SHEET, int(seed))
+    images = (found.images * 255).round().byte()
+    large = fit(images, (3, *images.shape[2:]))
+    sheet = torch.from_numpy(contact_sheet(large, 3, gap=0)).permute(2, 0, 1)
+    return Picture(MADE, sheet, run.config().private)
+
+
+def _choose_guide() -> Tensor | None:
+    st.caption("The picture takes on what the layers see in this one.")
+    file = st.file_uploader("Guide", type=KINDS, key="dream_guide", label_visibility="collapsed")
+    found = None if file is None else _opened(file)
+    return None if found is None else found.pixels
