@@ -133,6 +133,7 @@ def test_runs_that_differ_only_in_their_seed_are_one_row(taught):
     assert table["runs"].tolist() == [2] and table["±"].tolist() == [0.0]
     assert table["MB"][0] > 19  # the network that it stands on is part of it
     assert "±" not in comparing.rows([taught])
+    assert table["changed"].tolist() == ["Epochs 3, Batch size 4"]
 
 
 def test_the_table_of_classes_adds_up(taught):

@@ -14,6 +14,7 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from core.training import ask
 from pages.ui import cached
+from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
 from pages.ui.transfer.photographs import missing
@@ -45,10 +46,10 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
             ),
         },
     )  # fmt: skip
+    csv_button(lambda: table, f"{run.id}-methods")
     if way := missing(run):
         st.caption(
-            "How far these figures are to be trusted, with other seeds and in folds, is told with "
-            f"the photographs. {way}"
+            f"To teach it the other ways, with other seeds or in folds takes the photographs. {way}"
         )
         return
     _others(asked.dataset, {r.config().variant for r in same})
@@ -57,7 +58,8 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
 
 
 def rows(models: list[Run]) -> pd.DataFrame:
-    """A row for each method with its settings; runs that differ only in their seed are one."""
+    """A row for each method with its settings; runs that differ only in their seed are one. What
+    is measured stands first: a phone shows three columns."""
     groups: defaultdict[str, list[Run]] = defaultdict(list)
     for run in models:
         asked = run.config()
@@ -73,14 +75,28 @@ def _row(group: list[Run]) -> dict[str, object]:
     standing = str(asked.config["backbones"]).split("+")
     return {
         "method": TRANSFER.variant(asked.variant).title,
-        "stands on": " + ".join(BACKBONES[n].title for n in standing),
-        "head": asked.config["head"],
         "accuracy": statistics.fmean(scores),
         "±": statistics.stdev(scores) if len(scores) > 1 else None,
         "runs": len(scores),
         "seconds": statistics.fmean(float(f["seconds"]) for f in figures),
         "MB": _megabytes(group[0], standing),
+        "head": asked.config["head"],
+        "stands on": " + ".join(BACKBONES[n].title for n in standing),
+        "changed": _changed(group[0]),
     }
+
+
+def _changed(run: Run) -> str | None:
+    """The settings without a column that are not as usual; None where all are."""
+    asked = run.config()
+    changed = TRANSFER.changed(asked.variant, TRANSFER.config(asked.variant, asked.config))
+    fields = TRANSFER.config_class.model_fields
+    said = [
+        f"{fields[name].title} {value}"
+        for name, value in changed.items()
+        if name not in ("seed", "head", "backbones")
+    ]
+    return ", ".join(said) or None
 
 
 def _megabytes(run: Run, standing: list[str]) -> float:

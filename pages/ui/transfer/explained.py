@@ -26,12 +26,12 @@ Its batch norms keep their statistics, for a few pictures have none of their own
 it are kept.
 
 **Calibration.** Networks are too sure of themselves. Their logits are divided by a temperature $T$,
-chosen so that the loss on the pictures held back is least (Guo et al. 2017): of what it calls 90 %
-sure, nine in ten should be right. How far it is from that is the calibration error.
+chosen so that the loss on the pictures held back is least (Guo et al. 2017): of what it calls
+90&nbsp;% sure, nine in ten should be right. How far it is from that is the calibration error.
 
 **None of these.** A head must choose a class, even for a picture of nothing it knows. So it is also
 told how far the features lie from the nearest training pictures (Sun et al. 2022): farther than
-99 % of these lie from each other means *unlike*.
+99&nbsp;% of these lie from each other means *unlike*.
 
 **Heat maps** (Grad-CAM, Selvaraju et al. 2017). The last maps of the network are added up, each
 weighted by how much it speaks for the class: $\mathrm{ReLU}\big(\sum_k \alpha_k A_k\big)$ with
@@ -45,4 +45,5 @@ def explanation(chosen: Run | None) -> None:
     st.markdown(TEXT)
     if chosen is not None:
         variant = TRANSFER.variant(chosen.config().variant)
-        st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
+        st.markdown(f"**Chosen above: {variant.title}.** {variant.summary}")
+        st.caption(f"In the text: {variant.source}.")

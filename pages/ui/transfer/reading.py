@@ -36,8 +36,8 @@ def panel(run: Run) -> None:
         csv_button(lambda: table.reset_index(), f"{run.id}-classes")
     if way := missing(run):
         st.caption(
-            "The pictures behind these figures, how many it needs and which learning rate suits it "
-            f"are told with its photographs. {way}"
+            "To see the pictures behind these figures, teach it with fewer or try learning rates "
+            f"takes its photographs. {way}"
         )
     else:
         _pictures(run, classes, cell)
