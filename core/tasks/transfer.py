@@ -27,6 +27,8 @@ __all__ = ["TRANSFER", "TransferConfig", "TransferLearner", "Transferring", "see
 
 CHUNK = 16
 """Pictures at a time in a measurement."""
+LOOKED = 32
+"""Pictures, at most, by which the features of trained backbones are standardised."""
 SHEET = 12
 SHOWN_CLASSES = 8
 LEAST_HELD = 20
@@ -196,12 +198,16 @@ class Transferring(Task):
     def learner(
         self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
     ) -> Learner:
-        """Of frozen backbones it first looks how the training pictures' features lie."""
+        """It first looks how the training pictures' features lie; where the backbones are trained
+        too, those of a few. Of length 1 as they come, a head would need epochs only to grow."""
         network = cast(Transfer, model)
         found = data or Images(torch.zeros(0, 3, 1, 1).byte(), torch.zeros(0).long())
         if found.pixels.ndim == 2:
             network.standardise(found.pixels)
             network.remember(found.pixels)
+        elif len(found.labels):
+            every = -(-len(found.labels) // LOOKED)  # of all classes, in whatever order they are
+            network.standardise(seen_by(network, found.pixels[::every]))
         return TransferLearner(cast(TransferConfig, config), network, found)
 
     @torch.inference_mode()

@@ -126,6 +126,18 @@ def test_the_body_of_a_fine_tuned_network_waits_for_its_head() -> None:
     assert torch.equal(norm, kept)  # a few pictures have no statistics of their own
 
 
+def test_a_fine_tuned_head_begins_with_features_of_an_even_spread() -> None:
+    model = built("fine_tune")
+    images = torch.randint(0, 256, (80, 3, 32, 32), dtype=torch.uint8)
+    data = Images(images, torch.arange(80) % 3)
+    TRANSFER.learner("fine_tune", TRANSFER.config("fine_tune"), model, data)
+    with torch.inference_mode():
+        features = model.features(images[::3] / 255)
+    assert float(features.norm(dim=1).mean()) == pytest.approx(1)
+    assert float(model.standard(features).std()) == pytest.approx(1, abs=0.1)
+    assert float(model.standard(features).mean()) == pytest.approx(0, abs=0.1)
+
+
 def test_rare_classes_weigh_more() -> None:
     weights = class_weights(torch.tensor([0] * 8 + [1] * 2), 2)
     assert weights.tolist() == pytest.approx([10 / 16, 10 / 4])
