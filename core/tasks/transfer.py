@@ -25,7 +25,7 @@ from core.tasks.teaching import TransferConfig, class_weights, cropped
 
 __all__ = ["TRANSFER", "TransferConfig", "TransferLearner", "Transferring", "seen_by"]
 
-CHUNK = 16
+CHUNK = 4
 """Pictures at a time in a measurement."""
 LOOKED = 32
 """Pictures, at most, by which the features of trained backbones are standardised."""
