@@ -22,7 +22,7 @@ from core.settings import settings
 
 Check = Callable[[str], None]
 """Called between batches with what is being done; raises to stop it."""
-BATCH = 16
+BATCH = 4
 KEPT = 50_000
 """Pictures whose features a backbone keeps; the oldest go first. About 130 MB at 1,280 numbers."""
 WAIT = 30.0

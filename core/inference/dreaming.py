@@ -88,7 +88,9 @@ def brought(content: bytes, name: str) -> Picture:
 
 
 def _pixels(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)
+    """uint8 (C, H, W)."""
+    found = np.asarray(image)
+    return torch.from_numpy(found.reshape(*found.shape[:2], -1).copy()).permute(2, 0, 1)
 
 
 def fitted(pixels: Tensor, side: int) -> Tensor:
@@ -257,10 +259,9 @@ def _given(run: Run, name: str) -> Tensor | None:
 def pixels_of(run: Run, name: str) -> Tensor:
     """A picture of the run, uint8 (C, H, W). Raises RunBroken."""
     try:
-        found = np.asarray(Image.open(io.BytesIO((run.path / name).read_bytes())))
+        return _pixels(Image.open(io.BytesIO((run.path / name).read_bytes())))
     except Exception as error:  # whatever the parser makes of a damaged file
         raise RunBroken(f"The run {run.id} has no {name} that can be read: dream anew.") from error
-    return torch.from_numpy(found.reshape(*found.shape[:2], -1).copy()).permute(2, 0, 1)
 
 
 def _dream(run: Run, work: Work) -> None:
@@ -270,9 +271,9 @@ def _dream(run: Run, work: Work) -> None:
     chosen = backbones.backbone(config.backbone)
     if not chosen.here():
         chosen.weights(lambda text, share: work.check(f"fetching {text}", done=0.0))
-    scene = scene_of(run, lambda: work.check("looking"))
+    watch = _Watch(run, work)
+    scene = scene_of(run, watch.tick)
     began = time.monotonic()
-    watch = _Watch(run, work, began)
     found = DREAMING.maker(asked.variant)(scene, config, watch)
     seconds = time.monotonic() - began
     work.report("writing the picture", done=1.0)
@@ -303,14 +304,19 @@ def _dream(run: Run, work: Work) -> None:
 class _Watch:
     """Hears each step of a dream: asks whether to stop, and shows what there is so far."""
 
-    def __init__(self, run: Run, work: Work, began: float) -> None:
-        self.run, self.work, self.began = run, work, began
-        self.shown, self.first = 0.0, 0.0
+    def __init__(self, run: Run, work: Work) -> None:
+        self.run, self.work, self.stage = run, work, "looking"
+        self.began = self.shown = self.first = 0.0
+
+    def tick(self) -> None:
+        """Before each look."""
+        self.began = self.began or time.monotonic()
+        self.work.check(self.stage)
 
     def __call__(
         self, stage: str, picture: Callable[[], Tensor] | None = None, **progress: Any
     ) -> None:
-        now = time.monotonic()
+        now, self.stage = time.monotonic(), stage
         if picture is not None and now - self.shown >= PREVIEW_EVERY:
             files.write_bytes(self.run.path / "preview.png", _png(picture()), durable=False)
             self.first = self.first or time.monotonic() - self.began

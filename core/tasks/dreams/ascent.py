@@ -226,9 +226,10 @@ class Means:
     def add(self, densities: list[Tensor], piece: Tile, whole: Tensor) -> None:
         """What a tile adds: only its core, which no other tile has."""
         area = whole[0, 0].numel()
-        seen, core = (math.prod(s.stop - s.start for s in part) for part in piece)
-        cores = [_core(d.detach(), piece).mean((1, 2)) * (core / area) for d in densities]
-        self.means = [a + b for a, b in zip(self.means, cores, strict=True)] or cores
+        seen, own = (math.prod(s.stop - s.start for s in part) for part in piece)
+        cores = [_core(d.detach(), piece).mean((1, 2)) * (own / area) for d in densities]
+        before = self.means or [torch.zeros_like(core) for core in cores]
+        self.means = [a + b for a, b in zip(before, cores, strict=True)]
         self.counts = [round(d[0].numel() * area / seen) for d in densities]
 
 

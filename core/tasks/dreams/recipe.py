@@ -18,7 +18,7 @@ ATLAS, NEW = "atlas", ("visualise", "atlas")
 """The kind of dream that shows all channels, and those that begin with noise."""
 LARGEST = 2048
 """Pixels of a dream's longer side."""
-_TERM = re.compile(r"([\w.]+)(?:/(\d{1,4}))?(?:\*(-?\d{1,2}(?:\.\d{1,3})?))?")
+_TERM = re.compile(r"([A-Za-z0-9_.]+)(?:/(\d{1,4}))?(?:\*(-?\d{1,2}(?:\.\d{1,3})?))?", re.ASCII)
 
 
 class DreamConfig(FamilyConfig):

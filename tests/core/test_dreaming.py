@@ -1,0 +1,352 @@
+"""Dreams as runs: pictures from outside, questions, recipes, cancelling, measuring."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image, PngImagePlugin
+
+from core import jobs, runs
+from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
+from core.images import to_png
+from core.inference import answers, dreaming, recipes
+from core.inference.dreaming import Picture, ask, ask_again, brought, fitted, sample
+from core.inference.recipes import KEY, Recipe
+from core.models import backbones
+from core.records import Status
+from core.runs import Run
+from core.settings import settings
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams.recipe import Target
+
+SMALL: dict[str, Any] = {"side": 64, "steps": 2, "octaves": 2}
+
+
+def created(variant: str = "deep", values: dict[str, Any] | None = None, **more: Any) -> Run:
+    picture = more.pop("picture", sample("flower"))
+    question = ask(variant, picture, {**SMALL, **(values or {})}, **more)
+    return runs.find(question.run_id) or runs.create(
+        question.run_id, question.config, question.given
+    )
+
+
+def dreamt(variant: str = "deep", values: dict[str, Any] | None = None, **more: Any) -> Run:
+    run = created(variant, values, **more)
+    status = dreaming.dream(run)
+    assert status.state == "done", status.error
+    return run
+
+
+@pytest.fixture(autouse=True)
+def one_thread(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LATENT_LAB_THREADS", "1")
+    settings.cache_clear()
+
+
+def encoded(array: np.ndarray, form: str = "PNG", mode: str | None = None, **more: Any) -> bytes:
+    file = io.BytesIO()
+    image = Image.fromarray(array) if mode is None else Image.fromarray(array).convert(mode)
+    image.save(file, form, **more)
+    return file.getvalue()
+
+
+# ---- pictures from outside
+
+GRAIN = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+FRAMES = [Image.fromarray(GRAIN), Image.fromarray(GRAIN[::-1].copy())]
+
+
+def animated() -> bytes:
+    file = io.BytesIO()
+    FRAMES[0].save(file, "GIF", save_all=True, append_images=FRAMES[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: encoded(GRAIN[:1, :1]),
+        lambda: encoded(GRAIN[..., 0].astype(np.uint16) * 256),
+        lambda: encoded(np.dstack([GRAIN, GRAIN[..., :1] * 0 + 99])),
+        animated,
+        lambda: encoded(GRAIN[:1].repeat(40, 1)),
+    ],
+    ids=["one pixel", "16 bits", "transparent", "animated", "a line"],
+)
+def test_any_picture_can_be_dreamt_on(make: Callable[[], bytes]) -> None:
+    picture = brought(make(), "odd")
+    run = dreamt(values={"steps": 1}, picture=picture)
+    found = dreaming.pixels_of(run, "dream.png")
+    assert found.shape[0] == 3 and max(found.shape[1:]) == 64 and min(found.shape[1:]) >= 32
+
+
+def test_a_huge_or_broken_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LATENT_LAB_MAX_IMAGE_PIXELS", "1000")
+    settings.cache_clear()
+    with pytest.raises(BadUpload, match="million pixels"):
+        brought(encoded(GRAIN), "huge")
+    with pytest.raises(BadUpload):
+        brought(b"\x89PNG no picture", "broken")
+
+
+def test_pictures_are_fitted_and_slim_ones_cut() -> None:
+    pixels = torch.zeros(3, 300, 600, dtype=torch.uint8)
+    assert fitted(pixels, 512).shape == (3, 256, 512)
+    assert fitted(pixels[:, :, :1], 512).shape == (3, 512, 64)
+    assert fitted(pixels[:1], 64).shape == (1, 32, 64)
+    same = torch.zeros(3, 40, 64, dtype=torch.uint8)
+    assert fitted(same, 64) is not None and torch.equal(fitted(same, 64), same)
+
+
+def test_samples_are_known_by_name() -> None:
+    assert sample("china").pixels.shape[0] == 3
+    assert torch.equal(sample("noise").pixels, sample("noise").pixels)
+    with pytest.raises(LabError, match="china"):
+        sample("mars")
+
+
+# ---- questions
+
+
+def test_the_same_question_is_the_same_run_and_another_picture_another() -> None:
+    one, same = ask("deep", sample("flower"), SMALL), ask("deep", sample("flower"), SMALL)
+    other = ask("deep", sample("china"), SMALL)
+    seeded = ask("deep", sample("flower"), {**SMALL, "seed": 1})
+    mask = torch.zeros(10, 10, dtype=torch.uint8)
+    masked = ask("deep", sample("flower"), SMALL, mask=mask)
+    guided = ask("deep", sample("flower"), SMALL, guide=sample("china").pixels)
+    ids = {q.run_id for q in (one, other, seeded, masked, guided)}
+    assert one.run_id == same.run_id and len(ids) == 5
+    assert one.run_id.startswith("dream-deep-flower-")
+    assert set(guided.given) == {"picture.png", "guide.png"}
+    assert guided.config.config["measure"] == "guide"
+
+
+def test_what_is_made_of_somebodys_own_is_theirs() -> None:
+    own = brought(encoded(GRAIN), "mine.png")
+    mask = torch.zeros(10, 10, dtype=torch.uint8)
+    assert ask("deep", own, SMALL).config.private
+    assert ask("deep", sample("flower"), SMALL, mask=mask).config.private
+    assert ask("deep", Picture("made", own.pixels, private=True), SMALL).config.private
+    assert not ask("deep", sample("flower"), SMALL).config.private
+    assert not ask("visualise", None, {"side": 64}).config.private
+
+
+@pytest.mark.parametrize(
+    ("variant", "values", "error"),
+    [
+        ("deep", {"layers": "blocks.9"}, UnknownName),
+        ("deep", {"octaves": 0}, LabError),
+        ("deep", {"side": 4096}, LabError),
+        ("deep", {"measure": "guide"}, LabError),
+        ("deep", {"frames": 9}, LabError),
+        ("classic", {"shift": 9}, LabError),
+        ("deeper", {}, UnknownName),
+    ],
+)
+def test_questions_that_cannot_be_answered(
+    variant: str, values: dict[str, Any], error: type[LabError]
+) -> None:
+    with pytest.raises(error):
+        ask(variant, sample("flower"), values)
+
+
+def test_a_picture_is_needed() -> None:
+    with pytest.raises(LabError, match="picture"):
+        ask("deep", None, SMALL)
+
+
+def test_published_weights_without_a_network_are_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LATENT_LAB_DOWNLOADS", "off")
+    settings.cache_clear()
+    with pytest.raises(DataMissing, match="always here"):
+        ask("classic", sample("flower"))
+
+
+def test_dreams_wait_in_the_quick_lane() -> None:
+    assert jobs.lane(created()) == "quick"
+
+
+# ---- making
+
+
+@pytest.mark.parametrize("variant", [n for n in DREAMING.variants if n != "atlas"])
+def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
+    more = {"deep": {}, "classic": {"backbone": "lite0", "layers": "blocks.4"},
+            "visualise": {}, "zoom": {"frames": 3}}[variant]  # fmt: skip
+    values = {"side": 64, "steps": 6 if variant == "visualise" else 2, **more}
+    question = ask(variant, sample("flower"), values)
+    run = runs.create(question.run_id, question.config, question.given)
+    heard: list[Status] = []
+    assert dreaming.dream(run, heard.append).state == "done"
+    content = (run.path / "dream.png").read_bytes()
+    recipe = recipes.read(content)
+    assert recipe.variant == variant and recipe.config == run.config().config
+    assert list(run.samples()) == list(range(1, len(run.metrics()["stages"]) + 1))
+    assert not (run.path / "preview.png").exists() and heard[-1].state == "done"
+    assert run.history()["epoch"].is_monotonic_increasing
+    measured = dreaming.evaluate(run)
+    assert measured["objective"] == pytest.approx(run.metrics()["objective"], rel=1e-4)
+    again = ask_again(recipe, sample("flower"))
+    assert again.run_id == run.id
+
+
+def test_the_film_of_a_zoom_can_be_played() -> None:
+    run = dreamt("zoom", {"frames": 3, "steps": 1, "octaves": 1, "side": 65})
+    with av.open(str(run.path / "film.mp4")) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert film.streams.video[0].codec_context.name == "h264"
+    assert len(frames) == 3 and frames[0].shape[1] == 64
+    first = dreaming.pixels_of(run, "samples/epoch-001.png").permute(1, 2, 0).numpy()
+    close = np.abs(frames[0].astype(int) - first[: frames[0].shape[0], :64]).mean()
+    assert close < 12
+
+
+def test_the_atlas_leaves_a_sheet_a_layer() -> None:
+    question = ask("atlas", None, {"side": 48, "steps": 1, "layers": "blocks.0"})
+    run = runs.create(question.run_id, question.config, question.given)
+    assert dreaming.dream(run).state == "done"
+    with Image.open(run.path / "channels-blocks.0.webp") as sheet:
+        assert sheet.size == (16 * dreaming.TILE, dreaming.TILE)
+    assert "channels-blocks.0.webp" in run.archive().decode("latin-1")
+
+
+def test_cancelled_in_the_middle_it_leaves_nothing_and_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = created(values={"steps": 50})
+    monkeypatch.setattr("core.working.REPORT_EVERY", 0.0)
+
+    def listen(status: Status) -> None:
+        if status.state == "running" and status.epoch > 3:
+            run.request_cancel()
+
+    assert dreaming.dream(run, listen).state == "cancelled"
+    assert not (run.path / "dream.png").exists()
+    assert dreaming.dream(run).state == "done"
+    assert torch.equal(
+        dreaming.pixels_of(run, "dream.png"),
+        dreaming.pixels_of(dreamt(values={"steps": 50}), "dream.png"),
+    )
+
+
+def test_a_preview_is_there_while_it_is_dreamt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dreaming, "PREVIEW_EVERY", 0.0)
+    monkeypatch.setattr("core.working.REPORT_EVERY", 0.0)
+    run, seen = created(), []
+
+    def listen(status: Status) -> None:
+        if status.stage.startswith("octave"):
+            seen.append(dreaming.pixels_of(run, "preview.png").shape)
+
+    assert dreaming.dream(run, listen).state == "done"
+    assert seen and set(seen) == {dreaming.pixels_of(run, "picture.png").shape}
+
+
+def test_a_damaged_picture_is_said() -> None:
+    run = created()
+    (run.path / "picture.png").write_bytes(b"no")
+    status = dreaming.dream(run)
+    assert status.state == "failed" and "dream anew" in status.error
+    with pytest.raises(RunBroken):
+        dreaming.evaluate(run)
+
+
+# ---- recipes
+
+
+def test_a_recipe_gives_the_same_bytes_elsewhere(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = torch.zeros(20, 30, dtype=torch.uint8)
+    mask[:10] = 255
+    guide = sample("china").pixels
+    content = (dreamt(mask=mask, guide=guide).path / "dream.png").read_bytes()
+    monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(lab / "elsewhere"))
+    settings.cache_clear()
+    question = ask_again(recipes.read(content), sample("flower"), guide)
+    run = runs.create(question.run_id, question.config, question.given)
+    assert dreaming.dream(run).state == "done"
+    assert (run.path / "dream.png").read_bytes() == content
+
+
+def test_a_recipe_knows_its_pictures() -> None:
+    guide = sample("china").pixels
+    recipe = dreaming.recipe_of(created(guide=guide))
+    with pytest.raises(LabError, match="another picture"):
+        ask_again(recipe, sample("china"), guide)
+    with pytest.raises(LabError, match="another guide"):
+        ask_again(recipe, sample("flower"), sample("flower").pixels)
+    with pytest.raises(LabError, match="bring it too"):
+        ask_again(recipe, sample("flower"))
+
+
+def noted(text: str) -> bytes:
+    note = PngImagePlugin.PngInfo()
+    note.add_itxt(KEY, text, zip=True)
+    return encoded(GRAIN, pnginfo=note)
+
+
+GOOD = {"variant": "deep", "source": "own", "config": {"side": 64}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no picture",
+        encoded(GRAIN),
+        encoded(GRAIN, "JPEG"),
+        noted("{"),
+        noted("[]"),
+        noted(json.dumps({**GOOD, "more": 1})),
+        noted(json.dumps({**GOOD, "variant": "none"})),
+        noted(json.dumps({**GOOD, "config": {"side": 10**9}})),
+        noted(json.dumps({**GOOD, "mask": "€"})),
+        noted(json.dumps({**GOOD, "mask": "A" * 500_000})),
+    ],
+)
+def test_what_is_no_recipe_is_refused(content: bytes) -> None:
+    with pytest.raises(LabError):
+        recipes.read(content, "from <b>outside</b>.png")
+
+
+def test_a_recipe_is_read_from_its_note() -> None:
+    assert recipes.read(noted(json.dumps(GOOD))).settings().side == 64
+    drawn = base64.b64encode(to_png(np.zeros((3, 3), np.uint8))).decode()
+    recipe = Recipe.model_validate({**GOOD, "mask": drawn})
+    signed = recipes.signed(encoded(GRAIN), recipe)
+    assert recipes.read(signed) == recipe
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(signed))), GRAIN)
+
+
+# ---- what networks say
+
+
+def test_a_palace_is_read_and_where_a_layer_answers_is_shown() -> None:
+    net, head = backbones.load("lite0"), backbones.load_head("lite0")
+    pixels = sample("china").pixels
+    read = answers.read(net, head, pixels)
+    assert read[0][0] == "palace" and [p for _, p in read] == sorted((p for _, p in read))[::-1]
+    for target in (Target("blocks.4"), Target("blocks.2", 3)):
+        where = answers.activity(net, pixels, target)
+        assert where is not None and where.shape == pixels.shape[1:] and float(where.min()) >= 0
+    assert answers.activity(net, pixels, Target("classes", 3)) is None
+
+
+def test_an_estimate_grows_with_the_work() -> None:
+    config = DREAMING.config("deep", {"side": 256})
+    few = dreaming.estimate("deep", config, (256, 200))
+    more = dreaming.estimate("deep", config.model_copy(update={"steps": 40}), (256, 200))
+    film = dreaming.estimate("zoom", config.model_copy(update={"frames": 10}), (256, 200))
+    assert 0 < few < more < film
+    assert dreaming.estimate("visualise", config, (256, 256)) > 0
