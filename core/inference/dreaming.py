@@ -19,6 +19,7 @@ from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
 from core.inference.recipes import Recipe, signed
 from core.models import backbones
+from core.models.pretrained import folded
 from core.records import DataUsed, Question, RunConfig, Status
 from core.runs import Run
 from core.settings import settings
@@ -240,7 +241,7 @@ def scene_of(run: Run, tick: Callable[[], None] = lambda: None) -> Scene:
     nothing = torch.full((3, 1, 1), 0.5)
     return Scene(
         nothing if plain["picture"] is None else plain["picture"],
-        backbones.load(config.backbone),
+        folded(backbones.load(config.backbone)),
         None if plain["mask"] is None else plain["mask"][0],
         plain["guide"],
         backbones.load_head(config.backbone) if wants_head else None,
@@ -423,7 +424,8 @@ def _seconds_a_pixel(backbone: str, layers: str, threads: int) -> float:
     """Of one step here, on so many threads: seen on a small picture."""
     names = {t.layer for t in targets(layers)}
     head = backbones.load_head(backbone) if CLASSES in names else None
-    scene = Scene(torch.rand(3, PROBED, PROBED), backbones.load(backbone), head=head)
+    net = folded(backbones.load(backbone))
+    scene = Scene(torch.rand(3, PROBED, PROBED), net, head=head)
     config = DreamConfig(backbone=backbone, layers=layers)
     objective = Objective(scene, config)
     generator = torch.Generator().manual_seed(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Progress = Callable[[str, float], None]
 """Called with a sentence and the share done, 0 to 1."""
@@ -116,6 +118,26 @@ class Chain(nn.Module):
         """(N, 3, H, W), normalised, to the last maps."""
         last = next(reversed(self.layers))
         return self.responses(images, [last])[last]
+
+
+def folded(net: FeatureNet) -> FeatureNet:
+    """The same network without batch norms: for gradients to pictures, a third less work.
+
+    In inference a batch norm scales and shifts channels, which the convolution before it can do.
+    """
+    net = copy.deepcopy(net)
+    for parent in list(net.body.modules()):
+        before: tuple[str, nn.Module] | None = None
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d) and before and isinstance(before[1], nn.Conv2d):
+                setattr(parent, before[0], fuse_conv_bn_eval(before[1], child))
+                setattr(parent, name, getattr(child, "act", nn.Identity()))  # as timm's have
+            if not isinstance(child, nn.Identity):
+                before = (name, child)
+    for module in net.body.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False  # type: ignore[assignment]
+    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 class FeatureNet(nn.Module):

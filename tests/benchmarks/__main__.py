@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.cluster import cluster
+from tests.benchmarks.dreams import dreams
 from tests.benchmarks.gans import gans
 from tests.benchmarks.live import live
 from tests.benchmarks.maps import maps
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
         gans,
         maps,
         transfer,
+        dreams,
         cluster,
         sizes,
     )

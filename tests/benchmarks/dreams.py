@@ -1,0 +1,212 @@
+"""The figures of dreams: a step against the text's, the ascent, a whole dream, large pictures."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from statistics import median
+
+import torch
+from PIL import Image, ImageChops, ImageFilter
+from torch import Tensor
+
+from core.inference.dreaming import fitted, sample
+from core.models import backbones
+from core.models.backbones import backbone
+from core.models.pretrained import folded
+from core.settings import ROOT
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams import ascent, classic
+from core.tasks.dreams.objectives import Objective
+from core.tasks.dreams.recipe import DreamConfig, Scene
+from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio
+
+ASKED_STEP, ASKED_RISING, ASKED_SECONDS, ASKED_PREVIEW = 0.4, 0.9, 8, 1
+ASKED_MEMORY, ASKED_SEAMS = 2048, 2.0
+LAYER, SIDE, LARGE = "blocks.4", 512, 2048
+CHILD = """
+import resource, sys
+import torch
+from core.inference.dreaming import fitted, sample
+from core.models import backbones
+from core.models.pretrained import folded
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams import ascent
+from core.tasks.dreams.recipe import Scene
+side, tile, steps = (int(word) for word in sys.argv[1:4])
+picture = fitted(sample("china").pixels, side).float() / 255
+picture = torch.nn.functional.interpolate(picture[None], (side, side))[0]
+config = DREAMING.config("deep", {"side": side, "octaves": 1, "steps": steps, "tile": tile})
+def said(stage, picture=None, **progress):
+    picture()
+found = ascent.dream(Scene(picture, folded(backbones.load("lite0"))), config, said)
+torch.save(found.picture, sys.argv[4])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def dreams(quick: bool) -> Iterator[Row]:
+    """A step, the ascent, a whole dream, memory and seams. Quick: few steps, no large picture."""
+    scene = Scene(_picture(SIDE), folded(backbones.load("lite0")))
+    yield _step(scene, 3 if quick else 15)
+    yield _whole(scene)
+    yield from _ascent(scene, quick)
+    if not quick:
+        yield from _large()
+
+
+def _picture(side: int) -> Tensor:
+    return fitted(sample("china").pixels, side).float() / 255
+
+
+def texts_step(net: torch.nn.Module, image: Tensor, layer: str) -> Tensor:
+    """The text's step up to a layer: the norm, gradients for all weights, default layout."""
+    pixels = image.clone().requires_grad_(True)
+    out = pixels
+    for name, paths in net.layers.items():  # type: ignore[union-attr, operator]
+        for path in paths:
+            out = net.net.get_submodule(path)(out)  # type: ignore[union-attr, operator]
+        if name == layer:
+            break
+    out.norm().backward()
+    assert pixels.grad is not None
+    return pixels.detach() + 0.2 * pixels.grad
+
+
+def _texts_net() -> torch.nn.Module:
+    chosen = backbone("lite0")
+    body = chosen.body()
+    state = torch.load(chosen.weights(lambda text, share: None), weights_only=True)
+    body.load_state_dict(chosen.rename(state, body))
+    return body.eval()
+
+
+def _step(scene: Scene, rounds: int) -> Row:
+    """Both on a square picture of 512 pixels, in turns."""
+    square = torch.nn.functional.interpolate(scene.picture[None], (SIDE, SIDE))
+    config = DreamConfig(layers=LAYER)
+    objective, generator = Objective(scene, config), torch.Generator().manual_seed(0)
+    net = _texts_net()
+    normal = scene.net.preprocess.normalise(square)
+
+    def ours() -> float:
+        began = time.perf_counter()
+        direction, _ = ascent.ascent(objective, square, config, generator)
+        assert direction is not None
+        (square + config.rate * direction).clamp(0, 1)
+        return time.perf_counter() - began
+
+    def texts() -> float:
+        began = time.perf_counter()
+        texts_step(net, normal, LAYER)
+        net.zero_grad(set_to_none=True)
+        return time.perf_counter() - began
+
+    ours(), texts()
+    seconds = in_turns({"ours": ours, "text": texts}, rounds)
+    ratio = median_ratio(seconds["ours"], seconds["text"])
+    mine, theirs = (1000 * median(seconds[name]) for name in ("ours", "text"))
+    note = f"{mine:.0f} by {theirs:.0f} ms, medians of {rounds} in turns"
+    name = "dreams: a whole step at 512 pixels by the text's"
+    return at_most(name, ratio, ASKED_STEP, "×", note, seconds)
+
+
+def _whole(scene: Scene) -> Row:
+    """The default recipe: a hundred steps over five octaves."""
+    config = DREAMING.config("deep")
+    first: list[float] = []
+    began = time.perf_counter()
+
+    def watch(stage: str, picture: object = None, **progress: object) -> None:
+        first.append(time.perf_counter() - began)
+
+    found = ascent.dream(scene, config, watch)
+    seconds = time.perf_counter() - began
+    note = f"{len(found.history)} steps; the first was seen after {first[0]:.2f} s"
+    return at_most("dreams: 512 pixels, the default recipe", seconds, ASKED_SECONDS, "s", note)
+
+
+def _ascent(scene: Scene, quick: bool) -> Iterator[Row]:
+    """How often the unshifted objective rises, and whether it ends above the text's."""
+    config = DREAMING.config("deep", {"steps": 5} if quick else {})
+    values: list[list[float]] = []
+    objective = Objective(scene, config)
+    sizes = ascent.octaves(scene.picture.shape[1:], config.octaves, config.ratio)
+    generator = torch.Generator().manual_seed(config.seed)
+    detail = torch.zeros(1, 3, *sizes[0])
+    spent = 0.0
+    for size in sizes:
+        base = ascent.resized(scene.picture[None], size)
+        image = (base + ascent.resized(detail, size)).clamp(0, 1)
+        values.append([float(_measured(objective, image))])
+        for _ in range(config.steps):
+            began = time.perf_counter()
+            direction, _ = ascent.ascent(objective, image, config, generator)
+            assert direction is not None
+            image = (image + config.rate * direction).clamp(0, 1)
+            spent += time.perf_counter() - began
+            values[-1].append(float(_measured(objective, image)))
+        detail = image - base
+    steps = [b > a for octave in values for a, b in pairwise(octave)]
+    share = sum(steps) / len(steps)
+    yield at_least("dreams: steps after which the objective is higher", share, ASKED_RISING, "")
+    ours = values[-1][-1]
+    text = _texts_recursion(scene, spent, objective)
+    note = f"{ours:.1f} by {text:.1f}, mean square of {LAYER}, {spent:.1f} s each"
+    yield at_least("dreams: the objective reached by the text's", ours / text, 1.0, "×", note)
+
+
+@torch.no_grad()
+def _measured(objective: Objective, image: Tensor) -> Tensor:
+    return objective(image).sum()
+
+
+def _texts_recursion(scene: Scene, seconds: float, objective: Objective) -> float:
+    """The best objective of the text's recursion, as it is and with as many steps an octave as the
+    time allows."""
+    net, best, steps = _texts_net(), 0.0, 5
+    while True:
+        began = time.perf_counter()
+        picture = _recursion(net, scene, classic.to_image(scene.picture), steps)
+        spent = time.perf_counter() - began
+        if spent > seconds and best:
+            return best
+        best = max(best, float(_measured(objective, classic.to_tensor(picture))))
+        steps = max(steps + 1, int(0.95 * steps * seconds / spent))
+        if spent > seconds:
+            return best
+
+
+def _recursion(net: torch.nn.Module, scene: Scene, image: Image.Image, steps: int) -> Image.Image:
+    """The text's formulae, on Lite0 and with its own steps."""
+    small = image.filter(ImageFilter.GaussianBlur(2))
+    size = (int(small.size[0] / 2), int(small.size[1] / 2))
+    if min(size) >= 16:
+        small = small.resize(size, Image.Resampling.LANCZOS)
+        small = _recursion(net, scene, small, steps).resize(image.size, Image.Resampling.LANCZOS)
+        image = ImageChops.blend(image, small, 0.6)
+    mean, std = scene.net.preprocess.mean, scene.net.preprocess.std
+    normal = (classic.to_tensor(image) - mean) / std
+    for _ in range(steps):
+        normal = texts_step(net, normal, LAYER)
+    return classic.to_image((normal * std + mean)[0].clamp(0, 1))
+
+
+def _large() -> Iterator[Row]:
+    """A picture of 2,048 by 2,048 pixels, by tiles and at once, in processes of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        found, peaks = {}, {}
+        for tile in (512, LARGE):
+            path = f"{folder}/{tile}.pt"
+            said = subprocess.run(
+                [sys.executable, "-c", CHILD, str(LARGE), str(tile), "1", path],
+                cwd=ROOT, check=True, capture_output=True, text=True,
+            )  # fmt: skip
+            peaks[tile] = float(said.stdout.split()[-1])
+            found[tile] = torch.load(path, weights_only=True)
+    note = f"{peaks[LARGE]:.0f} MiB at once"
+    yield at_most("dreams: memory at 2,048 pixels, by tiles", peaks[512], ASKED_MEMORY, "MiB", note)
+    apart = 255 * float((found[512] - found[LARGE]).abs().mean())
+    yield at_most("dreams: by tiles from at once, mean grey levels", apart, ASKED_SEAMS, "")
