@@ -46,6 +46,8 @@ SLIMMEST = 8
 """Times the shorter side that the longer may be; of slimmer pictures the middle is taken."""
 PREVIEW_EVERY = 0.5
 """Seconds between two pictures of what there is so far."""
+STAGE = 256
+"""Pixels of a stage's longer side as it is kept."""
 TILE, QUALITY = 64, 80
 """Pixels of a channel's picture in an atlas as it is kept, and its WebP quality."""
 COLUMNS = 16
@@ -206,6 +208,13 @@ def _print(pixels: Tensor) -> str:
     return digest.hexdigest()
 
 
+def _small(stage: Tensor) -> Tensor:
+    """A stage (3, H, W) as it is kept: for a strip."""
+    scale = STAGE / max(stage.shape[1:])
+    size = tuple(round(side * scale) for side in stage.shape[1:])
+    return ascent.resized(stage[None], size)[0] if scale < 1 else stage
+
+
 def _png(pixels: Tensor) -> bytes:
     return to_png(contact_sheet(pixels[None], 1))
 
@@ -284,7 +293,7 @@ def _dream(run: Run, work: Work) -> None:
             files.write_bytes(run.path / f"channels-{name}.webp", _sheet(sheet))
     else:
         for number, (_, stage) in enumerate(found.stages, 1):
-            run.write_sample(number, _png(stage))
+            run.write_sample(number, _png(_small(stage)))
         files.write_bytes(run.path / "dream.png", signed(_png(found.picture), recipe))
     if found.film is not None:
         files.write_bytes(run.path / "film.mp4", to_mp4(found.film, config.fps))
