@@ -6,6 +6,7 @@ from core import runs
 from core.inference import gans
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
+from pages.ui.cached import generators
 from pages.ui.gallery import hanging, health
 from pages.ui.names import model_names
 from tests.pages.test_pages import captions, opened
@@ -69,7 +70,7 @@ def test_each_shipped_network_can_be_chosen(lab, run):
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("run", KINDS, ids=lambda run: run.config().variant)
 def test_each_tab_opens(lab, tab, run, monkeypatch):
-    monkeypatch.setattr(cached, "REAL", 500)
+    monkeypatch.setattr(generators, "REAL", 500)
     app = on(run, tab=tab)
     assert not app.exception and not app.error
 

@@ -262,7 +262,8 @@ def blurred_sum(slope: Tensor) -> Tensor:
     """
     height, width = slope.shape[2:]
     waves = torch.fft.rfft2(slope) * _three_blurs(height, width)
-    return torch.fft.irfft2(waves, s=(height, width))
+    found: Tensor = torch.fft.irfft2(waves, s=(height, width))
+    return found
 
 
 @lru_cache(maxsize=32)
@@ -271,7 +272,8 @@ def _three_blurs(height: int, width: int) -> Tensor:
     rows, columns = (torch.fft.fftfreq(n, 1 / n) for n in (height, width))  # 0, 1, 2, … -2, -1
     squared = rows[:, None].square() + columns.square()
     blurs = [torch.exp(-squared / (2 * sigma**2)) for sigma in SIGMAS]
-    return torch.fft.rfft2(torch.stack([b / b.sum() for b in blurs]).sum(0))
+    waves: Tensor = torch.fft.rfft2(torch.stack([b / b.sum() for b in blurs]).sum(0))
+    return waves
 
 
 def banded(slope: Tensor, bands: int) -> Tensor:

@@ -1,0 +1,123 @@
+"""Classifiers of photographs, and what they were taught."""
+
+from typing import NamedTuple, cast
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import data, runs
+from core.data import Images
+from core.inference.explain import Losses, top_losses
+from core.models.transfer import Transfer
+from core.runs import Run
+from core.tasks.transfer import TRANSFER, TransferConfig
+from core.training import folds, prospects
+from core.training.asking import test_images, train_images
+from core.training.folds import Scores
+from core.training.prospects import Estimate, Sweep
+from pages.ui.cached.networks import model, model_at
+
+MOST_TAUGHT = 2000
+"""Training pictures that an upload is compared with."""
+
+
+class Taught(NamedTuple):
+    """What a classifier was taught: the pictures, and their codes."""
+
+    images: Images
+    codes: Tensor
+
+
+class Tested(NamedTuple):
+    """Test pictures, and what a classifier makes of them."""
+
+    images: Images
+    losses: Losses
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for copies")
+def copies(dataset: str) -> data.Copies:
+    """Pictures of a set that are there more than once."""
+    splits: tuple[data.Split, ...] = ("train", "test")
+    return data.copies({s: data.load(dataset, s) for s in splits})
+
+
+def classifier(run: Run) -> Transfer:
+    """A finished classifier of photographs."""
+    return cast(Transfer, model(run))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures")
+def _taught(run_id: str, version: int) -> Taught:
+    images = train_images(runs.open_run(run_id)).first(MOST_TAUGHT)
+    found = cast(Transfer, model_at(run_id, version))
+    return Taught(images, TRANSFER.codes(found, images))
+
+
+def taught(run: Run) -> Taught:
+    """The pictures that a classifier learnt from. Raises DataMissing."""
+    return _taught(run.id, run.version())
+
+
+@st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures")
+def _tested(run_id: str, version: int) -> Tested:
+    images = test_images(runs.open_run(run_id))
+    return Tested(images, top_losses(cast(Transfer, model_at(run_id, version)), images))
+
+
+def tested(run: Run) -> Tested:
+    """A classifier's answers to its test pictures. Raises DataMissing."""
+    return _tested(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds")
+def _repeated(run_id: str, version: int) -> Scores:
+    p = folds.prepared(runs.open_run(run_id))
+    return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None)
+
+
+def repeated(run: Run) -> Scores:
+    """The same head with five seeds."""
+    return _repeated(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth")
+def _folded(run_id: str, version: int) -> Scores:
+    p = folds.prepared(runs.open_run(run_id))
+    both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
+    return folds.cross_validated(p.model, p.variant, p.config, both)
+
+
+def folded(run: Run) -> Scores:
+    """The same head, tested on each fifth of all pictures in turn."""
+    return _folded(run.id, run.version())
+
+
+@st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures")
+def _with_few(run_id: str, version: int) -> dict[int, Scores]:
+    p = folds.prepared(runs.open_run(run_id))
+    return folds.curve(p)
+
+
+def with_few(run: Run) -> dict[int, Scores]:
+    """The same head, taught with fewer pictures of each class."""
+    return _with_few(run.id, run.version())
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take")
+def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
+    """How long a classifier's training will take. Raises LabError where it cannot be told."""
+    config = TRANSFER.config(variant, {"backbones": backbones})
+    return prospects.estimate(variant, cast(TransferConfig, config), dataset)
+
+
+@st.cache_data(max_entries=16, show_spinner="Trying learning rates")
+def _sweep(run_id: str, version: int) -> Sweep:
+    p = folds.prepared(runs.open_run(run_id))
+    return prospects.sweep(p.model, p.variant, p.config, p.train)
+
+
+def sweep(run: Run) -> Sweep:
+    """Learning rates tried on the run's pictures."""
+    return _sweep(run.id, run.version())

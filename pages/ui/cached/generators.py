@@ -1,0 +1,103 @@
+"""GANs, and what they are compared with."""
+
+from typing import cast
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import data, runs
+from core.data import Images
+from core.health import Extractor, Health
+from core.inference import curves, gans
+from core.inference.directions import Direction, attribute_directions, principal_directions
+from core.inference.inversion import Inversion, invert
+from core.models.gans import GAN
+from core.runs import Run
+from core.tasks.adversarial import ADVERSARIAL
+from core.training.asking import judge
+from pages.ui.cached.networks import model, model_at
+
+REAL = 10_000
+"""Real images that samples are held against: all with all of 60,000 takes a minute."""
+
+
+def generator(run: Run) -> GAN:
+    """A finished GAN."""
+    return cast(GAN, model(run))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the classifier")
+def _extractor(run_id: str, version: int) -> Extractor:
+    found = judge(runs.open_run(run_id))
+    return Extractor(found.model, found.name) if found else Extractor()
+
+
+def extractor(run: Run) -> Extractor:
+    """What a GAN's samples are compared with data in."""
+    return _extractor(run.id, run.version())
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking for directions")
+def _principal(run_id: str, version: int) -> list[Direction]:
+    return principal_directions(cast(GAN, model_at(run_id, version)))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what")
+def _attributes(run_id: str, version: int) -> list[Direction]:
+    asked = runs.open_run(run_id).config()
+    classes = data.info(asked.dataset).classes if asked.dataset in data.names() else ()
+    found = cast(GAN, model_at(run_id, version))
+    return attribute_directions(found, _extractor(run_id, version), classes)
+
+
+def directions(run: Run, kind: str) -> list[Direction]:
+    """A generator's "principal" or "attribute" directions."""
+    return (_principal if kind == "principal" else _attributes)(run.id, run.version())
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the real images")
+def real_images(dataset: str, variant: str) -> tuple[Images, str]:
+    """Real images as a GAN draws them, and of which split: those of training where they are here.
+
+    Raises:
+        DataMissing: neither split is on this machine.
+    """
+    split: data.Split = "train" if "train" in data.available(dataset) else "test"
+    return ADVERSARIAL.prepare(variant, data.load(dataset, split).first(REAL)), split
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing the real images with each other")
+def _known(run_id: str, version: int) -> gans.Known:
+    asked = runs.open_run(run_id).config()
+    images, _ = real_images(asked.dataset, asked.variant)
+    return gans.known_images(images, _extractor(run_id, version))
+
+
+def known_images(run: Run) -> gans.Known:
+    """The features of `real_images`."""
+    return _known(run.id, run.version())
+
+
+@st.cache_resource(max_entries=32, show_spinner="Searching: eight starts, 200 steps")
+def _inversion(
+    run_id: str, version: int, wanted: NDArray[np.float32], label: int | None
+) -> Inversion:
+    return invert(cast(GAN, model_at(run_id, version)), torch.from_numpy(wanted), label)
+
+
+def inversion(run: Run, wanted: Tensor, label: int | None) -> Inversion:
+    """The latent from which a generator draws a picture (1, C, H, W) in [0, 1], or nearly."""
+    return _inversion(run.id, run.version(), wanted.numpy(), label)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _healths(run_id: str, version: int) -> dict[int, Health]:
+    return curves.healths(runs.open_run(run_id).history())
+
+
+def healths(run: Run) -> dict[int, Health]:
+    """How a generator did after each epoch."""
+    return _healths(run.id, run.version())

@@ -1,0 +1,44 @@
+"""Finished runs and their networks."""
+
+import streamlit as st
+from torch import nn
+
+from core import jobs, runs
+from core.data import Images
+from core.inference import denoising
+from core.inference.finished import finished
+from core.runs import Run
+from core.tasks import load_model
+from pages.ui.visitor import who
+
+
+@st.cache_resource(max_entries=32, show_spinner="Loading the model")
+def model_at(run_id: str, version: int) -> nn.Module:
+    """`model`, by its name and the key of its last change."""
+    return load_model(runs.open_run(run_id))
+
+
+def model(run: Run) -> nn.Module:
+    """A finished run's network, for inference."""
+    return model_at(run.id, run.version())
+
+
+@st.cache_resource(max_entries=64, show_spinner="Reading the images")
+def test_pictures(dataset: str, first: int, count: int) -> Images:
+    """Test images as denoisers take them."""
+    return denoising.test_pictures(dataset, first, count)
+
+
+@st.cache_resource(ttl=2, max_entries=8, show_spinner=False)
+def _finished(task_name: str) -> list[Run]:
+    return finished(task_name)
+
+
+def models(task_name: str) -> list[Run]:
+    """Finished runs that this visitor may see, the best first; at most two seconds old."""
+    return [run for run in _finished(task_name) if jobs.visible(run, who())]
+
+
+def forget_models() -> None:
+    """Look again at once: one has just been trained."""
+    _finished.clear()
