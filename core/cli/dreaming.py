@@ -7,9 +7,10 @@ from core import files, runs
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
-from core.inference import dreaming, recipes
+from core.inference import dreaming, films, recipes
 from core.inference.dreaming import Picture
 from core.records import Question
+from core.runs import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import ATLAS
@@ -45,7 +46,9 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the picture, a PNG with its recipe"
     )
-    parser.add_argument("--film", type=Path, metavar="FILE.mp4", help="write the film of a zoom")
+    parser.add_argument(
+        "--film", type=Path, metavar="FILE", help="write the film of a zoom, as MP4 or GIF"
+    )
 
 
 def _dream(args: argparse.Namespace) -> int:
@@ -67,6 +70,13 @@ def _again(args: argparse.Namespace) -> int:
     return _made(args, dreaming.ask_again(recipe, picture, guide))
 
 
+def _film(run: Run, suffix: str) -> bytes:
+    path = run.path / "film.mp4"
+    if suffix.lower() == ".gif":
+        return films.gif(path, dreaming.config_of(run).fps)
+    return path.read_bytes()
+
+
 def _picture(name: str) -> Picture:
     """A sample, or a file."""
     if name in (*dreaming.SAMPLES, dreaming.NOISE):
@@ -86,7 +96,6 @@ def _made(args: argparse.Namespace, question: Question) -> int:
     for output in (args.output, args.film):
         if output is not None and not output.parent.is_dir():
             raise LabError(f"There is no folder {output.parent}: make it first.")
-    wanted = {"dream.png": args.output, "film.mp4": args.film}
     if question.config.variant == ATLAS and args.output is not None:
         raise LabError("An atlas is a sheet a layer: they lie in the folder of its run.")
     if question.config.variant != "zoom" and args.film is not None:
@@ -94,7 +103,8 @@ def _made(args: argparse.Namespace, question: Question) -> int:
     code = answer(args, question, dreaming.dream, "dreamt")
     if code == OK:
         run = runs.open_run(question.run_id)
-        for name, output in wanted.items():
-            if output is not None:
-                files.write_bytes(output, (run.path / name).read_bytes())
+        if args.output is not None:
+            files.write_bytes(args.output, (run.path / "dream.png").read_bytes())
+        if args.film is not None:
+            files.write_bytes(args.film, _film(run, args.film.suffix))
     return code

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from core import files, images, runs
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
+from core.inference.films import to_mp4
 from core.inference.recipes import Recipe, signed
 from core.models import backbones
 from core.models.pretrained import folded
@@ -357,24 +358,6 @@ def _sheet(pictures: Tensor) -> bytes:
     file = io.BytesIO()
     sheet = Image.fromarray(contact_sheet(small, COLUMNS, gap=0, fill=0))
     sheet.save(file, "WEBP", quality=QUALITY, method=6)
-    return file.getvalue()
-
-
-def to_mp4(film: Tensor, fps: int) -> bytes:
-    """An H.264 film that browsers play, of frames uint8 (F, 3, H, W)."""
-    import av  # here: it takes a while, and few need it
-
-    height, width = (side - side % 2 for side in film.shape[2:])  # its colours go by twos
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "20"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for pixels in film[:, :, :height, :width]:
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), format="rgb24"
-            )
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
     return file.getvalue()
 
 

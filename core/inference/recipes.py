@@ -77,6 +77,6 @@ def read(content: bytes, name: str = "picture") -> Recipe:
         found = Recipe.model_validate(json.loads(text[:MOST]))
         found.settings()
         found.drawn()
-    except (ValueError, ValidationError) as error:
+    except (ValueError, ValidationError, RecursionError) as error:
         raise BadUpload(f"The recipe in “{shown}” is damaged.") from error
     return found
