@@ -7,8 +7,7 @@ from pages.ui.frame import title
 
 title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")
 recipe.take_loaded()
-stage.bench()
-run = stage.shown()
+run = stage.drawn()
 
 tabs = ["Layers", "Octaves", "What it answers", "Recipe", "What is happening"]
 layers, octaves, answers, kept, happening = st.tabs(tabs, key="tab", bind="query-params")

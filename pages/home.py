@@ -68,6 +68,13 @@ with st.grid("auto", min_column_width=320, gap="medium"):
         covers.transfer_classifier,
     )
     card(
+        "deepdream.py",
+        "DeepDream",
+        "Let a network grow what it sees in a picture of yours, watch it happen, and keep the "
+        "recipe.",
+        covers.deepdream,
+    )
+    card(
         "runs.py",
         "Runs",
         "Every training with its curves and figures; compare, resume, take them with you.",

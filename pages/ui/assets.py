@@ -26,9 +26,7 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 UNKEPT = "no-store"
 PART, COLUMNS = 1000, 40
 """Pictures of a sheet of thumbnails, and in a row of it; the last sheet has empty places."""
-DREAMT = re.compile(
-    r"(picture|guide|preview|dream)\.png|film\.mp4|channels-[a-z0-9.]{1,40}\.webp"
-)
+DREAMT = re.compile(r"(picture|guide|preview|dream)\.png|film\.mp4|channels-[a-z0-9.]{1,40}\.webp")
 """Files of a dream that browsers may have."""
 KINDS = {"png": "image/png", "mp4": "video/mp4", "webp": "image/webp"}
 NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")

@@ -9,17 +9,21 @@ from PIL import Image
 
 from core.errors import LabError
 from core.images import contact_sheet, data_url, fit, scatter, to_png
-from core.inference import denoising, explain, latent, maps
+from core.inference import denoising, dreaming, explain, latent, maps
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
+from core.tasks.dreaming import DREAMING
 from core.tasks.projecting import PROJECTING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, pictures
 
 UNFOLDING = (0, 0.05, 0.15, 0.6, 1)
 """Shares of the way to a map, at which it looks different."""
+
+HALF = 240
+"""Pixels that a picture beside another is wide."""
 
 
 def denoiser() -> tuple[str, str]:
@@ -80,6 +84,18 @@ def transfer_classifier() -> tuple[str, str]:
     strip = torch.stack([pixels[0], seen[0], pixels[1], seen[1]])
     sheet = contact_sheet(strip[:, :, ::2, ::2] / 255, columns=4)
     return data_url(to_png(sheet)), "Photographs, and where a network looks in them"
+
+
+def deepdream() -> tuple[str, str]:
+    """The picture of a shipped dream, and what a network made of it: two thirds of their height."""
+    for run in _shipped(DREAMING.name):
+        if (run.path / "picture.png").exists():
+            found = [dreaming.pixels_of(run, name) for name in ("picture.png", "dream.png")]
+            sixth = found[0].shape[1] // 6
+            halves = [dreaming.fitted(p[:, sixth:-sixth], HALF) for p in found]
+            sheet = contact_sheet(torch.stack(halves), columns=2)
+            return data_url(to_png(sheet)), "A photograph, and what a network dreams on it"
+    raise LabError("There is no shipped dream.")
 
 
 def runs() -> tuple[str, str]:

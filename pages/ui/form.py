@@ -53,12 +53,18 @@ def config_form(
     return {**values, **(settled or {})} if pressed else None
 
 
-def fields(family: Family, variant: str, names: Iterable[str]) -> dict[str, Any]:
-    """Ask for some settings, each answered at once: those of `names` that the variant has."""
+def fields(
+    family: Family, variant: str, names: Iterable[str], steps: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Ask for some settings, each answered at once: those of `names` that the variant has.
+
+    Args:
+        steps: how far a click goes, where it is not the default's size.
+    """
     defaults = family.config(variant).model_dump()
     fixed, every = family.variant(variant).fixed, family.config_class.model_fields
     return {
-        name: _widget(st, variant, name, every[name], defaults[name], {})
+        name: _widget(st, variant, name, every[name], defaults[name], {}, (steps or {}).get(name))
         for name in names
         if name not in fixed
     }
@@ -71,6 +77,7 @@ def _widget(
     field: FieldInfo,
     default: Any,
     choices: dict[str, dict[str, str]],
+    step: float | None = None,
 ) -> Any:
     common: dict[str, Any] = {
         "label": field.title or name,
@@ -96,7 +103,7 @@ def _widget(
         )
     if low == 0 and 0.5 <= high <= 1:
         return place.slider(min_value=low, max_value=high, value=default, step=0.05, **common)
-    step = default or high / 1000
+    step = step or default or high / 1000
     return place.number_input(
         min_value=low, max_value=high, value=default, step=step, format="%g", **common
     )

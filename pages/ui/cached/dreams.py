@@ -56,8 +56,9 @@ def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor
     after = answers.activity(net, dreaming.pixels_of(run, "dream.png"), target)
     if before is None or after is None:
         return None
-    most = torch.maximum(before.max(), after.max()).clamp_min(1e-9)
-    return before / most, after / most
+    least, most = torch.minimum(before.min(), after.min()), torch.maximum(before.max(), after.max())
+    span = (most - least).clamp_min(1e-9)
+    return (before - least) / span, (after - least) / span
 
 
 def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:

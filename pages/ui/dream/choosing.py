@@ -41,7 +41,9 @@ def panel() -> None:
     listed = [
         Layer(
             layer.name,
-            layer.name.capitalize().replace("Blocks.", "Stage "),
+            f"Layer {layer.name}"
+            if layer.name.isdigit()
+            else layer.name.capitalize().replace("Blocks.", "Stage "),
             f"{layer.channels:,} {'classes' if layer.name == CLASSES else 'channels'}"
             + (f" · {SEEN[layer.name]}" if backbone.startswith("lite") else ""),
             layer.channels,

@@ -26,7 +26,7 @@ def octaves(run: Run) -> None:
         for number, name in zip(run.samples(), names, strict=False)
     ]
     st.html(
-        f'{STYLE}<div class="lab-cards lab-photographs" style="--least: 200px">{"".join(parts)}'
+        f'{STYLE}<div class="lab-cards lab-photographs" style="--least: 170px">{"".join(parts)}'
         "</div>"
     )
     history = run.history()

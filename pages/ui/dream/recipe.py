@@ -10,6 +10,7 @@ from core.inference.dreaming import OWN
 from core.inference.recipes import Recipe
 from core.runs import Run
 from core.tasks.dreaming import DREAMING
+from pages.ui.dream.wishes import KINDS_OF_DREAM, SOURCES
 
 LOADED = "recipe_loaded"
 
@@ -34,12 +35,18 @@ def panel(run: Run | None) -> None:
         if run is not None:
             st.markdown("**The recipe of this dream**")
             st.code(command(run), language="sh", wrap_lines=True)
-            st.json(run.config().config, expanded=False)
+            with st.expander("All settings"):
+                st.json(run.config().config)
 
 
 def _loaded(recipe: Recipe) -> None:
-    title = DREAMING.variant(recipe.variant).title
-    st.caption(f"{title}, {recipe.config['backbone']}, {recipe.config['layers']}.")
+    title, config = DREAMING.variant(recipe.variant).title, recipe.settings()
+    if recipe.variant not in KINDS_OF_DREAM:
+        st.error(f"A recipe for “{title}” is not used here; the command line can.")
+        return
+    st.caption(f"{title}, {config.backbone}, `{config.layers}`.")
+    if recipe.source == dreaming.MADE:
+        st.caption("It was made of a picture drawn by the lab: choose its model and seed above.")
     if recipe.source == OWN:
         st.caption("It was made of a picture of somebody's own: choose that picture above too.")
     if recipe.guide:
@@ -58,30 +65,34 @@ def take_loaded() -> None:
         return
     state, variant = st.session_state, recipe.variant
     state["kind"] = variant
-    if recipe.source not in (OWN, dreaming.NOISE):
-        state["picture"] = recipe.source
-    elif recipe.source == OWN:
-        state["picture"] = "upload"
+    if DREAMING.begins_with_a_picture(variant):
+        state["picture"] = recipe.source if recipe.source in SOURCES else "upload"
     config = recipe.settings().model_dump()
     fixed = DREAMING.variant(variant).fixed
     for name, value in config.items():
         if name in ("backbone", "layers"):
             state[name] = value
-        elif name not in fixed:
+        elif name not in fixed and (name, value) != ("measure", "guide"):
             state[f"{variant}-{name}"] = value
 
 
 def command(run: Run) -> str:
-    """What makes the same on the command line."""
+    """What makes the same on the command line; files in capitals are one's own."""
     asked = run.config()
     config = DREAMING.config(asked.variant, asked.config)
     words = ["python", "-m", "core", "dream", asked.variant]
     if DREAMING.begins_with_a_picture(asked.variant):
         words.append("PICTURE.jpg" if asked.dataset in (OWN, dreaming.MADE) else asked.dataset)
+    for name in ("guide", "mask"):
+        if (run.path / f"{name}.png").exists():
+            words += [f"--{name}", f"{name.upper()}.png"]
     for name, value in DREAMING.changed(asked.variant, config).items():
+        if (name, value) == ("measure", "guide"):  # comes with the file
+            continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
             words += [flag, str(value)]
-    return shlex.join([*words, "--output", "dream.png"])
+    film = ["--film", "dream.mp4"] if asked.variant == "zoom" else []
+    return shlex.join([*words, "--output", "dream.png", *film])

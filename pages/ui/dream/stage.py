@@ -1,11 +1,15 @@
 """The stage: the picture and its dream, one over the other, also while it is dreamt."""
 
+from collections.abc import Callable
+
 import streamlit as st
+from torch import Tensor
 
 from core import jobs, runs
 from core.errors import LabError
-from core.images import contact_sheet, to_png
-from core.inference.dreaming import fitted
+from core.images import contact_sheet, data_url, to_png
+from core.inference import films
+from core.inference.dreaming import NOISE, fitted
 from core.records import Status
 from core.runs import Run
 from core.settings import settings
@@ -14,42 +18,52 @@ from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.compare import before_after
 from pages.ui.dream.wishes import Wish, wish
-from pages.ui.pictures import sheet_image
 from pages.ui.run_panel import duration
 from pages.ui.visitor import who
 
 EVERY = 0.5
 """Seconds between two looks at a dream that is being made."""
-SHOWN = "dream_shown"
-"""Where the session keeps which dream is on the stage."""
+SHOWN, BELOW = "dream_shown", "dream_below"
+"""Where the session keeps which dream is on the stage, and what the tabs were drawn for."""
+
+EMPTY = """<div style="display:grid;place-items:center;min-height:10rem;padding:1rem;opacity:.7;
+border:1px dashed;border-radius:.5rem;text-align:center">Your picture will be shown here.</div>"""
 
 
-def shown() -> Run | None:
-    """The finished dream on the stage."""
+def drawn() -> Run | None:
+    """Draw stage and controls; give the finished dream on the stage, for what stands below."""
+    st.session_state.pop(BELOW, None)
+    _bench()
+    return _shown()
+
+
+def _shown() -> Run | None:
     run = runs.find(st.session_state.get(SHOWN, ""))
     return run if run is not None and _done(run) else None
 
 
 @st.fragment
-def bench() -> None:
-    """Stage and controls; only this runs again when a control is moved."""
+def _bench() -> None:
+    """Only this runs again when a control is moved; all does when the tabs belong to something
+    else than they did."""
     left, right = st.columns([9, 5], gap="large")
+    scene, below = left.container(), left.container()
     with right:
-        asked = wish()
-        place = st.container()
-    with left:
+        asked = wish(below)
+    with scene:
         run = _known(asked)
         if run is not None and run.status().active:
             st.fragment(_live, run_every=EVERY)(run.id)
         elif run is not None and _done(run):
-            if st.session_state.get(SHOWN) != run.id:
-                st.session_state[SHOWN] = run.id
-                st.rerun()  # what stands below belongs to the dream on the stage
+            st.session_state[SHOWN] = run.id
             _finished(run)
         else:
             _waiting(asked, run)
-    with place:
+    with asked.place:
         _button(asked, run)
+    drawn_for = (asked.values["backbone"], asked.values["layers"], st.session_state.get(SHOWN))
+    if st.session_state.setdefault(BELOW, drawn_for) != drawn_for:
+        st.rerun()
 
 
 def _known(asked: Wish) -> Run | None:
@@ -86,7 +100,7 @@ def _button(asked: Wish, run: Run | None) -> None:
         except LabError as error:
             st.error(str(error), icon=":material/error:")
             return
-        st.rerun(scope="fragment")
+        st.rerun()
     height, width = asked.question.config.data.shape[1:]
     try:
         values = tuple(sorted(asked.question.config.config.items()))
@@ -105,7 +119,8 @@ def _live(run_id: str) -> None:
     status = run.status()
     if not status.active:
         st.rerun()
-    _pictures(run, "preview.png")
+    ended = (run.path / "dream.png").exists()  # then the preview goes
+    _pictures(run, "dream.png" if ended else "preview.png")
     _progress(run, status)
     if jobs.mine(run, who()) and st.button("Cancel", icon=":material/stop:", key="cancel-dream"):
         try:
@@ -156,21 +171,28 @@ def _quiet_line(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         before, after = figures.get("objective_before"), figures.get("objective")
         if before and after:
-            st.badge(f"answer × {after / before:.1f}", color="green", icon=":material/trending_up:")
+            rose = round(after / before, 1)
+            icon = f":material/trending_{'up' if rose > 1 else 'flat'}:"
+            st.badge(f"answer × {rose:.1f}", color="green" if rose > 1 else "grey", icon=icon)
         st.caption(f"{figures.get('seconds', 0):.1f} s")
         st.space("stretch")
-        for name, label, kind in (
-            ("film.mp4", "Film", "video/mp4"),
-            ("dream.png", "PNG with its recipe", "image/png"),
-        ):
-            path = run.path / name
-            if path.exists():
-                st.download_button(
-                    label, path.read_bytes, f"{run.id}{path.suffix}", kind,
-                    icon=":material/download:", on_click="ignore", key=f"take-{name}",
-                )  # fmt: skip
+        film, picture = run.path / "film.mp4", run.path / "dream.png"
+        if film.exists():
+            fps = int(run.config().config["fps"])
+            _download("Film", film.read_bytes, f"{run.id}.mp4", "video/mp4")
+            _download("GIF", lambda: films.gif(film, fps), f"{run.id}.gif", "image/gif")
+        if picture.exists():
+            _download("PNG with its recipe", picture.read_bytes, f"{run.id}.png", "image/png")
     for remark in figures.get("remarks", []):
         st.caption(remark)
+
+
+def _download(label: str, content: Callable[[], bytes], name: str, kind: str) -> None:
+    """A file that is read, or made, when somebody takes it."""
+    st.download_button(
+        label, content, name, kind,
+        icon=":material/download:", on_click="ignore", key=f"take-{kind}",
+    )  # fmt: skip
 
 
 def _waiting(asked: Wish, run: Run | None) -> None:
@@ -181,22 +203,38 @@ def _waiting(asked: Wish, run: Run | None) -> None:
             st.error(status.error, icon=":material/error:")
         else:
             st.info("Cancelled. Press Dream to begin anew.")
-    last = shown()
-    same = last is not None and asked.question is not None and _same_picture(last, asked)
-    if last is not None and same:
+    last = _shown()
+    if last is not None and _same_picture(last, asked):
         _pictures(last, "dream.png")
         st.caption("The dream before, with other settings. Press Dream for a new one.")
-    elif asked.picture is not None:
-        side = int(asked.values.get("side", 512))
-        picture = to_png(contact_sheet(fitted(asked.picture.pixels, side)[None], 1))
-        sheet_image(picture, "The picture to dream on")
-        st.caption("Nothing has been dreamt here yet. Press Dream.")
-    else:
-        st.skeleton(height=300)
+        return
+    st.session_state.pop(SHOWN, None)
+    grows = not DREAMING.begins_with_a_picture(asked.variant)
+    begins_with = dreams.sample(NOISE) if grows else asked.picture
+    if begins_with is None:
+        st.html(EMPTY)
+        return
+    side = int(asked.values.get("side", 512))
+    _plain(fitted(begins_with.pixels, side), "Noise" if grows else "The picture to dream on")
+    said = "A picture grows out of noise" if grows else "Nothing has been dreamt here yet"
+    st.caption(said + (". Press Dream." if settings().training == "on" else "."))
+
+
+def _plain(pixels: Tensor, alt: str) -> None:
+    """A picture, uint8 (3, H, W), as large as it will be beside its dream."""
+    address = data_url(to_png(contact_sheet(pixels[None], 1)))
+    aspect = pixels.shape[2] / pixels.shape[1]
+    st.html(
+        f'<img class="lab-plain" src="{address}" alt="{alt}" style="display:block;'
+        f'margin-inline:auto;width:min(100%,{70 * aspect:.2f}vh);border-radius:.5rem">'
+    )
 
 
 def _same_picture(last: Run, asked: Wish) -> bool:
-    assert asked.question is not None
+    """Whether another dream of what is asked for is on the stage; a refusal leaves it there."""
     config = last.config()
-    now = asked.question.config
-    return config.data.fingerprint == now.data.fingerprint and config.variant == now.variant
+    if config.variant != asked.variant:
+        return False
+    if asked.question is None:
+        return asked.picture is not None or not DREAMING.begins_with_a_picture(asked.variant)
+    return config.data.fingerprint == asked.question.config.data.fingerprint

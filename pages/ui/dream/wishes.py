@@ -1,10 +1,12 @@
 """What a visitor wishes to be dreamt: a picture, a network, layers of it, and how."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.widgets.file_uploader import UploadedFile  # type: ignore[attr-defined]
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from core.inference.dreaming import MADE, NOISE, Picture
 from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.records import Question
+from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import Target, targets, written
@@ -40,27 +43,35 @@ STRENGTHS = {
     "visualise": (0.01, 0.2, 0.01),
 }
 """Least, most and step of the rate, by the kind of dream."""
-IN_VIEW = ("octaves", "frames", "zoom", "turn")
+IN_VIEW: Mapping[str, tuple[str, ...]] = {
+    "deep": ("octaves",), "classic": ("octaves",), "visualise": (),
+    "zoom": ("frames", "zoom", "turn"),
+}  # fmt: skip
+"""Settings that are not folded away, by the kind of dream."""
 BEHIND = (
-    "side", "steps", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours", "blur",
-    "blend", "wobble", "fps", "tile", "seed",
+    "side", "steps", "octaves", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours",
+    "blur", "blend", "wobble", "fps", "tile", "seed",
 )  # fmt: skip
+STEPS = {"ratio": 0.1, "zoom": 0.01, "turn": 0.5, "flatness": 0.05, "blur": 0.5}
+"""How far a click goes."""
 SHEET = 9
 """Pictures of a network of the lab's that make one to dream on."""
 
 
 class Wish(NamedTuple):
-    """What was asked, or why it cannot be; `values` are the settings."""
+    """What was asked, or why it cannot be; `values` are the settings. The button has its `place`
+    where the controls in view end."""
 
     variant: str
     picture: Picture | None
     values: Mapping[str, Any]
+    place: DeltaGenerator
     question: Question | None
     refusal: str = ""
 
 
-def wish() -> Wish:
-    """Every control beside the stage."""
+def wish(below: DeltaGenerator) -> Wish:
+    """Every control beside the stage; what is painted on is `below` it."""
     variant = str(
         st.segmented_control(
             "Kind of dream", list(KINDS_OF_DREAM), default="deep", required=True, key="kind",
@@ -71,21 +82,20 @@ def wish() -> Wish:
     picture = _choose_picture() if DREAMING.begins_with_a_picture(variant) else None
     backbone = _choose_network(variant)
     _take_pick()
-    usual = usual_layers(variant, backbone)
-    st.session_state.setdefault("layers", usual)
     layers = st.text_input(
-        "Layers", key="layers", bind="query-params",
+        "Layers", usual_layers(variant, backbone), key="layers", bind="query-params",
         help="What is to answer more: a layer, a channel as `blocks.4/17`, a class as "
         "`classes/207`, or a mixture as `blocks.4 + blocks.2*0.5`. Pick them in the list below.",
     )  # fmt: skip
-    low, high, step = STRENGTHS[variant]
+    low, high, step = _strengths(variant)
     usually = DREAMING.config(variant)
     rate = st.slider(
         "Strength", low, high, usually.rate, step, key=f"{variant}-rate", bind="query-params",
         format="%.3f", help="How far each step goes, as a share of a pixel's range.",
     )  # fmt: skip
     values: dict[str, Any] = {"backbone": backbone, "layers": layers, "rate": rate}
-    values |= form.fields(DREAMING, variant, IN_VIEW)
+    values |= form.fields(DREAMING, variant, IN_VIEW[variant], STEPS)
+    place = st.container()
     guide = mask = None
     with st.expander("More settings"):
         measures = ["mean square", "mean", "norm"]
@@ -93,18 +103,18 @@ def wish() -> Wish:
             "Measure", measures, index=measures.index(usually.measure), key=f"{variant}-measure",
             bind="query-params", help="Of the answers, over all positions.",
         )  # fmt: skip
-        values |= form.fields(DREAMING, variant, BEHIND)
+        folded = [name for name in BEHIND if name not in IN_VIEW[variant]]
+        values |= form.fields(DREAMING, variant, folded, STEPS)
     if picture is not None:
         with st.expander("Guide picture", icon=":material/image_search:"):
             guide = _choose_guide()
         if variant != "classic":
-            with st.expander("Paint where to dream", icon=":material/brush:"):
-                mask = painted(picture.pixels)
+            mask = painted(picture.pixels, below)
     try:
         question = dreaming.ask(variant, picture, values, guide, mask)
     except LabError as error:
-        return Wish(variant, picture, values, None, str(error))
-    return Wish(variant, picture, values, question)
+        return Wish(variant, picture, values, place, None, str(error))
+    return Wish(variant, picture, values, place, question)
 
 
 def usual_layers(variant: str, backbone: str) -> str:
@@ -117,18 +127,31 @@ def usual_layers(variant: str, backbone: str) -> str:
     return written((Target(middle[-1].name, channel),))
 
 
+def _strengths(variant: str) -> tuple[float, float, float]:
+    """The reach of the slider: further where a recipe or a link has a rate beyond it."""
+    low, high, step = STRENGTHS[variant]
+    key, kept = f"{variant}-rate", f"{variant}-reach"
+    low, high = st.session_state.get(kept, (low, high))
+    asked = st.session_state.get(key, st.query_params.get(key))
+    with contextlib.suppress(TypeError, ValueError, LabError):
+        rate = DREAMING.config(variant, {"rate": asked}).rate
+        low, high = min(low, rate), max(high, rate)
+    st.session_state[kept] = low, high
+    return low, high, step
+
+
 def _choose_network(variant: str) -> str:
-    here = [name for name, b in BACKBONES.items() if b.here()]
     usual = DREAMING.config(variant).backbone
-    return str(
+    name = str(
         st.selectbox(
             "Network", list(BACKBONES), key="backbone", bind="query-params",
-            index=list(BACKBONES).index(usual if usual in here else "lite0"),
-            format_func=lambda name: BACKBONES[name].title
-            + ("" if name in here else f" · fetched first, {BACKBONES[name].megabytes} MB"),
-            on_change=_other_network,
+            index=list(BACKBONES).index(usual if BACKBONES[usual].here() else "lite0"),
+            format_func=lambda name: BACKBONES[name].title, on_change=_other_network,
         )
     )  # fmt: skip
+    if not BACKBONES[name].here() and settings().downloads == "on":
+        st.caption(f"{BACKBONES[name].megabytes} MB, which are fetched before its first dream.")
+    return name
 
 
 def _other_network() -> None:
