@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -288,3 +289,99 @@ def test_a_run_that_is_no_map_has_no_replay(lab):
     status, _, body = asked(assets.frames_url(run))
     assert status == 404
     assert json.loads(body)["error"]
+
+
+# ---- dreams
+
+
+DREAMT = ("picture.png", "guide.png", "preview.png", "dream.png", "film.mp4", "channels-stem.webp")
+
+
+def dreamed(run_id="dream-zoom-flower-00000001", state="done", **more):
+    """A run with every file that a dream may have, and others that are not for browsers."""
+    config = RunConfig(task="dreaming", variant="zoom", dataset="flower", config={}, data=USED,
+                       **more)  # fmt: skip
+    run = runs.create(run_id, config)
+    for name in DREAMT:
+        (run.path / name).write_bytes(name.encode())
+    (run.path / "mask.png").write_bytes(b"where somebody painted")
+    run.update(state=state)
+    return run
+
+
+@pytest.mark.parametrize("name", DREAMT)
+def test_what_a_dream_has_made_is_given(lab, name):
+    run = dreamed()
+    address = assets.dream_url(run, name)
+    assert address.startswith(f"/api/dreams/{run.id}/") and address.endswith(f"/{name}")
+    status, headers, body = asked(address)
+    assert (status, body) == (200, name.encode())
+    kinds = {"png": "image/png", "mp4": "video/mp4", "webp": "image/webp"}
+    assert headers["content-type"] == kinds[name.rpartition(".")[2]]
+    assert headers["cache-control"] == "private, no-cache"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_another_picture_has_another_address(lab):
+    run = dreamed(state="running")
+    before = assets.dream_url(run, "preview.png")
+    path = run.path / "preview.png"
+    path.write_bytes(b"later")
+    os.utime(path, ns=(1, 1))
+    assert assets.dream_url(run, "preview.png") != before
+    path.unlink()
+    assert asked(assets.dream_url(run, "preview.png"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json", "owners.json", "status.json", "mask.png", "model.safetensors", "resume.pt",
+        "..", "%2e%2e%2fowners.json", "..%2fdream.png", "../config.json", "dream.png/..",
+        "channels-../x.webp", "channels-.webp", "Dream.png", "dream.png%00", "x" * 5000, "é.png",
+    ],
+)  # fmt: skip
+def test_no_other_file_of_a_dream_is_given(lab, name):
+    run = dreamed()
+    status, _, body = asked(f"/api/dreams/{run.id}/1/{name}")
+    assert status == 404 and b"painted" not in body
+
+
+def test_an_unfinished_dream_gives_what_there_is_and_nobody_keeps_it(lab):
+    run = dreamed(state="running")
+    (run.path / "dream.png").unlink()
+    status, headers, body = asked(assets.dream_url(run, "preview.png"))
+    assert (status, body) == (200, b"preview.png")
+    assert headers["cache-control"] in ("private, no-cache", "no-store")
+    status, headers, body = asked(assets.dream_url(run, "dream.png"))
+    assert status == 404 and headers["cache-control"] == "no-store"
+    assert json.loads(body) == {"error": "There is no such picture."}
+
+
+def test_somebody_s_private_dream_is_for_those_who_asked(lab):
+    run = dreamed(private=True)
+    cookie, who = visitor()
+    run.set_owners([who])
+    for name in DREAMT:
+        address = assets.dream_url(run, name)
+        status, headers, body = asked(address, cookie)
+        assert (status, body) == (200, name.encode())
+        assert headers["cache-control"] == "private, no-cache"
+        for other in ("", visitor()[0], who, "0" * 32 + cookie[32:]):
+            status, headers, body = asked(address, other)
+            assert (status, headers["cache-control"]) == (404, "no-store")
+            assert json.loads(body) == {"error": "There is no such picture."}
+
+
+@pytest.mark.parametrize(
+    "run_id", ["dream-deep-flower-0000ffff", "..", "-", "%2e%2e", "a" * 5000, "é"]
+)
+def test_a_dream_that_is_not_there_is_not_found(lab, run_id):
+    assert asked(f"/api/dreams/{run_id}/1/dream.png")[0] == 404
+
+
+def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
+    run = dreamed()
+    monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
+    headers = asked(assets.dream_url(run, "dream.png"))[1]
+    assert headers["cache-control"] == "public, max-age=31536000, immutable"
