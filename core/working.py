@@ -32,12 +32,16 @@ class Work:
         Raises:
             Cancelled: somebody asked to stop.
         """
-        if self.run.cancel_requested():
-            raise Cancelled
+        self.stop_if_asked()
         now = time.monotonic()
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
             self.report(stage, **changes)
+
+    def stop_if_asked(self) -> None:
+        """Raises Cancelled."""
+        if self.run.cancel_requested():
+            raise Cancelled
 
     def report(self, stage: str, **changes: Any) -> None:
         """Say what is being done, and any other field of the status."""

@@ -7,8 +7,8 @@ from core import files, runs
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
-from core.inference import dreaming, films, recipes
-from core.inference.dreaming import Picture
+from core.inference import dreaming, films, pictures, recipes
+from core.inference.pictures import Picture
 from core.records import Question
 from core.runs import Run
 from core.settings import settings
@@ -26,7 +26,7 @@ def dream_parser(parser: argparse.ArgumentParser) -> None:
             variant.name, help=variant.summary, description=variant.summary, allow_abbrev=False
         )
         if DREAMING.begins_with_a_picture(variant.name):
-            known = ", ".join([*dreaming.SAMPLES, dreaming.NOISE])
+            known = ", ".join([*pictures.SAMPLES, pictures.NOISE])
             named.add_argument("picture", metavar="PICTURE", help=f"a file, or {known}")
             named.add_argument("--mask", type=Path, metavar="FILE", help="white where to dream")
         named.add_argument("--guide", type=Path, metavar="FILE", help="whose features it takes on")
@@ -55,8 +55,8 @@ def _dream(args: argparse.Namespace) -> int:
     picture = mask = None
     if DREAMING.begins_with_a_picture(args.variant):
         picture = _picture(args.picture)
-        mask = None if args.mask is None else dreaming.brought(*_read(args.mask)).pixels[0]
-    guide = None if args.guide is None else dreaming.brought(*_read(args.guide)).pixels
+        mask = None if args.mask is None else pictures.brought(*_read(args.mask)).pixels[0]
+    guide = None if args.guide is None else pictures.brought(*_read(args.guide)).pixels
     question = dreaming.ask(args.variant, picture, values_of(args, DREAMING), guide, mask)
     return _made(args, question)
 
@@ -66,7 +66,7 @@ def _again(args: argparse.Namespace) -> int:
     picture = None
     if DREAMING.begins_with_a_picture(recipe.variant):
         picture = _picture(str(args.picture or recipe.source))
-    guide = None if args.guide is None else dreaming.brought(*_read(args.guide)).pixels
+    guide = None if args.guide is None else pictures.brought(*_read(args.guide)).pixels
     return _made(args, dreaming.ask_again(recipe, picture, guide))
 
 
@@ -79,12 +79,12 @@ def _film(run: Run, suffix: str) -> bytes:
 
 def _picture(name: str) -> Picture:
     """A sample, or a file."""
-    if name in (*dreaming.SAMPLES, dreaming.NOISE):
-        return dreaming.sample(name)
+    if name in (*pictures.SAMPLES, pictures.NOISE):
+        return pictures.sample(name)
     if not Path(name).is_file():
-        known = ", ".join([*dreaming.SAMPLES, dreaming.NOISE])
+        known = ", ".join([*pictures.SAMPLES, pictures.NOISE])
         raise LabError(f"There is no picture {name[:80]!r}. Name a file, or one of: {known}.")
-    return dreaming.brought(*_read(Path(name)))
+    return pictures.brought(*_read(Path(name)))
 
 
 def _read(path: Path) -> tuple[bytes, str]:

@@ -5,10 +5,8 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -18,6 +16,7 @@ from core import files, images, runs
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
 from core.inference.films import to_mp4
+from core.inference.pictures import NOISE, Picture, fitted, pixels_in
 from core.inference.recipes import Recipe, signed
 from core.models import backbones
 from core.models.pretrained import folded
@@ -30,7 +29,6 @@ from core.tasks.dreams.objectives import GUIDE_SIDE, Objective
 from core.tasks.dreams.recipe import (
     ATLAS,
     CLASSES,
-    NEW,
     Dream,
     DreamConfig,
     Scene,
@@ -39,12 +37,6 @@ from core.tasks.dreams.recipe import (
 )
 from core.working import Listener, Work, carry_out, describe
 
-SAMPLES = {"china": "china.jpg", "flower": "flower.jpg"}
-"""Photographs that come with scikit-learn."""
-NOISE, OWN, MADE = "noise", "own", "made"
-"""Sources: nothing, somebody's picture, a picture that the lab itself has drawn."""
-SLIMMEST = 8
-"""Times the shorter side that the longer may be; of slimmer pictures the middle is taken."""
 PREVIEW_EVERY = 0.5
 """Seconds between two pictures of what there is so far."""
 STAGE = 256
@@ -53,65 +45,6 @@ TILE, QUALITY = 64, 80
 """Pixels of a channel's picture in an atlas as it is kept, and its WebP quality."""
 COLUMNS = 16
 """Channels in a row of an atlas."""
-PROBED = 160
-"""Pixels of the picture by which a machine's speed is told."""
-
-
-class Picture(NamedTuple):
-    """A picture to dream on: where it is from, its pixels, uint8 (3, H, W), and whether only those
-    who brought it may see what comes of it."""
-
-    source: str
-    pixels: Tensor
-    private: bool = False
-
-
-# ---- pictures
-
-
-def sample(name: str) -> Picture:
-    """A photograph that is always there, or grey noise for dreams that begin with nothing.
-
-    Raises:
-        LabError: there is none of that name.
-    """
-    if name == NOISE:
-        generator = torch.Generator().manual_seed(0)
-        grain = 128 + 24 * torch.randn(3, 384, 512, generator=generator)
-        return Picture(name, grain.round().clamp(0, 255).byte())
-    if name not in SAMPLES:
-        raise LabError(f"There is no sample called {name[:60]!r}: {', '.join([*SAMPLES, NOISE])}.")
-    from sklearn.datasets import load_sample_image  # here: it takes a second
-
-    return Picture(name, torch.from_numpy(load_sample_image(SAMPLES[name]).copy()).permute(2, 0, 1))
-
-
-def brought(content: bytes, name: str) -> Picture:
-    """Somebody's own picture. Raises BadUpload."""
-    return Picture(OWN, _pixels(images.decode(content, name).convert("RGB")), private=True)
-
-
-def _pixels(image: Image.Image) -> Tensor:
-    """uint8 (C, H, W)."""
-    found = np.asarray(image)
-    return torch.from_numpy(found.reshape(*found.shape[:2], -1).copy()).permute(2, 0, 1)
-
-
-def fitted(pixels: Tensor, side: int) -> Tensor:
-    """A picture, uint8 (C, H, W), with its longer side of `side` pixels, large or small as it was;
-    of a very slim one the middle."""
-    slimmest = min(SLIMMEST, side / ascent.LEAST)
-    height, width = pixels.shape[1:]
-    high, wide = min(height, round(width * slimmest)), min(width, round(height * slimmest))
-    top, left = (height - high) // 2, (width - wide) // 2
-    pixels = pixels[:, top : top + high, left : left + wide]
-    scale = side / max(high, wide)
-    tall, broad = (max(ascent.LEAST, round(s * scale)) for s in (high, wide))
-    if (tall, broad) == (high, wide):
-        return pixels
-    image = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).contiguous().numpy())
-    grown = np.asarray(image.resize((broad, tall), Image.Resampling.BICUBIC))
-    return torch.from_numpy(grown.reshape(tall, broad, -1).copy()).permute(2, 0, 1)
 
 
 # ---- asking
@@ -185,7 +118,7 @@ def ask_again(recipe: Recipe, picture: Picture | None, guide: Tensor | None = No
         LabError: the picture or the guide is another than it was made with; as `ask`.
     """
     drawn = recipe.drawn()
-    mask = None if drawn is None else _pixels(images.decode(drawn, "mask"))[0]
+    mask = None if drawn is None else pixels_in(images.decode(drawn, "mask"))[0]
     if recipe.guide and guide is None:
         raise LabError("This dream had a guide picture: bring it too.")
     question = ask(recipe.variant, picture, recipe.config, guide if recipe.guide else None, mask)
@@ -270,7 +203,7 @@ def _given(run: Run, name: str) -> Tensor | None:
 def pixels_of(run: Run, name: str) -> Tensor:
     """A picture of the run, uint8 (C, H, W). Raises RunBroken."""
     try:
-        return _pixels(Image.open(io.BytesIO((run.path / name).read_bytes())))
+        return pixels_in(Image.open(io.BytesIO((run.path / name).read_bytes())))
     except Exception as error:  # whatever the parser makes of a damaged file
         raise RunBroken(f"The run {run.id} has no {name} that can be read: dream anew.") from error
 
@@ -386,48 +319,3 @@ def evaluate(run: Run, check: Callable[[str], None] = lambda stage: None) -> dic
     scene = scene_of(run)
     picture = pixels_of(run, "dream.png").float() / 255
     return _measured(scene, config, Dream(picture, [], [], []), variant)
-
-
-# ---- before it starts
-
-
-def estimate(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
-    """Seconds that a dream of a picture (height, width) will take here, roughly.
-
-    Raises:
-        DataMissing: the network's weights are not here.
-    """
-    if variant in NEW:
-        known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
-        known[CLASSES] = backbones.CLASSES
-        count = sum(known[t.layer] for t in targets(config.layers)) if variant == ATLAS else 1
-        work = float(config.side**2 * count * config.steps)
-    else:
-        sizes = ascent.octaves(size, config.octaves, config.ratio)
-        work = float(sum(high * wide for high, wide in sizes) * config.steps)
-        work *= config.frames if variant == "zoom" else 1
-        parts = len(list(ascent.tiles(*size, config.tile)))
-        work *= 1.5 if parts > 1 else 1  # margins are looked at twice
-    return work * _seconds_a_pixel(config.backbone, config.layers, settings().torch_threads)
-
-
-@lru_cache(maxsize=64)
-def _seconds_a_pixel(backbone: str, layers: str, threads: int) -> float:
-    """Of one step here, on so many threads: seen on a small picture."""
-    names = {t.layer for t in targets(layers)}
-    head = backbones.load_head(backbone) if CLASSES in names else None
-    net = folded(backbones.load(backbone))
-    scene = Scene(torch.rand(3, PROBED, PROBED), net, head=head)
-    config = DreamConfig(backbone=backbone, layers=layers)
-    objective = Objective(scene, config)
-    generator = torch.Generator().manual_seed(0)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        ascent.ascent(objective, scene.picture[None], config, generator)
-        began = time.perf_counter()
-        for _ in range(3):
-            ascent.ascent(objective, scene.picture[None], config, generator)
-        return (time.perf_counter() - began) / 3 / PROBED**2
-    finally:
-        torch.set_num_threads(before)

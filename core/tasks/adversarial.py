@@ -19,7 +19,7 @@ from core.health import Extractor, Health, health, verdict
 from core.images import contact_sheet
 from core.models import gans
 from core.models.gans import GAN, seeded_noise
-from core.tasks.base import Check, Judge, Learner, Task, TaskConfig
+from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, silent
 from core.tasks.families import Shape, Variant
 from core.tasks.games import (
     BCE,
@@ -47,7 +47,7 @@ def samples(
     count: int,
     seed: int,
     labels: Tensor | None = None,
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> Tensor:
     """`count` images (N, C, H, W) in [0, 1] from the prior; each class in turn unless `labels`."""
     device = next(model.parameters()).device
@@ -173,6 +173,7 @@ class Adversarial(Task):
         images: Images,
         held: Images,
         judge: Judge | None = None,
+        check: Check = silent,
     ) -> dict[str, float]:
         """Health of two thousand samples against as many test images."""
         few = images.first(VALIDATION_SAMPLES)

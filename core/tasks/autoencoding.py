@@ -23,6 +23,7 @@ from core.tasks.base import (
     Task,
     TaskConfig,
     constant,
+    silent,
     unit,
     warm_cosine,
 )
@@ -217,6 +218,7 @@ class Autoencoding(Task):
         images: Images,
         held: Images,
         judge: Judge | None = None,
+        check: Check = silent,
     ) -> dict[str, float]:
         """Losses and figures on the first images of the test split; KL of each dimension."""
         chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
@@ -272,7 +274,7 @@ class Autoencoding(Task):
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
-    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """The middle of the posterior; a conditional network is told the images' classes."""
         network = cast(Autoencoder, model)
         found = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
@@ -287,7 +289,7 @@ class Autoencoding(Task):
         config: AutoencodingConfig,
         model: Autoencoder,
         images: Images,
-        check: Check = lambda stage: None,
+        check: Check = silent,
     ) -> dict[str, Any]:
         """Means over images: the loss, PSNR, and for a VAE the bound with its terms."""
         totals: dict[str, float] = {}

@@ -22,6 +22,10 @@ Check = Callable[[str], None]
 """Called between pieces of work with what is being done; raises `Cancelled` to stop it."""
 
 
+def silent(stage: str) -> None:
+    """The check of those whom nobody stops."""
+
+
 class TaskConfig(FamilyConfig):
     """What every training is asked."""
 
@@ -82,7 +86,7 @@ class Learner(ABC):
         """The network to look at after an epoch."""
         return self.model
 
-    def finish(self) -> nn.Module:
+    def finish(self, check: Check = silent) -> nn.Module:
         """The network to keep, after the last epoch."""
         return self.result()
 
@@ -206,6 +210,7 @@ class Task(Family, ABC):
         images: Images,
         held: Images,
         judge: Judge | None = None,
+        check: Check = silent,
     ) -> dict[str, float]:
         """A few quick figures after each epoch, on part of the test split.
 
@@ -243,7 +248,7 @@ class Task(Family, ABC):
     encodes: ClassVar[bool] = False
     """Its networks put images into codes that can be mapped."""
 
-    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """The codes (N, d) of prepared images, on the model's device.
 
         Raises:

@@ -25,6 +25,7 @@ from core.tasks.base import (
     Task,
     TaskConfig,
     constant,
+    silent,
     unit,
     warm_cosine,
 )
@@ -232,6 +233,7 @@ class Denoising(Task):
         images: Images,
         held: Images,
         judge: Judge | None = None,
+        check: Check = silent,
     ) -> dict[str, float]:
         config = cast(DenoisingConfig, config)
         clean = unit(images.first(VALIDATION_IMAGES).pixels)

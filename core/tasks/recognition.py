@@ -16,7 +16,17 @@ from core.images import contact_sheet
 from core.metrics import calibration_error
 from core.models import convnets
 from core.models.convnets import Recogniser
-from core.tasks.base import Check, Descent, Judge, Learner, Task, TaskConfig, unit, warm_cosine
+from core.tasks.base import (
+    Check,
+    Descent,
+    Judge,
+    Learner,
+    Task,
+    TaskConfig,
+    silent,
+    unit,
+    warm_cosine,
+)
 from core.tasks.families import Shape, Variant
 
 CHUNK = 500
@@ -126,9 +136,10 @@ class Recognition(Task):
         images: Images,
         held: Images,
         judge: Judge | None = None,
+        check: Check = silent,
     ) -> dict[str, float]:
         few = images.first(VALIDATION_IMAGES)
-        logits = _logits(model, few)
+        logits = _logits(model, few, check)
         loss = F.cross_entropy(logits, few.labels)
         right = (logits.argmax(1) == few.labels).float().mean()
         return {"test_loss": float(loss), "test_accuracy": float(right)}
@@ -172,7 +183,7 @@ class Recognition(Task):
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
-    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """What the last layer sees."""
         network = cast(Recogniser, model)
         found = [network.features(x) for x in _batches(images, check, "encoding")]
@@ -180,7 +191,7 @@ class Recognition(Task):
 
 
 @torch.inference_mode()
-def _logits(model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+def _logits(model: nn.Module, images: Images, check: Check = silent) -> Tensor:
     return torch.cat([model(x) for x in _batches(images, check, "measuring")])
 
 

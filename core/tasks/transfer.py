@@ -19,7 +19,17 @@ from core.images import contact_sheet
 from core.metrics import calibration_error
 from core.models import backbones
 from core.models.transfer import Transfer, head, joined
-from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, constant, unit, warm_cosine
+from core.tasks.base import (
+    Check,
+    Judge,
+    Learner,
+    Task,
+    TaskConfig,
+    constant,
+    silent,
+    unit,
+    warm_cosine,
+)
 from core.tasks.families import Shape, Variant
 from core.tasks.teaching import TransferConfig, class_weights, cropped
 
@@ -87,12 +97,12 @@ class TransferLearner(Learner):
             self.waited += 1
         self.enough = 0 < self.config.patience <= self.waited
 
-    def finish(self) -> nn.Module:
+    def finish(self, check: Check = silent) -> nn.Module:
         """With the weights that did best on what was held back."""
         if self.best:
             self.transfer.load_state_dict(self.best)
         if self.transfer.trained:  # its features are others now
-            self.transfer.remember(seen_by(self.transfer.eval(), self.data.pixels))
+            self.transfer.remember(seen_by(self.transfer.eval(), self.data.pixels, check))
         return self.transfer
 
     def state_dict(self) -> dict[str, Any]:
@@ -219,11 +229,12 @@ class Transferring(Task):
         images: Images,
         held: Images,
         judge: Judge | None = None,
+        check: Check = silent,
     ) -> dict[str, float]:
         network, row = cast(Transfer, model), {}
         for name, part in (("test", images), ("validation", held)):
             if len(part.labels):
-                logits = _logits(network, part)
+                logits = _logits(network, part, check)
                 row[f"{name}_loss"] = float(F.cross_entropy(logits, part.labels))
                 row[f"{name}_accuracy"] = float((logits.argmax(1) == part.labels).float().mean())
         return row
@@ -285,7 +296,7 @@ class Transferring(Task):
         """A row a class: the first test pictures that it takes for that class, small."""
         network = cast(Transfer, model)
         few = images.first(SHEET * SHOWN_CLASSES)
-        seen = self.embed(variant, config, model, few, lambda stage: None)
+        seen = self.embed(variant, config, model, few, silent)
         read = _logits(network, seen).argmax(1)
         small = F.interpolate(unit(few.pixels), (64, 64), mode="area")
         rows = [small[read == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
@@ -294,14 +305,14 @@ class Transferring(Task):
         pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]
         return contact_sheet(torch.cat(pairs), columns=columns)
 
-    def codes(self, model: nn.Module, images: Images, check: Check = lambda stage: None) -> Tensor:
+    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """What the backbones say, standardised."""
         network = cast(Transfer, model)
         return network.standard(seen_by(network, images.pixels, check))
 
 
 @torch.no_grad()
-def seen_by(model: Transfer, pixels: Tensor, check: Check = lambda stage: None) -> Tensor:
+def seen_by(model: Transfer, pixels: Tensor, check: Check = silent) -> Tensor:
     """Features (N, width) of uint8 (N, 3, H, W): of frozen backbones looked up or computed, of
     trained ones computed."""
     if model.trained:
@@ -315,7 +326,7 @@ def seen_by(model: Transfer, pixels: Tensor, check: Check = lambda stage: None) 
     return joined(looked_up).to(model.mean.device)
 
 
-def _logits(model: Transfer, seen: Images, check: Check = lambda stage: None) -> Tensor:
+def _logits(model: Transfer, seen: Images, check: Check = silent) -> Tensor:
     """Of features (N, width), or of pictures."""
     known = seen.pixels.ndim == 2
     return model.read(seen.pixels if known else seen_by(model, seen.pixels, check))

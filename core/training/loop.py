@@ -98,7 +98,7 @@ class _Training:
             row = self.epoch(epoch, learner, data, generator)
             model = learner.result().eval()
             row |= self.task.validate(
-                self.variant, self.config, model, self.seen, self.held, self.judge
+                self.variant, self.config, model, self.seen, self.held, self.judge, self.check
             )
             learner.heard(row)
             self.history.append({"epoch": epoch, **row})
@@ -108,7 +108,7 @@ class _Training:
             if reason := self.task.ended(self.config, self.history):
                 self.run.write_weights(model.state_dict(), half=self.task.half)
                 raise LabError(reason)
-        return learner.finish()
+        return learner.finish(self.check)
 
     def epoch(
         self, epoch: int, learner: Learner, data: Images, generator: torch.Generator
@@ -194,6 +194,10 @@ class _Training:
             self.run.write_sample(epoch, images.to_png(sheet))
 
     # ---- telling how it goes
+
+    def check(self, stage: str) -> None:
+        """Between the steps: only whether to stop, for what is told is the epoch."""
+        self.work.stop_if_asked()
 
     def progress(self, epoch: int, seen: int, n: int) -> dict[str, Any]:
         """How far the training is, for the status, when `seen` images of `epoch` are behind."""

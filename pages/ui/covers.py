@@ -10,6 +10,7 @@ from PIL import Image
 from core.errors import LabError
 from core.images import contact_sheet, data_url, fit, scatter, to_png
 from core.inference import denoising, dreaming, explain, latent, maps
+from core.inference.pictures import fitted
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
@@ -92,7 +93,7 @@ def deepdream() -> tuple[str, str]:
         if (run.path / "picture.png").exists():
             found = [dreaming.pixels_of(run, name) for name in ("picture.png", "dream.png")]
             sixth = found[0].shape[1] // 6
-            halves = [dreaming.fitted(p[:, sixth:-sixth], HALF) for p in found]
+            halves = [fitted(p[:, sixth:-sixth], HALF) for p in found]
             sheet = contact_sheet(torch.stack(halves), columns=2)
             return data_url(to_png(sheet)), "A photograph, and what a network dreams on it"
     raise LabError("There is no shipped dream.")

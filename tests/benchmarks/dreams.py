@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
-from core.inference.dreaming import fitted, sample
+from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
 from core.models.pretrained import folded
@@ -31,7 +31,7 @@ LAYER, SIDE, LARGE = "blocks.4", 512, 2048
 CHILD = """
 import resource, sys
 import torch
-from core.inference.dreaming import fitted, sample
+from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.pretrained import folded
 from core.tasks.dreaming import DREAMING

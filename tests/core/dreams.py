@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.inference.dreaming import fitted, sample
+from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
 from core.models.pretrained import FeatureNet

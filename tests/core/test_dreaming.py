@@ -16,8 +16,9 @@ from PIL import Image, PngImagePlugin
 from core import jobs, runs
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
-from core.inference import answers, dreaming, films, recipes
-from core.inference.dreaming import Picture, ask, ask_again, brought, fitted, sample
+from core.inference import answers, dreaming, estimating, films, recipes
+from core.inference.dreaming import ask, ask_again
+from core.inference.pictures import Picture, brought, fitted, sample
 from core.inference.recipes import KEY, Recipe
 from core.models import backbones
 from core.records import Status
@@ -349,8 +350,8 @@ def test_a_palace_is_read_and_where_a_layer_answers_is_shown() -> None:
 
 def test_an_estimate_grows_with_the_work() -> None:
     config = DREAMING.config("deep", {"side": 256})
-    few = dreaming.estimate("deep", config, (256, 200))
-    more = dreaming.estimate("deep", config.model_copy(update={"steps": 40}), (256, 200))
-    film = dreaming.estimate("zoom", config.model_copy(update={"frames": 10}), (256, 200))
+    few = estimating.estimate("deep", config, (256, 200))
+    more = estimating.estimate("deep", config.model_copy(update={"steps": 40}), (256, 200))
+    film = estimating.estimate("zoom", config.model_copy(update={"frames": 10}), (256, 200))
     assert 0 < few < more < film
-    assert dreaming.estimate("visualise", config, (256, 256)) > 0
+    assert estimating.estimate("visualise", config, (256, 256)) > 0

@@ -68,7 +68,7 @@ def pixels() -> Tensor:
 
 def test_a_map_is_a_family_but_no_task() -> None:
     assert family("projecting") is PROJECTING
-    assert set(FAMILIES) == {*TASKS, "projecting"}
+    assert set(FAMILIES) == {*TASKS, "projecting", "dreaming"}
     with pytest.raises(UnknownName, match=", ".join(FAMILIES)):
         family("painting")
 

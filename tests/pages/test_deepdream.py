@@ -10,8 +10,8 @@ from sklearn.datasets import load_sample_images
 from core import jobs, runs
 from core.errors import LabError
 from core.images import to_png
-from core.inference import dreaming, recipes
-from core.inference.dreaming import NOISE
+from core.inference import dreaming, estimating, pictures, recipes
+from core.inference.pictures import NOISE
 from core.models.backbones import BACKBONES
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
@@ -32,7 +32,7 @@ VISITOR, OTHER = "a" * 32, "b" * 32
 def quick(lab, monkeypatch):
     """Each test has dreams of its own and one thread, and guesses no times."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
-    monkeypatch.setattr(dreaming, "estimate", lambda *_: 1.0)
+    monkeypatch.setattr(estimating, "estimate", lambda *_: 1.0)
     monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
     settings.cache_clear()
     cached.forget_models()
@@ -45,7 +45,7 @@ def offline(monkeypatch):
 
 
 def asked(variant="deep", picture="flower", values=SMALL, **given):
-    return dreaming.ask(variant, dreaming.sample(picture), values, **given)
+    return dreaming.ask(variant, pictures.sample(picture), values, **given)
 
 
 def made(question, state=None, **status):
@@ -345,7 +345,7 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     content = jpeg()
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
-    run = made(dreaming.ask("deep", dreaming.brought(content, "mine.jpg"), SMALL))
+    run = made(dreaming.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
     assert run.config().private
     run.set_owners([VISITOR])
     app = upload(opened(PAGE, **link), "mine.jpg", content)
@@ -477,7 +477,7 @@ def test_the_recipe_of_a_dream_brings_it_back(dreamt):
 
 def test_the_recipe_of_ones_own_picture_asks_for_it():
     content = jpeg()
-    run = made(dreaming.ask("deep", dreaming.brought(content, "mine.jpg"), SMALL))
+    run = made(dreaming.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
     app = used((run.path / "dream.png").read_bytes())
     assert (
         app.selectbox(key="picture").value == "upload" and "Choose a picture" in app.info[0].value
@@ -488,7 +488,7 @@ def test_the_recipe_of_ones_own_picture_asks_for_it():
 
 
 def test_the_recipe_of_a_guided_dream_asks_for_the_guide():
-    guide = dreaming.sample("china").pixels
+    guide = pictures.sample("china").pixels
     run = made(asked(guide=guide))
     app = used((run.path / "dream.png").read_bytes())
     assert "choose that one too" in captions(app)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from core import runs
-from core.inference import answers, dreaming
-from core.inference.dreaming import Picture
+from core.inference import answers, dreaming, estimating, pictures
+from core.inference.pictures import Picture
 from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.runs import Run
@@ -20,7 +20,7 @@ from pages.ui import cached
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture")
 def sample(name: str) -> Picture:
     """A photograph that is always there."""
-    return dreaming.sample(name)
+    return pictures.sample(name)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the network")
@@ -70,7 +70,7 @@ def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
 @st.cache_data(ttl=600, max_entries=256, show_spinner=False)
 def seconds(variant: str, values: tuple[tuple[str, object], ...], size: tuple[int, int]) -> float:
     """How long a dream will take here, roughly."""
-    return dreaming.estimate(variant, DREAMING.config(variant, dict(values)), size)
+    return estimating.estimate(variant, DREAMING.config(variant, dict(values)), size)
 
 
 def sheets(backbone: str) -> dict[str, tuple[Run, Path]]:

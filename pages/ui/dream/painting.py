@@ -7,7 +7,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from core.inference.dreaming import fitted
+from core.inference.pictures import fitted
 
 WIDTH = 320
 """Pixels of the canvas's longer side: a phone has room for them, and so has a narrow stage."""

@@ -5,8 +5,8 @@ import shlex
 import streamlit as st
 
 from core.errors import LabError
-from core.inference import dreaming, recipes
-from core.inference.dreaming import OWN
+from core.inference import pictures, recipes
+from core.inference.pictures import OWN
 from core.inference.recipes import Recipe
 from core.runs import Run
 from core.tasks.dreaming import DREAMING
@@ -45,7 +45,7 @@ def _loaded(recipe: Recipe) -> None:
         st.error(f"A recipe for “{title}” is not used here; the command line can.")
         return
     st.caption(f"{title}, {config.backbone}, `{config.layers}`.")
-    if recipe.source == dreaming.MADE:
+    if recipe.source == pictures.MADE:
         st.caption("It was made of a picture drawn by the lab: choose its model and seed above.")
     if recipe.source == OWN:
         st.caption("It was made of a picture of somebody's own: choose that picture above too.")
@@ -82,7 +82,7 @@ def command(run: Run) -> str:
     config = DREAMING.config(asked.variant, asked.config)
     words = ["python", "-m", "core", "dream", asked.variant]
     if DREAMING.begins_with_a_picture(asked.variant):
-        words.append("PICTURE.jpg" if asked.dataset in (OWN, dreaming.MADE) else asked.dataset)
+        words.append("PICTURE.jpg" if asked.dataset in (OWN, pictures.MADE) else asked.dataset)
     for name in ("guide", "mask"):
         if (run.path / f"{name}.png").exists():
             words += [f"--{name}", f"{name.upper()}.png"]

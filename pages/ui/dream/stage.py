@@ -9,7 +9,7 @@ from core import jobs, runs
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import films
-from core.inference.dreaming import NOISE, fitted
+from core.inference.pictures import NOISE, fitted
 from core.records import Status
 from core.runs import Run
 from core.settings import settings

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, fit
-from core.inference import dreaming, gans
-from core.inference.dreaming import MADE, NOISE, Picture
+from core.inference import dreaming, gans, pictures
+from core.inference.pictures import MADE, NOISE, Picture
 from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.records import Question
@@ -202,7 +202,7 @@ def _choose_picture() -> Picture | None:
 
 def _opened(file: UploadedFile) -> Picture | None:
     try:
-        return dreaming.brought(file.getvalue(), file.name)
+        return pictures.brought(file.getvalue(), file.name)
     except LabError as error:
         st.error(str(error), icon=":material/error:")
         return None
