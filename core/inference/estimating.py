@@ -51,11 +51,11 @@ def _seconds_a_pixel(backbone: str, layers: str, threads: int) -> float:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        ascent.ascent(objective, scene.picture[None], config, generator)
+        ascent.ascent(objective, scene.picture[None], config, generator, 8)
         seen = []
         for _ in range(3):
             began = time.perf_counter()
-            ascent.ascent(objective, scene.picture[None], config, generator)
+            ascent.ascent(objective, scene.picture[None], config, generator, 8)
             seen.append(time.perf_counter() - began)
         return min(seen) / PROBED**2
     finally:

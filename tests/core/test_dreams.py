@@ -88,8 +88,7 @@ def test_every_backbone_can_be_named() -> None:
 def test_the_gradient_is_that_of_the_whole_network(measure: str) -> None:
     config = DreamConfig(layers="blocks.3 + blocks.1/5*0.5", measure=measure)  # type: ignore[arg-type]
     picture = flower()[None]
-    wide = F.pad(picture, (0, -picture.shape[3] % 32, 0, -picture.shape[2] % 32), mode="replicate")
-    pixels = wide.clone().requires_grad_(True)
+    pixels = picture.clone().requires_grad_(True)
     seen = lite0().body.responses(lite0().preprocess.normalise(pixels), lite0().body.layers)
     one, two = seen["blocks.3"], seen["blocks.1"][:, 5]
     kinds = {
@@ -100,11 +99,8 @@ def test_the_gradient_is_that_of_the_whole_network(measure: str) -> None:
     value = kinds[measure](one) + 0.5 * kinds[measure](two)
     (wanted,) = torch.autograd.grad(value, pixels)
     slope, found = ascent.gradient(Objective(scene(), config), picture, 512)
-    high, wide_ = picture.shape[2:]
     assert found == pytest.approx(float(value.detach()), rel=1e-4)
-    assert torch.allclose(
-        slope, wanted[:, :, :high, :wide_], rtol=1e-3, atol=1e-4 * float(wanted.abs().max())
-    )
+    assert torch.allclose(slope, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))
     assert all(p.grad is None for p in lite0().parameters())
 
 

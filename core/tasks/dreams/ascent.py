@@ -61,11 +61,12 @@ def dream(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
         where = None if scene.mask is None else resized(scene.mask[None, None], size)
         image, drift = (base + detail).clamp(0, 1), torch.zeros(())
         for step in range(config.steps):
-            direction, value = ascent(objective, image, config, generator)
+            reach = round(config.shift * (1 - step / config.steps) ** 2)
+            direction, value = ascent(objective, image, config, generator, reach)
             if direction is None:
                 if not number and not step:
                     image = _woken(image, generator)
-                    direction, value = ascent(objective, image, config, generator)
+                    direction, value = ascent(objective, image, config, generator, reach)
                     remarks.append("It began with a little noise, for nothing answered before.")
                 if direction is None:
                     raise LabError(
@@ -127,15 +128,21 @@ def _woken(image: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def ascent(
-    objective: Objective, image: Tensor, config: DreamConfig, generator: torch.Generator
+    objective: Objective,
+    image: Tensor,
+    config: DreamConfig,
+    generator: torch.Generator,
+    reach: int,
 ) -> tuple[Tensor | None, float]:
     """Where one step goes, of standard deviation 1 (None: no way leads up), and how far up the
     picture stands before it.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
+        reach: pixels by which the picture is shifted at most. It shrinks within an octave: a wide
+            one leaves no trace of the network's grid, a narrow one lets the last steps settle.
     """
-    shift = torch.randint(-config.shift, config.shift + 1, (2,), generator=generator).tolist()
+    shift = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
     slope, value = gradient(objective, image.roll(shift, (2, 3)), config.tile)
     slope = slope.roll([-s for s in shift], (2, 3))
     if not float(slope.std()) > DEAD:  # so written, nan is dead too
@@ -156,23 +163,22 @@ def gradient(objective: Objective, image: Tensor, tile: int) -> tuple[Tensor, fl
         tile: pixels of a part that is looked at at once; a picture not much larger is one.
     """
     height, width = image.shape[2:]
-    whole = _aligned(image)
-    pieces = list(tiles(whole.shape[2], whole.shape[3], tile))
-    if len(pieces) == 1:
+    if len(list(tiles(height, width, tile))) == 1:
         with torch.enable_grad():
-            pixels = whole.requires_grad_(True)
+            pixels = image.detach().requires_grad_(True)
             value = objective(pixels).sum()
             (slope,) = torch.autograd.grad(value, pixels)
-        return slope[:, :, :height, :width], float(value.detach())
+        return slope, float(value.detach())
+    whole = _aligned(image)
+    pieces = list(tiles(whole.shape[2], whole.shape[3], tile))
     slope, reached = _by_tiles(objective, whole, pieces)
     return slope[:, :, :height, :width], reached
 
 
 def _aligned(image: Tensor) -> Tensor:
-    """Made larger by its last row and column, so that tiles and whole meet the same strides."""
+    """Made larger by its last row and column, so that all tiles meet the same strides."""
     missing = [-side % ALIGNED for side in image.shape[2:]]
-    padded = F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate")
-    return padded.detach().clone() if padded is image else padded.detach()
+    return F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate").detach()
 
 
 def tiles(height: int, width: int, tile: int) -> Iterator[Tile]:

@@ -58,7 +58,11 @@ class DreamConfig(FamilyConfig):
         description="how far each step goes: the change of a pixel, as a share of its range",
     )
     shift: int = Field(
-        32, ge=0, le=256, title="Shift", description="pixels by which the net's grid is moved"
+        32,
+        ge=0,
+        le=256,
+        title="Shift",
+        description="pixels by which the net's grid is moved, less and less in an octave",
     )
     smooth: bool = Field(
         True, title="Smooth", description="the gradient is added up at three blurs of it"
