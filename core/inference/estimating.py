@@ -10,7 +10,7 @@ from core.models.pretrained import folded
 from core.settings import settings
 from core.tasks.dreams import ascent
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import ATLAS, CLASSES, NEW, DreamConfig, Scene, targets
+from core.tasks.dreams.recipe import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
 
 PROBED = 160
 """Pixels of the picture by which a machine's speed is told."""
@@ -25,8 +25,7 @@ def estimate(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
         DataMissing: the network's weights are not here.
     """
     if variant in NEW:
-        known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
-        known[CLASSES] = backbones.CLASSES
+        known = answering(config.backbone)
         count = sum(known[t.layer] for t in targets(config.layers)) if variant == ATLAS else 1
         work = float(config.side**2 * count * config.steps)
     else:

@@ -1,6 +1,7 @@
 """Dreaming: the family of pictures that a network's answers were raised on."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from core.tasks.dreams.ascent import dream
@@ -20,6 +21,10 @@ GROWN = {"measure": "mean", "rate": 0.05}
 """Defaults of what grows from noise: Adam's rate, and answers that may not be negative."""
 
 
+_kind = partial(Variant, learns=False, quick=True, shape=None)
+"""Nothing is trained, it takes seconds or minutes, and pictures stay as large as they are."""
+
+
 class Dreaming(Family):
     """Dreams, and what channels like best."""
 
@@ -31,18 +36,15 @@ class Dreaming(Family):
     variants: ClassVar[Mapping[str, Variant]] = {
         v.name: v
         for v in (
-            Variant(
+            _kind(
                 "deep",
                 "DeepDream",
                 "What a network sees in a picture grows, from large forms to small ones.",
                 dream,
-                learns=False,
-                quick=True,
-                shape=None,
                 fixed=OF_CLASSIC | OF_ZOOM | OF_VISIONS,
                 source="Mordvintsev, Olah and Tyka 2015",
             ),
-            Variant(
+            _kind(
                 "classic",
                 "Classic DeepDream",
                 "The text's: blur, halve, dream of that, enlarge, blend, and climb.",
@@ -56,45 +58,33 @@ class Dreaming(Family):
                     "steps": 5,
                     "rate": 0.2,
                 },
-                learns=False,
-                quick=True,
-                shape=None,
                 fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
                 source="DeepDream on VGG-16 as in the text",
             ),
-            Variant(
+            _kind(
                 "visualise",
                 "Dream from noise",
                 "What a channel, a layer or a class likes best, grown out of nothing.",
                 visualise,
                 {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
-                learns=False,
-                quick=True,
-                shape=None,
                 fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
                 source="Olah, Mordvintsev and Schubert 2017",
             ),
-            Variant(
+            _kind(
                 "zoom",
                 "Zoom into a dream",
                 "A film into the picture: each frame is the last one, enlarged and dreamt on.",
                 zoom,
                 {"side": 320, "octaves": 2, "steps": 6},
-                learns=False,
-                quick=True,
-                shape=None,
                 fixed=OF_CLASSIC | OF_VISIONS,
                 source="Mordvintsev, Olah and Tyka 2015",
             ),
-            Variant(
+            _kind(
                 "atlas",
                 "Channel atlas",
                 "The picture that each channel of a layer likes best.",
                 atlas,
                 {"side": 96, "steps": 64, **GROWN},
-                learns=False,
-                quick=True,
-                shape=None,
                 fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
                 source="Olah, Mordvintsev and Schubert 2017",
             ),

@@ -26,6 +26,10 @@ KEPT = 0.5
 of the steps raise the objective of the unshifted picture, without it 88 %, and it ends higher."""
 DEAD = 1e-12
 """Standard deviation of a gradient that is none."""
+UNMOVED = (
+    "Nothing in this picture moves what was asked for: choose another layer or channel, or another "
+    "picture."
+)
 NOISE = 0.02
 """What is added to a picture that moves nothing."""
 LUMA = (0.299, 0.587, 0.114)
@@ -69,10 +73,7 @@ def dream(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
                     direction, value = ascent(objective, image, config, generator, reach)
                     remarks.append("It began with a little noise, for nothing answered before.")
                 if direction is None:
-                    raise LabError(
-                        "Nothing in this picture moves what was asked for: choose another layer or "
-                        "channel, or another picture."
-                    )
+                    raise LabError(UNMOVED)
             drift = direction + KEPT * drift
             change = config.rate * drift / drift.std()
             image = (image + (change if where is None else change * where)).clamp(0, 1)

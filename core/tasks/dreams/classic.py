@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.models import backbones
-from core.tasks.dreams.ascent import DEAD, share_done
+from core.tasks.dreams.ascent import DEAD, UNMOVED, share_done
 from core.tasks.dreams.objectives import Objective
 from core.tasks.dreams.recipe import Dream, DreamConfig, Scene, Watch, targets
 
@@ -45,10 +45,7 @@ def classic(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
         for step in range(config.steps):
             slope, value = _slope(objective, normal, scene)
             if not float(slope.std()) > DEAD and not number and not step:
-                raise LabError(
-                    "Nothing in this picture moves what was asked for: choose another layer, or "
-                    "another picture."
-                )
+                raise LabError(UNMOVED)
             normal = normal + config.rate * slope
             done = number * config.steps + step + 1
             history.append({"epoch": done, "octave": number + 1, "objective": value})

@@ -147,10 +147,15 @@ def written(mixture: tuple[Target, ...]) -> str:
     return " + ".join(parts)
 
 
+def answering(backbone: str) -> dict[str, int]:
+    """How many channels each layer of a network has; the classes are its last layer."""
+    found = {layer.name: layer.channels for layer in backbones.layers(backbone)}
+    return {**found, CLASSES: backbones.CLASSES}
+
+
 def check_targets(config: DreamConfig) -> None:
     """Raises UnknownName or LabError where the network has no such layer or channel."""
-    known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
-    known[CLASSES] = backbones.CLASSES
+    known = answering(config.backbone)
     for layer, channel, _ in targets(config.layers):
         if layer not in known:
             raise UnknownName(f"layer of {config.backbone}", layer, known)

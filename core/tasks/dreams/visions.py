@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.models import backbones
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import CLASSES, Dream, DreamConfig, Scene, Watch, targets
+from core.tasks.dreams.recipe import Dream, DreamConfig, Scene, Watch, answering, targets
 
 COLOURS = (
     (0.26, 0.09, 0.02),
@@ -121,8 +120,7 @@ def atlas(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
 
     Its stages are sheets, the middle of each channel's picture, by the name of the layer.
     """
-    known = {layer.name: layer.channels for layer in backbones.layers(config.backbone)}
-    known[CLASSES] = backbones.CLASSES
+    known = answering(config.backbone)
     names = list(dict.fromkeys(t.layer for t in targets(config.layers)))
     everything, behind = sum(known[name] for name in names), 0
     sheets = []

@@ -81,5 +81,5 @@ def said(run: Run) -> None:
 
 def _classes(run: Run, name: str, title: str) -> None:
     st.markdown(f"**{title}**")
-    for said, share in dreams.read(run, name):
-        st.progress(share, f"{said} · {share:.1%}")
+    for label, share in dreams.read(run, name):
+        st.progress(share, f"{label} · {share:.1%}")
