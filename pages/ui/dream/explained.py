@@ -19,7 +19,8 @@ $$\tilde g = G_{0.5} * g + G_1 * g + G_2 * g ,$$
 $$x \leftarrow \mathrm{clip}\left(x + \eta\,\tilde g / \mathrm{std}(\tilde g)\right) .$$
 
 Before each step the picture is shifted by some pixels and afterwards shifted back, so that the
-network's grid leaves no trace.
+network's grid leaves no trace; the shifts shrink within an octave, so that the last steps settle.
+Half of the last step's direction stays in the next one.
 
 **Octaves.** It begins with a small picture, in which a face takes few pixels, and goes to larger
 ones; only the detail that was found is carried on, so that the picture itself stays sharp.
