@@ -10,7 +10,7 @@ from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.runs import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import cached, inputs, pictures
+from pages.ui import cached, inputs
 from pages.ui import denoising as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
@@ -111,14 +111,13 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
     if pixels is None:
         st.info("Draw or upload something, and it appears here with noise and without.")
         return
-    spoilt = denoising.spoil(pixels, corruption, strength, seed)
     if compare:
+        spoilt = denoising.spoil(pixels, corruption, strength, seed)
         parts.all_models(spoilt, run, list(models.values()), names)
         return
-    restored = denoising.restore(run.config().variant, cached.model(run), spoilt)
-    shown = parts.stage_rows(spoilt, restored, CORRUPTIONS[corruption].title)
-    pictures.rows(shown)
-    parts.quiet_line(run, spoilt, restored, shown)
+    stage = cached.stage(run, pixels, corruption, strength, seed)
+    st.html(stage.drawn)
+    parts.quiet_line(run, stage)
 
 
 chosen: Run | None = None

@@ -6,12 +6,12 @@ from torch import Tensor
 
 from core import data
 from core.inference import denoising
-from core.inference.denoising import Restored, Spoilt
+from core.inference.denoising import Spoilt
 from core.runs import Run
 from core.tasks.denoising import DENOISING
 from pages.ui import cached, charts, pictures
+from pages.ui.cached import Stage
 from pages.ui.frame import csv_button
-from pages.ui.pictures import Row
 
 COUNT = 8
 """Test images on the stage: they stay legible on a phone."""
@@ -24,22 +24,9 @@ SOURCES = {
 }
 
 
-def stage_rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:
-    """Clean, spoilt, restored and error, with the figures of input and output."""
-    before = f"{_mean(restored.psnr_noisy):.1f} dB · SSIM {_mean(restored.ssim_noisy):.2f}"
-    after = f"{_mean(restored.psnr):.1f} dB · SSIM {_mean(restored.ssim):.2f}"
-    errors = denoising.error_map(restored.images, spoilt.clean)
-    return [
-        Row("Clean", spoilt.clean),
-        Row(f"Spoilt: {corruption}", spoilt.noisy, before),
-        Row("Restored", restored.images, after),
-        Row("Error", errors, "orange too bright, blue too dark"),
-    ]
-
-
-def quiet_line(run: Run, spoilt: Spoilt, restored: Restored, shown: list[Row]) -> None:
+def quiet_line(run: Run, stage: Stage) -> None:
     """The verdict on the left, the downloads on the right."""
-    gain = _mean(restored.psnr) - _mean(restored.psnr_noisy)
+    gain = stage.gain
     with st.container(horizontal=True, vertical_alignment="center"):
         if gain > 0.05:
             st.badge(f"{gain:+.1f} dB", color="green", icon=":material/trending_up:")
@@ -50,13 +37,15 @@ def quiet_line(run: Run, spoilt: Spoilt, restored: Restored, shown: list[Row]) -
         st.space("stretch")
         st.download_button(
             "PNG",
-            lambda: pictures.rows_png(shown),
+            lambda: pictures.rows_png(stage.rows),
             f"{run.id}.png",
             "image/png",
             icon=":material/download:",
             on_click="ignore",
         )
-        csv_button(lambda: pd.DataFrame(denoising.export_rows(spoilt, restored)), run.id)
+        csv_button(
+            lambda: pd.DataFrame(denoising.export_rows(stage.spoilt, stage.restored)), run.id
+        )
 
 
 def all_models(spoilt: Spoilt, chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
@@ -152,10 +141,6 @@ decibels (6 dB: half the error) and by SSIM, which compares local means, contras
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
         if chosen.config().variant in SOURCES:
             st.caption(SOURCES[chosen.config().variant])
-
-
-def _mean(values: Tensor) -> float:
-    return float(values.mean())
 
 
 def _figures(decibels: Tensor, similarity: Tensor) -> str:

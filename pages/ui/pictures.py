@@ -46,6 +46,11 @@ class Row:
 
 def rows(items: list[Row]) -> None:
     """Draw rows of images one below the other, or two by two where they are short."""
+    st.html(rows_html(items))
+
+
+def rows_html(items: list[Row]) -> str:
+    """What `rows` draws."""
     parts = [
         f"<figure><figcaption><span>{escape(r.label)}</span><span>{escape(r.note)}</span>"
         f'</figcaption><img src="{data_url(to_png(r.sheet()))}" alt="{escape(r.alt or r.label)}">'
@@ -53,7 +58,7 @@ def rows(items: list[Row]) -> None:
         for r in items
     ]
     few = " lab-few" if len(items[0].images) <= 3 else ""
-    st.html(f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>')
+    return f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>'
 
 
 def cards(

@@ -17,6 +17,7 @@ from pages.ui.cached.classifiers import (
     tested,
     with_few,
 )
+from pages.ui.cached.denoising import Stage, stage
 from pages.ui.cached.generators import (
     directions,
     extractor,
@@ -41,6 +42,7 @@ from pages.ui.cached.networks import forget_models, model, model_at, models, tes
 
 __all__ = [
     "CLUSTERINGS",
+    "Stage",
     "Taught",
     "Tested",
     "autoencoder",
@@ -72,6 +74,7 @@ __all__ = [
     "real_images",
     "repeated",
     "stability",
+    "stage",
     "sweep",
     "taught",
     "test_pictures",

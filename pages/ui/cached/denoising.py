@@ -1,0 +1,70 @@
+"""Pictures that were spoilt and restored, ready to be drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import runs
+from core.data import CORRUPTIONS
+from core.inference import denoising
+from core.inference.denoising import Restored, Spoilt
+from core.runs import Run
+from pages.ui import pictures
+from pages.ui.cached.networks import model_at
+from pages.ui.pictures import Row
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Clean, spoilt, restored and error; `drawn` is what a page shows of them, `gain` the dB that
+    restoring has brought in the mean."""
+
+    spoilt: Spoilt
+    restored: Restored
+    rows: list[Row]
+    drawn: str
+    gain: float
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _stage(
+    run_id: str,
+    version: int,
+    pixels: NDArray[np.uint8],
+    corruption: str,
+    strength: float,
+    seed: int,
+) -> Stage:
+    # A class looks at the same pictures: most moves of a slider have been made by a neighbour, and
+    # the network is two thirds of what a move costs.
+    spoilt = denoising.spoil(torch.from_numpy(pixels), corruption, strength, seed)
+    variant = runs.open_run(run_id).config().variant
+    restored = denoising.restore(variant, model_at(run_id, version), spoilt)
+    rows = _rows(spoilt, restored, CORRUPTIONS[corruption].title)
+    gain = _mean(restored.psnr - restored.psnr_noisy)
+    return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
+
+
+def stage(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> Stage:
+    """Spoil uint8 pictures (N, C, H, W) and let a finished denoiser restore them."""
+    return _stage(run.id, run.version(), pixels.numpy(), corruption, strength, seed)
+
+
+def _rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:
+    before = f"{_mean(restored.psnr_noisy):.1f} dB · SSIM {_mean(restored.ssim_noisy):.2f}"
+    after = f"{_mean(restored.psnr):.1f} dB · SSIM {_mean(restored.ssim):.2f}"
+    errors = denoising.error_map(restored.images, spoilt.clean)
+    return [
+        Row("Clean", spoilt.clean),
+        Row(f"Spoilt: {corruption}", spoilt.noisy, before),
+        Row("Restored", restored.images, after),
+        Row("Error", errors, "orange too bright, blue too dark"),
+    ]
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.mean())
