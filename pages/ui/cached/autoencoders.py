@@ -13,6 +13,7 @@ from core.inference.browser import pack
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from pages.ui.cached.networks import model, model_at
+from pages.ui.turns import heavy
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -43,7 +44,7 @@ def digits(dataset: str) -> Images:
     return latent.test_images(dataset)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Encoding the test images")
+@heavy(st.cache_resource(max_entries=16, show_spinner="Encoding the test images"))
 def _codes(run_id: str, version: int, dataset: str) -> Tensor:
     run = runs.open_run(run_id)
     images = digits(dataset)
@@ -55,7 +56,7 @@ def codes(run: Run, dataset: str) -> Tensor:
     return _codes(run.id, run.version(), dataset)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Fitting the mixture")
+@heavy(st.cache_resource(max_entries=16, show_spinner="Fitting the mixture"))
 def _mixture(run_id: str, version: int, dataset: str, components: int) -> "GaussianMixture":
     return latent.fit_mixture(_codes(run_id, version, dataset), components)
 

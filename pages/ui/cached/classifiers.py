@@ -17,6 +17,7 @@ from core.training.asking import test_images, train_images
 from core.training.folds import Scores
 from core.training.prospects import Estimate, Sweep
 from pages.ui.cached.networks import model, model_at
+from pages.ui.turns import heavy
 
 MOST_TAUGHT = 2000
 """Training pictures that an upload is compared with."""
@@ -36,7 +37,7 @@ class Tested(NamedTuple):
     losses: Losses
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking for copies")
+@heavy(st.cache_data(max_entries=16, show_spinner="Looking for copies"))
 def copies(dataset: str) -> data.Copies:
     """Pictures of a set that are there more than once."""
     splits: tuple[data.Split, ...] = ("train", "test")
@@ -48,7 +49,7 @@ def classifier(run: Run) -> Transfer:
     return cast(Transfer, model(run))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures")
+@heavy(st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures"))
 def _taught(run_id: str, version: int) -> Taught:
     images = train_images(runs.open_run(run_id)).first(MOST_TAUGHT)
     found = cast(Transfer, model_at(run_id, version))
@@ -60,7 +61,7 @@ def taught(run: Run) -> Taught:
     return _taught(run.id, run.version())
 
 
-@st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures")
+@heavy(st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures"))
 def _tested(run_id: str, version: int) -> Tested:
     images = test_images(runs.open_run(run_id))
     return Tested(images, top_losses(cast(Transfer, model_at(run_id, version)), images))
@@ -71,7 +72,7 @@ def tested(run: Run) -> Tested:
     return _tested(run.id, run.version())
 
 
-@st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds")
+@heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds"))
 def _repeated(run_id: str, version: int) -> Scores:
     p = folds.prepared(runs.open_run(run_id))
     return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None)
@@ -82,7 +83,7 @@ def repeated(run: Run) -> Scores:
     return _repeated(run.id, run.version())
 
 
-@st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth")
+@heavy(st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth"))
 def _folded(run_id: str, version: int) -> Scores:
     p = folds.prepared(runs.open_run(run_id))
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
@@ -94,7 +95,7 @@ def folded(run: Run) -> Scores:
     return _folded(run.id, run.version())
 
 
-@st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures")
+@heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures"))
 def _with_few(run_id: str, version: int) -> dict[int, Scores]:
     p = folds.prepared(runs.open_run(run_id))
     return folds.curve(p)
@@ -105,14 +106,14 @@ def with_few(run: Run) -> dict[int, Scores]:
     return _with_few(run.id, run.version())
 
 
-@st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take")
+@heavy(st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take"))
 def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
     """How long a classifier's training will take. Raises LabError where it cannot be told."""
     config = TRANSFER.config(variant, {"backbones": backbones})
     return prospects.estimate(variant, cast(TransferConfig, config), dataset)
 
 
-@st.cache_data(max_entries=16, show_spinner="Trying learning rates")
+@heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))
 def _sweep(run_id: str, version: int) -> Sweep:
     p = folds.prepared(runs.open_run(run_id))
     return prospects.sweep(p.model, p.variant, p.config, p.train)

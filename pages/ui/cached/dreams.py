@@ -15,6 +15,7 @@ from core.runs import Run
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import ATLAS, Target, targets
 from pages.ui import cached
+from pages.ui.turns import heavy
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture")
@@ -35,7 +36,7 @@ def head(name: str) -> nn.Module:
     return backbones.load_head(name)
 
 
-@st.cache_data(max_entries=64, show_spinner="Asking the network")
+@heavy(st.cache_data(max_entries=64, show_spinner="Asking the network"))
 def _read(run_id: str, version: int, name: str) -> list[tuple[str, float]]:
     run = runs.open_run(run_id)
     backbone = dreaming.config_of(run).backbone
@@ -48,7 +49,7 @@ def read(run: Run, name: str) -> list[tuple[str, float]]:
     return _read(run.id, run.version(), name)
 
 
-@st.cache_data(max_entries=32, show_spinner="Asking the network")
+@heavy(st.cache_data(max_entries=32, show_spinner="Asking the network"))
 def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor] | None:
     run = runs.open_run(run_id)
     net = network(dreaming.config_of(run).backbone)

@@ -19,6 +19,7 @@ from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.training.asking import judge
 from pages.ui.cached.networks import model, model_at
+from pages.ui.turns import heavy
 
 REAL = 10_000
 """Real images that samples are held against: all with all of 60,000 takes a minute."""
@@ -40,12 +41,12 @@ def extractor(run: Run) -> Extractor:
     return _extractor(run.id, run.version())
 
 
-@st.cache_resource(max_entries=16, show_spinner="Looking for directions")
+@heavy(st.cache_resource(max_entries=16, show_spinner="Looking for directions"))
 def _principal(run_id: str, version: int) -> list[Direction]:
     return principal_directions(cast(GAN, model_at(run_id, version)))
 
 
-@st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what")
+@heavy(st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what"))
 def _attributes(run_id: str, version: int) -> list[Direction]:
     asked = runs.open_run(run_id).config()
     classes = data.info(asked.dataset).classes if asked.dataset in data.names() else ()
@@ -69,7 +70,7 @@ def real_images(dataset: str, variant: str) -> tuple[Images, str]:
     return ADVERSARIAL.prepare(variant, data.load(dataset, split).first(REAL)), split
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing the real images with each other")
+@heavy(st.cache_resource(max_entries=4, show_spinner="Comparing the real images with each other"))
 def _known(run_id: str, version: int) -> gans.Known:
     asked = runs.open_run(run_id).config()
     images, _ = real_images(asked.dataset, asked.variant)
@@ -81,7 +82,7 @@ def known_images(run: Run) -> gans.Known:
     return _known(run.id, run.version())
 
 
-@st.cache_resource(max_entries=32, show_spinner="Searching: eight starts, 200 steps")
+@heavy(st.cache_resource(max_entries=32, show_spinner="Searching: eight starts, 200 steps"))
 def _inversion(
     run_id: str, version: int, wanted: NDArray[np.float32], label: int | None
 ) -> Inversion:

@@ -14,6 +14,7 @@ from core.inference.maps import LatentMap
 from core.runs import Run
 from core.tasks import TASKS
 from pages.ui.cached.networks import models
+from pages.ui.turns import heavy
 
 CLUSTERINGS: dict[str, Callable[[Tensor, int], Clusters]] = {
     "k-means": clusters.kmeans,
@@ -31,7 +32,7 @@ def latent_map(run: Run) -> LatentMap:
     return _map(run.id, run.version())
 
 
-@st.cache_resource(max_entries=4, show_spinner="Encoding the images")
+@heavy(st.cache_resource(max_entries=4, show_spinner="Encoding the images"))
 def _map_codes(run_id: str, version: int) -> Codes:
     found = _map(run_id, version)
     config = found.config
@@ -49,7 +50,7 @@ def map_labels(found: LatentMap) -> Tensor:
     return data.load(found.run.config().dataset, found.config.split).labels[found.ids]
 
 
-@st.cache_resource(max_entries=8, show_spinner="Drawing the images again")
+@heavy(st.cache_resource(max_entries=8, show_spinner="Drawing the images again"))
 def _map_error(run_id: str, version: int) -> Tensor | None:
     found = _map(run_id, version)
     return encoding.reconstruction_error(found.config.source, _map_codes(run_id, version))
@@ -60,7 +61,7 @@ def map_error(found: LatentMap) -> Tensor | None:
     return _map_error(found.run.id, found.run.version())
 
 
-@st.cache_resource(max_entries=16, show_spinner="Looking for clusters")
+@heavy(st.cache_resource(max_entries=16, show_spinner="Looking for clusters"))
 def _clusters(run_id: str, version: int, method: str, on_map: bool, size: int) -> Clusters:
     found = _map(run_id, version)
     space = found.points if on_map else _map_codes(run_id, version).values
@@ -72,7 +73,7 @@ def map_clusters(found: LatentMap, method: str, on_map: bool, size: int) -> Clus
     return _clusters(found.run.id, found.run.version(), method, on_map, size)
 
 
-@st.cache_data(max_entries=4, show_spinner="Writing the table")
+@heavy(st.cache_data(max_entries=4, show_spinner="Writing the table"))
 def _map_table(run_id: str, version: int) -> pd.DataFrame:
     found = _map(run_id, version)
     codes = _map_codes(run_id, version)

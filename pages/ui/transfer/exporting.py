@@ -9,6 +9,7 @@ from core.errors import LabError
 from core.inference.export import ExportReport
 from core.inference.export import export as write
 from core.runs import Run
+from pages.ui.turns import turn
 
 USE = """
 import json
@@ -52,7 +53,7 @@ def panel(run: Run) -> None:
 
 
 def _make(run: Run) -> None:
-    with tempfile.TemporaryDirectory() as folder, st.spinner("Writing and comparing it"):
+    with tempfile.TemporaryDirectory() as folder, turn(), st.spinner("Writing and comparing it"):
         path = Path(folder) / "model.onnx"
         try:
             report = write(run, path)
