@@ -34,14 +34,40 @@ class Settings(BaseSettings):
     scheduler: str = Field(
         "", description="address of a Dask scheduler (`tcp://host:8786`); empty starts a local one"
     )
-    training: Literal["on", "off"] = Field("on", description="whether pages may start jobs")
+    training: Literal["on", "off", "signed-in"] = Field(
+        "on", description="whether pages may start jobs, or only for those who have signed in"
+    )
+    administrators: str = Field(
+        "", description="e-mail addresses, with commas, of those who may cancel and delete any run"
+    )
     downloads: Literal["on", "off"] = Field("on", description="whether data may be downloaded")
     secret: str = Field(
         "", description="key that signs visitors' cookies; empty makes one and keeps it in `runs/`"
     )
-    max_queue: int = Field(20, ge=1, le=1000, description="jobs waiting or running at most")
+    max_queue: int = Field(100, ge=1, le=10_000, description="jobs waiting or running at most")
+    max_jobs_each: int = Field(
+        8, ge=1, le=10_000, description="jobs of one person waiting or running at most"
+    )
+    max_running_each: int = Field(
+        1, ge=1, le=1000, description="jobs of one person at once, trainings and quick ones each"
+    )
+    max_disk_mb_each: int = Field(
+        2048,
+        ge=1,
+        le=10_000_000,
+        description="what one person may keep on disk, MiB",
+    )
     max_epochs: int = Field(200, ge=1, le=10_000, description="epochs of one training at most")
     max_upload_mb: int = Field(32, ge=1, le=2048, description="one uploaded file at most, MiB")
+    max_session_mb: int = Field(
+        256, ge=1, le=100_000, description="uploads of one open page at most, in memory, MiB"
+    )
+    max_sessions: int = Field(
+        500, ge=1, le=100_000, description="pages open at once at most, in one server"
+    )
+    max_data_mb: int = Field(
+        600, ge=1, le=1_000_000, description="data sets held in a server's memory at most, MiB"
+    )
     max_image_pixels: int = Field(
         40_000_000, ge=784, le=1_000_000_000, description="pixels of one uploaded picture at most"
     )
@@ -50,6 +76,15 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         0, ge=0, le=1024, description="torch's threads in a training; 0 takes every core"
+    )
+    heavy_at_once: int = Field(
+        0, ge=0, le=1024, description="long looks of pages at once; 0 leaves a core to the sliders"
+    )
+    keep_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="people's pictures, and runs made of them, go after so many days; 0 keeps them",
     )
     idle_minutes: float = Field(
         10, gt=0, le=1440, description="the local cluster ends after so many idle minutes"
@@ -62,6 +97,13 @@ class Settings(BaseSettings):
             return value.expanduser().resolve()
         except RuntimeError as error:  # `~` of somebody who is not on this machine
             raise ValueError("is in a home folder that there is not") from error
+
+    @field_validator("administrators")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        if wrong := [one for one in value.replace(",", " ").split() if "@" not in one]:
+            raise ValueError(f"{wrong[0]} is no e-mail address")
+        return value
 
     @field_validator("scheduler")
     @classmethod
@@ -79,6 +121,16 @@ class Settings(BaseSettings):
     def max_upload_bytes(self) -> int:
         """`max_upload_mb` in bytes."""
         return self.max_upload_mb * 1024 * 1024
+
+    @property
+    def administrator_addresses(self) -> tuple[str, ...]:
+        """`administrators`, one by one, in small letters."""
+        return tuple(self.administrators.lower().replace(",", " ").split())
+
+    @property
+    def looks_at_once(self) -> int:
+        """`heavy_at_once`, or all cores but one."""
+        return self.heavy_at_once or max(1, (os.cpu_count() or 2) - 1)
 
     @property
     def torch_threads(self) -> int:

@@ -1,5 +1,6 @@
 """The data sets: what they are, where they are looked for, and loading them whole."""
 
+import contextlib
 import gzip
 import threading
 import zlib
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from torch.nn import functional as F
 
 from core.data import archives, imported
@@ -90,6 +92,7 @@ BUILT_IN = {
 }
 _IDX_FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_guard = threading.Lock()
 
 
 def names() -> list[str]:
@@ -125,12 +128,24 @@ def load(name: str, split: Split) -> Images:
         DataMissing: it is not on this machine; the message says how to get it.
     """
     info(name)  # only names that there are get a lock
+    key = (name, split, str(settings().data))
     with _locks[name]:  # two sessions that ask at once decode once; other sets do not wait
-        return _load(name, split, str(settings().data))
+        with _guard:
+            found = _kept().get(key)
+        if found is None:
+            found = _load(name, split)
+            with _guard, contextlib.suppress(ValueError):  # larger than all that may be kept
+                _kept()[key] = found
+        return found
 
 
-@lru_cache(maxsize=6)
-def _load(name: str, split: Split, folder: str) -> Images:
+@lru_cache(maxsize=1)
+def _kept() -> LRUCache[tuple[str, str, str], Images]:
+    """The splits that were read last."""
+    return LRUCache(settings().max_data_mb * 2**20, lambda images: images.pixels.nbytes)
+
+
+def _load(name: str, split: Split) -> Images:
     if split not in available(name):
         raise DataMissing(missing_sentence(name, split))
     if name == "digits":
@@ -169,7 +184,7 @@ def missing_sentence(name: str, split: Split = "train") -> str:
 
 def forget() -> None:
     """Drop what is held in memory, after a download or an import."""
-    _load.cache_clear()
+    _kept.cache_clear()
     _fingerprint.cache_clear()
 
 

@@ -9,6 +9,7 @@ from core.settings import ROOT, Settings, settings
 
 VARIABLES = [f"LATENT_LAB_{field.upper()}" for field in Settings.model_fields]
 BAD_VALUES = [
+    ("LATENT_LAB_ADMINISTRATORS", "ann@example.org, bob"),
     ("LATENT_LAB_SCHEDULER", "localhost:8786"),
     ("LATENT_LAB_SCHEDULER", "http://localhost:8786"),
     ("LATENT_LAB_TRAINING", "maybe"),
@@ -60,6 +61,15 @@ def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) 
         "downloads": "off",
         "secret": "a long secret",
         "max_queue": "3",
+        "max_jobs_each": "2",
+        "max_running_each": "1",
+        "max_disk_mb_each": "9",
+        "max_session_mb": "8",
+        "max_sessions": "4",
+        "max_data_mb": "10",
+        "heavy_at_once": "1",
+        "keep_days": "30",
+        "administrators": "ann@example.org",
         "max_epochs": "7",
         "max_upload_mb": "2",
         "max_image_pixels": "10000",
@@ -73,6 +83,8 @@ def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) 
     found = settings()
     assert {name: str(getattr(found, name)) for name in values} == values
     assert found.torch_threads == 1
+    assert found.looks_at_once == 1
+    assert found.administrator_addresses == ("ann@example.org",)
 
 
 def test_folders_are_made_absolute_and_the_home_is_filled_in(
