@@ -1,5 +1,6 @@
 """Files that are never half-written: to a temporary name, synced, renamed."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -59,6 +60,15 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; those that go meanwhile do not count."""
+    total = 0
+    for found in [path] if path.is_file() else path.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += found.stat().st_size if found.is_file() else 0
+    return total
 
 
 class WrongContent(OSError):

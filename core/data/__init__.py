@@ -5,6 +5,7 @@ from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seed
 from core.data.downloads import get
 from core.data.editing import Copies, copies, edit, in_two_classes
 from core.data.imported import import_classes, import_set
+from core.data.ownership import disown, own, owned
 from core.data.sets import (
     BUILT_IN,
     available,
@@ -30,6 +31,7 @@ __all__ = [
     "corrupt",
     "corrupt_seeded",
     "data_fingerprint",
+    "disown",
     "edit",
     "fingerprint",
     "forget",
@@ -41,4 +43,6 @@ __all__ = [
     "load",
     "missing_sentence",
     "names",
+    "own",
+    "owned",
 ]

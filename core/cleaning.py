@@ -1,0 +1,89 @@
+"""What nobody needs any more: old pictures of people, runs made of them, and leftovers."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from core import actions, files, runs
+from core.data import ownership
+from core.errors import LabError
+from core.runs import Run
+from core.settings import settings
+
+DAY = 24 * 3600.0
+LEFTOVERS = (".*.tmp", ".deleted-*")
+"""What a killed process leaves: half-written files, folders whose removal had begun."""
+
+
+class Cleaned(NamedTuple):
+    """What was removed, and how much that was."""
+
+    sets: list[str]
+    runs: list[str]
+    leftovers: int
+    bytes: int
+
+
+def clean(days: float, *, pretend: bool = False) -> Cleaned:
+    """Remove what people brought more than `days` days ago, finished runs made of it that are as
+    old, and leftovers older than a day.
+
+    Args:
+        days: 0 keeps sets and runs, however old.
+        pretend: only say what would go.
+
+    Raises:
+        OSError: a folder cannot be written.
+    """
+    leftovers = [p for p in _leftovers() if time.time() - _changed(p) > DAY]
+    old_runs = [run for run in _private_runs() if _age(run) > days * DAY] if days else []
+    size = sum(files.size(path) for path in [*leftovers, *(run.path for run in old_runs)])
+    old_sets = ownership.remove_old(days, pretend=True) if days else []
+    size += sum(files.size(settings().data / "imported" / name) for name in old_sets)
+    found = Cleaned(old_sets, [run.id for run in old_runs], len(leftovers), size)
+    if not pretend and any(found):
+        for path in leftovers:
+            _remove(path)
+        for run in old_runs:
+            run.delete()
+        if old_sets:
+            ownership.remove_old(days)
+        actions.note("cleaned", sets=len(old_sets), runs=len(old_runs), bytes=size)
+    return found
+
+
+def _leftovers() -> Iterator[Path]:
+    for folder in (settings().runs, settings().data):
+        for pattern in LEFTOVERS:
+            yield from folder.glob(pattern)
+            yield from folder.glob(f"*/{pattern}")
+            yield from folder.glob(f"*/*/{pattern}")
+
+
+def _private_runs() -> Iterator[Run]:
+    for run in runs.all_runs():
+        try:
+            if not run.shipped and run.config().private and not run.status().active:
+                yield run
+        except LabError:  # damaged: for its owner to mend or delete
+            continue
+
+
+def _age(run: Run) -> float:
+    return time.time() - max(run.status().heartbeat, run.status().queued_at)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return time.time()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

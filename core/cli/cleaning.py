@@ -1,0 +1,36 @@
+"""`clean`: remove what is old, and what killed processes have left."""
+
+import argparse
+
+from core.cleaning import clean
+from core.cli.show import OK, print_json
+from core.settings import settings
+
+
+def clean_parser(parser: argparse.ArgumentParser) -> None:
+    """The flags of `clean`."""
+    parser.add_argument(
+        "--days",
+        type=float,
+        help="pictures that people brought, and runs made of them, go after so many; 0 keeps them "
+        "(default: LATENT_LAB_KEEP_DAYS)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_clean)
+
+
+def _clean(args: argparse.Namespace) -> int:
+    days = settings().keep_days if args.days is None else max(0.0, args.days)
+    found = clean(days, pretend=args.dry_run)
+    if args.json:
+        print_json(found._asdict())
+        return OK
+    for name in [*found.sets, *found.runs]:
+        print(name)
+    went = "would go" if args.dry_run else "went"
+    print(
+        f"{len(found.sets)} sets, {len(found.runs)} runs and {found.leftovers} leftovers {went}: "
+        f"{found.bytes / 2**20:,.1f} MB."
+    )
+    return OK
