@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,30 +18,27 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # started from another folder
     sys.path.insert(0, str(ROOT))
 
+from core import actions  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
-from pages.ui.assets import ROUTES, plotly_url  # noqa: E402
-from pages.ui.visitor import COOKIE, cookie_header, identity  # noqa: E402
+from pages.ui.assets import ROUTES  # noqa: E402
+from pages.ui.serving import Bounds, Headers  # noqa: E402
 
-DRAWN_BY_PLOTLY = "/latent_explorer"
+TEND, CLEAN = 5.0, 3600.0
+"""Seconds between two looks at the queue, and between two at what is old."""
 log = logging.getLogger("latent_lab")
-HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"content-security-policy", b"frame-ancestors 'self'"),
-]
 
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
-    """Before the first visitor: the heavy imports, one forward pass, what was left behind."""
+    """Before the first visitor: the heavy imports, one forward pass; then the queue is tended."""
     settings()  # a wrong variable stops the server here, with its sentence
+    actions.begin()
     import torch
 
     torch.set_num_threads(1)  # a picture is small, and visitors are many
@@ -50,49 +48,30 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     denoising.warm_up()
     gc.collect()
     gc.freeze()
-    recovery = asyncio.create_task(asyncio.to_thread(_recover))
+    tending = asyncio.create_task(_tend())
     yield {}
-    recovery.cancel()
+    tending.cancel()
     jobs.jobs().close()
 
 
-def _recover() -> None:
+async def _tend() -> None:
+    """Hand on what waits, and what another server, a worker or a scheduler has left behind; remove
+    what is old."""
     from core import jobs
+    from core.cleaning import clean
 
-    try:
-        if count := jobs.recover():
-            log.info("%d runs that an earlier server left behind go on", count)
-    except LabError as error:
-        log.warning("runs left behind could not be taken up: %s", error)
-
-
-class Headers:
-    """Security headers on every answer, and a signed cookie for a visitor who has none."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        known = identity(Request(scope).cookies.get(COOKIE)) is not None
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                extra = list(HEADERS)
-                content = dict(message["headers"]).get(b"content-type", b"")
-                page = content.startswith(b"text/html")
-                if page and not known:
-                    secure = scope.get("scheme") == "https"
-                    extra.append((b"set-cookie", cookie_header(secure=secure)))
-                if page and scope["path"].rstrip("/").endswith(DRAWN_BY_PLOTLY):
-                    # Fetched while the page itself still begins: half a second less to wait.
-                    extra.append((b"link", f"<{plotly_url()}>; rel=preload; as=script".encode()))
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
-        await self.app(scope, receive, with_headers)
+    began, cleaned = time.time() - time.monotonic(), -CLEAN
+    while True:
+        try:
+            await asyncio.to_thread(jobs.tend)
+            # After a jump of the clock nobody's age is known.
+            steady = abs(time.time() - time.monotonic() - began) < CLEAN
+            if steady and time.monotonic() - cleaned > CLEAN:
+                cleaned = time.monotonic()
+                await asyncio.to_thread(clean, settings().keep_days)
+        except Exception as error:  # whatever it was: the next look may go well
+            log.warning("the queue could not be tended: %s", error)
+        await asyncio.sleep(TEND)
 
 
 async def ready(_request: Request) -> JSONResponse:
@@ -116,7 +95,7 @@ def say_sorry(error: Exception) -> bool:
 app = st.App(
     "pages/router.py",
     lifespan=lifespan,
-    middleware=[Middleware(Headers)],
+    middleware=[Middleware(Headers), Middleware(Bounds)],
     routes=[Route("/api/ready", ready), *ROUTES],
     on_script_error=say_sorry,
 )

@@ -1,65 +1,55 @@
-"""The queue: trainings run in processes of their own, on a local Dask cluster or a given one.
+"""The queue: who may ask for a run, stop it and see it, and when it goes to a worker.
 
 Progress travels only through the run directory, so any session and any replica can watch.
 """
 
-import contextlib
-import json
 import logging
 import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
-from distributed import Client, Future, fire_and_forget
-from filelock import FileLock
-
-from core import runs
+from core import actions, files, people, runs
+from core.cluster import Cluster
+from core.data import ownership
 from core.errors import LabError, Refused
 from core.inference.dreaming import dream
 from core.inference.projecting import project
 from core.records import Question, Status
 from core.runs import Run
-from core.settings import ROOT, settings
+from core.settings import settings
 from core.tasks import family
 from core.tasks.dreaming import DREAMING
 from core.tasks.projecting import PROJECTING
 from core.training import train
 
-LANES = ("long", "quick")
-"""A worker each: trainings; dreams, maps and new heads, which never wait behind a training."""
 WORKERS: dict[str, Callable[[Run], Status]] = {PROJECTING.name: project, DREAMING.name: dream}
 """What works on runs that are no trainings."""
-MEMORY = "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON"
-KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
-"""Dask's workers give memory back after each free, and torch asks for the same again at once: a
-dream took 21 to 25 s in a worker and 8 s outside."""
-START_TIMEOUT = 90
-"""Seconds that a new local cluster may take; a busy laptop needs several."""
 
 log = logging.getLogger(__name__)
+
+
+# ---- asking and withdrawing
 
 
 def request(question: Question, who: str) -> Run:
     """Ask for a run: the one there is, or a new one in the queue. Whoever asks becomes an owner.
 
     Raises:
-        Refused: jobs are switched off, or the queue is full.
-        LabError: the folder of runs cannot be written, or no cluster can be reached.
+        Refused: jobs are switched off or not for this person, who has enough of them, or the queue
+            is full.
+        LabError: the folder of runs cannot be written, or no cluster can be started.
     """
     with runs.store_lock():
         run = runs.find(question.run_id)
         if run is not None and (run.shipped or run.status().state in ("done", "queued", "running")):
             _add_owner(run, who)
             return run
-        _check_room()
+        _check_room(who)
         run = run or runs.create(question.run_id, question.config, question.given)
         _queue(run, who)
-    jobs().submit(run)
+    actions.note("asked", run=run.id)
+    _send(run)
     return run
 
 
@@ -71,16 +61,17 @@ def resume(run: Run, who: str) -> None:
     with runs.store_lock():
         if run.shipped or run.status().state not in ("failed", "cancelled"):
             return
-        _check_room()
+        _check_room(who)
         _queue(run, who)
-    jobs().submit(run)
+    actions.note("resumed", run=run.id)
+    _send(run)
 
 
 def cancel(run: Run, who: str) -> None:
     """Withdraw from a run; when nobody is left who wants it, it is stopped.
 
     Raises:
-        Refused: `who` never asked for it.
+        Refused: `who` never asked for it, and is no administrator.
     """
     with runs.store_lock():
         if _withdraw(run, who) or not run.status().active:
@@ -88,14 +79,16 @@ def cancel(run: Run, who: str) -> None:
         run.request_cancel()
         if not run.alive():  # still waiting: nobody else will write its status
             run.update(state="cancelled", stage="", eta=None)
+    actions.note("cancelled", run=run.id)
     jobs().forget(run)
+    _hand_on()  # another of the same person may begin
 
 
 def delete(run: Run, who: str) -> None:
     """Withdraw from a finished run; when nobody is left who asked for it, it is removed.
 
     Raises:
-        Refused: shipped, still active, or `who` never asked for it.
+        Refused: shipped, still active, or `who` never asked for it and is no administrator.
     """
     with runs.store_lock():
         if run.shipped:
@@ -105,6 +98,43 @@ def delete(run: Run, who: str) -> None:
             raise Refused("This run is under way: cancel it first.")
         if not _withdraw(run, who):
             run.delete()
+            actions.note("deleted", run=run.id)
+
+
+def take_over(before: str, who: str) -> int:
+    """Give what an anonymous visitor asked for to the person that they have signed in as; gives how
+    many runs that were.
+
+    Raises:
+        LabError: the folder of runs cannot be written.
+    """
+    found = [run for run in runs.all_runs() if mine(run, before)]
+    if found:
+        with runs.store_lock():
+            for run in found:
+                run.set_owners([*{who if o == before else o: None for o in run.owners()}])
+    return len(found)
+
+
+# ---- what somebody may
+
+
+def may_start(who: str) -> bool:
+    """Whether somebody may start jobs here."""
+    asked = settings().training
+    return asked == "on" or (asked == "signed-in" and people.signed_in(who))
+
+
+def refusal(who: str) -> str:
+    """Why somebody may not start jobs, as a sentence; empty if they may."""
+    if may_start(who):
+        return ""
+    if settings().training == "signed-in":
+        return "Sign in to train, to draw maps and to dream here; all else is open to everybody."
+    return (
+        "Training is switched off on this server, and so are maps and dreams; what ships with the "
+        "lab is all here."
+    )
 
 
 def mine(run: Run, who: str) -> bool:
@@ -112,9 +142,17 @@ def mine(run: Run, who: str) -> bool:
     return not run.shipped and who in run.owners()
 
 
+def may_change(run: Run, who: str) -> bool:
+    """Whether `who` may cancel, resume and delete the run: its owners, and administrators."""
+    return mine(run, who) or (not run.shipped and people.administrator(who))
+
+
 def visible(run: Run, who: str) -> bool:
     """Runs on people's own pictures are shown to those who asked; all others to everybody."""
     return run.shipped or who in run.owners() or not run.config().private
+
+
+# ---- the queue
 
 
 def active() -> list[Run]:
@@ -123,26 +161,25 @@ def active() -> list[Run]:
     for run in runs.all_runs():
         if not run.shipped and (status := _status(run)) and status.active:
             found.append((status.queued_at, run))
-    return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+    return [run for _, run in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
 
 
 def ahead(run: Run) -> int:
-    """How many runs come before this one."""
-    before = [r.id for r in active()]
+    """How many runs that need the same worker come before this one."""
+    before = [other.id for other in active() if lane(other) == lane(run)]
     return before.index(run.id) if run.id in before else 0
 
 
-def keep_going(run: Run) -> None:
-    """Submit an active run again if no cluster knows of it any more; cheap, and safe to repeat."""
-    if settings().training == "on" and run.status().active and not run.alive():
-        jobs().submit(run)
+def tend() -> int:
+    """Submit what waits and may begin, and what a dead worker, scheduler or server has left behind;
+    gives how many there were.
 
-
-def recover() -> int:
-    """Submit runs that an earlier server left behind; gives how many there were."""
-    left = [run for run in active() if not run.alive()] if settings().training == "on" else []
+    Raises:
+        LabError: no local cluster can be started.
+    """
+    left = [run for run in active() if not run.alive()] if settings().training != "off" else []
     for run in left:
-        jobs().submit(run)
+        _send(run)
     return len(left)
 
 
@@ -150,13 +187,16 @@ def work(run_id: str) -> None:
     """The job itself, in a worker: behind everything that a person waits for."""
     if hasattr(os, "nice") and os.nice(0) < 10:
         os.nice(10)
+    actions.begin()
     run = runs.open_run(run_id)
     if not run.status().active:  # withdrawn while it waited
         return
     try:
-        _labour(run)(run)
+        ended = _labour(run)(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
+    else:
+        actions.note(ended.state, run=run_id, attempt=ended.attempt)
 
 
 def _labour(run: Run) -> Callable[[Run], Status]:
@@ -169,6 +209,18 @@ def lane(run: Run) -> str:
     return "quick" if family(asked.task).variant(asked.variant).quick else "long"
 
 
+def _send(run: Run) -> None:
+    """Hand a run to the cluster, unless others of the same person are to end first: so somebody
+    who asks for ten does not keep the others from theirs."""
+    owner, before = run.owners()[:1], 0
+    for other in active():
+        if other.id == run.id:
+            break
+        before += other.owners()[:1] == owner and lane(other) == lane(run)
+    if not owner or before < settings().max_running_each:
+        jobs().submit(run, lane(run))
+
+
 def _status(run: Run) -> Status | None:
     try:
         return run.status()
@@ -176,12 +228,32 @@ def _status(run: Run) -> Status | None:
         return None
 
 
-def _check_room() -> None:
-    if settings().training == "off":
-        raise Refused("Training is switched off on this server; the shipped models are all here.")
-    if len(active()) >= settings().max_queue:
+def _check_room(who: str) -> None:
+    if sentence := refusal(who):
+        raise Refused(sentence)
+    limits, queue = settings(), active()
+    if len(queue) >= limits.max_queue:
+        raise Refused(f"The queue is full ({limits.max_queue} jobs). Try again when one has ended.")
+    if sum(mine(run, who) for run in queue) >= limits.max_jobs_each:
         raise Refused(
-            f"The queue is full ({settings().max_queue} jobs). Try again when one has ended."
+            f"{limits.max_jobs_each} jobs of yours wait or run already, as many as one person may "
+            "have here. Try again when one has ended, or cancel one."
+        )
+    check_disk(who)
+
+
+def check_disk(who: str) -> None:
+    """Whether somebody may keep more here.
+
+    Raises:
+        Refused: their runs and pictures are as much as one person may have.
+    """
+    most = settings().max_disk_mb_each
+    made = sum(files.size(run.path) for run in runs.all_runs() if mine(run, who)) / 2**20
+    if made + ownership.disk_used(who) >= most:
+        raise Refused(
+            f"Your runs and pictures take {most:,} MB, as much as one person may use here. Delete "
+            "some runs on the page Runs, or some of your sets of pictures."
         )
 
 
@@ -198,9 +270,11 @@ def _add_owner(run: Run, who: str) -> None:
 
 
 def _withdraw(run: Run, who: str) -> list[str]:
-    """Take `who` off the owners; gives those who are left."""
+    """Take `who` off the owners; gives those who are left. An administrator acts for all."""
     owners = run.owners()
     if who not in owners:
+        if people.administrator(who):
+            return []
         raise Refused("Only those who asked for a run can stop or delete it.")
     left = [o for o in owners if o != who]
     if left:
@@ -208,158 +282,21 @@ def _withdraw(run: Run, who: str) -> list[str]:
     return left
 
 
-class Jobs:
-    """The client of a cluster, which it joins or starts when there is something to do."""
-
-    def __init__(self, folder: Path, address: str) -> None:
-        self._folder, self._address = folder, address
-        self._file = folder / "scheduler.json"
-        self._guard = threading.RLock()
-        self._client: Client | None = None
-        self._futures: dict[str, Future[None]] = {}
-
-    def submit(self, run: Run) -> None:
-        """Hand a queued run to the cluster, once, whoever asks and however often.
-
-        Raises:
-            LabError: no cluster can be reached or started; the run is failed with the reason.
-        """
-        with self._guard:
-            known = self._futures.get(run.id)
-            if known is not None and known.status == "pending":
-                return
-            try:
-                client = self._connected()
-            except (OSError, TimeoutError, ValueError) as error:
-                sentence = f"No worker could be reached ({error}). Try again, or see the log."
-                run.update(state="failed", error=sentence)
-                raise LabError(sentence) from error
-            attempt = run.status().attempt
-            if known is not None and known.key == f"{run.id}/{attempt}" and known.done():
-                # A key that is done gives its old result while anybody holds it.
-                attempt = run.update(attempt=attempt + 1).attempt
-
-            def job(run_id: str) -> None:
-                # Sent as it stands, not by name: the scheduler opens it, and would import torch.
-                from core.jobs import work
-
-                work(run_id)
-
-            future = client.submit(
-                job, run.id, key=f"{run.id}/{attempt}", resources={lane(run): 1}, pure=False
-            )
-            fire_and_forget(future)  # or the scheduler forgets the job when this server dies
-            self._futures[run.id] = future
-            future.add_done_callback(self._ended)
-            self._arrived(client, f"{run.id}/{attempt}")
-
-    def forget(self, run: Run) -> None:
-        """Take a run that is still waiting out of the cluster's queue."""
-        with self._guard:
-            future = self._futures.pop(run.id, None)
-        if future is not None and not run.alive():
-            future.cancel(force=True)  # or it stays, since it was fired and forgotten
-
-    def state(self) -> str:
-        """A word for the home page: `remote`, `running` or `asleep`."""
-        if self._address:
-            return "remote"
-        return "running" if self._file.exists() else "asleep"
-
-    def close(self) -> None:
-        """Let go of the cluster, which goes on."""
-        with self._guard:
-            self._futures.clear()
-            if self._client is not None:
-                self._client.close(timeout=2)
-                self._client = None
-
-    def stop(self) -> None:
-        """End the cluster and what it works on."""
-        with self._guard:
-            client = self._client or self._join()
-            if client is not None:
-                client.shutdown()
-            self._client = None
-            self._futures.clear()
-
-    def _ended(self, future: Future[None]) -> None:
-        if future.status != "error":
-            return
-        run = runs.find(str(future.key).split("/")[0])
-        if run is not None and run.status().active and not run.alive():
-            log.error("%s: %s", future.key, future.exception())
-            run.update(
-                state="failed",
-                stage="",
-                error="Its worker died several times, perhaps for want of memory. "
-                "Resume it, or try a smaller batch.",
-            )
-
-    @staticmethod
-    def _arrived(client: Client, key: str) -> None:
-        """Wait, milliseconds, for the scheduler to have a job: Dask sends in the background, and
-        what it has not sent is lost with this process.
-        """
-        assert client.scheduler is not None  # it is connected
-        with contextlib.suppress(OSError):  # it is gone: `keep_going` and `recover` are for that
-            for _ in range(500):
-                if client.sync(client.scheduler.get_task_status, keys=[key])[key]:
-                    return
-                time.sleep(0.01)
-
-    def _connected(self) -> Client:
-        if self._client is None or self._client.status != "running":
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if self._address:
-                self._client = Client(self._address, timeout="10s", set_as_default=False)
-            else:
-                with FileLock(self._folder / "scheduler.lock", timeout=START_TIMEOUT):
-                    self._client = self._join() or self._start()
-        return self._client
-
-    def _join(self) -> Client | None:
-        if not self._file.exists():  # Client(scheduler_file=…) would wait for ever
-            return None
-        try:
-            address = json.loads(self._file.read_text())["address"]
-            return Client(address, timeout="3s", set_as_default=False)
-        except (OSError, ValueError, KeyError):
-            self._file.unlink(missing_ok=True)
-            return None
-
-    def _start(self) -> Client:
-        """Dask's own commands: `LocalCluster` cannot start where the page is `__main__`."""
-        common = ("--scheduler-file", str(self._file))
-        idle = f"{settings().idle_minutes} minutes"
-        self._run("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                  "--idle-timeout", idle, *common)  # fmt: skip
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._file.exists():
-            if time.monotonic() > deadline:
-                raise TimeoutError("the local scheduler did not start")
-            time.sleep(0.05)
-        for lane in LANES:
-            self._run("worker", "--nthreads", "1", "--resources", f"{lane}=1", "--name", lane,
-                      "--death-timeout", "60", "--no-dashboard", *common)  # fmt: skip
-        return Client(scheduler_file=str(self._file), timeout="30s", set_as_default=False)
-
-    def _run(self, command: str, *args: str) -> None:
-        with open(self._folder / f"{command}.log", "ab") as out:
-            subprocess.Popen(
-                [sys.executable, "-m", "dask", command, *args],
-                cwd=ROOT,  # so that workers can import what they run
-                # Threads that wait by spinning stand still when anything else wants a core: beside
-                # two busy processes on two cores, under 8 images/s became 72 with this.
-                env=os.environ | {"OMP_WAIT_POLICY": "passive", MEMORY: str(KEEP_MEMORY)},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,  # a server that is stopped takes no training with it
-            )
-
-
 @lru_cache(maxsize=1)
-def jobs() -> Jobs:
+def jobs() -> Cluster:
     """The cluster of this process."""
-    return Jobs(settings().runs / ".cluster", settings().scheduler)
+
+    def job(run_id: str) -> None:
+        # Sent as it stands, not by name: the scheduler opens it, and would import torch.
+        from core.jobs import work
+
+        work(run_id)
+
+    return Cluster(settings().runs / ".cluster", settings().scheduler, job, _hand_on)
+
+
+def _hand_on() -> None:
+    try:
+        tend()
+    except LabError as error:
+        log.warning("what waits could not be handed on: %s", error)

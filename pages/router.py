@@ -3,9 +3,10 @@
 import streamlit as st
 
 from pages.ui.frame import ICON
+from pages.ui.visitor import signing_in
 
 st.set_page_config(page_title="Latent Lab", page_icon=ICON, layout="wide")
-st.navigation(
+chosen = st.navigation(
     {
         "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
         "Restore": [st.Page("denoiser.py", title="Denoiser", icon=":material/blur_off:")],
@@ -22,4 +23,6 @@ st.navigation(
         "Dream": [st.Page("deepdream.py", title="DeepDream", icon=":material/auto_awesome:")],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
     }
-).run()
+)
+signing_in()
+chosen.run()

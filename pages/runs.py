@@ -11,7 +11,7 @@ from core.runs import Run
 from core.tasks import family
 from pages.ui import charts
 from pages.ui.frame import csv_button, title
-from pages.ui.run_panel import watch
+from pages.ui.run_panel import actions, badge, watch
 from pages.ui.visitor import who
 
 title("Runs", "Every training, shipped or made here: its state, its figures, its curves.")
@@ -43,9 +43,25 @@ def row(run: Run) -> dict[str, Any]:
 def seen_by_me(run: Run) -> bool:
     """Damaged runs are shown too: somebody has to mend them."""
     try:
-        return jobs.visible(run, who())
+        return jobs.visible(run, who()) or jobs.may_change(run, who())
     except LabError:
         return True
+
+
+def deletion(run: Run) -> None:
+    """The button that deletes a run, for those who may."""
+    may = jobs.may_change(run, who()) and not run.status().active
+    if may and st.button("Delete", icon=":material/delete:"):
+        confirm(run)
+
+
+def other_s(run: Run) -> None:
+    """What an administrator sees of a run on somebody's own pictures."""
+    st.info("Made of somebody's own pictures: only they see more of it.")
+    with st.container(horizontal=True):
+        badge(run.status())
+        actions(run, run.status())
+        deletion(run)
 
 
 @st.dialog("Delete this run?")
@@ -111,8 +127,12 @@ names = st.multiselect(
     placeholder="Choose one run or several",
 )
 chosen = [found[n] for n in names]
+if len(chosen) > 1:
+    chosen = [run for run in chosen if jobs.visible(run, who())]
 
-if len(chosen) == 1:
+if len(chosen) == 1 and not jobs.visible(chosen[0], who()):
+    other_s(chosen[0])
+elif len(chosen) == 1:
     run = chosen[0]
     watch(run.id)
     with st.container(horizontal=True):
@@ -120,12 +140,7 @@ if len(chosen) == 1:
             "Run as zip", run.archive, f"{run.id}.zip", "application/zip",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-        if (
-            jobs.mine(run, who())
-            and not run.status().active
-            and st.button("Delete", icon=":material/delete:")
-        ):
-            confirm(run)
+        deletion(run)
     with st.expander("Settings"):
         st.json(run.config().model_dump(exclude={"private"}))
 elif chosen:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import LabError
-from pages.ui.visitor import COOKIE, identity
+from pages.ui.visitor import identity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -222,7 +222,7 @@ async def _of_run(
     Args:
         unfinished: give also what a run has made that is under way.
     """
-    who = identity(request.cookies.get(COOKIE)) or ""
+    who = identity(request.cookies) or ""
     try:
         content, shipped = await asyncio.to_thread(
             _made, request.path_params["run_id"], who, make, missing, unfinished

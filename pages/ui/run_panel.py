@@ -83,8 +83,8 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
 
 
 def actions(run: Run, status: Status) -> None:
-    """Cancel or resume, for those who asked for the run."""
-    if not jobs.mine(run, who()):
+    """Cancel or resume, for those who asked for the run, and for administrators."""
+    if not jobs.may_change(run, who()):
         return
     if status.active and st.button("Cancel", icon=":material/stop:", key=f"cancel-{run.id}"):
         _try(jobs.cancel, run)
@@ -105,13 +105,10 @@ def _try(action: object, run: Run) -> None:
 
 def _progress(run: Run, status: Status) -> None:
     if status.state == "queued":
-        before = jobs.ahead(run)
-        st.progress(0.0, "Next in line." if not before else f"{before} before it in the queue.")
-        jobs.keep_going(run)
+        st.progress(0.0, waiting(run, status))
     elif status.state == "running":
         if not run.alive():
             st.progress(status.done, "Waiting for a worker, which takes it up by itself.")
-            jobs.keep_going(run)
             return
         speed = f" · {status.images_per_second:,.0f} images/s" if status.images_per_second else ""
         left = f" · {duration(status.eta)} left" if status.eta is not None else ""
@@ -124,6 +121,14 @@ def _progress(run: Run, status: Status) -> None:
             return
         kept = f"{status.epoch - 1} whole epochs are kept." if status.epoch > 1 else ""
         st.info(f"Stopped before its end. {kept} Resume goes on from there.")
+
+
+def waiting(run: Run, status: Status) -> str:
+    """What a run in the queue waits for."""
+    if status.stage:
+        return f"Waiting: {status.stage} just now."
+    before = jobs.ahead(run)
+    return f"{before} before it in the queue." if before else "Next in line."
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,5 @@
 """The training panel: choose what to train on, set it up, and watch it."""
 
-import contextlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import data, jobs, runs
+from core import data, jobs
 from core.errors import LabError
 from core.images import display_name
 from core.settings import settings
@@ -17,6 +16,7 @@ from core.tasks import Family, Task
 from core.training import ask
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
+from pages.ui.turns import turn
 from pages.ui.visitor import who
 
 Given = Callable[[str], dict[str, Any]]
@@ -39,8 +39,8 @@ def panel(
         before: says what is to be known before it starts, of a network, a data set and what was
             `given`. Pages that have it bring pictures in their own way.
     """
-    if settings().training == "off":
-        st.info("Training is switched off on this server; the shipped models are all here.")
+    if sentence := jobs.refusal(who()):
+        st.info(sentence)
         return
     left, right = st.columns(2)
     learning = [v.name for v in task.variants.values() if v.learns]
@@ -128,20 +128,8 @@ def _advance(bar: DeltaGenerator, text: str, share: float) -> None:
 
 
 def own_sets() -> list[str]:
-    """Imported in this session, or used by runs of this visitor."""
-    names = list(st.session_state.get("own_sets", []))
-    for run in runs.all_runs():
-        with contextlib.suppress(LabError):
-            asked = run.config()
-            if asked.private and jobs.mine(run, who()) and asked.dataset not in names:
-                names.append(asked.dataset)
-    return [n for n in names if n in data.names()]
-
-
-def keep_own(name: str, instead_of: str = "") -> None:
-    """Remember a set that this visitor brought, in place of the one that it was made from."""
-    mine: list[str] = st.session_state.setdefault("own_sets", [])
-    mine[:] = [n for n in mine if n not in (name, instead_of)] + [name]
+    """What this visitor has brought, the last at the end."""
+    return data.owned(who())
 
 
 def _import() -> None:
@@ -154,6 +142,31 @@ def _import() -> None:
         counts = ", ".join(f"{n} for {split}ing" for split, n in info.splits.items())
         st.success(f"{info.title} is ready: {counts}. Choose it under “Train on”.")
         st.button("Show it in the list")
+    for name in own_sets():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(data.info(name).title)
+            removal(name)
+
+
+def removal(name: str) -> None:
+    """A button that takes a set of this visitor's away, once they have said so twice."""
+    if st.button("Remove these pictures", icon=":material/delete:", key=f"remove-{name}"):
+        _confirm(name)
+
+
+@st.dialog("Remove these pictures?")
+def _confirm(name: str) -> None:
+    st.write(
+        f"“{data.info(name).title}” goes from this machine. What was trained on it stays, and "
+        "shows no pictures of it any more."
+    )
+    if st.button("Remove", type="primary", icon=":material/delete:"):
+        try:
+            data.disown(name, who())
+        except OSError as error:
+            st.error(f"They could not be removed ({error.strerror}).")
+            return
+        st.rerun()
 
 
 def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
@@ -162,15 +175,16 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
     if upload is None or not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
         return None
     title = display_name(upload.name).removesuffix(".zip")
-    with tempfile.TemporaryDirectory() as folder, st.spinner("Reading the pictures"):
+    with tempfile.TemporaryDirectory() as folder, turn(), st.spinner("Reading the pictures"):
         path = Path(folder) / "upload.zip"
         path.write_bytes(upload.getbuffer())
         try:
+            jobs.check_disk(who())
             info = data.import_set(path, title, size=size, grey=grey)
         except LabError as error:
             st.error(str(error))
             return None
-    keep_own(info.name)
+    data.own(info.name, who())
     return info
 
 

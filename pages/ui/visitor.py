@@ -1,12 +1,22 @@
-"""Who is asking: an anonymous visitor with a signed cookie."""
+"""Who is asking: an anonymous visitor with a signed cookie, or somebody who has signed in.
 
+Signing in is Streamlit's own (`st.login`, OpenID Connect), and there where its secrets name a
+service; see the README.
+"""
+
+import json
 import secrets
+from collections.abc import Mapping
 from functools import lru_cache
 
 import streamlit as st
 from itsdangerous import BadSignature, Signer
+from streamlit.auth_util import get_cookie_with_chunks, get_secrets_auth_section
+from streamlit.web.server.server_util import get_cookie_secret
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from core import files
+from core import files, people
 from core.settings import settings
 
 COOKIE = "latent_lab_visitor"
@@ -14,8 +24,10 @@ YEAR = 365 * 24 * 3600
 
 
 def who() -> str:
-    """The visitor of this session; the same in all of a browser's tabs, and after a restart."""
-    found = identity(st.context.cookies.get(COOKIE))
+    """The person of this session; the same in all of a browser's tabs, and after a restart."""
+    if st.user.get("is_logged_in"):
+        return people.signed_in_as(st.user.to_dict())
+    found = _anonymous(st.context.cookies)
     if found is not None:
         return found
     if "visitor" not in st.session_state:  # no cookies: known for this session only
@@ -23,12 +35,29 @@ def who() -> str:
     return str(st.session_state["visitor"])
 
 
-def identity(cookie: str | None) -> str | None:
-    """The visitor that a cookie names, or None when it is missing or not signed by us."""
-    try:
-        return _signer().unsign(cookie).decode() if cookie else None
-    except BadSignature:
-        return None
+def identity(cookies: Mapping[str, str]) -> str | None:
+    """The person that a request's cookies name, or None when none is there that we have signed."""
+    return _signed_in(cookies) or _anonymous(cookies)
+
+
+def signing_in() -> None:
+    """Who is here, and the way in and out, at the foot of the sidebar; nothing where there is none.
+
+    What somebody asked for in this browser before they signed in becomes theirs.
+    """
+    if not get_secrets_auth_section():
+        return
+    if not st.user.get("is_logged_in"):
+        st.sidebar.button("Sign in", icon=":material/login:", on_click=st.login)
+        return
+    if (before := _anonymous(st.context.cookies)) and "taken_over" not in st.session_state:
+        from core import jobs  # heavy, and this file is read before the server is up
+
+        st.session_state["taken_over"] = jobs.take_over(before, who())
+    name = str(st.user.get("name") or st.user.get("email") or "Signed in")
+    st.sidebar.button(
+        "Sign out", icon=":material/logout:", on_click=st.logout, help=f"You are {name}."
+    )
 
 
 def cookie_header(*, secure: bool) -> bytes:
@@ -36,6 +65,26 @@ def cookie_header(*, secure: bool) -> bytes:
     value = _signer().sign(secrets.token_hex(16)).decode()
     flags = "; Secure" if secure else ""
     return f"{COOKIE}={value}; Path=/; Max-Age={YEAR}; HttpOnly; SameSite=Lax{flags}".encode()
+
+
+def _anonymous(cookies: Mapping[str, str]) -> str | None:
+    cookie = cookies.get(COOKIE)
+    try:
+        return _signer().unsign(cookie).decode() if cookie else None
+    except BadSignature:
+        return None
+
+
+def _signed_in(cookies: Mapping[str, str]) -> str | None:
+    """What Streamlit reads for its sessions, for requests that belong to none."""
+
+    def part(name: str) -> bytes | None:
+        value = cookies.get(name, "").encode("latin-1", "replace")
+        return decode_signed_value(get_cookie_secret(), name, value) if value else None
+
+    found = get_cookie_with_chunks(part, USER_COOKIE_NAME)
+    claims = json.loads(found) if found else {}
+    return people.signed_in_as(claims) if claims.get("is_logged_in") else None
 
 
 @lru_cache(maxsize=1)

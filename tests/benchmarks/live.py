@@ -72,6 +72,7 @@ def _dragged(browser: Browser, url: str, name: str, moves: int, asked: float) ->
 def _drag(page: Page, moves: int, count: Callable[[], int] = lambda: 0) -> int:
     """Press on the pad, move over it, let go; gives what `count` said just before."""
     pad = page.locator(".lab-latent .plane")
+    pad.scroll_into_view_if_needed()  # in the gallery it stands below the wall
     box = pad.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -12,7 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
+from core import cluster as clusters
 from core import jobs, runs
+from core.cluster import Cluster
 from core.errors import LabError, Refused, RunBroken
 from core.inference import projecting
 from core.records import Question
@@ -252,8 +254,8 @@ def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -
     jobs.jobs().close()
     assert run.alive() and before, "the cluster goes on without us"
     jobs.jobs.cache_clear()  # as a server that was started again
-    jobs.keep_going(run)
-    assert jobs.recover() == 0, "the run is worked on: nothing was left behind"
+    jobs.tend()
+    assert jobs.tend() == 0, "the run is worked on: nothing was left behind"
     other = jobs.request(question(SHORT, seed=13), "bob")
     assert other.status().state == "queued"
     assert {p.pid for p in cluster_processes(cluster)} == before, "no second cluster"
@@ -295,12 +297,12 @@ def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
     until(lambda: not working.alive(), "its worker is dead")
     assert working.status().state == "running" and waiting.status().state == "queued"
     jobs.jobs.cache_clear()  # as a server that was started again
-    assert jobs.recover() == 2
+    assert jobs.tend() == 2
     for run in (working, waiting):
         until_state(run, "done", "failed")
         assert run.status().state == "done", run.status().error
     assert working.history()["epoch"].tolist() == list(range(1, 13))
-    assert jobs.recover() == 0
+    assert jobs.tend() == 0
 
 
 def test_a_worker_that_finds_the_run_locked_leaves_it_alone(cluster: Path) -> None:
@@ -323,13 +325,13 @@ def test_with_training_off_nothing_starts(cluster: Path, monkeypatch: pytest.Mon
     runs.create(left.run_id, left.config)
     monkeypatch.setenv("LATENT_LAB_TRAINING", "off")
     settings.cache_clear()
-    monkeypatch.setattr(jobs.Jobs, "submit", lambda self, run: pytest.fail("a job was started"))
+    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: pytest.fail("a job was started"))
     with pytest.raises(Refused, match="Training is switched off on this server"):
         jobs.request(question(SHORT, seed=20), "ann")
     assert runs.find(question(SHORT, seed=20).run_id) is None
     assert jobs.request(done, "ann") == run, "what is there is still given"
-    assert jobs.recover() == 0
-    jobs.keep_going(runs.open_run(left.run_id))
+    assert jobs.tend() == 0
+    jobs.tend()
     runs.open_run(left.run_id).delete()
 
 
@@ -396,11 +398,33 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(
     run = runs.create(asked.run_id, asked.config)
 
     def refusing(*args: object, **kwargs: object) -> None:
+        raise OSError("Timed out trying to connect")
+
+    monkeypatch.setattr(clusters, "Client", refusing)
+    monkeypatch.setattr(Cluster, "_start", lambda self: refusing())
+    here = Cluster(cluster / "here", "", print, print)
+    with pytest.raises(LabError, match="No worker could be reached"):
+        here.submit(run, "long")
+    assert run.status().state == "failed" and "No worker could be" in run.status().error
+    run.delete()
+
+
+def test_a_given_scheduler_may_come_up_later(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = question(SHORT, seed=26)
+    run = runs.create(asked.run_id, asked.config)
+    tries = []
+
+    def refusing(*args: object, **kwargs: object) -> None:
+        tries.append(args)
         raise OSError("Timed out trying to connect to tcp://127.0.0.1:1")
 
-    monkeypatch.setattr(jobs, "Client", refusing)
-    far = jobs.Jobs(cluster / "far", "tcp://127.0.0.1:1")
+    monkeypatch.setattr(clusters, "Client", refusing)
+    far = Cluster(cluster / "far", "tcp://127.0.0.1:1", print, print)
     assert far.state() == "remote"
-    with pytest.raises(LabError, match="No worker could be reached"):
-        far.submit(run)
-    assert run.status().state == "failed" and "No worker could be" in run.status().error
+    far.submit(run, "long")
+    far.submit(run, "long")
+    assert len(tries) == 1, "who asks next does not wait for it again"
+    assert run.status().state == "queued" and run.status().stage == clusters.NOBODY
+    run.delete()

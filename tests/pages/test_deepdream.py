@@ -291,7 +291,6 @@ def test_the_button_asks_for_the_dream_of_the_link(monkeypatch):
         return made(question, "queued")
 
     monkeypatch.setattr(jobs, "request", request)
-    monkeypatch.setattr(jobs, "keep_going", lambda run: None)
     app = opened(PAGE, **LINK)
     dreams_of(app)[0].click().run()
     sound(app)
@@ -616,7 +615,6 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
         return made(question, "queued")
 
     monkeypatch.setattr(jobs, "request", request)
-    monkeypatch.setattr(jobs, "keep_going", lambda run: None)
     offered.click().run()
     sound(app)
     assert requested[0].config.variant == "atlas"

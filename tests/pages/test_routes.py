@@ -15,16 +15,16 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-import streamlit_app
 from core import data, runs
 from core.inference import maps
 from core.inference.browser import pack
 from core.records import DataUsed, RunConfig
 from core.tasks import load_model, task
 from pages.ui import assets
+from pages.ui.serving import Headers
 from pages.ui.visitor import COOKIE, cookie_header, identity
 
-APP = Starlette(routes=assets.ROUTES, middleware=[Middleware(streamlit_app.Headers)])
+APP = Starlette(routes=assets.ROUTES, middleware=[Middleware(Headers)])
 USED = DataUsed(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)
 
 
@@ -59,7 +59,7 @@ def asked(path, cookie="", accept=""):
 def visitor():
     """A signed cookie and who it is."""
     cookie = cookie_header(secure=False).decode().split(";")[0].partition("=")[2]
-    return cookie, identity(cookie)
+    return cookie, identity({COOKIE: cookie})
 
 
 def made(run_id, family="autoencoding", variant="vae", state="done", **more):

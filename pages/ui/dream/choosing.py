@@ -6,7 +6,6 @@ from core import jobs
 from core.errors import LabError
 from core.inference import dreaming
 from core.models import backbones
-from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import ATLAS, CLASSES, targets
 from pages.ui.assets import dream_url
@@ -64,7 +63,7 @@ def panel() -> None:
     missing = [layer for layer, _ in chosen if layer not in drawn] or [
         layer.name for layer in known if layer.name not in drawn
     ]
-    if missing and settings().training == "on":
+    if missing and jobs.may_start(who()):
         _offer(backbone, missing[0])
 
 

@@ -12,13 +12,12 @@ from core.inference import films
 from core.inference.pictures import NOISE, fitted
 from core.records import Status
 from core.runs import Run
-from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.compare import before_after
 from pages.ui.dream.wishes import Wish, wish
-from pages.ui.run_panel import duration
+from pages.ui.run_panel import duration, waiting
 from pages.ui.visitor import who
 
 EVERY = 0.5
@@ -89,8 +88,8 @@ def _button(asked: Wish, run: Run | None) -> None:
         return
     if run is not None and run.status().state in ("done", "queued", "running"):
         return
-    if settings().training == "off":
-        st.info("Jobs are switched off on this server; the shipped dream is here.")
+    if sentence := jobs.refusal(who()):
+        st.info(sentence)
         return
     assert asked.question is not None
     if st.button("Dream", type="primary", icon=":material/auto_awesome:", width="stretch"):
@@ -122,7 +121,9 @@ def _live(run_id: str) -> None:
     ended = (run.path / "dream.png").exists()  # then the preview goes
     _pictures(run, "dream.png" if ended else "preview.png")
     _progress(run, status)
-    if jobs.mine(run, who()) and st.button("Cancel", icon=":material/stop:", key="cancel-dream"):
+    if jobs.may_change(run, who()) and st.button(
+        "Cancel", icon=":material/stop:", key="cancel-dream"
+    ):
         try:
             jobs.cancel(run, who())
         except LabError as error:
@@ -131,13 +132,9 @@ def _live(run_id: str) -> None:
 
 def _progress(run: Run, status: Status) -> None:
     if status.state == "queued":
-        before = jobs.ahead(run)
-        line = f"{before} before it in the queue." if before else "A worker is about to begin."
-        st.progress(0.0, line)
-        jobs.keep_going(run)
+        st.progress(0.0, waiting(run, status))
     elif not run.alive():
         st.progress(status.done, "Waiting for a worker, which takes it up by itself.")
-        jobs.keep_going(run)
     else:
         left = "" if status.eta is None else f" · {duration(status.eta)} left"
         st.progress(status.done, f"{status.stage.capitalize()}{left}")
@@ -217,7 +214,7 @@ def _waiting(asked: Wish, run: Run | None) -> None:
     side = int(asked.values.get("side", 512))
     _plain(fitted(begins_with.pixels, side), "Noise" if grows else "The picture to dream on")
     said = "A picture grows out of noise" if grows else "Nothing has been dreamt here yet"
-    st.caption(said + (". Press Dream." if settings().training == "on" else "."))
+    st.caption(said + (". Press Dream." if jobs.may_start(who()) else "."))
 
 
 def _plain(pixels: Tensor, alt: str) -> None:

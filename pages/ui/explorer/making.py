@@ -5,7 +5,6 @@ import streamlit as st
 from core import data, jobs
 from core.errors import LabError
 from core.inference import projecting
-from core.settings import settings
 from core.tasks.layouts import PIXELS
 from core.tasks.projecting import PROJECTING
 from pages.ui import cached
@@ -18,8 +17,8 @@ from pages.ui.visitor import who
 
 def panel(use: Use) -> None:
     """From the choice of a method to the finished map."""
-    if settings().training == "off":
-        st.info("Jobs are switched off on this server; the shipped maps are all here.")
+    if sentence := jobs.refusal(who()):
+        st.info(sentence)
         return
     left, right = st.columns(2)
     method = left.selectbox(

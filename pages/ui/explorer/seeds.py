@@ -10,7 +10,6 @@ from core.images import scatter, to_png
 from core.inference import maps, projecting
 from core.records import Question
 from core.runs import Run
-from core.settings import settings
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
 from pages.ui.visitor import who
@@ -43,7 +42,7 @@ def panel(scene: Scene) -> None:
             for p in sorted(chosen)
         }
         missing = [q for row in asked.values() for q in row if _finished(q) is None]
-        if missing and settings().training == "on":
+        if missing and jobs.may_start(who()):
             several = f"{len(missing)} maps" if len(missing) > 1 else "the map"
             if st.button(f"Make {several}", type="primary", icon=":material/play_arrow:"):
                 _request(missing)
@@ -94,7 +93,6 @@ def _small(question: Question) -> None:
         png = to_png(scatter(found.points, cached.map_labels(found), 240))
         pictures.sheet_image(png, f"The map from seed {seed}", f"Seed {seed}")
     elif status.active:
-        jobs.keep_going(run)
         st.progress(status.done, f"Seed {seed}: {status.stage or status.state}")
     else:
         st.caption(f"Seed {seed}: {status.error or status.state}.")

@@ -10,7 +10,6 @@ from core import jobs
 from core.errors import LabError
 from core.models.backbones import BACKBONES
 from core.runs import Run
-from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from core.training import ask
 from pages.ui import cached
@@ -110,7 +109,7 @@ def _megabytes(run: Run, standing: list[str]) -> float:
 def _others(dataset: str, done: set[str]) -> None:
     """Teach the methods that are not in the table yet."""
     missing = [name for name in TRANSFER.variants if name not in done]
-    if missing and settings().training == "on":
+    if missing and jobs.may_start(who()):
         said = ", ".join(TRANSFER.variant(name).title for name in missing)
         if st.button(f"Teach it the other ways: {said}", icon=":material/play_arrow:"):
             try:

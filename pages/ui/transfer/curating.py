@@ -5,15 +5,17 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from core import data
+from core import data, jobs
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.errors import LabError
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.names import dataset_title
-from pages.ui.training import import_zip, keep_own, own_sets
+from pages.ui.training import import_zip, own_sets, removal
 from pages.ui.transfer.photographs import KINDS, url
+from pages.ui.turns import turn
+from pages.ui.visitor import who
 
 Place = tuple[Split, int]
 """A picture: its split and its row there."""
@@ -22,6 +24,8 @@ PAGE = 60
 """Pictures of a table's page."""
 THUMB = 72
 MOST_CLASSES = 20
+MOST_SHOTS = 100
+"""Pictures by the camera that a class keeps in memory; the oldest go."""
 TALL = 660
 """Pixels of a table at most."""
 
@@ -47,6 +51,7 @@ def panel() -> None:
         "Your sets", sets, index=len(sets) - 1, format_func=dataset_title, key="curated", width=460
     )
     _look(data.info(name))
+    removal(name)
 
 
 # ---- bringing them
@@ -85,12 +90,13 @@ def _by_hand() -> None:
         st.error("Two classes have the same name: give each its own.")
         return
     try:
-        with st.spinner("Reading the pictures"):
+        with turn(), st.spinner("Reading the pictures"):
+            jobs.check_disk(who())
             info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False)
     except LabError as error:
         st.error(str(error))
         return
-    keep_own(info.name)
+    data.own(info.name, who())
     _ready(info)
 
 
@@ -109,6 +115,8 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
         taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
         if taken is not None:
             shots[f"camera {taken.file_id}.jpg"] = taken.getvalue()
+        for oldest in list(shots)[:-MOST_SHOTS]:
+            del shots[oldest]
         st.caption(f"{len(shots)} taken. Clear the picture to take another.")
     found = [(f.name, f.getvalue()) for f in files] + list(shots.items())
     st.caption(f"{len(found)} pictures")
@@ -205,7 +213,7 @@ def _table(
         except LabError as error:
             st.error(str(error))
             return
-        keep_own(made.name, instead_of=info.name)
+        data.own(made.name, who(), instead_of=info.name)
         st.session_state["chosen_set"] = made.name
         st.rerun()
 

@@ -1,0 +1,136 @@
+"""What stands between the network and the pages: headers, and the bounds of one visitor and of all.
+
+Streamlit bounds one uploaded file and one message; here it is the uploads of a session, the
+messages a second and the sessions of this server.
+"""
+
+import asyncio
+import re
+import time
+from collections import Counter
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime import Runtime
+
+from core.settings import settings
+from pages.ui.assets import plotly_url
+from pages.ui.visitor import cookie_header, identity
+
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", b"frame-ancestors 'self'"),
+]
+DRAWN_BY_PLOTLY = "/latent_explorer"
+UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")
+SOCKET = "/_stcore/stream"
+BURST, RATE = 200, 40
+"""Messages that a session may send at once, and a second after that: a hand sends ten."""
+FULL = """<!doctype html><title>Latent Lab</title>
+<meta name="viewport" content="width=device-width">
+<body style="font-family:sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem">
+<h1>The lab is full</h1><p>{0} pages are open here, as many as this server takes.
+Try again in a minute: <a href="">reload</a>.</p>"""
+
+
+class Headers:
+    """Security headers on every answer, and a signed cookie for a visitor who has none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back with more headers."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        known = identity(Request(scope).cookies) is not None
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = list(HEADERS)
+                content = dict(message["headers"]).get(b"content-type", b"")
+                page = content.startswith(b"text/html")
+                if page and not known:
+                    secure = scope.get("scheme") == "https"
+                    extra.append((b"set-cookie", cookie_header(secure=secure)))
+                if page and scope["path"].rstrip("/").endswith(DRAWN_BY_PLOTLY):
+                    # Fetched while the page itself still begins: half a second less to wait.
+                    extra.append((b"link", f"<{plotly_url()}>; rel=preload; as=script".encode()))
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+class Bounds:
+    """Keeps a session's uploads, its messages and the number of sessions within the settings."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.sessions = app, 0
+        self.arriving: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer why not."""
+        path = scope.get("path", "")
+        if scope["type"] == "websocket" and path.endswith(SOCKET):
+            await self._session(scope, receive, send)
+        elif scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["method"] == "PUT" and (upload := UPLOAD.fullmatch(path)):
+            await self._upload(upload.group(1), scope, receive, send)
+        elif self.sessions >= settings().max_sessions and _asks_for_page(scope):
+            page = HTMLResponse(FULL.format(self.sessions), 503, {"retry-after": "60"})
+            await page(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One socket; who sends faster than a hand is read more slowly, and holds up nobody else.
+
+        A socket that comes back after a break is let in even when all places are taken.
+        """
+        left, then = float(BURST), time.monotonic()
+
+        async def slowly() -> Message:
+            nonlocal left, then
+            message = await receive()
+            now = time.monotonic()
+            left, then = min(BURST, left + (now - then) * RATE) - 1, now
+            if left < 0:
+                await asyncio.sleep(-left / RATE)
+            return message
+
+        self.sessions += 1
+        try:
+            await self.app(scope, slowly, send)
+        finally:
+            self.sessions -= 1
+
+    async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        most = settings().max_session_mb
+        declared = int(Request(scope).headers.get("content-length") or 0)
+        if uploaded(session) + self.arriving[session] + declared > most * 2**20:
+            said = f"The files of this page are more than {most} MB. Remove some, or reload it."
+            await JSONResponse({"error": said}, 413)(scope, receive, send)
+            return
+        self.arriving[session] += declared
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.arriving[session] -= declared
+            if not self.arriving[session]:
+                del self.arriving[session]
+
+
+def uploaded(session: str) -> int:
+    """Bytes of the files that a session holds in memory."""
+    manager = Runtime.instance().uploaded_file_mgr
+    held = getattr(manager, "file_storage", {}).get(session, {})
+    return sum(len(file.data) for file in list(held.values()))
+
+
+def _asks_for_page(scope: Scope) -> bool:
+    return scope["method"] == "GET" and "text/html" in Request(scope).headers.get("accept", "")

@@ -1,0 +1,134 @@
+"""Signing in with a service of one's own: who may train, whose runs are whose."""
+
+import json
+
+import pytest
+
+from core import jobs, people, runs
+from core.settings import settings
+from core.training import ask
+from tests.browser.conftest import ROOT, served
+
+pytest.importorskip("authlib", reason="signing in needs streamlit[auth]")
+from tests.browser.identity_provider import CLAIMS, provider, secrets_file
+
+pytestmark = pytest.mark.browser
+ANN = people.signed_in_as(CLAIMS)
+
+
+@pytest.fixture(scope="module")
+def lab_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("signed-in")
+
+
+@pytest.fixture(scope="module")
+def guarded(lab_folder):
+    """A server where only who has signed in may train, and the service that it asks."""
+    with provider() as service:
+        secrets = secrets_file(lab_folder, service.url)
+        with served(
+            ROOT / "streamlit_app.py",
+            lab_folder,
+            "/api/ready",
+            LATENT_LAB_DATA=str(lab_folder / "data"),
+            LATENT_LAB_CHECKPOINTS=str(lab_folder / "checkpoints"),
+            LATENT_LAB_TRAINING="signed-in",
+            LATENT_LAB_ADMINISTRATORS="boss@example.org",
+            STREAMLIT_SECRETS_FILES=str(secrets),
+        ) as address:
+            yield address, service
+
+
+@pytest.fixture
+def private_run(lab_folder, monkeypatch):
+    """A finished run on Ann's own pictures, in the server's folder."""
+    monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(lab_folder / "checkpoints"))
+    monkeypatch.setenv("LATENT_LAB_DATA", str(lab_folder / "data"))
+    settings.cache_clear()
+    asked = ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50})
+    config = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
+    run = runs.create("denoise-linear-pets-00000000-00000000", config)
+    run.write_sample(1, b"\x89PNG not really")
+    run.set_owners([ANN])
+    run.update(state="done")
+    yield run
+    run.delete()
+    settings.cache_clear()
+
+
+def sheet(page, address, run):
+    """The status of a request for a run's picture, with the cookies of the page."""
+    url = f"{address}/api/sheets/{run.id}/{run.version()}/1"
+    return page.request.get(url).status
+
+
+def sign_in(page, address):
+    page.goto(address)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+
+
+def test_who_has_signed_in_may_train_and_has_their_own(guarded, page, private_run):
+    address, _ = guarded
+    page.goto(f"{address}/denoiser?tab=Train+your+own")
+    page.get_by_text("Sign in to train").wait_for()
+    assert page.get_by_role("button", name="Train", exact=True).count() == 0
+    assert sheet(page, address, private_run) == 404
+
+    sign_in(page, address)
+    assert sheet(page, address, private_run) == 200
+    page.goto(f"{address}/denoiser?tab=Train+your+own")
+    page.get_by_role("button", name="Train", exact=True).wait_for()
+    page.goto(f"{address}/runs?compare={private_run.id}")
+    page.get_by_role("button", name="Run as zip").wait_for()
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").wait_for()
+    assert sheet(page, address, private_run) == 404
+
+
+def test_what_was_asked_for_before_is_theirs_after_signing_in(guarded, page, private_run):
+    address, service = guarded
+    page.goto(address)
+    page.get_by_role("button", name="Sign in").wait_for()
+    (cookie,) = (c for c in page.context.cookies() if c["name"] == "latent_lab_visitor")
+    visitor = cookie["value"].rpartition(".")[0]
+    private_run.set_owners([visitor])
+    assert sheet(page, address, private_run) == 200
+    service.claims.update(sub="43", email="bea@example.org")
+    try:
+        sign_in(page, address)
+    finally:
+        service.claims.update(CLAIMS)
+    bea = people.signed_in_as({"email": "bea@example.org"})
+    page.wait_for_timeout(1000)
+    assert json.loads((private_run.path / "owners.json").read_text()) == [bea]
+    assert sheet(page, address, private_run) == 200
+
+
+def test_an_administrator_may_delete_what_is_not_theirs_and_sees_no_pictures(
+    guarded, page, private_run
+):
+    address, service = guarded
+    service.claims.update(sub="1", email="boss@example.org")
+    try:
+        sign_in(page, address)
+    finally:
+        service.claims.update(CLAIMS)
+    assert sheet(page, address, private_run) == 404
+    page.goto(f"{address}/runs?compare={private_run.id}")
+    page.get_by_text("only they see more of it").wait_for()
+    page.get_by_role("button", name="Delete").wait_for()
+    assert not jobs.visible(private_run, people.signed_in_as({"email": "boss@example.org"}))
+
+
+def test_a_forged_cookie_is_nobody(guarded, page, private_run):
+    address, _ = guarded
+    page.goto(address)
+    page.get_by_role("button", name="Sign in").wait_for()
+    for name, value in {
+        "_streamlit_user": json.dumps({"is_logged_in": True, "email": "ann@example.org"}),
+        "latent_lab_visitor": f"{ANN}.forged",
+    }.items():
+        page.context.add_cookies([{"name": name, "value": value, "url": address}])
+    assert sheet(page, address, private_run) == 404

@@ -1,0 +1,191 @@
+"""Who may start, stop, see and keep what; without a cluster: what would be sent is noted."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from core import actions, jobs, people, runs
+from core.cluster import Cluster
+from core.errors import Refused
+from core.records import Question
+from core.runs import Run
+from core.settings import settings
+from core.training import ask
+
+ANN = people.signed_in_as({"iss": "https://id.example.org", "sub": "1", "email": "ann@example.org"})
+BOB = people.signed_in_as({"iss": "https://id.example.org", "sub": "2", "email": "bob@example.org"})
+
+
+@pytest.fixture
+def sent(alone: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was handed to the cluster, in order."""
+    found: list[str] = []
+    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: found.append(run.id))
+    return found
+
+
+def allow(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(f"LATENT_LAB_{name.upper()}", str(value))
+    settings.cache_clear()
+
+
+def question(seed: int) -> Question:
+    return ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed})
+
+
+def private(owner: str, state: str = "done") -> Run:
+    """A run on somebody's own pictures."""
+    asked = question(1).config.model_copy(update={"private": True, "dataset": "pets-00000000"})
+    run = runs.create("denoise-linear-pets-00000000-00000000", asked)
+    run.set_owners([owner])
+    run.update(state=state)
+    return run
+
+
+# ---- people
+
+
+def test_an_id_tells_nothing_and_is_the_same_at_each_sign_in() -> None:
+    assert people.signed_in_as({"email": " Ann@Example.org ", "email_verified": True}) == ANN
+    assert ANN != BOB and people.signed_in(ANN) and not people.signed_in("0123456789abcdef")
+    assert "ann" not in ANN and "example" not in ANN
+
+
+def test_an_address_that_was_not_checked_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow(monkeypatch, administrators="ann@example.org")
+    claims = {"iss": "https://evil.example.org", "sub": "9", "email": "ann@example.org"}
+    for unchecked in (False, "false", None):
+        found = people.signed_in_as({**claims, "email_verified": unchecked})
+        assert found != ANN and not people.administrator(found)
+    assert people.administrator(ANN) and not people.administrator(BOB)
+    settings.cache_clear()
+
+
+def test_two_without_an_address_are_told_apart_by_who_vouches_for_them() -> None:
+    ids = {people.signed_in_as({"iss": iss, "sub": sub}) for iss in "ab" for sub in "12"}
+    assert len(ids) == 4
+
+
+# ---- starting
+
+
+def test_only_who_has_signed_in_may_start_where_it_is_asked(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, training="signed-in")
+    assert not jobs.may_start("visitor") and "Sign in" in jobs.refusal("visitor")
+    with pytest.raises(Refused, match="Sign in"):
+        jobs.request(question(1), "visitor")
+    assert runs.find(question(1).run_id) is None and not sent
+    run = jobs.request(question(1), ANN)
+    assert sent == [run.id] and jobs.refusal(ANN) == ""
+    run.update(state="failed")
+    with pytest.raises(Refused, match="Sign in"):
+        jobs.resume(run, "visitor")
+
+
+def test_one_person_has_so_many_jobs_and_keeps_nobody_else_from_theirs(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, max_jobs_each=3, max_running_each=1)
+    mine = [jobs.request(question(seed), "ann") for seed in range(3)]
+    with pytest.raises(Refused, match="3 jobs of yours"):
+        jobs.request(question(4), "ann")
+    assert jobs.request(question(0), "ann") == mine[0], "what is there is still given"
+    other = jobs.request(question(5), "bob")
+    assert sent == [mine[0].id, other.id], "her second waits for her first, his does not"
+    sent.clear()
+    jobs.tend()
+    assert sent == [mine[0].id, other.id]
+    sent.clear()
+    mine[0].update(state="done")
+    jobs.tend()
+    assert sent == [mine[1].id, other.id]
+    jobs.cancel(mine[1], "ann")
+    assert mine[2].id in sent
+    assert jobs.ahead(mine[2]) == 0 and jobs.ahead(other) == 1
+
+
+def test_a_map_does_not_wait_for_a_training_of_the_same_person(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, max_running_each=1)
+    monkeypatch.setattr(jobs, "lane", lambda run: "quick" if run.id == quick else "long")
+    quick = question(2).run_id
+    jobs.request(question(1), "ann")
+    jobs.request(question(2), "ann")
+    assert quick in sent
+
+
+def test_what_one_person_keeps_on_disk_is_bounded(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, max_disk_mb_each=1)
+    run = jobs.request(question(1), "ann")
+    run.update(state="done")
+    (run.path / "model.safetensors").write_bytes(bytes(2**20))
+    with pytest.raises(Refused, match="as much as one person may use"):
+        jobs.request(question(2), "ann")
+    jobs.request(question(2), "bob")
+    jobs.delete(run, "ann")
+    jobs.request(question(3), "ann")
+
+
+# ---- stopping, deleting, seeing
+
+
+def test_an_administrator_stops_and_deletes_for_all_and_sees_no_pictures(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, administrators="ann@example.org")
+    run = private(BOB, "queued")
+    run.set_owners([BOB, "carl"])
+    for somebody in ("eve", "", people.signed_in_as({"iss": "x", "sub": "y"})):
+        assert not jobs.may_change(run, somebody) and not jobs.visible(run, somebody)
+        with pytest.raises(Refused, match="Only those who asked"):
+            jobs.cancel(run, somebody)
+    assert jobs.may_change(run, ANN) and not jobs.mine(run, ANN)
+    assert not jobs.visible(run, ANN), "pictures are for those who brought them"
+    jobs.cancel(run, ANN)
+    assert run.status().state == "cancelled"
+    jobs.delete(run, ANN)
+    assert runs.find(run.id) is None
+
+
+def test_an_administrator_deletes_nothing_that_ships(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, administrators="ann@example.org")
+    made = runs.create(question(1).run_id, question(1).config)
+    runs.SHIPPED.mkdir()
+    shipped = Run(made.path.rename(runs.SHIPPED / made.id))
+    assert not jobs.may_change(shipped, ANN)
+    with pytest.raises(Refused, match="cannot be deleted"):
+        jobs.delete(shipped, ANN)
+
+
+def test_who_signs_in_keeps_what_they_had_asked_for(sent: list[str]) -> None:
+    first, second = private("visitor"), jobs.request(question(2), "visitor")
+    second.set_owners(["visitor", ANN, "carl"])
+    assert jobs.take_over("visitor", ANN) == 2
+    assert first.owners() == [ANN] and second.owners() == [ANN, "carl"]
+    assert jobs.visible(first, ANN) and not jobs.visible(first, "visitor")
+    assert jobs.take_over("visitor", ANN) == 0
+
+
+# ---- the log
+
+
+def test_the_log_has_a_line_an_action_and_nobody_in_it(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(actions.log, "propagate", True)
+    with caplog.at_level(logging.INFO, actions.log.name):
+        run = jobs.request(question(1), ANN)
+        jobs.cancel(run, ANN)
+        jobs.delete(run, ANN)
+    lines = [record.getMessage() for record in caplog.records if record.name == actions.log.name]
+    assert [name for line in lines for name in ("asked", "cancelled", "deleted") if name in line]
+    assert len(lines) == 3 and all(run.id in line and ANN not in line for line in lines)

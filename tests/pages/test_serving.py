@@ -1,0 +1,150 @@
+"""What stands between the network and the pages: bounds of one visitor, and of all."""
+
+import asyncio
+import types
+
+import pytest
+
+from core.settings import settings
+from pages.ui import serving
+from pages.ui.serving import BURST, Bounds
+
+
+def run(coroutine):
+    """In a thread, for the tests in a browser leave a loop in this one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
+def request(method="GET", path="/", **headers):
+    found = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
+    return {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(),
+        "query_string": b"", "headers": found, "root_path": "", "http_version": "1.1",
+    }  # fmt: skip
+
+
+async def answered(app, scope):
+    """(status, body) of one request."""
+    said = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        said.append(message)
+
+    await app(scope, receive, send)
+    return said[0]["status"], b"".join(m.get("body", b"") for m in said[1:]).decode()
+
+
+async def welcome(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"welcome"})
+
+
+@pytest.fixture
+def allowed(lab, monkeypatch):
+    def allow(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(f"LATENT_LAB_{name.upper()}", str(value))
+        settings.cache_clear()
+
+    return allow
+
+
+def test_a_full_server_says_so_and_lets_in_again_when_somebody_has_left(allowed):
+    allowed(max_sessions=2)
+    page = request(accept="text/html,*/*")
+    socket = {"type": "websocket", "path": "/_stcore/stream", "headers": []}
+
+    async def scenario():
+        leave = asyncio.Event()
+
+        async def app(scope, receive, send):
+            await (leave.wait() if scope["type"] == "websocket" else welcome(scope, receive, send))
+
+        bounds = Bounds(app)
+        visits = [asyncio.create_task(bounds(socket, None, None)) for _ in range(2)]
+        await asyncio.sleep(0)
+        full = await answered(bounds, page)
+        asset = await answered(bounds, request(path="/static/app.js", accept="*/*"))
+        leave.set()
+        await asyncio.gather(*visits)
+        return full, asset, await answered(bounds, page)
+
+    full, asset, again = run(scenario())
+    assert full[0] == 503 and "2 pages are open here" in full[1] and "Try again" in full[1]
+    assert asset == (200, "welcome"), "those who are in go on"
+    assert again == (200, "welcome")
+
+
+def test_a_flood_is_read_slowly_and_a_hand_is_not(allowed, monkeypatch):
+    allowed()
+    waits, clock = [], [0.0]
+    monkeypatch.setattr(serving.time, "monotonic", lambda: clock[0])
+
+    async def sleep(seconds):
+        waits.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(serving.asyncio, "sleep", sleep)
+
+    async def read(count, pause):
+        async def receive():
+            clock[0] += pause
+            return {"type": "websocket.receive"}
+
+        async def app(scope, receive, send):
+            for _ in range(count):
+                await receive()
+
+        await Bounds(app)({"type": "websocket", "path": "/_stcore/stream"}, receive, None)
+
+    run(read(1000, pause=0.1))
+    assert waits == [], "ten a second for as long as one likes"
+    run(read(BURST, pause=0.0))
+    assert waits == []
+    began = clock[0]
+    run(read(BURST + 1000, pause=0.0))
+    assert (BURST + 1000) / (clock[0] - began) < 1.3 * serving.RATE
+
+
+def test_the_files_of_one_page_are_bounded_together(allowed, monkeypatch):
+    allowed(max_session_mb=1)
+    held = {"busy": {"a": types.SimpleNamespace(data=bytes(900 * 1024))}}
+    manager = types.SimpleNamespace(file_storage=held)
+    runtime = types.SimpleNamespace(uploaded_file_mgr=manager)
+    monkeypatch.setattr(serving.Runtime, "instance", lambda: runtime)
+
+    def put(session, size):
+        path = f"/_stcore/upload_file/{session}/file"
+        return request("PUT", path, content_length=str(size))
+
+    async def scenario():
+        bounds = Bounds(welcome)
+        found = [
+            await answered(bounds, put("busy", 100 * 1024)),
+            await answered(bounds, put("busy", 200 * 1024)),
+            await answered(bounds, put("other", 200 * 1024)),
+        ]
+        arrive = asyncio.Event()
+
+        async def slow(scope, receive, send):
+            await arrive.wait()
+            await welcome(scope, receive, send)
+
+        bounds.app = slow
+        first = asyncio.create_task(answered(bounds, put("third", 800 * 1024)))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(answered(bounds, put("third", 800 * 1024)))
+        await asyncio.sleep(0)
+        arrive.set()
+        return [*found, await first, await second], dict(bounds.arriving)
+
+    found, arriving = run(scenario())
+    assert [status for status, _ in found] == [200, 413, 200, 200, 413]
+    assert "more than 1 MB" in found[1][1]
+    assert arriving == {}
