@@ -48,7 +48,7 @@ def request(question: Question, who: str) -> Run:
         _check_room(who)
         run = run or runs.create(question.run_id, question.config, question.given)
         _queue(run, who)
-    actions.note("asked", run=run.id)
+    actions.note("asked", run=_told(run))
     _send(run)
     return run
 
@@ -63,7 +63,7 @@ def resume(run: Run, who: str) -> None:
             return
         _check_room(who)
         _queue(run, who)
-    actions.note("resumed", run=run.id)
+    actions.note("resumed", run=_told(run))
     _send(run)
 
 
@@ -79,7 +79,7 @@ def cancel(run: Run, who: str) -> None:
         run.request_cancel()
         if not run.alive():  # still waiting: nobody else will write its status
             run.update(state="cancelled", stage="", eta=None)
-    actions.note("cancelled", run=run.id)
+    actions.note("cancelled", run=_told(run))
     jobs().forget(run)
     _hand_on()  # another of the same person may begin
 
@@ -97,8 +97,9 @@ def delete(run: Run, who: str) -> None:
         if status and status.active:
             raise Refused("This run is under way: cancel it first.")
         if not _withdraw(run, who):
+            told = _told(run)
             run.delete()
-            actions.note("deleted", run=run.id)
+            actions.note("deleted", run=told)
 
 
 def take_over(before: str, who: str) -> int:
@@ -196,7 +197,7 @@ def work(run_id: str) -> None:
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
     else:
-        actions.note(ended.state, run=run_id, attempt=ended.attempt)
+        actions.note(ended.state, run=_told(run), attempt=ended.attempt)
 
 
 def _labour(run: Run) -> Callable[[Run], Status]:
@@ -219,6 +220,14 @@ def _send(run: Run) -> None:
         before += other.owners()[:1] == owner and lane(other) == lane(run)
     if not owner or before < settings().max_running_each:
         jobs().submit(run, lane(run))
+
+
+def _told(run: Run) -> str:
+    """A run in the log; what people call their own sets is not told."""
+    try:
+        return run.id[-8:] if run.config().private else run.id
+    except LabError:  # damaged
+        return run.id[-8:]
 
 
 def _status(run: Run) -> Status | None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock
 
-from core import files
+from core import actions, files
 from core.data import imported, sets
 from core.errors import DataMissing
 from core.settings import settings
@@ -30,6 +30,7 @@ def own(name: str, who: str, instead_of: str = "") -> None:
         if instead_of not in ("", name):
             _set(instead_of, _others(instead_of, who))
         _sweep()
+    actions.note("brought", set=name[-8:])  # the rest of its name is what somebody calls it
 
 
 def disown(name: str, who: str) -> None:
@@ -95,6 +96,7 @@ def _sweep() -> None:
             place.rename(doomed)  # gone at once for everybody
             shutil.rmtree(doomed, ignore_errors=True)
             sets.forget()
+            actions.note("removed", set=name[-8:])
 
 
 def _brought(name: str) -> float:

@@ -17,7 +17,7 @@ from core.training import ask
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 from pages.ui.turns import turn
-from pages.ui.visitor import who
+from pages.ui.visitor import admitted, who
 
 Given = Callable[[str], dict[str, Any]]
 Before = Callable[[str, str, dict[str, Any]], None]
@@ -39,8 +39,7 @@ def panel(
         before: says what is to be known before it starts, of a network, a data set and what was
             `given`. Pages that have it bring pictures in their own way.
     """
-    if sentence := jobs.refusal(who()):
-        st.info(sentence)
+    if not admitted():
         return
     left, right = st.columns(2)
     learning = [v.name for v in task.variants.values() if v.learns]

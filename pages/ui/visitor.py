@@ -60,6 +60,19 @@ def signing_in() -> None:
     )
 
 
+def admitted() -> bool:
+    """Whether this visitor may start jobs here; says why not, with the way in."""
+    from core import jobs
+
+    sentence = jobs.refusal(who())
+    if not sentence:
+        return True
+    st.info(sentence)
+    if settings().training == "signed-in" and get_secrets_auth_section():
+        st.button("Sign in", icon=":material/login:", key="sign-in-here", on_click=st.login)
+    return False
+
+
 def cookie_header(*, secure: bool) -> bytes:
     """The value of a set-cookie header that makes somebody a visitor."""
     value = _signer().sign(secrets.token_hex(16)).decode()

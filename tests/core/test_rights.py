@@ -189,3 +189,13 @@ def test_the_log_has_a_line_an_action_and_nobody_in_it(
     lines = [record.getMessage() for record in caplog.records if record.name == actions.log.name]
     assert [name for line in lines for name in ("asked", "cancelled", "deleted") if name in line]
     assert len(lines) == 3 and all(run.id in line and ANN not in line for line in lines)
+
+
+def test_the_log_does_not_tell_what_people_call_their_pictures(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(actions.log, "propagate", True)
+    with caplog.at_level(logging.INFO, actions.log.name):
+        run = private(ANN)
+        jobs.delete(run, ANN)
+    assert run.id[-8:] in caplog.text and "pets" not in caplog.text

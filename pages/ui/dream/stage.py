@@ -18,7 +18,7 @@ from pages.ui.cached import dreams
 from pages.ui.compare import before_after
 from pages.ui.dream.wishes import Wish, wish
 from pages.ui.run_panel import duration, waiting
-from pages.ui.visitor import who
+from pages.ui.visitor import admitted, who
 
 EVERY = 0.5
 """Seconds between two looks at a dream that is being made."""
@@ -88,8 +88,7 @@ def _button(asked: Wish, run: Run | None) -> None:
         return
     if run is not None and run.status().state in ("done", "queued", "running"):
         return
-    if sentence := jobs.refusal(who()):
-        st.info(sentence)
+    if not admitted():
         return
     assert asked.question is not None
     if st.button("Dream", type="primary", icon=":material/auto_awesome:", width="stretch"):

@@ -12,13 +12,12 @@ from pages.ui.form import config_form
 from pages.ui.names import model_names
 from pages.ui.run_panel import Use, watch
 from pages.ui.training import latest_of_mine, own_sets
-from pages.ui.visitor import who
+from pages.ui.visitor import admitted, who
 
 
 def panel(use: Use) -> None:
     """From the choice of a method to the finished map."""
-    if sentence := jobs.refusal(who()):
-        st.info(sentence)
+    if not admitted():
         return
     left, right = st.columns(2)
     method = left.selectbox(
