@@ -1,34 +1,291 @@
-"""A visitor without a browser: Streamlit's own messages over its socket, to time the server alone.
+"""What a browser says to Streamlit and hears of it, without a browser and without a socket.
 
-The way is a socket on the same machine, and no page is painted meanwhile.
+`Conversation` turns what a visitor does into messages and what comes back into elements; whoever
+holds one carries the bytes. `slider_runs` does so to time the server alone: the way is a socket on
+the same machine, and no page is painted meanwhile. It sends the state of those widgets that were
+touched, where a browser repeats the others' as well.
 """
 
+import json
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from zlib import crc32
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import ClientConnection, connect
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 SOCKET = "/_stcore/stream"
 PATIENCE = 60.0
+UNFINISHED = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+KEPT_RUNS = 2
+"""Large messages are remembered for so many runs (`global.maxCachedMessageAge`)."""
+ERROR = 1
+"""The format of `st.error` among the alerts."""
+LISTS = ("button_group", "multiselect")
+TEXTS = ("selectbox", "text_input", "tab_container")
+
+
+@dataclass(frozen=True)
+class Element:
+    """Something on the page: its kind, its message, and the fragment that it belongs to.
+
+    Of HTML only the pictures are kept: a number for the bytes or the address of each, by `alt`.
+    """
+
+    kind: str
+    body: Any
+    fragment: str = ""
+    pictures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What is written beside it; the component's name; nothing for what has none."""
+        if self.kind == "bidi_component":
+            return str(self.body.component_name)
+        return str(getattr(self.body, "label", ""))
+
+    def data(self) -> dict[str, Any]:
+        """What a component of ours was given."""
+        found: dict[str, Any] = json.loads(self.body.json)
+        return found
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run of the script sent, and the seconds from the request to its end."""
+    """What one run drew, the seconds from the request to its end, and the bytes it took."""
 
-    messages: list[ForwardMsg]
+    drawn: list[Element]
     seconds: float
+    size: int
 
-    def deltas(self) -> Iterator[Delta]:
-        """What the run draws."""
-        return (m.delta for m in self.messages if m.WhichOneof("type") == "delta")
+    @property
+    def pictures(self) -> dict[str, int]:
+        """Of all that was drawn in HTML, by `alt`."""
+        return {alt: n for element in self.drawn for alt, n in element.pictures.items()}
+
+    @property
+    def errors(self) -> list[str]:
+        """The sentences in red on the page."""
+        found = []
+        for element in self.drawn:
+            if element.kind == "alert" and element.body.format == ERROR:
+                found.append(str(element.body.body))
+            elif element.kind == "exception":
+                found.append(f"{element.body.type}: {element.body.message}")
+        return found
+
+    @property
+    def texts(self) -> list[str]:
+        """What stands there in words: markdown, badges, progress, notes."""
+        kinds = {"markdown": "body", "alert": "body", "progress": "text"}
+        return [str(getattr(e.body, kinds[e.kind])) for e in self.drawn if e.kind in kinds]
+
+
+class Conversation:
+    """One session of one page: what a browser would know of it.
+
+    Args:
+        page: its name in the URL.
+        query: the parameters in the URL.
+    """
+
+    def __init__(self, page: str, query: dict[str, str] | None = None) -> None:
+        self.page, self.query = page, dict(query or {})
+        self.session_id = self.script_hash = ""
+        self.widgets: dict[str, Element] = {}
+        self.timers: dict[str, float] = {}
+        """Fragments that run by themselves, with their seconds."""
+        self._places: list[FileURLs] = []
+        self._values: dict[str, WidgetState] = {}
+        self._cache: dict[str, tuple[Element, int]] = {}
+        self._runs = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._drawn: list[Element] = []
+        self._size, self._began = 0, time.perf_counter()
+
+    # ---- saying
+
+    def find(self, kind: str, label: str) -> Element:
+        """The widget that was drawn last. Raises LookupError when there is none."""
+        found = self.seen(kind, label)
+        if found is None:
+            raise LookupError(f"/{self.page} has no {kind} called {label}")
+        return found
+
+    def seen(self, kind: str, label: str) -> Element | None:
+        """The same, or None."""
+        every = reversed(self.widgets.values())
+        return next((e for e in every if e.kind == kind and e.label == label), None)
+
+    def ask(self, *done: WidgetState, fragment: str = "", timer: bool = False) -> bytes:
+        """The message for a run: of everything, or of a fragment, after something was `done`."""
+        states = {**self._values, **{state.id: state for state in done}}
+        lasting = ("trigger_value", "json_trigger_value")
+        self._values = {i: s for i, s in states.items() if s.WhichOneof("value") not in lasting}
+        state = ClientState(
+            query_string=urlencode(self.query),
+            page_script_hash=self.script_hash,
+            page_name="" if self.script_hash else self.page,
+            fragment_id=fragment,
+            is_auto_rerun=timer,
+            cached_message_hashes=list(self._cache),
+        )
+        state.widget_states.widgets.extend(states.values())
+        self._begin()
+        return BackMsg(rerun_script=state).SerializeToString()
+
+    def announce(self, name: str) -> bytes:
+        """The message that asks where a file may go; for `hear_place`."""
+        message = BackMsg()
+        message.file_urls_request.request_id = name
+        message.file_urls_request.file_names.append(name)
+        message.file_urls_request.session_id = self.session_id
+        return message.SerializeToString()
+
+    def set(self, element: Element, value: Any) -> WidgetState:
+        """A value of a widget as the browser says it, in the URL too; True presses a button."""
+        state, body, kind = WidgetState(id=element.body.id), element.body, element.kind
+        if kind == "button":
+            state.trigger_value = True
+        elif kind == "bidi_component":
+            before = self._values.get(body.id)
+            said = json.loads(before.json_value) if before else {}
+            state.json_value = json.dumps(said | value)
+        elif kind == "file_uploader":
+            state.file_uploader_state_value.uploaded_file_info.extend(value)
+        elif kind == "slider" and not body.options:
+            state.double_array_value.data.append(value)
+        elif kind in LISTS or kind == "slider":
+            state.string_array_value.data.append(str(value))
+        elif kind in TEXTS:
+            state.string_value = str(value)
+        elif kind == "number_input":
+            state.double_value = value
+        else:
+            raise TypeError(f"a {kind} cannot be set")
+        if key := getattr(body, "query_param_key", ""):
+            self.query[key] = f"{value:g}" if isinstance(value, float) else str(value)
+        return state
+
+    def forget(self) -> None:
+        """Another socket: the server has sent nothing over it yet."""
+        self._cache.clear()
+        self.timers.clear()
+
+    # ---- hearing
+
+    def hear(self, received: bytes) -> Answer | None:
+        """Take a message in; give the answer when it says that a run has ended.
+
+        Raises RuntimeError when the script cannot be run at all.
+        """
+        self._size += len(received)
+        message = ForwardMsg.FromString(received)
+        kind = message.WhichOneof("type")
+        if kind == "delta":
+            self._draw(message.delta, message)
+        elif kind == "ref_hash":
+            element, _ = self._cache[message.ref_hash]
+            self._cache[message.ref_hash] = element, self._runs
+            self._keep(element)
+        elif kind == "new_session":
+            self._new(message)
+        elif kind == "navigation":
+            self.script_hash = message.navigation.page_script_hash
+        elif kind == "page_info_changed":
+            self.query = dict(parse_qsl(message.page_info_changed.query_string))
+        elif kind == "auto_rerun":
+            self.timers[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+        elif kind == "stop_auto_rerun":
+            for name in message.stop_auto_rerun.fragment_ids:
+                self.timers.pop(name, None)
+        elif kind == "file_urls_response":
+            self._places.extend(message.file_urls_response.file_urls)
+        elif kind == "script_finished":
+            return self._finish(message.script_finished)
+        return None
+
+    def hear_place(self, received: bytes) -> FileURLs | None:
+        """Take a message in; give where a file that was announced may go, once it is said."""
+        self.hear(received)
+        return self._places.pop() if self._places else None
+
+    def _new(self, message: ForwardMsg) -> None:
+        session = message.new_session
+        self.script_hash = session.page_script_hash
+        if session.initialize.session_id:
+            self.session_id = session.initialize.session_id
+        self._fragments = list(message.metadata.run.fragment_ids)
+        if not self._fragments:
+            self.timers.clear()
+
+    def _draw(self, delta: Delta, message: ForwardMsg) -> None:
+        if delta.WhichOneof("type") == "add_block":
+            block = delta.add_block
+            if block.WhichOneof("type") == "tab_container" and block.tab_container.id:
+                self._keep(Element("tab_container", block.tab_container, delta.fragment_id))
+            return
+        kind = delta.new_element.WhichOneof("type")
+        if kind is None:
+            return
+        body, pictures = getattr(delta.new_element, kind), {}
+        if kind == "html":
+            pictures, body = _pictures(body.body), None
+        elif kind == "imgs":
+            pictures = {f"image {i}": crc32(p.url.encode()) for i, p in enumerate(body.imgs)}
+        element = Element(kind, body, delta.fragment_id, pictures)
+        if message.metadata.cacheable:
+            self._cache[message.hash] = element, self._runs
+        self._keep(element)
+
+    def _keep(self, element: Element) -> None:
+        self._drawn.append(element)
+        if name := getattr(element.body, "id", ""):
+            self.widgets.pop(name, None)  # the last drawn stands last
+            self.widgets[name] = element
+
+    def _finish(self, how: int) -> Answer | None:
+        if how == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
+            raise RuntimeError("the script has an error")
+        if how == UNFINISHED:
+            return None
+        self._runs += 1
+        self._cache = {
+            name: (element, last)
+            for name, (element, last) in self._cache.items()
+            if self._runs - last <= KEPT_RUNS
+            or (self._fragments and element.fragment not in self._fragments)
+        }
+        seconds = time.perf_counter() - self._began
+        return Answer(self._drawn, seconds, self._size)
+
+
+def _pictures(text: str) -> dict[str, int]:
+    """A number for each picture in HTML, by what it is called; others of its name are counted."""
+    found: dict[str, int] = {}
+    for part in text.split("<img ")[1:]:
+        source, _, rest = part.partition('src="')[2].partition('"')
+        name = rest.partition('alt="')[2].partition('"')[0]
+        count = 2
+        while name in found and f"{name} ({count})" in found:
+            count += 1
+        found[f"{name} ({count})" if name in found else name] = crc32(source.encode())
+    return found
+
+
+# ---- over a socket, one move after the other
 
 
 def slider_runs(url: str, page: str, label: str, places: list[float]) -> list[float]:
@@ -37,66 +294,56 @@ def slider_runs(url: str, page: str, label: str, places: list[float]) -> list[fl
     Args:
         url: of the server.
         page: name of the page in the URL.
-        label: of the slider, which must have the same word in small letters as its key.
+        label: of the slider.
         places: where it is moved to, as shares of its range.
 
     Raises:
         LookupError: the page has no such slider.
         RuntimeError: the script ended with an error.
     """
-    address = url.replace("http", "ws", 1) + SOCKET
+    talk = Conversation(page)
     with connect(
-        address,
+        url.replace("http", "ws", 1) + SOCKET,
         subprotocols=[Subprotocol("streamlit")],
         max_size=None,
         additional_headers=_cookies(url),
     ) as socket:
-        first = run(socket, ClientState(page_name=page))
-        session = next(m.new_session for m in first.messages if m.HasField("new_session"))
-        drawn = next((d for d in first.deltas() if d.new_element.slider.label == label), None)
-        if drawn is None:
-            raise LookupError(f"/{page} has no slider called {label}")
+
+        def run(message: bytes) -> Answer:
+            socket.send(message)
+            while True:
+                received = socket.recv(timeout=PATIENCE)
+                assert isinstance(received, bytes)
+                if (answer := talk.hear(received)) is not None:
+                    return answer
+
+        run(talk.ask())
+        slider = talk.find("slider", label)
         return [
-            run(socket, _moved(drawn, place, session.page_script_hash)).seconds for place in places
+            run(talk.ask(talk.set(slider, at(slider, place)), fragment=slider.fragment)).seconds
+            for place in places
         ]
 
 
-def run(socket: ClientConnection, state: ClientState) -> Answer:
-    """Ask for a run and wait for its end. Raises RuntimeError when it fails."""
-    began, messages = time.perf_counter(), []
-    socket.send(BackMsg(rerun_script=state).SerializeToString())
-    while True:
-        message = ForwardMsg()
-        message.ParseFromString(_bytes(socket.recv(timeout=PATIENCE)))
-        messages.append(message)
-        if message.WhichOneof("type") != "script_finished":
-            continue
-        if message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
-            raise RuntimeError("the script has an error")
-        if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-            return Answer(messages, time.perf_counter() - began)
-
-
-def _moved(drawn: Delta, place: float, page_script_hash: str) -> ClientState:
-    """What the browser sends when the slider is let go: its value, for its fragment, in the URL."""
-    slider = drawn.new_element.slider
-    steps = round((slider.max - slider.min) * place / slider.step)
-    value = min(slider.max, slider.min + steps * slider.step)
-    state = ClientState(
-        query_string=f"{slider.label.lower()}={value:g}",
-        page_script_hash=page_script_hash,
-        fragment_id=drawn.fragment_id,
-    )
-    state.widget_states.widgets.add(id=slider.id).double_array_value.data.append(value)
-    return state
+def at(slider: Element, place: float) -> float:
+    """The value of a slider at a share of its range, on one of its steps."""
+    low, high, step = slider.body.min, slider.body.max, slider.body.step
+    return min(high, low + round((high - low) * place / step) * step)
 
 
 def _cookies(url: str) -> dict[str, str]:
-    """The cookies that a first visit gets."""
+    """The header with the cookies that a first visit gets."""
     with urllib.request.urlopen(url) as response:
-        found = [c.split(";")[0] for c in response.headers.get_all("Set-Cookie") or []]
-    return {"Cookie": "; ".join(found)} if found else {}
+        return cookie_header(cookies(response.headers.get_all("Set-Cookie") or []))
 
 
-def _bytes(received: str | bytes) -> bytes:
-    return received if isinstance(received, bytes) else received.encode()
+def cookies(given: Iterable[str]) -> dict[str, str]:
+    """Names and values that were set."""
+    parts = (cookie.split(";")[0].partition("=") for cookie in given)
+    return {name: value for name, _, value in parts}
+
+
+def cookie_header(known: dict[str, str]) -> dict[str, str]:
+    """The header that gives cookies back."""
+    found = "; ".join(f"{name}={value}" for name, value in known.items())
+    return {"Cookie": found} if found else {}
