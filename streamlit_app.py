@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from streamlit.watcher.local_sources_watcher import LocalSourcesWatcher
 
 ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # started from another folder
@@ -32,6 +33,11 @@ from pages.ui.serving import Bounds, Headers  # noqa: E402
 TEND, CLEAN = 5.0, 3600.0
 """Seconds between two looks at the queue, and between two at what is old."""
 log = logging.getLogger("latent_lab")
+
+if st.get_option("server.fileWatcherType") == "none":
+    # Each visitor who comes back after a break of the network has all modules looked through for
+    # files to watch, though none are: half a second, in which the server answers nobody.
+    LocalSourcesWatcher.update_watched_modules = lambda self: None  # type: ignore[method-assign]
 
 
 @asynccontextmanager

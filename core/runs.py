@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,8 +59,11 @@ class Run:
     # ---- reading
 
     def config(self) -> RunConfig:
-        """Raises RunBroken."""
-        return self._parsed("config.json", RunConfig)
+        """What was asked, which never changes. Raises RunBroken."""
+        try:
+            return _config(self.path, (self.path / "config.json").stat().st_mtime_ns)
+        except OSError as error:
+            raise self._broken("config.json") from error
 
     def status(self) -> Status:
         """Raises RunBroken."""
@@ -240,6 +244,12 @@ class Run:
             doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
             self.path.rename(doomed)  # gone at once for everybody else
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+@lru_cache(maxsize=1024)
+def _config(path: Path, _changed: int) -> RunConfig:
+    # A page asks dozens of times a run, and reading it anew was a tenth of a busy server's work.
+    return Run(path)._parsed("config.json", RunConfig)
 
 
 def run_id(

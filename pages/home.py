@@ -11,7 +11,7 @@ import torch
 from core import data, jobs, runs
 from core.errors import LabError
 from core.settings import settings
-from pages.ui import covers
+from pages.ui import cached, covers
 from pages.ui.frame import title
 
 title(
@@ -23,7 +23,7 @@ def card(page: str, name: str, line: str, cover: Callable[[], tuple[str, str]]) 
     """A page with a picture of what it does, where there is one."""
     with st.container(border=True):
         with contextlib.suppress(LabError):
-            picture, alt = cover()
+            picture, alt = cached.cover(page, cover)
             st.html(
                 f'<img src="{picture}" alt="{alt}" style="width:100%;image-rendering:pixelated;'
                 'border-radius:.4rem;display:block">'

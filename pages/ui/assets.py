@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,9 +93,9 @@ async def plotly(request: Request) -> Response:
 def _plotly(small: bool) -> bytes:
     if small:
         return gzip.compress(_plotly(False))
-    import plotly as package
-
-    return (Path(package.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
+    found = find_spec("plotly")  # not imported: a server has no other need of all of it
+    assert found is not None and found.origin is not None
+    return (Path(found.origin).parent / "package_data" / "plotly.min.js").read_bytes()
 
 
 def _accepted(request: Request) -> set[str]:

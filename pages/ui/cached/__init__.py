@@ -38,7 +38,7 @@ from pages.ui.cached.maps import (
     map_table,
     stability,
 )
-from pages.ui.cached.networks import forget_models, model, model_at, models, test_pictures
+from pages.ui.cached.networks import cover, forget_models, model, model_at, models, test_pictures
 
 __all__ = [
     "CLUSTERINGS",
@@ -50,6 +50,7 @@ __all__ = [
     "classifier",
     "codes",
     "copies",
+    "cover",
     "digits",
     "directions",
     "encoders",

@@ -1,5 +1,7 @@
 """Finished runs and their networks."""
 
+from collections.abc import Callable
+
 import streamlit as st
 from torch import nn
 
@@ -9,6 +11,7 @@ from core.inference import denoising
 from core.inference.finished import finished
 from core.runs import Run
 from core.tasks import load_model
+from pages.ui.turns import heavy
 from pages.ui.visitor import who
 
 
@@ -42,3 +45,14 @@ def models(task_name: str) -> list[Run]:
 def forget_models() -> None:
     """Look again at once: one has just been trained."""
     _finished.clear()
+
+
+@heavy(st.cache_data(max_entries=32, show_spinner=False))
+def _drawn(name: str, shipped: str, _draw: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+    return _draw()
+
+
+def cover(name: str, draw: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+    """A page's cover, which only shipped models draw: once for everybody. Raises LabError."""
+    shipped = " ".join(run.id for run in runs.all_runs() if run.shipped)
+    return _drawn(name, shipped, draw)

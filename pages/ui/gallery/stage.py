@@ -10,6 +10,7 @@ from core.errors import LabError
 from core.images import contact_sheet, to_png
 from core.inference import gans, latent
 from core.inference.directions import FAINT, Direction
+from core.inference.finished import class_names
 from core.runs import Run
 from pages.ui import cached, live, pictures
 from pages.ui.frame import csv_button
@@ -32,12 +33,6 @@ class Scene(NamedTuple):
         asked = self.run.config()
         name = dataset_title(asked.dataset)
         return name if self.label is None else f"{class_title(asked.dataset, self.label)}, {name}"
-
-
-def class_names(run: Run) -> list[str]:
-    """The classes that a network is told; empty where it is told none."""
-    asked, count = run.config(), cached.generator(run).classes
-    return [class_title(asked.dataset, k) for k in range(count)]
 
 
 def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:

@@ -45,17 +45,23 @@ def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = No
         epoch: where the scrubber stands at first; None for the end. A network that was trained
             for fewer epochs stays at its last picture.
     """
-    seen = f"{key}-seen"
-    result = _component(
+    picked = _picked(key, cards)
+    _component(
         key=key,
         data={
             "cards": [asdict(card) for card in cards],
-            "chosen": chosen,
+            "chosen": picked or chosen,
             "epoch": epoch,
         },
         on_picked_change=nothing,
     )
-    said = result.get("picked")
+    return picked
+
+
+def _picked(key: str, cards: Sequence[Card]) -> str | None:
+    """What was clicked since the last run, asked before the wall is drawn: it shows it at once."""
+    result, seen = st.session_state.get(key), f"{key}-seen"
+    said = result.get("picked") if result else None
     if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
         return None
     st.session_state[seen] = said.get("move")
