@@ -184,10 +184,12 @@ class Cluster:
 
     def _start(self) -> Client:
         """Dask's own commands: `LocalCluster` cannot start where the page is `__main__`."""
-        common = ("--scheduler-file", str(self._file))
+        # Whoever reaches one of their sockets can run programs here. Left to themselves, workers
+        # listen to everybody, and so do Dask's web pages, which --no-dashboard does not end.
+        common = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
+                  "--scheduler-file", str(self._file))  # fmt: skip
         idle = f"{settings().idle_minutes} minutes"
-        self._run("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                  "--idle-timeout", idle, *common)  # fmt: skip
+        self._run("scheduler", "--port", "0", "--idle-timeout", idle, *common)
         deadline = time.monotonic() + START_TIMEOUT
         while not self._file.exists():
             if time.monotonic() > deadline:
@@ -195,7 +197,7 @@ class Cluster:
             time.sleep(0.05)
         for lane in LANES:
             self._run("worker", "--nthreads", "1", "--resources", f"{lane}=1", "--name", lane,
-                      "--death-timeout", "60", "--no-dashboard", *common)  # fmt: skip
+                      "--death-timeout", "60", *common)  # fmt: skip
         return Client(scheduler_file=str(self._file), timeout="30s", set_as_default=False)
 
     def _run(self, command: str, *args: str) -> None:

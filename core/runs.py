@@ -72,10 +72,10 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """The figures on the test split; empty until the run is done."""
         try:
-            found = files.read_json(self.path / "metrics.json")
-        except ValueError as error:
-            raise self._broken("metrics.json") from error
-        return found if isinstance(found, dict) else {}
+            changed = (self.path / "metrics.json").stat().st_mtime_ns
+        except OSError:
+            return {}
+        return dict(_metrics(self.path, changed))
 
     def history(self) -> pd.DataFrame:
         """A row an epoch; empty before the first is over."""
@@ -250,6 +250,15 @@ class Run:
 def _config(path: Path, _changed: int) -> RunConfig:
     # A page asks dozens of times a run, and reading it anew was a tenth of a busy server's work.
     return Run(path)._parsed("config.json", RunConfig)
+
+
+@lru_cache(maxsize=1024)
+def _metrics(path: Path, _changed: int) -> dict[str, Any]:
+    try:
+        found = files.read_json(path / "metrics.json")
+    except ValueError as error:
+        raise Run(path)._broken("metrics.json") from error
+    return found if isinstance(found, dict) else {}
 
 
 def run_id(

@@ -3,7 +3,16 @@
 Nothing that is returned here is ever changed, trained or put into another mode.
 """
 
-from pages.ui.cached.autoencoders import autoencoder, browser_refusal, codes, digits, mixture
+from pages.ui.cached.autoencoders import (
+    COMPONENTS,
+    autoencoder,
+    browser_refusal,
+    codes,
+    digits,
+    mixture,
+    sampled,
+    strangeness,
+)
 from pages.ui.cached.classifiers import (
     Taught,
     Tested,
@@ -42,6 +51,7 @@ from pages.ui.cached.networks import cover, forget_models, model, model_at, mode
 
 __all__ = [
     "CLUSTERINGS",
+    "COMPONENTS",
     "Stage",
     "Taught",
     "Tested",
@@ -74,8 +84,10 @@ __all__ = [
     "prospect",
     "real_images",
     "repeated",
+    "sampled",
     "stability",
     "stage",
+    "strangeness",
     "sweep",
     "taught",
     "test_pictures",

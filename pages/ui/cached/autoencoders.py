@@ -1,13 +1,17 @@
 """Autoencoders and their codes."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+import numpy as np
 import streamlit as st
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core import runs
 from core.data import Images
 from core.errors import LabError
+from core.images import contact_sheet, to_png
 from core.inference import latent
 from core.inference.browser import pack
 from core.models.autoencoders import Autoencoder
@@ -64,3 +68,56 @@ def _mixture(run_id: str, version: int, dataset: str, components: int) -> "Gauss
 def mixture(run: Run, dataset: str, components: int) -> "GaussianMixture":
     """Gaussians fitted to the codes of a test split."""
     return _mixture(run.id, run.version(), dataset, components)
+
+
+class Sampled(NamedTuple):
+    """Codes (N, d) from a prior or a mixture, the classes of a model that is told one, and the
+    pictures that they decode to, on a sheet as PNG."""
+
+    codes: Tensor
+    labels: Tensor | None
+    png: bytes
+
+
+COMPONENTS = 20
+"""Gaussians of a mixture that samples come from."""
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _sampled(
+    run_id: str, version: int, count: int, columns: int, seed: int, temperature: float, fitted: bool
+) -> Sampled:
+    run, model = runs.open_run(run_id), cast(Autoencoder, model_at(run_id, version))
+    labels = torch.arange(count) % columns % model.classes if model.classes else None
+    if fitted:
+        mixed = _mixture(run_id, version, run.config().dataset, COMPONENTS)
+        codes = latent.mixture_samples(mixed, count, seed)
+    else:
+        codes = latent.prior_samples(model.latent, count, seed, temperature)
+    sheet = contact_sheet(latent.decode(model, codes, labels), columns, gap=0)
+    return Sampled(codes, labels, to_png(sheet))
+
+
+def sampled(
+    run: Run, count: int, columns: int, *, seed: int, temperature: float, fitted: bool
+) -> Sampled:
+    """Draws of a model; of one that is told a class, a column a class.
+
+    Args:
+        temperature: the spread of draws from the prior.
+        fitted: from Gaussians fitted to the codes of the test images instead.
+    """
+    return _sampled(run.id, run.version(), count, columns, seed, temperature, fitted)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _strangeness(
+    run_id: str, version: int, pixels: NDArray[np.uint8], label: int | None
+) -> latent.Strangeness:
+    model = cast(Autoencoder, model_at(run_id, version))
+    return latent.strangeness(runs.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
+
+
+def strangeness(run: Run, pixels: Tensor, label: int | None) -> latent.Strangeness:
+    """How unlike its training data a model finds an image, uint8 (1, C, H, W)."""
+    return _strangeness(run.id, run.version(), pixels.numpy(), label)

@@ -3,17 +3,13 @@
 from functools import partial
 
 import streamlit as st
-import torch
-from torch import Tensor
 
-from core.images import contact_sheet, to_png
 from core.inference import latent
 from core.runs import Run
 from pages.ui import cached, pictures
 from pages.ui.frame import csv_button
 
 COUNT, COLUMNS = 64, 8
-COMPONENTS = 20
 
 
 def family(chosen: Run, models: list[Run]) -> list[Run]:
@@ -55,34 +51,27 @@ def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
     fitted = source == "A fitted mixture"
     shown = family(chosen, models)
     for place, run in zip(st.columns(len(shown)), shown, strict=True):
-        drawn, labels = _draw(run, int(seed), temperature, fitted)
-        images = latent.decode(cached.autoencoder(run), drawn, labels)
-        png = to_png(contact_sheet(images, COLUMNS, gap=0))
+        drawn = cached.sampled(
+            run, COUNT, COLUMNS, seed=int(seed), temperature=temperature, fitted=fitted
+        )
         with place:
             name = names[run.id].split(" · ")[0]
-            pictures.sheet_image(png, f"{COUNT} pictures drawn by {name}", name)
+            pictures.sheet_image(drawn.png, f"{COUNT} pictures drawn by {name}", name)
             st.caption(_comment(run, fitted))
             with st.container(horizontal=True):
                 st.download_button(
-                    "PNG", png, f"{run.id}-samples.png", "image/png",
+                    "PNG", drawn.png, f"{run.id}-samples.png", "image/png",
                     icon=":material/download:", on_click="ignore", key=f"png-{run.id}",
                 )  # fmt: skip
-                csv_button(partial(latent.code_table, drawn, labels), f"{run.id}-samples")
-
-
-def _draw(run: Run, seed: int, temperature: float, fitted: bool) -> tuple[Tensor, Tensor | None]:
-    """Codes (64, d), and the classes from 0 on for a conditional model: a column a class."""
-    model = cached.autoencoder(run)
-    labels = torch.arange(COUNT) % COLUMNS % model.classes if model.classes else None
-    if fitted:
-        mixture = cached.mixture(run, run.config().dataset, COMPONENTS)
-        return latent.mixture_samples(mixture, COUNT, seed), labels
-    return latent.prior_samples(model.latent, COUNT, seed, temperature), labels
+                csv_button(
+                    partial(latent.code_table, drawn.codes, drawn.labels), f"{run.id}-samples"
+                )
 
 
 def _comment(run: Run, fitted: bool) -> str:
     if fitted:
-        return f"{COMPONENTS} Gaussians fitted to the codes of the test images; then drawn from."
+        number = cached.COMPONENTS
+        return f"{number} Gaussians fitted to the codes of the test images; then drawn from."
     return {
         "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
         "variational": "Trained so that its codes fill the prior: draws look like its data.",

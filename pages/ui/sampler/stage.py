@@ -144,7 +144,7 @@ def _ordinary(run: Run, at: Place) -> None:
 def _strange(run: Run, model: Autoencoder, start: Start) -> None:
     """Say so where the start is unlike what the model learnt."""
     assert start.pixels is not None
-    found = latent.strangeness(run, model, start.pixels, _label(run, model, start))[0]
+    found = cached.strangeness(run, start.pixels, _label(run, model, start))
     if found.share < STRANGE:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
