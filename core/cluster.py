@@ -30,6 +30,8 @@ KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
 dream took 21 to 25 s in a worker and 8 s outside."""
 START_TIMEOUT = 90
 """Seconds that a new local cluster may take; a busy laptop needs several."""
+NICE = 10
+"""Of the local cluster, from its first import on."""
 AGAIN = 10.0
 """Seconds for which a scheduler that did not answer is not asked again: who asks need not wait."""
 NOBODY = "no scheduler answers"
@@ -202,7 +204,7 @@ class Cluster:
 
     def _run(self, command: str, *args: str) -> None:
         with open(self._folder / f"{command}.log", "ab") as out:
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "dask", command, *args],
                 cwd=ROOT,  # so that workers can import what they run
                 # Threads that wait by spinning stand still when anything else wants a core: beside
@@ -213,3 +215,14 @@ class Cluster:
                 stderr=out,
                 start_new_session=True,  # a server that is stopped takes no training with it
             )
+        _behind(process.pid)
+
+
+def _behind(pid: int) -> None:
+    """Let all that people wait for come before a process and its children."""
+    with contextlib.suppress(AttributeError, OSError):  # other systems have other ways
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+    with contextlib.suppress(OSError):
+        # Linux weighs sessions against each other before it looks at processes: niceness alone
+        # counts for nothing between the server's session and this one.
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE))

@@ -60,10 +60,7 @@ class Run:
 
     def config(self) -> RunConfig:
         """What was asked, which never changes. Raises RunBroken."""
-        try:
-            return _config(self.path, (self.path / "config.json").stat().st_mtime_ns)
-        except OSError as error:
-            raise self._broken("config.json") from error
+        return _config(self.path, self._changed("config.json"))
 
     def status(self) -> Status:
         """Raises RunBroken."""
@@ -71,11 +68,7 @@ class Run:
 
     def metrics(self) -> dict[str, Any]:
         """The figures on the test split; empty until the run is done."""
-        try:
-            changed = (self.path / "metrics.json").stat().st_mtime_ns
-        except OSError:
-            return {}
-        return dict(_metrics(self.path, changed))
+        return dict(_metrics(self.path, self._changed("metrics.json")))
 
     def history(self) -> pd.DataFrame:
         """A row an epoch; empty before the first is over."""
@@ -115,10 +108,7 @@ class Run:
 
     def version(self) -> int:
         """Changes whenever the status does: a key for caches."""
-        try:
-            return (self.path / "status.json").stat().st_mtime_ns
-        except OSError:
-            return 0
+        return self._changed("status.json")
 
     def archive(self) -> bytes:
         """The run as a zip, without owners and half-done work."""
@@ -129,6 +119,10 @@ class Run:
                 if path.exists():
                     archive.write(path, f"{self.id}/{path.relative_to(self.path)}")
         return buffer.getvalue()
+
+    def _changed(self, name: str) -> int:
+        """When a file was written, 0 without one; a shipped one, which stays, is looked at once."""
+        return _shipped_at(self.path / name) if self.shipped else _written_at(self.path / name)
 
     def _parsed(self, name: str, model: type[Model]) -> Model:
         try:
@@ -244,6 +238,16 @@ class Run:
             doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
             self.path.rename(doomed)  # gone at once for everybody else
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _written_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+_shipped_at = lru_cache(maxsize=1024)(_written_at)
 
 
 @lru_cache(maxsize=1024)

@@ -7,8 +7,12 @@ messages a second and the sessions of this server.
 import asyncio
 import re
 import time
+from base64 import b64encode
 from collections import Counter
+from hashlib import sha256
+from pathlib import Path
 
+import streamlit as st
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,10 +22,34 @@ from core.settings import settings
 from pages.ui.assets import plotly_url
 from pages.ui.visitor import cookie_header, identity
 
+
+def _policy() -> bytes:
+    """What pages may load: from here, and what they make themselves; from nobody else.
+
+    Components come as `blob:` modules, Plotly's WebGL writes functions as it runs, and Streamlit's
+    page has a script of one line, which is known by its hash.
+    """
+    page = Path(st.__file__).with_name("static").joinpath("index.html").read_text("utf-8")
+    inline = [
+        f"'sha256-{b64encode(sha256(found.encode()).digest()).decode()}'"
+        for found in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    ]
+    own = "'self' blob: data:"
+    rules = [
+        "default-src 'self'",
+        " ".join(["script-src 'self' blob: 'unsafe-eval'", *inline]),
+        "style-src 'self' 'unsafe-inline'",
+        *(f"{kind}-src {own}" for kind in ("img", "font", "media", "connect", "worker")),
+        "object-src 'none'",
+        *(f"{kind} 'self'" for kind in ("base-uri", "form-action", "frame-ancestors")),
+    ]
+    return "; ".join(rules).encode()
+
+
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
-    (b"content-security-policy", b"frame-ancestors 'self'"),
+    (b"content-security-policy", _policy()),
 ]
 DRAWN_BY_PLOTLY = "/latent_explorer"
 UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")
