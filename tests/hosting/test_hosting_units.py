@@ -20,7 +20,6 @@ SERVICES = [
     "latent-lab-worker@long",
     "latent-lab-worker@quick",
     "latent-lab-worker-gpu@long",
-    "latent-lab-clean",
 ]
 
 
@@ -58,23 +57,21 @@ def test_units_start_again_and_may_little(unit: str) -> None:
     said = dict(unit_lines(unit))
     assert said["User"] == "latent-lab" and said["NoNewPrivileges"] == "yes"
     assert said["ProtectSystem"] == "strict" and said["MemoryMax"]
-    if said.get("Type") != "oneshot":
-        assert said["Restart"] == "always" and said["LimitNOFILE"]
+    assert said["Restart"] == "always" and said["LimitNOFILE"]
 
 
 def test_the_tests_know_every_unit() -> None:
     assert {f"{re.sub('@.*', '@', unit)}.service" for unit in SERVICES} == set(UNITS)
 
 
-@pytest.mark.parametrize("unit", [*UNITS, "latent-lab-clean.timer"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_systemd_can_read_them(tmp_path: Path, unit: str) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("there is no systemd on this machine")
-    for path in HERE.glob("latent-lab*.*"):
-        if path.suffix in (".service", ".timer"):
-            text = path.read_text().replace(INSTALLED, sys.executable)
-            (tmp_path / path.name.replace("@", "@1")).write_text(text)
+    for path in HERE.glob("latent-lab*.service"):
+        text = path.read_text().replace(INSTALLED, sys.executable)
+        (tmp_path / path.name.replace("@", "@1")).write_text(text)
     found = subprocess.run(
         [program, "verify", str(tmp_path / unit.replace("@", "@1"))],
         capture_output=True, text=True, check=False,
