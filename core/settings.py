@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     max_sessions: int = Field(
         500, ge=1, le=100_000, description="pages open at once at most, in one server"
     )
+    max_sessions_each: int = Field(
+        20, ge=1, le=100_000, description="pages of one visitor open at once at most, in one server"
+    )
     max_data_mb: int = Field(
         600, ge=1, le=1_000_000, description="data sets held in a server's memory at most, MiB"
     )

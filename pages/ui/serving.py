@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime import Runtime
@@ -59,8 +59,7 @@ BURST, RATE = 200, 40
 FULL = """<!doctype html><title>Latent Lab</title>
 <meta name="viewport" content="width=device-width">
 <body style="font-family:sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem">
-<h1>The lab is full</h1><p>{0} pages are open here, as many as this server takes.
-Try again in a minute: <a href="">reload</a>.</p>"""
+<h1>The lab is full</h1><p>{0} Try again in a minute: <a href="">reload</a>.</p>"""
 
 
 class Headers:
@@ -97,7 +96,8 @@ class Bounds:
     """Keeps a session's uploads, its messages and the number of sessions within the settings."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self.sessions = app, 0
+        self.app = app
+        self.sessions: Counter[str] = Counter()
         self.arriving: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,17 +109,34 @@ class Bounds:
             await self.app(scope, receive, send)
         elif scope["method"] == "PUT" and (upload := UPLOAD.fullmatch(path)):
             await self._upload(upload.group(1), scope, receive, send)
-        elif self.sessions >= settings().max_sessions and _asks_for_page(scope):
-            page = HTMLResponse(FULL.format(self.sessions), 503, {"retry-after": "60"})
+        elif _asks_for_page(scope) and (said := self._full(_visitor(scope))):
+            page = HTMLResponse(FULL.format(said), 503, {"retry-after": "60"})
             await page(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
+    def _full(self, who: str) -> str:
+        """Why there is no place for somebody, as a sentence; empty where there is one."""
+        limits = settings()
+        if (count := self.sessions.total()) >= limits.max_sessions:
+            return f"{count} pages are open here, as many as this server takes."
+        # Browsers without cookies are one visitor, who may have more.
+        most = limits.max_sessions_each if who else max(1, limits.max_sessions // 4)
+        if self.sessions[who] >= most:
+            return f"You have {most} pages open here, as many as one visitor may have. Close some."
+        return ""
+
     async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One socket; who sends faster than a hand is read more slowly, and holds up nobody else.
 
-        A socket that comes back after a break is let in even when all places are taken.
+        A page that is there is let in again after a break, though all places are taken and a
+        quarter more.
         """
+        who = _visitor(scope)
+        crowded = self.sessions.total() >= 1.25 * settings().max_sessions
+        if crowded or (self.sessions[who] and self._full(who)):
+            await send({"type": "websocket.close", "code": 1013})  # try again later
+            return
         left, then = float(BURST), time.monotonic()
 
         async def slowly() -> Message:
@@ -131,16 +148,20 @@ class Bounds:
                 await asyncio.sleep(-left / RATE)
             return message
 
-        self.sessions += 1
+        self.sessions[who] += 1
         try:
             await self.app(scope, slowly, send)
         finally:
-            self.sessions -= 1
+            self.sessions[who] -= 1
+            if not self.sessions[who]:
+                del self.sessions[who]
 
     async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         most = settings().max_session_mb
         declared = int(Request(scope).headers.get("content-length") or 0)
         if uploaded(session) + self.arriving[session] + declared > most * 2**20:
+            while (await receive()).get("more_body"):
+                pass  # a proxy that is hung up on while it sends takes this server for dead
             said = f"The files of this page are more than {most} MB. Remove some, or reload it."
             await JSONResponse({"error": said}, 413)(scope, receive, send)
             return
@@ -158,6 +179,10 @@ def uploaded(session: str) -> int:
     manager = Runtime.instance().uploaded_file_mgr
     held = getattr(manager, "file_storage", {}).get(session, {})
     return sum(len(file.data) for file in list(held.values()))
+
+
+def _visitor(scope: Scope) -> str:
+    return identity(HTTPConnection(scope).cookies) or ""
 
 
 def _asks_for_page(scope: Scope) -> bool:

@@ -66,6 +66,7 @@ def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) 
         "max_disk_mb_each": "9",
         "max_session_mb": "8",
         "max_sessions": "4",
+        "max_sessions_each": "2",
         "max_data_mb": "10",
         "heavy_at_once": "1",
         "keep_days": "30",

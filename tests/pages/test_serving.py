@@ -8,6 +8,7 @@ import pytest
 from core.settings import settings
 from pages.ui import serving
 from pages.ui.serving import BURST, Bounds
+from pages.ui.visitor import cookie_header
 
 
 def run(coroutine):
@@ -40,6 +41,11 @@ async def answered(app, scope):
     return said[0]["status"], b"".join(m.get("body", b"") for m in said[1:]).decode()
 
 
+def cookie():
+    """A new visitor's header."""
+    return cookie_header(secure=False).split(b";")[0]
+
+
 async def welcome(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"welcome"})
@@ -58,7 +64,10 @@ def allowed(lab, monkeypatch):
 def test_a_full_server_says_so_and_lets_in_again_when_somebody_has_left(allowed):
     allowed(max_sessions=2)
     page = request(accept="text/html,*/*")
-    socket = {"type": "websocket", "path": "/_stcore/stream", "headers": []}
+    sockets = [
+        {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"cookie", cookie())]}
+        for _ in range(2)
+    ]
 
     async def scenario():
         leave = asyncio.Event()
@@ -67,7 +76,7 @@ def test_a_full_server_says_so_and_lets_in_again_when_somebody_has_left(allowed)
             await (leave.wait() if scope["type"] == "websocket" else welcome(scope, receive, send))
 
         bounds = Bounds(app)
-        visits = [asyncio.create_task(bounds(socket, None, None)) for _ in range(2)]
+        visits = [asyncio.create_task(bounds(socket, None, None)) for socket in sockets]
         await asyncio.sleep(0)
         full = await answered(bounds, page)
         asset = await answered(bounds, request(path="/static/app.js", accept="*/*"))
@@ -79,6 +88,43 @@ def test_a_full_server_says_so_and_lets_in_again_when_somebody_has_left(allowed)
     assert full[0] == 503 and "2 pages are open here" in full[1] and "Try again" in full[1]
     assert asset == (200, "welcome"), "those who are in go on"
     assert again == (200, "welcome")
+
+
+def test_one_visitor_does_not_take_all_places(allowed):
+    allowed(max_sessions=8, max_sessions_each=3)
+
+    async def scenario():
+        leave = asyncio.Event()
+
+        async def app(scope, receive, send):
+            await (leave.wait() if scope["type"] == "websocket" else welcome(scope, receive, send))
+
+        bounds, closed = Bounds(app), []
+
+        async def send(message):
+            closed.append(message["type"])
+
+        def socket(*headers):
+            return {"type": "websocket", "path": "/_stcore/stream", "headers": list(headers)}
+
+        greedy = (b"cookie", cookie())
+        many = [asyncio.create_task(bounds(socket(greedy), None, send)) for _ in range(5)]
+        nobody = [asyncio.create_task(bounds(socket(), None, send)) for _ in range(4)]
+        await asyncio.sleep(0)
+        page = request(accept="text/html")
+        refused = await answered(bounds, {**page, "headers": [*page["headers"], greedy]})
+        other = await answered(
+            bounds, {**page, "headers": [*page["headers"], (b"cookie", cookie())]}
+        )
+        open_now = bounds.sessions.total()
+        leave.set()
+        await asyncio.gather(*many, *nobody)
+        return refused, other, open_now, closed, bounds.sessions
+
+    refused, other, open_now, closed, left = run(scenario())
+    assert open_now == 5 and closed == ["websocket.close"] * 4
+    assert refused[0] == 503 and "You have 3 pages open" in refused[1]
+    assert other == (200, "welcome") and not left
 
 
 def test_a_flood_is_read_slowly_and_a_hand_is_not(allowed, monkeypatch):
@@ -101,7 +147,8 @@ def test_a_flood_is_read_slowly_and_a_hand_is_not(allowed, monkeypatch):
             for _ in range(count):
                 await receive()
 
-        await Bounds(app)({"type": "websocket", "path": "/_stcore/stream"}, receive, None)
+        socket = {"type": "websocket", "path": "/_stcore/stream", "headers": []}
+        await Bounds(app)(socket, receive, None)
 
     run(read(1000, pause=0.1))
     assert waits == [], "ten a second for as long as one likes"
