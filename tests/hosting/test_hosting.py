@@ -289,7 +289,9 @@ def test_a_full_replica_is_not_taken_for_a_dead_one(house: House, visitor: Visit
         seen = run(session, "vae_sampler", "seed=15")
         mine = visitor.cookies[STAYS]
         for _ in range(PLACES):
-            others.enter_context(Visitor(house.door(mine)).socket())
+            other = Visitor(house.door(mine))
+            other.ask("/")
+            others.enter_context(other.socket())
         for _ in range(5):
             full = visitor.ask("/denoiser", Accept="text/html")
             assert full.status == 503 and b"The lab is full" in full.body
