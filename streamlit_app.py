@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import errno
 import gc
 import logging
 import sys
@@ -91,6 +92,13 @@ def say_sorry(error: Exception) -> bool:
         st.error(str(error), icon=":material/error:")
         return True
     log.error("a page failed", exc_info=error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        st.error(
+            "The disk of this server is full, so this could not be kept; what was there is. Delete "
+            "runs or pictures of yours that you need no more, or tell whoever runs the lab.",
+            icon=":material/error:",
+        )
+        return True
     st.error(
         "Something went wrong here, and nothing was lost. Reload the page, or pick another model.",
         icon=":material/error:",

@@ -108,14 +108,12 @@ def _accepted(request: Request) -> set[str]:
 
 
 async def thumbnails(request: Request) -> Response:
-    """A thousand images of a split on one sheet, in the order of the data set.
-
-    The name of somebody's own set has a hash that cannot be guessed: who knows it may see them.
-    """
-    asked = request.path_params
+    """A thousand images of a split on one sheet, in the order of the data set; of a set that people
+    brought, for them."""
+    asked, who = request.path_params, identity(request.cookies)
     try:
         content, built_in = await asyncio.to_thread(
-            _thumbnails, asked["dataset"], asked["split"], asked["part"]
+            _thumbnails, asked["dataset"], asked["split"], asked["part"], who
         )
     except LabError as error:
         return _missing(str(error))
@@ -123,12 +121,13 @@ async def thumbnails(request: Request) -> Response:
     return Response(content, 200, {"cache-control": kept}, "image/png")
 
 
-def _thumbnails(dataset: str, split: str, part: str) -> tuple[bytes, bool]:
+def _thumbnails(dataset: str, split: str, part: str, who: str | None) -> tuple[bytes, bool]:
     from core import data
     from core.settings import settings
 
-    info = data.info(dataset)
-    if split not in info.splits or not NUMBER.fullmatch(part):
+    info, owners = data.info(dataset), data.owners(dataset)
+    hidden = owners and who not in owners
+    if hidden or split not in info.splits or not NUMBER.fullmatch(part):
         raise LabError("There are no such images.")
     return _sheet(dataset, split, int(part), str(settings().data)), dataset in data.BUILT_IN
 

@@ -247,6 +247,11 @@ def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
     status, headers, body = asked(f"/api/thumbnails/{info.name}/train/0")
     assert status == 200
     assert headers["cache-control"] == "private, no-store"
+    cookie, who = visitor()
+    data.own(info.name, who)
+    address = f"/api/thumbnails/{info.name}/train/0"
+    assert asked(address, cookie)[0] == 200
+    assert asked(address)[0] == 404 and asked(address, visitor()[0])[0] == 404
     sheet = np.asarray(Image.open(io.BytesIO(body)))
     assert sheet.shape == (25 * 64, 40 * 64, 3)
     images = data.load(info.name, "train").pixels

@@ -4,6 +4,7 @@ import asyncio
 import types
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.settings import settings
 from pages.ui import serving
@@ -195,3 +196,16 @@ def test_the_files_of_one_page_are_bounded_together(allowed, monkeypatch):
     assert [status for status, _ in found] == [200, 413, 200, 200, 413]
     assert "more than 1 MB" in found[1][1]
     assert arriving == {}
+
+
+def full_disk():
+    import errno
+
+    import streamlit_app
+
+    streamlit_app.say_sorry(OSError(errno.ENOSPC, "No space left on device", "/srv/secret/name"))
+
+
+def test_a_full_disk_is_a_sentence_without_a_path():
+    (said,) = AppTest.from_function(full_disk).run().error
+    assert "disk of this server is full" in said.value and "/srv" not in said.value
