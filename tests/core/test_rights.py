@@ -1,6 +1,8 @@
 """Who may start, stop, see and keep what; without a cluster: what would be sent is noted."""
 
+import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -178,24 +180,35 @@ def test_who_signs_in_keeps_what_they_had_asked_for(sent: list[str]) -> None:
 # ---- the log
 
 
-def test_the_log_has_a_line_an_action_and_nobody_in_it(
-    sent: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(actions.log, "propagate", True)
-    with caplog.at_level(logging.INFO, actions.log.name):
-        run = jobs.request(question(1), ANN)
-        jobs.cancel(run, ANN)
-        jobs.delete(run, ANN)
-    lines = [record.getMessage() for record in caplog.records if record.name == actions.log.name]
-    assert [name for line in lines for name in ("asked", "cancelled", "deleted") if name in line]
-    assert len(lines) == 3 and all(run.id in line and ANN not in line for line in lines)
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The lines of the log, which are written nowhere else."""
+    found: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    monkeypatch.setattr(actions.log, "handlers", [Kept()])
+    monkeypatch.setattr(actions.log, "propagate", False)
+    before = actions.log.level
+    actions.log.setLevel(logging.INFO)
+    yield found
+    actions.log.setLevel(before)
+
+
+def test_the_log_has_a_line_an_action_and_nobody_in_it(sent: list[str], told: list[str]) -> None:
+    run = jobs.request(question(1), ANN)
+    jobs.cancel(run, ANN)
+    jobs.delete(run, ANN)
+    assert [json.loads(line)["action"] for line in told] == ["asked", "cancelled", "deleted"]
+    assert all(json.loads(line)["run"] == run.id and ANN not in line for line in told)
 
 
 def test_the_log_does_not_tell_what_people_call_their_pictures(
-    sent: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sent: list[str], told: list[str]
 ) -> None:
-    monkeypatch.setattr(actions.log, "propagate", True)
-    with caplog.at_level(logging.INFO, actions.log.name):
-        run = private(ANN)
-        jobs.delete(run, ANN)
-    assert run.id[-8:] in caplog.text and "pets" not in caplog.text
+    run = private(ANN)
+    jobs.delete(run, ANN)
+    (line,) = told
+    assert json.loads(line)["run"] == run.id[-8:] and "pets" not in line
