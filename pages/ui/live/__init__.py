@@ -6,7 +6,7 @@ while something is dragged; what is let go comes back once.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -120,7 +120,7 @@ def latent(
             "code": [float(v) for v in code],
             "label": (label or 0) if class_names else None,
             "seen": st.session_state.get(seen, 0),
-            "dimensions": [asdict(d) for d in dimensions],
+            "dimensions": [dict(vars(d)) for d in dimensions],
             "class_names": list(class_names),
             "pad": None if pad is None else list(pad),
             "original": original_png,
