@@ -1,6 +1,5 @@
 """Chromium behind nginx: the cookie of a WebSocket holds, and a page whose server fell is back."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,20 +27,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
-@pytest.fixture
-def page() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("there is no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as session:
-        browser = session.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        context = browser.new_context()
-        context.set_default_timeout(PATIENCE)
-        yield context.new_page()
-        browser.close()
-
-
 def replica(page: Any) -> str:
     """Where the browser's cookie says that the session is."""
     found = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
@@ -49,6 +34,7 @@ def replica(page: Any) -> str:
 
 
 def test_an_open_page_moves_to_the_other_replica_by_itself(house: House, page: Any) -> None:
+    page.set_default_timeout(PATIENCE)
     refused: list[str] = []
     page.on("response", lambda got: refused.append(got.url) if got.status == 429 else None)
     page.goto(f"http://{house.host}/")
