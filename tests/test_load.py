@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ def server() -> Iterator[Server]:
 def found(url: str, folder: Path, *arguments: str) -> tuple[int, dict[str, dict]]:
     """The exit code, and the rows by action."""
     file = folder / "load.json"
-    code = main(["--url", url, "--json", str(file), *arguments])
+    with ThreadPoolExecutor(1) as pool:  # the tests in a browser leave a loop in this thread
+        code = pool.submit(main, ["--url", url, "--json", str(file), *arguments]).result()
     said = json.loads(file.read_text())
     return code, {row["action"]: row for row in said["actions"]} | {"all": said}
 
