@@ -1,9 +1,8 @@
-"""Latent spaces by hand: encode, decode, sample, walk, and tell how ordinary a code or image is."""
+"""Latent spaces by hand: encode, decode, sample, walk."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -34,11 +33,8 @@ FAR = 100.0
 """No number of a code may be farther from zero: a typing error, not a place to look at."""
 SPREADS = 3
 """A slider reaches this many standard deviations to each side."""
-RARE = 0.999
-"""A code is outside when fewer than one in a thousand draws of the prior lie farther out."""
-STILL = 1e-3
-"""Directions in which codes vary by less count as still, and are given this much: a stored
-covariance is rounded to four places, which can make their variances negative."""
+COLUMN = "Enc. Variable"
+"""How a table of codes calls its columns, before their numbers."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +59,6 @@ class Dimension:
     def high(self) -> float:
         """Where its slider ends."""
         return self.centre + SPREADS * self.spread
-
-
-class Distance(NamedTuple):
-    """How far out a code lies: in standard deviations, and the share of codes nearer in."""
-
-    radius: float
-    share: float
-
-    @property
-    def outside(self) -> bool:
-        """Whether hardly any code lies as far out."""
-        return self.share > RARE
-
-
-class Strangeness(NamedTuple):
-    """An image's anomaly score, and the share of test images that are less strange, 0 to 1."""
-
-    score: float
-    share: float
 
 
 # ---- models
@@ -127,10 +104,9 @@ def checked_code(values: Sequence[float], latent: int) -> Tensor:
     """A code (1, latent). Raises LabError for a wrong length and for numbers that are none."""
     if len(values) != latent:
         raise LabError(f"This model's codes have {latent} numbers; this one has {len(values)}.")
-    code = torch.tensor([float(v) for v in values])
-    if not bool(torch.isfinite(code).all()) or float(code.abs().max()) > FAR:
+    if not all(abs(v) <= FAR for v in values):  # which no NaN is
         raise LabError(f"Every number of a code lies between -{FAR:g} and {FAR:g}.")
-    return code[None]
+    return torch.tensor([[float(v) for v in values]])
 
 
 def parse_code(text: str, latent: int) -> Tensor:
@@ -293,43 +269,6 @@ def mixture_samples(mixture: "GaussianMixture", count: int, seed: int) -> Tensor
     return torch.from_numpy(points).float()
 
 
-# ---- how ordinary it is
-
-
-def distance(run: Run, code: Tensor) -> Distance:
-    """How far a code (1, d) lies out.
-
-    For a VAE it is held against its prior, where |z|² follows χ² with d degrees of freedom; for a
-    plain autoencoder against the codes of the test images, by their mean and covariance, d being
-    the number of directions that they vary in.
-    """
-    metrics, z = run.metrics(), code[0].double()
-    degrees, squared = len(z), float(z @ z)
-    if "code_covariance" in metrics:
-        z = z - torch.tensor(metrics["code_mean"], dtype=torch.float64)
-        covariance = torch.tensor(metrics["code_covariance"], dtype=torch.float64)
-        degrees = max(1, int((torch.linalg.eigvalsh(covariance) > STILL).sum()))
-        covariance += STILL * torch.eye(len(z), dtype=torch.float64)
-        squared = max(0.0, float(z @ torch.linalg.solve(covariance, z)))
-    return Distance(
-        math.sqrt(squared / degrees),
-        float(torch.special.gammainc(z.new_tensor(degrees / 2), z.new_tensor(squared / 2))),
-    )
-
-
-@torch.inference_mode()
-def strangeness(
-    run: Run, model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None
-) -> list[Strangeness]:
-    """How unlike the training data each uint8 image (N, C, H, W) is."""
-    found = checked_labels(model, labels, len(pixels))
-    known = torch.zeros(len(pixels), dtype=torch.int64) if found is None else found
-    scores = anomaly_score(settings_of(run), model, unit(pixels), known)
-    spread = np.array(run.metrics().get("anomaly_quantiles", [0.0]))
-    shares = np.searchsorted(spread, scores.numpy()) / len(spread)
-    return [Strangeness(float(s), float(p)) for s, p in zip(scores, shares, strict=True)]
-
-
 # ---- data
 
 
@@ -342,9 +281,7 @@ def test_images(dataset: str, first: int = 0, count: int = 0) -> Images:
     return fitted(images)
 
 
-def code_table(
-    codes: Tensor, labels: Tensor | None = None, name: str = "Enc. Variable"
-) -> pd.DataFrame:
+def code_table(codes: Tensor, labels: Tensor | None = None, name: str = COLUMN) -> pd.DataFrame:
     """A row a code, the columns `name` and a number, and `label` where it is known."""
     columns: dict[str, Any] = {
         f"{name} {i}": codes[:, i].numpy().round(4) for i in range(codes.shape[1])

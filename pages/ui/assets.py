@@ -1,10 +1,11 @@
-"""What browsers fetch from us beside the pages: Plotly, thumbnails, decoders, replays."""
+"""What browsers fetch from us beside the pages: scripts, thumbnails, decoders, replays."""
 
 import asyncio
 import gzip
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
+from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,12 +37,24 @@ LARGEST = 64
 """Pixels of a thumbnail's side; pictures of larger sets are brought down to it."""
 
 
+JAVASCRIPT = "text/javascript; charset=utf-8"
+SCRIPTS: dict[str, str] = {}
+"""What `script_url` has been told, by name."""
+
+
 # ---- addresses
 
 
 def plotly_url() -> str:
     """Where the browser finds Plotly; another version has another address."""
     return f"/api/plotly/{version('plotly')}.js"
+
+
+def script_url(component: str, script: str) -> str:
+    """Where the browser finds a component's script from now on; another one has another address."""
+    name = f"{component}-{sha256(script.encode()).hexdigest()[:16]}.js"
+    SCRIPTS[name] = script
+    return f"/api/scripts/{name}"
 
 
 def thumbnails_url(dataset: str, split: "Split") -> str:
@@ -74,7 +87,15 @@ def dream_url(run: "Run", name: str) -> str:
     return f"/api/dreams/{run.id}/{changed}/{name}"
 
 
-# ---- Plotly
+# ---- scripts
+
+
+async def script(request: Request) -> Response:
+    """The script of a component."""
+    found = SCRIPTS.get(request.path_params["name"])
+    if found is None:
+        return _missing("There is no such script.")
+    return Response(found, 200, {"cache-control": FOR_GOOD}, JAVASCRIPT)
 
 
 async def plotly(request: Request) -> Response:
@@ -86,7 +107,7 @@ async def plotly(request: Request) -> Response:
     if small:
         headers["content-encoding"] = "gzip"
     content = await asyncio.to_thread(_plotly, small)
-    return Response(content, 200, headers, "text/javascript; charset=utf-8")
+    return Response(content, 200, headers, JAVASCRIPT)
 
 
 @lru_cache(maxsize=2)
@@ -277,6 +298,7 @@ def _missing(sentence: str) -> JSONResponse:
 
 ROUTES = [
     Route("/api/plotly/{version}.js", plotly),
+    Route("/api/scripts/{name}", script),
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/frames/{run_id}/{version}", frames),

@@ -6,8 +6,15 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.assets import script_url
+
 HERE = Path(__file__).parent
 SHARED = "elements.js"
+FETCHED = """const found = await import(new URL("{url}", location.origin));
+export default found.default;
+"""
+"""Streamlit sends a component's script with each of its answers: if all of it were there, fifty
+kilobytes a click. What browsers have fetched they keep."""
 
 
 def component(
@@ -23,11 +30,12 @@ def component(
     def read(*names: str) -> str:
         return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
+    script = read(SHARED, *(f"{folder}/{name}" for name in scripts))
     made: Callable[..., Any] = st.components.v2.component(
         folder,
         html=read(f"{folder}/{html}"),
         css=read(f"{folder}/{css}"),
-        js=read(SHARED, *(f"{folder}/{name}" for name in scripts)),
+        js=FETCHED.format(url=script_url(folder, script)),
         isolate_styles=isolate_styles,
     )
     return made

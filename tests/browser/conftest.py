@@ -58,29 +58,31 @@ def _wait(url, process, log):
     pytest.fail("the server did not start")
 
 
+def lab(folder, **environment):
+    """The address of a cold server on data and runs of its own in a folder."""
+    own = {
+        "LATENT_LAB_DATA": str(folder / "data"),
+        "LATENT_LAB_CHECKPOINTS": str(folder / "checkpoints"),
+    }
+    return served(ROOT / "streamlit_app.py", folder, "/api/ready", **own, **environment)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The address of a cold server on data and runs of its own."""
+    """A lab that everybody shares."""
     folder = tmp_path_factory.mktemp("lab")
-    with served(
-        ROOT / "streamlit_app.py",
-        folder,
-        "/api/ready",
-        LATENT_LAB_DATA=str(folder / "data"),
-        LATENT_LAB_CHECKPOINTS=str(folder / "checkpoints"),
-        LATENT_LAB_IDLE_MINUTES="1",
-        LATENT_LAB_DOWNLOADS="off",
-    ) as address:
+    with lab(folder, LATENT_LAB_IDLE_MINUTES="1", LATENT_LAB_DOWNLOADS="off") as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def app(request, tmp_path_factory):
     """The address of the page that the module names as its `APP`, a file beside it."""
-    script = HERE / request.module.APP
+    page = HERE / request.module.APP
     path = f"{ROOT}{os.pathsep}{HERE}"
-    folder = tmp_path_factory.mktemp(script.stem)
-    with served(script, folder, "/_stcore/health", PYTHONPATH=path) as address:
+    folder = tmp_path_factory.mktemp(page.stem)
+    environment = {"PAGE_OF_PARTS": str(page), "PYTHONPATH": path}
+    with served(HERE / "parts_app.py", folder, "/_stcore/health", **environment) as address:
         yield address
 
 

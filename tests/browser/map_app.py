@@ -1,7 +1,6 @@
-"""A server with nothing but the map of the test digits; what is asked stands in the URL."""
+"""A page with nothing but the map of the test digits; what is asked stands in the URL."""
 
 import base64
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -12,7 +11,6 @@ from core import data
 from core.inference.browser import pack
 from pages.ui import assets
 
-HERE = Path(__file__)
 FRAMES = 5
 
 
@@ -100,8 +98,5 @@ def bench():
         st.write(f"Selected {len(found)} {int(found.sum())} of {len(state['lasso'])} corners")
 
 
-if __name__ == "__main__":  # Streamlit runs this file as its page, and imports it for `app`
-    st.set_page_config(layout="wide")
-    bench()
-
-app = st.App(HERE, routes=assets.ROUTES)
+st.set_page_config(layout="wide")
+bench()

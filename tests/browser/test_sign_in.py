@@ -7,7 +7,7 @@ import pytest
 from core import jobs, people, runs
 from core.settings import settings
 from core.training import ask
-from tests.browser.conftest import ROOT, served
+from tests.browser.conftest import lab
 
 pytest.importorskip("authlib", reason="signing in needs streamlit[auth]")
 from tests.browser.identity_provider import CLAIMS, provider, secrets_file
@@ -26,12 +26,8 @@ def guarded(lab_folder):
     """A server where only who has signed in may train, and the service that it asks."""
     with provider() as service:
         secrets = secrets_file(lab_folder, service.url)
-        with served(
-            ROOT / "streamlit_app.py",
+        with lab(
             lab_folder,
-            "/api/ready",
-            LATENT_LAB_DATA=str(lab_folder / "data"),
-            LATENT_LAB_CHECKPOINTS=str(lab_folder / "checkpoints"),
             LATENT_LAB_TRAINING="signed-in",
             LATENT_LAB_ADMINISTRATORS="boss@example.org",
             STREAMLIT_SECRETS_FILES=str(secrets),

@@ -13,7 +13,7 @@ from torch import Tensor
 from core import data, runs, training
 from core.data import Images
 from core.errors import LabError, RunBroken
-from core.inference import latent
+from core.inference import latent, ordinary
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from core.settings import settings
@@ -237,11 +237,11 @@ def test_a_trained_run_has_as_many_live_dimensions_as_it_says(shelf: dict[str, R
 
 def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
     run = measured(lab, {"kl_per_dimension": [1.0] * 20})
-    found = [latent.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
+    found = [ordinary.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
     even(torch.tensor([d.share for d in found]))
     squares = torch.tensor([d.radius**2 for d in found])
     assert float(squares.mean()) == pytest.approx(1, abs=0.03)
-    middle, far = (latent.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
+    middle, far = (ordinary.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
     assert (middle.radius, middle.share, middle.outside) == (0, 0, False)
     assert far.radius == pytest.approx(2) and far.share > 0.999 and far.outside
 
@@ -252,16 +252,16 @@ def test_a_plain_autoencoder_is_measured_against_its_own_codes(lab: Path) -> Non
         lab, {"code_mean": mean.tolist(), "code_covariance": covariance.tolist()}, "ae_conv"
     )
     codes = mean + latent.prior_samples(2, 2000, 0) @ torch.linalg.cholesky(covariance).T
-    even(torch.tensor([latent.distance(run, code[None]).share for code in codes]))
-    assert latent.distance(run, mean[None]).radius == 0
-    assert latent.distance(run, torch.zeros(1, 2)).outside
+    even(torch.tensor([ordinary.distance(run, code[None]).share for code in codes]))
+    assert ordinary.distance(run, mean[None]).radius == 0
+    assert ordinary.distance(run, torch.zeros(1, 2)).outside
 
 
 def test_codes_that_never_move_in_a_direction_are_no_fault(lab: Path) -> None:
     flat = {"code_mean": [0.0, 0.0], "code_covariance": [[1.0, 0.0], [0.0, 0.0]]}
     run = measured(lab, flat, "ae_conv")
-    assert not latent.distance(run, torch.tensor([[0.5, 0.0]])).outside
-    assert latent.distance(run, torch.tensor([[0.5, 0.5]])).outside
+    assert not ordinary.distance(run, torch.tensor([[0.5, 0.0]])).outside
+    assert ordinary.distance(run, torch.tensor([[0.5, 0.5]])).outside
 
 
 def test_a_covariance_that_was_rounded_makes_no_hole_in_space(lab: Path) -> None:
@@ -273,9 +273,9 @@ def test_a_covariance_that_was_rounded_makes_no_hole_in_space(lab: Path) -> None
     metrics = {"code_mean": [0.0] * 32, "code_covariance": covariance.tolist()}
     run = measured(lab, metrics, "ae_conv_tiny")
     codes = latent.prior_samples(4, 2000, seed=1) @ basis
-    even(torch.tensor([latent.distance(run, code[None]).share for code in codes]))
+    even(torch.tensor([ordinary.distance(run, code[None]).share for code in codes]))
     for direction in torch.from_numpy(directions.eigenvectors.T[:28]).float():
-        assert latent.distance(run, 3 * direction[None]).outside
+        assert ordinary.distance(run, 3 * direction[None]).outside
 
 
 def even(shares: Tensor) -> None:
@@ -289,12 +289,12 @@ def test_noise_is_stranger_than_digits(shelf: dict[str, Run], variant: str) -> N
     run, images = shelf[variant], digits(200)
     model = latent.network(run)
     noise = torch.randint(0, 256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(0))
-    ordinary = latent.strangeness(run, model, images.pixels, images.labels)
-    strange = latent.strangeness(run, model, noise.byte(), torch.arange(20) % 10)
-    assert min(s.score for s in strange) > max(s.score for s in ordinary)
+    usual = ordinary.strangeness(run, model, images.pixels, images.labels)
+    strange = ordinary.strangeness(run, model, noise.byte(), torch.arange(20) % 10)
+    assert min(s.score for s in strange) > max(s.score for s in usual)
     assert {s.share for s in strange} == {1.0}
-    assert all(0 <= s.share <= 1 for s in ordinary)
-    assert np.mean([s.share for s in ordinary]) == pytest.approx(0.5, abs=0.1)
+    assert all(0 <= s.share <= 1 for s in usual)
+    assert np.mean([s.share for s in usual]) == pytest.approx(0.5, abs=0.1)
 
 
 # ---- tables

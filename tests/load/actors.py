@@ -9,6 +9,7 @@ import base64
 import contextlib
 import io
 import random
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ PLACES = 20
 """Steps of a slider that a hand can tell."""
 
 
-class Actor:
+class Actor(ABC):
     """Somebody who moves something again and again.
 
     Args:
@@ -64,12 +65,12 @@ class Actor:
             self._pictures = None
             raise
 
-    async def prepare(self, session: Session) -> None:
+    async def prepare(self, session: Session) -> None:  # noqa: B027 - many have nothing to do
         """What the browser does for the page before anything is moved."""
 
+    @abstractmethod
     async def move(self) -> str | None:
         """One move. Raises Unchanged when it brings nothing new."""
-        raise NotImplementedError
 
     # ---- for moves
 

@@ -12,7 +12,7 @@ from core import runs
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet, to_png
-from core.inference import latent
+from core.inference import latent, ordinary
 from core.inference.browser import pack
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
@@ -113,11 +113,11 @@ def sampled(
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _strangeness(
     run_id: str, version: int, pixels: NDArray[np.uint8], label: int | None
-) -> latent.Strangeness:
+) -> ordinary.Strangeness:
     model = cast(Autoencoder, model_at(run_id, version))
-    return latent.strangeness(runs.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
+    return ordinary.strangeness(runs.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
 
 
-def strangeness(run: Run, pixels: Tensor, label: int | None) -> latent.Strangeness:
+def strangeness(run: Run, pixels: Tensor, label: int | None) -> ordinary.Strangeness:
     """How unlike its training data a model finds an image, uint8 (1, C, H, W)."""
     return _strangeness(run.id, run.version(), pixels.numpy(), label)

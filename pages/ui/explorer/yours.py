@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core import neighbours, runs
 from core.data import Images
-from core.inference import encoding, latent, maps
+from core.inference import encoding, maps, ordinary
 from core.inference.encoding import Codes
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
@@ -96,7 +96,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
         return None
     model = cached.autoencoder(run)
     labels = codes.images.labels if model.classes else None
-    return [s.share for s in latent.strangeness(run, model, codes.images.pixels, labels)]
+    return [s.share for s in ordinary.strangeness(run, model, codes.images.pixels, labels)]
 
 
 def _title(scene: Scene, row: int) -> str:

@@ -87,8 +87,9 @@ def bench(scene: Scene) -> None:
     drawn = latents(base, found, to)
     with st.container(horizontal=True, vertical_alignment="center"):
         _judged(scene, drawn)
-        st.space("stretch")
-        _downloads(scene, drawn)
+        if _refused(scene):
+            st.space("stretch")
+            _downloads(scene, drawn)
 
 
 def latents(base: Tensor, found: list[Direction], coordinates: list[float]) -> Tensor:
@@ -129,22 +130,26 @@ def _linked(count: int) -> list[float] | None:
     return [round(v, 3) for v in found]
 
 
+def _refused(scene: Scene) -> str | None:
+    """Why the browser does not draw, as a sentence; then the server draws and makes the files."""
+    return live.failure(live.decoder_url(scene.run)) or cached.browser_refusal(scene.run)
+
+
 def _instrument(scene: Scene, base: Tensor, found: list[Direction], at: list[float]) -> list[float]:
-    url = live.decoder_url(scene.run)
-    reason = live.failure(url) or cached.browser_refusal(scene.run)
-    if reason:
+    if reason := _refused(scene):
         st.info(f"{reason} These sliders ask the server for each picture instead.")
         return _sliders(scene, base, found, at)
     names = class_names(scene.run)
     released = live.latent(
         key="generator",
-        decoder_url=url,
+        decoder_url=live.decoder_url(scene.run),
         code=at,
         dimensions=[_dimension(i, d) for i, d in enumerate(found)],
         label=scene.label,
         class_names=names,
         base=base.tolist(),
         basis=[d.vector.tolist() for d in found],
+        name=scene.run.id,
     )
     if released is None:
         return at

@@ -1,7 +1,7 @@
 """The live latent instrument: the browser decodes, and every move of the hand redraws at once.
 
-Drawn by decoder.js, pad.js and latent.js, which are one module for the browser. Nothing is sent
-while something is dragged; what is let go comes back once.
+Drawn by decoder.js, pad.js, aside.js and latent.js, which are one module for the browser. Nothing
+is sent while something is dragged; what is let go comes back once.
 """
 
 import json
@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from core.errors import LabError
-from core.inference.latent import FAR, checked_code
+from core.inference.latent import COLUMN, FAR, checked_code
+from core.inference.ordinary import RARE, Spread
 from core.runs import Run
 from pages.ui.component import component, nothing
 
@@ -78,6 +79,8 @@ def latent(
     temperature: float = 1.0,
     base: Sequence[float] | None = None,
     basis: Sequence[Sequence[float]] | None = None,
+    spread: Spread | None = None,
+    name: str = "latent",
 ) -> Released | None:
     """Draw the instrument; give what the visitor has let go since the last run, else None.
 
@@ -102,6 +105,8 @@ def latent(
         basis: directions, as many as `code` has numbers, each as long as a latent of the decoder:
             the browser then decodes base + code · basis. Whoever changes either gives the code to
             begin with there: what the hand did before is forgotten.
+        spread: where codes lie; whether the hand is among them is then said beside the pad.
+        name: of the files in which the picture and its numbers can be taken away.
 
     Raises:
         ValueError: a basis of other sizes, or a base without one.
@@ -127,6 +132,9 @@ def latent(
             "manifold": manifold,
             "temperature": temperature,
             "limit": FAR,
+            "spread": None if spread is None else _spread(spread),
+            "name": name,
+            "column": COLUMN,
         },
         on_released_change=nothing,
         on_failed_change=partial(_note_failure, key),
@@ -138,6 +146,24 @@ def latent(
     if said.get("space") != space:  # let go just before another model or base was chosen
         return None
     return _checked(said, len(code), len(class_names))
+
+
+def ordinary(spread: Spread) -> dict[str, tuple[str, str]]:
+    """What is said `inside` and `outside` of it: a badge, and why, its {share} to be filled in."""
+    return {
+        "inside": (f"inside {spread.of}", "{share} of draws lie nearer to the middle."),
+        "outside": (
+            f"outside {spread.of}",
+            "Fewer than one draw in a thousand lies as far out: expect nonsense.",
+        ),
+    }
+
+
+def _spread(spread: Spread) -> dict[str, Any]:
+    """For the browser, which says it while the hand moves."""
+    root = None if spread.root is None else spread.root.tolist()
+    found = {"centre": spread.centre.tolist(), "root": root, "degrees": spread.degrees}
+    return found | {"rare": RARE} | ordinary(spread)
 
 
 def _directions(
@@ -182,4 +208,6 @@ def _note_failure(key: str) -> None:
             del known[next(iter(known))]
 
 
-_component = component("live", "latent.html", "latent.css", ["decoder.js", "pad.js", "latent.js"])
+_component = component(
+    "live", "latent.html", "latent.css", ["decoder.js", "pad.js", "aside.js", "latent.js"]
+)

@@ -174,6 +174,11 @@ class Decoder {
     return pixels;
   }
 
+  /** The latent at a code, as it is decoded. */
+  latentAt(code) {
+    return code;
+  }
+
   /** Put bytes of `decode` onto a canvas of the picture's size, or into one at (left, top). */
   draw(pixels, context, left = 0, top = 0) {
     const [channels, height, width] = this.shape;
@@ -191,12 +196,13 @@ class Decoder {
 function along(decoder, base, basis) {
   if (base.length !== decoder.latent) throw new Error("The decoder is another model's.");
   const point = new Float64Array(base.length);
-  const decode = (code, label) => {
+  const latentAt = (code) => {
     point.set(base);
     basis.forEach((row, k) => row.forEach((v, i) => (point[i] += code[k] * v)));
-    return decoder.decode(point, label);
+    return point;
   };
-  return Object.assign(Object.create(decoder), { latent: basis.length, decode });
+  const decode = (code, label) => decoder.decode(latentAt(code), label);
+  return Object.assign(Object.create(decoder), { latent: basis.length, latentAt, decode });
 }
 
 const KEPT = 4;

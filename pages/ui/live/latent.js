@@ -1,4 +1,4 @@
-// The instrument: one code; its picture, its pad and its sliders. Needs decoder.js and pad.js.
+// The instrument: one code; its picture, its pad and its sliders. Needs decoder.js, pad.js and aside.js.
 // Nothing is sent while something is held; what is let go is sent once.
 
 const IN_VIEW = 6; // sliders that are not folded away
@@ -166,7 +166,7 @@ class Latent {
 
   setAxes(axes) {
     const shown = axes?.map((i) => this.data.dimensions.find((d) => d.index === i));
-    this.find(".pad").hidden = !shown;
+    for (const part of [".plane", ".axes"]) this.find(part).hidden = !shown;
     this.axes = axes ?? [];
     if (!shown) return;
     this.pad.setAxes(...shown);
@@ -275,6 +275,7 @@ class Latent {
       fill(input, this.centre[index]);
     }
     if (this.axes.length) this.pad.show(...this.axes.map((i) => this.shown()[i]));
+    judge(this.find(".judged"), this.shown(), this.data.spread);
     const names = this.data.class_names;
     const what = this.hovered ? "Under the pointer" : "Decoded";
     this.find(".what").textContent = names.length ? `${what}: ${names[this.label]}` : what;
@@ -396,6 +397,13 @@ class Latent {
         this.setAxes(axes);
         this.release();
       });
+    });
+    this.find(".png").addEventListener("click", () => {
+      takePicture(this.find(".decoded canvas"), this.data.name);
+    });
+    this.find(".csv").addEventListener("click", () => {
+      const latent = this.decoder?.latentAt(this.code.map(rounded));
+      if (latent) takeNumbers(latent, this.label, this.data.name, this.data.column);
     });
     const typed = this.find(".typed input");
     typed.addEventListener("keydown", (event) => event.key === "Enter" && this.type(typed.value));

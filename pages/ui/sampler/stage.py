@@ -1,6 +1,8 @@
 """The stage: one code, its picture, and the image that it came from."""
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
-from core.inference import latent
+from core.inference import latent, ordinary
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from pages.ui import cached, inputs, live, pictures
@@ -79,14 +81,15 @@ def place(run: Run, model: Autoencoder, start: Start) -> Place:
 def move(to: Place, remember: bool = True) -> None:
     """Go to another place; `remember` puts it into the URL."""
     st.session_state["place"] = to
-    for name, text in (
-        ("code", ",".join(f"{v:g}" for v in to.code)),
-        ("class", None if to.label is None else str(to.label)),
-    ):
-        if remember and text is not None:
-            st.query_params[name] = text
-        else:
-            st.query_params.pop(name, None)
+    said = {}
+    if remember:
+        said["code"] = ",".join(f"{v:g}" for v in to.code)
+        if to.label is not None:
+            said["class"] = str(to.label)
+    for name in {"code", "class"} - said.keys():
+        st.query_params.pop(name, None)
+    if said:
+        st.query_params.update(said)
 
 
 def _linked(model: Autoencoder) -> Place | None:
@@ -131,14 +134,13 @@ def picture(model: Autoencoder, at: Place) -> Tensor:
 
 def _ordinary(run: Run, at: Place) -> None:
     """Whether the code is one that the decoder knows."""
-    found = latent.distance(run, torch.tensor([at.code]))
-    space = "the codes" if "code_covariance" in run.metrics() else "the prior"
-    if found.outside:
-        st.badge(f"outside {space}", color="orange", icon=":material/warning:")
-        st.caption("Fewer than one draw in a thousand lies as far out: expect nonsense.")
-    else:
-        st.badge(f"inside {space}", color="green", icon=":material/check:")
-        st.caption(f"{found.share:.0%} of draws lie nearer to the middle.")
+    found, said = (
+        ordinary.distance(run, torch.tensor([at.code])),
+        live.ordinary(ordinary.spread(run)),
+    )
+    badge, why = said["outside" if found.outside else "inside"]
+    st.badge(badge, color="orange" if found.outside else "green")
+    st.caption(why.format(share=f"{found.share:.0%}"))
 
 
 def _strange(run: Run, model: Autoencoder, start: Start) -> None:
@@ -187,52 +189,72 @@ def here() -> Place:
     return found
 
 
-@st.fragment
 def bench(run: Run, start: Start) -> None:
-    """The instrument, and the quiet line under it."""
+    """The instrument, and under it what is odd about the image that one starts from."""
     model = cached.autoencoder(run)
-    at = place(run, model, start)
-    to = _instrument(run, at, start) if _runs_in_browser(run) else sliders(run, model, at)
-    if to != at:
-        move(to)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        _ordinary(run, to)
-        st.space("stretch")
-        _downloads(run, model, to)
+    place(run, model, start)
+    _by_hand(run, model, start)
     if start.pixels is not None:
         _strange(run, model, start)
-    if to != at and st.session_state.get("tab") == "Traversals":
-        st.rerun()  # they stand below, outside of this fragment, and start from the same code
 
 
-def _runs_in_browser(run: Run) -> bool:
-    """Whether the browser can decode; what it said otherwise stands above the sliders."""
-    reason = live.failure(live.decoder_url(run)) or cached.browser_refusal(run)
-    if reason:
-        st.info(f"{reason} These sliders ask the server for each picture instead.")
-    return reason is None
-
-
-def _instrument(run: Run, at: Place, start: Start) -> Place:
-    original = None
+def _by_hand(run: Run, model: Autoencoder, start: Start) -> None:
+    """The instrument; what it says of the picture, and its files, cost the server nothing."""
+    url, refused = live.decoder_url(run), cached.browser_refusal(run)
+    picture = None
     if start.pixels is not None:
-        original = data_url(to_png(contact_sheet(start.pixels, 1)))
-    released = live.latent(
+        picture = data_url(to_png(contact_sheet(start.pixels, 1)))
+    draw = partial(
+        live.latent,
         key="latent",
-        decoder_url=live.decoder_url(run),
-        code=at.code,
+        decoder_url=url,
         dimensions=[_slider(d) for d in latent.dimensions(run)],
-        label=at.label,
         class_names=latent.class_names(run),
-        pad=(0, 1) if len(at.code) == 2 else None,  # as the tab with the plane has them
-        original_png=original,
-        manifold=len(at.code) == 2,
+        original_png=picture,
+        spread=ordinary.spread(run),
+        name=run.id,
+    )
+
+    @st.fragment
+    def moved() -> None:
+        """Run again, and nothing else, each time that the hand lets go."""
+        if reason := live.failure(url) or refused:
+            st.info(f"{reason} These sliders ask the server for each picture instead.")
+            to = _by_server(run, model)
+        else:
+            to = _heard(draw)
+        if to != here():
+            move(to)
+            if st.session_state.get("tab") == "Traversals":
+                st.rerun()  # they stand below, outside of this fragment, and start from there
+
+    moved()
+
+
+def _heard(draw: Callable[..., live.Released | None]) -> Place:
+    at, two = here(), len(here().code) == 2
+    released = draw(
+        code=at.code,
+        label=at.label,
+        pad=(0, 1) if two else None,  # as the tab with the plane has them
+        manifold=two,
         temperature=_temperature(),
     )
     if released is None:
         return at
-    st.query_params["temperature"] = f"{released.temperature:g}"
+    if released.temperature != _temperature():
+        st.query_params["temperature"] = f"{released.temperature:g}"
     return Place(released.code, released.label)
+
+
+def _by_server(run: Run, model: Autoencoder) -> Place:
+    """The same where the browser cannot run the decoder."""
+    to = sliders(run, model, here())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _ordinary(run, to)
+        st.space("stretch")
+        _downloads(run, model, to)
+    return to
 
 
 def _slider(dimension: latent.Dimension) -> live.Dimension:

@@ -1,0 +1,55 @@
+// Beside the pad: how ordinary the code is, and what can be taken away of it.
+
+const LARGER = 10; // times the picture's size, each pixel a square
+
+/** The share of χ² that lies below, by the series of the incomplete gamma function. */
+function chiSquared(squared, degrees) {
+  const a = degrees / 2, x = squared / 2;
+  if (x > a + 300) return 1; // by far; the series would overflow
+  let logGamma = a % 1 ? Math.log(Math.PI) / 2 : 0; // of 1/2, or of 1
+  for (let k = a % 1 || 1; k < a; k++) logGamma += Math.log(k);
+  let term = 1 / a, sum = term;
+  for (let k = a + 1; term > 1e-9 * sum; k++) sum += term *= x / k;
+  return Math.min(1, sum * Math.exp(a * Math.log(x) - x - logGamma));
+}
+
+/** The share of all draws that lie nearer to the middle than a code, as core/inference says it. */
+function nearer(code, { centre, root, degrees }) {
+  const z = code.map((v, i) => v - centre[i]);
+  const even = root ? root.map((row) => row.reduce((sum, v, i) => sum + v * z[i], 0)) : z;
+  return chiSquared(even.reduce((sum, v) => sum + v * v, 0), degrees);
+}
+
+/** Say on an element whether the decoder knows such codes; `spread` has the sentences too. */
+function judge(element, code, spread) {
+  element.hidden = !spread;
+  if (!spread) return;
+  const share = nearer(code, spread), state = share > spread.rare ? "outside" : "inside";
+  const [badge, why] = spread[state];
+  element.dataset.state = state;
+  element.querySelector(".badge").textContent = badge;
+  const percent = `${Math.round(100 * share)}%`;
+  element.querySelector(".why").textContent = why.replace("{share}", percent);
+}
+
+function take(blob, name) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // some browsers begin late
+}
+
+function takePicture(canvas, name) {
+  const [width, height] = [LARGER * canvas.width, LARGER * canvas.height];
+  const large = make("canvas", { width, height }), context = large.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(canvas, 0, 0, width, height);
+  large.toBlob((blob) => take(blob, `${name}.png`));
+}
+
+/** A latent as a table of one row; its class is a column of its own. */
+function takeNumbers(latent, label, name, column) {
+  const cells = [...latent].map((v, i) => [`${column} ${i}`, Math.round(v * 1e4) / 1e4]);
+  if (label !== null) cells.push(["label", label]);
+  const rows = [0, 1].map((k) => cells.map((cell) => cell[k]).join(","));
+  take(new Blob([rows.join("\n") + "\n"], { type: "text/csv" }), `${name}.csv`);
+}
