@@ -161,7 +161,8 @@ def contact_sheet(
     cells = images.detach().cpu()
     if cells.is_floating_point():
         cells = (cells.float().nan_to_num(0).clamp(0, 1) * 255).round().to(torch.uint8)
-    cells = cells.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    if scale > 1:
+        cells = cells.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     columns = min(columns, n)
     rows = math.ceil(n / columns)
     high, wide = h * scale + gap, w * scale + gap

@@ -1,5 +1,6 @@
 """Pictures on a page: pixelated, labelled, and to be taken away."""
 
+import io
 from dataclasses import dataclass
 from html import escape
 
@@ -26,8 +27,22 @@ STYLE = """<style>
 .lab-photographs img { image-rendering: auto; }
 .lab-cards figcaption { font-size: .82rem; line-height: 1.3; padding-top: .3rem;
   overflow-wrap: anywhere; }
+.lab-beside { grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: 1rem; }
+.lab-beside small { opacity: .7; font-size: .78rem; display: block; padding-top: .3rem; }
 .lab-cards small { opacity: .7; font-size: .78rem; }
 </style>"""
+
+
+class _Html(str):
+    """HTML as it stands: Streamlit looks for indents in other texts, which takes milliseconds."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def show(html: str) -> None:
+    """Draw HTML with pictures in it."""
+    st.html(_Html(html))
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,7 @@ class Row:
 
 def rows(items: list[Row]) -> None:
     """Draw rows of images one below the other, or two by two where they are short."""
-    st.html(rows_html(items))
+    show(rows_html(items))
 
 
 def rows_html(items: list[Row]) -> str:
@@ -78,7 +93,7 @@ def cards(
     ]
     kind = " lab-photographs" if photographs else ""
     grid = f'<div class="lab-cards{kind}" style="--least: {least}px">{"".join(parts)}</div>'
-    st.html(STYLE + grid)
+    show(STYLE + grid)
 
 
 def rows_png(items: list[Row], scale: int = 4) -> bytes:
@@ -91,11 +106,29 @@ def rows_png(items: list[Row], scale: int = 4) -> bytes:
 def sheet_image(picture: bytes, alt: str, note: str = "", kind: str = "png") -> None:
     """One picture, as wide as there is room; `note` stands above it."""
     caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
-    st.html(
+    show(
         f'{STYLE}<div class="lab-rows"><figure>{caption}<img class="lab-sheet" '
         f'src="{data_url(picture, kind)}" '
         f'alt="{escape(alt)}"></figure></div>'
     )
+
+
+def sheets(items: list[tuple[str, bytes, str]]) -> None:
+    """Sheets as PNG beside one another, or below where it is narrow: (title, sheet, line below)."""
+    parts = [
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f'<img src="{data_url(sheet)}" alt="{escape(f"Pictures drawn by {title}")}">'
+        f"<small>{escape(line)}</small></figure>"
+        for title, sheet, line in items
+    ]
+    show(f'{STYLE}<div class="lab-rows lab-beside">{"".join(parts)}</div>')
+
+
+def beside(sheets: list[bytes]) -> bytes:
+    """Sheets of one height, as PNG, as one with a grey line between."""
+    parts = [np.asarray(Image.open(io.BytesIO(sheet))) for sheet in sheets]
+    line = np.full((len(parts[0]), 4, *parts[0].shape[2:]), 128, np.uint8)
+    return to_png(np.hstack([part for sheet in parts for part in (line, sheet)][1:]))
 
 
 def progress(run: Run, columns: int) -> np.ndarray:

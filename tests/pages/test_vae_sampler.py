@@ -1,5 +1,7 @@
 """The VAE sampler as a program sees it: places in the space, links, tabs, faults."""
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -92,7 +94,8 @@ def test_another_image_brings_its_own_code(lab):
 
 def test_the_samples_follow_the_seed(lab):
     def sheets(app: AppTest) -> list[str]:
-        return [h.proto.body for h in app.get("html") if "pictures drawn by" in h.proto.body]
+        body = next(h.proto.body for h in app.get("html") if "Pictures drawn by" in h.proto.body)
+        return re.findall(r'src="([^"]+)"', body)
 
     app = opened(PAGE, tab="Samples")
     first = sheets(app)

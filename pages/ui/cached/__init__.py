@@ -5,6 +5,7 @@ Nothing that is returned here is ever changed, trained or put into another mode.
 
 from pages.ui.cached.autoencoders import (
     COMPONENTS,
+    Sampled,
     autoencoder,
     browser_refusal,
     codes,
@@ -52,6 +53,7 @@ from pages.ui.cached.networks import cover, forget_models, model, model_at, mode
 __all__ = [
     "CLUSTERINGS",
     "COMPONENTS",
+    "Sampled",
     "Stage",
     "Taught",
     "Tested",

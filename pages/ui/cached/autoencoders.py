@@ -83,18 +83,31 @@ COMPONENTS = 20
 """Gaussians of a mixture that samples come from."""
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _sampled(
-    run_id: str, version: int, count: int, columns: int, seed: int, temperature: float, fitted: bool
-) -> Sampled:
-    run, model = runs.open_run(run_id), cast(Autoencoder, model_at(run_id, version))
-    labels = torch.arange(count) % columns % model.classes if model.classes else None
-    if fitted:
-        mixed = _mixture(run_id, version, run.config().dataset, COMPONENTS)
-        codes = latent.mixture_samples(mixed, count, seed)
+class Draws(NamedTuple):
+    """One argument, as Streamlit inspects the cached function again for each that it is given."""
+
+    run_id: str
+    version: int
+    number: int
+    columns: int
+    seed: int
+    temperature: float
+    fitted: bool
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _sampled(asked: Draws) -> Sampled:
+    run = runs.open_run(asked.run_id)
+    model = cast(Autoencoder, model_at(asked.run_id, asked.version))
+    labels = None
+    if model.classes:
+        labels = torch.arange(asked.number) % asked.columns % model.classes
+    if asked.fitted:
+        mixed = _mixture(asked.run_id, asked.version, run.config().dataset, COMPONENTS)
+        codes = latent.mixture_samples(mixed, asked.number, asked.seed)
     else:
-        codes = latent.prior_samples(model.latent, count, seed, temperature)
-    sheet = contact_sheet(latent.decode(model, codes, labels), columns, gap=0)
+        codes = latent.prior_samples(model.latent, asked.number, asked.seed, asked.temperature)
+    sheet = contact_sheet(latent.decode(model, codes, labels), asked.columns, gap=0)
     return Sampled(codes, labels, to_png(sheet))
 
 
@@ -107,7 +120,7 @@ def sampled(
         temperature: the spread of draws from the prior.
         fitted: from Gaussians fitted to the codes of the test images instead.
     """
-    return _sampled(run.id, run.version(), count, columns, seed, temperature, fitted)
+    return _sampled(Draws(run.id, run.version(), count, columns, seed, temperature, fitted))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -1,6 +1,7 @@
 """Pictures that were spoilt and restored, ready to be drawn."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -30,28 +31,33 @@ class Stage:
     gain: float
 
 
+class Asked(NamedTuple):
+    """One argument, as Streamlit inspects the cached function again for each that it is given."""
+
+    run_id: str
+    version: int
+    pixels: NDArray[np.uint8]
+    corruption: str
+    strength: float
+    seed: int
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _stage(
-    run_id: str,
-    version: int,
-    pixels: NDArray[np.uint8],
-    corruption: str,
-    strength: float,
-    seed: int,
-) -> Stage:
+def _stage(asked: Asked) -> Stage:
     # A class looks at the same pictures: most moves of a slider have been made by a neighbour, and
     # the network is two thirds of what a move costs.
-    spoilt = denoising.spoil(torch.from_numpy(pixels), corruption, strength, seed)
-    variant = runs.open_run(run_id).config().variant
-    restored = denoising.restore(variant, model_at(run_id, version), spoilt)
-    rows = _rows(spoilt, restored, CORRUPTIONS[corruption].title)
+    pixels = torch.from_numpy(asked.pixels)
+    spoilt = denoising.spoil(pixels, asked.corruption, asked.strength, asked.seed)
+    variant = runs.open_run(asked.run_id).config().variant
+    restored = denoising.restore(variant, model_at(asked.run_id, asked.version), spoilt)
+    rows = _rows(spoilt, restored, CORRUPTIONS[asked.corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)
     return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
 
 
 def stage(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> Stage:
     """Spoil uint8 pictures (N, C, H, W) and let a finished denoiser restore them."""
-    return _stage(run.id, run.version(), pixels.numpy(), corruption, strength, seed)
+    return _stage(Asked(run.id, run.version(), pixels.numpy(), corruption, strength, seed))
 
 
 def _rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:

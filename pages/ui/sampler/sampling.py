@@ -1,7 +1,6 @@
 """Draws from the prior and from a fitted mixture: what can be sampled, and what cannot."""
 
-from functools import partial
-
+import pandas as pd
 import streamlit as st
 
 from core.inference import latent
@@ -10,10 +9,16 @@ from pages.ui import cached, pictures
 from pages.ui.frame import csv_button
 
 COUNT, COLUMNS = 64, 8
+COMMENTS = {
+    "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
+    "variational": "Trained so that its codes fill the prior: draws look like its data.",
+    "conditional": "The same, told the class: a column each.",
+}
+FITTED = f"{cached.COMPONENTS} Gaussians fitted to the codes of the test images; then drawn from."
 
 
-def family(chosen: Run, models: list[Run]) -> list[Run]:
-    """A plain autoencoder, a VAE and a conditional one of the chosen run's data set.
+def family(chosen: Run, models: list[Run]) -> dict[str, Run]:
+    """A plain autoencoder, a VAE and a conditional one of the chosen run's data set, by kind.
 
     The chosen run stands for its own kind.
     """
@@ -22,7 +27,7 @@ def family(chosen: Run, models: list[Run]) -> list[Run]:
     for run in models:
         if run.config().dataset == asked.dataset:
             found.setdefault(_kind(run), run)
-    return [found[kind] for kind in ("plain", "variational", "conditional") if kind in found]
+    return {kind: found[kind] for kind in COMMENTS if kind in found}
 
 
 def _kind(run: Run) -> str:
@@ -31,9 +36,23 @@ def _kind(run: Run) -> str:
     return "plain" if "code_covariance" in run.metrics() else "variational"
 
 
-@st.fragment
 def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
     """64 draws of each kind of model from the same seed, from the prior and from a mixture."""
+    shown = family(chosen, models)
+    titles = [names[run.id].split(" · ")[0] for run in shown.values()]
+    seen: dict[str, cached.Sampled] = {}
+    _drawn(shown, titles, seen)
+    with st.container(horizontal=True):  # outside of the fragment, which is drawn at every move
+        st.download_button(
+            "PNG", lambda: pictures.beside([d.png for d in seen.values()]), "samples.png",
+            "image/png", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        csv_button(lambda: _table(seen), "samples")
+
+
+@st.fragment
+def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Sampled]) -> None:
+    """The controls and the sheets; what is on them is kept in `seen` for those who take it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.segmented_control(
             "Codes are drawn from",
@@ -49,31 +68,16 @@ def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
             help="Spread of the draws from the prior; below 1 they are more ordinary.",
         )  # fmt: skip
     fitted = source == "A fitted mixture"
-    shown = family(chosen, models)
-    for place, run in zip(st.columns(len(shown)), shown, strict=True):
-        drawn = cached.sampled(
+    for title, run in zip(titles, shown.values(), strict=True):
+        seen[title] = cached.sampled(
             run, COUNT, COLUMNS, seed=int(seed), temperature=temperature, fitted=fitted
         )
-        with place:
-            name = names[run.id].split(" · ")[0]
-            pictures.sheet_image(drawn.png, f"{COUNT} pictures drawn by {name}", name)
-            st.caption(_comment(run, fitted))
-            with st.container(horizontal=True):
-                st.download_button(
-                    "PNG", drawn.png, f"{run.id}-samples.png", "image/png",
-                    icon=":material/download:", on_click="ignore", key=f"png-{run.id}",
-                )  # fmt: skip
-                csv_button(
-                    partial(latent.code_table, drawn.codes, drawn.labels), f"{run.id}-samples"
-                )
+    comments = [FITTED if fitted else COMMENTS[kind] for kind in shown]
+    sheets = [drawn.png for drawn in seen.values()]
+    pictures.sheets(list(zip(titles, sheets, comments, strict=True)))
 
 
-def _comment(run: Run, fitted: bool) -> str:
-    if fitted:
-        number = cached.COMPONENTS
-        return f"{number} Gaussians fitted to the codes of the test images; then drawn from."
-    return {
-        "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
-        "variational": "Trained so that its codes fill the prior: draws look like its data.",
-        "conditional": "The same, told the class: a column each.",
-    }[_kind(run)]
+def _table(seen: dict[str, cached.Sampled]) -> pd.DataFrame:
+    """All codes, a row each; the shorter ones leave columns empty."""
+    tables = [latent.code_table(d.codes, d.labels).assign(model=m) for m, d in seen.items()]
+    return pd.concat(tables, ignore_index=True)
