@@ -5,12 +5,14 @@ import gzip
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -40,6 +42,9 @@ LARGEST = 64
 JAVASCRIPT = "text/javascript; charset=utf-8"
 SCRIPTS: dict[str, str] = {}
 """What `script_url` has been told, by name."""
+ARRAYS: LRUCache[str, bytes] = LRUCache(64 * 2**20, getsizeof=len)
+"""What `array_url` has been told last, bytes; a map of ten thousand points has 110,000."""
+ARRAYS_LOCK = Lock()
 
 
 # ---- addresses
@@ -68,6 +73,17 @@ def thumbnails_url(dataset: str, split: "Split") -> str:
     info = data.info(dataset)
     known = info.fingerprint or (dataset[-8:] if info.private else data.data_fingerprint(dataset))
     return f"/api/thumbnails/{dataset}/{split}/{{part}}?v={known[:8]}"
+
+
+def array_url(content: bytes) -> str:
+    """Where the browser finds some numbers from now on, until many others have come.
+
+    What cannot be guessed needs no owner: the address tells as much as the numbers do.
+    """
+    name = blake2b(content, digest_size=16).hexdigest()
+    with ARRAYS_LOCK:
+        ARRAYS[name] = content
+    return f"/api/arrays/{name}"
 
 
 def frames_url(run: "Run") -> str:
@@ -123,6 +139,19 @@ def _accepted(request: Request) -> set[str]:
     """The encodings that a client takes."""
     parts = [p.split(";") for p in request.headers.get("accept-encoding", "").lower().split(",")]
     return {p[0].strip() for p in parts if not any(q.strip() in ("q=0", "q=0.0") for q in p[1:])}
+
+
+# ---- arrays
+
+
+async def array(request: Request) -> Response:
+    """The numbers of somebody's page."""
+    with ARRAYS_LOCK:
+        found = ARRAYS.get(request.path_params["name"])
+    if found is None:
+        return _missing("There are no such numbers.")
+    headers = {"cache-control": "private, max-age=86400, immutable"}
+    return Response(found, 200, headers, "application/octet-stream")
 
 
 # ---- thumbnails
@@ -299,6 +328,7 @@ def _missing(sentence: str) -> JSONResponse:
 ROUTES = [
     Route("/api/plotly/{version}.js", plotly),
     Route("/api/scripts/{name}", script),
+    Route("/api/arrays/{name}", array),
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/frames/{run_id}/{version}", frames),

@@ -5,7 +5,6 @@ error, and so is one that brings none.
 """
 
 import asyncio
-import base64
 import contextlib
 import io
 import random
@@ -244,8 +243,8 @@ class Map(Actor):
         data = session.talk.find("bidi_component", "map").data()
         for path in (data["plotly"], data["thumbnails"].replace("{part}", "0")):
             await session.fetch(path)
-        self.ids = _unpacked(data["ids"])
-        self.points = _unpacked(data["points"]).reshape(len(self.ids), -1)
+        self.ids = await _unpacked(session, data["ids"])
+        self.points = (await _unpacked(session, data["points"])).reshape(len(self.ids), -1)
         self.map, self.seen, self.clicked, self.lasso = data["map"], data["seen"], None, None
 
     async def move(self) -> str:
@@ -316,6 +315,6 @@ def drawn(rng: random.Random, side: int, kind: int = 0) -> bytes:
     return file.getvalue()
 
 
-def _unpacked(packed: dict[str, str]) -> np.ndarray:
-    """Numbers that a map was given as text."""
-    return np.frombuffer(base64.b64decode(packed["bytes"]), f"<{packed['kind']}")
+async def _unpacked(session: Session, packed: dict[str, str]) -> np.ndarray:
+    """Numbers that a map is told the address of."""
+    return np.frombuffer(await session.fetch(packed["url"]), f"<{packed['kind']}")

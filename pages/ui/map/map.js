@@ -33,7 +33,19 @@ class LabMap {
   }
 
   /** What Python says, at first and after each run, and when the theme changes. */
-  update({ data, setStateValue }) {
+  async update(said) {
+    this.said = said;
+    const { points, ids, groups, colours } = said.data;
+    const coming = fetchArrays([points, ids, groups, colours.values]);
+    if (coming) {
+      const failed = await coming.then(() => null, (error) => error);
+      if (this.closed || this.said !== said) return; // there is newer news
+      if (failed) return this.fail(failed.message);
+    }
+    this.take(said);
+  }
+
+  take({ data, setStateValue }) {
     const old = this.data ?? {};
     this.data = data;
     this.tell = setStateValue;

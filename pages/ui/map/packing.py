@@ -1,12 +1,13 @@
-"""A map's arrays as short texts, which the browser opens only when they have changed."""
+"""A map's arrays, which browsers fetch once: each click would bring them again otherwise."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pages.ui.assets import array_url
 
 UNKNOWN = 255
 """The byte of a value that is not known (NaN), on a scale of 0 to 254."""
@@ -39,7 +40,7 @@ def pack(values: NDArray[Any]) -> dict[str, str]:
     if array.min(initial=0) < 0:
         raise ValueError("Only numbers from 0 on can be packed.")
     kind = next(k for k in ("u1", "u2", "u4") if most <= np.iinfo(k).max)
-    return {"kind": kind, "bytes": _text(array.astype(f"<{kind}"))}
+    return {"kind": kind, "url": _url(array.astype(f"<{kind}"))}
 
 
 def pack_points(points: NDArray[np.float32]) -> dict[str, Any]:
@@ -47,14 +48,14 @@ def pack_points(points: NDArray[np.float32]) -> dict[str, Any]:
     which no lasso asks about, in 16 bits over their bounds.
     """
     if points.shape[1] == 2:
-        return {"kind": "f4", "bytes": _text(points.astype("<f4")), "dimensions": 2}
+        return {"kind": "f4", "url": _url(points.astype("<f4")), "dimensions": 2}
     low = points.min(0) if len(points) else np.zeros(3, np.float32)
     high = points.max(0) if len(points) else np.ones(3, np.float32)
     width = np.where(high > low, high - low, 1).astype(np.float64)
     steps = ((points - low) / width * 65535).round().astype("<u2")
     return {
         "kind": "u2",
-        "bytes": _text(steps),
+        "url": _url(steps),
         "dimensions": 3,
         "low": low.tolist(),
         "width": width.tolist(),
@@ -84,5 +85,5 @@ def pack_colours(colours: Classes | Scale, groups: NDArray[Any] | None) -> dict[
     }
 
 
-def _text(array: NDArray[Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+def _url(array: NDArray[Any]) -> str:
+    return array_url(np.ascontiguousarray(array).tobytes())

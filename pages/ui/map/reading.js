@@ -31,12 +31,25 @@ function canDraw() {
 
 const KINDS_OF_ARRAY = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
 
-/** The numbers of what packing.py has packed. */
-function unpack({ kind, bytes }) {
-  const text = atob(bytes);
-  const found = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i);
-  return new KINDS_OF_ARRAY[kind](found.buffer);
+const KEPT_ARRAYS = 24;
+const arrived = new Map();
+
+/** Fetch the arrays that packing.py has packed; null where all are here. Rejects with a sentence. */
+function fetchArrays(packed) {
+  const missing = packed.filter((array) => array && !arrived.has(array.url));
+  if (!missing.length) return null;
+  const one = async ({ url }) => {
+    const answer = await fetch(url).catch(() => null);
+    if (!answer?.ok) throw new Error("The map did not arrive. Reload the page.");
+    arrived.set(url, await answer.arrayBuffer());
+    if (arrived.size > KEPT_ARRAYS) arrived.delete(arrived.keys().next().value);
+  };
+  return Promise.all(missing.map(one));
+}
+
+/** The numbers of an array that is here. */
+function unpack({ kind, url }) {
+  return new KINDS_OF_ARRAY[kind](arrived.get(url));
 }
 
 /** The points' coordinates, an array for each dimension. */
