@@ -24,7 +24,7 @@ PLACES = 20
 
 
 class Actor(ABC):
-    """Somebody who moves something again and again.
+    """Somebody on a page.
 
     Args:
         room: the plan.
@@ -33,8 +33,6 @@ class Actor(ABC):
 
     page = ""
     tab = ""
-    pace = 1.0
-    """Moves for each of a slider's."""
 
     def __init__(self, room: Room, number: int) -> None:
         self.room, self.number = room, number
@@ -42,16 +40,38 @@ class Actor(ABC):
         self.name = type(self).__name__.lower()
         self.query = self.address()
         self.session: Session
-        self.moves = 0
-        self._last: float | None = None
-        self._pictures: Any = None
 
     def address(self) -> dict[str, str]:
         """The parameters of the page's URL."""
         return {"tab": self.tab} if self.tab else {}
 
+    async def prepare(self, session: Session) -> None:  # noqa: B027 - many have nothing to do
+        """What the browser does for the page before anything is moved."""
+
+    @abstractmethod
     async def visit(self, session: Session) -> None:
         """All that is done on the page once it is open and everybody is there."""
+
+    async def told(self, name: str, event: str, said: dict[str, Any]) -> Answer:
+        """Let a component of ours say something."""
+        component = self.session.talk.find("bidi_component", name)
+        return await self.session.do(component, {event: said})
+
+
+class Mover(Actor):
+    """Somebody who moves something again and again."""
+
+    pace = 1.0
+    """Moves for each of a slider's."""
+
+    def __init__(self, room: Room, number: int) -> None:
+        super().__init__(room, number)
+        self.moves = 0
+        self._last: float | None = None
+        self._pictures: Any = None
+
+    async def visit(self, session: Session) -> None:
+        """Move at the room's rate until the end."""
         self.session = session
         rate = self.room.rate * self.pace
         await self.room.paced(session, self.name, self._made, self.rng, rate)
@@ -64,14 +84,9 @@ class Actor(ABC):
             self._pictures = None
             raise
 
-    async def prepare(self, session: Session) -> None:  # noqa: B027 - many have nothing to do
-        """What the browser does for the page before anything is moved."""
-
     @abstractmethod
     async def move(self) -> str | None:
         """One move. Raises Unchanged when it brings nothing new."""
-
-    # ---- for moves
 
     def slider(self, label: str) -> tuple[Element, float]:
         """A slider and a place on it where it was not before."""
@@ -90,13 +105,8 @@ class Actor(ABC):
         if pictures == before:
             raise Unchanged("the same picture came back")
 
-    async def told(self, name: str, event: str, said: dict[str, Any]) -> Answer:
-        """Let a component of ours say something."""
-        component = self.session.talk.find("bidi_component", name)
-        return await self.session.do(component, {event: said})
 
-
-class Follow(Actor):
+class Follow(Mover):
     """The Denoiser's slider on the pictures with which the page opens, the same for all: what one
     has seen the server need not restore for another. Only what was restored counts as a picture.
     """
@@ -127,7 +137,7 @@ class Denoise(Follow):
         return "denoise: other images"
 
 
-class Sample(Actor):
+class Sample(Mover):
     """The VAE sampler: what is let go on the pad, in turn with a slider of the samples.
 
     The browser decodes while the hand drags and sends where it let go; the server judges the
@@ -169,7 +179,7 @@ class Sample(Actor):
         return "sample: pad"
 
 
-class Scrub(Actor):
+class Scrub(Mover):
     """The GAN gallery: every sheet of the wall once, as its scrubber fetches them; then the epochs
     of one network, which the server draws; now and then another network is taken off the wall.
     """
@@ -233,7 +243,7 @@ class Scrub(Actor):
         return "scrub: another network"
 
 
-class Map(Actor):
+class Map(Mover):
     """The latent explorer: points that are clicked, and now and then a lasso."""
 
     page = "latent_explorer"
@@ -284,7 +294,7 @@ class Map(Actor):
         return await self.told("map", "said", said)
 
 
-class Upload(Actor):
+class Upload(Mover):
     """Pictures of one's own to the Denoiser, each in place of the one before."""
 
     page, pace = "denoiser", 0.2
