@@ -32,7 +32,7 @@ def other_images() -> None:
 def model_changed() -> None:
     """Show the images that the model was trained on."""
     trained_on = models[st.session_state["model"]].config().dataset
-    if "dataset" in st.session_state and trained_on in data.names():
+    if "dataset" in st.session_state and data.known(trained_on):
         st.session_state["dataset"] = trained_on
 
 

@@ -5,12 +5,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import data, jobs, runs
+from core import jobs, runs
 from core.errors import LabError
 from core.runs import Run
 from core.tasks import family
 from pages.ui import charts
 from pages.ui.frame import csv_button, title
+from pages.ui.names import dataset_title
 from pages.ui.run_panel import actions, badge, watch
 from pages.ui.visitor import who
 
@@ -27,7 +28,7 @@ def row(run: Run) -> dict[str, Any]:
         "Run": run.id,
         "State": "shipped" if run.shipped else status.state,
         "Network": family(asked.task).variant(asked.variant).title,
-        "Data": data.info(asked.dataset).title if asked.dataset in data.names() else asked.dataset,
+        "Data": dataset_title(asked.dataset),
         "PSNR": metrics.get("psnr"),
         "SSIM": metrics.get("ssim"),
         "Neg. ELBO": metrics.get("negative_elbo"),

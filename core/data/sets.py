@@ -100,9 +100,14 @@ def names() -> list[str]:
     return [*BUILT_IN, *imported.names()]
 
 
+def known(name: str) -> DatasetInfo | None:
+    """The record of a data set; None where there is none of that name."""
+    return BUILT_IN.get(name) or imported.info(name)
+
+
 def info(name: str) -> DatasetInfo:
     """The record of a data set. Raises UnknownName with the known ones."""
-    found = BUILT_IN.get(name) or imported.info(name)
+    found = known(name)
     if found is None:
         raise UnknownName("data set", name, BUILT_IN)  # other people's own sets are not listed
     return found

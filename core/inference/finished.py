@@ -38,8 +38,8 @@ def classes_of(run: Run) -> tuple[str, ...]:
     asked = run.config()
     if asked.data.class_names:
         return asked.data.class_names
-    if asked.dataset in data.names():
-        return tuple(data.info(asked.dataset).classes)
+    if found := data.known(asked.dataset):
+        return tuple(found.classes)
     return tuple(str(i) for i in range(asked.data.classes))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from hashlib import blake2b, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -50,6 +50,7 @@ ARRAYS_LOCK = Lock()
 # ---- addresses
 
 
+@cache
 def plotly_url() -> str:
     """Where the browser finds Plotly; another version has another address."""
     return f"/api/plotly/{version('plotly')}.js"

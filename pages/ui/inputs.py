@@ -25,7 +25,7 @@ def choose_dataset(run: Run) -> str:
     """A data set whose test images are here; at first the one that the run was trained on."""
     asked = run.config().dataset
     options = [n for n in data.BUILT_IN if "test" in data.available(n)]
-    if asked not in options and asked in data.names():
+    if asked not in options and data.known(asked):
         options.append(asked)  # the visitor's own, on which this model was trained
     return str(
         st.selectbox(

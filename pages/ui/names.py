@@ -34,12 +34,14 @@ def source_name(source: str) -> str:
 
 def dataset_title(name: str) -> str:
     """The title of a data set; the name of one that is not here any more."""
-    return data.info(name).title if name in data.names() else name
+    found = data.known(name)
+    return name if found is None else found.title
 
 
 def class_title(dataset: str, label: int) -> str:
     """The name of a class; its number where the data set is not here any more."""
-    classes = data.info(dataset).classes if dataset in data.names() else ()
+    found = data.known(dataset)
+    classes = () if found is None else found.classes
     return classes[label] if 0 <= label < len(classes) else str(label)
 
 

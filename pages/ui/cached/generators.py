@@ -49,7 +49,8 @@ def _principal(run_id: str, version: int) -> list[Direction]:
 @heavy(st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what"))
 def _attributes(run_id: str, version: int) -> list[Direction]:
     asked = runs.open_run(run_id).config()
-    classes = data.info(asked.dataset).classes if asked.dataset in data.names() else ()
+    known = data.known(asked.dataset)
+    classes = () if known is None else known.classes
     found = cast(GAN, model_at(run_id, version))
     return attribute_directions(found, _extractor(run_id, version), classes)
 

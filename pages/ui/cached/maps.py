@@ -45,9 +45,15 @@ def map_codes(found: LatentMap) -> Codes:
     return _map_codes(found.run.id, found.run.version())
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _map_labels(run_id: str, version: int) -> Tensor:
+    found = _map(run_id, version)
+    return data.load(found.run.config().dataset, found.config.split).labels[found.ids]
+
+
 def map_labels(found: LatentMap) -> Tensor:
     """The class of each point in the data set, -1 where there is none."""
-    return data.load(found.run.config().dataset, found.config.split).labels[found.ids]
+    return _map_labels(found.run.id, found.run.version())
 
 
 @heavy(st.cache_resource(max_entries=8, show_spinner="Drawing the images again"))

@@ -17,7 +17,7 @@ from core.tasks.layouts import PIXELS
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
 from pages.ui.explorer.standing import Standing
-from pages.ui.names import class_title, dataset_title, model_names, source_name
+from pages.ui.names import dataset_title, model_names, source_name
 
 NEAR = 12
 SMALL = 60
@@ -45,7 +45,7 @@ def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
     label = int(scene.labels[row])
     title = f"Image {now.clicked:,}"
     if label >= 0:
-        title = f"{title}: {class_title(scene.dataset, label)}"
+        title = f"{title}: {scene.class_names[label]}"
     st.markdown(f"**{title}**")
     code, images = scene.codes
     items = [("Image", images.pixels[row], "")]
@@ -78,7 +78,7 @@ def near_title(scene: Scene, row: int) -> str:
     label = int(scene.labels[row])
     if label < 0:
         return f"Image {int(scene.found.ids[row]):,}"
-    return class_title(scene.dataset, label)
+    return scene.class_names[label]
 
 
 def _kept(scene: Scene, row: int, label: int, rows: Tensor) -> str:

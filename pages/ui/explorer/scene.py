@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import streamlit as st
 import torch
@@ -14,7 +15,6 @@ from core.inference.encoding import Codes
 from core.inference.maps import LatentMap
 from pages.ui import cached
 from pages.ui.map import inside
-from pages.ui.names import class_title
 
 VIEWS = ("Map", "Numbers", "My axis")
 ENDS = ("A", "B")
@@ -31,7 +31,7 @@ class Scene:
     place: Callable[[Tensor], Tensor]
     axes: tuple[int, ...] | None = None
 
-    @property
+    @cached_property
     def dataset(self) -> str:
         """The data set of the images."""
         return self.found.run.config().dataset
@@ -46,15 +46,15 @@ class Scene:
         """The codes of the points, and the images as their source sees them."""
         return cached.map_codes(self.found)
 
-    @property
+    @cached_property
     def labels(self) -> Tensor:
         """The class of each point in the data set, -1 where there is none."""
         return cached.map_labels(self.found)
 
-    @property
+    @cached_property
     def class_names(self) -> list[str]:
         """Of the data set."""
-        return [class_title(self.dataset, i) for i in range(len(data.info(self.dataset).classes))]
+        return list(data.info(self.dataset).classes)
 
 
 def choose(found: LatentMap) -> Scene:

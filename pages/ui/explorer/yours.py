@@ -14,7 +14,6 @@ from core.inference.encoding import Codes
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
 from pages.ui.explorer.scene import Scene
-from pages.ui.names import class_title
 
 STATE = "yours"
 MOST = 10
@@ -102,7 +101,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
 def _title(scene: Scene, row: int) -> str:
     label = int(scene.labels[row])
     name = f"Image {int(scene.found.ids[row]):,}"
-    return f"{name}: {class_title(scene.dataset, label)}" if label >= 0 else name
+    return f"{name}: {scene.class_names[label]}" if label >= 0 else name
 
 
 def _encoded(scene: Scene, pixels: Tensor) -> Codes:

@@ -70,7 +70,7 @@ def _wanted(scene: Scene, source: str) -> Tensor | None:
     if source != SOURCES[0]:
         pixels = inputs.own_pixels(source, 1, asked.data.shape)
         return None if pixels is None else pixels.float() / 255
-    if asked.dataset not in data.names() or "test" not in data.available(asked.dataset):
+    if data.known(asked.dataset) is None or "test" not in data.available(asked.dataset):
         st.info("The test images of this data set are not on this machine. Draw or upload one.")
         return None
     last = asked.data.n_test - 1

@@ -96,7 +96,7 @@ def _classes(run: Run, found: Health) -> None:
         x=names, y=[c / total for c in found.histogram], name="samples",
         marker_color=charts.colour(run),
     )  # fmt: skip
-    if dataset in data.names() and "test" in data.available(dataset):
+    if data.known(dataset) and "test" in data.available(dataset):
         labels = data.load(dataset, "test").labels
         shares = labels.bincount(minlength=len(names)) / max(len(labels), 1)
         figure.add_bar(x=names, y=shares.tolist(), name="test images", marker_color=GREY)

@@ -20,10 +20,10 @@ def missing(run: Run) -> str:
     """How to have the photographs that a run was taught with, as a sentence; empty where they are
     on this machine."""
     name = run.config().dataset
-    known = name in data.names()
+    known = data.known(name)
     if known and data.available(name) >= {"train", "test"}:
         return ""
-    by_hand = data.info(name).by_hand if known else ""
+    by_hand = known.by_hand if known else ""
     way = f"Put {by_hand} into {settings().data}, or bring" if by_hand else "Bring"
     return f"They are not on this machine. {way} your own under “Your pictures” and teach those."
 
