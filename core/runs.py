@@ -73,15 +73,8 @@ class Run:
     def history(self) -> pd.DataFrame:
         """A row an epoch; empty before the first is over."""
         path = self.path / "history.csv"
-        if not path.exists():
-            return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
-        try:
-            found = pd.read_csv(path, float_precision="round_trip")
-        except ValueError as error:  # pandas' parser errors are ValueErrors
-            raise self._broken("history.csv") from error
-        if "epoch" not in found:
-            raise self._broken("history.csv")
-        return found
+        size = path.stat().st_size if path.exists() else None
+        return _history(self.path, self._changed("history.csv"), size).copy()
 
     def samples(self) -> dict[int, Path]:
         """Sample sheets by epoch, in order."""
@@ -263,6 +256,20 @@ def _metrics(path: Path, _changed: int) -> dict[str, Any]:
     except ValueError as error:
         raise Run(path)._broken("metrics.json") from error
     return found if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=256)
+def _history(path: Path, _changed: int, size: int | None) -> pd.DataFrame:
+    # The size too: two rows may be written within a tick of the file system's clock.
+    if size is None:
+        return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
+    try:
+        found = pd.read_csv(path / "history.csv", float_precision="round_trip")
+    except ValueError as error:  # pandas' parser errors are ValueErrors
+        raise Run(path)._broken("history.csv") from error
+    if "epoch" not in found:
+        raise Run(path)._broken("history.csv")
+    return found
 
 
 def run_id(

@@ -21,12 +21,10 @@ def colour(run: Run) -> str:
 
 def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x unified") -> None:
     """Draw a figure as wide as there is room."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": -0.22, "x": 0, "title": None},
-        hovermode=hovermode,
-    )
+    layout = figure.layout  # set one by one: `update_layout` takes five milliseconds
+    layout.height, layout.hovermode = height, hovermode
+    layout.margin = {"l": 8, "r": 8, "t": 8, "b": 8}
+    layout.legend = {"orientation": "h", "y": -0.22, "x": 0, "title": None}
     st.plotly_chart(figure, key=key, config={"displaylogo": False}, width="stretch")
 
 
@@ -41,7 +39,7 @@ def lines(
     log_y: bool = False,
 ) -> go.Figure:
     """Lines by name: (x values, y values)."""
-    figure = go.Figure()
+    drawn = []
     for name, (x, y) in series.items():
         line = {
             "color": colours.get(name, COLOURS[0]),
@@ -49,10 +47,10 @@ def lines(
             "width": (widths or {}).get(name, 2),
         }
         mode = "lines+markers" if len(x) < 25 else "lines"
-        figure.add_scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"size": 5})
-    figure.update_xaxes(title=x_title)
-    figure.update_yaxes(title=y_title, type="log" if log_y else "linear", exponentformat="power")
-    return figure
+        drawn.append(go.Scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"size": 5}))
+    kind = "log" if log_y else "linear"
+    y_axis = {"title": y_title, "type": kind, "exponentformat": "power"}
+    return go.Figure(drawn, {"xaxis": {"title": x_title}, "yaxis": y_axis})
 
 
 def losses(run: Run) -> go.Figure | None:
