@@ -51,7 +51,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     torch.set_num_threads(1)  # a picture is small, and visitors are many
     from core import jobs
     from core.inference import denoising
-    from pages.ui import channels, compare, live, map, wall  # noqa: F401 - their scripts are served
+    from pages.ui import channels, chart, compare, live, map, wall  # noqa: F401 - their scripts are served
 
     denoising.warm_up()
     gc.collect()

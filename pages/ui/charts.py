@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
+import plotly.io
 
 from core.images import COLOURS
 from core.runs import Run
 from core.tasks import family
+from pages.ui.chart import chart
+
+plotly.io.templates.default = "none"  # the page gives its own, and this one is large
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -25,7 +28,9 @@ def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x uni
     layout.height, layout.hovermode = height, hovermode
     layout.margin = {"l": 8, "r": 8, "t": 8, "b": 8}
     layout.legend = {"orientation": "h", "y": -0.22, "x": 0, "title": None}
-    st.plotly_chart(figure, key=key, config={"displaylogo": False}, width="stretch")
+    across, up = (axis.title.text or "" for axis in (layout.xaxis, layout.yaxis))
+    alt = f"Chart: {up} against {across}" if across and up else "Chart"
+    chart(figure, key=key, height=height, alt=alt)
 
 
 def lines(

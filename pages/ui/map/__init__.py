@@ -162,6 +162,7 @@ _component = component(
     "map.html",
     "map.css",
     [
+        "../plotly.js",
         "../live/decoder.js",
         "reading.js",
         "talk.js",

@@ -7,29 +7,6 @@ const VIRIDIS = [
 const EYE = { x: 0.92, y: 0.92, z: 0.6 };
 const FADED = 0.1; // opacity of what a lasso leaves out
 
-const rgb = ([r, g, b], alpha = 1) => `rgba(${r},${g},${b},${alpha})`;
-
-/** Red, green and blue of any CSS colour. */
-function parsed(colour) {
-  parsed.context ??= make("canvas", { width: 1, height: 1 }).getContext("2d", {
-    willReadFrequently: true,
-  });
-  const { context } = parsed;
-  context.clearRect(0, 0, 1, 1);
-  context.fillStyle = colour;
-  context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
-}
-
-/** The page's background, text and accent. */
-function theme(root) {
-  const style = getComputedStyle(root);
-  const names = ["background-color", "text-color", "primary-color"];
-  return names.map((name) => style.getPropertyValue(`--st-${name}`).trim() || "#888");
-}
-
-const mixed = (a, b, t) => a.map((v, k) => Math.round(v + t * (b[k] - v)));
-
 class Colours {
   /** Read the page's theme. @param packed the colouring, `groups` the legend's own groups */
   constructor(root, data, groups) {

@@ -1,4 +1,4 @@
-// Small tools of the map: Plotly's script, packed arrays, polygons.
+// Small tools of the map: packed arrays, polygons.
 
 const MOST_VERTICES = 200; // as in said.py
 const FINE = 1 / 1500; // of the view: what a lasso may be simplified by, at first
@@ -6,21 +6,6 @@ const FINE = 1 / 1500; // of the view: what a lasso may be simplified by, at fir
 const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const rounded = (v) => Number(v.toPrecision(6));
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-let arriving;
-
-/** Plotly, loaded once for the page. Rejects with a sentence, and tries again when asked again. */
-function loadPlotly(src) {
-  arriving ??= new Promise((done, failed) => {
-    const sorry = () => failed(new Error("The map's script did not arrive. Reload the page."));
-    const loaded = () => (window.Plotly ? done(window.Plotly) : sorry());
-    document.head.append(make("script", { src, onload: loaded, onerror: sorry }));
-  }).catch((error) => {
-    arriving = null;
-    throw error;
-  });
-  return arriving;
-}
 
 /** Whether there is WebGL. */
 function canDraw() {
