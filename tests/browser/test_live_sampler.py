@@ -4,12 +4,16 @@ import re
 from urllib.parse import parse_qs, quote, urlsplit
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
-from core.inference import latent
+from core.inference import latent, ordinary
+from pages.ui import live
 from pages.ui.names import model_names
 
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 READY = '.lab-latent[data-state="ready"]'
 SHIPPED = [run for run in latent.autoencoders() if run.shipped]
@@ -78,3 +82,40 @@ def test_another_model_and_another_image_take_the_stage(server, page):
     page.keyboard.press("Enter")
     page.wait_for_function("() => location.search.includes('first=5')")
     until_other(page, root, first)
+
+
+@pytest.mark.parametrize("variant", ["vae", "ae_conv"])
+def test_the_browser_judges_a_code_as_python_does(server, page, variant):
+    run = next(r for r in SHIPPED if r.config().variant == variant)
+    spread, length = ordinary.spread(run), len(latent.dimensions(run))
+    root = opened(page, server, f"?model={quote(NAMES[run.id])}")
+    field, judged = root.get_by_label("Code", exact=True), root.locator(".judged")
+    for scale in (0, 0.5, 1, 9):
+        code = (spread.centre + scale * torch.ones(length)).round(decimals=3)
+        field.fill(", ".join(f"{v:g}" for v in code.tolist()))
+        field.press("Enter")
+        found = ordinary.distance(run, code[None])
+        state = "outside" if found.outside else "inside"
+        badge, why = live.ordinary(spread)[state]
+        said = f"{badge}{why.format(share=f'{found.share:.0%}')}"
+        expect(judged).to_have_text(said)
+        expect(judged).to_have_attribute("data-state", state)
+    assert found.outside
+
+
+def test_the_picture_and_its_numbers_are_taken_from_the_browser(server, page):
+    run = next(r for r in SHIPPED if r.config().variant == "cvae")
+    code = [0.125] * len(latent.dimensions(run))
+    link = f"&code={quote(','.join(map(str, code)))}&class=3"
+    root = opened(page, server, f"?model={quote(NAMES[run.id])}{link}")
+    drawn = pixels(page, root).reshape(28, 28)
+    with page.expect_download() as taken:
+        root.get_by_role("button", name="PNG").click()
+    assert taken.value.suggested_filename == f"{run.id}.png"
+    picture = np.asarray(Image.open(taken.value.path()).convert("L"))
+    assert (picture == drawn.repeat(10, 0).repeat(10, 1)).all()
+    with page.expect_download() as taken:
+        root.get_by_role("button", name="CSV").click()
+    found = pd.read_csv(taken.value.path())
+    wanted = latent.code_table(torch.tensor([code]), torch.tensor([3]))
+    pd.testing.assert_frame_equal(found, wanted, check_dtype=False)

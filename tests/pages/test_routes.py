@@ -390,3 +390,34 @@ def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
     monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
     headers = asked(assets.dream_url(run, "dream.png"))[1]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+# ---- scripts and arrays
+
+
+def test_a_component_s_script_is_kept_for_good_and_another_one_has_another_address():
+    url = assets.script_url("part", "export default () => 1;")
+    status, headers, body = asked(url)
+    assert (status, body) == (200, b"export default () => 1;")
+    assert headers["content-type"].startswith("text/javascript")
+    assert headers["cache-control"] == assets.FOR_GOOD
+    assert assets.script_url("part", "export default () => 2;") != url
+    assert asked(url)[2] == body
+    assert asked(f"/api/scripts/part-{'0' * 16}.js")[0] == 404
+
+
+def test_a_map_s_numbers_are_found_by_an_address_that_tells_them():
+    content = np.arange(5, dtype="<u2").tobytes()
+    url = assets.array_url(content)
+    status, headers, body = asked(url)
+    assert (status, body) == (200, content)
+    assert headers["cache-control"].startswith("private")
+    assert assets.array_url(content) == url
+    assert assets.array_url(content[:-2]) != url
+    assert asked(f"/api/arrays/{'0' * 32}")[0] == 404
+
+
+def test_the_numbers_of_maps_are_bounded_in_memory(monkeypatch):
+    monkeypatch.setattr(assets, "ARRAYS", assets.LRUCache(1000, getsizeof=len))
+    urls = [assets.array_url(bytes([i]) * 400) for i in range(3)]
+    assert [asked(url)[0] for url in urls] == [404, 200, 200]

@@ -1,0 +1,57 @@
+"""Charts in Chromium: after the pictures, in the page's colours, and as Python says."""
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+pytestmark = pytest.mark.browser
+APP = "chart_app.py"
+DRAWN = '.lab-chart[data-state="drawn"]'
+LINE = "e => [...e.querySelector('.js-plotly-plot, .plot').data[0].y]"
+
+
+def opened(page, app):
+    page.goto(app)
+    expect(page.locator(DRAWN)).to_have_count(2, timeout=60_000)
+    return page.locator(DRAWN).first
+
+
+def test_a_chart_shows_what_python_says_and_follows_it(app, page):
+    chart = opened(page, app)
+    plot = chart.locator(".plot")
+    assert plot.get_attribute("aria-label") == "Chart: loss against epoch"
+    assert chart.evaluate(LINE) == [1, 10, 100]
+    assert page.locator(DRAWN).last.evaluate(LINE) == [0, 1, 2, 3]  # numbers packed by numpy
+    page.get_by_role("slider", name="Times").press("ArrowRight")
+    page.wait_for_function(f"e => ({LINE})(e)[2] === 200", arg=chart.element_handle())
+    assert chart.bounding_box()["height"] == pytest.approx(260, abs=2)
+
+
+def test_the_page_s_pictures_are_there_before_its_chart_s_script_is_asked_for(app, page):
+    page.goto(app, wait_until="commit")
+    seen = page.evaluate("""() => new Promise((done) => {
+      new MutationObserver(() => {
+        const script = document.querySelector("script[src*='/api/plotly/']");
+        if (script) done([...document.images].map((i) => i.complete));
+      }).observe(document.head, { childList: true });
+    })""")
+    assert seen and all(seen)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chart_has_the_page_s_colours_and_width(app, chromium, scheme):
+    context = chromium.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    chart = opened(page, app)
+    colour = chart.locator(".gtitle, .xtitle").first.evaluate("e => getComputedStyle(e).fill")
+    light = sum(int(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]) / 3
+    assert (light > 128) == (scheme == "dark")
+    assert chart.locator(".main-svg").first.bounding_box()["width"] < 420
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    context.close()
+
+
+def test_without_its_script_a_chart_says_so(app, page):
+    page.route("**/api/plotly/**", lambda route: route.abort())
+    page.goto(app)
+    expect(page.locator(".lab-chart .failure").first).to_contain_text("Reload the page", timeout=60_000)
