@@ -7,7 +7,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 APP = "chart_app.py"
 DRAWN = '.lab-chart[data-state="drawn"]'
-LINE = "e => [...e.querySelector('.js-plotly-plot, .plot').data[0].y]"
+LINE = "e => [...e.querySelector('.plot')._fullData[0].y]"
 
 
 def opened(page, app):

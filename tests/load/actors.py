@@ -140,14 +140,15 @@ class Denoise(Follow):
 class Sample(Mover):
     """The VAE sampler: what is let go on the pad, in turn with a slider of the samples.
 
-    The browser decodes while the hand drags and sends where it let go; the server judges the
-    place, notes it in the address and repeats it. The samples are decoded by the server.
+    The browser decodes and judges while the hand drags, and sends where it let go; the server notes
+    it in the address. Everybody has an image of their own on the stage; the samples, which the
+    server decodes, are of the seed with which the page opens.
     """
 
     page = "vae_sampler"
 
     def address(self) -> dict[str, str]:
-        return {"first": str(self.rng.randrange(9000)), "sample_seed": str(self.number)}
+        return {"first": str(self.rng.randrange(9000))}
 
     async def prepare(self, session: Session) -> None:
         data = session.talk.find("bidi_component", "live").data()
