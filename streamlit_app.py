@@ -5,7 +5,6 @@
 
 import asyncio
 import errno
-import gc
 import logging
 import sys
 import time
@@ -28,6 +27,7 @@ if str(ROOT) not in sys.path:  # started from another folder
 from core import actions  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
+from pages.ui import starting  # noqa: E402
 from pages.ui.assets import ROUTES  # noqa: E402
 from pages.ui.serving import Bounds, Headers  # noqa: E402
 
@@ -43,28 +43,23 @@ if st.get_option("server.fileWatcherType") == "none":
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
-    """Before the first visitor: the heavy imports, one forward pass; then the queue is tended."""
+    """The heavy imports begin, beside the first visitor's; then the queue is tended."""
     settings()  # a wrong variable stops the server here, with its sentence
     actions.begin()
-    import torch
-
-    torch.set_num_threads(1)  # a picture is small, and visitors are many
-    from core import jobs
-    from core.inference import denoising
-    from pages.ui import channels, chart, compare, live, map, wall  # noqa: F401 - their scripts are served
-
-    denoising.warm_up()
-    gc.collect()
-    gc.freeze()
-    tending = asyncio.create_task(_tend())
+    starting.begin()
+    loading = asyncio.create_task(asyncio.to_thread(starting.load))
+    tending = asyncio.create_task(_tend(loading))
     yield {}
     tending.cancel()
+    from core import jobs
+
     jobs.jobs().close()
 
 
-async def _tend() -> None:
+async def _tend(loading: asyncio.Task[None]) -> None:
     """Hand on what waits, and what another server, a worker or a scheduler has left behind; remove
     what is old."""
+    await loading
     from core import jobs
     from core.cleaning import clean
 
@@ -83,8 +78,9 @@ async def _tend() -> None:
 
 
 async def ready(_request: Request) -> JSONResponse:
-    """For load balancers: answers once everything is loaded."""
-    return JSONResponse({"ready": True})
+    """For load balancers: says so once everything is loaded."""
+    found = starting.loaded.is_set()
+    return JSONResponse({"ready": found}, 200 if found else 503)
 
 
 def say_sorry(error: Exception) -> bool:

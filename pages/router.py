@@ -2,8 +2,12 @@
 
 import streamlit as st
 
-from pages.ui.frame import ICON
-from pages.ui.visitor import signing_in
+from pages.ui import starting
+
+starting.wait()
+
+from pages.ui.frame import ICON  # noqa: E402
+from pages.ui.visitor import signing_in  # noqa: E402
 
 st.set_page_config(page_title="Latent Lab", page_icon=ICON, layout="wide")
 chosen = st.navigation(

@@ -54,4 +54,6 @@ def test_a_chart_has_the_page_s_colours_and_width(app, chromium, scheme):
 def test_without_its_script_a_chart_says_so(app, page):
     page.route("**/api/plotly/**", lambda route: route.abort())
     page.goto(app)
-    expect(page.locator(".lab-chart .failure").first).to_contain_text("Reload the page", timeout=60_000)
+    expect(page.locator(".lab-chart .failure").first).to_contain_text(
+        "Reload the page", timeout=60_000
+    )
