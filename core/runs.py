@@ -347,9 +347,12 @@ def create(run_id: str, config: RunConfig, given: Mapping[str, bytes] | None = N
         given: files that the work begins with, by name.
     """
     run = Run(settings().runs / run_id)
-    run.path.mkdir(parents=True, exist_ok=True)
+    made = run.path if run.path.exists() else run.path.with_name(f".{run_id}.tmp")
+    made.mkdir(parents=True, exist_ok=True)
     for name, content in (given or {}).items():
-        files.write_bytes(run.path / name, content)
-    files.write_json(run.path / "status.json", Status(queued_at=time.time()).model_dump())
-    files.write_json(run.path / "config.json", config.model_dump())  # last: now it can be found
+        files.write_bytes(made / name, content)
+    files.write_json(made / "status.json", Status(queued_at=time.time()).model_dump())
+    files.write_json(made / "config.json", config.model_dump())  # last: now it can be found
+    if made != run.path:
+        made.rename(run.path)  # whole at once: others list the runs meanwhile
     return run

@@ -187,6 +187,21 @@ def test_folders_that_are_no_runs_are_not_listed(run: Run) -> None:
     assert runs.all_runs() == [run]
 
 
+def test_nobody_sees_a_run_that_is_half_made(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, seen = runs.files.write_json, []
+
+    def looked_at(path: Path, value: object, **how: bool) -> None:
+        write(path, value, **how)
+        seen.append([r.id for r in runs.all_runs() if not r.shipped])
+
+    monkeypatch.setattr(runs.files, "write_json", looked_at)
+    made = runs.create(asked().run_id, asked().config, {"picture.png": b"given"})
+    assert seen == [[], []]
+    assert [r.id for r in runs.all_runs() if not r.shipped] == [made.id]
+    assert (made.path / "picture.png").read_bytes() == b"given"
+    assert [p.name for p in made.path.parent.iterdir()] == [made.id]
+
+
 def test_every_change_of_the_status_is_another_version(run: Run) -> None:
     before = run.version()
     os.utime(run.path / "status.json", ns=(1, 1))
