@@ -59,7 +59,11 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
 async def _tend(loading: asyncio.Task[None]) -> None:
     """Hand on what waits, and what another server, a worker or a scheduler has left behind; remove
     what is old."""
-    await loading
+    try:
+        await loading
+    except Exception:  # pages will fail with sentences, and `ready` says that it is not
+        log.exception("the lab could not be loaded")
+        return
     from core import jobs
     from core.cleaning import clean
 

@@ -45,7 +45,7 @@ def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
     label = int(scene.labels[row])
     title = f"Image {now.clicked:,}"
     if label >= 0:
-        title = f"{title}: {scene.class_names[label]}"
+        title = f"{title}: {scene.class_title(label)}"
     st.markdown(f"**{title}**")
     code, images = scene.codes
     items = [("Image", images.pixels[row], "")]
@@ -78,7 +78,7 @@ def near_title(scene: Scene, row: int) -> str:
     label = int(scene.labels[row])
     if label < 0:
         return f"Image {int(scene.found.ids[row]):,}"
-    return scene.class_names[label]
+    return scene.class_title(label)
 
 
 def _kept(scene: Scene, row: int, label: int, rows: Tensor) -> str:

@@ -56,6 +56,11 @@ class Scene:
         """Of the data set."""
         return list(data.info(self.dataset).classes)
 
+    def class_title(self, label: int) -> str:
+        """The name of a class; its number where it has none."""
+        names = self.class_names
+        return names[label] if 0 <= label < len(names) else str(label)
+
 
 def choose(found: LatentMap) -> Scene:
     """Ask what to look at: the map itself, or another view of its codes."""

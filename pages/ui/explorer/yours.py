@@ -101,7 +101,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
 def _title(scene: Scene, row: int) -> str:
     label = int(scene.labels[row])
     name = f"Image {int(scene.found.ids[row]):,}"
-    return f"{name}: {scene.class_names[label]}" if label >= 0 else name
+    return f"{name}: {scene.class_title(label)}" if label >= 0 else name
 
 
 def _encoded(scene: Scene, pixels: Tensor) -> Codes:

@@ -21,7 +21,13 @@ const arrived = new Map();
 
 /** Fetch the arrays that packing.py has packed; null where all are here. Rejects with a sentence. */
 function fetchArrays(packed) {
-  const missing = packed.filter((array) => array && !arrived.has(array.url));
+  const [here, missing] = [[], []];
+  for (const array of packed) if (array) (arrived.has(array.url) ? here : missing).push(array);
+  for (const { url } of here) { // the last to go
+    const buffer = arrived.get(url);
+    arrived.delete(url);
+    arrived.set(url, buffer);
+  }
   if (!missing.length) return null;
   const one = async ({ url }) => {
     const answer = await fetch(url).catch(() => null);

@@ -134,11 +134,8 @@ def picture(model: Autoencoder, at: Place) -> Tensor:
 
 def _ordinary(run: Run, at: Place) -> None:
     """Whether the code is one that the decoder knows."""
-    found, said = (
-        ordinary.distance(run, torch.tensor([at.code])),
-        live.ordinary(ordinary.spread(run)),
-    )
-    badge, why = said["outside" if found.outside else "inside"]
+    found = ordinary.distance(run, torch.tensor([at.code]))
+    badge, why = live.ordinary(ordinary.spread(run))["outside" if found.outside else "inside"]
     st.badge(badge, color="orange" if found.outside else "green")
     st.caption(why.format(share=f"{found.share:.0%}"))
 
