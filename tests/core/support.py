@@ -76,8 +76,6 @@ class Layers(TorchFunctionMode):
         elif name.startswith("max_pool2d"):
             window = args[1] if isinstance(args[1], int) else args[1][0]
             self.lines.append(f"MaxPool2d({window}) -> {out.shape[-1]}")
-        elif name == "interpolate":
-            self.lines.append(f"{kwargs['mode'].capitalize()} -> {out.shape[-1]}")
         elif name == "cat":
             self.lines.append(f"Join -> {out.shape[1]}")
         elif name not in SILENT:
