@@ -24,10 +24,6 @@ from core.settings import ROOT, settings
 
 LANES = ("long", "quick")
 """A worker each: trainings; dreams, maps and new heads, which never wait behind a training."""
-MEMORY = "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON"
-KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
-"""Dask's workers give memory back after each free, and torch asks for the same again at once: a
-dream took 21 to 25 s in a worker and 8 s outside."""
 START_TIMEOUT = 90
 """Seconds that a new local cluster may take; a busy laptop needs several."""
 NICE = 10
@@ -209,7 +205,7 @@ class Cluster:
                 cwd=ROOT,  # so that workers can import what they run
                 # Threads that wait by spinning stand still when anything else wants a core: beside
                 # two busy processes on two cores, under 8 images/s became 72 with this.
-                env=os.environ | {"OMP_WAIT_POLICY": "passive", MEMORY: str(KEEP_MEMORY)},
+                env=os.environ | {"OMP_WAIT_POLICY": "passive"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -39,9 +39,8 @@ def test_the_limits_of_uploads_agree() -> None:
 
 
 @pytest.mark.parametrize("unit", ["latent-lab-worker@long", "latent-lab-worker-gpu@long"])
-def test_workers_have_the_memory_that_the_local_ones_have(unit: str) -> None:
+def test_the_threads_of_workers_wait_as_those_of_the_local_ones_do(unit: str) -> None:
     _, environment = unit_command(unit, environment_file())
-    assert environment[cluster.MEMORY] == str(cluster.KEEP_MEMORY)
     assert environment["OMP_WAIT_POLICY"] == "passive"
 
 
