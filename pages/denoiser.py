@@ -10,7 +10,7 @@ from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.runs import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import cached, inputs, pictures
+from pages.ui import cached, inputs
 from pages.ui import denoising as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
@@ -115,9 +115,7 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         spoilt = denoising.spoil(pixels, corruption, strength, seed)
         parts.all_models(spoilt, run, list(models.values()), names)
         return
-    stage = cached.stage(run, pixels, corruption, strength, seed)
-    pictures.show(stage.drawn)
-    parts.quiet_line(run, stage)
+    parts.this_model(run, pixels, corruption, strength, seed)
 
 
 chosen: Run | None = None

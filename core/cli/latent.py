@@ -54,7 +54,7 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--temperature", type=_number(0.0, 10.0), default=1.0, metavar="T",
+        "--temperature", type=_number(0.0, latent.HOTTEST), default=1.0, metavar="T",
         help="standard deviation of the prior that is drawn from; 0 to 10 (default: 1)",
     )  # fmt: skip
     source.add_argument(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Path = Literal["lerp", "slerp"]
 FAR = 100.0
 """No number of a code may be farther from zero: a typing error, not a place to look at."""
+HOTTEST = 10.0
+"""Of the prior that is drawn from: with more there is nothing to be seen."""
 SPREADS = 3
 """A slider reaches this many standard deviations to each side."""
 COLUMN = "Enc. Variable"
@@ -246,7 +248,13 @@ def quantiles(side: int) -> Tensor:
 
 
 def prior_samples(latent: int, count: int, seed: int, temperature: float = 1.0) -> Tensor:
-    """Draws from N(0, temperature²), (count, latent); the same seed gives the same draws."""
+    """Draws from N(0, temperature²), (count, latent); the same seed gives the same draws.
+
+    Raises:
+        LabError: a temperature outside [0, 10].
+    """
+    if not 0 <= temperature <= HOTTEST:
+        raise LabError(f"The temperature lies between 0 and {HOTTEST:g}.")
     generator = torch.Generator().manual_seed(seed)
     return temperature * torch.randn(count, latent, generator=generator)
 

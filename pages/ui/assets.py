@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import LabError
+from pages.ui import looks
 from pages.ui.visitor import identity
 
 if TYPE_CHECKING:
@@ -335,4 +336,5 @@ ROUTES = [
     Route("/api/frames/{run_id}/{version}", frames),
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),
+    Route("/api/looks/{name}/{value}", looks.answer),
 ]

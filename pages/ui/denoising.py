@@ -9,7 +9,7 @@ from core.inference import denoising
 from core.inference.denoising import Spoilt
 from core.runs import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import cached, charts, pictures
+from pages.ui import ahead, cached, charts, pictures
 from pages.ui.cached import Stage
 from pages.ui.frame import csv_button
 
@@ -24,7 +24,18 @@ SOURCES = {
 }
 
 
-def quiet_line(run: Run, stage: Stage) -> None:
+def this_model(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> None:
+    """The pictures on the stage, and what is said of them."""
+
+    def look(at: float) -> str:
+        return cached.stage(run, pixels, corruption, at, seed).drawn
+
+    of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
+    ahead.show(look, strength, of, key="restored", slider="Strength")
+    _quiet_line(run, cached.stage(run, pixels, corruption, strength, seed))
+
+
+def _quiet_line(run: Run, stage: Stage) -> None:
     """The verdict on the left, the downloads on the right."""
     gain = stage.gain
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from core.errors import LabError
 from core.runs import Run
 from core.tasks import task
-from pages.ui import charts, pictures
+from pages.ui import ahead, charts, pictures
 from pages.ui.frame import csv_button
 
 
@@ -37,7 +38,16 @@ def scrubber(run: Run, shown: str) -> bool:
 
 def _scrub(run: Run, shown: str) -> None:
     samples = run.samples()
+    epochs = list(samples)
     epoch = st.select_slider(
-        "Epoch", list(samples), value=max(samples), key=f"epoch-{run.id}", bind="query-params"
+        "Epoch", epochs, value=epochs[-1], key=f"epoch-{run.id}", bind="query-params"
     )
-    pictures.sheet_image(samples[epoch].read_bytes(), f"{shown} after epoch {epoch}")
+
+    def look(place: float) -> str:
+        if not 0 <= place < len(epochs):
+            raise LabError("There is no such sheet.")
+        at = epochs[int(place)]
+        return pictures.sheet_html(samples[at].read_bytes(), f"{shown} after epoch {at}")
+
+    of = f"{run.id} {run.version()} {shown}".encode()
+    ahead.show(look, epochs.index(epoch), of, key="epochs", slider="Epoch")

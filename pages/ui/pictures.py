@@ -105,23 +105,32 @@ def rows_png(items: list[Row], scale: int = 4) -> bytes:
 
 def sheet_image(picture: bytes, alt: str, note: str = "", kind: str = "png") -> None:
     """One picture, as wide as there is room; `note` stands above it."""
+    show(sheet_html(picture, alt, note, kind))
+
+
+def sheet_html(picture: bytes, alt: str, note: str = "", kind: str = "png") -> str:
+    """What `sheet_image` draws."""
     caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
-    show(
+    return (
         f'{STYLE}<div class="lab-rows"><figure>{caption}<img class="lab-sheet" '
         f'src="{data_url(picture, kind)}" '
         f'alt="{escape(alt)}"></figure></div>'
     )
 
 
-def sheets(items: list[tuple[str, bytes, str]]) -> None:
-    """Sheets as PNG beside one another, or below where it is narrow: (title, sheet, line below)."""
+def sheets_html(items: list[tuple[str, bytes, str]]) -> str:
+    """Sheets as PNG beside one another, or below where it is narrow, as HTML.
+
+    Args:
+        items: (title, sheet, line below).
+    """
     parts = [
         f"<figure><figcaption>{escape(title)}</figcaption>"
         f'<img src="{data_url(sheet)}" alt="{escape(f"Pictures drawn by {title}")}">'
         f"<small>{escape(line)}</small></figure>"
         for title, sheet, line in items
     ]
-    show(f'{STYLE}<div class="lab-rows lab-beside">{"".join(parts)}</div>')
+    return f'{STYLE}<div class="lab-rows lab-beside">{"".join(parts)}</div>'
 
 
 def beside(sheets: list[bytes]) -> bytes:

@@ -24,7 +24,7 @@ PATIENCE = 60_000
 MOVE_PATIENCE = 5_000
 """ms until a page, and until the picture after one move."""
 PAUSE = 300
-"""ms between two moves: what the last one has set off is over."""
+"""ms before and after the end of the script: what the last move has set off is over."""
 PLACES = (0.2, 0.75, 0.4, 0.9, 0.3, 0.6, 0.15, 0.8, 0.5, 0.7)
 """Where the slider is let go, as shares of its track: no two neighbours are alike."""
 
@@ -34,21 +34,22 @@ WATCH = """
   const shown = () => [...document.querySelectorAll(picture)]
     .map((image) => image.src + image.getAttribute("style")).join();
   const moves = window.bench = {};
-  moves.arm = () => Object.assign(moves, {released: null, changed: null});
+  moves.arm = () => Object.assign(moves, {start: shown(), last: shown(), since: 0, released: null});
   moves.arm();
-  document.addEventListener("pointerup", () => {
-    moves.before = shown();
-    moves.released = performance.now();
-  }, true);
+  document.addEventListener("pointerup", () => { moves.released = performance.now(); }, true);
   const look = async () => {
     const now = shown();
-    if (moves.released === null || moves.changed !== null || !now || now === moves.before) return;
+    if (!now || now === moves.last) return;
     await Promise.all([...document.querySelectorAll(picture)].map((image) => image.decode()));
-    moves.changed ??= performance.now();
+    if (now === moves.last) return;
+    moves.last = now;
+    moves.since = performance.now();
   };
   new MutationObserver(() => look().catch(() => {})).observe(
     document.body, {subtree: true, childList: true, attributes: true}
   );
+  // Pictures may follow the hand: those of where it let go may be there already.
+  moves.took = () => moves.last === moves.start ? null : Math.max(0, moves.since - moves.released);
 }
 """
 """Times a move inside the page, so that the way to this program is not in it."""
@@ -103,7 +104,8 @@ def visit(browser: Browser, url: str) -> None:
 
 
 def picture_moves(browser: Browser, url: str, count: int) -> list[float | None]:
-    """ms from letting the slider go to the new picture, or None where none came.
+    """ms from letting the slider go until the picture of where it stands is there; None where none
+    came.
 
     `count` moves, after one that does not count.
     """
@@ -130,14 +132,18 @@ def _move(page: Page, place: float) -> float | None:
     box, thumb = slider.bounding_box(), slider.locator(THUMB).first.bounding_box()
     assert box is not None and thumb is not None
     height = thumb["y"] + thumb["height"] / 2
+    page.evaluate("() => window.bench.arm()")
     page.mouse.move(thumb["x"] + thumb["width"] / 2, height)
     page.mouse.down()
     page.mouse.move(box["x"] + place * box["width"], height, steps=3)
-    page.evaluate("() => window.bench.arm()")
     page.mouse.up()
     try:
-        page.wait_for_function("() => window.bench.changed !== null", timeout=MOVE_PATIENCE)
+        page.wait_for_function("() => window.bench.last !== window.bench.start",
+                               timeout=MOVE_PATIENCE)  # fmt: skip
     except TimeoutError:
         return None
     page.wait_for_timeout(PAUSE)
-    return float(page.evaluate("() => window.bench.changed - window.bench.released"))
+    page.locator(SCRIPT_ENDED).wait_for()
+    page.wait_for_timeout(PAUSE)
+    took = page.evaluate("() => window.bench.took()")
+    return None if took is None else float(took)

@@ -39,6 +39,58 @@ def test_a_strength_in_the_url_is_on_the_slider_and_changes_the_picture(server, 
     page.wait_for_function("() => location.search.includes('strength=0.75')")
 
 
+def held(page, label, *places):
+    """Press the thumb of a slider and pull it through shares of its track; it stays in the hand."""
+    track = page.get_by_role("group", name=label)
+    track.scroll_into_view_if_needed()
+    box = track.bounding_box()
+    thumb = track.locator("div:has(> [data-testid='stSliderThumbValue'])").bounding_box()
+    height = thumb["y"] + thumb["height"] / 2
+    page.mouse.move(thumb["x"] + thumb["width"] / 2, height)
+    page.mouse.down()
+    for place in places:
+        page.mouse.move(box["x"] + place * box["width"], height, steps=5)
+
+
+def test_pictures_follow_the_slider_while_it_is_in_the_hand(server, page):
+    page.goto(f"{server}/denoiser")
+    page.wait_for_selector(STAGE)
+    page.wait_for_selector(".lab-ahead", state="attached")
+    held(page, "Strength", 0.8, 0.2)
+    page.locator(".stage").get_by_text("16.8 dB").wait_for()  # σ = 0.2
+    assert "strength" not in page.url, "nothing was let go"
+    ahead = [i.get_attribute("src") for i in page.locator(STAGE).all()]
+    page.mouse.up()
+    page.wait_for_function("() => location.search.includes('strength=0.2')")
+    page.get_by_text("+10.7 dB").wait_for()
+    assert [i.get_attribute("src") for i in page.locator(STAGE).all()] == ahead
+
+
+def test_what_a_slider_has_shown_is_not_asked_for_again(server, page):
+    asked = []
+    page.on("request", lambda request: "/api/looks/" in request.url and asked.append(request.url))
+    page.goto(f"{server}/denoiser?tab=Over+epochs")
+    page.get_by_role("slider", name="Epoch").wait_for()
+    sheet = page.locator(".lab-sheet")
+    last = sheet.get_attribute("alt")
+    page.wait_for_selector(".lab-ahead-epochs", state="attached")
+    held(page, "Epoch", 0.0)
+    page.wait_for_function(
+        "() => document.querySelector('.lab-sheet').alt.endsWith('after epoch 0')"
+    )
+    track = page.get_by_role("group", name="Epoch").bounding_box()
+    page.mouse.move(track["x"] + track["width"], track["y"] + track["height"] / 2, steps=5)
+    page.wait_for_function("old => document.querySelector('.lab-sheet').alt === old", arg=last)
+    page.wait_for_timeout(500)
+    before = len(asked)
+    page.mouse.move(track["x"], track["y"] + track["height"] / 2)
+    page.wait_for_function(
+        "() => document.querySelector('.lab-sheet').alt.endsWith('after epoch 0')"
+    )
+    assert len(asked) == before == len(set(asked))
+    page.mouse.up()
+
+
 def test_pictures_are_not_smeared_and_have_words_for_them(server, page):
     page.goto(f"{server}/denoiser")
     picture = page.locator(STAGE).first

@@ -235,6 +235,12 @@ def test_a_trained_run_has_as_many_live_dimensions_as_it_says(shelf: dict[str, R
 # ---- how ordinary it is
 
 
+@pytest.mark.parametrize("temperature", [-0.1, 10.1, float("nan"), float("inf")])
+def test_the_prior_is_neither_boiling_nor_below_nothing(temperature: float) -> None:
+    with pytest.raises(LabError, match="between 0 and 10"):
+        latent.prior_samples(20, 1, 0, temperature)
+
+
 def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
     run = measured(lab, {"kl_per_dimension": [1.0] * 20})
     found = [ordinary.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]

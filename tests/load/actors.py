@@ -108,13 +108,17 @@ class Mover(Actor):
 
 class Follow(Mover):
     """The Denoiser's slider on the pictures with which the page opens, the same for all: what one
-    has seen the server need not restore for another. Only what was restored counts as a picture.
+    has seen the server need not restore for another. The browser has looked at a place before it is
+    let go there. Only what was restored counts as a picture.
     """
 
     page = "denoiser"
 
     async def move(self) -> str | None:
         slider, value = self.slider("Strength")
+        ahead = self.session.talk.find("bidi_component", "ahead").data()
+        if b"Restored" not in await self.session.fetch(f"{ahead['looks']}{value:g}"):
+            raise Unchanged("no picture came ahead")
         answer = await self.session.do(slider, value)
         self.changed(answer.pictures.get("Restored"))
         return None

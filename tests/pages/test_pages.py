@@ -6,7 +6,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runs
+from core.errors import LabError
 from core.inference import denoising
+from pages.ui import looks
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
 TIMEOUT = 120
@@ -60,6 +62,34 @@ def test_a_slider_changes_the_picture_and_back_again(lab):
     assert stage(app) != before
     app.slider(key="strength").set_value(0.5).run()
     assert stage(app) == before
+
+
+def test_what_a_look_ahead_shows_is_what_comes_when_the_slider_is_let_go(lab, monkeypatch):
+    monkeypatch.setattr(looks, "KNOWN", looks.LRUCache(8))
+    app = opened("denoiser.py")
+    (look,) = looks.KNOWN.values()
+    ahead = look(0.8)
+    app.slider(key="strength").set_value(0.8).run()
+    assert ahead in stage(app)
+    for outside in (-0.05, 1.05, float("nan")):
+        with pytest.raises(LabError, match="between 0 and 1"):
+            look(outside)
+
+
+def test_a_look_ahead_of_the_scrubber_is_by_its_place(lab, monkeypatch):
+    monkeypatch.setattr(looks, "KNOWN", looks.LRUCache(8))
+    app = opened("denoiser.py", tab="Over epochs")
+    _, look = looks.KNOWN.values()
+    (scrubber,) = app.select_slider
+    first, last = scrubber.options[0], scrubber.options[-1]
+    drawn = " ".join(h.proto.body for h in app.get("html"))
+    assert f"after epoch {last}" in drawn and look(len(scrubber.options) - 1) in drawn
+    ahead = look(0)
+    scrubber.set_value(int(first)).run()
+    assert ahead in " ".join(h.proto.body for h in app.get("html"))
+    for outside in (-1, len(scrubber.options), float("nan")):
+        with pytest.raises(LabError, match="no such sheet"):
+            look(outside)
 
 
 def test_a_copied_link_draws_the_same_picture(lab):

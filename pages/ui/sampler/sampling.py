@@ -1,11 +1,13 @@
 """Draws from the prior and from a fitted mixture: what can be sampled, and what cannot."""
 
+import json
+
 import pandas as pd
 import streamlit as st
 
 from core.inference import latent
 from core.runs import Run
-from pages.ui import cached, pictures
+from pages.ui import ahead, cached, pictures
 from pages.ui.frame import csv_button
 
 COUNT, COLUMNS = 64, 8
@@ -68,13 +70,24 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
             help="Spread of the draws from the prior; below 1 they are more ordinary.",
         )  # fmt: skip
     fitted = source == "A fitted mixture"
-    for title, run in zip(titles, shown.values(), strict=True):
-        seen[title] = cached.sampled(
-            run, COUNT, COLUMNS, seed=int(seed), temperature=temperature, fitted=fitted
-        )
     comments = [FITTED if fitted else COMMENTS[kind] for kind in shown]
-    sheets = [drawn.png for drawn in seen.values()]
-    pictures.sheets(list(zip(titles, sheets, comments, strict=True)))
+
+    def drawn(at: float) -> dict[str, cached.Sampled]:
+        return {
+            title: cached.sampled(
+                run, COUNT, COLUMNS, seed=int(seed), temperature=at, fitted=fitted
+            )
+            for title, run in zip(titles, shown.values(), strict=True)
+        }
+
+    def look(at: float) -> str:
+        sheets = [sample.png for sample in drawn(at).values()]
+        return pictures.sheets_html(list(zip(titles, sheets, comments, strict=True)))
+
+    models = [f"{run.id} {run.version()}" for run in shown.values()]
+    of = json.dumps([models, titles, int(seed), fitted]).encode()
+    ahead.show(look, temperature, of, key="samples", slider="Temperature")
+    seen.update(drawn(temperature))
 
 
 def _table(seen: dict[str, cached.Sampled]) -> pd.DataFrame:
