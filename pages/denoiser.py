@@ -10,7 +10,7 @@ from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.runs import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import cached, inputs
+from pages.ui import ahead, cached, inputs
 from pages.ui import denoising as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
@@ -18,6 +18,7 @@ from pages.ui.names import model_names
 from pages.ui.training import panel
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
+ahead.begin()
 models = {run.id: run for run in cached.models(DENOISING.name)}
 names = model_names(list(models.values()))
 

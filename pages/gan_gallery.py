@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.tasks.adversarial import ADVERSARIAL
-from pages.ui import cached
+from pages.ui import ahead, cached
 from pages.ui.frame import title
 from pages.ui.gallery import (
     explained,
@@ -22,6 +22,7 @@ from pages.ui.training import panel
 from pages.ui.wall import wall
 
 title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
+ahead.begin()
 models = {run.id: run for run in cached.models(ADVERSARIAL.name)}
 names = model_names(list(models.values()))
 

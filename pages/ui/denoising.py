@@ -26,13 +26,14 @@ SOURCES = {
 
 def this_model(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> None:
     """The pictures on the stage, and what is said of them."""
+    stage = cached.stage(run, pixels, corruption, strength, seed)
 
     def look(at: float) -> str:
         return cached.stage(run, pixels, corruption, at, seed).drawn
 
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
-    ahead.show(look, strength, of, key="restored", slider="Strength")
-    _quiet_line(run, cached.stage(run, pixels, corruption, strength, seed))
+    ahead.show(stage.drawn, strength, look, of, slider="Strength")
+    _quiet_line(run, stage)
 
 
 def _quiet_line(run: Run, stage: Stage) -> None:

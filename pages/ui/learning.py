@@ -50,4 +50,5 @@ def _scrub(run: Run, shown: str) -> None:
         return pictures.sheet_html(samples[at].read_bytes(), f"{shown} after epoch {at}")
 
     of = f"{run.id} {run.version()} {shown}".encode()
-    ahead.show(look, epochs.index(epoch), of, key="epochs", slider="Epoch")
+    place = epochs.index(epoch)
+    ahead.show(look(place), place, look, of, slider="Epoch")

@@ -16,6 +16,8 @@ Look = Callable[[float], str]
 """What stands on the page, as HTML, when the slider is at a value; raises LabError."""
 KNOWN: LRUCache[str, Look] = LRUCache(1024)
 LOCK = Lock()
+SEEN: LRUCache[tuple[str, float], str] = LRUCache(32 * 2**20, getsizeof=len)
+"""What was answered last, in characters: a class drags over the same pictures."""
 SECRET = token_bytes(32)
 TURNS = asyncio.Semaphore(2)
 """Looks at once: what is let go comes through Streamlit, and does not wait for those who drag."""
@@ -39,14 +41,24 @@ def address(look: Look, of: bytes) -> str:
 
 async def answer(request: Request) -> Response:
     """One look."""
-    with LOCK:
-        look = KNOWN.get(request.path_params["name"])
     try:
-        value = round(float(request.path_params["value"]), DECIMALS)
-        if look is None:
-            raise LabError("not known, or not any more")
-        async with TURNS:
-            found = await asyncio.to_thread(look, value)
+        asked = request.path_params["name"], round(float(request.path_params["value"]), DECIMALS)
+        with LOCK:
+            found = SEEN.get(asked)
+        if found is None:
+            async with TURNS:
+                found = await asyncio.to_thread(_looked, *asked)
     except (LabError, OSError, ValueError):  # gone by now, or never asked for by a page of ours
         return PlainTextResponse("There is nothing to be seen.", 404, UNKEPT)
     return PlainTextResponse(found, 200, UNKEPT)
+
+
+def _looked(name: str, value: float) -> str:
+    with LOCK:
+        look = KNOWN.get(name)
+    if look is None:
+        raise LabError("not known, or not any more")
+    found = look(value)
+    with LOCK:
+        SEEN[name, value] = found
+    return found

@@ -7,6 +7,7 @@ touched, where a browser repeats the others' as well.
 """
 
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ KEPT_RUNS = 2
 """Large messages are remembered for so many runs (`global.maxCachedMessageAge`)."""
 ERROR = 1
 """The format of `st.error` among the alerts."""
+LOOKS = re.compile(r'data-slider="([^"]+)" [^>]*data-looks="([^"]+)"')
 LISTS = ("button_group", "multiselect")
 TEXTS = ("selectbox", "text_input", "tab_container")
 
@@ -105,6 +107,8 @@ class Conversation:
         self.widgets: dict[str, Element] = {}
         self.timers: dict[str, float] = {}
         """Fragments that run by themselves, with their seconds."""
+        self.looks: dict[str, str] = {}
+        """Where what a slider would show is to be had, by its label."""
         self._places: list[FileURLs] = []
         self._values: dict[str, WidgetState] = {}
         self._cache: dict[str, tuple[Element, int]] = {}
@@ -242,6 +246,7 @@ class Conversation:
             return
         body, pictures = getattr(delta.new_element, kind), {}
         if kind == "html":
+            self.looks.update(LOOKS.findall(body.body))
             pictures, body = _pictures(body.body), None
         elif kind == "imgs":
             pictures = {f"image {i}": crc32(p.url.encode()) for i, p in enumerate(body.imgs)}

@@ -69,9 +69,10 @@ def loops(variant: str, images: Images, folder: Path) -> dict[str, Batches]:
 
 
 def text_loop(variant: str, images: Images) -> Batches:
-    """The loop of the texts: DataLoader, a transform an image, Adam, squared error."""
+    """The loop of the texts: DataLoader, a transform an image, Adam, squared error; and their
+    network as they compute it, layer by layer."""
     torch.manual_seed(0)
-    model = DENOISING.build(variant, SMALL).train()
+    model = DENOISING.build(variant, SMALL).layers.train()
     optimiser = Adam(model.parameters(), lr=1e-3)
     shown = InMemoryMnist(images, Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
     loader: DataLoader[Any] = DataLoader(shown, batch_size=BATCH, shuffle=True, num_workers=0)

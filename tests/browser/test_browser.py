@@ -55,7 +55,7 @@ def held(page, label, *places):
 def test_pictures_follow_the_slider_while_it_is_in_the_hand(server, page):
     page.goto(f"{server}/denoiser")
     page.wait_for_selector(STAGE)
-    page.wait_for_selector(".lab-ahead", state="attached")
+    page.wait_for_function("() => window.labAhead")
     held(page, "Strength", 0.8, 0.2)
     page.locator(".stage").get_by_text("16.8 dB").wait_for()  # σ = 0.2
     assert "strength" not in page.url, "nothing was let go"
@@ -73,7 +73,7 @@ def test_what_a_slider_has_shown_is_not_asked_for_again(server, page):
     page.get_by_role("slider", name="Epoch").wait_for()
     sheet = page.locator(".lab-sheet")
     last = sheet.get_attribute("alt")
-    page.wait_for_selector(".lab-ahead-epochs", state="attached")
+    page.wait_for_function("() => window.labAhead")
     held(page, "Epoch", 0.0)
     page.wait_for_function(
         "() => document.querySelector('.lab-sheet').alt.endsWith('after epoch 0')"

@@ -116,8 +116,8 @@ class Follow(Mover):
 
     async def move(self) -> str | None:
         slider, value = self.slider("Strength")
-        ahead = self.session.talk.find("bidi_component", "ahead").data()
-        if b"Restored" not in await self.session.fetch(f"{ahead['looks']}{value:g}"):
+        looks = self.session.talk.looks["Strength"]
+        if b"Restored" not in await self.session.fetch(f"{looks}{value:g}"):
             raise Unchanged("no picture came ahead")
         answer = await self.session.do(slider, value)
         self.changed(answer.pictures.get("Restored"))

@@ -6,25 +6,32 @@ fetches what it would show, and puts that in the place of what is shown. What is
 the usual way, and is the same.
 """
 
+from html import escape
+
 from pages.ui import looks, pictures
 from pages.ui.component import component
 from pages.ui.looks import Look
 
 
-def show(look: Look, value: float, of: bytes, *, key: str, slider: str) -> None:
-    """Draw HTML with pictures, as they are by a slider's value, and let them follow the slider.
+def begin() -> None:
+    """Have the browser follow all that `show` draws on this page; call it once, in no fragment."""
+    _component(key="ahead")
+
+
+def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> None:
+    """Draw HTML with pictures, and let it follow a slider.
 
     Args:
-        look: the HTML by the slider's value; of a `select_slider`, by the place on it, from 0 on.
-        value: where the slider stands.
+        drawn: the HTML where the slider stands.
+        value: where that is; of a `select_slider` the place on it, from 0 on.
+        look: the HTML at any value.
         of: all that decides what is seen, but the value.
-        key: of the component; one slider's of a page.
         slider: its label.
     """
-    place = f"lab-ahead-{key}"
-    pictures.show(f'<div class="{place}">{look(value)}</div>')
-    data = {"looks": looks.address(look, of), "place": place, "slider": slider, "value": value}
-    _component(key=f"ahead-{key}", data=data)
+    pictures.show(
+        f'<div data-slider="{escape(slider)}" data-at="{value:g}" '
+        f'data-looks="{looks.address(look, of)}">{drawn}</div>'
+    )
 
 
 _component = component("ahead", "ahead.html", "ahead.css", ["ahead.js"], isolate_styles=False)

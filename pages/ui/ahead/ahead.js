@@ -1,41 +1,24 @@
 // Shows what a slider will show before it is let go: one question at a time, the latest value.
 
-const LABELLED = (label) => `input[type="range"][aria-label="${CSS.escape(label)}"]`;
 const KEPT = 64; // looks that a browser remembers: a slider of twenty steps there and back
 
 class Ahead {
   constructor() {
-    this.kept = new Map(); // what was seen, by value
-    this.moves = new MutationObserver(() => this.look());
-    this.letGo = () => this.wake?.();
-  }
-
-  /** What Python says, at first and after each run: `value` is what is shown now. */
-  update({ data }) {
-    if (data.looks !== this.address) this.kept.clear();
-    this.address = data.looks;
-    this.place = data.place;
-    this.shown = Number(data.value);
-    this.watch(document.querySelector(LABELLED(data.slider)));
-  }
-
-  /** Look whenever the slider's value is another. */
-  watch(slider) {
-    if (slider === this.slider) return this.look();
-    this.moves.disconnect();
-    this.slider = slider;
-    if (!slider) return;
-    // The value is a property, which nobody can watch; this is said of it to screen readers.
-    this.moves.observe(slider, { attributeFilter: ["aria-valuetext"] });
-    document.addEventListener("pointerup", this.letGo, true);
+    this.kept = new Map(); // what was seen, by address
+    // A slider's value is a property, which nobody can watch; this is said to screen readers.
+    new MutationObserver(([{ target }]) => this.look(target)).observe(document.body, {
+      subtree: true,
+      attributeFilter: ["aria-valuetext"],
+    });
+    document.addEventListener("pointerup", () => this.wake?.(), true);
   }
 
   /** Follow the hand until what is shown is what it asks for. */
-  async look() {
-    if (this.busy || !this.slider?.isConnected) return;
+  async look(slider) {
+    if (this.busy) return;
     this.busy = true;
     try {
-      while (this.wanted() !== this.shown) await this.show(this.wanted(), this.address);
+      while (await this.step(slider));
     } catch {
       // It is only ahead: what is let go comes through Streamlit.
     } finally {
@@ -43,20 +26,26 @@ class Ahead {
     }
   }
 
-  wanted() {
-    return Number(this.slider.value);
+  /** Show one value; false when there is nothing to do. */
+  async step(slider) {
+    const label = CSS.escape(slider.getAttribute("aria-label") ?? "");
+    const place = document.querySelector(`[data-looks][data-slider="${label}"]`);
+    const value = Number(slider.value);
+    if (!place || !slider.isConnected || value === Number(place.dataset.at)) return false;
+    const asked = performance.now();
+    const address = place.dataset.looks + value;
+    const known = this.kept.get(address);
+    const drawn = known ?? (await decoded(await fetched(address)));
+    this.keep(address, drawn);
+    place.replaceChildren(drawn.cloneNode(true)); // inside of what Streamlit replaces
+    place.dataset.at = value;
+    if (!known) await this.rest(performance.now() - asked);
+    return true;
   }
 
-  async show(value, address) {
-    const asked = performance.now();
-    const known = this.kept.has(value);
-    const drawn = known ? this.kept.get(value) : await decoded(await fetched(address + value));
-    if (address !== this.address) return;
-    this.keep(value, drawn);
-    // Inside of what Streamlit replaces when it draws anew.
-    document.querySelector(`.${this.place}`).replaceChildren(drawn.cloneNode(true));
-    this.shown = value;
-    if (!known) await this.rest(performance.now() - asked);
+  keep(address, drawn) {
+    this.kept.set(address, drawn);
+    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
   }
 
   /** As long as the server has worked: many hands at once find it free half of the time. */
@@ -65,17 +54,6 @@ class Ahead {
       this.wake = done; // by letting go: that look is the one that counts
       setTimeout(done, milliseconds);
     });
-  }
-
-  keep(value, drawn) {
-    this.kept.set(value, drawn);
-    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
-  }
-
-  close() {
-    this.moves.disconnect();
-    document.removeEventListener("pointerup", this.letGo, true);
-    this.slider = null;
   }
 }
 
@@ -93,9 +71,6 @@ async function decoded(html) {
   return drawn;
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-ahead");
-  root.ahead ??= new Ahead(); // called again after each run: the elements stay
-  root.ahead.update(component);
-  return () => root.ahead.close();
+export default function () {
+  window.labAhead ??= new Ahead(); // one for all pages of a visit
 }

@@ -81,12 +81,12 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
         }
 
     def look(at: float) -> str:
-        sheets = [sample.png for sample in drawn(at).values()]
+        sheets = [samples.png for samples in drawn(at).values()]
         return pictures.sheets_html(list(zip(titles, sheets, comments, strict=True)))
 
     models = [f"{run.id} {run.version()}" for run in shown.values()]
     of = json.dumps([models, titles, int(seed), fitted]).encode()
-    ahead.show(look, temperature, of, key="samples", slider="Temperature")
+    ahead.show(look(temperature), temperature, look, of, slider="Temperature")
     seen.update(drawn(temperature))
 
 
