@@ -49,6 +49,6 @@ def _scrub(run: Run, shown: str) -> None:
         at = epochs[int(place)]
         return pictures.sheet_html(samples[at].read_bytes(), f"{shown} after epoch {at}")
 
-    of = f"{run.id} {run.version()} {shown}".encode()
+    of = f"{run.id} {run.version()} {shown} {epochs}".encode()  # more come while it is trained
     place = epochs.index(epoch)
     ahead.show(look(place), place, look, of, slider="Epoch")

@@ -1,15 +1,13 @@
 """What a browser says to Streamlit and hears of it, without a browser and without a socket.
 
 `Conversation` turns what a visitor does into messages and what comes back into elements; whoever
-holds one carries the bytes. `slider_runs` does so to time the server alone: the way is a socket on
-the same machine, and no page is painted meanwhile. It sends the state of those widgets that were
-touched, where a browser repeats the others' as well.
+holds one carries the bytes. It sends the state of those widgets that were touched, where a browser
+repeats the others' as well.
 """
 
 import json
 import re
 import time
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +20,6 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
-from websockets.sync.client import connect
-from websockets.typing import Subprotocol
 
 SOCKET = "/_stcore/stream"
 PATIENCE = 60.0
@@ -290,56 +286,13 @@ def _pictures(text: str) -> dict[str, int]:
     return found
 
 
-# ---- over a socket, one move after the other
-
-
-def slider_runs(url: str, page: str, label: str, places: list[float]) -> list[float]:
-    """Seconds of the script's run after each move of a slider.
-
-    Args:
-        url: of the server.
-        page: name of the page in the URL.
-        label: of the slider.
-        places: where it is moved to, as shares of its range.
-
-    Raises:
-        LookupError: the page has no such slider.
-        RuntimeError: the script ended with an error.
-    """
-    talk = Conversation(page)
-    with connect(
-        url.replace("http", "ws", 1) + SOCKET,
-        subprotocols=[Subprotocol("streamlit")],
-        max_size=None,
-        additional_headers=_cookies(url),
-    ) as socket:
-
-        def run(message: bytes) -> Answer:
-            socket.send(message)
-            while True:
-                received = socket.recv(timeout=PATIENCE)
-                assert isinstance(received, bytes)
-                if (answer := talk.hear(received)) is not None:
-                    return answer
-
-        run(talk.ask())
-        slider = talk.find("slider", label)
-        return [
-            run(talk.ask(talk.set(slider, at(slider, place)), fragment=slider.fragment)).seconds
-            for place in places
-        ]
+# ---- what whoever carries the bytes needs
 
 
 def at(slider: Element, place: float) -> float:
     """The value of a slider at a share of its range, on one of its steps."""
     low, high, step = slider.body.min, slider.body.max, slider.body.step
     return min(high, low + round((high - low) * place / step) * step)
-
-
-def _cookies(url: str) -> dict[str, str]:
-    """The header with the cookies that a first visit gets."""
-    with urllib.request.urlopen(url) as response:
-        return cookie_header(cookies(response.headers.get_all("Set-Cookie") or []))
 
 
 def cookies(given: Iterable[str]) -> dict[str, str]:

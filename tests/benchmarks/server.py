@@ -29,7 +29,7 @@ from tests.benchmarks.browser import (
     visit,
 )
 from tests.benchmarks.measuring import MIB, Row, at_most, end, percentile
-from tests.benchmarks.protocol import slider_runs
+from tests.benchmarks.slider import slider_runs
 
 READY = "/api/ready"
 HEALTH = "/_stcore/health"
