@@ -22,13 +22,15 @@ title(
 )
 models = {run.id: run for run in cached.models(TRANSFER.name)}
 names = model_names(list(models.values()))
+tabs = ["Use it", "Your pictures", "Teach", "How good is it?", "Compare", "Take it along"]
 
 
 def use_model(run_id: str) -> None:
-    """Ask the classifier that was just trained."""
+    """Ask the classifier that was just trained: its tab is opened as well."""
     cached.forget_models()
     models.update({run.id: run for run in cached.models(TRANSFER.name)})
     st.session_state["classifier"] = run_id
+    st.session_state["tab"] = tabs[0]
 
 
 run = None
@@ -42,7 +44,6 @@ if models:
 else:
     st.info("There is no trained classifier yet. Bring pictures below, then teach one.")
 
-tabs = ["Use it", "Your pictures", "Teach", "How good is it?", "Compare", "Take it along"]
 use, bring, teach, read, compare, export, happening = st.tabs(
     [*tabs, "What is happening"], key="tab", bind="query-params"
 )
