@@ -55,7 +55,14 @@ def lines(
         drawn.append(go.Scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"size": 5}))
     kind = "log" if log_y else "linear"
     y_axis = {"title": y_title, "type": kind, "exponentformat": "power"}
-    return go.Figure(drawn, {"xaxis": {"title": x_title}, "yaxis": y_axis})
+    x_axis = {"title": x_title, "dtick": _whole([place for x, _ in series.values() for place in x])}
+    return go.Figure(drawn, {"xaxis": x_axis, "yaxis": y_axis})
+
+
+def _whole(places: Sequence[float]) -> int | None:
+    """The step between ticks, where a few whole numbers would else get some in between."""
+    few = bool(places) and max(places) - min(places) <= 10
+    return 1 if few and all(float(place).is_integer() for place in places) else None
 
 
 def losses(run: Run) -> go.Figure | None:
@@ -65,12 +72,14 @@ def losses(run: Run) -> go.Figure | None:
     if history.empty or not names:
         return None
     positive = bool((history[names] > 0).all(axis=None))
+    said = [name.replace("_", " ") for name in names]
+    epochs = history["epoch"].tolist()
     return lines(
-        {n: (history["epoch"].tolist(), history[n].tolist()) for n in names},
+        {n: (epochs, history[column].tolist()) for n, column in zip(said, names, strict=True)},
         x_title="epoch",
         y_title="loss",
-        colours={n: colour(run) for n in names},
-        dashes=dict(zip(names, DASHES, strict=False)),
+        colours=dict.fromkeys(said, colour(run)),
+        dashes=dict(zip(said, DASHES, strict=False)),
         log_y=positive,
     )
 
