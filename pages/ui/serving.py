@@ -73,13 +73,18 @@ class Headers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        known = identity(Request(scope).cookies) is not None
+        request = Request(scope)
+        known = identity(request.cookies) is not None
+        asks_for_page = "text/html" in request.headers.get("accept", "")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = list(HEADERS)
                 content = dict(message["headers"]).get(b"content-type", b"")
-                page = content.startswith(b"text/html")
+                # The answer “not modified” says no type, and a page that a browser has kept
+                # may be all that is left of a visitor.
+                kept = message["status"] == 304 and asks_for_page
+                page = kept or content.startswith(b"text/html")
                 if page and not known:
                     secure = scope.get("scheme") == "https"
                     extra.append((b"set-cookie", cookie_header(secure=secure)))

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.settings import settings
 from pages.ui import serving
-from pages.ui.serving import BURST, Bounds
+from pages.ui.serving import BURST, Bounds, Headers
 from pages.ui.visitor import cookie_header
 
 
@@ -28,8 +28,8 @@ def request(method="GET", path="/", **headers):
     }  # fmt: skip
 
 
-async def answered(app, scope):
-    """(status, body) of one request."""
+async def asked(app, scope):
+    """What an application says to one request."""
     said = []
 
     async def receive():
@@ -39,6 +39,12 @@ async def answered(app, scope):
         said.append(message)
 
     await app(scope, receive, send)
+    return said
+
+
+async def answered(app, scope):
+    """(status, body) of one request."""
+    said = await asked(app, scope)
     return said[0]["status"], b"".join(m.get("body", b"") for m in said[1:]).decode()
 
 
@@ -50,6 +56,30 @@ def cookie():
 async def welcome(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"welcome"})
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "accept", "has"),
+    [
+        (200, "text/html; charset=utf-8", "text/html,*/*", True),
+        (304, None, "text/html,*/*", True),  # the browser has the page, but no cookie any more
+        (304, None, "*/*", False),
+        (200, "text/javascript", "*/*", False),
+    ],
+)
+def test_with_a_page_a_stranger_gets_a_cookie(status, said, accept, has):
+    async def page(scope, receive, send):
+        types = [(b"content-type", said.encode())] if said else []
+        await send({"type": "http.response.start", "status": status, "headers": types})
+        await send({"type": "http.response.body", "body": b""})
+
+    def is_given(**headers):
+        (start, _) = run(asked(Headers(page), request(accept=accept, **headers)))
+        return any(name == b"set-cookie" for name, _ in start["headers"])
+
+    assert is_given() is has
+    assert is_given(cookie="latent_lab_visitor=of.another-server") is has
+    assert not is_given(cookie=cookie().decode())
 
 
 @pytest.fixture
