@@ -8,12 +8,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",  # maps are drawn by WebGL, here without a GPU
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-]
+ARGUMENTS = ["--no-sandbox"]
+WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+"""For maps where there is no GPU. All that such a browser shows is drawn by this software and takes
+longer, so that other pages are timed without."""
 HEADING = "[data-testid='stMain'] h1"
 SCRIPT_ENDED = "[data-testid='stApp'][data-test-script-state='notRunning']"
 PICTURE = ":is([data-testid='stage'], .stage, .st-key-stage) img"
@@ -56,10 +54,12 @@ WATCH = """
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A headless Chromium; `more` arguments of its command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=[*ARGUMENTS, *more]
+        )
         try:
             yield browser
         finally:

@@ -12,7 +12,7 @@ from core import data, neighbours
 from core.inference import encoding
 from core.settings import settings
 from core.tasks.projecting import PROJECTING
-from tests.benchmarks.browser import CHROMIUM, chromium, first_paint, visitor
+from tests.benchmarks.browser import CHROMIUM, WEBGL, chromium, first_paint, visitor
 from tests.benchmarks.measuring import MIB, Row, at_least, at_most, percentile, torch_threads
 from tests.benchmarks.server import Server, started, wait_ready
 
@@ -65,7 +65,7 @@ def maps(quick: bool) -> Iterator[Row]:
     if not CHROMIUM.exists():
         yield Row("maps: all that a browser sees", "–", f"left out: there is no {CHROMIUM}")
         return
-    with started() as running, chromium() as browser:
+    with started() as running, chromium(*WEBGL) as browser:
         wait_ready(running)
         yield _memory(running, browser)
         yield _paint(running, browser, QUICK_VISITS if quick else VISITS)

@@ -22,6 +22,7 @@ from tests.benchmarks.browser import (
     CHROMIUM,
     PLACES,
     SLIDER_LABEL,
+    WEBGL,
     chromium,
     first_paint,
     first_picture,
@@ -171,7 +172,7 @@ def _script(running: Server, count: int) -> Row:
 def _memory(running: Server) -> Row:
     """Every page once, in one session, then what the server's process holds."""
     found = {}
-    with chromium() as browser:
+    with chromium(*WEBGL) as browser:
         for page in pages():
             visit(browser, running.url + page)
             found[page] = running.process.memory_info().rss / MIB

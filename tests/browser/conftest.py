@@ -14,13 +14,9 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-]
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+# Without a GPU all that such a browser shows is drawn by WebGL's software, and takes longer.
+WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
 
 @contextmanager
@@ -87,22 +83,43 @@ def app(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """A headless browser."""
+def launch():
+    """Starts a headless Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("there is no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as session:
-        browser = session.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield lambda *more: session.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+
+
+@pytest.fixture(scope="session")
+def chromium(launch):
+    """A headless browser."""
+    with launch() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="session")
+def webgl(launch):
+    """One that can draw maps."""
+    with launch(*WEBGL) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def context(chromium):
+    """A browser that has what the pages are made of after the first of a module's tests."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def page(chromium):
+def page(context):
     """A new visitor's tab."""
-    context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(60_000)
     yield context.new_page()
-    context.close()
+    for page in context.pages:
+        page.close()
+    context.clear_cookies()

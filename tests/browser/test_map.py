@@ -31,6 +31,11 @@ TWO_TURNS = """([x, y]) => {
 
 
 @pytest.fixture(scope="module")
+def chromium(webgl):
+    return webgl
+
+
+@pytest.fixture(scope="module")
 def digits():
     """The pixels and labels of the test digits."""
     found = data.load("mnist", "test")
