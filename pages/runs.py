@@ -80,13 +80,13 @@ def confirm(run: Run) -> None:
 
 
 def differences(chosen: list[Run]) -> pd.DataFrame:
-    """The settings that are not the same in all of them, a column a run."""
+    """The settings that are not the same in all of them, or that some lack; a column a run."""
     columns = {}
     for run in chosen:
         asked = run.config()
         columns[run.id] = {"network": asked.variant, "data set": asked.dataset, **asked.config}
     table = pd.DataFrame(columns).astype(str)
-    return table[table.nunique(axis=1) > 1]
+    return table[table.nunique(axis=1, dropna=False) > 1]
 
 
 found = {run.id: run for run in runs.all_runs() if seen_by_me(run)}
@@ -94,6 +94,7 @@ table = pd.DataFrame([row(run) for run in found.values()])
 st.dataframe(
     table,
     hide_index=True,
+    placeholder="–",
     column_config={
         "PSNR": st.column_config.NumberColumn(
             format="%.2f dB", help="Of a denoiser at strength 0.5; else of the reconstruction."
@@ -151,4 +152,4 @@ elif chosen:
         if (figure := charts.compare(chosen, column)) is not None:
             charts.show(figure, key="compared", height=420)
     st.markdown("**What differs in their settings**")
-    st.dataframe(differences(chosen))
+    st.dataframe(differences(chosen), placeholder="–")

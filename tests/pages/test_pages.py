@@ -190,7 +190,11 @@ def test_runs_compares_settings(lab):
     app = opened("runs.py")
     app.multiselect(key="compare").set_value([SHIPPED[0].id, SHIPPED[-1].id]).run()
     assert not app.exception
-    assert "network" in app.dataframe[1].value.index
+    table = app.dataframe[1].value
+    assert "network" in table.index
+    first, last = (set(run.config().config) for run in (SHIPPED[0], SHIPPED[-1]))
+    assert first ^ last
+    assert first ^ last <= set(table.index)  # what only one of them has is a difference too
 
 
 def test_a_damaged_run_is_listed_and_breaks_nothing(lab):

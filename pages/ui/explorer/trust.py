@@ -24,6 +24,7 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
     st.dataframe(
         pd.DataFrame([_row(run, names) for run in maps if run.config().dataset == scene.dataset]),
         hide_index=True,
+        placeholder="–",
         column_config={
             name: st.column_config.NumberColumn(format="%.3f")
             for name in ("Trustworthiness", "Kept", "kNN codes", "kNN map")

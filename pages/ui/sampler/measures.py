@@ -77,7 +77,7 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
             )
     one_place = st.column_config.NumberColumn(format="%.1f")
     form = dict.fromkeys(("Negative ELBO", "IWAE bound", "KL", "PSNR"), one_place)
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=form)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="–", column_config=form)
     st.caption(
         "In nats, the lower the better: the bound on -log p(x) of the test images, and the tighter "
         "importance-weighted bound with 500 draws an image on the first 1,000 of them. PSNR in dB."

@@ -33,7 +33,7 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
     )
     table = rows(same)
     st.dataframe(
-        table, hide_index=True, width="stretch",
+        table, hide_index=True, width="stretch", placeholder="–",
         column_config={
             "accuracy": st.column_config.NumberColumn(format="percent"),
             "±": st.column_config.NumberColumn(format="percent"),
