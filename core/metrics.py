@@ -1,4 +1,6 @@
-"""Image quality: tensors in, numbers out."""
+"""Image quality, and how far figures are to be trusted: tensors in, numbers out."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -73,3 +75,23 @@ def calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
     place = (certainty * bins).long().clamp_max(bins - 1)
     gaps = torch.zeros(bins, dtype=certainty.dtype, device=logits.device)
     return float(gaps.index_add(0, place, right - certainty).abs().sum() / max(len(labels), 1))
+
+
+def wilson_interval(right: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share that was counted on `n` pictures (Wilson 1927).
+
+    It stays within 0 to 1 and says something of 0 or of all of them too, where the usual
+    ± 1.96 √(p(1 - p)/n) has no width.
+
+    Args:
+        right: how many of them, 0 to `n`.
+        n: 0 tells nothing: the interval is (0, 1).
+    """
+    if not n:
+        return 0.0, 1.0
+    z, share = 1.959964, right / n
+    scale = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
+    # Rounding may push an end a hair past the share itself, which lies in it.
+    return min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.data import load
 from core.data.corruptions import corrupt_seeded
-from core.metrics import PSNR_CEILING, psnr, rms_error, ssim
+from core.metrics import PSNR_CEILING, psnr, rms_error, ssim, wilson_interval
 
 
 def pairs(name: str = "gaussian", n: int = 6, strength: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -96,3 +96,25 @@ def test_more_noise_measures_worse() -> None:
     for metric in (psnr, ssim):
         means = [float(metric(*pair).mean()) for pair in figures]
         assert means == sorted(means, reverse=True) and len(set(means)) == 4
+
+
+# As scipy.stats.binomtest(right, n).proportion_ci(method="wilson") has them.
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [
+        (6, 6, 0.6097, 1.0),
+        (0, 10, 0.0, 0.2775),
+        (7, 10, 0.3968, 0.8922),
+        (1978, 2000, 0.9834, 0.9927),
+    ],
+)
+def test_wilson_interval_of_shares(right: int, n: int, low: float, high: float) -> None:
+    assert wilson_interval(right, n) == pytest.approx((low, high), abs=2e-4)
+
+
+def test_wilson_interval_holds_the_share_and_knows_nothing_of_no_pictures() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    for n in (1, 2, 3, 6, 50, 9999):
+        for right in {0, 1, n // 2, n - 1, n}:
+            low, high = wilson_interval(right, n)
+            assert 0 <= low <= right / n <= high <= 1
