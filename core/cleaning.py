@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core import actions, files, runs
-from core.data import ownership
+from core.data import imported, ownership
 from core.errors import LabError
 from core.runs import Run
 from core.settings import settings
@@ -60,6 +60,9 @@ def _leftovers() -> Iterator[Path]:
             yield from folder.glob(pattern)
             yield from folder.glob(f"*/{pattern}")
             yield from folder.glob(f"*/*/{pattern}")
+    for place in (settings().data / "imported").glob("*/"):
+        if imported.NAME.fullmatch(place.name) and not (place / imported.RECORD).exists():
+            yield place  # an import that ended before its set could be found
 
 
 def _private_runs() -> Iterator[Run]:

@@ -5,10 +5,12 @@ import hashlib
 import http.client
 import json
 import os
+import secrets
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,85 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+Stamp = tuple[int, int, int, int]
+
+
+def stamp(path: Path) -> Stamp:
+    """What changes whenever a file is written or replaced: a key for caches of what is in it.
+
+    The time of the last change of the inode too, which no program can set back.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def read_json_cached(path: Path) -> Any:
+    """`read_json`, opened once until the file changes; what it gives is not to be changed."""
+    try:
+        return _read_json(path, stamp(path))
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _read_json(path: Path, _stamp: Stamp) -> Any:
+    return read_json(path)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file, read once until the file changes. Raises OSError."""
+    return _sha256(path, stamp(path))
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, _stamp: Stamp) -> str:
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def shared_secret(path: Path) -> str:
+    """The key in `path`, which whoever comes first makes; nobody else may ever read the file.
+
+    It is written whole under another name and then linked, so that processes that start at the
+    same time agree on one.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    try:
+        return _secret(path)
+    except (FileNotFoundError, ValueError):
+        damaged = path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(handle, "w", encoding="ascii") as out:
+            out.write(secrets.token_hex(32))
+            out.flush()
+            os.fsync(out.fileno())
+        if damaged:
+            os.replace(temporary, path)
+        else:
+            with contextlib.suppress(FileExistsError):  # another was first: theirs is taken
+                os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return _secret(path)
+
+
+def _secret(path: Path) -> str:
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    found = path.read_text(encoding="ascii").strip()
+    if len(found) < 32:
+        raise ValueError(f"{path} holds no key")
+    return found
 
 
 def size(path: Path) -> int:

@@ -150,7 +150,7 @@ def may_change(run: Run, who: str) -> bool:
 
 def visible(run: Run, who: str) -> bool:
     """Runs on people's own pictures are shown to those who asked; all others to everybody."""
-    return run.shipped or who in run.owners() or not run.config().private
+    return run.shipped or not run.config().private or who in run.owners()
 
 
 # ---- the queue

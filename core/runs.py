@@ -95,7 +95,7 @@ class Run:
     def weights_fingerprint(self) -> str:
         """SHA-256 of the weights' file, for runs that begin with it. Raises RunBroken."""
         try:
-            return hashlib.sha256((self.path / "model.safetensors").read_bytes()).hexdigest()
+            return files.sha256(self.path / "model.safetensors")
         except OSError as error:
             raise self._broken("model.safetensors") from error
 
@@ -211,8 +211,8 @@ class Run:
     def owners(self) -> list[str]:
         """The visitors who asked for this run."""
         try:
-            found = files.read_json(self.path / "owners.json")
-        except ValueError:
+            found = files.read_json_cached(self.path / "owners.json")
+        except (OSError, ValueError):
             return []
         return [str(o) for o in found] if isinstance(found, list) else []
 

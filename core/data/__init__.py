@@ -5,7 +5,7 @@ from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seed
 from core.data.downloads import get
 from core.data.editing import Copies, copies, edit, in_two_classes
 from core.data.imported import import_classes, import_set
-from core.data.ownership import disown, own, owned, owners
+from core.data.ownership import disown, own, owned, owners, visible
 from core.data.sets import (
     BUILT_IN,
     available,
@@ -48,4 +48,5 @@ __all__ = [
     "own",
     "owned",
     "owners",
+    "visible",
 ]

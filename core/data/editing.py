@@ -6,7 +6,7 @@ An edited set is a record only: the imported set that it comes from, and what is
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from core.data import imported, sets
+from core.data import imported, owners, sets
 from core.data.archives import Splits
 from core.data.base import DatasetInfo, Images, Split
 from core.data.imported import DROPPED, Edits
@@ -19,7 +19,7 @@ Copies = list[list[tuple[Split, int]]]
 """Groups of pictures, each by its split and row."""
 
 
-def edit(name: str, changes: Changes) -> DatasetInfo:
+def edit(name: str, changes: Changes, *, owner: str = "") -> DatasetInfo:
     """Make a data set of an imported one by giving pictures another class, or dropping them.
 
     Edits of an edited set are kept as edits of the imported one, so no pixels are copied. A class
@@ -28,6 +28,7 @@ def edit(name: str, changes: Changes) -> DatasetInfo:
     Args:
         name: an imported or edited set.
         changes: row of a split → number of a class in `info(name).classes`, or -1 to drop it.
+        owner: who alone may see the new set, from its first moment on.
 
     Returns:
         The record of the new set, which has the title of the old; the same edits give the same
@@ -54,7 +55,7 @@ def edit(name: str, changes: Changes) -> DatasetInfo:
     splits = imported.edited(root, after)
     imported.check_enough([n for s in SPLITS for n in splits[s].labels.tolist()], classes)
     imported.check_splits(splits)
-    return _written(found, base, after, classes, splits)
+    return _written(found, base, after, classes, splits, owner)
 
 
 def _left(images: Images, edits: Mapping[int, int]) -> dict[int, int]:
@@ -96,7 +97,7 @@ def _check_change(of: DatasetInfo, split: Split, row: int, number: int, n: int) 
 
 
 def _written(
-    found: DatasetInfo, base: str, edits: Edits, classes: Sequence[str], splits: Splits
+    found: DatasetInfo, base: str, edits: Edits, classes: Sequence[str], splits: Splits, owner: str
 ) -> DatasetInfo:
     """The record of the edited set; that of an imported one of the same pictures, if there is."""
     name = imported.set_name(found.title, splits, classes, found.left_out)
@@ -107,6 +108,8 @@ def _written(
     dropped = numbers.count(DROPPED)
     source = f"Your own pictures, {len(numbers) - dropped} of them relabelled, {dropped} dropped"
     more = {"left_out": found.left_out, "base": base, "edits": edits}
+    if owner:
+        owners.claim(imported.place(name), imported.RECORD, owner)
     return imported.write_record(name, found.title, classes, source, splits, more)
 
 

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 
 from core import files
-from core.data import uploads
+from core.data import owners, uploads
 from core.data.archives import Splits, read_splits, write_splits
 from core.data.base import DatasetInfo, Images, Split, fingerprint
 from core.data.uploads import Picture
@@ -140,7 +140,7 @@ def _edited(images: Images, edits: Mapping[int, int]) -> Images:
     return Images(images.pixels[kept], labels[kept])
 
 
-def import_set(source: Path, title: str, *, size: int, grey: bool) -> DatasetInfo:
+def import_set(source: Path, title: str, *, size: int, grey: bool, owner: str = "") -> DatasetInfo:
     """Make a data set of a folder or zip of pictures.
 
     One folder a class, or no folders and no classes; a single folder around everything is seen
@@ -150,6 +150,7 @@ def import_set(source: Path, title: str, *, size: int, grey: bool) -> DatasetInf
     Args:
         size: side of the square that each picture is cropped and scaled to, 8 to 512 pixels.
         grey: one channel instead of three.
+        owner: who alone may see it, from its first moment on; nobody by the command line.
 
     Returns:
         Its record; the same pictures give the same set.
@@ -160,11 +161,16 @@ def import_set(source: Path, title: str, *, size: int, grey: bool) -> DatasetInf
     """
     shape = _shape(size, grey)
     with uploads.brought(source) as pictures:
-        return _store(pictures, title, shape)
+        return _store(pictures, title, shape, owner)
 
 
 def import_classes(
-    pictures: Mapping[str, Sequence[tuple[str, bytes]]], title: str, *, size: int, grey: bool
+    pictures: Mapping[str, Sequence[tuple[str, bytes]]],
+    title: str,
+    *,
+    size: int,
+    grey: bool,
+    owner: str = "",
 ) -> DatasetInfo:
     """Make a data set of pictures that were brought by hand into named classes.
 
@@ -175,13 +181,14 @@ def import_classes(
         pictures: class → name and content of each file.
         size: side of the square that each picture is cropped and scaled to, 8 to 512 pixels.
         grey: one channel instead of three.
+        owner: as in `import_set`.
 
     Raises:
         BadUpload: a class without a name or a picture, two of one name, or too few pictures.
         OSError: the data folder cannot be written.
     """
     shape = _shape(size, grey)
-    return _store(uploads.by_hand(pictures), title, shape)
+    return _store(uploads.by_hand(pictures), title, shape, owner)
 
 
 def _shape(size: int, grey: bool) -> tuple[int, int, int]:
@@ -193,7 +200,9 @@ def _shape(size: int, grey: bool) -> tuple[int, int, int]:
 # ---- from pictures to tensors
 
 
-def _store(pictures: Sequence[Picture], title: str, shape: tuple[int, int, int]) -> DatasetInfo:
+def _store(
+    pictures: Sequence[Picture], title: str, shape: tuple[int, int, int], owner: str
+) -> DatasetInfo:
     most = uploads.UNPACKED * settings().max_upload_bytes // math.prod(shape)
     if len(pictures) > most:
         raise BadUpload(
@@ -225,6 +234,8 @@ def _store(pictures: Sequence[Picture], title: str, shape: tuple[int, int, int])
         source += f"; {len(left_out)} files were not pictures"
     title = display_name(title)
     name = set_name(title, splits, classes, left_out)
+    if owner:  # before anything of it is there
+        owners.claim(place(name), RECORD, owner)
     write_splits(place(name) / IMAGES, splits)
     unread = {"left_out": left_out[:NAMED], "n_left_out": len(left_out)}
     return write_record(name, title, classes, source, splits, unread)

@@ -1,36 +1,32 @@
-"""Whose the sets are that people brought: who may use them, and when they go.
-
-A set that was added by the command line has no owners file: it is nobody's, and stays.
-"""
+"""Whose the sets are that people brought: who may see and use them, and when they go."""
 
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from filelock import FileLock
 
 from core import actions, files
 from core.data import imported, sets
+from core.data import owners as kept
 from core.errors import DataMissing
-from core.settings import settings
-
-OWNERS = "owners.json"
 
 
 def own(name: str, who: str, instead_of: str = "") -> None:
     """Make somebody an owner of an imported set; of one that it was made from, no longer.
 
+    Of pictures that somebody brings they are the owner before the set can be found, by the
+    `owner` of `import_set`.
+
     Raises:
         OSError: the data folder cannot be written.
     """
-    with _lock():
+    new = who not in owners(name)
+    with kept.lock():
         _set(name, [*_others(name, who), who])
         if instead_of not in ("", name):
             _set(instead_of, _others(instead_of, who))
         _sweep()
-    actions.note("brought", set=name[-8:])  # the rest of its name is what somebody calls it
+    if new:
+        actions.note("brought", set=name[-8:])  # the rest is what somebody calls it
 
 
 def disown(name: str, who: str) -> None:
@@ -39,7 +35,7 @@ def disown(name: str, who: str) -> None:
     Raises:
         OSError: the data folder cannot be written.
     """
-    with _lock():
+    with kept.lock():
         if who in owners(name):
             _set(name, _others(name, who))
         _sweep()
@@ -47,7 +43,14 @@ def disown(name: str, who: str) -> None:
 
 def owners(name: str) -> list[str]:
     """Those who brought a set; empty for one of the command line."""
-    return _read(name) or []
+    return kept.read(imported.place(name)) or []
+
+
+def visible(name: str, who: str) -> bool:
+    """Whether somebody may see the pictures of a set: those who brought it, and everybody where
+    nobody did."""
+    brought_by = kept.read(imported.place(name))
+    return brought_by is None or who in brought_by
 
 
 def owned(who: str) -> list[str]:
@@ -73,9 +76,10 @@ def remove_old(days: float, pretend: bool = False) -> list[str]:
         OSError: the data folder cannot be written.
     """
     limit = time.time() - days * 24 * 3600
-    old = [name for name in imported.names() if _read(name) and _brought(name) < limit]
+    brought = [name for name in imported.names() if owners(name)]
+    old = [name for name in brought if _brought(name) < limit]
     if old and not pretend:
-        with _lock():
+        with kept.lock():
             for name in old:
                 _set(name, [])
             _sweep()
@@ -86,11 +90,11 @@ def _sweep() -> None:
     """Remove what is nobody's and what no other set is made from."""
     needed = set()
     for name in imported.names():
-        if _read(name) != []:
+        if kept.read(imported.place(name)) != []:
             with contextlib.suppress(DataMissing):
                 needed.add(imported.origin(name)[0])
     for name in imported.names():
-        if _read(name) == [] and name not in needed:
+        if kept.read(imported.place(name)) == [] and name not in needed:
             place = imported.place(name)
             doomed = place.with_name(f".deleted-{name}-{time.time_ns()}")
             place.rename(doomed)  # gone at once for everybody
@@ -110,21 +114,5 @@ def _others(name: str, who: str) -> list[str]:
     return [one for one in owners(name) if one != who]
 
 
-def _read(name: str) -> list[str] | None:
-    try:
-        found = files.read_json(imported.place(name) / OWNERS)
-    except (OSError, ValueError):  # damaged: kept, and nobody's
-        return None
-    return [str(one) for one in found] if isinstance(found, list) else None
-
-
 def _set(name: str, who: list[str]) -> None:
-    files.write_json(imported.place(name) / OWNERS, who)
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    folder = settings().data / "imported"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock", timeout=30):
-        yield
+    kept.write(imported.place(name), who)

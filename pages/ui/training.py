@@ -179,11 +179,10 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
         path.write_bytes(upload.getbuffer())
         try:
             jobs.check_disk(who())
-            info = data.import_set(path, title, size=size, grey=grey)
+            info = data.import_set(path, title, size=size, grey=grey, owner=who())
         except LabError as error:
             st.error(str(error))
             return None
-    data.own(info.name, who())
     return info
 
 

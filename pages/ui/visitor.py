@@ -107,11 +107,7 @@ def _signer() -> Signer:
 
 def _kept_secret() -> str:
     """A key of this installation, made once; on a read-only disk, one for this process."""
-    path = settings().runs / ".secret"
     try:
-        if not path.exists():
-            files.write_bytes(path, secrets.token_hex(32).encode())
-            path.chmod(0o600)
-        return path.read_text()
+        return files.shared_secret(settings().runs / ".secret")
     except OSError:
         return secrets.token_hex(32)

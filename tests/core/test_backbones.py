@@ -203,6 +203,12 @@ def test_without_a_network_a_sentence_says_what_is_here(monkeypatch: pytest.Monk
         load("vgg16")
 
 
+def test_a_file_of_weights_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbones.fingerprint("lite0")
+    monkeypatch.setattr(hashlib, "file_digest", None)  # whoever hashes again fails
+    assert len({backbones.fingerprint("lite0") for _ in range(3)}) == 1
+
+
 def test_damaged_weights_are_said(folder: Path) -> None:
     path = folder / "backbones" / "googlenet-1378be20.pth"
     path.parent.mkdir()

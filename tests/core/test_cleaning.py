@@ -23,9 +23,7 @@ DAY = 24 * 3600
 def pets(alone: Path, tmp_path: Path) -> data.DatasetInfo:
     """A set of somebody's, imported just now."""
     archive = packed(tmp_path / "pets.zip", CLASSES)
-    found = data.import_set(archive, "Pets", size=16, grey=False)
-    data.own(found.name, "ann")
-    return found
+    return data.import_set(archive, "Pets", size=16, grey=False, owner="ann")
 
 
 def age(path: Path, days: float) -> None:
@@ -46,6 +44,73 @@ def test_a_set_is_of_those_who_brought_it(pets: data.DatasetInfo) -> None:
     with pytest.raises(UnknownName):
         data.load(pets.name, "train")
     assert not list((settings().data / "imported").glob("*pets*")), "nor is anything left on disk"
+
+
+@pytest.mark.parametrize("way", ["zip", "by hand", "edited"])
+def test_whenever_an_import_is_killed_strangers_see_nothing(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    archive = packed(tmp_path / "pets.zip", CLASSES)
+    by_hand = {k: [(n, c) for n, c in CLASSES.items() if n.startswith(k)] for k in ("cat", "dog")}
+    if way == "edited":
+        first = data.import_set(archive, "Pets", size=16, grey=False, owner="ann").name
+
+    def bring() -> data.DatasetInfo:
+        if way == "edited":
+            return data.edit(first, {"train": {0: -1}}, owner="ann")
+        if way == "zip":
+            return data.import_set(archive, "Pets", size=16, grey=False, owner="ann")
+        return data.import_classes(by_hand, "Pets", size=16, grey=False, owner="ann")
+
+    class Killed(BaseException):
+        """Nothing catches it."""
+
+    replace, left = os.replace, 0
+
+    def until_killed(source: Path, target: Path) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", until_killed)
+    steps = 0
+    while True:
+        left = steps
+        try:
+            name = bring().name
+            break
+        except Killed:
+            steps += 1
+        for found in set(data.names()) - set(data.BUILT_IN):
+            assert not data.visible(found, "eve"), f"killed after {steps} files"
+    assert steps >= 2 and name in data.owned("ann")
+    assert data.visible(name, "ann") and not data.visible(name, "eve")
+
+
+def test_a_damaged_list_of_owners_shows_the_pictures_to_nobody(pets: data.DatasetInfo) -> None:
+    path = settings().data / "imported" / pets.name / "owners.json"
+    for damaged in ("", "{", '{"ann": 1}', "\ufffd"):
+        path.write_text(damaged)
+        assert not data.visible(pets.name, "eve") and not data.visible(pets.name, "")
+        data.disown(pets.name, "eve")
+        assert data.load(pets.name, "train"), "nor are they removed"
+
+
+def test_what_the_command_line_added_stays_everybody_s(alone: Path, tmp_path: Path) -> None:
+    archive = packed(tmp_path / "pets.zip", CLASSES)
+    name = data.import_set(archive, "Pets", size=16, grey=False).name
+    assert data.import_set(archive, "Pets", size=16, grey=False, owner="ann").name == name
+    assert data.visible(name, "eve") and data.visible(name, "")
+
+
+def test_an_import_that_was_never_finished_goes_after_a_day(pets: data.DatasetInfo) -> None:
+    place = settings().data / "imported" / pets.name
+    (place / "set.json").unlink()
+    assert clean(0).leftovers == 0
+    age(place, 2)
+    assert clean(0).leftovers == 1 and not place.exists()
 
 
 def test_pictures_that_an_edited_set_shows_stay_as_long_as_it(pets: data.DatasetInfo) -> None:

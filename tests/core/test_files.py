@@ -1,11 +1,18 @@
 """Files are written whole or not at all."""
 
 import errno
+import hashlib
+import io
 import os
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core import files
 from core.files import read_json, replacing, write_bytes, write_json
 
 
@@ -84,3 +91,101 @@ def test_reading_json_that_is_absent_or_broken(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text('{"half":')
     with pytest.raises(ValueError):
         read_json(tmp_path / "broken.json")
+
+
+# ---- read once
+
+
+class Opened:
+    """How often a file was opened, however it is done."""
+
+    def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        opened = io.open
+
+        def counting(file: Any, *rest: Any, **more: Any) -> Any:
+            self.count += str(file).endswith(name)
+            return opened(file, *rest, **more)
+
+        monkeypatch.setattr(io, "open", counting)
+        monkeypatch.setattr("builtins.open", counting)
+
+
+def test_what_has_not_changed_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, weights = tmp_path / "owners.json", tmp_path / "weights.bin"
+    listed.write_text('["ann"]')
+    weights.write_bytes(b"1234")
+    seen = [Opened(path.name, monkeypatch) for path in (listed, weights)]
+    for _ in range(5):
+        assert files.read_json_cached(listed) == ["ann"]
+        assert files.sha256(weights) == hashlib.sha256(b"1234").hexdigest()
+    assert [one.count for one in seen] == [1, 1]
+    assert files.read_json_cached(tmp_path / "none.json") is None
+
+
+def test_another_content_of_the_same_size_and_time_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"1234")
+    before = path.stat()
+    files.sha256(path)
+    path.write_bytes(b"5678")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert files.sha256(path) == hashlib.sha256(b"5678").hexdigest()
+    files.write_json(path, ["ann"])
+    assert files.read_json_cached(path) == ["ann"]
+    files.write_json(path, ["bob"])
+    assert files.read_json_cached(path) == ["bob"]
+
+
+# ---- a key that nobody else reads
+
+
+def test_all_who_start_at_once_agree_on_one_secret(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / ".secret"
+    ready = threading.Barrier(16)
+
+    def begin(_: int) -> str:
+        ready.wait()
+        return files.shared_secret(path)
+
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(begin, range(16)))
+    assert len(found) == 1 and len(found.pop()) == 64
+    assert [p.name for p in path.parent.iterdir()] == [".secret"]
+
+
+def test_a_secret_is_never_readable_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes, write = [], os.fsync
+
+    def look(handle: int) -> None:
+        modes.extend(stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir())
+        write(handle)
+
+    monkeypatch.setattr(os, "fsync", look)
+    old = os.umask(0)
+    try:
+        files.shared_secret(tmp_path / ".secret")
+    finally:
+        os.umask(old)
+    modes.append(stat.S_IMODE((tmp_path / ".secret").stat().st_mode))
+    assert modes == [0o600, 0o600]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"short\n", b"\xff" * 40])
+def test_a_damaged_secret_is_no_key(tmp_path: Path, damaged: bytes) -> None:
+    path = tmp_path / ".secret"
+    path.write_bytes(damaged)
+    found = files.shared_secret(path)
+    assert len(found) == 64 and files.shared_secret(path) == found
+
+
+def test_a_secret_of_before_is_kept_and_closed(tmp_path: Path) -> None:
+    path = tmp_path / ".secret"
+    path.write_text("k" * 64)
+    path.chmod(0o644)
+    assert files.shared_secret(path) == "k" * 64
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

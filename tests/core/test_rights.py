@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import actions, jobs, people, runs
+from core import actions, files, jobs, people, runs
 from core.cluster import Cluster
 from core.errors import Refused
 from core.records import Question
@@ -212,3 +212,26 @@ def test_the_log_does_not_tell_what_people_call_their_pictures(
     jobs.delete(run, ANN)
     (line,) = told
     assert json.loads(line)["run"] == run.id[-8:] and "pets" not in line
+
+
+def test_who_asked_is_read_once_for_private_runs_and_never_for_others(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = private(ANN)
+    public = runs.create("denoise-linear-digits-00000000", question(1).config)
+    public.set_owners([ANN])
+    read = files.read_json
+    seen: list[str] = []
+
+    def counted(path: Path) -> object:
+        seen.append(f"{path.parent.name}/{path.name}")
+        return read(path)
+
+    monkeypatch.setattr(files, "read_json", counted)
+    for _ in range(5):
+        for run in (mine, public):
+            assert jobs.visible(run, ANN)
+        assert not jobs.visible(mine, BOB) and jobs.visible(public, BOB)
+    assert [one for one in seen if one.endswith("owners.json")] == [f"{mine.id}/owners.json"]
+    mine.set_owners([BOB])
+    assert jobs.visible(mine, BOB) and not jobs.visible(mine, ANN)

@@ -92,11 +92,10 @@ def _by_hand() -> None:
     try:
         with turn(), st.spinner("Reading the pictures"):
             jobs.check_disk(who())
-            info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False)
+            info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
     except LabError as error:
         st.error(str(error))
         return
-    data.own(info.name, who())
     _ready(info)
 
 
@@ -209,7 +208,7 @@ def _table(
         return
     if st.button(f"Keep {count} changes", type="primary", icon=":material/save:"):
         try:
-            made = data.edit(info.name, changes)
+            made = data.edit(info.name, changes, owner=who())
         except LabError as error:
             st.error(str(error))
             return
