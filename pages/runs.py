@@ -13,6 +13,7 @@ from pages.ui import charts
 from pages.ui.frame import csv_button, title
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import actions, badge, watch
+from pages.ui.shares import interval
 from pages.ui.visitor import who
 
 title("Runs", "Every training, shipped or made here: its state, its figures, its curves.")
@@ -34,6 +35,9 @@ def row(run: Run) -> dict[str, Any]:
         "Neg. ELBO": metrics.get("negative_elbo"),
         "FID": metrics.get("fid"),
         "Accuracy": metrics.get("accuracy"),
+        "95 % interval": interval(metrics["accuracy"], metrics["n_test"])
+        if "accuracy" in metrics
+        else None,
         "Trust": metrics.get("trustworthiness"),
         "Epochs": asked.config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
@@ -108,6 +112,9 @@ st.dataframe(
         ),
         "Accuracy": st.column_config.NumberColumn(
             format="percent", help="Of a classifier, on the test images."
+        ),
+        "95 % interval": st.column_config.TextColumn(
+            help="Of the accuracy: what the choice of the test images leaves open (Wilson 1927)."
         ),
         "Trust": st.column_config.NumberColumn(
             format="%.3f", help="Trustworthiness of a map: 1 when no strangers became neighbours."

@@ -10,7 +10,16 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from core import runs
-from core.cli.show import CANCELLED, FAILED, OK, ProgressLine, fault, print_json, shown, table
+from core.cli.show import (
+    CANCELLED,
+    FAILED,
+    OK,
+    ProgressLine,
+    fault,
+    figures_table,
+    print_json,
+    shown,
+)
 from core.errors import Refused
 from core.records import Question, Status
 from core.runs import Run
@@ -80,7 +89,8 @@ def answer(
         print_json({"run": run.id, "state": status.state, "cached": cached, "metrics": metrics})
     elif status.state == "done":
         print(f"{run.id} {f'was {made} before' if cached else f'is {made}'}: {run.path}")
-        print(table(["figure", "value"], [[k, shown(v)] for k, v in metrics.items()]))
+        rows = [[k, shown(v)] for k, v in metrics.items()]
+        print(figures_table(["figure", "value"], rows, metrics))
     if status.state == "failed":
         return fault(status.error, FAILED)
     if status.state == "cancelled":

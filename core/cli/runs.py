@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from core import runs, training
-from core.cli.show import OK, ProgressLine, difference, print_json, shown, table
+from core.cli.show import (
+    OK,
+    ProgressLine,
+    difference,
+    figures_table,
+    interval_text,
+    intervals,
+    print_json,
+    shown,
+    table,
+)
 from core.errors import LabError
 from core.inference import dreaming, projecting
 from core.runs import Run
@@ -25,6 +35,7 @@ FIGURES = {
     "entropy": "entropy of the classes drawn (nats)",
     "asked_accuracy": "read as the class asked for",
     "accuracy": "accuracy",
+    "interval": "its 95 % interval",
     "trustworthiness": "trustworthiness",
     "knn_accuracy_map": "kNN accuracy on the map",
     "objective": "objective",
@@ -77,13 +88,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.save:
         run.write_metrics({**stored, **figures})
     if args.json:
-        print_json({"run": run.id, "metrics": figures, "stored": stored})
+        found = intervals(figures)
+        print_json({"run": run.id, "metrics": figures, "stored": stored, "intervals": found})
         return OK
     rows = []
     for name, value in figures.items():
         before = stored.get(name)
-        rows.append([name, shown(value), shown(before), f"{difference(value, before):.4f}"])
-    print(table(["figure", "now", "stored", "difference"], rows))
+        apart = f"{difference(value, before):.4f}"
+        rows.append([name, shown(value), shown(before), apart])
+    print(figures_table(["figure", "now", "stored", "difference"], rows, figures))
     return OK
 
 
@@ -98,6 +111,9 @@ def _runs(args: argparse.Namespace) -> int:
     columns = {"run": "run", "title": "title", "dataset": "data set", "state": "state"}
     columns |= {"epochs": "epochs"} | FIGURES
     lines = [{**record.get("metrics", {}), **record} for record in found]
+    for line in lines:
+        if text := interval_text(line, "accuracy"):
+            line["interval"] = text
     kept = [name for name in columns if any(name in line for line in lines)]
     rows = [[shown(line.get(name)) for name in kept] for line in lines]
     print(table([columns[name] for name in kept], rows, markdown=args.markdown))

@@ -5,9 +5,13 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from core.errors import LabError
+from core.metrics import wilson_interval
 
+SHARES = {"accuracy": "n_test", "asked_accuracy": "n"}
+"""Figures that are shares of pictures, and which figure says of how many."""
 OK, FAULT, FAILED, CANCELLED = 0, 1, 3, 130
 """Exit codes; argparse itself ends with 2 when the command is not understood."""
 
@@ -86,6 +90,30 @@ def shown(value: object) -> str:
     if isinstance(value, list | dict):
         return f"{len(value)} rows"
     return "-" if value is None else str(value)
+
+
+def intervals(figures: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """The 95 % intervals (Wilson 1927) of the figures that are shares of counted pictures."""
+    return {
+        name: wilson_interval(round(figures[name] * figures[of]), figures[of])
+        for name, of in SHARES.items()
+        if isinstance(figures.get(name), int | float) and isinstance(figures.get(of), int)
+    }
+
+
+def figures_table(header: list[str], rows: list[list[str]], figures: Mapping[str, Any]) -> str:
+    """A row a figure, its name first, with a column of intervals where there are any."""
+    if not intervals(figures):
+        return table(header, rows)
+    return table(
+        [*header, "95 % interval"], [[*row, interval_text(figures, row[0])] for row in rows]
+    )
+
+
+def interval_text(figures: Mapping[str, Any], name: str) -> str:
+    """The interval of a figure in a table; empty where it is no share of counted pictures."""
+    found = intervals(figures).get(name)
+    return f"{found[0]:.3f} to {found[1]:.3f}" if found else ""
 
 
 def difference(now: object, stored: object) -> float:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from core import runs
 from core.__main__ import COMMANDS, main
-from core.cli.show import difference, shown, table
+from core.cli.show import difference, intervals, shown, table
 from core.inference import export as exporting
 from core.runs import Run
 from core.settings import ROOT
@@ -239,3 +239,15 @@ def test_differences_are_found_in_tables_too() -> None:
 
 def test_numbers_stand_to_the_right() -> None:
     assert table(["name", "n"], [["a", "10"], ["bcdef", "7"]]) == "name    n\na      10\nbcdef   7"
+
+
+def test_shares_of_counted_pictures_have_their_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    assert intervals({"accuracy": 1.0, "n_test": 6, "psnr": 9.0})["accuracy"] == pytest.approx(
+        (0.6097, 1), abs=1e-4
+    )
+    assert not intervals({"psnr": 9.0, "n_test": 6}) and not intervals({"accuracy": 0.5})
+    assert main(["runs"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "its 95 % interval" in lines["run"]
+    share = lines["transfer-new_head-cats-dogs-5c4dd9f0"]
+    assert "0.984" in share and "0.964 to 0.993" in share  # 316 of 321

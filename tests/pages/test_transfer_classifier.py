@@ -5,14 +5,18 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from core import data, jobs, runs, training
 from core.inference import explain
+from core.metrics import wilson_interval
+from core.records import DataUsed
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.names import model_names
+from pages.ui.shares import interval
 from pages.ui.transfer import comparing, curating, reading
 from pages.ui.transfer.photographs import missing
 from tests.pages.test_pages import opened
@@ -83,7 +87,7 @@ def test_each_shipped_classifier_opens_in_each_tab(lab, monkeypatch, run, tab):
     app = page(monkeypatch, tab=tab, classifier=model_names(SHIPPED)[run.id])
     assert not app.exception and not app.error
     if tab == "How good is it?":  # its photographs do not ship, its figures do
-        assert [m.label for m in app.metric][:2] == ["Accuracy", "Test images"]
+        assert [m.label for m in app.metric][:2] == ["Accuracy", "95 % interval"]
 
 
 @pytest.mark.parametrize("tab", ["How good is it?", "Compare"])
@@ -111,6 +115,17 @@ def test_ones_own_classifier_opens_in_each_tab(taught, monkeypatch, tab):
     if tab == "How good is it?":
         assert "worst mistakes" in texts(app)
         assert "Image" in texts(app) or len(app.get("html")) > 0
+        figures = taught.metrics()  # of two test images
+        told = {m.label: m.value for m in app.metric}
+        low, high = wilson_interval(figures["accuracy"] * 2, 2)
+        assert told["95 % interval"] == f"{low:.1%} to {high:.1%}" and high - low > 0.6
+        if figures["accuracy"] == 1:
+            assert "None. The least certain:" in texts(app)
+        assert "not calibrated" in texts(app)
+        [way] = [b for b in app.button if "five folds" in b.label]
+        way.click().run()
+        assert not app.exception and "Five folds: **" in texts(app)
+        assert "each of 12 pictures tested once; 95 % interval" in texts(app)
 
 
 @pytest.mark.parametrize("toggle", ["seeds", "folds"])
@@ -140,6 +155,43 @@ def test_the_table_of_classes_adds_up(taught):
     table = reading.per_class(taught.metrics(), ("china", "flower"))
     assert table["images"].sum() == taught.metrics()["n_test"]
     assert table.index.tolist() == ["china", "flower"]
+
+
+def test_each_share_of_a_class_has_its_interval():
+    figures = {
+        "confusion": [[3, 0], [2, 5]],
+        "class_recall": [1.0, 5 / 7],
+        "class_precision": [0.6, 1.0],
+        "class_f1": [0.75, 5 / 6],
+    }
+    table = reading.per_class(figures, ("china", "flower"))
+    assert table["recall, 95 %"].tolist() == [interval(1, 3), interval(5 / 7, 7)]
+    assert table["precision, 95 %"].tolist() == [interval(0.6, 5), interval(1, 5)]
+    assert interval(1, 3) == "43.9% to 100.0%"
+
+
+def losses(read, labels):
+    """Answers in the order of their loss, the image's number its place."""
+    order = torch.arange(len(read))
+    return explain.Losses(order, torch.linspace(3, 0, len(read)), torch.tensor(read)), labels
+
+
+def test_worst_mistakes_are_mistakes():
+    found, labels = losses([1, 0, 0, 1, 1], torch.tensor([0, 0, 1, 1, 0]))
+    shown, wrong = reading.worst(found, labels, 2)
+    assert wrong and shown.ids.tolist() == [0, 2]
+    shown, wrong = reading.worst(found, labels, 9)
+    assert wrong and shown.ids.tolist() == [0, 2, 4]  # fewer, rather than a right answer
+    shown, wrong = reading.worst(*losses([1, 0, 1], torch.tensor([1, 0, 1])), 2)
+    assert not wrong and shown.ids.tolist() == [0, 1]
+
+
+def test_calibration_says_what_it_rests_on():
+    used = DataUsed(fingerprint="", n_train=1281, n_test=321, shape=(3, 8, 8), classes=2)
+    said = reading.calibration(2.0, 0.1, used)
+    assert "about 128 pictures" in said and "cautious side" in said
+    few = used.model_copy(update={"n_train": 50})
+    assert "not calibrated: about 5 pictures" in reading.calibration(1.0, 0.1, few)
 
 
 # ---- bringing and curating pictures

@@ -16,6 +16,7 @@ from pages.ui import cached
 from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
+from pages.ui.shares import interval
 from pages.ui.transfer.photographs import missing
 from pages.ui.visitor import who
 
@@ -28,8 +29,9 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
     same = [r for r in models if r.config().data.fingerprint == asked.data.fingerprint]
     st.caption(
         f"Everything taught on {dataset_title(asked.dataset)}, measured on the same "
-        f"{asked.data.n_test:,} test images. The spread is the standard deviation over runs that "
-        "differ only in their seed."
+        f"{asked.data.n_test:,} test images. ± is the standard deviation over runs that differ "
+        "only in their seed; the 95 % interval is what the choice of the test images leaves open: "
+        "where two of them overlap much, the order of the two may be chance."
     )
     table = rows(same)
     st.dataframe(
@@ -75,6 +77,7 @@ def _row(group: list[Run]) -> dict[str, object]:
     return {
         "method": TRANSFER.variant(asked.variant).title,
         "accuracy": statistics.fmean(scores),
+        "95 % interval": interval(statistics.fmean(scores), asked.data.n_test),
         "±": statistics.stdev(scores) if len(scores) > 1 else None,
         "runs": len(scores),
         "seconds": statistics.fmean(float(f["seconds"]) for f in figures),
@@ -135,9 +138,17 @@ def _trust(run: Run, name: str) -> None:
     try:
         if again:
             found = cached.repeated(run)
-            st.markdown(f"Five seeds: **{found.mean:.2%} ± {found.spread:.2%}**")
+            n = run.config().data.n_test
+            st.markdown(
+                f"Five seeds: **{found.mean:.2%} ± {found.spread:.2%}** of the same {n:,} test "
+                f"images; 95 % interval of these {interval(found.mean, n)}"
+            )
         if folds:
-            found = cached.folded(run)
-            st.markdown(f"Five folds: **{found.mean:.2%} ± {found.spread:.2%}**")
+            found, used = cached.folded(run), run.config().data
+            n = used.n_train + used.n_test
+            st.markdown(
+                f"Five folds: **{found.mean:.2%} ± {found.spread:.2%}** from fold to fold, each of "
+                f"{n:,} pictures tested once; 95 % interval {interval(found.mean, n)}"
+            )
     except LabError as error:
         st.error(str(error))

@@ -3,15 +3,21 @@
 import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 from pandas.io.formats.style import Styler
+from torch import Tensor
 
 from core.errors import LabError
 from core.images import COLOURS
 from core.inference import explain
+from core.inference.explain import Losses
 from core.inference.finished import classes_of
+from core.records import DataUsed
 from core.runs import Run
+from core.tasks.transfer import LEAST_HELD
 from pages.ui import cached, charts
 from pages.ui.frame import csv_button
+from pages.ui.shares import interval
 from pages.ui.transfer.photographs import missing, photographs
 
 MOST_SHOWN = 24
@@ -22,6 +28,7 @@ def panel(run: Run) -> None:
     """From the figures to the pictures behind them."""
     figures, classes = run.metrics(), classes_of(run)
     _figures(run)
+    _trust(run)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Who is taken for whom**")
@@ -33,6 +40,7 @@ def panel(run: Run) -> None:
         st.dataframe(
             table.style.format("{:.1%}", subset=["precision", "recall", "F1"]), width="stretch"
         )
+        st.caption("With 95 % intervals: the share that it would get of more pictures like these.")
         csv_button(lambda: table.reset_index(), f"{run.id}-classes")
     if way := missing(run):
         st.caption(
@@ -50,32 +58,78 @@ def panel(run: Run) -> None:
 
 
 def per_class(figures: dict[str, object], classes: tuple[str, ...]) -> pd.DataFrame:
-    """Precision, recall and F1 (0 to 1) and the number of test images, a row a class."""
-    return pd.DataFrame(
-        {
-            "precision": figures["class_precision"],
-            "recall": figures["class_recall"],
-            "F1": figures["class_f1"],
-            "images": [sum(row) for row in figures["confusion"]],  # type: ignore[attr-defined]
-        },
-        index=pd.Index(classes, name="class"),
-    )
+    """Recall and precision with their 95 % intervals, F1 (0 to 1 each) and the number of test
+    images, a row a class."""
+    counts = np.array(figures["confusion"])
+    columns: dict[str, object] = {"images": counts.sum(1)}
+    for name, of in (("recall", counts.sum(1)), ("precision", counts.sum(0))):
+        shares = [float(s) for s in figures[f"class_{name}"]]  # type: ignore[attr-defined]
+        columns[name] = shares
+        columns[f"{name}, 95 %"] = [interval(s, int(n)) for s, n in zip(shares, of, strict=True)]
+    columns["F1"] = figures["class_f1"]
+    return pd.DataFrame(columns, index=pd.Index(classes, name="class"))
 
 
 def _figures(run: Run) -> None:
     figures = run.metrics()
     with st.container(horizontal=True):
         st.metric("Accuracy", f"{figures['accuracy']:.1%}", help="Of the test images.")
+        st.metric(
+            "95 % interval", interval(figures["accuracy"], figures["n_test"]),
+            help="Where the accuracy on many more pictures like these may well lie (Wilson 1927).",
+        )  # fmt: skip
         st.metric("Test images", f"{figures['n_test']:,}")
         st.metric("Log loss", f"{figures['log_loss']:.3f}", help="In nats; 0 is perfect.")
         st.metric(
             "Calibration error", f"{figures['calibration_error']:.1%}",
-            help="How far its certainty is from being right, on average (15 bins).",
+            help="How far its certainty is from being right, on average (15 bins). Of few test "
+            "images a good part of it is chance: it is not 0 for a perfectly calibrated one.",
         )  # fmt: skip
         st.metric(
-            "Temperature", f"{figures['temperature']:.2f}",
-            help="What its logits were divided by, so that its certainty can be believed.",
+            "Calibration temperature", f"{figures['temperature']:.2f}",
+            help="What its logits were divided by, so that its certainty can be believed. It has "
+            "nothing to do with the temperature at which samples are drawn.",
         )  # fmt: skip
+
+
+def _trust(run: Run) -> None:
+    """How much the figures can be trusted, and the way to five folds."""
+    figures, asked = run.metrics(), run.config()
+    st.caption(calibration(figures["temperature"], asked.config["validation_share"], asked.data))
+    if missing(run) or cached.classifier(run).trained:
+        return
+    count = asked.data.n_train + asked.data.n_test
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Test it in five folds", icon=":material/view_week:", on_click=_five_folds,
+            help="Under “Compare”: five heads, each tested on the fifth that it did not see.",
+        )  # fmt: skip
+        st.caption(f"Then all {count:,} pictures are tested, instead of {figures['n_test']:,}.")
+
+
+def calibration(temperature: float, share: float, used: DataUsed) -> str:
+    """What the calibration rests on, as a sentence.
+
+    Args:
+        share: of the training pictures, which was held back.
+    """
+    held = round(share * used.n_train)
+    if held < LEAST_HELD:
+        return (
+            f"Its probabilities are not calibrated: about {held} pictures were held back, of which "
+            "nothing can be told."
+            if temperature == 1
+            else f"Its probabilities were calibrated on only about {held} pictures."
+        )
+    return (
+        f"Its probabilities were calibrated on about {held:,} pictures that were held back. Of so "
+        "few the temperature is a rough guess, and it is made to err to the cautious side: the "
+        "classifier may be right more often than it says."
+    )
+
+
+def _five_folds() -> None:
+    st.session_state["tab"], st.session_state["folds"] = "Compare", True
 
 
 def _matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[int, int] | None:
@@ -129,7 +183,11 @@ def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int]
         for i, said in zip(losses.ids, losses.read, strict=True)
         if int(images.labels[i]) == label and int(said) == read
     ]
-    st.markdown(f"**{classes[label]} read as {classes[read]}: {len(rows)}**")
+    count = int((images.labels == label).sum())
+    st.markdown(
+        f"**{classes[label]} read as {classes[read]}: {len(rows)} of {count}**"
+        + (f" (95 % interval {interval(len(rows) / count, count)})" if count else "")
+    )
     photographs([(f"Image {i:,}", images.pixels[i], "") for i in rows[:MOST_SHOWN]], 96)
     if len(rows) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} of them, those that it is least sure of.")
@@ -138,17 +196,31 @@ def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int]
 def _worst(run: Run, tested: cached.Tested, classes: tuple[str, ...]) -> None:
     """What it got most wrong, and where it looked for what it said."""
     images, losses = tested
+    found, wrong = worst(losses, images.labels)
     st.markdown("**Its worst mistakes**")
-    st.caption("The test images with the largest loss, and where it saw what it said.")
+    st.caption(
+        "The wrong answers with the largest loss, and where it saw what it said."
+        if wrong
+        else "None. The least certain:"
+    )
     model = cached.classifier(run)
     items = []
-    for i, loss, read in zip(*(part[:WORST].tolist() for part in losses), strict=True):
+    for i, loss, read in zip(*(part.tolist() for part in found), strict=True):
         picture = images.pixels[i][None]
         seen = explain.overlaid(picture, explain.heat(model, picture, read))[0]
         label = classes[int(images.labels[i])]
         said = f"{label}, read as {classes[read]}" if label != classes[read] else f"{label}, right"
         items.append((said, seen, f"loss {loss:.2f}, image {i:,}"))
     photographs(items, 150)
+
+
+def worst(losses: Losses, labels: Tensor, most: int = WORST) -> tuple[Losses, bool]:
+    """The wrong answers with the largest losses; where all are right, the answers that were the
+    least certain, and False."""
+    wrong = losses.read != labels[losses.ids]
+    # Of right answers the loss is that of the class read: the largest is the least certain.
+    kept = wrong if bool(wrong.any()) else torch.ones_like(wrong)
+    return Losses(*(part[kept][:most] for part in losses)), bool(wrong.any())
 
 
 def _curve(run: Run) -> None:
@@ -172,10 +244,11 @@ def _curve(run: Run) -> None:
     figure.update_traces(error_y={"type": "data", "array": [s.spread for s in found.values()]})
     figure.update_xaxes(type="log")
     charts.show(figure, key=f"few-{run.id}", height=280)
-    few, many = found[x[0]], found[x[-1]]
+    few, many, n = found[x[0]], found[x[-1]], run.metrics()["n_test"]
     st.caption(
         f"Mean of five draws, with their standard deviation: {few.mean:.1%} with {x[0]} pictures "
-        f"of each class, {many.mean:.1%} with {x[-1]}."
+        f"of each class, {many.mean:.1%} with {x[-1]}. All are tested on the same {n:,} pictures, "
+        f"whose choice counts too: the 95 % interval of the last is {interval(many.mean, n)}."
     )
 
 
