@@ -10,7 +10,7 @@ from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.runs import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import ahead, cached, inputs
+from pages.ui import ahead, cached, inputs, links
 from pages.ui import denoising as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
@@ -66,16 +66,7 @@ def choose_pictures(run: Run) -> Tensor | None:
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     """What stands beside the stage: the model, the pictures, the corruption and its seed."""
-    run = models[
-        st.selectbox(
-            "Model",
-            list(models),
-            format_func=names.__getitem__,
-            key="model",
-            bind="query-params",
-            on_change=model_changed,
-        )
-    ]
+    run = links.run_box("Model", models, names, key="model", on_change=model_changed)
     pixels = choose_pictures(run)
     corruption = st.selectbox(
         "Corruption",

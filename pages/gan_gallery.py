@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.tasks.adversarial import ADVERSARIAL
-from pages.ui import ahead, cached
+from pages.ui import ahead, cached, links
 from pages.ui.frame import title
 from pages.ui.gallery import (
     explained,
@@ -41,7 +41,8 @@ def hang() -> None:
     if not cards:
         st.info("These runs kept no sample sheets, so there is no wall to hang.")
         return
-    chosen = st.session_state.get("model") or next(iter(models))
+    links.follow("model", list(models), next(iter(models)), links.titles_of(models, names))
+    chosen = st.session_state["model"]
     if (picked := wall(key="wall", cards=cards, chosen=chosen)) is not None:
         st.session_state["model"] = picked
     st.caption(hanging.measured(hung))

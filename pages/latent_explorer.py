@@ -5,7 +5,7 @@ import streamlit as st
 from core.inference import maps
 from core.inference.maps import LatentMap
 from core.tasks.projecting import PROJECTING
-from pages.ui import cached
+from pages.ui import cached, links
 from pages.ui.explorer import explained, making, seeds, selection, stage, trust, yours
 from pages.ui.explorer.standing import standing
 from pages.ui.frame import title
@@ -25,16 +25,9 @@ def use_map(run_id: str) -> None:
 
 found: LatentMap | None = None
 if made:
-    chosen = st.selectbox(
-        "Map",
-        list(made),
-        index=next((i for i, run in enumerate(made.values()) if maps.has_history(run)), 0),
-        format_func=names.__getitem__,
-        key="map_of",
-        bind="query-params",
-        width=460,
-    )
-    found = cached.latent_map(made[chosen])
+    first = next((i for i, run in made.items() if maps.has_history(run)), None)
+    chosen = links.run_box("Map", made, names, key="map_of", noun="map", default=first, width=460)
+    found = cached.latent_map(chosen)
     if maps.has_source(found):
         stage.bench(found)
     else:

@@ -6,6 +6,7 @@ from pages.ui import starting
 
 starting.wait()
 
+from pages.ui import links  # noqa: E402
 from pages.ui.frame import ICON  # noqa: E402
 from pages.ui.visitor import signing_in  # noqa: E402
 
@@ -29,4 +30,5 @@ chosen = st.navigation(
     }
 )
 signing_in()
+links.arrive(chosen.url_path)
 chosen.run()

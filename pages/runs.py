@@ -9,7 +9,7 @@ from core import jobs, runs
 from core.errors import LabError
 from core.runs import Run
 from core.tasks import family
-from pages.ui import charts
+from pages.ui import charts, links
 from pages.ui.frame import csv_button, title
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import actions, badge, watch
@@ -127,12 +127,13 @@ readable = [i for i, r in zip(found, table.to_dict("records"), strict=True)
 with st.container(horizontal=True):
     st.space("stretch")
     csv_button(lambda: table, "runs")
-names = st.multiselect(
+names = links.several(
     "Look closer, or compare",
     readable,
-    default=readable[:1],
     key="compare",
-    bind="query-params",
+    default=readable[:1],
+    usual=all(found[i].shipped for i in readable[:1]),
+    noun="run",
     placeholder="Choose one run or several",
 )
 chosen = [found[n] for n in names]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.tasks.transfer import TRANSFER
-from pages.ui import cached
+from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
 from pages.ui.transfer import (
@@ -35,12 +35,7 @@ def use_model(run_id: str) -> None:
 
 run = None
 if models:
-    run = models[
-        st.selectbox(
-            "Classifier", list(models), format_func=names.__getitem__, key="classifier",
-            bind="query-params", width=460,
-        )
-    ]  # fmt: skip
+    run = links.run_box("Classifier", models, names, key="classifier", noun="classifier", width=460)
 else:
     st.info("There is no trained classifier yet. Bring pictures below, then teach one.")
 

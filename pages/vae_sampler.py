@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.runs import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui import ahead, cached
+from pages.ui import ahead, cached, links
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
 from pages.ui.names import model_names
@@ -29,16 +29,7 @@ def use_model(run_id: str) -> None:
 def controls() -> tuple[Run, stage.Start]:
     """Which model, and which image the code starts from."""
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    run = models[
-        row.selectbox(
-            "Model",
-            list(models),
-            format_func=names.__getitem__,
-            key="model",
-            bind="query-params",
-            width=380,
-        )
-    ]
+    run = links.run_box("Model", models, names, key="model", place=row, width=380)
     return run, stage.choose_start(run, row)
 
 

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from core.settings import settings
 from core.tasks import Family
+from pages.ui import links
 
 MAIN = (
     "epochs", "corruption", "strength", "latent", "beta",
@@ -91,8 +92,7 @@ def _widget(
         options = list(get_args(field.annotation))
         return place.selectbox(options=options, index=options.index(default), **common)
     if field.annotation is str:
-        named = choices[name]
-        return place.selectbox(options=list(named), format_func=named.__getitem__, **common)
+        return _choice(place, choices[name], common["label"], common["key"], common["help"])
     low, high = _bounds(field)
     if name == "epochs":
         high = min(high, settings().max_epochs)
@@ -107,6 +107,15 @@ def _widget(
     return place.number_input(
         min_value=low, max_value=high, value=default, step=step, format="%g", **common
     )
+
+
+def _choice(place: Any, named: Mapping[str, str], label: str, key: str, help: str) -> str:
+    """One of some runs, or none of them, which stands first."""
+    missing = links.NO_RUN.format(noun="model", instead="It is left out.")
+    return links.box(
+        label, list(named), key=key, place=place, help=help, missing=missing,
+        format_func=named.__getitem__,
+    )  # fmt: skip
 
 
 def _sentence(text: str) -> str:

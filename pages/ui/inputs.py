@@ -16,7 +16,7 @@ from core.images import (
     to_tensor,
 )
 from core.runs import Run
-from pages.ui.names import dataset_title
+from pages.ui import links
 
 SHAPE: Shape = (1, 28, 28)
 
@@ -27,15 +27,8 @@ def choose_dataset(run: Run) -> str:
     options = [n for n in data.BUILT_IN if "test" in data.available(n)]
     if asked not in options and data.known(asked):
         options.append(asked)  # the visitor's own, on which this model was trained
-    return str(
-        st.selectbox(
-            "Data set",
-            options,
-            index=options.index(asked) if asked in options else 0,
-            format_func=dataset_title,
-            key="dataset",
-            bind="query-params",
-        )
+    return links.set_box(
+        "Data set", options, key="dataset", default=asked if asked in options else None
     )
 
 

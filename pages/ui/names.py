@@ -1,5 +1,8 @@
 """Readable names of runs and data sets."""
 
+from collections import Counter
+from collections.abc import Callable
+
 from core import data, runs
 from core.runs import Run
 from core.tasks import family
@@ -10,18 +13,27 @@ from core.tasks.projecting import PROJECTING
 def model_names(found: list[Run]) -> dict[str, str]:
     """A name for each run: its network, what is special about it, and its data set.
 
-    Where two would be the same, the end of their id stands behind.
+    Where two would be the same, the end of their id stands behind; shipped runs keep their names
+    whatever else is there.
     """
-    plain = {run.id: f"{_network(run)} · {dataset_title(run.config().dataset)}" for run in found}
-    twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
-    return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
+    return _apart(found, lambda run: f"{_network(run)} · {dataset_title(run.config().dataset)}")
 
 
 def map_names(found: list[Run]) -> dict[str, str]:
     """A name for each map: its method, what it shows, and what is special about it."""
-    plain = {run.id: f"{_map(run)} · {dataset_title(run.config().dataset)}" for run in found}
-    twice = {n for n in plain.values() if list(plain.values()).count(n) > 1}
-    return {i: f"{n} · {i[-8:]}" if n in twice else n for i, n in plain.items()}
+    return _apart(found, lambda run: f"{_map(run)} · {dataset_title(run.config().dataset)}")
+
+
+def _apart(found: list[Run], plain: Callable[[Run], str]) -> dict[str, str]:
+    names = {run.id: plain(run) for run in found}
+    often = Counter(names.values())
+    shipped = Counter(names[run.id] for run in found if run.shipped)
+
+    def name(run: Run) -> str:
+        said = names[run.id]
+        return f"{said} · {run.id[-8:]}" if (shipped if run.shipped else often)[said] > 1 else said
+
+    return {run.id: name(run) for run in found}
 
 
 def source_name(source: str) -> str:

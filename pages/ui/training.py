@@ -14,6 +14,7 @@ from core.images import display_name
 from core.settings import settings
 from core.tasks import Family, Task
 from core.training import ask
+from pages.ui import links
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 from pages.ui.turns import turn
@@ -43,23 +44,11 @@ def panel(
         return
     left, right = st.columns(2)
     learning = [v.name for v in task.variants.values() if v.learns]
-    variant = left.selectbox(
-        "Network",
-        learning,
-        format_func=lambda name: task.variant(name).title,
-        key="network",
-        bind="query-params",
-    )
+    variant = links.variant_box("Network", task, learning, key="network", place=left)
     every = [*data.BUILT_IN, *own_sets()]
     options = [n for n in every if len(data.info(n).classes) >= task.least_classes]
-    dataset = right.selectbox(
-        "Train on",
-        options,
-        index=options.index(_natural(options, task.variant(variant).shape is None)),
-        format_func=lambda name: data.info(name).title,
-        key="train_on",
-        bind="query-params",
-    )
+    natural = _natural(options, task.variant(variant).shape is None)
+    dataset = links.set_box("Train on", options, key="train_on", place=right, default=natural)
     st.caption(task.variant(variant).summary)
     if _have(dataset):
         settled = given(variant) if given else {}

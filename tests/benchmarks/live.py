@@ -1,7 +1,6 @@
 """The live instrument: what a frame costs in a drag, and that the server is quiet."""
 
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page
 
@@ -33,7 +32,7 @@ def live(quick: bool) -> Iterator[Row]:
             runs = [run for run in found if run.shipped]
             names = model_names(runs)
             for run in runs[:2] if quick else runs:
-                url = f"{running.url}{PAGES[run.config().task]}?model={quote(names[run.id])}"
+                url = f"{running.url}{PAGES[run.config().task]}?model={run.id}"
                 moves = QUICK_MOVES if quick else MOVES
                 yield _dragged(browser, url, names[run.id], moves, _asked(run))
 

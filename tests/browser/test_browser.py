@@ -3,6 +3,9 @@
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
+
+from core.inference import denoising
 
 pytestmark = pytest.mark.browser
 STAGE = ".stage img"
@@ -139,22 +142,41 @@ def test_a_drawing_is_denoised(server, page):
     assert "dB" in page.locator(".stage").inner_text()
 
 
+def test_the_browsers_back_brings_the_model_before(server, page):
+    """A choice is a step for the browser, and the address has the id of what is chosen."""
+    first, second = (r.id for r in denoising.denoisers()[1:3])
+    page.goto(f"{server}/denoiser?model={first}")
+    shown = page.locator(".st-key-model input")
+    page.wait_for_selector(STAGE)
+    name = shown.input_value()
+    shown.click()
+    options = page.get_by_role("option")
+    options.nth(2).click()
+    page.wait_for_url(f"**/denoiser?model={second}")
+    assert shown.input_value() != name
+    page.go_back()
+    page.wait_for_url(f"**/denoiser?model={first}")
+    expect(shown).to_have_value(name)
+    page.go_forward()
+    page.wait_for_url(f"**/denoiser?model={second}")
+    expect(shown).not_to_have_value(name)
+
+
 @pytest.mark.cluster
 def test_train_watch_and_use_a_model(server, page):
     """The whole road: form, queue, progress, done; after a reload the run is still there."""
     page.goto(
-        f"{server}/denoiser?tab=Train+your+own&network=Linear&train_on=Digits&linear-epochs=3"
+        f"{server}/denoiser?tab=Train+your+own&network=linear&train_on=digits&linear-epochs=3"
     )
     page.get_by_role("button", name="Train", exact=True).click()
-    run = page.get_by_text("denoise-linear-digits-").first
-    run.wait_for()
+    run = page.get_by_text("denoise-linear-digits-").first.inner_text()
     page.goto(f"{server}/runs")  # the tab is closed in the middle of it
     page.wait_for_selector("h1")
-    page.goto(f"{server}/denoiser?model=Linear+·+Digits")
+    page.goto(f"{server}/denoiser?model={run}")
     for _ in range(120):
         page.wait_for_selector(STAGE)
-        if "Linear · Digits" in page.locator("main, [data-testid=stMain]").inner_text():
+        if page.locator(".st-key-model input").input_value() == "Linear · Digits":
             return
         page.wait_for_timeout(1000)
-        page.goto(f"{server}/denoiser?model=Linear+·+Digits")
+        page.goto(f"{server}/denoiser?model={run}")
     pytest.fail("the trained model never came into the list")

@@ -11,13 +11,11 @@ from PIL import Image
 
 from core.inference import latent, ordinary
 from pages.ui import live
-from pages.ui.names import model_names
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 READY = '.lab-latent[data-state="ready"]'
 SHIPPED = [run for run in latent.autoencoders() if run.shipped]
-NAMES = model_names(latent.autoencoders())
 
 
 def opened(page, server, query=""):
@@ -38,7 +36,7 @@ def test_each_shipped_decoder_draws_in_the_browser_what_pytorch_draws(server, pa
     generator = torch.Generator().manual_seed(0)
     code = [round(v, 3) for v in torch.randn(model.latent, generator=generator).tolist()]
     label = 3 if model.classes else None
-    query = f"?model={quote(NAMES[run.id])}&code={quote(','.join(map(str, code)))}&class=3"
+    query = f"?model={run.id}&code={quote(','.join(map(str, code)))}&class=3"
     root = opened(page, server, query)
     drawn = pixels(page, root)
     wanted = latent.decode(model, torch.tensor([code]), label)[0].permute(1, 2, 0)
@@ -88,7 +86,7 @@ def test_another_model_and_another_image_take_the_stage(server, page):
 def test_the_browser_judges_a_code_as_python_does(server, page, variant):
     run = next(r for r in SHIPPED if r.config().variant == variant)
     spread, length = ordinary.spread(run), len(latent.dimensions(run))
-    root = opened(page, server, f"?model={quote(NAMES[run.id])}")
+    root = opened(page, server, f"?model={run.id}")
     field, judged = root.get_by_label("Code", exact=True), root.locator(".judged")
     for scale in (0, 0.5, 1, 9):
         code = (spread.centre + scale * torch.ones(length)).round(decimals=3)
@@ -107,7 +105,7 @@ def test_the_picture_and_its_numbers_are_taken_from_the_browser(server, page):
     run = next(r for r in SHIPPED if r.config().variant == "cvae")
     code = [0.125] * len(latent.dimensions(run))
     link = f"&code={quote(','.join(map(str, code)))}&class=3"
-    root = opened(page, server, f"?model={quote(NAMES[run.id])}{link}")
+    root = opened(page, server, f"?model={run.id}{link}")
     drawn = pixels(page, root).reshape(28, 28)
     with page.expect_download() as taken:
         root.get_by_role("button", name="PNG").click()

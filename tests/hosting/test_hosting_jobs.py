@@ -37,7 +37,7 @@ def ask(house: House, replica: str, seed: int, epochs: int = EPOCHS) -> tuple[Vi
     folder = house.folder / "checkpoints" / "runs"
     before = set(folder.glob("denoise-linear-digits-*"))
     query = urlencode(
-        {"tab": "Train your own", "network": "linear", "train_on": "Digits",
+        {"tab": "Train your own", "network": "linear", "train_on": "digits",
          "linear-epochs": epochs, "linear-seed": seed}
     )  # fmt: skip
     with visitor.socket() as session:

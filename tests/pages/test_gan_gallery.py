@@ -8,7 +8,6 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
 from pages.ui.gallery import hanging, health
-from pages.ui.names import model_names
 from tests.pages.test_pages import captions, opened
 
 PAGE = "gan_gallery.py"
@@ -17,7 +16,6 @@ TABS = [
     "What is happening",
 ]  # fmt: skip
 MODELS = [run for run in gans.generators() if run.shipped]
-NAMES = model_names(MODELS)
 CONDITIONAL = next((r for r in MODELS if r.config().variant == "cgan"), None)
 PLAIN = next(r for r in MODELS if r.config().variant == "gan")
 NORMED = next(r for r in MODELS if r.config().variant == "dcgan")
@@ -26,7 +24,7 @@ told_a_class = pytest.mark.skipif(CONDITIONAL is None, reason="no conditional ne
 
 
 def on(run, **query):
-    return opened(PAGE, model=NAMES[run.id], **query)
+    return opened(PAGE, model=run.id, **query)
 
 
 def pictures(app):

@@ -170,7 +170,7 @@ def test_training_can_be_switched_off(lab, monkeypatch):
 def test_the_form_has_every_setting_with_its_bounds(lab):
     from core.tasks.denoising import DENOISING, DenoisingConfig
 
-    app = opened("denoiser.py", tab="Train your own", network="Linear", train_on="Digits")
+    app = opened("denoiser.py", tab="Train your own", network="linear", train_on="digits")
     assert not app.exception
     keys = {w.key for w in [*app.number_input, *app.selectbox, *app.toggle, *app.slider]}
     assert {f"linear-{name}" for name in DenoisingConfig.model_fields} <= keys

@@ -15,7 +15,6 @@ from core.metrics import wilson_interval
 from core.records import DataUsed
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
-from pages.ui.names import model_names
 from pages.ui.shares import interval
 from pages.ui.transfer import comparing, curating, reading
 from pages.ui.transfer.photographs import missing
@@ -84,7 +83,7 @@ def test_it_opens_without_any_classifier(lab, monkeypatch):
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.config().variant)
 @pytest.mark.parametrize("tab", TABS)
 def test_each_shipped_classifier_opens_in_each_tab(lab, monkeypatch, run, tab):
-    app = page(monkeypatch, tab=tab, classifier=model_names(SHIPPED)[run.id])
+    app = page(monkeypatch, tab=tab, classifier=run.id)
     assert not app.exception and not app.error
     if tab == "How good is it?":  # its photographs do not ship, its figures do
         assert [m.label for m in app.metric][:2] == ["Accuracy", "95 % interval"]
@@ -93,7 +92,7 @@ def test_each_shipped_classifier_opens_in_each_tab(lab, monkeypatch, run, tab):
 @pytest.mark.parametrize("tab", ["How good is it?", "Compare"])
 def test_what_needs_photographs_is_not_offered_without_them(lab, monkeypatch, tab):
     asked = dict.fromkeys(("few", "rates", "seeds", "folds"), "true")  # even by a link
-    app = page(monkeypatch, tab=tab, classifier=model_names(SHIPPED)[SHIPPED[0].id], **asked)
+    app = page(monkeypatch, tab=tab, classifier=SHIPPED[0].id, **asked)
     assert not app.exception and not app.error and not app.toggle
     assert not [b.label for b in app.button if "Teach" in b.label]
     said = [c.value for c in app.caption if "not on this machine" in c.value]

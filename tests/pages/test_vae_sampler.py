@@ -6,7 +6,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.inference import latent
-from pages.ui.names import model_names
 from tests.pages.test_pages import opened
 
 PAGE = "vae_sampler.py"
@@ -78,8 +77,7 @@ def test_a_wrong_code_in_a_link_is_said_and_left_out(lab, code):
 
 def test_a_class_that_the_model_does_not_have_is_left_out(lab):
     latents = len(latent.dimensions(CONDITIONAL))
-    name = model_names(latent.autoencoders())[CONDITIONAL.id]
-    again = opened(PAGE, model=name, code=",".join(["0"] * latents), **{"class": "12"})
+    again = opened(PAGE, model=CONDITIONAL.id, code=",".join(["0"] * latents), **{"class": "12"})
     assert any("classes 0 to 9" in w.value for w in again.warning)
 
 
@@ -116,7 +114,7 @@ def test_a_run_of_another_data_set_is_guessed_a_class(lab):
 
 
 def test_an_image_of_another_kind_is_called_strange(lab):
-    app = opened(PAGE, dataset="Fashion-MNIST")
+    app = opened(PAGE, dataset="fashion-mnist")
     run = next(r for r in MODELS if r.config().dataset == "mnist")
     app.selectbox(key="model").set_value(run.id).run()
     app.selectbox(key="dataset").set_value("fashion-mnist").run()

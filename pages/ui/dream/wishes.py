@@ -21,7 +21,7 @@ from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import Target, targets, written
-from pages.ui import cached, form
+from pages.ui import cached, form, links
 from pages.ui.cached import dreams
 from pages.ui.dream.painting import painted
 from pages.ui.names import model_names
@@ -216,11 +216,8 @@ def _made() -> Picture | None:
         return None
     names = model_names(list(runs.values()))
     left, right = st.columns([3, 1])
-    chosen = left.selectbox(
-        "Drawn by", list(runs), format_func=names.__getitem__, key="drawn_by", bind="query-params"
-    )
+    run = links.run_box("Drawn by", runs, names, key="drawn_by", place=left)
     seed = right.number_input("Its seed", 0, 10_000, 0, key="drawn_seed", bind="query-params")
-    run = runs[chosen]
     model = cached.generator(run)
     found = gans.drawn(model, SHEET, int(seed))
     images = (found.images * 255).round().byte()

@@ -11,13 +11,12 @@ from core.inference.encoding import shape_of
 from core.inference.maps import LatentMap
 from core.models.autoencoders import Autoencoder
 from core.neighbours import Metric
-from core.runs import Run
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.layouts import PIXELS
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
 from pages.ui.explorer.standing import Standing
-from pages.ui.names import dataset_title, model_names, source_name
+from pages.ui.names import source_name
 
 NEAR = 12
 SMALL = 60
@@ -128,16 +127,11 @@ def _elsewhere(scene: Scene, now: Standing) -> None:
     run = runs.find(scene.found.config.source)
     if run is None or autoencoder_of(run.id) is None or scene.found.config.split != "test":
         return
-    if (name := _name_elsewhere(run)) is not None:
+    if any(known.id == run.id for known in cached.models(AUTOENCODING.name)):
         st.page_link(
             "vae_sampler.py", label="Change it in the VAE sampler", icon=":material/tune:",
-            query_params={"model": name, "first": str(now.clicked),
-                          "dataset": dataset_title(scene.dataset)},
+            query_params={"model": run.id, "first": str(now.clicked), "dataset": scene.dataset},
         )  # fmt: skip
-
-
-def _name_elsewhere(run: Run) -> str | None:
-    return model_names(cached.models(AUTOENCODING.name)).get(run.id)
 
 
 def source_line(found: LatentMap) -> str:

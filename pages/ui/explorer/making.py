@@ -7,7 +7,7 @@ from core.errors import LabError
 from core.inference import projecting
 from core.tasks.layouts import PIXELS
 from core.tasks.projecting import PROJECTING
-from pages.ui import cached
+from pages.ui import cached, links
 from pages.ui.form import config_form
 from pages.ui.names import model_names
 from pages.ui.run_panel import Use, watch
@@ -20,15 +20,10 @@ def panel(use: Use) -> None:
     if not admitted():
         return
     left, right = st.columns(2)
-    method = left.selectbox(
-        "Method", list(PROJECTING.variants), key="projection", bind="query-params",
-        format_func=lambda name: PROJECTING.variant(name).title,
-    )  # fmt: skip
+    method = links.variant_box("Method", PROJECTING, list(PROJECTING.variants), key="projection",
+                               place=left)  # fmt: skip
     options = [n for n in (*data.BUILT_IN, *own_sets()) if data.available(n)]
-    dataset = right.selectbox(
-        "Data set to map", options, key="mapped", bind="query-params",
-        format_func=lambda name: data.info(name).title,
-    )  # fmt: skip
+    dataset = links.set_box("Data set to map", options, key="mapped", place=right)
     st.caption(PROJECTING.variant(method).summary)
     encoders = {PIXELS: "Raw pixels", **model_names(cached.encoders())}
     values = config_form(PROJECTING, method, {"source": encoders}, "Make the map")

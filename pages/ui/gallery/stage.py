@@ -12,7 +12,7 @@ from core.inference import gans, latent
 from core.inference.directions import FAINT, Direction
 from core.inference.finished import class_names
 from core.runs import Run
-from pages.ui import cached, live, pictures
+from pages.ui import cached, links, live, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title
 
@@ -38,12 +38,7 @@ class Scene(NamedTuple):
 def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
     """Which network, and where in its space one begins."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run = models[
-            st.selectbox(
-                "Model", list(models), format_func=names.__getitem__, key="model",
-                bind="query-params", width=380,
-            )
-        ]  # fmt: skip
+        run = links.run_box("Model", models, names, key="model", width=380)
         label = None
         if told := class_names(run):
             label = told.index(

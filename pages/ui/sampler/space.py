@@ -7,7 +7,7 @@ import torch
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs import Run
-from pages.ui import cached, charts, pictures
+from pages.ui import cached, charts, links, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title
 from pages.ui.pictures import Row
@@ -57,12 +57,7 @@ def plane(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
         st.info("No model here has two numbers. Train one below: set “Dimensions” to 2.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run = flat[
-            st.selectbox(
-                "Model with two numbers", list(flat), format_func=names.__getitem__,
-                key="flat", bind="query-params",
-            )
-        ]  # fmt: skip
+        run = links.run_box("Model with two numbers", flat, names, key="flat")
         prior = "code_covariance" not in run.metrics()
         over = st.segmented_control(
             "Spread over",

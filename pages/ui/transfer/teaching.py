@@ -25,22 +25,21 @@ def _backbones(variant: str) -> dict[str, object]:
     chosen = st.pills(
         "Pretrained networks" if several else "Pretrained network",
         list(BACKBONES),
-        format_func=_title,
+        format_func=lambda name: BACKBONES[name].title,
         selection_mode="multi" if several else "single",
         default=usual.split("+") if several else usual,
         key=f"backbones-{variant}",
         bind="query-params",
-        help="Trained by others on a million photographs (ImageNet). Those marked with a cloud are "
-        "fetched once, when they are first asked for.",
+        help=f"Trained by others on a million photographs (ImageNet).{_fetched()}",
     )
     names = [chosen] if isinstance(chosen, str) else list(chosen or [])
     return {"backbones": "+".join(names) or usual}
 
 
-def _title(name: str) -> str:
-    known = BACKBONES[name]
-    fetched = "" if known.here() else f" ☁ {known.megabytes} MB"
-    return f"{known.title}{fetched}"
+def _fetched() -> str:
+    """Which are not here yet: that changes, and what the pills show stands in links."""
+    away = [f"{b.title} ({b.megabytes} MB)" for b in BACKBONES.values() if not b.here()]
+    return f" Fetched once, when first asked for: {', '.join(away)}." if away else ""
 
 
 def _prospect(variant: str, dataset: str, given: dict[str, object]) -> None:
