@@ -1,20 +1,25 @@
 """How ordinary a code or an image is: against the prior, the other codes, the other images."""
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.inference.latent import checked_labels, settings_of
+from core.inference.latent import checked_labels, dimensions, settings_of
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from core.tasks.base import unit
 from core.tasks.bounds import anomaly_score
 
 RARE = 0.999
-"""A code is outside when fewer than one in a thousand draws of the prior lie farther out."""
+"""A code is outside when fewer than one draw in a thousand lies farther out, and too near to the
+middle when fewer than one in a thousand lies nearer to it."""
+EMPTY = 0.05
+"""The middle of a space counts as empty when so few draws lie within half of the radius √d. With
+few dimensions it is no emptier than the rest: a fifth of all draws in the plane do."""
+State = Literal["inside", "outside", "near", "mean"]
 STILL = 1e-3
 """Directions in which codes vary by less count as still, and are given this much: a stored
 covariance is rounded to four places, which can make their variances negative."""
@@ -23,26 +28,38 @@ covariance is rounded to four places, which can make their variances negative.""
 class Spread(NamedTuple):
     """Where a model's codes lie: around `centre` (d,), thinner and thinner.
 
-    |root (z - centre)|² of a code z follows χ² with `degrees` degrees of freedom; a root of None
-    changes nothing. `of` names what was asked.
+    |root (z - centre)|² of a draw z follows χ² with `degrees` degrees of freedom; a root of None
+    changes nothing. `prior`: draws are those of a VAE's prior; else of a Gaussian that fits the
+    codes of the test images, which may lie in another shape, with holes.
     """
 
-    of: str
+    prior: bool
     centre: Tensor
     root: Tensor | None
     degrees: int
 
+    @property
+    def hollow(self) -> bool:
+        """Whether hardly any draw lies near the middle, as in all spaces of many dimensions."""
+        half = torch.tensor(self.degrees / 8, dtype=torch.float64)  # (√d / 2)², over two
+        return float(torch.special.gammainc(half * 4, half)) < EMPTY
+
 
 class Distance(NamedTuple):
-    """How far out a code lies: in standard deviations, and the share of codes nearer in."""
+    """How far out a code lies: in standard deviations, and the share of draws nearer in."""
 
     radius: float
     share: float
 
     @property
     def outside(self) -> bool:
-        """Whether hardly any code lies as far out."""
+        """Whether hardly any draw lies as far out."""
         return self.share > RARE
+
+    @property
+    def near(self) -> bool:
+        """Whether hardly any draw lies as near to the middle."""
+        return self.share < 1 - RARE
 
 
 class Strangeness(NamedTuple):
@@ -53,18 +70,21 @@ class Strangeness(NamedTuple):
 
 
 def spread(run: Run) -> Spread:
-    """Where a run's codes lie: a VAE's as its prior, N(0, 1) in each direction; a plain
-    autoencoder's as those of the test images, in the directions in which they vary.
+    """Where a run's codes lie: a VAE's as its prior, N(0, 1) in each dimension that is in use, for
+    the others change nothing; a plain autoencoder's as those of the test images, in the directions
+    in which they vary.
     """
     metrics = run.metrics()
     if "code_covariance" not in metrics:
-        count = len(metrics["kl_per_dimension"])
-        return Spread("the prior", torch.zeros(count), None, count)
+        found = dimensions(run)
+        living = sorted(d.index for d in found if not d.dead)
+        root = None if len(living) == len(found) else torch.eye(len(found))[living]
+        return Spread(True, torch.zeros(len(found)), root, max(1, len(living)))
     covariance = torch.tensor(metrics["code_covariance"], dtype=torch.float64)
     variances, directions = torch.linalg.eigh(covariance)
     root = directions.T / (variances.clamp(min=0) + STILL).sqrt()[:, None]
     degrees = max(1, int((variances > STILL).sum()))
-    return Spread("the codes", torch.tensor(metrics["code_mean"]), root.float(), degrees)
+    return Spread(False, torch.tensor(metrics["code_mean"]), root.float(), degrees)
 
 
 def distance(run: Run, code: Tensor) -> Distance:
@@ -75,6 +95,21 @@ def distance(run: Run, code: Tensor) -> Distance:
     squared, degrees = z @ z, found.degrees
     share = torch.special.gammainc(z.new_tensor(degrees / 2), squared / 2)
     return Distance(math.sqrt(float(squared) / degrees), float(share))
+
+
+def state(spread: Spread, found: Distance, mean: bool = False) -> State:
+    """What is to be said of a code that lies so far out.
+
+    Args:
+        mean: it is the mean of an image's posterior. Such means shrink: they lie nearer to the
+            middle than draws do (Var μ + E σ² is about 1), so that the draws say nothing of them,
+            unless they are far out all the same.
+    """
+    if found.outside:
+        return "outside"
+    if mean and spread.prior:
+        return "mean"
+    return "near" if spread.hollow and found.near else "inside"
 
 
 @torch.inference_mode()

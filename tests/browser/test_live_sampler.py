@@ -88,17 +88,28 @@ def test_the_browser_judges_a_code_as_python_does(server, page, variant):
     spread, length = ordinary.spread(run), len(latent.dimensions(run))
     root = opened(page, server, f"?model={run.id}")
     field, judged = root.get_by_label("Code", exact=True), root.locator(".judged")
-    for scale in (0, 0.5, 1, 9):
+    for scale in (0, 0.3, 0.5, 1, 9):
         code = (spread.centre + scale * torch.ones(length)).round(decimals=3)
         field.fill(", ".join(f"{v:g}" for v in code.tolist()))
         field.press("Enter")
         found = ordinary.distance(run, code[None])
-        state = "outside" if found.outside else "inside"
+        state = ordinary.state(spread, found)
         badge, why = live.ordinary(spread)[state]
-        said = f"{badge}{why.format(share=f'{found.share:.0%}')}"
+        said = f"{badge}{why.format(share=live.share_text(found.share))}"
         expect(judged).to_have_text(said)
         expect(judged).to_have_attribute("data-state", state)
+        expect(root.locator(".original")).not_to_be_visible()  # it is of another picture
     assert found.outside
+
+
+def test_the_code_of_an_image_is_called_so_and_has_its_original_beside_it(server, page):
+    run = next(r for r in SHIPPED if r.config().variant == "vae")
+    root = opened(page, server, f"?model={run.id}")
+    expect(root.locator(".judged")).to_have_attribute("data-state", "mean")
+    expect(root.locator(".original")).to_be_visible()
+    root.get_by_role("button", name="Random").click()
+    expect(root.locator(".original")).not_to_be_visible()
+    expect(root.locator(".judged")).not_to_have_attribute("data-state", "mean")
 
 
 def test_the_picture_and_its_numbers_are_taken_from_the_browser(server, page):

@@ -242,7 +242,7 @@ def test_the_prior_is_neither_boiling_nor_below_nothing(temperature: float) -> N
 
 
 def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
-    run = measured(lab, {"kl_per_dimension": [1.0] * 20})
+    run = measured(lab, living(20))
     found = [ordinary.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
     even(torch.tensor([d.share for d in found]))
     squares = torch.tensor([d.radius**2 for d in found])
@@ -250,6 +250,57 @@ def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
     middle, far = (ordinary.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
     assert (middle.radius, middle.share, middle.outside) == (0, 0, False)
     assert far.radius == pytest.approx(2) and far.share > 0.999 and far.outside
+
+
+def living(count: int, dead: int = 0) -> dict[str, list[float]]:
+    """Figures of a VAE with so many dimensions in use, the unused ones first."""
+    return {
+        "kl_per_dimension": [0.0] * dead + [1.0] * count,
+        "code_mean": [0.0] * (dead + count),
+        "code_std": [0.01] * dead + [0.9] * count,
+    }
+
+
+def said_of(run: Run, code: Tensor, mean: bool = False) -> str:
+    return ordinary.state(ordinary.spread(run), ordinary.distance(run, code[None]), mean)
+
+
+def test_both_the_middle_and_the_far_ends_of_many_dimensions_are_unusual(lab: Path) -> None:
+    run = measured(lab, living(20))
+    draws = latent.prior_samples(20, 2000, 0)
+    states = [said_of(run, code) for code in draws]
+    assert states.count("inside") > 1985  # one in a thousand at either end
+    assert said_of(run, torch.zeros(20)) == said_of(run, 0.5 * draws[0]) == "near"
+    assert said_of(run, 2 * draws[0]) == "outside"
+    half_way = (draws[:1000] + draws[1000:]) / 2
+    shares = torch.tensor([ordinary.distance(run, code[None]).share for code in half_way])
+    radii = half_way.norm(dim=1) / 20**0.5
+    assert float(radii.mean()) == pytest.approx(0.5**0.5, abs=0.01)
+    assert float(shares.median()) < 0.04  # 71 % of the radius: nearer in than nearly all draws
+
+
+def test_the_mean_of_a_posterior_is_not_held_against_draws(lab: Path) -> None:
+    run = measured(lab, living(20))
+    shrunk = 0.4 * latent.prior_samples(20, 1, 0)[0]
+    assert said_of(run, shrunk) == "near" and said_of(run, shrunk, mean=True) == "mean"
+    assert said_of(run, 6 * shrunk, mean=True) == "outside"
+
+
+def test_the_middle_of_a_plane_is_no_hole(lab: Path) -> None:
+    assert said_of(measured(lab, living(2)), torch.zeros(2)) == "inside"
+
+
+def test_dimensions_that_are_not_in_use_say_nothing(lab: Path) -> None:
+    run = measured(lab, living(10, dead=10))
+    draws = latent.prior_samples(10, 2000, 0)
+    codes = torch.cat([torch.full((2000, 10), 50.0), draws], 1)  # which changes no picture
+    even(torch.tensor([ordinary.distance(run, code[None]).share for code in codes]))
+
+
+def test_a_plain_autoencoder_has_a_middle_too(lab: Path) -> None:
+    flat = {"code_mean": [3.0] * 12, "code_covariance": torch.eye(12).tolist()}
+    run = measured(lab, flat, "ae_conv")
+    assert said_of(run, torch.full((12,), 3.0), mean=True) == "near"
 
 
 def test_a_plain_autoencoder_is_measured_against_its_own_codes(lab: Path) -> None:

@@ -163,7 +163,7 @@ class Sample(Mover):
         self.moves += 1
         if self.moves % 2:
             return await self._pad()
-        slider, value = self.slider("Temperature")
+        slider, value = self.slider("Sampling temperature")
         answer = await self.session.do(slider, value)
         self.changed(answer.pictures)
         return "sample: temperature"

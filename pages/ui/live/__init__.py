@@ -5,6 +5,7 @@ is sent while something is dragged; what is let go comes back once.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.inference.latent import COLUMN, FAR, checked_code
-from core.inference.ordinary import RARE, Spread
+from core.inference.ordinary import RARE, Spread, State
 from core.runs import Run
 from pages.ui.component import component, nothing
 
@@ -75,6 +76,7 @@ def latent(
     class_names: Sequence[str] = (),
     pad: tuple[int, int] | None = None,
     original_png: str | None = None,
+    original_code: Sequence[float] | None = None,
     manifold: bool = False,
     temperature: float = 1.0,
     base: Sequence[float] | None = None,
@@ -97,10 +99,12 @@ def latent(
         label: the class, for a conditional model.
         class_names: a small picture and a button each; empty for a model without classes.
         pad: indices of the numbers across and up the pad; by default the first two shown.
-        original_png: a data URL of the image that the code came from.
+        original_png: a data URL of an image, which stands beside the picture while the code is
+            its own, `original_code`.
+        original_code: the code of that image, of a VAE the mean of its posterior.
         manifold: fill the pad with pictures, and preview the one under the mouse; for codes of two
             numbers (with more it is the plane through the code).
-        temperature: of Random, 0 to 1.5.
+        temperature: of Random, 0 to 1.5: the spread of the draws.
         base: with `basis`, the latent that one starts from; by default the middle, zeros.
         basis: directions, as many as `code` has numbers, each as long as a latent of the decoder:
             the browser then decodes base + code · basis. Whoever changes either gives the code to
@@ -129,6 +133,7 @@ def latent(
             "class_names": list(class_names),
             "pad": None if pad is None else list(pad),
             "original": original_png,
+            "original_code": None if original_code is None else [float(v) for v in original_code],
             "manifold": manifold,
             "temperature": temperature,
             "limit": FAR,
@@ -148,22 +153,43 @@ def latent(
     return _checked(said, len(code), len(class_names))
 
 
-def ordinary(spread: Spread) -> dict[str, tuple[str, str]]:
-    """What is said `inside` and `outside` of it: a badge, and why, its {share} to be filled in."""
+def ordinary(spread: Spread) -> dict[State, tuple[str, str]]:
+    """What is said of a code in each state: a badge, and why, its {share} to be filled in."""
+    of = "the prior" if spread.prior else "a Gaussian that fits the codes"
+    name = "the prior" if spread.prior else "the codes"
+    holes = "" if spread.prior else " The codes may leave holes there all the same."
     return {
-        "inside": (f"inside {spread.of}", "{share} of draws lie nearer to the middle."),
+        "inside": (f"inside {name}", f"Of the draws from {of} {{share}} lie nearer in.{holes}"),
         "outside": (
-            f"outside {spread.of}",
-            "Fewer than one draw in a thousand lies as far out: expect nonsense.",
+            f"outside {name}",
+            f"Of the draws from {of} fewer than one in a thousand lies so far out: expect "
+            "nonsense.",
+        ),
+        "near": (
+            "too near to the middle",
+            f"Of the draws from {of} fewer than one in a thousand lies as near to its middle: the "
+            "decoder hardly knows it.",
+        ),
+        "mean": (
+            "code of the image",
+            "The mean of its posterior. Means lie nearer to the middle than draws from the prior, "
+            "so they are not compared with these.",
         ),
     }
+
+
+def share_text(share: float) -> str:
+    """A share as the instrument says it: neither none nor all of them where it is not so."""
+    percent = math.floor(100 * share + 0.5)  # as in the browser; Python rounds halves to even
+    return f"{percent}%" if 1 <= percent <= 99 else "fewer than 1%" if percent < 1 else "over 99%"
 
 
 def _spread(spread: Spread) -> dict[str, Any]:
     """For the browser, which says it while the hand moves."""
     root = None if spread.root is None else spread.root.tolist()
     found = {"centre": spread.centre.tolist(), "root": root, "degrees": spread.degrees}
-    return found | {"rare": RARE} | ordinary(spread)
+    rare = {"rare": RARE, "hollow": spread.hollow, "prior": spread.prior}
+    return found | rare | {"said": dict(ordinary(spread))}
 
 
 def _directions(

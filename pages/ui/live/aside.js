@@ -20,16 +20,29 @@ function nearer(code, { centre, root, degrees }) {
   return chiSquared(even.reduce((sum, v) => sum + v * v, 0), degrees);
 }
 
+/** What is to be said of a code, as core/inference says it. @param mean of an image's posterior */
+function stateOf(share, { rare, hollow, prior }, mean) {
+  if (share > rare) return "outside";
+  if (mean && prior) return "mean";
+  return hollow && share < 1 - rare ? "near" : "inside";
+}
+
+/** A share in words: neither none nor all of them where it is not so. */
+function shareText(share) {
+  const percent = Math.round(100 * share);
+  if (percent < 1) return "fewer than 1%";
+  return percent > 99 ? "over 99%" : `${percent}%`;
+}
+
 /** Say on an element whether the decoder knows such codes; `spread` has the sentences too. */
-function judge(element, code, spread) {
+function judge(element, code, spread, mean) {
   element.hidden = !spread;
   if (!spread) return;
-  const share = nearer(code, spread), state = share > spread.rare ? "outside" : "inside";
-  const [badge, why] = spread[state];
+  const share = nearer(code, spread), state = stateOf(share, spread, mean);
+  const [badge, why] = spread.said[state];
   element.dataset.state = state;
   element.querySelector(".badge").textContent = badge;
-  const percent = `${Math.round(100 * share)}%`;
-  element.querySelector(".why").textContent = why.replace("{share}", percent);
+  element.querySelector(".why").textContent = why.replace("{share}", shareText(share));
 }
 
 function take(blob, name) {

@@ -57,7 +57,7 @@ class Latent {
       this.agreed.temperature = data.temperature;
     }
     this.moves = Math.max(this.moves, data.seen);
-    this.find(".original").hidden = !data.original;
+    this.find(".original").hidden = !data.original || !data.original_code;
     if (data.original && data.original !== old.original) {
       this.find(".original img").src = data.original;
     }
@@ -275,7 +275,11 @@ class Latent {
       fill(input, this.centre[index]);
     }
     if (this.axes.length) this.pad.show(...this.axes.map((i) => this.shown()[i]));
-    judge(this.find(".judged"), this.shown(), this.data.spread);
+    const own = this.data.original_code?.map(rounded);
+    const unmoved = Boolean(own) && same(this.shown().map(rounded), own);
+    judge(this.find(".judged"), this.shown(), this.data.spread, unmoved);
+    // Beside another picture it would be no original; its place is kept, so that nothing jumps.
+    this.find(".original").style.visibility = unmoved ? "" : "hidden";
     const names = this.data.class_names;
     const what = this.hovered ? "Under the pointer" : "Decoded";
     this.find(".what").textContent = names.length ? `${what}: ${names[this.label]}` : what;

@@ -20,6 +20,8 @@ from pages.ui.frame import csv_button
 
 SOURCES = ("Test image", "Draw", "Upload")
 DECIMALS = 3
+COLOURS = {"inside": "green", "mean": "grey", "near": "orange", "outside": "orange"}
+"""Of what is said of a code."""
 STRANGE = 0.99
 
 
@@ -73,8 +75,9 @@ def place(run: Run, model: Autoencoder, start: Start) -> Place:
     if state.get("origin") != origin:
         opened = "origin" not in state
         state["origin"] = origin
-        found = _linked(model) if opened else None
-        move(found or _encoded(run, model, start), remember=found is not None)
+        found, own = _linked(model) if opened else None, _encoded(run, model, start)
+        state["own_code"] = None if start.pixels is None else own.code
+        move(found or own, remember=found is not None)
     return here()
 
 
@@ -134,10 +137,11 @@ def picture(model: Autoencoder, at: Place) -> Tensor:
 
 def _ordinary(run: Run, at: Place) -> None:
     """Whether the code is one that the decoder knows."""
-    found = ordinary.distance(run, torch.tensor([at.code]))
-    badge, why = live.ordinary(ordinary.spread(run))["outside" if found.outside else "inside"]
-    st.badge(badge, color="orange" if found.outside else "green")
-    st.caption(why.format(share=f"{found.share:.0%}"))
+    found, spread = ordinary.distance(run, torch.tensor([at.code])), ordinary.spread(run)
+    state = ordinary.state(spread, found, at.code == st.session_state["own_code"])
+    badge, why = live.ordinary(spread)[state]
+    st.badge(badge, color=COLOURS[state])  # type: ignore[arg-type]
+    st.caption(why.format(share=live.share_text(found.share)))
 
 
 def _strange(run: Run, model: Autoencoder, start: Start) -> None:
@@ -208,6 +212,7 @@ def _by_hand(run: Run, model: Autoencoder, start: Start) -> None:
         dimensions=[_slider(d) for d in latent.dimensions(run)],
         class_names=latent.class_names(run),
         original_png=picture,
+        original_code=st.session_state["own_code"],
         spread=ordinary.spread(run),
         name=run.id,
     )
