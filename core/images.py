@@ -3,8 +3,6 @@
 import base64
 import io
 import math
-import re
-import unicodedata
 
 import numpy as np
 import torch
@@ -13,8 +11,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.decoding import FORMATS as FORMATS
+from core.decoding import decode as decode
+from core.decoding import display_name as display_name
 from core.errors import BadUpload
-from core.settings import settings
 
 COLOURS = (
     "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
@@ -24,83 +24,14 @@ COLOURS = (
 Shape = tuple[int, int, int]
 """(channels, height, width); one channel is grey, three are RGB."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R 601), the same as Pillow's."""
 
-_ORIENTATION, _TILE_WIDTH, _TILE_LENGTH = 274, 322, 323  # tags of EXIF and TIFF
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
-_MOST_SCANS = 100  # libtiff's limit for the JPEGs inside a TIFF; cameras use about ten
-_BLANKS = ("Cc", "Zs", "Zl", "Zp")
-_MARKUP = frozenset("[]<>*`$:")  # signs that would turn a name into a link or a formula
 _CHUNK_PIXELS = 1 << 24
 _DIGIT_SHAPE = (1, 28, 28)
 _DIGIT_SIDE = 20 / 28
 _LEAST_CONTRAST = 25
 _FAINT = 0.2
-
-
-def display_name(name: str) -> str:
-    """A file's name fit to stand in a sentence: its last part, plain visible signs, 60 at most.
-
-    Control and direction characters go, and so do the signs that Markdown and HTML act on: no
-    name becomes a link, a picture or a formula on the page.
-    """
-    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
-    spaced = "".join(" " if unicodedata.category(c) in _BLANKS else c for c in last)
-    seen = (c for c in spaced if unicodedata.category(c)[0] != "C" and c not in _MARKUP)
-    plain = " ".join("".join(seen).split())
-    return (plain if len(plain) <= 60 else f"{plain[:43]}…{plain[-16:]}") or "unnamed"
-
-
-def decode(content: bytes, name: str = "picture") -> Image.Image:
-    """The picture in an uploaded file: upright, its first frame, 8 bits, mode RGB or L.
-
-    Transparency is laid on white; 16- and 32-bit greys are brought down to 8 bits; notes such as
-    place and camera are dropped.
-
-    Raises:
-        BadUpload: empty, damaged, too large, or no picture of a kind in `FORMATS`.
-    """
-    shown, limits = display_name(name), settings()
-    if not content:
-        raise BadUpload(f"“{shown}” is empty. Choose another picture.")
-    if len(content) > limits.max_upload_bytes:
-        raise BadUpload(
-            f"“{shown}” is larger than {limits.max_upload_mb} MB. Choose a smaller file."
-        )
-    # Pillow's parsers raise nearly anything on hostile bytes; all of it means the same here.
-    try:
-        opened = Image.open(io.BytesIO(content), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(shown) from error
-    except Exception as error:
-        raise BadUpload(
-            f"“{shown}” is not a picture that can be read here. "
-            "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
-        ) from error
-    with opened:
-        try:
-            _check_cost(opened, content, shown)
-            opened.load()
-            plain = _upright(_eight_bits(opened), opened)
-        except BadUpload:
-            raise
-        except Exception as error:
-            raise BadUpload(
-                f"“{shown}” is damaged or cut short. Save or send it again, or choose another."
-            ) from error
-    plain.info = {}  # where and with what a photograph was taken is nobody's business
-    return plain
 
 
 def to_tensor(image: Image.Image, shape: Shape) -> Tensor:
@@ -269,59 +200,6 @@ def _checked(shape: Shape) -> Shape:
     if shape[0] not in (1, 3) or min(shape) < 1:
         raise ValueError("Pictures have one or three channels, a height and a width.")
     return shape
-
-
-def _too_many_pixels(shown: str) -> BadUpload:
-    most = settings().max_image_pixels / 1e6
-    return BadUpload(f"“{shown}” has more than {most:.3g} million pixels. Make it smaller first.")
-
-
-def _check_cost(image: Image.Image, content: bytes, shown: str) -> None:
-    """Judge a picture by what its file says, before memory and time are given to its pixels."""
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise BadUpload(f"“{shown}” has no pixels: it is {width} by {height}.")
-    tags = getattr(image, "tag_v2", {})  # a tile of a TIFF may be far larger than the picture
-    tile = int(tags.get(_TILE_WIDTH, 1)) * int(tags.get(_TILE_LENGTH, 1))
-    if max(width * height, tile) > settings().max_image_pixels:
-        raise _too_many_pixels(shown)
-    # Each scan of a progressive JPEG goes over the whole picture, and may be 80 bytes long.
-    jpeg = image.format in ("JPEG", "MPO")
-    if jpeg and sum(1 for _ in _SCAN.finditer(content)) > _MOST_SCANS:
-        raise BadUpload(f"“{shown}” would take too long to read. Save it again as a PNG.")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _from_deep(np.asarray(image, dtype=np.float32), image.mode)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
-
-
-def _from_deep(values: NDArray[np.float32], mode: str) -> Image.Image:
-    """8 bits of a deep grey.
-
-    16 bits fill their range. The others say nothing of theirs: values up to 1 (floats), 255 or
-    65535 are taken for what they look like, and anything else is stretched.
-    """
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = float(values.min()), float(values.max())
-    tops = {"F": (1, 255, 65535), "I": (255, 65535)}.get(mode, (65535,))
-    if low >= 0:
-        low, high = 0.0, next((float(top) for top in tops if high <= top), high)
-    scaled = (values - low) * (255 / (high - low or 1))
-    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
-
-
-def _upright(pixels: Image.Image, opened: Image.Image) -> Image.Image:
-    """`pixels` turned the way that the camera noted in the file."""
-    try:
-        turn = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged note is no reason to refuse the picture
-        turn = None
-    return pixels if turn is None else pixels.transpose(turn)
 
 
 def _ink(image: Image.Image) -> NDArray[np.float32]:
