@@ -8,7 +8,6 @@ from torch import Tensor
 from core import data
 from core.errors import LabError
 from core.images import (
-    FORMATS,
     Shape,
     decode,
     digit_from_drawing,
@@ -68,7 +67,6 @@ def _drawn(shape: Shape) -> Tensor | None:
 def _uploaded(count: int, shape: Shape) -> Tensor | None:
     files = st.file_uploader(
         "Pictures",
-        type=[f.lower() for f in (*FORMATS, "jpg", "tif")],
         accept_multiple_files=True,
         key="upload",
         label_visibility="collapsed",
@@ -81,8 +79,13 @@ def _uploaded(count: int, shape: Shape) -> Tensor | None:
     )
     if not files:
         return None
-    found = [decode(f.getvalue(), f.name) for f in files[:count]]
     if len(files) > count:
         st.caption(f"The first {count} pictures are shown." if count > 1 else "The first is used.")
     make = digit_from_picture if as_digit else to_tensor
-    return torch.stack([make(i, shape) for i in found])
+    found = []
+    for file in files[:count]:
+        try:
+            found.append(make(decode(file.getvalue(), file.name), shape))
+        except LabError as error:  # one bad file hides none of the others
+            st.error(str(error), icon=":material/error:")
+    return torch.stack(found) if found else None

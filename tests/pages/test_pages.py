@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.errors import LabError
+from core.images import to_png
 from core.inference import denoising
 from pages.ui import looks
 
@@ -156,6 +158,16 @@ def test_upload_of_a_broken_file_says_so(lab):
     app.file_uploader(key="upload").set_value(("evil.png", b"not a picture", "image/png")).run()
     assert not app.exception
     assert any("evil.png" in e.value for e in app.error)
+
+
+def test_a_broken_file_hides_none_of_the_others(lab):
+    app = opened("denoiser.py", source="Upload")
+    good = to_png(np.full((28, 28), 90, np.uint8))
+    files = [("evil.png", b"not a picture", "image/png"), ("no name", good, "")]
+    app.file_uploader(key="upload").set_value(files).run()
+    assert not app.exception
+    assert [e.value.split("”")[0] for e in app.error] == ["“evil.png"]
+    assert "lab-rows" in stage(app)
 
 
 def test_training_can_be_switched_off(lab, monkeypatch):

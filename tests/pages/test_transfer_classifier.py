@@ -262,7 +262,7 @@ def test_the_command_line_says_the_same(taught, tmp_path, capsys):
     with zipfile.ZipFile(archive, "w") as z:
         z.writestr("a", "b")
     assert main(["predict", taught.id, str(archive)]) == 1
-    assert "not a picture" in capsys.readouterr().err
+    assert "an archive, which cannot be read" in capsys.readouterr().err
 
 
 def test_methods_are_offered_with_an_estimate(brought, monkeypatch):

@@ -25,7 +25,6 @@ from pages.ui import cached, form, links
 from pages.ui.cached import dreams
 from pages.ui.dream.painting import painted
 from pages.ui.names import model_names
-from pages.ui.transfer.photographs import KINDS
 
 KINDS_OF_DREAM = {"deep": "Dream", "classic": "Classic", "visualise": "From noise", "zoom": "Zoom"}
 SOURCES = {
@@ -194,9 +193,7 @@ def _choose_picture() -> Picture | None:
     if source == "camera":
         file = st.camera_input("Take a picture", key="dream_camera", label_visibility="collapsed")
     else:
-        file = st.file_uploader(
-            "Picture", type=KINDS, key="dream_upload", label_visibility="collapsed"
-        )
+        file = st.file_uploader("Picture", key="dream_upload", label_visibility="collapsed")
     return None if file is None else _opened(file)
 
 
@@ -228,6 +225,6 @@ def _made() -> Picture | None:
 
 def _choose_guide() -> Tensor | None:
     st.caption("The picture takes on what the layers see in this one.")
-    file = st.file_uploader("Guide", type=KINDS, key="dream_guide", label_visibility="collapsed")
+    file = st.file_uploader("Guide", key="dream_guide", label_visibility="collapsed")
     found = None if file is None else _opened(file)
     return None if found is None else found.pixels

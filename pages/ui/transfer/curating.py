@@ -13,7 +13,7 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.names import dataset_title
 from pages.ui.training import import_zip, own_sets, removal
-from pages.ui.transfer.photographs import KINDS, url
+from pages.ui.transfer.photographs import url
 from pages.ui.turns import turn
 from pages.ui.visitor import who
 
@@ -106,7 +106,7 @@ def _more() -> None:
 def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
     name = st.text_input("Class", key=f"class_{i}", max_chars=40, placeholder="cup, plate, …")
     files = st.file_uploader(
-        "Pictures", type=KINDS, accept_multiple_files=True, key=f"class_files_{i}",
+        "Pictures", accept_multiple_files=True, key=f"class_files_{i}",
         label_visibility="collapsed",
     )  # fmt: skip
     shots: dict[str, bytes] = st.session_state.setdefault(f"shots_{i}", {})

@@ -7,13 +7,12 @@ from torch import Tensor
 
 from core import data
 from core.errors import LabError
-from core.images import FORMATS, Shape, data_url, decode, display_name, to_png, to_tensor
+from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs import Run
 from core.settings import settings
 from pages.ui.pictures import cards
 
 MOST = 10
-KINDS = [f.lower() for f in (*FORMATS, "jpg", "tif")]
 
 
 def missing(run: Run) -> str:
@@ -40,7 +39,7 @@ def brought(shape: Shape) -> list[tuple[str, Tensor]]:
         files = [taken] if taken is not None else []
     else:
         files = st.file_uploader(
-            "Photographs", type=KINDS, accept_multiple_files=True, key="photo_upload",
+            "Photographs", accept_multiple_files=True, key="photo_upload",
             label_visibility="collapsed",
         )  # fmt: skip
     if len(files) > MOST:
