@@ -14,7 +14,7 @@ from pages.ui import ahead, cached, inputs, links
 from pages.ui import denoising as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
-from pages.ui.names import model_names
+from pages.ui.names import dataset_title, model_names
 from pages.ui.training import panel
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
@@ -64,6 +64,16 @@ def choose_pictures(run: Run) -> Tensor | None:
     return cached.test_pictures(dataset, first, parts.COUNT).pixels
 
 
+def picture_titles(count: int) -> list[str]:
+    """What the pictures on the stage are."""
+    state = st.session_state
+    if state["source"] == "Test images":
+        name, first = dataset_title(state["dataset"]), int(state["first"])
+        return [f"Test image {first + i:,} of {name}" for i in range(count)]
+    own = "Your drawing" if state["source"] == "Draw" else "Your picture"
+    return [own if count == 1 else f"{own} {i + 1}" for i in range(count)]
+
+
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     """What stands beside the stage: the model, the pictures, the corruption and its seed."""
     run = links.run_box("Model", models, names, key="model", on_change=model_changed)
@@ -101,11 +111,11 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         help=f"{CORRUPTIONS[corruption].unit.capitalize()}, from 0 to 1.",
     )
     if pixels is None:
-        st.info("Draw or upload something, and it appears here with noise and without.")
+        st.info("Draw or upload something, and it appears here spoilt and restored.")
         return
     if compare:
         spoilt = denoising.spoil(pixels, corruption, strength, seed)
-        parts.all_models(spoilt, run, list(models.values()), names)
+        parts.all_models(spoilt, picture_titles(len(pixels)), run, list(models.values()), names)
         return
     parts.this_model(run, pixels, corruption, strength, seed)
 
@@ -121,7 +131,7 @@ else:
     st.info("There is no trained denoiser yet. Train one below: the digits are always here.")
 
 curve, epochs, training, explained = st.tabs(
-    ["Against noise", "Over epochs", "Train your own", "What is happening"],
+    ["Against strength", "Over epochs", "Train your own", "What is happening"],
     key="tab",
     bind="query-params",
 )

@@ -1,20 +1,51 @@
 """The parts of the Denoiser's page."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 from torch import Tensor
 
 from core import data
 from core.inference import denoising
-from core.inference.denoising import Spoilt
+from core.inference.denoising import Restored, Spoilt
 from core.runs import Run
-from core.tasks.denoising import DENOISING
+from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.ui import ahead, cached, charts, pictures
 from pages.ui.cached import Stage
 from pages.ui.frame import csv_button
+from pages.ui.pictures import Row
 
 COUNT = 8
 """Test images on the stage: they stay legible on a phone."""
+FIGURES = ("psnr_noisy", "psnr", "ssim_noisy", "ssim")
+TEXT = r"""
+A clean picture $x$ is spoilt: for Gaussian noise $y = \mathrm{clip}(x + \sigma\,\varepsilon)$ with
+$\varepsilon \sim \mathcal N(0, 1)$; a mosaic, blur, a missing square, salt and pepper in ways of
+their own. A network $f_\theta$ sees only $y$ and learns to come near $x$, each by its own loss,
+which stands below.
+
+Under the squared error, and under the cross-entropy of each pixel, the best possible answer is the
+mean of all clean pictures that could have led to $y$, which is why strong noise gives soft
+pictures: the network averages over what it cannot know. Under the root of the squared error it is
+a median of those pictures, which is soft too. Classical methods learn nothing: each has a rule,
+and is told how far $y$ is from $x$.
+
+The U-Net predicts the correction, $f_\theta(y) = y + g_\theta(y)$, and sees noise of every strength
+in training, so that it need not be told.
+
+The quality is measured by $\mathrm{PSNR} = -10\log_{10}\frac1n\lVert f_\theta(y) - x\rVert^2$ in
+decibels (6 dB more: a quarter of the squared error, half of its root) and by SSIM, which compares
+local means, contrasts and structures.
+"""
+LEARNT: dict[Loss, str] = {
+    mse: r"$\frac1n\lVert f_\theta(y) - x\rVert^2$, the mean squared error",
+    bce_with_logits: r"$-\frac1n\sum_i \left(x_i\log f_i + (1 - x_i)\log(1 - f_i)\right)$, the "
+    r"cross-entropy of each pixel, whose grey value counts as a probability",
+    rmse: r"$\sqrt{\frac1n\lVert f_\theta(y) - x\rVert^2}$ of each picture, the root of its mean "
+    "squared error, so that faint noise counts for more",
+}
+"""What each loss is, by the function."""
 SOURCES = {
     "linear": "Vincent et al. 2008 describe denoising autoencoders.",
     "median": "Tukey 1977; scikit-image `filters.median`.",
@@ -46,6 +77,7 @@ def _quiet_line(run: Run, stage: Stage) -> None:
             st.badge(f"{gain:+.1f} dB: worse", color="orange", icon=":material/trending_down:")
         else:
             st.badge("no change", color="grey", icon=":material/trending_flat:")
+        st.caption(error_left(gain))
         st.space("stretch")
         st.download_button(
             "PNG",
@@ -60,9 +92,24 @@ def _quiet_line(run: Run, stage: Stage) -> None:
         )
 
 
-def all_models(spoilt: Spoilt, chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
-    """The first picture through every model, the best first."""
-    one = Spoilt(spoilt.clean[:1], spoilt.noisy[:1])
+def error_left(gain: float) -> str:
+    """What a gain in dB means for the squared error, its root too."""
+    left, root = 10 ** (-gain / 10), 10 ** (-gain / 20)
+    if left > 1:
+        return f"{left:.2g} times the squared error, {root:.2g} times its root"
+    return f"{left:.0%} of the squared error is left, {root:.0%} of its root"
+
+
+def all_models(
+    spoilt: Spoilt, titles: list[str], chosen: Run, runs: list[Run], names: dict[str, str]
+) -> None:
+    """One picture through every model, the best first.
+
+    Args:
+        titles: what each picture is.
+    """
+    number = _which(titles)
+    one = Spoilt(*(part[number : number + 1] for part in spoilt))
     results = []
     for run in runs:
         asked = run.config()
@@ -79,9 +126,35 @@ def all_models(spoilt: Spoilt, chosen: Run, runs: list[Run], names: dict[str, st
         cards.append((name, restored.images[0], _figures(restored.psnr, restored.ssim)))
     pictures.cards(cards)
     st.caption(
-        "Sorted by PSNR. The classical methods are told how strong the corruption is; "
-        "the networks are not."
+        f"{titles[number]}. Sorted by PSNR, which of a single picture says little of the methods: "
+        "their means stand under “Against strength”. The classical methods are told how far the "
+        "spoilt picture is from the clean one (its RMS error), which nobody knows in practice; the "
+        "networks are not."
     )
+    with st.container(horizontal=True):
+        st.download_button(
+            "PNG", lambda: pictures.rows_png([Row("", image[None]) for _, image, _ in cards]),
+            "all-models.png", "image/png", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        csv_button(lambda: pd.DataFrame([_line(names[run.id], r) for run, r in results]),
+                   "all-models")  # fmt: skip
+
+
+def _which(titles: list[str]) -> int:
+    """Ask for one of several pictures; gives its place."""
+    if len(titles) == 1:
+        return 0
+    found = st.number_input(
+        "Picture", 1, len(titles), 1, key="one_of", bind="query-params", width=130,
+        help="Which of the pictures on the stage goes through all models.",
+    )  # fmt: skip
+    return int(found) - 1
+
+
+def _line(name: str, restored: Restored) -> dict[str, str | float]:
+    """A row of the table of all models."""
+    figures = {f: round(float(getattr(restored, f)[0]), 4) for f in FIGURES}
+    return {"model": name, **figures}
 
 
 def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
@@ -93,6 +166,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     )  # fmt: skip
     column = str(measure).lower()
     series, colours, dashes, widths = {}, {}, {}, {}
+    counts: dict[str, int] = {}
     for run in runs:
         kind, rows = denoising.sweep(run)
         if kind != corruption or run.config().dataset != chosen.config().dataset:
@@ -103,6 +177,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         name = names[run.id].split(" · ")[0] if run.shipped else names[run.id]
         series[name] = (strengths, [r[column] for r in rows])
         learns = DENOISING.variant(run.config().variant).learns
+        counts[name] = int(run.metrics().get("n_test", 0))
         colours[name], dashes[name] = charts.colour(run), "solid" if learns else "dot"
         widths[name] = 4 if run.id == chosen.id else 1.6
     colours["Spoilt input"], dashes["Spoilt input"] = "#ced4da", "dash"
@@ -120,39 +195,50 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         low, high = (low, high) if high > low else (high - 0.01, high + 0.01)
         figure.add_vrect(low, high, fillcolor=charts.colour(chosen), opacity=0.1, line_width=0)
     charts.show(figure, key="against-noise", height=420)
-    n = chosen.metrics().get("n_test", 0)
-    st.caption(
-        f"Means over {n:,} test images, the classical methods over 1,000. Shaded: the strengths "
-        "that the chosen model was trained on."
-    )
+    st.caption(measured_on(title.title, counts, shaded=kind == corruption))
     table = [{"strength": x, "model": m, column: y} for m, (xs, ys) in series.items()
              for x, y in zip(xs, ys, strict=True)]  # fmt: skip
     csv_button(lambda: pd.DataFrame(table), f"{column}-{corruption}")
 
 
+def measured_on(corruption: str, counts: Mapping[str, int], *, shaded: bool) -> str:
+    """What the curves are of, as a caption.
+
+    Args:
+        corruption: the title of the one that all were measured under.
+        counts: test images by the name of the model.
+        shaded: whether the chosen model's strengths of training are marked.
+    """
+    usual = max(counts.values(), default=0)
+    fewer = {name: n for name, n in counts.items() if n < usual}
+    rest = "".join(f", {name} over {n:,}" for name, n in fewer.items())
+    mark = " Shaded: the strengths that the chosen model was trained on." if shaded else ""
+    return (
+        f"Of {corruption.lower()}, under which the chosen model was measured, whatever is chosen "
+        f"above. Means over {usual:,} test images{rest}.{mark}"
+    )
+
+
 def explanation(chosen: Run | None) -> None:
     """The equations and the source."""
-    st.markdown(
-        r"""
-A clean picture $x$ is spoilt: for Gaussian noise $y = \mathrm{clip}(x + \sigma\,\varepsilon)$ with
-$\varepsilon \sim \mathcal N(0, 1)$. A network $f_\theta$ sees only $y$ and learns to come near $x$:
-
-$$\min_\theta\; \mathbb E\,\lVert f_\theta(y) - x\rVert^2 .$$
-
-The best possible answer under this loss is the mean of all clean pictures that could have led to
-$y$, which is why strong noise gives soft pictures: the network averages over what it cannot know.
-The U-Net predicts the correction, $f_\theta(y) = y + g_\theta(y)$, and sees noise of every strength
-in training, so that it needs not be told.
-
-The quality is measured by $\mathrm{PSNR} = -10\log_{10}\frac1n\lVert f_\theta(y) - x\rVert^2$ in
-decibels (6 dB: half the error) and by SSIM, which compares local means, contrasts and structures.
-"""
-    )
+    st.markdown(TEXT)
     if chosen is not None:
         variant = DENOISING.variant(chosen.config().variant)
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
+        st.markdown(learnt(chosen))
         if chosen.config().variant in SOURCES:
             st.caption(SOURCES[chosen.config().variant])
+
+
+def learnt(run: Run) -> str:
+    """What a run's network learnt to make small, and on what, as a sentence."""
+    asked = run.config()
+    variant = DENOISING.variant(asked.variant)
+    if not variant.learns:
+        return "It learns nothing: there is no loss."
+    kind = data.CORRUPTIONS[str(asked.config["corruption"])]
+    on = "clean pictures" if kind.name == "none" else f"pictures under {kind.title.lower()}"
+    return f"On {on} it learns to make small the mean of {LEARNT[variant.options['loss']]}."
 
 
 def _figures(decibels: Tensor, similarity: Tensor) -> str:

@@ -1,5 +1,6 @@
 """The pages as a program sees them: drawn from shipped runs, driven by widgets and by the URL."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from core import runs
 from core.errors import LabError
 from core.images import to_png
 from core.inference import denoising
+from pages.ui import denoising as parts
 from pages.ui import looks
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
@@ -144,9 +146,40 @@ def test_all_models_stand_side_by_side(lab):
     cards = next(h.proto.body for h in app.get("html") if "lab-cards" in h.proto.body)
     chosen = denoising.denoisers()[0].config().dataset
     assert cards.count("<figure>") == 2 + len(denoising.denoisers(chosen))
+    said = " ".join(c.value for c in app.caption)
+    assert "Test image 0 of MNIST." in said and "All models" not in said
+    app.number_input(key="one_of").set_value(3).run()
+    assert "Test image 2 of MNIST." in " ".join(c.value for c in app.caption)
+    other = next(h.proto.body for h in app.get("html") if "lab-cards" in h.proto.body)
+    assert other != cards and {"PNG", "CSV"} <= {b.label for b in app.get("download_button")}
 
 
-@pytest.mark.parametrize("tab", ["Against noise", "Over epochs", "What is happening"])
+@pytest.mark.parametrize(("gain", "said"), [
+    (0.0, "100% of the squared error is left, 100% of its root"),
+    (10 * math.log10(4), "25% of the squared error is left, 50% of its root"),  # 6 dB
+    (12.5, "6% of the squared error is left, 24% of its root"),
+    (-3.0103, "2 times the squared error, 1.4 times its root"),
+])  # fmt: skip
+def test_decibels_are_said_in_plain_numbers(gain, said):
+    assert parts.error_left(gain) == said
+
+
+def test_curves_say_what_they_were_measured_on():
+    counts = {"U-Net": 10_000, "Median filter": 1000, "Linear": 10_000}
+    said = parts.measured_on("Mosaic", counts, shaded=False)
+    assert "Of mosaic, under which" in said and "noise" not in said and "Shaded" not in said
+    assert "10,000 test images, Median filter over 1,000." in said and "Linear" not in said
+
+
+def test_each_denoiser_says_its_own_loss(lab):
+    said = {run.config().variant: parts.learnt(run) for run in denoising.denoisers("mnist")}
+    assert "mean squared error" in said["conv"] and "gaussian noise" in said["conv"]
+    assert "root of its mean squared error" in said["unet"]
+    assert "cross-entropy" in said["conv_pyramid"] and "clean pictures" in said["conv_plain"]
+    assert "learns nothing" in said["median"]
+
+
+@pytest.mark.parametrize("tab", ["Against strength", "Over epochs", "What is happening"])
 def test_each_tab_opens_by_its_address(lab, tab):
     app = opened("denoiser.py", tab=tab)
     assert not app.exception
