@@ -30,12 +30,29 @@ class TaskConfig(FamilyConfig):
     """What every training is asked."""
 
     epochs: int = Field(10, ge=0, le=10_000, title="Epochs", description="passes over the data")
-    batch_size: int = Field(64, ge=1, le=4096, title="Batch size", description="images a step")
+    batch_size: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        json_schema_extra={"step": 8},
+        title="Batch size",
+        description="images a step",
+    )
     learning_rate: float = Field(
-        1e-3, ge=1e-6, le=1.0, title="Learning rate", description="step size of the optimiser"
+        1e-3,
+        ge=1e-6,
+        le=1.0,
+        json_schema_extra={"step": 0.0001},
+        title="Learning rate",
+        description="step size of the optimiser",
     )
     train_images: int = Field(
-        0, ge=0, le=10_000_000, title="Training images", description="how many to use; 0 takes all"
+        0,
+        ge=0,
+        le=10_000_000,
+        json_schema_extra={"step": 1000},
+        title="Training images",
+        description="how many to use; 0 takes all",
     )
     seed: int = Field(
         0, ge=0, le=2**31 - 1, title="Seed", description="decides weights, order and noise"

@@ -31,16 +31,23 @@ class AutoencodingConfig(TaskConfig):
         0.2,
         ge=0.01,
         le=1,
+        json_schema_extra={"step": 0.05},
         title="Sigma",
         description="standard deviation of a pixel under the Gaussian likelihood",
     )
     beta: float = Field(
-        1.0, ge=0, le=100, title="Beta", description="weight of the KL term; 1 is the bound itself"
+        1.0,
+        ge=0,
+        le=100,
+        json_schema_extra={"step": 0.5},
+        title="Beta",
+        description="weight of the KL term; 1 is the bound itself",
     )
     warmup: float = Field(
         0.0,
         ge=0,
         le=1,
+        json_schema_extra={"step": 0.05},
         title="Warm-up",
         description="share of the training over which beta rises from 0",
     )
@@ -48,6 +55,7 @@ class AutoencodingConfig(TaskConfig):
         0.0,
         ge=0,
         le=5,
+        json_schema_extra={"step": 0.1},
         title="Free nats",
         description="KL in nats that each dimension may have without paying for it",
     )
@@ -55,11 +63,17 @@ class AutoencodingConfig(TaskConfig):
         0.0,
         ge=0,
         le=0.5,
+        json_schema_extra={"step": 0.05},
         title="Held back",
         description="share of the training images that is only watched, for a validation loss",
     )
     weight_decay: float = Field(
-        0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
+        0.0,
+        ge=0,
+        le=0.1,
+        json_schema_extra={"step": 5e-06},
+        title="Weight decay",
+        description="pull of the weights towards zero",
     )
 
 

@@ -46,7 +46,12 @@ class DenoisingConfig(TaskConfig):
         "gaussian", title="Corruption", description="how the training images are spoilt"
     )
     strength: float = Field(
-        0.5, ge=0, le=1, title="Strength", description="of the corruption; for Gaussian noise its σ"
+        0.5,
+        ge=0,
+        le=1,
+        json_schema_extra={"step": 0.05},
+        title="Strength",
+        description="of the corruption; for Gaussian noise its σ",
     )
     blind: bool = Field(
         False,

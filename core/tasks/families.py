@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,9 +14,20 @@ SMALL: Shape = (1, 28, 28)
 
 
 class FamilyConfig(BaseModel):
-    """What every variant of a family is asked. Bounds hold wherever the values come from."""
+    """What every variant of a family is asked. Bounds hold wherever the values come from.
+
+    A number says in its `json_schema_extra` how far one `step` of a form goes; whole numbers
+    without one go by 1.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def step(cls, name: str) -> float:
+        """How far a click on plus or minus goes."""
+        extra = cls.model_fields[name].json_schema_extra
+        step = extra.get("step", 1) if isinstance(extra, dict) else 1
+        return float(cast(float, step))
 
 
 @dataclass(frozen=True)

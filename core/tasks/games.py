@@ -33,6 +33,7 @@ class AdversarialConfig(TaskConfig):
         0.0,
         ge=0,
         le=1000,
+        json_schema_extra={"step": 1.0},
         title="Gradient penalty",
         description="weight of the critic's gradient between real and drawn images being 1 long",
     )
@@ -40,6 +41,7 @@ class AdversarialConfig(TaskConfig):
         0.0,
         ge=0,
         le=0.9999,
+        json_schema_extra={"step": 0.001},
         title="Average",
         description="share of the past in a running average of the generator's weights, which then "
         "draws in its place; 0 for none",

@@ -49,6 +49,7 @@ class ProjectionConfig(FamilyConfig):
         10_000,
         ge=3,
         le=MOST_POINTS,
+        json_schema_extra={"step": 500},
         title="Points",
         description="images at most; of a larger set a choice is taken, always the same",
     )
@@ -57,6 +58,7 @@ class ProjectionConfig(FamilyConfig):
         30.0,
         ge=2,
         le=500,
+        json_schema_extra={"step": 5.0},
         title="Perplexity",
         description="how many neighbours each point tries to keep; at most a third of the points",
     )
@@ -64,10 +66,18 @@ class ProjectionConfig(FamilyConfig):
         12.0,
         ge=1,
         le=100,
+        json_schema_extra={"step": 1.0},
         title="Exaggeration",
         description="how much harder neighbours attract each other in the first half",
     )
-    iterations: int = Field(500, ge=50, le=5000, title="Iterations", description="steps of descent")
+    iterations: int = Field(
+        500,
+        ge=50,
+        le=5000,
+        json_schema_extra={"step": 50},
+        title="Iterations",
+        description="steps of descent",
+    )
     start: Literal["pca", "random"] = Field(
         "pca", title="Start", description="principal components, or noise"
     )
@@ -75,7 +85,12 @@ class ProjectionConfig(FamilyConfig):
         15, ge=2, le=200, title="Neighbours", description="of each point in the graph of UMAP"
     )
     least_distance: float = Field(
-        0.1, ge=0, le=1, title="Least distance", description="how close UMAP packs its points"
+        0.1,
+        ge=0,
+        le=1,
+        json_schema_extra={"step": 0.05},
+        title="Least distance",
+        description="how close UMAP packs its points",
     )
     metric: Metric = Field("euclidean", title="Metric", description="how far apart two codes are")
     seed: int = Field(

@@ -44,7 +44,12 @@ class RecognitionConfig(TaskConfig):
     )
     mirror: bool = Field(False, title="Mirror", description="turn half of the images left to right")
     weight_decay: float = Field(
-        0.0, ge=0, le=0.1, title="Weight decay", description="pull of the weights towards zero"
+        0.0,
+        ge=0,
+        le=0.1,
+        json_schema_extra={"step": 0.0001},
+        title="Weight decay",
+        description="pull of the weights towards zero",
     )
 
 

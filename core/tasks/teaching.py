@@ -32,7 +32,12 @@ class TransferConfig(TaskConfig):
         description="one linear layer, or the text's 512-256-256 with dropout",
     )
     weight_decay: float = Field(
-        0.01, ge=0, le=1, title="Weight decay", description="pull of the weights towards zero"
+        0.01,
+        ge=0,
+        le=1,
+        json_schema_extra={"step": 0.005},
+        title="Weight decay",
+        description="pull of the weights towards zero",
     )
     class_weights: bool = Field(
         True, title="Weigh classes", description="pictures of rarer classes count for more"
@@ -41,6 +46,7 @@ class TransferConfig(TaskConfig):
         0.1,
         ge=0,
         le=0.5,
+        json_schema_extra={"step": 0.05},
         title="Held back",
         description="share of the training pictures that tells when to stop and calibrates",
     )
@@ -55,6 +61,7 @@ class TransferConfig(TaskConfig):
         0.05,
         ge=0,
         le=1,
+        json_schema_extra={"step": 0.05},
         title="Rate of the body",
         description="learning rate of the backbone as a share of the head's, once it is unfrozen",
     )

@@ -16,6 +16,8 @@ MAIN = (
     "source", "perplexity", "neighbours", "dimensions", "points", "head",
 )  # fmt: skip
 """The settings in view; the others are folded away."""
+MOST_STOPS = 20
+"""Stops of a slider: it can be set to the default and to round numbers by hand."""
 
 
 def config_form(
@@ -38,34 +40,28 @@ def config_form(
     defaults = family.config(variant).model_dump()
     fixed = family.variant(variant).fixed | set(settled or {})
     fields = {n: f for n, f in family.config_class.model_fields.items() if n not in fixed}
-    main = [n for n in MAIN if n in fields]
+    main, step = [n for n in MAIN if n in fields], family.config_class.step
     with st.form(f"{family.name}-{variant}", border=False):
         columns = st.columns(len(main) or 1)
         values: dict[str, Any] = {
-            name: _widget(column, variant, name, fields[name], defaults[name], choices)
+            name: _widget(column, variant, name, fields[name], step(name), defaults[name], choices)
             for column, name in zip(columns, main, strict=True)
         }
         with st.expander("More settings"):
             for name in fields:
                 if name not in main:
                     field, default = fields[name], defaults[name]
-                    values[name] = _widget(st, variant, name, field, default, choices)
+                    values[name] = _widget(st, variant, name, field, step(name), default, choices)
         pressed = st.form_submit_button(button, type="primary", icon=":material/play_arrow:")
     return {**values, **(settled or {})} if pressed else None
 
 
-def fields(
-    family: Family, variant: str, names: Iterable[str], steps: Mapping[str, float] | None = None
-) -> dict[str, Any]:
-    """Ask for some settings, each answered at once: those of `names` that the variant has.
-
-    Args:
-        steps: how far a click goes, where it is not the default's size.
-    """
-    defaults = family.config(variant).model_dump()
-    fixed, every = family.variant(variant).fixed, family.config_class.model_fields
+def fields(family: Family, variant: str, names: Iterable[str]) -> dict[str, Any]:
+    """Ask for some settings, each answered at once: those of `names` that the variant has."""
+    defaults, config = family.config(variant).model_dump(), family.config_class
+    fixed, every = family.variant(variant).fixed, config.model_fields
     return {
-        name: _widget(st, variant, name, every[name], defaults[name], {}, (steps or {}).get(name))
+        name: _widget(st, variant, name, every[name], config.step(name), defaults[name], {})
         for name in names
         if name not in fixed
     }
@@ -76,9 +72,9 @@ def _widget(
     variant: str,
     name: str,
     field: FieldInfo,
+    step: float,
     default: Any,
     choices: dict[str, dict[str, str]],
-    step: float | None = None,
 ) -> Any:
     common: dict[str, Any] = {
         "label": field.title or name,
@@ -99,14 +95,14 @@ def _widget(
         default = min(default, high)
     if field.annotation is int:
         return place.number_input(
-            min_value=int(low), max_value=int(high), value=int(default), step=1, **common
+            min_value=int(low), max_value=int(high), value=int(default), step=int(step), **common
         )
-    if low == 0 and 0.5 <= high <= 1:
-        return place.slider(min_value=low, max_value=high, value=default, step=0.05, **common)
-    step = step or default or high / 1000
-    return place.number_input(
+    if low == 0 and high / step <= MOST_STOPS:
+        return place.slider(min_value=low, max_value=high, value=default, step=step, **common)
+    value = place.number_input(
         min_value=low, max_value=high, value=default, step=step, format="%g", **common
     )
+    return float(f"{value:.9g}")  # a step is not exact: what is shown is what is asked for
 
 
 def _choice(place: Any, named: Mapping[str, str], label: str, key: str, help: str) -> str:

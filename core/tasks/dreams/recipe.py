@@ -41,19 +41,30 @@ class DreamConfig(FamilyConfig):
         "layer says of a guide picture",
     )
     side: int = Field(
-        512, ge=32, le=LARGEST, title="Size", description="pixels of the picture's longer side"
+        512,
+        ge=32,
+        le=LARGEST,
+        json_schema_extra={"step": 32},
+        title="Size",
+        description="pixels of the picture's longer side",
     )
     octaves: int = Field(
         5, ge=1, le=20, title="Octaves", description="sizes it is dreamt at, from small to large"
     )
     ratio: float = Field(
-        1.4, ge=1.1, le=4, title="Ratio", description="of one octave's size to the one before"
+        1.4,
+        ge=1.1,
+        le=4,
+        json_schema_extra={"step": 0.1},
+        title="Ratio",
+        description="of one octave's size to the one before",
     )
     steps: int = Field(20, ge=1, le=1000, title="Steps", description="of ascent in each octave")
     rate: float = Field(
         0.01,
         ge=0.0005,
         le=2,
+        json_schema_extra={"step": 0.001},
         title="Strength",
         description="how far each step goes: the change of a pixel, as a share of its range",
     )
@@ -61,6 +72,7 @@ class DreamConfig(FamilyConfig):
         32,
         ge=0,
         le=256,
+        json_schema_extra={"step": 4},
         title="Shift",
         description="pixels by which the net's grid is moved, less and less in an octave",
     )
@@ -75,30 +87,62 @@ class DreamConfig(FamilyConfig):
         description="of a Laplacian pyramid, evened out one by one, instead of `smooth`",
     )
     flatness: float = Field(
-        0.0, ge=0, le=2, title="Flatness", description="pull against differences of neighbours"
+        0.0,
+        ge=0,
+        le=2,
+        json_schema_extra={"step": 0.05},
+        title="Flatness",
+        description="pull against differences of neighbours",
     )
     keep_colours: bool = Field(
         False, title="Keep colours", description="only the brightness dreams"
     )
     blur: float = Field(
-        2.0, ge=0, le=10, title="Blur", description="radius before each halving, in pixels"
+        2.0,
+        ge=0,
+        le=10,
+        json_schema_extra={"step": 0.5},
+        title="Blur",
+        description="radius before each halving, in pixels",
     )
     blend: float = Field(
-        0.6, ge=0, le=1, title="Blend", description="share of the smaller octave's dream"
+        0.6,
+        ge=0,
+        le=1,
+        json_schema_extra={"step": 0.05},
+        title="Blend",
+        description="share of the smaller octave's dream",
     )
     wobble: bool = Field(
         True, title="Wobble", description="moved, scaled and turned a little at each step"
     )
-    frames: int = Field(60, ge=2, le=600, title="Frames", description="of the video")
+    frames: int = Field(
+        60, ge=2, le=600, json_schema_extra={"step": 5}, title="Frames", description="of the video"
+    )
     zoom: float = Field(
-        1.03, ge=0.9, le=1.25, title="Zoom", description="from one frame to the next"
+        1.03,
+        ge=0.9,
+        le=1.25,
+        json_schema_extra={"step": 0.01},
+        title="Zoom",
+        description="from one frame to the next",
     )
     turn: float = Field(
-        0.5, ge=-10, le=10, title="Turn", description="degrees from one frame to the next"
+        0.5,
+        ge=-10,
+        le=10,
+        json_schema_extra={"step": 0.25},
+        title="Turn",
+        description="degrees from one frame to the next",
     )
     fps: int = Field(15, ge=1, le=60, title="Speed", description="frames a second")
     tile: int = Field(
-        512, ge=128, le=LARGEST, title="Tile", description="pixels that are looked at at once"
+        512,
+        ge=128,
+        le=LARGEST,
+        json_schema_extra={"step": 64},
+        title="Tile",
+        description="pixels that are looked at at once",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="of shifts and noise")
 

@@ -51,8 +51,6 @@ BEHIND = (
     "side", "steps", "octaves", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours",
     "blur", "blend", "wobble", "fps", "tile", "seed",
 )  # fmt: skip
-STEPS = {"ratio": 0.1, "zoom": 0.01, "turn": 0.5, "flatness": 0.05, "blur": 0.5}
-"""How far a click goes."""
 SHEET = 9
 """Pictures of a network of the lab's that make one to dream on."""
 
@@ -93,7 +91,7 @@ def wish(below: DeltaGenerator) -> Wish:
         format="%.3f", help="How far each step goes, as a share of a pixel's range.",
     )  # fmt: skip
     values: dict[str, Any] = {"backbone": backbone, "layers": layers, "rate": rate}
-    values |= form.fields(DREAMING, variant, IN_VIEW[variant], STEPS)
+    values |= form.fields(DREAMING, variant, IN_VIEW[variant])
     place = st.container()
     guide = mask = None
     with st.expander("More settings"):
@@ -103,7 +101,7 @@ def wish(below: DeltaGenerator) -> Wish:
             bind="query-params", help="Of the answers, over all positions.",
         )  # fmt: skip
         folded = [name for name in BEHIND if name not in IN_VIEW[variant]]
-        values |= form.fields(DREAMING, variant, folded, STEPS)
+        values |= form.fields(DREAMING, variant, folded)
     if picture is not None:
         with st.expander("Guide picture", icon=":material/image_search:"):
             guide = _choose_guide()
