@@ -55,7 +55,8 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--temperature", type=_number(0.0, latent.HOTTEST), default=1.0, metavar="T",
-        help="standard deviation of the prior that is drawn from; 0 to 10 (default: 1)",
+        help="sampling temperature: the spread of the draws as a share of the prior's; 0 to 10 "
+        "(default: 1)",
     )  # fmt: skip
     source.add_argument(
         "--mixture", type=_number(1, MOST_COMPONENTS), metavar="N",

@@ -43,7 +43,8 @@ COLUMN = "Enc. Variable"
 class Dimension:
     """One number of a code: where its values lie, and how much it tells.
 
-    `kl` is in nats, None for a plain autoencoder; `dead` ones change nothing in the picture.
+    `kl` is in nats, None for a plain autoencoder; `dead` ones change hardly anything in the
+    picture.
     """
 
     index: int

@@ -147,7 +147,7 @@ class Autoencoding(Task):
             Variant(
                 "vae",
                 "VAE",
-                "Learns a cloud for each image instead of a point, so that any code can be drawn.",
+                "Learns a cloud for each image instead of a point: most codes can then be drawn.",
                 networks.vae,
                 {"epochs": 100, "batch_size": 128},
                 VARIATIONAL,
@@ -260,7 +260,8 @@ class Autoencoding(Task):
     def render(
         self, variant: str, config: TaskConfig, model: nn.Module, images: Images
     ) -> np.ndarray:
-        """Ten test images, their reconstructions, and for a VAE ten draws from the prior."""
+        """Ten test images, their reconstructions, and for a VAE draws from the prior: ten, or as
+        many rows of ten as a conditional one's classes need."""
         network = cast(Autoencoder, model)
         few = images.first(SHEET)
         x = unit(few.pixels)
@@ -268,8 +269,9 @@ class Autoencoding(Task):
             rows = [x, network(x, few.labels)]
             if network.variational:
                 generator = torch.Generator().manual_seed(EVALUATION_SEED)
-                z = torch.randn(SHEET, network.latent, generator=generator).to(x.device)
-                labels = torch.arange(SHEET, device=x.device) % max(network.classes, 1)
+                count = SHEET * max(1, -(-network.classes // SHEET))  # every class is shown
+                z = torch.randn(count, network.latent, generator=generator).to(x.device)
+                labels = torch.arange(len(z), device=x.device) % max(network.classes, 1)
                 rows.append(network.decode(z, labels))
         return contact_sheet(torch.cat(rows), columns=SHEET)
 

@@ -41,7 +41,7 @@ class AutoencodingConfig(TaskConfig):
         le=100,
         json_schema_extra={"step": 0.5},
         title="Beta",
-        description="weight of the KL term; 1 is the bound itself",
+        description="weight of the KL term; only 1 is the bound itself",
     )
     warmup: float = Field(
         0.0,
@@ -78,7 +78,10 @@ class AutoencodingConfig(TaskConfig):
 
 
 class Bound(NamedTuple):
-    """The two terms of the negative ELBO in nats, one number an image: (N,) and (N, d)."""
+    """The two terms of the negative ELBO in nats, one number an image: (N,) and (N, d).
+
+    Their sum bounds -log p(x), of a conditional model -log p(x | class); β is not in it.
+    """
 
     reconstruction: Tensor
     kl: Tensor
@@ -109,6 +112,13 @@ def reconstruction(
     return 0.5 * error.square().sum(1) + constant_term * error.shape[1]
 
 
+def least_cross_entropy(images: Tensor) -> Tensor:
+    """The least that a Bernoulli likelihood with grey values as probabilities can cost, nats, (N,):
+    the cross-entropy of images (N, C, H, W) in [0, 1] with themselves. Only black and white is
+    free."""
+    return F.binary_cross_entropy(images, images, reduction="none").flatten(1).sum(1)
+
+
 def kl_divergence(code: Code) -> Tensor:
     """KL(q(z|x) ‖ N(0, 1)) of each dimension in nats, (N, d) (Kingma and Welling 2014, B)."""
     assert code.logvar is not None
@@ -137,7 +147,8 @@ def importance_bound(
     samples: int = IWAE_SAMPLES,
     tick: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """-log p(x), importance-weighted (Burda, Grosse and Salakhutdinov 2016), nats, (N,).
+    """An importance-weighted bound on -log p(x), of a conditional model on -log p(x | class)
+    (Burda, Grosse and Salakhutdinov 2016), nats, (N,).
 
     `tick` is called before each sample, and may raise to stop.
     """

@@ -1,6 +1,6 @@
 """Autoencoding: the reference variants are those of the texts, and the losses are what they say."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional as F
 
+from core.data import load
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
 from core.tasks import autoencoding as module
 from core.tasks.autoencoding import AUTOENCODING, AutoencodingConfig
 from core.tasks.base import unit
-from core.tasks.bounds import bound, importance_bound
+from core.tasks.bounds import bound, importance_bound, least_cross_entropy, reconstruction
 from tests.core.support import Layers, built, tiny
 
 VARIATIONAL = [
@@ -342,3 +343,34 @@ def test_the_size_of_the_code_is_a_setting() -> None:
         model, (x, labels) = network(variant, latent=2).eval(), digits(3)
         assert model.encode(x, labels).mu.shape == (3, 2)
         assert model(x, labels).shape == (3, 1, 28, 28)
+
+
+def test_a_perfect_copy_of_grey_values_is_not_free_under_a_bernoulli_likelihood() -> None:
+    images = unit(load("mnist", "test").pixels)
+    least = least_cross_entropy(images)
+    assert float(least.mean()) == pytest.approx(45.5, abs=0.05)  # of black and white ones 0
+    assert least_cross_entropy((images > 0.5).float()).abs().max() < 1e-4
+    few, config = images[:20], cast(AutoencodingConfig, AUTOENCODING.config("vae"))
+    copies = few.clamp(1e-4, 1 - 1e-4).logit()
+    model = cast(Autoencoder, built(AUTOENCODING, "vae"))
+    cost = reconstruction(config, model, copies, few)
+    torch.testing.assert_close(cost, least[:20], rtol=1e-3, atol=0.1)
+    assert bool((reconstruction(config, model, copies * 0.9, few) > cost).all())
+
+
+def test_bounds_are_those_of_beta_one() -> None:
+    images = tiny(AUTOENCODING)
+    model, config = built(AUTOENCODING, "vae"), AUTOENCODING.config("vae", {"beta": 4.0})
+    found = AUTOENCODING.evaluate("vae", config, model, images, lambda stage: None)
+    assert found["negative_elbo"] == pytest.approx(found["reconstruction"] + found["kl"], abs=1e-3)
+    assert found["loss"] == pytest.approx(found["reconstruction"] + 4 * found["kl"], abs=1e-3)
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(3, 3), (10, 3), (12, 4)])
+def test_every_class_is_drawn_on_the_sample_sheet(classes: int, rows: int) -> None:
+    config = AUTOENCODING.config("cvae")
+    model = AUTOENCODING.build("cvae", (1, 28, 28), config, classes)
+    few = tiny(AUTOENCODING)
+    images = type(few)(few.pixels, few.labels % classes)
+    sheet = AUTOENCODING.render("cvae", config, model, images)
+    assert sheet.shape[0] == rows * 29 - 1

@@ -136,3 +136,42 @@ def test_a_decoder_that_no_browser_can_run_gets_sliders_of_the_server(lab, monke
     assert after != before
     assert 2.0 in place(app)[0]
     assert "code" in app.query_params
+
+
+def test_every_class_is_among_the_samples(lab, monkeypatch):
+    from pages.ui import cached
+    from pages.ui.sampler import sampling
+
+    assert sampling.columns(CONDITIONAL) == 10 and sampling.columns(MODELS[0]) == 8
+    found = cached.sampled(CONDITIONAL, 80, 10, seed=0, temperature=1.0, fitted=False)
+    assert found.labels.tolist() == list(range(10)) * 8  # a column each
+    found = cached.sampled(CONDITIONAL, 16, 2, seed=0, temperature=1.0, fitted=False)
+    assert set(found.labels.tolist()) == set(range(10))  # more than there are columns
+    monkeypatch.setattr(latent, "class_names", lambda run: ("a",) * 47)
+    assert sampling.columns(CONDITIONAL) * sampling.ROWS >= 47
+
+
+def test_the_table_of_bounds_says_what_they_bound(lab):
+    app = opened(PAGE, tab="Learning")
+    table = next(d.value for d in app.dataframe if "Bounds of" in d.value)
+    rows = table.set_index("Model")["Bounds of"].to_dict()
+    assert rows["Class-conditional VAE, 20 numbers"] == "p(x | class)"
+    assert rows["VAE, 20 numbers"] == "p(x)"
+    said = " ".join(c.value for c in app.caption)
+    assert "at β = 1" in said and "500 draws for each of 1,000 test images" in said
+    assert "costs 45.5 nats at least on MNIST" in said
+
+
+def test_a_server_s_own_verdict_is_that_of_the_browser(lab, monkeypatch):
+    from pages.ui import cached
+
+    monkeypatch.setattr(cached, "browser_refusal", lambda run: "A layer is unknown.")
+    vae = next(r for r in MODELS if r.config().variant == "vae" and r.config().config["latent"] > 2)
+
+    def said(**query: str) -> str:
+        app = opened(PAGE, model=vae.id, **query)
+        return " ".join(m.value for m in [*app.markdown, *app.caption])
+
+    assert "code of the image" in said()
+    assert "too near to the middle" in said(code=",".join(["0"] * 20))
+    assert "outside the prior" in said(code=",".join(["3"] * 20))

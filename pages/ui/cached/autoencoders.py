@@ -101,7 +101,10 @@ def _sampled(asked: Draws) -> Sampled:
     model = cast(Autoencoder, model_at(asked.run_id, asked.version))
     labels = None
     if model.classes:
-        labels = torch.arange(asked.number) % asked.columns % model.classes
+        places = torch.arange(asked.number)  # a column a class, where there is room for all
+        labels = (
+            places % asked.columns if asked.columns >= model.classes else places
+        ) % model.classes
     if asked.fitted:
         mixed = _mixture(asked.run_id, asked.version, run.config().dataset, COMPONENTS)
         codes = latent.mixture_samples(mixed, asked.number, asked.seed)
@@ -114,7 +117,8 @@ def _sampled(asked: Draws) -> Sampled:
 def sampled(
     run: Run, count: int, columns: int, *, seed: int, temperature: float, fitted: bool
 ) -> Sampled:
-    """Draws of a model; of one that is told a class, a column a class.
+    """Draws of a model; of one that is told a class, a column a class where there are as many
+    columns, else one class after the other.
 
     Args:
         temperature: the spread of draws from the prior.

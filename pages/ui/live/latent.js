@@ -307,8 +307,8 @@ class Latent {
     const more = alive.slice(IN_VIEW);
     this.fold(".more", more, `${more.length} more`);
     const one = dead.length === 1;
-    const nothing = one ? "dimension: it changes" : "dimensions: they change";
-    this.fold(".unused", dead, `${dead.length} unused ${nothing} nothing`);
+    const little = one ? "dimension: it changes" : "dimensions: they change";
+    this.fold(".unused", dead, `${dead.length} unused ${little} hardly anything`);
     for (const select of this.root.querySelectorAll(".axes select")) {
       const option = (d) => make("option", { value: d.index, textContent: d.title });
       select.replaceChildren(...dimensions.map(option));

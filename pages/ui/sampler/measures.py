@@ -6,9 +6,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.errors import LabError
 from core.inference import latent
 from core.runs import Run
-from pages.ui import charts
+from core.tasks.base import unit
+from core.tasks.bounds import least_cross_entropy
+from pages.ui import cached, charts
+from pages.ui.names import dataset_title
 
 
 def collapse(run: Run) -> None:
@@ -40,7 +44,8 @@ def collapse(run: Run) -> None:
     else:
         st.caption(
             f"{active} of {total} dimensions are in use. In the grey ones the posterior has "
-            "collapsed onto the prior: the decoder learnt to do without them, at no cost in KL."
+            "collapsed onto the prior: the decoder learnt to do without them, at next to no cost "
+            "in KL."
         )
     history = run.history()
     terms = {
@@ -61,13 +66,19 @@ def collapse(run: Run) -> None:
 
 def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
     """The measures of all models of a data set, side by side."""
-    rows = []
+    rows, drawn = [], set()
     for run in models:
         if run.config().dataset == dataset:
             metrics = run.metrics()
+            bounded = "negative_elbo" in metrics
+            if bounded:
+                drawn.add((metrics.get("iwae_samples"), metrics.get("iwae_images")))
+            given = "p(x | class)" if latent.class_names(run) else "p(x)"
             rows.append(
                 {
                     "Model": names[run.id].split(" · ")[0],
+                    "Bounds of": given if bounded else None,
+                    "Likelihood": latent.settings_of(run).likelihood if bounded else None,
                     "Negative ELBO": metrics.get("negative_elbo"),
                     "IWAE bound": metrics.get("negative_iwae"),
                     "KL": metrics.get("kl"),
@@ -78,7 +89,33 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
     one_place = st.column_config.NumberColumn(format="%.1f")
     form = dict.fromkeys(("Negative ELBO", "IWAE bound", "KL", "PSNR"), one_place)
     st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="–", column_config=form)
-    st.caption(
-        "In nats, the lower the better: the bound on -log p(x) of the test images, and the tighter "
-        "importance-weighted bound with 500 draws an image on the first 1,000 of them. PSNR in dB."
+    st.caption(bounds_text(drawn) + _floor(dataset))
+
+
+def bounds_text(drawn: set[tuple[int | None, int | None]]) -> str:
+    """What the bounds in the table are.
+
+    Args:
+        drawn: draws an image of the importance-weighted bounds, and how many images they are of.
+    """
+    said = [f"{k:,} draws for each of {n:,} test images" for k, n in sorted(drawn - {(None, None)})]
+    tighter = f" (IWAE: {' or '.join(said)})" if said else ""
+    return (
+        "In nats, the lower the better: the bound on -log p(x) of the test images at β = 1, and "
+        f"the tighter importance-weighted one{tighter}. A model that is told the class is bounded "
+        "in -log p(x | class), which is another and smaller thing. PSNR in dB. "
+    )
+
+
+def _floor(dataset: str) -> str:
+    """What a Bernoulli likelihood costs at least on a set's test images; nothing without them."""
+    try:
+        images = cached.digits(dataset).pixels
+    except LabError:
+        return ""
+    least = float(least_cross_entropy(unit(images)).mean())
+    return (
+        "Bounds compare only under one likelihood: the Bernoulli one, which takes grey values as "
+        f"probabilities, costs {least:.1f} nats at least on {dataset_title(dataset)}: the entropy "
+        "of these values."
     )

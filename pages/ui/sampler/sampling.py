@@ -10,11 +10,13 @@ from core.runs import Run
 from pages.ui import ahead, cached, pictures
 from pages.ui.frame import csv_button
 
-COUNT, COLUMNS = 64, 8
+ROWS, COLUMNS = 8, 8
+MOST_COLUMNS = 20
 COMMENTS = {
     "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
-    "variational": "Trained so that its codes fill the prior: draws look like its data.",
-    "conditional": "The same, told the class: a column each.",
+    "variational": "Trained so that its codes fill the prior: most draws look like its data.",
+    "conditional": "The same, told the class: every class, a column each.",
+    "many": "The same, told the class: one after the other.",
 }
 FITTED = f"{cached.COMPONENTS} Gaussians fitted to the codes of the test images; then drawn from."
 
@@ -32,6 +34,12 @@ def family(chosen: Run, models: list[Run]) -> dict[str, Run]:
     return {kind: found[kind] for kind in COMMENTS if kind in found}
 
 
+def columns(run: Run) -> int:
+    """Pictures in a row of its sheet, in which all of its classes are shown."""
+    classes = len(latent.class_names(run))
+    return max(COLUMNS, classes if classes <= MOST_COLUMNS else -(-classes // ROWS))
+
+
 def _kind(run: Run) -> str:
     if latent.class_names(run):
         return "conditional"
@@ -39,7 +47,7 @@ def _kind(run: Run) -> str:
 
 
 def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
-    """64 draws of each kind of model from the same seed, from the prior and from a mixture."""
+    """Draws of each kind of model from the same seed, from the prior or from a mixture."""
     shown = family(chosen, models)
     titles = [names[run.id].split(" · ")[0] for run in shown.values()]
     seen: dict[str, cached.Sampled] = {}
@@ -66,16 +74,22 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sample_seed", bind="query-params")
         temperature = st.slider(
-            "Temperature", 0.1, 1.5, 1.0, 0.1, key="heat", bind="query-params",
-            help="Spread of the draws from the prior; below 1 they are more ordinary.",
+            "Sampling temperature", 0.1, 1.5, 1.0, 0.1, key="heat", bind="query-params",
+            help="Spread of the draws from the prior: 1 is the prior itself, below it they are "
+            "more alike. It has nothing to do with the temperature that calibrates a classifier.",
         )  # fmt: skip
     fitted = source == "A fitted mixture"
-    comments = [FITTED if fitted else COMMENTS[kind] for kind in shown]
+    comments = [FITTED if fitted else _comment(kind, run) for kind, run in shown.items()]
 
     def drawn(at: float) -> dict[str, cached.Sampled]:
         return {
             title: cached.sampled(
-                run, COUNT, COLUMNS, seed=int(seed), temperature=at, fitted=fitted
+                run,
+                ROWS * columns(run),
+                columns(run),
+                seed=int(seed),
+                temperature=at,
+                fitted=fitted,
             )
             for title, run in zip(titles, shown.values(), strict=True)
         }
@@ -86,8 +100,13 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
 
     models = [f"{run.id} {run.version()}" for run in shown.values()]
     of = json.dumps([models, titles, int(seed), fitted]).encode()
-    ahead.show(look(temperature), temperature, look, of, slider="Temperature")
+    ahead.show(look(temperature), temperature, look, of, slider="Sampling temperature")
     seen.update(drawn(temperature))
+
+
+def _comment(kind: str, run: Run) -> str:
+    many = kind == "conditional" and len(latent.class_names(run)) > MOST_COLUMNS
+    return COMMENTS["many" if many else kind]
 
 
 def _table(seen: dict[str, cached.Sampled]) -> pd.DataFrame:

@@ -118,8 +118,10 @@ def between(run: Run) -> None:
         pictures.sheet_image(gif, "The way there and back as a moving picture", kind="gif")
     with right:
         st.caption(
-            "Far from the middle of the prior hardly any code lies near it: the straight line cuts "
-            "through, the arc keeps its distance. |z| says how far out the codes are."
+            "The straight line passes nearer to the middle than its ends lie: half-way between two "
+            "independent draws of the prior it is at 71 % of their distance from it, where in many "
+            "dimensions hardly any draw lies. The arc keeps its distance. |z| says how far out the "
+            "codes are."
         )
         with st.container(horizontal=True):
             st.download_button(
