@@ -160,4 +160,6 @@ elif chosen:
         if (figure := charts.compare(chosen, column)) is not None:
             charts.show(figure, key="compared", height=420)
     st.markdown("**What differs in their settings**")
-    st.dataframe(differences(chosen), placeholder="–")
+    different = differences(chosen)
+    st.dataframe(different, placeholder="–")
+    csv_button(lambda: different.rename_axis("setting").reset_index(), "differences")

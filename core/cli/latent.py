@@ -308,4 +308,4 @@ def _title(run: Run) -> str:
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
-    files.write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
+    files.write_bytes(path, files.to_csv(table))

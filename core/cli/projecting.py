@@ -40,6 +40,5 @@ def _project(args: argparse.Namespace) -> int:
         chosen = encoding.chosen_images(args.dataset, found.config.split, found.ids)
         codes = encoding.encode(found.config.source, chosen)
         error = encoding.reconstruction_error(found.config.source, codes)
-        text = maps.table(found, codes, error).to_csv(index=False, lineterminator="\n")
-        files.write_bytes(args.output, text.encode())
+        files.write_bytes(args.output, files.to_csv(maps.table(found, codes, error)))
     return code

@@ -7,6 +7,8 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
+from core import files
+
 
 def _icon() -> Image.Image:
     """A slope of colours under a grid of points: a latent space. Drawn here, so that the browser
@@ -23,8 +25,16 @@ def _icon() -> Image.Image:
 ICON = _icon()
 
 
+PLAIN = """<style>
+[data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
+</style>"""
+"""Without the CSV that Streamlit makes of a table in the browser: people's names could be formulas
+there. `csv_button` stands beside each table."""
+
+
 def title(name: str, line: str) -> None:
     """The head of a page: its name and one line."""
+    st.html(PLAIN)
     st.title(name, anchor=False)
     st.caption(line)
 
@@ -33,7 +43,7 @@ def csv_button(table: Callable[[], pd.DataFrame], name: str) -> None:
     """Offer a table as a file; it is made when somebody takes it."""
     st.download_button(
         "CSV",
-        lambda: table().to_csv(index=False),
+        lambda: files.to_csv(table()),
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",

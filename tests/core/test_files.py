@@ -1,15 +1,18 @@
 """Files are written whole or not at all."""
 
+import csv
 import errno
 import hashlib
 import io
 import os
+import re
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from core import files
@@ -189,3 +192,52 @@ def test_a_secret_of_before_is_kept_and_closed(tmp_path: Path) -> None:
     path.chmod(0o644)
     assert files.shared_secret(path) == "k" * 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def cells(content: bytes) -> list[list[str]]:
+    """What a spreadsheet reads, once the byte order mark has told it that this is UTF-8."""
+    assert content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(content[3:].decode())))
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1:A9)", "'@SUM(A1:A9)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\n'=1"),
+        ("＝1+1", "'＝1+1"),  # noqa: RUF001
+        ("cat;=1+1", "cat;'=1+1"),
+        ("-", "'-"),
+        ("-0.5", "-0.5"),
+        ("+1e-3", "+1e-3"),
+        ("Kätzchen", "Kätzchen"),
+        ("a=b, c", "a=b, c"),
+        ('="x"', '\'="x"'),
+        ("", ""),
+    ],
+)
+def test_no_cell_of_a_table_is_a_formula(given: str, written: str) -> None:
+    table = pd.DataFrame({given: [given], "as kind": pd.Categorical([given]), "other": [1]})
+    assert cells(files.to_csv(table)) == [[written, "as kind", "other"], [written, written, "1"]]
+
+
+def test_numbers_in_a_table_stay_numbers() -> None:
+    table = pd.DataFrame({"a": [-1.5, None], "b": [-2, 3], "c": [True, False], "d": ["=1", None]})
+    mixed = table.assign(e=[-1.25, "=1"])
+    rows = cells(files.to_csv(mixed))[1:]
+    assert rows == [["-1.5", "-2", "True", "'=1", "-1.25"], ["", "3", "False", "", "'=1"]]
+    assert mixed["d"].tolist()[0] == "=1", "the table itself is as it was"
+
+
+def test_only_one_function_makes_tables_for_spreadsheets() -> None:
+    """The history of a run is a file format, read again by the lab."""
+    root = Path(files.__file__).parent.parent
+    sources = [root / "streamlit_app.py", *root.glob("core/**/*.py"), *root.glob("pages/**/*.py")]
+    makers = [
+        p.name for p in sources if re.search(r"(?<!files)\.to_csv\(|csv\.writer", p.read_text())
+    ]
+    assert sorted(makers) == ["files.py", "runs.py"]

@@ -8,6 +8,7 @@ import torch
 from core.runs import Run
 from pages.ui import charts
 from pages.ui.explorer.scene import Scene
+from pages.ui.frame import csv_button
 
 NOTES = (
     "**Sizes mean little.** t-SNE gives dense and loose clusters the same room.",
@@ -21,8 +22,11 @@ NOTES = (
 
 def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
     """Measures of all maps of this data set, and where on this one neighbours were lost."""
+    table = pd.DataFrame(
+        [_row(run, names) for run in maps if run.config().dataset == scene.dataset]
+    )
     st.dataframe(
-        pd.DataFrame([_row(run, names) for run in maps if run.config().dataset == scene.dataset]),
+        table,
         hide_index=True,
         placeholder="–",
         column_config={
@@ -30,6 +34,7 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
             for name in ("Trustworthiness", "Kept", "kNN codes", "kNN map")
         },
     )
+    csv_button(lambda: table, f"{scene.dataset}-maps")
     st.caption(
         "**Trustworthiness** falls when strangers become neighbours on the map (Venna and Kaski "
         "2001); **kept** is the share of each point's nearest codes that are near on the map; "

@@ -12,6 +12,7 @@ from core.runs import Run
 from core.tasks.base import unit
 from core.tasks.bounds import least_cross_entropy
 from pages.ui import cached, charts
+from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
 
 
@@ -88,7 +89,9 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
             )
     one_place = st.column_config.NumberColumn(format="%.1f")
     form = dict.fromkeys(("Negative ELBO", "IWAE bound", "KL", "PSNR"), one_place)
-    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="–", column_config=form)
+    table = pd.DataFrame(rows)
+    st.dataframe(table, hide_index=True, placeholder="–", column_config=form)
+    csv_button(lambda: table, f"{dataset}-measures")
     st.caption(bounds_text(drawn) + _floor(dataset))
 
 

@@ -140,6 +140,7 @@ def _matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[int, 
         _shaded(table), width="stretch", key="confusion", on_select="rerun",
         selection_mode="single-cell",
     )  # fmt: skip
+    csv_button(table.reset_index, "confusion")
     cells = event["selection"]["cells"]
     if not cells:
         return None
