@@ -1,6 +1,7 @@
 """The transfer classifier as a program sees it: bringing pictures, teaching, reading, faults."""
 
 import io
+import shutil
 import zipfile
 
 import numpy as np
@@ -13,6 +14,7 @@ from core import data, jobs, runs, training
 from core.inference import explain
 from core.metrics import wilson_interval
 from core.records import DataUsed
+from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.shares import interval
@@ -46,18 +48,32 @@ def looked_up_anew():
     cached.forget_models()
 
 
-@pytest.fixture
-def brought(lab):
-    return data.import_classes(two_classes(), "Two kinds", size=64, grey=False)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A lab with a set of one's own and a head taught on it, made once: its folder, both names."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_LAB_DATA", str(folder / "data"))
+        patch.setenv("LATENT_LAB_CHECKPOINTS", str(folder / "checkpoints"))
+        settings.cache_clear()
+        dataset = data.import_classes(two_classes(), "Two kinds", size=64, grey=False)
+        run = runs.create(*_question(dataset.name))
+        training.train(run)
+        assert run.status().state == "done", run.status().error
+    settings.cache_clear()
+    return folder, dataset.name, run.id
 
 
 @pytest.fixture
-def taught(brought):
+def brought(made, lab):
+    shutil.copytree(made[0], lab, dirs_exist_ok=True)
+    return data.info(made[1])
+
+
+@pytest.fixture
+def taught(made, brought):
     """A head on the visitor's own pictures, owned by everybody who looks."""
-    run = runs.create(*_question(brought.name))
-    training.train(run)
-    assert run.status().state == "done", run.status().error
-    return run
+    return runs.open_run(made[2])
 
 
 def _question(name):
