@@ -26,6 +26,30 @@ def reading(variant: str, history: pd.DataFrame) -> str:
     return f"{sentence} {_pictures(history)}".strip()
 
 
+def opinion(variant: str, history: pd.DataFrame, *, averaged: bool) -> str:
+    """What a critic's score of a picture is, and is not, with its mean scores at the end.
+
+    Args:
+        variant: of the adversarial task.
+        history: a run's, an epoch a row.
+        averaged: the generator that draws is a running average of many.
+    """
+    game: Game = ADVERSARIAL.variant(variant).options["game"]
+    form = "{:.0%}" if game.probability else "{:.2f}"
+    said = (
+        "Its own critic's opinion, learnt on a half-and-half mix of real and drawn images. It is "
+        "no probability that the picture is real"
+        if game.probability
+        else "Its own critic's score, which is no measure of how good a picture is"
+    )
+    if {"real_score", "fake_score"} <= set(history.columns) and len(history):
+        last = history.iloc[-1]
+        real, fake = (form.format(last[name]) for name in ("real_score", "fake_score"))
+        said += f": in the last epoch real images got {real} and drawn ones {fake} on average"
+    met = " The critic never met this generator, which is an average of many." if averaged else ""
+    return f"{said}.{met}"
+
+
 def healths(history: pd.DataFrame) -> dict[int, Health]:
     """The health after each epoch that has it."""
     found = {}
@@ -44,10 +68,15 @@ def _probabilities(last: "pd.Series[float]") -> str:
     real, fake = last["real_score"], last["fake_score"]
     seen = f"In the last epoch the critic gave real images {real:.0%} and drawn ones {fake:.0%}"
     if real >= WON and fake <= LOST:
-        return f"{seen}: it tells them apart almost always, and leaves little to learn from."
+        return (
+            f"{seen}: it tells them apart almost always. The generator can learn all the same: its "
+            "loss, -log D(G(z)), is steepest there."
+        )
     if abs(real - fake) <= LOST:
         return f"{seen}: it can hardly tell them apart."
-    return f"{seen}: it is ahead, but not out of reach, which is where learning goes on."
+    if fake > real:
+        return f"{seen}: it takes drawn images for real more readily than real ones."
+    return f"{seen}: it tells them apart in part."
 
 
 def _numbers(variant: str, history: pd.DataFrame) -> str:
@@ -56,12 +85,13 @@ def _numbers(variant: str, history: pd.DataFrame) -> str:
     if variant == "wgan_gp":
         way = "fell" if gaps[1] < gaps[0] else "rose"
         return (
-            f"The critic's estimate of the distance between real and drawn images {way} from "
-            f"{gaps[0]:.2f} to {gaps[1]:.2f}; unlike other GANs' losses it means something."
+            "The critic's estimate of the Wasserstein distance between real and drawn images "
+            f"{way} from {gaps[0]:.2f} to {gaps[1]:.2f}. It is to scale only as far as the "
+            "critic's slope is held to 1."
         )
     return (
         f"In the last epoch the critic scored real images {last['real_score']:.2f} and drawn ones "
-        f"{last['fake_score']:.2f}, where 1 and 0 would be right."
+        f"{last['fake_score']:.2f}, where 1 and 0 is what it aims at."
     )
 
 

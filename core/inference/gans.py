@@ -94,7 +94,7 @@ def network(run: Run) -> GAN:
 
 
 def tells_probability(run: Run) -> bool:
-    """Whether the scores of the run's critic are logits of an image being real."""
+    """Whether the scores of the run's critic are logits: its opinions lie between 0 and 1."""
     game: Game = ADVERSARIAL.variant(run.config().variant).options["game"]
     return game.probability
 
@@ -158,7 +158,8 @@ def scores(
     """How real the critic takes images (N, C, H, W) in [0, 1] for: (N,), higher is more real.
 
     Args:
-        probability: of being real, 0 to 1, from scores that are logits: see `tells_probability`.
+        probability: 0 to 1, from scores that are logits (see `tells_probability`): the critic's
+            opinion on images of which half are real, and no calibrated probability.
 
     Raises:
         LabError: a class is missing, or the network does not have it.
@@ -276,6 +277,12 @@ def nearest_images(
 
 
 # ---- batch norm
+
+
+def norms_keep_places(model: GAN) -> bool:
+    """Whether a picture outlives a batch of copies of itself: a norm over maps still sees how they
+    vary from place to place, one over single numbers sees no variance at all."""
+    return not any(isinstance(module, nn.BatchNorm1d) for module in model.generator.modules())
 
 
 def has_batch_norm(model: GAN) -> bool:

@@ -58,7 +58,8 @@ class Game:
     critic: Any
     generator: Any
     probability: bool
-    """Scores are logits: they are logged as probabilities of being real."""
+    """Scores are logits: they are logged between 0 and 1, as the critic's opinion on images of
+    which half are real. That is no probability of being real: nobody has calibrated it."""
 
 
 BCE = Game(

@@ -2,8 +2,10 @@
 
 import pandas as pd
 import pytest
+import torch
 
-from core.inference.curves import collapses, healths, reading
+from core.inference.curves import collapses, healths, opinion, reading
+from core.tasks.games import BCE
 
 GOOD = {
     "fid": 50.0, "precision": 0.8, "recall": 0.7, "density": 0.9, "coverage": 0.8,
@@ -23,14 +25,33 @@ def history(*rows: dict[str, float], **last: float) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("real", "fake", "said"),
     [
-        (0.98, 0.02, "almost always"),
+        (0.98, 0.02, "almost always. The generator can learn all the same"),
         (0.52, 0.48, "hardly tell"),
-        (0.7, 0.3, "ahead, but not out of reach"),
+        (0.7, 0.3, "in part"),
+        (0.2, 0.7, "more readily than real ones"),
     ],
 )
 def test_probabilities_say_who_is_ahead(real, fake, said):
     text = reading("gan", history(GOOD, real_score=real, fake_score=fake))
     assert said in text and f"{real:.0%}" in text and f"{fake:.0%}" in text
+    assert "leaves little" not in text
+
+
+def test_the_generator_s_loss_is_steepest_where_the_critic_is_sure():
+    scores = torch.tensor([-6.0, 0.0, 6.0], requires_grad=True)  # of drawn images
+    BCE.generator(scores).backward()
+    slopes = (-3 * scores.grad).tolist()
+    assert slopes == pytest.approx([0.9975, 0.5, 0.0025], abs=1e-3)
+
+
+def test_a_critic_s_score_is_called_an_opinion():
+    table = history(GOOD, GOOD, real_score=0.65, fake_score=0.35)
+    text = opinion("dcgan", table, averaged=False)
+    assert "half-and-half mix" in text and "no probability" in text and "never met" not in text
+    assert text.endswith("real images got 65% and drawn ones 35% on average.")
+    score = opinion("wgan_gp", table, averaged=True)
+    assert "0.65" in score and "never met this generator" in score and "half" not in score
+    assert opinion("gan", pd.DataFrame({"epoch": []}), averaged=False).endswith("is real.")
 
 
 def test_a_wasserstein_critic_measures_a_distance():

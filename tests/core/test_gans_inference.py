@@ -466,8 +466,16 @@ def test_batch_norm_makes_pictures_depend_on_their_batch(
     torch.testing.assert_close(alone.batches[:, 0], views.batches[:, 1])
 
 
+def test_in_a_batch_of_copies_places_still_differ_where_norms_are_over_maps(face: GAN) -> None:
+    views = gans.batch_norm_views(face, gans.prior(face, 2, 0), 0)
+    assert gans.norms_keep_places(face)
+    assert float(views.copies.std((2, 3)).mean()) > 0.01  # a picture, not a grey plane
+    assert float(F.l1_loss(views.copies[0], views.copies[1])) > 0.01  # of its own noise
+
+
 def test_in_a_batch_of_copies_all_latents_look_the_same(dcgan: GAN, mlp: GAN) -> None:
     """What makes one differ from the others is the batch norm's mean, and is taken off."""
+    assert not gans.norms_keep_places(dcgan)
     views = gans.batch_norm_views(dcgan, gans.prior(dcgan, 2, 0), 0)
     torch.testing.assert_close(views.copies[0], views.copies[1], atol=0.05, rtol=0)
     assert float(F.l1_loss(views.kept[0], views.kept[1])) > 0.05

@@ -7,7 +7,7 @@ from core.inference import gans
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
-from pages.ui.gallery import hanging, health
+from pages.ui.gallery import hanging, health, norms
 from tests.pages.test_pages import captions, opened
 
 PAGE = "gan_gallery.py"
@@ -136,6 +136,43 @@ def test_a_picture_is_searched_for_when_asked(lab):
     assert not app.exception
     assert any("RMS error" in b for b in pictures(app))
     assert any("off the error of the nearest sample" in m.value for m in app.markdown)
+
+
+def test_what_was_found_goes_on_the_stage_and_into_the_link(lab):
+    app = on(PLAIN, tab="Find a picture", wanted_image="3")
+    body = next(b for b in pictures(app) if "as this network" in b)
+    assert "Test image 3, 0" in body and "Yours" not in body
+    next(b for b in app.button if b.label == "Search").click().run()
+    next(b for b in app.button if b.label == "Put it on the stage").click().run()
+    assert not app.exception and "Found for a picture" in captions(app)
+    linked = app.query_params["latent"]
+    again = on(PLAIN, latent=linked if isinstance(linked, str) else linked[0])
+    kept = again.session_state["gan-found"][1]
+    assert kept == app.session_state["gan-found"][1] and len(kept) == 96
+    assert "Found for a picture" in captions(again)
+    again.number_input(key="seed").set_value(3).run()
+    assert again.session_state["gan-found"][1] is None and "latent" not in again.query_params
+
+
+@told_a_class
+def test_a_search_begins_with_an_image_of_the_class_on_the_stage(lab):
+    app = on(CONDITIONAL, tab="Find a picture", **{"class": "7"})
+    assert "Test image 0, 7" in next(b for b in pictures(app) if "as this network" in b)
+    app.selectbox(key="class").set_value("4").run()
+    assert "Test image 4, 4" in next(b for b in pictures(app) if "as this network" in b)
+    kept = on(CONDITIONAL, tab="Find a picture", wanted_image="1", **{"class": "7"})
+    assert "Test image 1, 2" in next(b for b in pictures(kept) if "as this network" in b)
+
+
+def test_the_critic_s_answer_is_an_opinion(lab):
+    said = captions(on(NORMED, tab="Samples"))
+    assert "half-and-half mix" in said and "real images got 65% and drawn ones 35%" in said
+    assert "probability of being real" not in said
+
+
+def test_copies_in_a_batch_leave_what_the_norms_leave():
+    assert "one picture for every noise" in norms.copies_text(False)
+    assert "each map still varies" in norms.copies_text(True)
 
 
 def test_without_models_the_page_offers_to_train(lab, monkeypatch):

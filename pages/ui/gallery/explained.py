@@ -13,16 +13,21 @@ $$\max_D\; \mathbb E_x[\log D(x)] + \mathbb E_z[\log(1 - D(G(z)))],$$
 
 $$\max_G\; \mathbb E_z[\log D(G(z))].$$
 
-The **least-squares** GAN (Mao et al. 2017) pulls scores to numbers instead, so that even images
-that the critic sees through give a slope to climb:
+What the critic answers is an opinion on a half-and-half mix, and no probability that an image is
+real. The generator climbs $\log D(G(z))$ instead of descending $\log(1 - D(G(z)))$, which is flat
+where the critic sees through everything.
+
+The **least-squares** GAN (Mao et al. 2017) pulls scores to numbers instead, so that images that
+already pass as real, but lie far from the data, still have a slope to go down:
 
 $$\min_D\; \tfrac12 \mathbb E_x[(D(x) - 1)^2] + \tfrac12 \mathbb E_z[D(G(z))^2],$$
 
 $$\min_G\; \tfrac12 \mathbb E_z[(D(G(z)) - 1)^2].$$
 
 The **Wasserstein** GAN (Arjovsky et al. 2017) lets the critic measure how far drawn images are from
-real ones. That is a distance only if the critic is smooth: its gradient is held to length 1 between
-both (Gulrajani et al. 2017), at $\hat x = \epsilon x + (1 - \epsilon) G(z)$. The critic minimises
+real ones. That is a distance only if the critic is nowhere steeper than 1: its gradient is pulled
+towards length 1 between both (Gulrajani et al. 2017), at
+$\hat x = \epsilon x + (1 - \epsilon) G(z)$. The critic minimises
 
 $$\mathbb E_z D(G(z)) - \mathbb E_x D(x) + 10\,\mathbb E[(\lVert \nabla D(\hat x) \rVert - 1)^2].$$
 
@@ -31,8 +36,9 @@ class's embedding times its features to the score (Miyato and Koyama 2018). **DC
 of convolutions (Radford et al. 2015) that most of them share.
 
 **Averaging.** The generator walks around its goal; a running average of its weights,
-$\bar\theta \leftarrow \beta\bar\theta + (1 - \beta)\theta$, draws better than any of its steps. The
-networks marked as ours draw with it.
+$\bar\theta \leftarrow \beta\bar\theta + (1 - \beta)\theta$, usually draws better than its single
+steps. The networks marked as ours draw with it. Their critic never met it: in training it judged
+the steps.
 
 **Mode collapse.** Nothing in the game asks for variety: a generator that draws one perfect digit
 can win for a while. Losses do not show it, so the verdict looks at the samples: are there twins

@@ -11,7 +11,8 @@ from core.inference import latent
 from core.tasks.base import fitted
 from pages.ui import cached, inputs, pictures
 from pages.ui.frame import csv_button
-from pages.ui.gallery.stage import Scene
+from pages.ui.gallery.stage import Scene, put
+from pages.ui.names import class_title
 
 SOURCES = ("Test image", "Draw", "Upload")
 
@@ -22,7 +23,7 @@ def find(scene: Scene) -> None:
     source = st.segmented_control(
         "Look for", SOURCES, default=SOURCES[0], required=True, key="wanted", bind="query-params"
     )
-    wanted = _wanted(scene, str(source))
+    wanted, name = _wanted(scene, str(source))
     if wanted is None:
         st.caption("The picture is brought to the size that this network draws.")
         return
@@ -30,7 +31,7 @@ def find(scene: Scene) -> None:
     if st.button("Search", icon=":material/search:", type="primary"):
         st.session_state["searched"] = asked.digest()
     if st.session_state.get("searched") != asked.digest():
-        pictures.cards([("Yours", wanted[0], "as this network could see it")], least=150)
+        pictures.cards([(name, wanted[0], "as this network could see it")], least=150)
         return
     try:
         found = cached.inversion(scene.run, wanted, scene.label)
@@ -39,7 +40,7 @@ def find(scene: Scene) -> None:
         return
     pictures.cards(
         [
-            ("Yours", wanted[0], "as this network could see it"),
+            (name, wanted[0], "as this network could see it"),
             ("Found", found.drawing[0], f"RMS error {found.best:.3f}"),
             (
                 "Nearest of 1,000 samples",
@@ -61,22 +62,45 @@ def find(scene: Scene) -> None:
         )
     )
     st.caption(f"RMS errors of the eight starts, in a range of 0 to 1: {spread}.")
-    csv_button(lambda: latent.code_table(found.latent), f"{scene.run.id}-found")
+    with st.container(horizontal=True):
+        if st.button("Put it on the stage", icon=":material/arrow_upward:"):
+            put(scene, found.latent[0])
+            st.rerun()  # the stage is outside of this fragment
+        csv_button(lambda: latent.code_table(found.latent), f"{scene.run.id}-found")
 
 
-def _wanted(scene: Scene, source: str) -> Tensor | None:
-    """(1, C, H, W) in [0, 1]."""
+def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
+    """(1, C, H, W) in [0, 1], and what it is."""
     asked = scene.run.config()
     if source != SOURCES[0]:
         pixels = inputs.own_pixels(source, 1, asked.data.shape)
-        return None if pixels is None else pixels.float() / 255
+        name = "Your drawing" if source == "Draw" else "Your picture"
+        return None if pixels is None else pixels.float() / 255, name
     if data.known(asked.dataset) is None or "test" not in data.available(asked.dataset):
         st.info("The test images of this data set are not on this machine. Draw or upload one.")
-        return None
-    last = asked.data.n_test - 1
-    first = st.number_input(
-        "Test image", 0, last, 0, key="wanted_image", bind="query-params", width=160
-    )
+        return None, ""
     images = data.load(asked.dataset, "test")
+    _begin(scene, images.labels)
+    last = len(images.labels) - 1
+    first = st.number_input(
+        "Test image", 0, last, key="wanted_image", bind="query-params", width=160
+    )
     one = fitted(type(images)(*(t[int(first) : int(first) + 1] for t in images)), asked.data.shape)
-    return one.pixels.float() / 255
+    label = int(images.labels[int(first)])
+    of = f", {class_title(asked.dataset, label)}" if label >= 0 else ""
+    return one.pixels.float() / 255, f"Test image {int(first):,}{of}"
+
+
+def _begin(scene: Scene, labels: Tensor) -> None:
+    """Where the stage's network is told a class, begin with the first test image of that class; a
+    link's image stays until another class is chosen."""
+    state, key = st.session_state, "wanted_of"
+    of = f"{scene.run.config().dataset} {scene.label}"
+    opened = key not in state and "wanted_image" in st.query_params
+    if state.get(key) == of or scene.label is None or opened:
+        state[key] = of
+        return
+    state[key] = of
+    own = (labels == scene.label).nonzero()
+    if len(own):
+        state["wanted_image"] = int(own[0, 0])

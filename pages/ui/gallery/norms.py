@@ -10,6 +10,23 @@ from pages.ui.pictures import Row
 SHOWN = 8
 
 
+def copies_text(places: bool) -> str:
+    """What a batch of copies does to a picture.
+
+    Args:
+        places: all norms are over maps, which vary from place to place.
+    """
+    if places:
+        return (
+            "In a batch of copies each map still varies from place to place: a picture is left, in "
+            "which every map has the same mean and contrast, whatever the noise."
+        )
+    return (
+        "In a batch of copies the first norm, over single numbers, finds no variance: it takes all "
+        "that the noise has brought away, and what is left is one picture for every noise."
+    )
+
+
 @st.fragment
 def views(scene: Scene) -> None:
     """The same eight latents with kept statistics, among strangers, and among copies."""
@@ -41,8 +58,8 @@ def views(scene: Scene) -> None:
     pictures.rows(rows)
     st.caption(
         "In training, batch norm takes mean and variance from the batch, so a picture depends on "
-        "its company; in a batch of copies there is no variance and hardly anything is left. "
-        "Afterwards it uses statistics that were kept, and each picture stands for itself."
+        f"its company. {copies_text(gans.norms_keep_places(model))} Afterwards it uses statistics "
+        "that were kept, and each picture stands for itself."
     )
     st.download_button(
         "PNG", lambda: pictures.rows_png(rows), f"{scene.run.id}-batch-norm.png", "image/png",

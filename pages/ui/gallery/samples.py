@@ -10,16 +10,16 @@ from core.inference import gans, latent
 from core.inference.gans import Drawn
 from pages.ui import cached, pictures
 from pages.ui.frame import csv_button
-from pages.ui.gallery.stage import Scene
+from pages.ui.gallery.stage import Scene, opinion
 from pages.ui.names import class_title
 
-COUNT = 40
+COUNT, MOST = 40, 200
 ORDERS = ("As drawn", "Most real first", "Least real first")
 
 
 @st.fragment
 def samples(scene: Scene) -> None:
-    """Forty samples with the critic's score under each."""
+    """Forty samples, or one a class where there are more, with the critic's score under each."""
     run, model = scene.run, cached.generator(scene.run)
     probable = gans.tells_probability(run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -28,11 +28,12 @@ def samples(scene: Scene) -> None:
         )
         every = model.classes > 0 and st.toggle(
             "Every class", True, key="every", bind="query-params",
-            help="A column a class; off draws the one that is chosen above.",
+            help="Each class in turn; off draws the one that is chosen above.",
         )  # fmt: skip
-    drawn = gans.drawn(model, COUNT, scene.seed, None if every else scene.label, scene.truncation)
+    count = min(max(COUNT, model.classes), MOST) if every else COUNT
+    drawn = gans.drawn(model, count, scene.seed, None if every else scene.label, scene.truncation)
     scores = gans.scores(model, drawn.images, drawn.labels, probable)
-    ranked = torch.arange(COUNT)
+    ranked = torch.arange(count)
     if order != ORDERS[0]:
         ranked = scores.argsort(descending=order == ORDERS[1])
     form = "{:.0%}" if probable else "{:.2f}"
@@ -44,9 +45,8 @@ def samples(scene: Scene) -> None:
         items.append((f"{i + 1}", drawn.images[i], f"{form.format(float(scores[i]))} {told}"))
     pictures.cards(items, least=78)
     st.caption(
-        "Below each the critic's "
-        + ("probability of being real. " if probable else "score; higher is more real. ")
-        + f"The number is the sample's place among those of seed {scene.seed}."
+        f"Below each what the critic says; higher is more real to it. {opinion(scene)} The number "
+        f"is the sample's place among those of seed {scene.seed}."
     )
     with st.container(horizontal=True):
         st.download_button(

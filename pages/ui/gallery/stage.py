@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, to_png
-from core.inference import gans, latent
+from core.inference import curves, gans, latent
 from core.inference.directions import FAINT, Direction
 from core.inference.finished import class_names
 from core.runs import Run
@@ -16,6 +16,8 @@ from pages.ui import cached, links, live, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title
 
+DECIMALS = 4
+"""Of a latent in an address."""
 KINDS = {"Principal": "principal", "Attributes": "attribute"}
 
 
@@ -56,9 +58,41 @@ def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
 
 
 def start(scene: Scene) -> Tensor:
-    """The latent (latent,) that the scene names."""
+    """The latent (latent,) that the scene names, or that was found for a picture."""
+    if (found := _found(scene)) is not None:
+        return found
     model = cached.generator(scene.run)
     return gans.drawn(model, 1, scene.seed, scene.label, scene.truncation).latents[0]
+
+
+def put(scene: Scene, found: Tensor) -> None:
+    """Put a latent (latent,) that was found on the stage; another seed or network takes it away."""
+    numbers = [round(v, DECIMALS) for v in found.tolist()]
+    st.session_state["gan-found"] = (_seeded(scene), numbers)
+    st.query_params["latent"] = ",".join(f"{v:g}" for v in numbers)
+
+
+def _found(scene: Scene) -> Tensor | None:
+    """The latent that was put on the stage, or that the address names; None without."""
+    state, model = st.session_state, cached.generator(scene.run)
+    if "gan-found" not in state:
+        state["gan-found"] = (_seeded(scene), None)
+        if text := st.query_params.get("latent"):
+            try:
+                linked = latent.parse_code(text, model.latent)[0].tolist()
+                state["gan-found"] = (_seeded(scene), [round(v, DECIMALS) for v in linked])
+            except LabError as error:
+                st.warning(f"{error} The link's latent was left out.")
+    seeded, numbers = state["gan-found"]
+    if numbers is None or seeded != _seeded(scene):
+        state["gan-found"] = (_seeded(scene), None)
+        st.query_params.pop("latent", None)
+        return None
+    return torch.tensor(numbers)
+
+
+def _seeded(scene: Scene) -> str:
+    return f"{scene.run.id} {scene.seed} {scene.truncation}"
 
 
 @st.fragment
@@ -74,14 +108,16 @@ def bench(scene: Scene) -> None:
     if not found:
         st.info("Nothing that is measured changes in this network's pictures.")
         found = cached.directions(scene.run, "principal")
-    at = _place(scene, kind, len(found))
     base = start(scene)
+    at = _place(scene, kind, len(found))
     to = _instrument(scene, base, found, at)
     if to != at:
         _move(to)
     drawn = latents(base, found, to)
     with st.container(horizontal=True, vertical_alignment="center"):
         _judged(scene, drawn)
+        if st.session_state["gan-found"][1] is not None:
+            st.caption("Found for a picture: not drawn from the seed. Another seed takes it away.")
         if _refused(scene):
             st.space("stretch")
             _downloads(scene, drawn)
@@ -96,7 +132,7 @@ def latents(base: Tensor, found: list[Direction], coordinates: list[float]) -> T
 def _place(scene: Scene, kind: str, count: int) -> list[float]:
     """Coordinates: the URL's at first, then where the hand has gone; another scene begins anew."""
     state = st.session_state
-    origin = f"{scene.run.id} {scene.seed} {scene.truncation} {kind}"
+    origin = f"{_seeded(scene)} {kind} {st.session_state['gan-found'][1]}"
     if state.get("gan-origin") != origin:
         opened = "gan-origin" not in state
         state["gan-origin"] = origin
@@ -190,11 +226,16 @@ def _judged(scene: Scene, drawn: Tensor) -> None:
     model, probable = cached.generator(scene.run), gans.tells_probability(scene.run)
     picture = gans.draw(model, drawn, scene.label)
     score = float(gans.scores(model, picture, scene.label, probable)[0])
-    if probable:
-        st.badge(f"critic: {score:.0%} real", icon=":material/gavel:", color="grey")
-    else:
-        st.badge(f"critic: {score:.2f}", icon=":material/gavel:", color="grey")
-    st.caption("Its own critic's opinion, which is not a measure of how good a picture is.")
+    said = f"{score:.0%}" if probable else f"{score:.2f}"
+    st.badge(f"critic: {said}", icon=":material/gavel:", color="grey")
+    st.caption(opinion(scene))
+
+
+def opinion(scene: Scene) -> str:
+    """What the critic's scores of this network's pictures are."""
+    asked = scene.run.config()
+    averaged = bool(asked.config.get("ema"))
+    return curves.opinion(asked.variant, scene.run.history(), averaged=averaged)
 
 
 def _downloads(scene: Scene, drawn: Tensor) -> None:
