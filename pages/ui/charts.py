@@ -22,6 +22,26 @@ def colour(run: Run) -> str:
     return COLOURS[list(family(asked.task).variants).index(asked.variant) % len(COLOURS)]
 
 
+def colours_of(runs: Sequence[Run]) -> dict[str, str]:
+    """A colour for each of several runs on one chart, by id: the first of a variant has the
+    variant's, the next ones shades of it."""
+    found, seen = {}, dict[str, int]()
+    for run in runs:
+        base = colour(run)
+        times = seen[base] = seen.get(base, -1) + 1
+        found[run.id] = _shade(base, times)
+    return found
+
+
+def _shade(base: str, times: int) -> str:
+    """The colour itself, then darker and lighter ones, further each time."""
+    if not times:
+        return base
+    towards, share = (0, 255)[(times + 1) % 2], 1 - 0.55 ** ((times + 1) // 2)
+    parts = [int(base[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(p + share * (towards - p)):02x}" for p in parts)
+
+
 def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x unified") -> None:
     """Draw a figure as wide as there is room."""
     layout = figure.layout  # set one by one: `update_layout` takes five milliseconds
@@ -85,15 +105,14 @@ def losses(run: Run) -> go.Figure | None:
 
 
 def compare(runs: Sequence[Run], column: str) -> go.Figure | None:
-    """One column of several histories; runs of one variant differ by their dashes."""
+    """One column of several histories; runs of one variant differ by shade and dashes."""
     series: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
-    colours, dashes, seen = {}, {}, dict[str, int]()
+    colours, dashes, seen = colours_of(runs), {}, dict[str, int]()
     for run in runs:
         history: pd.DataFrame = run.history()
         if column in history.columns:
             series[run.id] = (history["epoch"].tolist(), history[column].tolist())
-            colours[run.id] = colour(run)
-            times = seen[colours[run.id]] = seen.get(colours[run.id], -1) + 1
+            times = seen[colour(run)] = seen.get(colour(run), -1) + 1
             dashes[run.id] = DASHES[times % len(DASHES)]
     if not series:
         return None

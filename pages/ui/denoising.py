@@ -167,6 +167,9 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     column = str(measure).lower()
     series, colours, dashes, widths = {}, {}, {}, {}
     counts: dict[str, int] = {}
+    own_colours = charts.colours_of(
+        [r for r in runs if r.config().dataset == chosen.config().dataset]
+    )
     for run in runs:
         kind, rows = denoising.sweep(run)
         if kind != corruption or run.config().dataset != chosen.config().dataset:
@@ -178,7 +181,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         series[name] = (strengths, [r[column] for r in rows])
         learns = DENOISING.variant(run.config().variant).learns
         counts[name] = int(run.metrics().get("n_test", 0))
-        colours[name], dashes[name] = charts.colour(run), "solid" if learns else "dot"
+        colours[name], dashes[name] = own_colours[run.id], "solid" if learns else "dot"
         widths[name] = 4 if run.id == chosen.id else 1.6
     colours["Spoilt input"], dashes["Spoilt input"] = "#ced4da", "dash"
     title = data.CORRUPTIONS[corruption]
@@ -193,7 +196,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     kind, low, high = denoising.trained_range(chosen)
     if kind == corruption:
         low, high = (low, high) if high > low else (high - 0.01, high + 0.01)
-        figure.add_vrect(low, high, fillcolor=charts.colour(chosen), opacity=0.1, line_width=0)
+        figure.add_vrect(low, high, fillcolor=own_colours[chosen.id], opacity=0.1, line_width=0)
     charts.show(figure, key="against-noise", height=420)
     st.caption(measured_on(title.title, counts, shaded=kind == corruption))
     table = [{"strength": x, "model": m, column: y} for m, (xs, ys) in series.items()

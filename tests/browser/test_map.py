@@ -292,6 +292,23 @@ def test_a_lasso_holds_the_same_images_in_browser_and_python(app, page):
     page.get_by_text(re.compile("Selected")).wait_for(state="detached")
 
 
+def test_a_lasso_that_comes_back_to_where_it_began_clicks_nothing(app, page):
+    shown = Map(page, app, "shuffled=2000")
+    shown.root.get_by_role("button", name="Lasso").click()
+    shown.rest()
+    box = shown.root.locator(".stage").bounding_box()
+    x, y = shown.place(int(shown.do("m => m.ids[0]")))  # on a point, which a click would choose
+    share = ((x - box["x"]) / box["width"], (y - box["y"]) / box["height"])
+    middle = (0.5, 0.5)
+    aside = [tuple(m + 0.3 * side for m, side in zip(middle, turn, strict=True))
+             for turn in ((-1, -1), (1, -1), (1, 1), (-1, 1))]  # fmt: skip
+    shown.sent.clear()
+    draw(shown, [share, *aside, share])
+    shown.said(1, "clicked None,", re.compile(r"Selected \d+ \d+ of \d+ corners"))
+    shown.rest()
+    assert shown.do("m => m.clicked") is None
+
+
 def test_a_lasso_of_many_corners_is_simplified(app, page):
     shown = Map(page, app, "shuffled=300")
     turns = np.linspace(0, 2 * np.pi, 5000)

@@ -22,3 +22,16 @@ def test_losses_are_named_in_words():
     assert figure is not None
     assert [line.name for line in figure.data] == ["loss", "test loss"]
     assert list(figure.data[1].y) == run.history()["test_loss"].tolist()
+
+
+def test_two_runs_of_a_kind_have_two_colours():
+    names = ["unet-mnist-dd3f87e3", "conv-mnist-dd3f87e3", "unet-mnist-eff27755"]
+    runs = [open_run(f"denoise-{name}") for name in [*names, "unet-fashion-mnist-ddc1fb35"]]
+    found = charts.colours_of(runs)
+    assert len(set(found.values())) == len(runs)
+    assert found[runs[0].id] == charts.colour(runs[0]) == charts.colour(runs[2])
+    figure = charts.compare(runs, "test_loss")
+    assert figure is not None
+    assert [line.line.color for line in figure.data] == list(found.values())
+    shades = [charts._shade("#4263eb", i) for i in range(7)]
+    assert len(set(shades)) == 7 and all(len(s) == 7 for s in shades)

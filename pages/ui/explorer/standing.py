@@ -9,6 +9,8 @@ from pages.ui.explorer.scene import Scene
 from pages.ui.map.said import Said, heard
 
 STATE = "standing"
+DIGITS = 6
+"""Of a coordinate, as the browser rounds it (`rounded` in reading.js)."""
 
 
 class Standing(NamedTuple):
@@ -44,9 +46,20 @@ def remember(scene: Scene, now: Standing) -> None:
     """Keep it, and put it into the URL."""
     st.session_state[STATE] = (scene.name, now)
     _tell("point", None if now.clicked is None else str(now.clicked))
-    _tell("lasso", ";".join(f"{x:.4g},{y:.4g}" for x, y in now.lasso) if now.lasso else None)
-    _tell("at", ",".join(f"{v:.4g}" for v in now.view) if now.view else None)
+    _tell("lasso", lasso_text(now.lasso) if now.lasso else None)
+    _tell("at", ",".join(f"{v:.{DIGITS}g}" for v in now.view) if now.view else None)
     _tell("classes", ",".join(map(str, now.shown)) if now.shown else None)
+
+
+def lasso_text(lasso: Sequence[Sequence[float]]) -> str:
+    """A polygon in an address: with all the digits that the browser has, so that a link holds the
+    same images."""
+    return ";".join(f"{x:.{DIGITS}g},{y:.{DIGITS}g}" for x, y in lasso)
+
+
+def lasso_of(text: str) -> list[list[float]]:
+    """The polygon of an address. Raises ValueError."""
+    return [_numbers(corner) for corner in text.split(";")]
 
 
 def moved(before: Standing, said: Said) -> Standing:
@@ -68,9 +81,7 @@ def _linked(scene: Scene) -> Standing:
     try:
         said = {
             "clicked": int(asked["point"]) if "point" in asked else None,
-            "lasso": [_numbers(corner) for corner in asked["lasso"].split(";")]
-            if "lasso" in asked
-            else None,
+            "lasso": lasso_of(asked["lasso"]) if "lasso" in asked else None,
             "view": _numbers(asked["at"]) if "at" in asked else None,
             "shown": [int(v) for v in asked["classes"].split(",")] if "classes" in asked else None,
             "place": None,
@@ -90,5 +101,5 @@ def _linked(scene: Scene) -> Standing:
     return Standing(found.clicked, found.lasso, found.view, found.shown)
 
 
-def _numbers(text: str) -> Sequence[float]:
+def _numbers(text: str) -> list[float]:
     return [float(v) for v in text.split(",")]

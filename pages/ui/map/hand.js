@@ -52,6 +52,12 @@ class Hand {
       if (map.stale) map.redraw();
       if (event.type === "pointerup") this.tap(event);
     };
+    // Plotly covers the page while something is dragged, so that the plot hears of no move: a lasso
+    // that comes back to where it began has moved all the same.
+    const move = (event) => {
+      if (this.pressed && this.away(event, this.pressed)) this.pressed = null;
+    };
+    window.addEventListener("pointermove", move, { capture: true, signal });
     map.find(".plot").addEventListener("pointerdown", down, { capture: true });
     for (const name of ["pointerup", "pointercancel", "blur"]) {
       window.addEventListener(name, up, { signal });
@@ -61,9 +67,8 @@ class Hand {
   // ---- pointing
 
   over(event) {
-    const { map, pressed } = this;
+    const { map } = this;
     this.pointer = event;
-    if (pressed && this.away(event, pressed)) this.pressed = null; // this is no tap any more
     if (map.held) return;
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
