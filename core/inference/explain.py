@@ -21,7 +21,8 @@ from core.tasks.transfer import TRANSFER, seen_by
 
 NEIGHBOURS = 5
 STRANGE = 0.99
-"""A picture is unlike the training ones when so large a share of them lie nearer to others."""
+"""A picture is unlike the training ones when it is farther from its tenth nearest of them than so
+large a share of them are from theirs."""
 HEAT = ((250, 80, 20), (255, 235, 90))
 MOST_HEAT = 0.65
 Check = Callable[[str], None]
@@ -29,12 +30,14 @@ Check = Callable[[str], None]
 
 class Prediction(NamedTuple):
     """Of N pictures: `features` (N, width), `probabilities` (N, classes), calibrated, and the
-    `shares` (N,) of training pictures that are nearer to others of them: from `STRANGE` on a
-    picture is unlike them."""
+    `shares` (N,) of training pictures that are nearer to their tenth nearest other than the
+    picture is to its tenth nearest: from `STRANGE` on it is unlike them. `neighbours` is that
+    ten, or less where few are known."""
 
     features: Tensor
     probabilities: Tensor
     shares: Tensor
+    neighbours: int
 
 
 def classifiers(dataset: str | None = None) -> list[Run]:
@@ -54,7 +57,8 @@ def classifier(run: Run) -> Transfer:
 def predict(model: Transfer, pixels: Tensor) -> Prediction:
     """What the classifier says of pictures, uint8 (N, 3, H, W)."""
     found = model.features(unit(pixels))
-    return Prediction(found, model.read(found).softmax(1), model.strangeness(found))
+    shares = model.strangeness(found)
+    return Prediction(found, model.read(found).softmax(1), shares, model.neighbours)
 
 
 def alike(model: Transfer, predicted: Prediction, known: Tensor) -> Tensor:

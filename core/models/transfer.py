@@ -99,6 +99,11 @@ class Transfer(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
+    @property
+    def neighbours(self) -> int:
+        """How many of the known pictures strangeness counts: ten, or a twentieth of few."""
+        return min(max(len(self.known) // 20, 1), NEIGHBOURS)
+
     def features(self, images: Tensor) -> Tensor:
         """Joined features (N, width) of images (N, 3, H, W) in [0, 1]."""
         return joined([net(images) for net in self.backbones])
@@ -129,8 +134,10 @@ class Transfer(nn.Module):
             self.reach.copy_(apart.quantile(torch.linspace(0, 1, QUANTILES, device=apart.device)))
 
     def strangeness(self, features: Tensor) -> Tensor:
-        """Of features (N, width): the share (N,) of training pictures that lie nearer to others of
-        them than these do; near 1 they are unlike them (Sun et al. 2022). 0 where none are known.
+        """Of features (N, width): the share (N,) of training pictures whose cosine distance to
+        their tenth nearest other is smaller than that of these to their tenth nearest; near 1
+        they are unlike them (Sun et al. 2022). Of fewer than 200 it is the nearest twentieth. 0
+        where none are known.
         """
         if len(self.known) < 2:
             return features.new_zeros(len(features))
@@ -140,7 +147,7 @@ class Transfer(nn.Module):
     def _apart(self, unit: Tensor, others: bool = False) -> Tensor:
         """Cosine distance (N,) of unit features to the k-th nearest known ones; with `others`, not
         counting themselves."""
-        k = min(max(len(self.known) // 20, 1), NEIGHBOURS) + int(others)
+        k = self.neighbours + int(others)
         return (1 - unit @ self.known.T).topk(k, largest=False).values[:, -1]
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:

@@ -394,3 +394,15 @@ def test_numbers_of_a_code_as_they_are() -> None:
     for axes in ((0,), (0, 784), (0, -1), (0, 1, 2, 3)):
         with pytest.raises(LabError):
             maps.coordinates(codes, axes)
+
+
+def test_on_a_pca_map_distances_only_shrink() -> None:
+    generator = torch.Generator().manual_seed(0)
+    draws, mix = (torch.randn(n, 9, generator=generator, dtype=torch.float64) for n in (200, 9))
+    codes = draws @ mix
+    basis, mean, _ = principal(codes, 2)
+    points = (codes - mean) @ basis.double()
+    apart, on_map = torch.cdist(codes, codes), torch.cdist(points, points)
+    assert bool((on_map <= apart + 1e-5).all())
+    near = on_map < on_map.median() / 20  # what is near on the map need not be near among the codes
+    assert float((apart / apart.median())[near & (apart > 0)].max()) > 0.5

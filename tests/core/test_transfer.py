@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from core.data import Images
 from core.errors import LabError
@@ -207,3 +208,18 @@ def test_strangers_are_told_from_the_training_pictures() -> None:
 
 def test_a_network_that_knows_no_picture_calls_none_strange() -> None:
     assert built().strangeness(clouds(2).pixels).tolist() == [0] * 6
+
+
+def test_strangeness_is_the_cosine_distance_to_the_tenth_nearest() -> None:
+    model, known = built(), clouds(100).pixels
+    model.remember(known)
+    assert model.neighbours == 10
+    unit = F.normalize(known, dim=1)
+    apart = 1 - unit @ unit.T
+    own = apart.sort(1).values[:, 10]  # the first is the picture itself
+    asked = torch.randn(50, WIDTH, generator=torch.Generator().manual_seed(1)) + known[:50]
+    theirs = (1 - F.normalize(asked, dim=1) @ unit.T).sort(1).values[:, 9]
+    shares = (own[None] < theirs[:, None]).float().mean(1)
+    torch.testing.assert_close(model.strangeness(asked), shares, atol=0.015, rtol=0)
+    model.remember(known[::10])
+    assert model.neighbours == 1  # of few, the nearest twentieth

@@ -1,5 +1,6 @@
 """The latent explorer as a program sees it: maps, links, views, tabs, faults."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,7 +9,10 @@ from core.inference import encoding, maps, projecting
 from core.records import Question
 from core.runs import Run
 from pages.ui import cached
+from pages.ui.explorer.standing import lasso_of, lasso_text
+from pages.ui.map.said import inside
 from pages.ui.names import map_names
+from pages.ui.shares import farther
 from tests.pages.test_pages import captions, opened
 
 PAGE = "latent_explorer.py"
@@ -109,6 +113,32 @@ def test_a_link_restores_the_selection(lab):
     sound(app)
     assert any("The first 480 of 1,010 images" in h.proto.body for h in app.get("html"))
     assert "100% of them are of class 3." in captions(app)
+
+
+def test_a_lasso_in_a_link_holds_the_same_images():
+    draws = np.random.default_rng(0)
+    points = draws.normal(size=(10_000, 2)) * 40
+    for _ in range(50):
+        turns = np.sort(draws.uniform(0, 2 * np.pi, 60))
+        ring = 30 * draws.uniform(0.5, 1, (60, 1)) * np.stack([np.cos(turns), np.sin(turns)], 1)
+        lasso = [(float(f"{x:.6g}"), float(f"{y:.6g}")) for x, y in ring]  # as browsers round
+        linked = lasso_of(lasso_text(lasso))
+        assert (inside(points, lasso) == inside(points, linked)).all()
+
+
+def test_how_far_an_image_lies_is_said_with_its_neighbour():
+    assert farther(1.0, 10, "training images") == (
+        "It is farther from its tenth nearest among the training images than any of the training "
+        "images is from theirs."
+    )
+    assert "its third nearest among" in farther(0.5, 3, "images on the map")
+    assert "than 99% of the images" in farther(0.9999, 1, "images on the map")
+
+
+def test_measures_say_which_codes_they_are_of(lab):
+    app = opened(PAGE, tab="Trust")
+    assert "they compare maps of the same codes only" in captions(app)
+    assert app.dataframe[0].value["Codes"].notna().all()
 
 
 def test_the_table_of_a_selection_has_its_rows(lab):

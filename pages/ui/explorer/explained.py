@@ -13,7 +13,8 @@ A network puts each image into a **code** $x_i$ of $d$ numbers. A map lays the c
 three, so that they can be looked at. No map can keep everything; each method chooses.
 
 **PCA** (Pearson 1901) turns the codes until most of their variance lies in the first directions
-and forgets the rest. It is linear: distances keep their meaning, crowded places stay crowded.
+and forgets the rest. It is a shadow of the codes: a distance can only shrink. What is far apart on
+the map is far apart among the codes, but what is near on the map need not be near there.
 
 **t-SNE** (van der Maaten and Hinton 2008) keeps neighbours. Each code gives its neighbours
 probabilities, with a width chosen so that about *perplexity* of them count:

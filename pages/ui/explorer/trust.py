@@ -9,6 +9,7 @@ from core.runs import Run
 from pages.ui import charts
 from pages.ui.explorer.scene import Scene
 from pages.ui.frame import csv_button
+from pages.ui.names import source_name
 
 NOTES = (
     "**Sizes mean little.** t-SNE gives dense and loose clusters the same room.",
@@ -39,7 +40,9 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
         "**Trustworthiness** falls when strangers become neighbours on the map (Venna and Kaski "
         "2001); **kept** is the share of each point's nearest codes that are near on the map; "
         "**kNN** is how often the ten nearest name the right class, among the codes and on the "
-        "map. All of the points shown, themselves left out."
+        "map. All of the points shown, themselves left out. Trustworthiness and kept hold a map "
+        "against its own codes: they compare maps of the same codes only, and say nothing of how "
+        "good the codes are."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -52,6 +55,7 @@ def _row(run: Run, names: dict[str, str]) -> dict[str, object]:
     metrics = run.metrics()
     return {
         "Map": names[run.id].split(" · ")[0],
+        "Codes": source_name(str(run.config().config["source"])),
         "Trustworthiness": metrics.get("trustworthiness"),
         "Kept": metrics.get("preservation"),
         "kNN codes": metrics.get("knn_accuracy_codes"),

@@ -14,6 +14,7 @@ from core.inference.encoding import Codes
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
 from pages.ui.explorer.scene import Scene
+from pages.ui.shares import farther
 
 STATE = "yours"
 MOST = 10
@@ -59,7 +60,7 @@ def _judged(scene: Scene, pixels: Tensor) -> None:
     k = min(NEAR, len(known))
     near = neighbours.nearest(known, codes.values, k, scene.found.config.metric)
     for i in range(len(pixels)):
-        _verdict(far[i], bad[i] if bad else None)
+        _verdict(far[i], min(maps.UNLIKE, len(known) - 1), bad[i] if bad else None)
         pictures.cards(
             [
                 ("Yours", pixels[i], ""),
@@ -72,11 +73,12 @@ def _judged(scene: Scene, pixels: Tensor) -> None:
         )
 
 
-def _verdict(far: float, bad: float | None) -> None:
-    """Whether an image belongs: by where its code lies, and by what its reconstruction loses."""
-    parts = [f"Its code lies farther from its neighbours than {far:.0%} of the map's own do."]
+def _verdict(far: float, k: int, bad: float | None) -> None:
+    """Whether an image belongs: by where its code lies among the others (as far as the k-th nearest
+    of them), and by what its reconstruction loses."""
+    parts = [farther(far, k, "images on the map")]
     if bad is not None:
-        parts.append(f"The network draws it worse than {bad:.0%} of test images.")
+        parts.append(f"The network draws it worse than {bad:.0%} of the test images.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if max(far, bad or 0.0) >= UNLIKE:
             st.badge("unlike anything here", color="orange", icon=":material/question_mark:")

@@ -25,13 +25,17 @@ Its batch norms keep their statistics, for a few pictures have none of their own
 **When to stop.** A tenth of the training pictures is held back; the weights with the least loss on
 it are kept.
 
-**Calibration.** Networks are too sure of themselves. Their logits are divided by a temperature $T$,
-chosen so that the loss on the pictures held back is least (Guo et al. 2017): of what it calls
-90&nbsp;% sure, nine in ten should be right. How far it is from that is the calibration error.
+**Calibration.** Networks are often too sure of themselves. Their logits are divided by a
+calibration temperature $T$, chosen so that the loss on the pictures held back is least (Guo et al.
+2017): of what it calls 90&nbsp;% sure, nine in ten should be right. How far it is from that is the
+calibration error. The pictures held back are few, so that $T$ is a rough guess, and targets a
+little below 1 let it err to the cautious side; from fewer than twenty nothing can be told, and $T$
+stays 1. It has nothing to do with the temperature at which an autoencoder's codes are drawn.
 
-**None of these.** A head must choose a class, even for a picture of nothing it knows. So it is also
-told how far the features lie from the nearest training pictures (Sun et al. 2022): farther than
-99&nbsp;% of these lie from each other means *unlike*.
+**None of these.** A head must choose a class, even for a picture of nothing it knows. So the cosine
+distance of the picture's features to its tenth nearest training picture is measured (Sun et al.
+2022; of fewer than 200 training pictures, to the nearest twentieth of them). It is *unlike* them
+where that distance is larger than 99&nbsp;% of the training pictures have to their own.
 
 **Heat maps** (Grad-CAM, Selvaraju et al. 2017). The last maps of the network are added up, each
 weighted by how much it speaks for the class: $\mathrm{ReLU}\big(\sum_k \alpha_k A_k\big)$ with

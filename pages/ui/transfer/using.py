@@ -13,6 +13,7 @@ from core.inference.explain import STRANGE, Prediction
 from core.inference.finished import classes_of
 from core.runs import Run
 from pages.ui import cached
+from pages.ui.shares import farther
 from pages.ui.transfer.photographs import brought, photographs, url
 
 AS_READ = "The class read"
@@ -87,16 +88,16 @@ def _answer(name: str, picture: Tensor, said: Prediction, i: int, classes: tuple
         with words:
             best, share = classes[order[0]], float(odds[order[0]])
             st.markdown(f"### {best}")
-            _badge(share, float(said.shares[i]))
+            _badge(share, float(said.shares[i]), said.neighbours)
             for k in order:
                 st.progress(float(odds[k]), f"{classes[k]} · {float(odds[k]):.1%}")
 
 
-def _badge(share: float, strange: float) -> None:
-    """Whether the answer is to be trusted."""
+def _badge(share: float, strange: float, k: int) -> None:
+    """Whether the answer is to be trusted; how strange it is was measured at its k-th nearest."""
     if strange >= STRANGE:
         st.badge("unlike the training images", color="orange", icon=":material/question_mark:")
-        st.caption(f"{strange:.0%} of the training images have others nearer to them than it has.")
+        st.caption(farther(strange, k, "training images"))
     elif share < SURE:
         st.badge("not sure", color="yellow", icon=":material/balance:")
     else:
