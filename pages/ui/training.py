@@ -1,6 +1,8 @@
 """The training panel: choose what to train on, set it up, and watch it."""
 
+import contextlib
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import data, jobs
+from core import data, jobs, runs
 from core.errors import LabError
 from core.images import display_name
+from core.runs import Run
 from core.settings import settings
 from core.tasks import Family, Task
 from core.training import ask
@@ -20,6 +23,8 @@ from pages.ui.run_panel import Use, watch
 from pages.ui.turns import turn
 from pages.ui.visitor import admitted, who
 
+RECENT = 24 * 3600
+"""Seconds for which a panel shows how a run has ended."""
 Given = Callable[[str], dict[str, Any]]
 Before = Callable[[str, str, dict[str, Any]], None]
 
@@ -62,10 +67,9 @@ def panel(
     if before is None:
         with st.expander("Your own pictures", icon=":material/folder_zip:"):
             _import()
-    watched = st.session_state.get("watched") or latest_of_mine(task)
-    if watched is not None:
+    if (under_way := watched(task)) is not None:
         st.divider()
-        watch(watched, use)
+        watch(under_way, use)
 
 
 def _natural(options: list[str], photographs: bool) -> str:
@@ -83,7 +87,7 @@ def _request(task: Task, variant: str, dataset: str, values: dict[str, Any]) -> 
     try:
         with st.spinner("Handing it to a worker"):
             run = jobs.request(ask(task.name, variant, dataset, values), who())
-        st.session_state["watched"] = run.id
+        keep_watching(task, run.id)
     except LabError as error:
         st.error(str(error))
 
@@ -175,7 +179,39 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
     return info
 
 
-def latest_of_mine(family: Family) -> str | None:
-    """A run of this visitor that is still under way: a closed tab loses nothing."""
-    mine = [r for r in jobs.active() if jobs.mine(r, who()) and r.config().task == family.name]
-    return mine[-1].id if mine else None
+def watched(family: Family, variant: str = "") -> str | None:
+    """The run that a visitor's panel shows: the one asked for in this session, else the latest of
+    theirs. A tab that was closed or loaded again loses nothing, not even how a run has ended.
+
+    Args:
+        variant: of this one only.
+    """
+    asked: str | None = st.session_state.get(_watched_key(family, variant))
+    if asked is not None and runs.find(asked) is not None:
+        return asked
+    return next((run.id for run in recent_of_mine(family, variant)), None)
+
+
+def keep_watching(family: Family, run_id: str, variant: str = "") -> None:
+    """Show a run that was just asked for in its panel."""
+    st.session_state[_watched_key(family, variant)] = run_id
+
+
+def recent_of_mine(family: Family, variant: str = "") -> list[Run]:
+    """Runs that this visitor has asked for: those under way, then those that ended within a day;
+    the latest first. Of others no more than the names of their folders are read."""
+    start = f"{family.kind}-{variant}-" if variant else f"{family.kind}-"
+    found = []
+    for run in runs.all_runs():
+        if run.shipped or not run.id.startswith(start):
+            continue
+        changed = run.version() / 1e9  # nanoseconds
+        with contextlib.suppress(LabError):  # damaged
+            active = jobs.mine(run, who()) and run.status().active
+            if active or (time.time() - changed < RECENT and jobs.mine(run, who())):
+                found.append((active, changed, run))
+    return [run for *_, run in sorted(found, key=lambda f: f[:2], reverse=True)]
+
+
+def _watched_key(family: Family, variant: str) -> str:
+    return f"watched-{family.name}-{variant}"

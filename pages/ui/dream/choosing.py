@@ -13,7 +13,7 @@ from pages.ui.cached import dreams
 from pages.ui.channels import Layer, channels
 from pages.ui.dream.wishes import pick
 from pages.ui.run_panel import duration, watch
-from pages.ui.training import latest_of_mine
+from pages.ui.training import keep_watching, watched
 from pages.ui.visitor import who
 
 SEEN = {
@@ -29,7 +29,6 @@ SEEN = {
     CLASSES: "what it was taught to name",
 }
 """What the layers of EfficientNet-Lite like."""
-WATCHED = "watched_atlas"
 
 
 def panel() -> None:
@@ -89,9 +88,8 @@ def _offer(backbone: str, layer: str) -> None:
     if pressed:
         try:
             run = jobs.request(dreaming.ask(ATLAS, None, values), who())
-            st.session_state[WATCHED] = run.id
+            keep_watching(DREAMING, run.id, ATLAS)
         except LabError as error:
             st.error(str(error), icon=":material/error:")
-    watched = st.session_state.get(WATCHED) or latest_of_mine(DREAMING)
-    if watched is not None and f"-{ATLAS}-" in watched:
-        watch(watched)
+    if (under_way := watched(DREAMING, ATLAS)) is not None:
+        watch(under_way)

@@ -11,7 +11,7 @@ from pages.ui import cached, links
 from pages.ui.form import config_form
 from pages.ui.names import model_names
 from pages.ui.run_panel import Use, watch
-from pages.ui.training import latest_of_mine, own_sets
+from pages.ui.training import keep_watching, own_sets, watched
 from pages.ui.visitor import admitted, who
 
 
@@ -31,10 +31,9 @@ def panel(use: Use) -> None:
         try:
             with st.spinner("Handing it to a worker"):
                 run = jobs.request(projecting.ask(method, dataset, values), who())
-            st.session_state["watched_map"] = run.id
+            keep_watching(PROJECTING, run.id)
         except LabError as error:
             st.error(str(error))
-    watched = st.session_state.get("watched_map") or latest_of_mine(PROJECTING)
-    if watched is not None:
+    if (under_way := watched(PROJECTING)) is not None:
         st.divider()
-        watch(watched, use)
+        watch(under_way, use)

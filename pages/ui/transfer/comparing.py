@@ -17,6 +17,7 @@ from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
 from pages.ui.shares import interval
+from pages.ui.training import recent_of_mine
 from pages.ui.transfer.photographs import missing
 from pages.ui.visitor import who
 
@@ -116,13 +117,14 @@ def _others(dataset: str, done: set[str]) -> None:
         said = ", ".join(TRANSFER.variant(name).title for name in missing)
         if st.button(f"Teach it the other ways: {said}", icon=":material/play_arrow:"):
             try:
-                made = [jobs.request(ask(TRANSFER.name, n, dataset), who()).id for n in missing]
-                st.session_state["compared"] = made
+                for name in missing:
+                    jobs.request(ask(TRANSFER.name, name, dataset), who())
             except LabError as error:
                 st.error(str(error))
-    for run_id in st.session_state.get("compared", []):
-        with st.container(border=True):
-            watch(run_id)
+    for run in recent_of_mine(TRANSFER):
+        if run.config().dataset == dataset and run.status().state != "done":
+            with st.container(border=True):
+                watch(run.id)
 
 
 def _trust(run: Run, name: str) -> None:
