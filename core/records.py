@@ -2,9 +2,16 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+VERSION = 2
+"""Of `config.json` as it is written now. In the first, three things had the names that those of
+the texts have today: see `todays_names`."""
+CLASSIC_BEFORE = {"squeeze": False, "add_up": False}
+"""Settings that the classic dream did not have: how it was made without them."""
 
 
 class DataUsed(BaseModel):
@@ -32,7 +39,31 @@ class RunConfig(BaseModel):
     config: dict[str, Any]
     data: DataUsed
     private: bool = False
-    version: int = 1
+    version: int = VERSION
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_version(cls, values: Any) -> Any:
+        first = isinstance(values, dict) and values.get("version") == 1
+        return todays_names(values) if first else values
+
+
+def todays_names(values: dict[str, Any]) -> dict[str, Any]:
+    """What a run of the first version asked for, as it is called now; its id stays.
+
+    The classifier with Adam was `cnn`, the head of four layers `published`, and the classic dream
+    was not squeezed and its gradient did not add up.
+    """
+    task, variant, config = (values.get(name) for name in ("task", "variant", "config"))
+    if (task, variant) == ("recognition", "cnn"):
+        return {**values, "variant": "cnn_strong"}
+    if not isinstance(config, dict):
+        return values
+    if task == "transfer" and config.get("head") == "published":
+        return {**values, "config": {**config, "head": "mlp"}}
+    if (task, variant) == ("dreaming", "classic"):
+        return {**values, "config": {**CLASSIC_BEFORE, **config}}
+    return values
 
 
 class Status(BaseModel):

@@ -74,7 +74,7 @@ class Adversarial(Task):
     lower_is_better: ClassVar[bool] = True
     half: ClassVar[bool] = True
     sheets: ClassVar[int] = 200
-    judge: ClassVar[tuple[str, str] | None] = ("recognition", "cnn")
+    judge: ClassVar[tuple[str, str] | None] = ("recognition", "cnn_strong")
     config_class: ClassVar[type[TaskConfig]] = AdversarialConfig
     variants: ClassVar[Mapping[str, Variant]] = {
         v.name: v

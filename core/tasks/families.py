@@ -50,6 +50,10 @@ class Variant:
     source: str = ""
     quick: bool = False
     """It takes seconds or minutes, so it never waits behind a training."""
+    named: str = ""
+    """Its name in the ids of its runs, where that is another than its own."""
+    edition: int = 1
+    """Goes up when its settings or its training change: new runs are then others than old ones."""
 
     def shape_for(self, of: Shape) -> Shape:
         """What images of shape `of` are brought to."""
@@ -93,6 +97,13 @@ class Family:
             if getattr(config, name) != getattr(plain, name):
                 raise LabError(f"{chosen.title} has no setting {name!r} to change.")
         return config
+
+    def identity(self, variant: str, config: FamilyConfig) -> tuple[str, dict[str, Any]]:
+        """What the id of a run is made of: the variant's name in ids, and what makes it this run:
+        the settings that are not at their default, and the variant's edition after the first."""
+        chosen = self.variant(variant)
+        edition = {"edition": chosen.edition} if chosen.edition > 1 else {}
+        return chosen.named or chosen.name, {**self.changed(variant, config), **edition}
 
     def changed(self, variant: str, config: FamilyConfig) -> dict[str, Any]:
         """The fields that are not at the variant's default: what makes a run this run."""

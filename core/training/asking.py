@@ -48,7 +48,8 @@ def ask(
     fingerprint = info.fingerprint or data.data_fingerprint(dataset)
     start = _start(config.start_from, task_name, variant)
     inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]
-    run_id = runs.run_id(chosen.kind, variant, dataset, chosen.changed(variant, config), inputs)
+    name, changed = chosen.identity(variant, config)
+    run_id = runs.run_id(chosen.kind, name, dataset, changed, inputs)
     if runs.find(run_id) is None and "train" not in data.available(dataset):
         raise DataMissing(data.missing_sentence(dataset))
     n_train = info.splits["train"]

@@ -1,5 +1,6 @@
 """Trainings of GANs: who judges them, what is kept, going on, and stopping after a collapse."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from core import runs, working
 from core.data import Images
 from core.records import State, Status
 from core.runs import Run
-from core.settings import settings
+from core.settings import SHIPPED, settings
 from core.tasks import adversarial as module
 from core.tasks import games, load_model
 from core.tasks.adversarial import ADVERSARIAL
@@ -51,10 +52,12 @@ def new(variant: str, task: str = "adversarial", dataset: str = "digits", **valu
     return runs.create(question.run_id, question.config)
 
 
-def classifier(seed: int, accuracy: float, state: State = "done") -> Run:
+def classifier(
+    seed: int, accuracy: float, state: State = "done", variant: str = "cnn_strong"
+) -> Run:
     """A classifier of the digits as if it had been trained, with these figures."""
-    run = new("cnn", "recognition", seed=seed)
-    run.write_weights(built(RECOGNITION, "cnn", seed).state_dict(), half=True)
+    run = new(variant, "recognition", seed=seed)
+    run.write_weights(built(RECOGNITION, variant, seed).state_dict(), half=True)
     run.write_metrics({"accuracy": accuracy})
     run.update(state=state)
     return run
@@ -77,6 +80,40 @@ def test_the_best_finished_classifier_of_the_same_images_judges() -> None:
     got = found.model.state_dict()
     assert all(torch.equal(wanted[k], got[k]) for k in wanted)
     assert not all(torch.equal(other[k], got[k]) for k in wanted)
+
+
+def test_the_classifier_of_the_text_never_judges() -> None:
+    classifier(1, 0.999, variant="cnn")
+    assert judge(new("gan")) is None
+    strong = classifier(2, 0.9)
+    found = judge(new("gan"))
+    assert found is not None and found.name == strong.id
+
+
+def test_a_classifier_from_before_the_text_s_had_its_name_still_judges() -> None:
+    old = classifier(1, 0.9)
+    path = old.path / "config.json"
+    asked = json.loads(path.read_text())
+    assert (asked["variant"], asked["version"]) == ("cnn_strong", 2)
+    path.write_text(json.dumps({**asked, "variant": "cnn", "version": 1}))
+    assert old.config().variant == "cnn_strong"
+    found = judge(new("gan"))
+    assert found is not None and found.name == old.id
+    question = ask("recognition", "cnn_strong", "digits", {**SMALL, "seed": 1})
+    assert question.run_id == old.id, "the same question has the same answer as before"
+    of_text = ask("recognition", "cnn", "digits", {**SMALL, "seed": 1, "learning_rate": 1e-3})
+    assert of_text.run_id.startswith("recognise-cnn-digits-") and of_text.run_id != old.id
+
+
+def test_the_shipped_judges_are_found_under_todays_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SHIPPED", SHIPPED)
+    for name, shipped in (
+        ("draw-cgan-mnist-dd3f87e3", "recognise-cnn-mnist-dd3f87e3"),
+        ("draw-cgan-fashion-mnist-ddc1fb35", "recognise-cnn-fashion-mnist-42478ecc"),
+    ):
+        found = judge(runs.open_run(name))
+        assert found is not None and found.name == shipped
+        assert runs.open_run(shipped).config().variant == "cnn_strong"
 
 
 def test_a_classifier_of_other_images_or_another_size_does_not_judge(

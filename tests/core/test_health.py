@@ -36,11 +36,14 @@ class Shelf(NamedTuple):
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
     images = data.load("mnist", "test")
-    config = RECOGNITION.config("cnn", {"epochs": 1})
+    config = RECOGNITION.config("cnn_strong", {"epochs": 1})
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = RECOGNITION.build("cnn", (1, 28, 28), config, 10).train()
-    learner, generator = RECOGNITION.learner("cnn", config, model), torch.Generator().manual_seed(0)
+        model = RECOGNITION.build("cnn_strong", (1, 28, 28), config, 10).train()
+    learner, generator = (
+        RECOGNITION.learner("cnn_strong", config, model),
+        torch.Generator().manual_seed(0),
+    )
     for start in range(0, LEARNT, 50):
         rows = slice(start, start + 50)
         batch = Images(images.pixels[rows], images.labels[rows])

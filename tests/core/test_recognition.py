@@ -27,15 +27,15 @@ LAYERS = [
 ]  # fmt: skip
 
 
-def network(seed: int = 0) -> Recogniser:
+def network(seed: int = 0, variant: str = "cnn_strong") -> Recogniser:
     """A new one, in training mode."""
-    made = built(RECOGNITION, "cnn", seed)
+    made = built(RECOGNITION, variant, seed)
     assert isinstance(made, Recogniser)
     return made.train()
 
 
-def settings(**values: Any) -> RecognitionConfig:
-    made = RECOGNITION.config("cnn", values)
+def settings(variant: str = "cnn_strong", **values: Any) -> RecognitionConfig:
+    made = RECOGNITION.config(variant, values)
     assert isinstance(made, RecognitionConfig)
     return made
 
@@ -48,7 +48,7 @@ def seeded(seed: int = 5) -> torch.Generator:
 def taught() -> Recogniser:
     """A network that has learnt a little, so that it is right and wrong."""
     model = network()
-    learner, images = RECOGNITION.learner("cnn", settings(), model), tiny(RECOGNITION, n=200)
+    learner, images = RECOGNITION.learner("cnn_strong", settings(), model), tiny(RECOGNITION, n=200)
     for i in range(12):
         rows = slice(i * 20 % 200, i * 20 % 200 + 20)
         batch = Images(images.pixels[rows], images.labels[rows])
@@ -59,19 +59,41 @@ def taught() -> Recogniser:
 # ---- the reference network
 
 
-def test_the_network_has_the_layers_of_the_text() -> None:
-    model, x = network().eval(), torch.zeros(1, 1, 28, 28)
+@pytest.mark.parametrize("variant", ["cnn", "cnn_strong"])
+def test_the_network_has_the_layers_of_the_text(variant: str) -> None:
+    model, x = network(variant=variant).eval(), torch.zeros(1, 1, 28, 28)
     with torch.no_grad(), Layers() as layers:
         logits = model(x)
     assert layers.lines == LAYERS and logits.shape == (1, 10)
-    assert RECOGNITION.config("cnn").epochs == 5
 
 
-def test_it_is_trained_as_it_says() -> None:
+def test_the_text_s_classifier_is_trained_as_in_the_text() -> None:
+    config, images = settings("cnn"), tiny(RECOGNITION)
+    asked = (config.epochs, config.batch_size, config.learning_rate, config.weight_decay)
+    assert asked == (5, 64, 1e-2, 0.0)
+    assert not config.shift and not config.mirror and not config.train_images
+    ours, theirs = network(variant="cnn"), network(variant="cnn")
+    learner = RECOGNITION.learner("cnn", config, ours)
+    solver = torch.optim.SGD(theirs.parameters(), lr=1e-2)
+    for progress in (0.0, 0.5, 0.99):  # the text keeps the rate as it is
+        x = (images.pixels.float() / 255 - 0.5) / 0.5
+        out = theirs.head(theirs.body(x))
+        loss = nn.CrossEntropyLoss()(out, images.labels)
+        solver.zero_grad()
+        loss.backward()
+        solver.step()
+        told = learner.step(images, progress, seeded())
+        assert told["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    for name, weight in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], weight, rtol=1e-4, atol=1e-6)
+
+
+def test_ours_is_trained_as_it_says() -> None:
+    assert settings().epochs == 5
     config, model, images = settings(weight_decay=0.01), network(), tiny(RECOGNITION)
     with torch.no_grad():
         logits = model(unit(images.pixels))
-    learner = RECOGNITION.learner("cnn", config, network())
+    learner = RECOGNITION.learner("cnn_strong", config, network())
     (made,) = learner.optimisers.values()
     (group,) = made.param_groups
     assert (type(made).__name__, group["weight_decay"]) == ("Adam", 0.01)
@@ -89,11 +111,11 @@ def test_it_is_trained_as_it_says() -> None:
 def test_data_without_classes_and_single_images_are_refused() -> None:
     for classes in (0, 1):
         with pytest.raises(LabError, match="needs a data set with two classes at least"):
-            RECOGNITION.build("cnn", (1, 28, 28), settings(), classes)
-    two = RECOGNITION.build("cnn", (1, 28, 28), settings(), 2)
+            RECOGNITION.build("cnn_strong", (1, 28, 28), settings(), classes)
+    two = RECOGNITION.build("cnn_strong", (1, 28, 28), settings(), 2)
     assert two.eval()(torch.zeros(3, 1, 28, 28)).shape == (3, 2)
     with pytest.raises(LabError, match="two images at least"):
-        RECOGNITION.learner("cnn", settings(batch_size=1), network())
+        RECOGNITION.learner("cnn_strong", settings(batch_size=1), network())
 
 
 # ---- what is varied
@@ -140,7 +162,7 @@ def test_learning_sees_the_varied_images() -> None:
     with torch.no_grad():
         x = unit(varied(config, images.pixels, seeded()))
         expected = F.cross_entropy(network()(x), images.labels)
-    told = RECOGNITION.learner("cnn", config, network()).step(images, 0.1, seeded())
+    told = RECOGNITION.learner("cnn_strong", config, network()).step(images, 0.1, seeded())
     assert told["loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -156,7 +178,7 @@ def test_the_figures_are_those_of_scikit_learn(
     truth, read = images.labels.numpy(), shares.argmax(1)
     monkeypatch.setattr(recognition, "CHUNK", 40)
     stages: list[str] = []
-    found = RECOGNITION.evaluate("cnn", settings(), taught, images, stages.append)
+    found = RECOGNITION.evaluate("cnn_strong", settings(), taught, images, stages.append)
     assert len(stages) == 4 and found["n_test"] == 150
     assert 0.2 < found["accuracy"] < 1
     assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, read), abs=5e-5)
@@ -168,7 +190,7 @@ def test_the_figures_are_those_of_scikit_learn(
     loss = sklearn_metrics.log_loss(truth, shares / shares.sum(1, keepdims=True), labels=every)
     assert found["log_loss"] == pytest.approx(loss, abs=1e-4)
     assert found["calibration_error"] == pytest.approx(plain_ece(shares, truth), abs=1e-4)
-    quick = RECOGNITION.validate("cnn", settings(), taught, images, images)
+    quick = RECOGNITION.validate("cnn_strong", settings(), taught, images, images)
     assert quick["test_accuracy"] == pytest.approx(found["accuracy"], abs=5e-5)
     assert quick["test_loss"] == pytest.approx(found["log_loss"], abs=5e-5)
 
@@ -214,7 +236,7 @@ def test_codes_are_what_the_last_layer_sees(
 
 def test_the_sheet_shows_a_row_of_what_is_taken_for_each_class(taught: Recogniser) -> None:
     images = tiny(RECOGNITION, "test", 60)
-    sheet = RECOGNITION.render("cnn", settings(), taught, images)
+    sheet = RECOGNITION.render("cnn_strong", settings(), taught, images)
     with torch.no_grad():
         read = taught(unit(images.pixels)).argmax(1)
     for k in range(10):
