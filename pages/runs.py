@@ -93,6 +93,17 @@ def differences(chosen: list[Run]) -> pd.DataFrame:
     return table[table.nunique(axis=1, dropna=False) > 1]
 
 
+def own_measures(chosen: list[Run], column: str) -> bool:
+    """Whether a curve is of a loss, and the runs do not all have the same one."""
+    if "loss" not in column and "reconstruction" not in column:
+        return False
+    kinds = {
+        (c.task, c.variant, c.dataset, c.config.get("likelihood"))
+        for c in (run.config() for run in chosen)
+    }
+    return len(kinds) > 1
+
+
 found = {run.id: run for run in runs.all_runs() if seen_by_me(run)}
 table = pd.DataFrame([row(run) for run in found.values()])
 st.dataframe(
@@ -105,7 +116,9 @@ st.dataframe(
         ),
         "SSIM": st.column_config.NumberColumn(format="%.3f", help="At strength 0.5."),
         "Neg. ELBO": st.column_config.NumberColumn(
-            format="%.1f", help="Negative evidence lower bound in nats; the lower the better."
+            format="%.1f",
+            help="Negative evidence lower bound in nats, with a Bernoulli likelihood; the lower "
+            "the better.",
         ),
         "FID": st.column_config.NumberColumn(
             format="%.1f", help="Of a GAN's samples; the lower the better, on one data set."
@@ -159,6 +172,11 @@ elif chosen:
         column = st.selectbox("Curve", columns, key="curve", bind="query-params")
         if (figure := charts.compare(chosen, column)) is not None:
             charts.show(figure, key="compared", height=420)
+        if own_measures(chosen, column):
+            st.caption(
+                "Each network is drawn with its own loss. Those of other networks, likelihoods or "
+                "data are other quantities: their heights do not compare."
+            )
     st.markdown("**What differs in their settings**")
     different = differences(chosen)
     st.dataframe(different, placeholder="–")

@@ -29,6 +29,8 @@ FIGURES = {
     "psnr_noisy": "PSNR of the input (dB)",
     "negative_elbo": "negative ELBO (nats)",
     "negative_iwae": "negative IWAE bound (nats)",
+    "gaussian_negative_elbo": "negative ELBO, Gaussian density (nats)",
+    "gaussian_negative_iwae": "negative IWAE bound, Gaussian density (nats)",
     "active_units": "active units",
     "fid": "FID",
     "coverage": "coverage",

@@ -180,7 +180,7 @@ def ae_conv_tiny(shape: Shape, latent: int = 32) -> Autoencoder:
     return Autoencoder(encoder, decoder, latent, output="tanh")
 
 
-def vae(shape: Shape, latent: int, classes: int = 0) -> Autoencoder:
+def vae(shape: Shape, latent: int, classes: int = 0, *, output: Output = "sigmoid") -> Autoencoder:
     """One hidden layer of 400 each way (Kingma and Welling 2014).
 
     With `classes` the one-hot class is joined to both inputs (Sohn, Lee and Yan 2015).
@@ -190,7 +190,7 @@ def vae(shape: Shape, latent: int, classes: int = 0) -> Autoencoder:
         nn.Flatten(), nn.Linear(pixels + classes, 400), nn.ReLU(), GaussianHeads(400, latent)
     )
     decoder = nn.Sequential(*_mlp([latent + classes, 400, pixels]), nn.Unflatten(1, shape))
-    return Autoencoder(encoder, decoder, latent, variational=True, classes=classes)
+    return Autoencoder(encoder, decoder, latent, output=output, variational=True, classes=classes)
 
 
 def vae_conv(shape: Shape, latent: int, width: int = 32, hidden: int = 256) -> Autoencoder:

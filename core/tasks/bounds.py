@@ -22,10 +22,11 @@ class AutoencodingConfig(TaskConfig):
     """Settings of an autoencoder's training."""
 
     latent: int = Field(20, ge=1, le=128, title="Dimensions", description="numbers in a code")
-    likelihood: Literal["bernoulli", "gaussian"] = Field(
+    likelihood: Literal["bernoulli", "gaussian", "squared error"] = Field(
         "bernoulli",
         title="Likelihood",
-        description="of a pixel given the code: Bernoulli on its grey value, or Gaussian around it",
+        description="of a pixel given the code: Bernoulli on its grey value, Gaussian around it, "
+        "or the plain squared error on the scale of [-1, 1], a Gaussian of variance 1/2 there",
     )
     sigma: float = Field(
         0.2,
@@ -81,6 +82,7 @@ class Bound(NamedTuple):
     """The two terms of the negative ELBO in nats, one number an image: (N,) and (N, d).
 
     Their sum bounds -log p(x), of a conditional model -log p(x | class); β is not in it.
+    The plain squared error leaves out a constant: see `left_out`.
     """
 
     reconstruction: Tensor
@@ -104,10 +106,14 @@ def summed_squared(model: Autoencoder, raw: Tensor, images: Tensor) -> Tensor:
 def reconstruction(
     config: AutoencodingConfig, model: Autoencoder, raw: Tensor, images: Tensor
 ) -> Tensor:
-    """-log p(x | z) in nats, (N,): Bernoulli with grey values as probabilities, or Gaussian."""
+    """-log p(x | z) in nats, (N,): Bernoulli with grey values as probabilities, or Gaussian; for
+    the squared error that sum itself, which differs from a Gaussian's by `left_out`."""
     if config.likelihood == "bernoulli":
         return F.binary_cross_entropy_with_logits(raw, images, reduction="none").flatten(1).sum(1)
-    error = (model.finish(raw) - images).flatten(1) / config.sigma
+    error = (model.finish(raw) - images).flatten(1)
+    if config.likelihood == "squared error":
+        return 4 * error.square().sum(1)
+    error = error / config.sigma
     constant_term = math.log(config.sigma) + 0.5 * math.log(2 * math.pi)
     return 0.5 * error.square().sum(1) + constant_term * error.shape[1]
 
@@ -117,6 +123,24 @@ def least_cross_entropy(images: Tensor) -> Tensor:
     the cross-entropy of images (N, C, H, W) in [0, 1] with themselves. Only black and white is
     free."""
     return F.binary_cross_entropy(images, images, reduction="none").flatten(1).sum(1)
+
+
+def left_out(config: AutoencodingConfig, pixels: int) -> float:
+    """Nats that the reconstruction term lacks of -log p(x | z) for a density over [0, 1]^pixels.
+
+    The squared error on [-1, 1] is ½(x - m)²/σ² with σ² = 1/8 on [0, 1]; log(σ√2π) is missing.
+    """
+    return 0.5 * math.log(math.pi / 4) * pixels if config.likelihood == "squared error" else 0.0
+
+
+def bound_name(config: AutoencodingConfig) -> str:
+    """What a run's figures call its negative ELBO.
+
+    Under a Gaussian it is the logarithm of a density and can be negative; grey values taken as
+    Bernoulli probabilities give one of something else. So they have two names, and are nowhere
+    held against each other.
+    """
+    return "negative_elbo" if config.likelihood == "bernoulli" else "gaussian_negative_elbo"
 
 
 def kl_divergence(code: Code) -> Tensor:
@@ -163,7 +187,8 @@ def importance_bound(
         # log p(z) - log q(z|x); the constants of the two normal densities cancel
         ratio = 0.5 * (noise.square() - z.square() + logvar).sum(1)
         weights.append(likelihood + ratio)
-    return math.log(samples) - torch.stack(weights).logsumexp(0)
+    missing = left_out(config, images[0].numel())
+    return math.log(samples) - torch.stack(weights).logsumexp(0) + missing
 
 
 def anomaly_score(
@@ -171,7 +196,7 @@ def anomaly_score(
 ) -> Tensor:
     """How unlike its training data an image is, (N,): the higher, the stranger.
 
-    For a VAE the bound in nats at the middle of the posterior, else the summed squared error.
+    For a VAE the terms of its loss at the middle of the posterior, else the summed squared error.
     """
     code = model.encode(images, labels)
     raw = model.raw(code.mu, labels)

@@ -15,6 +15,32 @@ from pages.ui import cached, charts
 from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
 
+TERMS = {
+    "bernoulli": ("nats", {"negative ELBO": "test_negative_elbo",
+                           "reconstruction": "test_reconstruction", "KL": "test_kl"}),
+    "gaussian": ("nats, Gaussian density", {"negative ELBO": "test_gaussian_negative_elbo",
+                                            "reconstruction": "test_reconstruction",
+                                            "KL": "test_kl"}),
+    "squared error": ("squared error on [-1, 1], and KL in nats",
+                      {"squared error + KL": "test_loss",
+                       "squared error": "test_reconstruction", "KL": "test_kl"}),
+}  # fmt: skip
+"""By likelihood: what a bound and its terms are measured in, and their columns in the history."""
+FIGURES = {
+    "Negative ELBO": "negative_elbo",
+    "IWAE bound": "negative_iwae",
+    "Gaussian ELBO": "gaussian_negative_elbo",
+    "Gaussian IWAE": "gaussian_negative_iwae",
+    "KL": "kl",
+    "In use": "active_units",
+    "PSNR": "psnr",
+}
+"""Columns of the table, and what a run calls them."""
+GAUSSIAN = (
+    " The squared error is a Gaussian likelihood: its bound is one on the logarithm of a density "
+    "over [0, 1], can be negative, and stands in columns of its own."
+)
+
 
 def collapse(run: Run) -> None:
     """How much each dimension tells, and how the bound fell."""
@@ -49,11 +75,7 @@ def collapse(run: Run) -> None:
             "in KL."
         )
     history = run.history()
-    terms = {
-        "negative ELBO": "test_negative_elbo",
-        "reconstruction": "test_reconstruction",
-        "KL": "test_kl",
-    }
+    y_title, terms = TERMS[latent.settings_of(run).likelihood]
     series = {
         name: (history["epoch"].tolist(), history[column].tolist())
         for name, column in terms.items()
@@ -61,7 +83,10 @@ def collapse(run: Run) -> None:
     }
     if series:
         colours = dict(zip(series, (charts.colour(run), "#f08c00", "#2f9e44"), strict=False))
-        drawn = charts.lines(series, x_title="epoch", y_title="nats", colours=colours, log_y=True)
+        positive = all(min(values) > 0 for _, values in series.values() if values)
+        drawn = charts.lines(
+            series, x_title="epoch", y_title=y_title, colours=colours, log_y=positive
+        )
         charts.show(drawn, key="bound", height=300)
 
 
@@ -71,7 +96,8 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
     for run in models:
         if run.config().dataset == dataset:
             metrics = run.metrics()
-            bounded = "negative_elbo" in metrics
+            likelihood = latent.settings_of(run).likelihood
+            bounded = "kl" in metrics
             if bounded:
                 drawn.add((metrics.get("iwae_samples"), metrics.get("iwae_images")))
             given = "p(x | class)" if latent.class_names(run) else "p(x)"
@@ -79,20 +105,20 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
                 {
                     "Model": names[run.id].split(" · ")[0],
                     "Bounds of": given if bounded else None,
-                    "Likelihood": latent.settings_of(run).likelihood if bounded else None,
-                    "Negative ELBO": metrics.get("negative_elbo"),
-                    "IWAE bound": metrics.get("negative_iwae"),
-                    "KL": metrics.get("kl"),
-                    "In use": metrics.get("active_units"),
-                    "PSNR": metrics.get("psnr"),
+                    "Likelihood": likelihood if bounded else None,
+                    **{name: metrics.get(key) for name, key in FIGURES.items()},
                 }
             )
     one_place = st.column_config.NumberColumn(format="%.1f")
-    form = dict.fromkeys(("Negative ELBO", "IWAE bound", "KL", "PSNR"), one_place)
+    form = dict.fromkeys((name for name in FIGURES if name != "In use"), one_place)
     table = pd.DataFrame(rows)
+    gaussian = [name for name in FIGURES if name.startswith("Gaussian")]
+    others = bool(table[gaussian].notna().any(axis=None))
+    if not others:
+        table = table.drop(columns=gaussian)
     st.dataframe(table, hide_index=True, placeholder="–", column_config=form)
     csv_button(lambda: table, f"{dataset}-measures")
-    st.caption(bounds_text(drawn) + _floor(dataset))
+    st.caption(bounds_text(drawn) + _floor(dataset) + (GAUSSIAN if others else ""))
 
 
 def bounds_text(drawn: set[tuple[int | None, int | None]]) -> str:
