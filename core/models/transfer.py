@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from core.models.pretrained import FeatureNet
 
-Head = Literal["linear", "published"]
-WIDTHS = (512, 256, 256)
+Head = Literal["linear", "published", "mlp"]
+HIDDEN: dict[Head, tuple[int, ...]] = {"published": (256, 256), "mlp": (512, 256, 256)}
+"""Widths of the layers between the features and the classes."""
 QUANTILES = 101
 MOST_KNOWN = 2000
 """Training pictures whose features are kept with the network."""
@@ -22,16 +23,17 @@ SMALL = 1e-3
 
 
 def head(kind: Head, width: int, classes: int, dropout: float = 0.5) -> nn.Sequential:
-    """One linear layer, or the text's 512-256-256-k with ReLU and dropout."""
+    """One linear layer; the text's 256-256-k; or ours, 512-256-256-k: with ReLU and dropout."""
     if kind == "linear":
         layer = nn.Linear(width, classes)
         nn.init.normal_(layer.weight, std=SMALL)  # what it begins with, few pictures do not unlearn
         nn.init.zeros_(layer.bias)
         return nn.Sequential(layer)
     layers: list[nn.Module] = []
-    for a, b in pairwise((width, *WIDTHS)):
+    widths = (width, *HIDDEN[kind])
+    for a, b in pairwise(widths):
         layers += [nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(WIDTHS[-1], classes))
+    return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
 
 def joined(features: Sequence[Tensor]) -> Tensor:

@@ -26,10 +26,11 @@ class TransferConfig(TaskConfig):
         title="Backbone",
         description="the pretrained network; several, joined with +, give their features together",
     )
-    head: Literal["linear", "published"] = Field(
+    head: Literal["linear", "published", "mlp"] = Field(
         "linear",
         title="Head",
-        description="one linear layer, or the text's 512-256-256 with dropout",
+        description="`linear`: one layer; `published`: the text's three, 256-256-k with dropout; "
+        "`mlp`: ours of four, 512-256-256-k with dropout",
     )
     weight_decay: float = Field(
         0.01,

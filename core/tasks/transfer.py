@@ -30,7 +30,7 @@ from core.tasks.base import (
     unit,
     warm_cosine,
 )
-from core.tasks.families import Shape, Variant
+from core.tasks.families import FamilyConfig, Shape, Variant
 from core.tasks.teaching import TransferConfig, class_weights, cropped
 
 __all__ = ["TRANSFER", "TransferConfig", "TransferLearner", "Transferring", "seen_by"]
@@ -41,6 +41,7 @@ LOOKED = 32
 """Pictures, at most, by which the features of trained backbones are standardised."""
 SHEET = 12
 SHOWN_CLASSES = 8
+HEADS_IN_IDS = {"mlp": "published", "published": "published 256-256"}
 LEAST_HELD = 20
 """Pictures held back, from which on they say how sure one may be."""
 
@@ -169,6 +170,13 @@ class Transferring(Task):
             ),
         )
     }
+
+    def identity(self, variant: str, config: FamilyConfig) -> tuple[str, dict[str, Any]]:
+        """As for all; the head of four layers is `published` in ids, as it was called at first."""
+        name, changed = super().identity(variant, config)
+        if "head" in changed:
+            changed["head"] = HEADS_IN_IDS.get(changed["head"], changed["head"])
+        return name, changed
 
     def build(
         self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0

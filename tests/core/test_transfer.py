@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from core.data import Images
 from core.errors import LabError
 from core.models.backbones import BACKBONES
-from core.models.transfer import Transfer
+from core.models.transfer import Transfer, head
+from core.records import RunConfig
 from core.settings import settings
 from core.tasks.teaching import TransferConfig, class_weights, cropped
 from core.tasks.transfer import TRANSFER, TransferLearner
@@ -44,12 +45,32 @@ def clouds(each: int, classes: int = 3, seed: int = 0) -> Images:
 
 
 def test_the_published_head_is_as_in_the_text() -> None:
-    layers = built(head="published", classes=2).head
+    layers = head("published", BACKBONES["resnet18"].width, 2)
     widths = [(m.in_features, m.out_features) for m in layers if isinstance(m, nn.Linear)]
-    assert widths == [(1280, 512), (512, 256), (256, 256), (256, 2)]
-    kinds = [type(m).__name__ for m in layers]
-    assert kinds == ["Linear", "ReLU", "Dropout"] * 3 + ["Linear"]
+    assert widths == [(512, 256), (256, 256), (256, 2)]
+    assert [type(m).__name__ for m in layers] == ["Linear", "ReLU", "Dropout"] * 2 + ["Linear"]
     assert {m.p for m in layers if isinstance(m, nn.Dropout)} == {0.5}
+    assert sum(p.numel() for p in layers.parameters()) == 197_634
+    of_another = [m for m in built(head="published").head if isinstance(m, nn.Linear)]
+    assert [m.in_features for m in of_another] == [WIDTH, 256, 256]
+
+
+def test_the_head_of_four_layers_has_a_name_of_its_own_and_keeps_its_runs() -> None:
+    layers = [m for m in built(head="mlp", classes=2).head if isinstance(m, nn.Linear)]
+    assert [m.out_features for m in layers] == [512, 256, 256, 2]
+    ids = {
+        kind: TRANSFER.identity("new_head", TRANSFER.config("new_head", {"head": kind}))[1]
+        for kind in ("linear", "published", "mlp")
+    }
+    assert ids["mlp"] == {"head": "published"}, "what it was called when its first runs were named"
+    assert ids["linear"] == {} and ids["published"] != ids["mlp"]
+    asked = {
+        "task": "transfer", "variant": "new_head", "dataset": "pets", "version": 1,
+        "config": TRANSFER.config("new_head").model_dump() | {"head": "published"},
+        "data": {"fingerprint": "", "n_train": 1, "n_test": 1, "shape": (3, 32, 32), "classes": 2},
+    }  # fmt: skip
+    assert RunConfig.model_validate(asked).config["head"] == "mlp"
+    assert RunConfig.model_validate({**asked, "version": 2}).config["head"] == "published"
 
 
 def test_frozen_backbones_are_not_kept_and_trained_ones_are() -> None:
