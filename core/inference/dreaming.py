@@ -90,10 +90,9 @@ def ask(
         given["guide"] = fitted(guide, GUIDE_SIDE)
     prints = [f"{name} {_print(pixels)}" for name, pixels in given.items()]
     shape = given["picture"].shape if "picture" in given else (3, config.side, config.side)
+    name, changed = DREAMING.identity(variant, config)
     return Question(
-        run_id=runs.run_id(
-            DREAMING.kind, variant, source, DREAMING.changed(variant, config), prints
-        ),
+        run_id=runs.run_id(DREAMING.kind, name, source, changed, prints),
         config=RunConfig(
             task=DREAMING.name,
             variant=variant,

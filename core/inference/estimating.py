@@ -8,7 +8,7 @@ import torch
 from core.models import backbones
 from core.models.pretrained import folded
 from core.settings import settings
-from core.tasks.dreams import ascent
+from core.tasks.dreams import ascent, classic
 from core.tasks.dreams.objectives import Objective
 from core.tasks.dreams.recipe import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
 
@@ -29,10 +29,15 @@ def estimate(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
         count = sum(known[t.layer] for t in targets(config.layers)) if variant == ATLAS else 1
         work = float(config.side**2 * count * config.steps)
     else:
-        sizes = ascent.octaves(size, config.octaves, config.ratio)
+        classical = variant == "classic"
+        sizes = (
+            classic.sizes(size, config)
+            if classical
+            else ascent.octaves(size, config.octaves, config.ratio)
+        )
         work = float(sum(high * wide for high, wide in sizes) * config.steps)
         work *= config.frames if variant == "zoom" else 1
-        parts = len(list(ascent.tiles(*size, config.tile)))
+        parts = 1 if classical else len(list(ascent.tiles(*size, config.tile)))
         work *= OVERLAP if parts > 1 else 1
     return work * _seconds_a_pixel(config.backbone, config.layers, settings().torch_threads)
 

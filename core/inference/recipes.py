@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from PIL import Image, PngImagePlugin
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from core.errors import BadUpload
 from core.images import display_name
+from core.records import CLASSIC_BEFORE
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import DreamConfig
@@ -33,6 +34,12 @@ class Recipe(BaseModel):
     guide: str = ""
     mask: str = Field("", max_length=MOST)
     """A PNG in base64."""
+
+    @field_validator("config")
+    @classmethod
+    def _of_an_older_dream(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """A classic dream that says nothing of these was made without them."""
+        return {**CLASSIC_BEFORE, **value} if info.data.get("variant") == "classic" else value
 
     def settings(self) -> DreamConfig:
         """The settings, validated. Raises LabError."""

@@ -11,7 +11,7 @@ from core.tasks.dreams.visions import atlas, visualise
 from core.tasks.dreams.zoom import zoom
 from core.tasks.families import Family, FamilyConfig, Variant
 
-OF_CLASSIC = frozenset({"blur", "blend"})
+OF_CLASSIC = frozenset({"blur", "blend", "squeeze", "add_up"})
 OF_ZOOM = frozenset({"frames", "zoom", "turn", "fps"})
 OF_VISIONS = frozenset({"wobble"})
 OF_ASCENT = frozenset(
@@ -51,7 +51,7 @@ class Dreaming(Family):
                 classic,
                 {
                     "backbone": "vgg16",
-                    "layers": "28",
+                    "layers": "27",
                     "measure": "norm",
                     "octaves": 20,
                     "ratio": 2.0,
@@ -60,6 +60,7 @@ class Dreaming(Family):
                 },
                 fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
                 source="DeepDream on VGG-16 as in the text",
+                edition=2,
             ),
             _kind(
                 "visualise",

@@ -11,28 +11,27 @@ from core.errors import LabError
 from core.models import backbones
 from core.tasks.dreams.ascent import DEAD, UNMOVED, share_done
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import Dream, DreamConfig, Scene, Watch, targets
+from core.tasks.dreams.recipe import SQUEEZED, Dream, DreamConfig, Scene, Watch, targets
 
 
 def classic(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
     """Blur, shrink, dream of that, enlarge, blend with the picture, climb: published recursion.
 
-    The text goes on down to a pixel; here the smallest picture is the one of which the network
-    still gives a map.
+    It goes down to a pixel, for the network sees every octave at 224×224 (`squeeze`). Where it sees
+    them as they are, the smallest is the one of which it still gives a map.
 
     Raises:
         LabError: the gradient is zero.
     """
     objective = Objective(scene, config)
     picture = to_image(scene.picture)
-    least = smallest(config)
+    least = 1 if config.squeeze else smallest(config)
     levels = _levels(picture.size, config, least)
-    remarks = []
+    looked = _seen(levels, config)
+    remarks, moved = [], False
     if len(levels) < config.octaves + 1:
-        remarks.append(
-            f"{len(levels) - 1} halvings instead of {config.octaves}: the network needs {least} "
-            "pixels."
-        )
+        why = "a pixel is the least" if config.squeeze else f"the network needs {least} pixels"
+        remarks.append(f"{len(levels) - 1} halvings instead of {config.octaves}: {why}.")
     stages: list[tuple[str, Tensor]] = []
     history: list[dict[str, float]] = []
     dreamt: Image.Image | None = None
@@ -41,22 +40,26 @@ def classic(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
         if dreamt is not None:
             enlarged = dreamt.resize(image.size, Image.Resampling.LANCZOS)
             image = ImageChops.blend(image, enlarged, config.blend)
-        normal = scene.net.preprocess.normalise(to_tensor(image))
+        seen = image.resize(looked[number], Image.Resampling.BILINEAR)
+        normal = scene.net.preprocess.normalise(to_tensor(seen))
+        total = torch.zeros_like(normal)
         for step in range(config.steps):
             slope, value = _slope(objective, normal, scene)
-            if not float(slope.std()) > DEAD and not number and not step:
+            moved |= float(slope.std()) > DEAD  # a pixel alone may move nothing
+            if not moved and number == len(levels) - 1:
                 raise LabError(UNMOVED)
-            normal = normal + config.rate * slope
+            total = total + slope if config.add_up else slope
+            normal = normal + config.rate * total
             done = number * config.steps + step + 1
             history.append({"epoch": done, "octave": number + 1, "objective": value})
             watch(
                 f"octave {number + 1} of {len(levels)}",
-                partial(_plain, scene, normal),
+                partial(_preview, scene, normal, picture.size),
                 epoch=done,
                 epochs=len(levels) * config.steps,
-                done=share_done(levels, number, (step + 1) / config.steps),
+                done=share_done(looked, number, (step + 1) / config.steps),
             )
-        dreamt = to_image(_plain(scene, normal))
+        dreamt = to_image(_plain(scene, normal)).resize(size, Image.Resampling.BICUBIC)
         stages.append((f"{size[0]}×{size[1]}", to_tensor(dreamt)[0]))
     return Dream(stages[-1][1], stages, history, remarks)
 
@@ -79,10 +82,29 @@ def _plain(scene: Scene, normal: Tensor) -> Tensor:
     return _unnormalised(scene, normal)[0].clamp(0, 1)
 
 
+def _preview(scene: Scene, normal: Tensor, size: tuple[int, int]) -> Tensor:
+    """What there is so far, as large as the picture will be."""
+    shown = to_image(_plain(scene, normal)).resize(size, Image.Resampling.BILINEAR)
+    return to_tensor(shown)[0]
+
+
+def sizes(size: tuple[int, int], config: DreamConfig) -> list[tuple[int, int]]:
+    """Heights and widths at which the network sees a picture (height, width), the smallest octave
+    first."""
+    least = 1 if config.squeeze else smallest(config)
+    levels = _levels((size[1], size[0]), config, least)
+    return [(high, wide) for wide, high in _seen(levels, config)]
+
+
 def smallest(config: DreamConfig) -> int:
     """Pixels of a side of which the deepest layer asked for still gives a map."""
     known = {layer.name: layer.reduction for layer in backbones.layers(config.backbone)}
     return max(known.get(t.layer, max(known.values())) for t in targets(config.layers))
+
+
+def _seen(levels: list[tuple[int, int]], config: DreamConfig) -> list[tuple[int, int]]:
+    """Widths and heights at which the network sees the levels."""
+    return [(SQUEEZED, SQUEEZED)] * len(levels) if config.squeeze else levels
 
 
 def _levels(size: tuple[int, int], config: DreamConfig, least: int) -> list[tuple[int, int]]:

@@ -16,6 +16,8 @@ CLASSES = "classes"
 """The layer behind the last one: what the network reads as ImageNet's classes."""
 ATLAS, NEW = "atlas", ("visualise", "atlas")
 """The kind of dream that shows all channels, and those that begin with noise."""
+SQUEEZED = 224
+"""Pixels of a side that the classic dream's pictures are brought to, the text's network's own."""
 LARGEST = 2048
 """Pixels of a dream's longer side."""
 _TERM = re.compile(r"([A-Za-z0-9_.]+)(?:/(\d{1,4}))?(?:\*(-?\d{1,2}(?:\.\d{1,3})?))?", re.ASCII)
@@ -112,6 +114,18 @@ class DreamConfig(FamilyConfig):
         json_schema_extra={"step": 0.05},
         title="Blend",
         description="share of the smaller octave's dream",
+    )
+    squeeze: bool = Field(
+        True,
+        title="Squeeze to 224",
+        description=f"every octave is brought to {SQUEEZED}×{SQUEEZED} pixels for the network, "
+        "whatever its shape; otherwise it stays as large as it is",
+    )
+    add_up: bool = Field(
+        True,
+        title="Gradients add up",
+        description="within an octave each step goes along the sum of all gradients so far; "
+        "otherwise along the last one",
     )
     wobble: bool = Field(
         True, title="Wobble", description="moved, scaled and turned a little at each step"

@@ -34,7 +34,8 @@ survives that can grow.
 
 **The classic recursion** is the text's: blur with radius 2, halve, dream of the half, enlarge it
 again, blend it into the picture with share 0.6, and climb five steps of 0.2 along
-$\nabla_x\lVert r_l(x)\rVert$.
+$\nabla_x\lVert r_l(x)\rVert$. The network sees every size squeezed to 224×224, and the gradient is
+never set to zero, so that each step goes along the sum of all before it.
 
 Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Olah, Mordvintsev and Schubert 2017, *Feature
 visualization*; EfficientNet: Tan and Le 2019; VGG-16: Simonyan and Zisserman 2015.

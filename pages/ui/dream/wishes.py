@@ -49,7 +49,7 @@ IN_VIEW: Mapping[str, tuple[str, ...]] = {
 """Settings that are not folded away, by the kind of dream."""
 BEHIND = (
     "side", "steps", "octaves", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours",
-    "blur", "blend", "wobble", "fps", "tile", "seed",
+    "blur", "blend", "squeeze", "add_up", "wobble", "fps", "tile", "seed",
 )  # fmt: skip
 SHEET = 9
 """Pictures of a network of the lab's that make one to dream on."""
