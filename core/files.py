@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FORMULA = re.compile(r"(^|[;\t\n]\s*)(?=[=+\-@\t\n＝＋－＠])")  # noqa: RUF001
 
+MAX_JSON = 2**26
+"""Characters of a JSON file that is read at all."""
+
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
@@ -63,12 +66,18 @@ def read_json(path: Path) -> Any:
     """The value in `path`, or None when there is no such file.
 
     Raises:
-        ValueError: the file is not JSON.
+        ValueError: the file is not JSON, or is nested or large beyond reason.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MAX_JSON + 1)
+        if len(text) > MAX_JSON:
+            raise ValueError(f"{path.name} is larger than {MAX_JSON >> 20} MiB")
+        return json.loads(text)
     except FileNotFoundError:
         return None
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply") from error
 
 
 Stamp = tuple[int, int, int, int]

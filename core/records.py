@@ -1,10 +1,17 @@
 """What a run says of itself: what was asked, what it was made from, how far it is."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+Name = Annotated[str, Field(max_length=200)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Number = Annotated[float, Field(strict=True, ge=-1e15, le=1e15, allow_inf_nan=False)]
+"""A figure: finite, and small enough for every table and chart."""
+Numbers = list[Number]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 VERSION = 2
@@ -20,12 +27,18 @@ class DataUsed(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fingerprint: str
-    n_train: int
-    n_test: int
-    shape: tuple[int, int, int]
-    classes: int = 0
+    fingerprint: Name
+    n_train: Count
+    n_test: Count
+    shape: tuple[Annotated[int, Field(ge=1, le=4)], Side, Side]
+    classes: Annotated[int, Field(ge=0, le=100_000)] = 0
     class_names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _all_classes_have_names(self) -> Self:
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"{len(self.class_names)} names for {self.classes} classes")
+        return self
 
 
 class RunConfig(BaseModel):
@@ -33,9 +46,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: str
-    variant: str
-    dataset: str
+    task: Name
+    variant: Name
+    dataset: Name
     config: dict[str, Any]
     data: DataUsed
     private: bool = False
@@ -73,21 +86,88 @@ class Status(BaseModel):
 
     state: State = "queued"
     stage: str = ""
-    epoch: int = 0
-    epochs: int = 0
+    epoch: Count = 0
+    epochs: Count = 0
     done: float = Field(0.0, ge=0, le=1)
     """Share of the training that is behind, by images."""
-    images_per_second: float = 0.0
-    eta: float | None = None
-    heartbeat: float = 0.0
-    queued_at: float = 0.0
-    attempt: int = 0
+    images_per_second: Number = 0.0
+    eta: Number | None = None
+    heartbeat: Number = 0.0
+    queued_at: Number = 0.0
+    attempt: Count = 0
     error: str = ""
 
     @property
     def active(self) -> bool:
         """Waiting or running."""
         return self.state in ("queued", "running")
+
+
+class Figures(BaseModel):
+    """The types of the figures in metrics.json that lists and pages read; others may stand beside
+    them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    psnr: Number = 0.0
+    psnr_noisy: Number = 0.0
+    ssim: Number = 0.0
+    ssim_noisy: Number = 0.0
+    mse: Number = 0.0
+    loss: Number = 0.0
+    kl: Number = 0.0
+    reconstruction: Number = 0.0
+    negative_elbo: Number = 0.0
+    negative_iwae: Number = 0.0
+    active_units: Number = 0.0
+    fid: Number = 0.0
+    precision: Share = 0.0
+    recall: Share = 0.0
+    density: Number = 0.0
+    coverage: Share = 0.0
+    duplicates: Share = 0.0
+    entropy: Number = 0.0
+    spread: Number = 0.0
+    asked_accuracy: Share = 0.0
+    accuracy: Share = 0.0
+    log_loss: Number = 0.0
+    calibration_error: Number = 0.0
+    temperature: Number = 0.0
+    trustworthiness: Number = 0.0
+    preservation: Share = 0.0
+    explained_variance: Number = 0.0
+    knn_accuracy_map: Share | None = None
+    knn_accuracy_codes: Share | None = None
+    objective: Number = 0.0
+    objective_before: Number = 0.0
+    first_preview: Number = 0.0
+    images_per_second: Number = 0.0
+    seconds: Number = 0.0
+    n_test: Count = 0
+    n: Count = 0
+    n_all: Count = 0
+    n_data: Count = 0
+    k: Count = 0
+    code_numbers: Count = 0
+    classes: Count = 0
+    iwae_images: Count = 0
+    iwae_samples: Count = 0
+    code_mean: Numbers = []
+    code_std: Numbers = []
+    code_covariance: list[Numbers] = []
+    kl_per_dimension: Numbers = []
+    anomaly_quantiles: Numbers = []
+    class_accuracy: list[Share] = []
+    class_precision: list[Share] = []
+    class_recall: list[Share] = []
+    class_f1: list[Share] = []
+    histogram: Numbers = []
+    confusion: list[Numbers] = []
+    sweep: list[dict[str, Number]] = []
+    corruption: Name = ""
+    device: Name = ""
+    extractor: str = ""
+    stages: list[str] = []
 
 
 class Question(BaseModel):

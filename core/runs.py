@@ -13,8 +13,8 @@ import re
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,18 +23,24 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
+from pandas.api.types import is_integer_dtype, is_numeric_dtype
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core import files
 from core.errors import LabError, Refused, RunBroken
-from core.records import RunConfig, Status
+from core.records import Figures, RunConfig, Status
 from core.settings import SHIPPED, settings
-from core.weights import packed, unpacked
+from core.weights import check_scales, packed, unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
+SAMPLE = re.compile(r"epoch-[0-9]{3,9}\.png")
+MAX_HISTORY = 2**25
+"""Bytes of a history that is read at all."""
+MAX_NUMBER, MAX_DEPTH = 1e18, 32
+"""Of the numbers in a run's files, and of lists within lists in its JSON."""
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
 EXPORTED = (
     "config.json", "model.safetensors", "history.csv", "metrics.json", "status.json",
@@ -64,22 +70,50 @@ class Run:
 
     def status(self) -> Status:
         """Raises RunBroken."""
-        return self._parsed("status.json", Status)
+        try:
+            return _status(self.path, files.stamp(self.path / "status.json"))
+        except OSError as error:
+            raise self._broken("status.json") from error
 
     def metrics(self) -> dict[str, Any]:
-        """The figures on the test split; empty until the run is done."""
+        """The figures on the test split; empty until the run is done. Raises RunBroken."""
         return dict(_metrics(self.path, self._changed("metrics.json")))
 
     def history(self) -> pd.DataFrame:
-        """A row an epoch; empty before the first is over."""
+        """A row an epoch, all columns numbers; empty before the first is over. Raises RunBroken."""
+        return _history(self.path, *self._history_version()).copy()
+
+    def _history_version(self) -> tuple[int, int | None]:
         path = self.path / "history.csv"
-        size = path.stat().st_size if path.exists() else None
-        return _history(self.path, self._changed("history.csv"), size).copy()
+        return self._changed("history.csv"), path.stat().st_size if path.exists() else None
 
     def samples(self) -> dict[int, Path]:
-        """Sample sheets by epoch, in order."""
+        """Sample sheets by epoch, in order. Raises RunBroken."""
         found = sorted((self.path / "samples").glob("epoch-*.png"))
+        for path in found:
+            if not SAMPLE.fullmatch(path.name):
+                raise self._broken(f"samples/{path.name[:80]}")
         return {int(p.stem.removeprefix("epoch-")): p for p in found}
+
+    def check(self) -> None:
+        """Look at everything in the folder, at the weights' table of contents only.
+
+        Raises:
+            RunBroken: something is damaged; the message names it.
+        """
+        self.config()
+        self.status()
+        self.metrics()
+        self.samples()
+        _history_is_sound(self.path, *self._history_version())
+        if size := self._size("model.safetensors"):
+            _weights_are_sound(self.path, self._changed("model.safetensors"), size)
+
+    def _size(self, name: str) -> int:
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return 0
 
     def weights(self) -> dict[str, Tensor]:
         """The final weights, from safetensors: nothing in the file is executed.
@@ -119,7 +153,7 @@ class Run:
 
     def _parsed(self, name: str, model: type[Model]) -> Model:
         try:
-            return model.model_validate(files.read_json(self.path / name))
+            return model.model_validate(_plain(files.read_json(self.path / name)))
         except (ValueError, ValidationError, OSError) as error:
             raise self._broken(name) from error
 
@@ -135,6 +169,8 @@ class Run:
         """Change the status; a heartbeat goes with it."""
         status = self.status().model_copy(update={**changes, "heartbeat": round(time.time(), 3)})
         state_changes = "state" in changes
+        if state_changes and status.active and not self.shipped:
+            _mark(self)
         files.write_json(self.path / "status.json", status.model_dump(), durable=state_changes)
         return status
 
@@ -173,15 +209,17 @@ class Run:
     # ---- one writer
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, timeout: float = 1) -> Iterator[None]:
         """Hold the run; the lock falls with the process, so a killed one never blocks it.
+
+        Args:
+            timeout: seconds; a moment of patience, for `alive` takes the lock to look.
 
         Raises:
             Refused: another process is at it.
         """
         try:
-            # A moment of patience: `alive` below takes the lock for an instant to look.
-            with FileLock(self.path / ".lock", timeout=1):
+            with FileLock(self.path / ".lock", timeout=timeout):
                 yield
         except Timeout as error:
             raise Refused(f"The run {self.id} is being trained already.") from error
@@ -230,6 +268,7 @@ class Run:
         with self.lock():
             doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
             self.path.rename(doomed)  # gone at once for everybody else
+            (self.path.parent / QUEUE / self.id).unlink(missing_ok=True)
         shutil.rmtree(doomed, ignore_errors=True)
 
 
@@ -243,19 +282,27 @@ def _written_at(path: Path) -> int:
 _shipped_at = lru_cache(maxsize=1024)(_written_at)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _config(path: Path, _changed: int) -> RunConfig:
     # A page asks dozens of times a run, and reading it anew was a tenth of a busy server's work.
     return Run(path)._parsed("config.json", RunConfig)
 
 
-@lru_cache(maxsize=1024)
-def _metrics(path: Path, _changed: int) -> dict[str, Any]:
+@lru_cache(maxsize=4096)
+def _status(path: Path, _stamp: files.Stamp) -> Status:
+    return Run(path)._parsed("status.json", Status)
+
+
+@lru_cache(maxsize=4096)
+def _metrics(path: Path, changed: int) -> dict[str, Any]:
+    if not changed:
+        return {}
     try:
-        found = files.read_json(path / "metrics.json")
-    except ValueError as error:
+        found = _plain(files.read_json(path / "metrics.json"))
+        Figures.model_validate(found)
+    except (ValueError, OSError) as error:
         raise Run(path)._broken("metrics.json") from error
-    return found if isinstance(found, dict) else {}
+    return dict(found)
 
 
 @lru_cache(maxsize=256)
@@ -264,12 +311,60 @@ def _history(path: Path, _changed: int, size: int | None) -> pd.DataFrame:
     if size is None:
         return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
     try:
+        if size > MAX_HISTORY:
+            raise ValueError(f"{size} bytes")
         found = pd.read_csv(path / "history.csv", float_precision="round_trip")
-    except ValueError as error:  # pandas' parser errors are ValueErrors
+        numbers = found.apply(lambda column: is_numeric_dtype(column) and column.dtype != bool)
+        if not (numbers.all() and is_integer_dtype(found["epoch"])):
+            raise ValueError("text among the numbers")
+        if not (found.fillna(0).abs() <= MAX_NUMBER).all(axis=None):  # an empty cell is no fault
+            raise ValueError("an infinite number")
+    except (ValueError, KeyError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise Run(path)._broken("history.csv") from error
-    if "epoch" not in found:
-        raise Run(path)._broken("history.csv")
     return found
+
+
+@lru_cache(maxsize=4096)
+def _history_is_sound(path: Path, changed: int, size: int | None) -> None:
+    """Raises RunBroken. Kept apart, since this is small and asked of every run in a list."""
+    _history(path, changed, size)
+
+
+@lru_cache(maxsize=4096)
+def _weights_are_sound(path: Path, _changed: int, _size: int) -> None:
+    """Raises RunBroken; nothing but the header of the file is read."""
+    try:
+        with safe_open(path / "model.safetensors", "pt") as file:
+            names = file.keys()
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+        check_scales(shapes)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise Run(path)._broken("model.safetensors") from error
+
+
+def _plain(value: Any) -> Any:
+    """A value out of a JSON file as it is.
+
+    Raises:
+        ValueError: it is nested beyond reason, or has numbers or letters that neither strict JSON
+            nor a table can hold.
+    """
+    layer = [value]
+    for _ in range(MAX_DEPTH):
+        deeper: list[Any] = []
+        for item in layer:
+            if isinstance(item, dict):
+                deeper += [*item, *item.values()]
+            elif isinstance(item, list):
+                deeper += item
+            elif isinstance(item, str):
+                item.encode()  # half a surrogate pair is a UnicodeError, which is a ValueError
+            elif item is not None and not -MAX_NUMBER <= item <= MAX_NUMBER:
+                raise ValueError(f"{item} is too large, or no number")
+        if not deeper:
+            return value
+        layer = deeper
+    raise ValueError("nested too deeply")
 
 
 def run_id(
@@ -288,11 +383,93 @@ def run_id(
 
 def all_runs() -> list[Run]:
     """Every run, the shipped ones first, by name."""
-    found = []
-    for folder in (SHIPPED, settings().runs):
-        if folder.is_dir():
-            found += [Run(p) for p in sorted(folder.iterdir()) if RUN_ID.fullmatch(p.name)]
+    folders = (SHIPPED, settings().runs)
+    return [Run(folder / name) for folder in folders for name in _names(folder)]
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    """The runs in a folder, in order; the folder is listed again only when it has changed."""
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return ()
+    known = _listed.get(folder)
+    if known is not None and known[0] == changed:
+        return known[1]
+    found = tuple(sorted(p.name for p in folder.iterdir() if RUN_ID.fullmatch(p.name)))
+    if time.time_ns() - changed > CLOCK_TICK:
+        _listed[folder] = changed, found
     return found
+
+
+_listed: dict[Path, tuple[int, tuple[str, ...]]] = {}
+CLOCK_TICK = 2 * 10**9
+"""Nanoseconds for which a folder's time of change may stay the same though it changes again."""
+
+
+# ---- those that wait or work
+#
+# Each has a marker, an empty file `.queue/<run id>`: looking at the queue costs as much as the
+# queue is long, however many finished runs lie beside it. It is written before a run becomes
+# active, by whoever makes it so, and taken away under the store lock once the run is not.
+
+
+def marked() -> list[Run]:
+    """The runs that have a marker: all that are active, and some that have just ended.
+
+    What is new in the folder is looked at once by each process, and all of it when the markers are
+    gone: another version of the lab may have put it there, or a copy been restored.
+    """
+    folder = settings().runs
+    names, index = _names(folder), folder / QUEUE
+    if _searched.get(folder) is not names or not index.is_dir():
+        before = _searched.get(folder, ()) if index.is_dir() else ()
+        mark_active(set(names).difference(before))
+        _searched[folder] = names
+    try:
+        return [Run(folder / p.name) for p in sorted(index.iterdir()) if RUN_ID.fullmatch(p.name)]
+    except OSError:
+        return []
+
+
+def mark_active(names: Iterable[str]) -> None:
+    """Give a marker to those of the runs in the folder that are active and lack one."""
+    for name in sorted(names):
+        run = Run(settings().runs / name)
+        with suppress(LabError, OSError):  # damaged; or the folder may only be read
+            if run.status().active:
+                _mark(run)
+    with suppress(OSError):
+        (settings().runs / QUEUE).mkdir(exist_ok=True)
+
+
+def forget_ended(found: Iterable[Run]) -> None:
+    """Take away the markers of runs that are not active. Does nothing while the store is busy."""
+    ended = list(found)
+    if not ended:
+        return
+    with suppress(LabError, OSError), store_lock(timeout=0):
+        for run in ended:
+            if not _active(run):
+                (settings().runs / QUEUE / run.id).unlink(missing_ok=True)
+
+
+def _active(run: Run) -> bool:
+    try:
+        return run.status().active
+    except RunBroken:
+        return False
+
+
+def _mark(run: Run) -> None:
+    marker = run.path.parent / QUEUE / run.id
+    if not marker.exists():
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+
+_searched: dict[Path, tuple[str, ...]] = {}
+QUEUE = ".queue"
 
 
 def find(run_id: str) -> Run | None:
@@ -316,14 +493,17 @@ def open_run(run_id: str) -> Run:
 
 
 @contextmanager
-def store_lock() -> Iterator[None]:
+def store_lock(timeout: float = 30) -> Iterator[None]:
     """Held while a run is created, queued or withdrawn, so that two who ask get one run.
+
+    Args:
+        timeout: seconds to wait for it.
 
     Raises:
         LabError: the folder of runs cannot be written.
     """
     folder = settings().runs
-    lock = FileLock(folder / ".store.lock", timeout=30)
+    lock = FileLock(folder / ".store.lock", timeout=timeout)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -347,6 +527,7 @@ def create(run_id: str, config: RunConfig, given: Mapping[str, bytes] | None = N
         given: files that the work begins with, by name.
     """
     run = Run(settings().runs / run_id)
+    _mark(run)
     made = run.path if run.path.exists() else run.path.with_name(f".{run_id}.tmp")
     made.mkdir(parents=True, exist_ok=True)
     for name, content in (given or {}).items():

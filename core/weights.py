@@ -31,7 +31,12 @@ def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `packed` was given, as near as it was kept; other weights stay as they are."""
+    """What `packed` was given, as near as it was kept; other weights stay as they are.
+
+    Raises:
+        ValueError: scales that are not one a row of their weight.
+    """
+    check_scales({name: tuple(tensor.shape) for name, tensor in tensors.items()})
     found = {}
     for name, tensor in tensors.items():
         if name + SCALE in tensors:
@@ -39,3 +44,11 @@ def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif not name.endswith(SCALE):
             found[name] = tensor
     return found
+
+
+def check_scales(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises ValueError where the scales of a weight are not one a row."""
+    for name, shape in shapes.items():
+        scale = shapes.get(name + SCALE)
+        if scale is not None and (not shape or scale != (shape[0], *[1] * (len(shape) - 1))):
+            raise ValueError(f"the scales of {name} have the shape {scale}")

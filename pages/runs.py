@@ -8,7 +8,7 @@ import streamlit as st
 from core import jobs, runs
 from core.errors import LabError
 from core.runs import Run
-from core.tasks import family
+from core.tasks import checked, family
 from pages.ui import charts, links
 from pages.ui.frame import csv_button, title
 from pages.ui.names import dataset_title
@@ -22,7 +22,7 @@ title("Runs", "Every training, shipped or made here: its state, its figures, its
 def row(run: Run) -> dict[str, Any]:
     """What the table says of a run; a damaged one has its sentence instead of figures."""
     try:
-        asked, status, metrics = run.config(), run.status(), run.metrics()
+        asked, status, metrics = checked(run), run.status(), run.metrics()
     except LabError as error:
         return {"Run": run.id, "State": "damaged", "Network": str(error)}
     return {
@@ -36,7 +36,7 @@ def row(run: Run) -> dict[str, Any]:
         "FID": metrics.get("fid"),
         "Accuracy": metrics.get("accuracy"),
         "95 % interval": interval(metrics["accuracy"], metrics["n_test"])
-        if "accuracy" in metrics
+        if {"accuracy", "n_test"} <= metrics.keys()
         else None,
         "Trust": metrics.get("trustworthiness"),
         "Epochs": asked.config.get("epochs"),
@@ -137,6 +137,13 @@ st.dataframe(
 )
 readable = [i for i, r in zip(found, table.to_dict("records"), strict=True)
             if r["State"] != "damaged"]  # fmt: skip
+for run in (
+    found[i] for i in sorted(set(found) - set(readable)) if jobs.may_change(found[i], who())
+):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"`{run.id}` is damaged.")
+        if st.button("Delete", icon=":material/delete:", key=f"delete-{run.id}"):
+            confirm(run)
 with st.container(horizontal=True):
     st.space("stretch")
     csv_button(lambda: table, "runs")

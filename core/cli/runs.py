@@ -19,7 +19,7 @@ from core.cli.show import (
 from core.errors import LabError
 from core.inference import dreaming, projecting
 from core.runs import Run
-from core.tasks import family
+from core.tasks import checked, family
 from core.tasks.dreaming import DREAMING
 from core.tasks.projecting import PROJECTING
 
@@ -125,7 +125,7 @@ def _runs(args: argparse.Namespace) -> int:
 def _record(run: Run) -> dict[str, Any]:
     """A run for the list; one that cannot be read says why, and hides no other."""
     try:
-        asked = run.config()
+        asked = checked(run)
         return {
             "run": run.id,
             "title": family(asked.task).variant(asked.variant).title,

@@ -3,7 +3,7 @@
 from core import data, runs
 from core.errors import LabError
 from core.runs import Run
-from core.tasks import family
+from core.tasks import checked, family
 
 
 def finished(task_name: str, dataset: str | None = None) -> list[Run]:
@@ -16,10 +16,10 @@ def finished(task_name: str, dataset: str | None = None) -> list[Run]:
     for run in runs.all_runs():
         try:
             asked = run.config()
-            if asked.task == task_name and run.status().state == "done":
-                place = _place(run)
-                if dataset in (None, asked.dataset):
-                    found.append((place, run))
+            if asked.task == task_name and dataset in (None, asked.dataset):
+                checked(run)
+                if run.status().state == "done":
+                    found.append((_place(run), run))
         except LabError:
             continue  # a damaged directory is no model; the page of runs shows it
     return [run for _, run in sorted(found, key=lambda pair: pair[0])]
@@ -52,4 +52,4 @@ def _place(run: Run) -> tuple[bool, int, bool, float, float, str]:
     value = metrics.get(chosen.headline)
     rank = float("inf") if value is None else sign * float(value)
     learns = chosen.variant(asked.variant).learns
-    return not run.shipped, place, not learns, rank, -metrics.get("psnr", 0.0), run.id
+    return not run.shipped, place, not learns, rank, -float(metrics.get("psnr", 0.0)), run.id

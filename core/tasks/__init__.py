@@ -1,16 +1,20 @@
 """The registry of families: pages, forms, command line and tests all read it."""
 
+import json
+from functools import lru_cache
+
 import torch
 from torch import nn
 
-from core.errors import RunBroken, UnknownName
+from core.errors import LabError, RunBroken, UnknownName
+from core.records import RunConfig
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig
 from core.tasks.denoising import DENOISING
 from core.tasks.dreaming import DREAMING
-from core.tasks.families import Family, FamilyConfig, Variant
+from core.tasks.families import Family, FamilyConfig, Shape, Variant
 from core.tasks.projecting import PROJECTING
 from core.tasks.recognition import RECOGNITION
 from core.tasks.transfer import TRANSFER
@@ -37,6 +41,29 @@ def family(name: str) -> Family:
     return FAMILIES[name]
 
 
+def checked(run: Run) -> RunConfig:
+    """What was asked for, of a run that can be shown in a list: each of its files is sound.
+
+    Raises:
+        LabError: it is damaged, or of a kind that this version does not know.
+    """
+    run.check()
+    asked = run.config()
+    try:
+        _valid(asked.task, asked.variant, json.dumps(asked.config), asked.data.shape)
+    except LabError as error:
+        raise RunBroken(f"The run {run.id} cannot be used: {error}") from error
+    return asked
+
+
+@lru_cache(maxsize=4096)
+def _valid(task: str, variant: str, values: str, shape: Shape) -> None:
+    chosen = family(task)
+    chosen.config(variant, json.loads(values))
+    if chosen.name in TASKS and shape != chosen.variant(variant).shape_for(shape):
+        raise LabError(f"{variant} does not work on images of {shape}.")
+
+
 def load_model(run: Run) -> nn.Module:
     """The run's network with its trained weights, for inference, on the processor.
 
@@ -46,6 +73,8 @@ def load_model(run: Run) -> nn.Module:
     """
     asked = run.config()
     chosen, used = task(asked.task), asked.data
+    if used.shape != chosen.variant(asked.variant).shape_for(used.shape):
+        raise RunBroken(f"The run {run.id} cannot be used: its images have an impossible shape.")
     config = chosen.config(asked.variant, asked.config)
     model = chosen.build(asked.variant, used.shape, config, used.classes)
     try:
@@ -68,6 +97,7 @@ __all__ = [
     "Task",
     "TaskConfig",
     "Variant",
+    "checked",
     "family",
     "load_model",
     "task",

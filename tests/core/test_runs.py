@@ -199,7 +199,7 @@ def test_nobody_sees_a_run_that_is_half_made(lab: Path, monkeypatch: pytest.Monk
     assert seen == [[], []]
     assert [r.id for r in runs.all_runs() if not r.shipped] == [made.id]
     assert (made.path / "picture.png").read_bytes() == b"given"
-    assert [p.name for p in made.path.parent.iterdir()] == [made.id]
+    assert sorted(p.name for p in made.path.parent.iterdir()) == [".queue", made.id]
 
 
 def test_every_change_of_the_status_is_another_version(run: Run) -> None:
@@ -359,7 +359,8 @@ def test_an_archive_has_the_run_without_owners_and_half_done_work(run: Run) -> N
 def test_a_deleted_run_is_gone_with_its_folder(run: Run) -> None:
     run.delete()
     assert runs.find(run.id) is None and runs.all_runs() == []
-    assert [p.name for p in settings().runs.iterdir() if not p.name.startswith(".store")] == []
+    left = [p.name for p in settings().runs.rglob("*") if not p.name.startswith(".store")]
+    assert left == [".queue"]
 
 
 def test_a_run_that_somebody_works_on_is_not_deleted(run: Run) -> None:
