@@ -7,12 +7,15 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distributed import Client, Future, fire_and_forget
 from filelock import FileLock
@@ -25,18 +28,40 @@ from core.settings import ROOT, settings
 LANES = ("long", "quick")
 """A worker each: trainings; dreams, maps and new heads, which never wait behind a training."""
 START_TIMEOUT = 90
-"""Seconds that a new local cluster may take; a busy laptop needs several."""
+"""Seconds that a new local cluster, or a worker of it, may take; a busy laptop needs several."""
+TRIES = 3
+"""Workers of a lane that may end before they are there; then its runs fail, and say why."""
 NICE = 10
 """Of the local cluster, from its first import on."""
 AGAIN = 10.0
 """Seconds for which a scheduler that did not answer is not asked again: who asks need not wait."""
 NOBODY = "no scheduler answers"
+STARTING = "starting a worker"
+PATIENCE = 10
+"""Seconds for which a scheduler may be too busy to say which workers it has."""
 
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Worker:
+    """A worker of this machine that we have started, and how that went with those before it."""
+
+    process: subprocess.Popen[bytes] | None = None
+    began: float = 0.0
+    log_size: int = 0
+    """Of its log when it began."""
+    failed: int = 0
+    """In a row, without one that came up."""
+    missed: int = 0
+    """Looks in a row at which the scheduler knew of none."""
+
+
 class Cluster:
     """Joins or starts a cluster when there is something to do.
+
+    Whoever hands a run on never waits for processes or the network: a thread connects, and others
+    meanwhile leave what they have with it.
 
     Args:
         folder: where a local cluster says where it is.
@@ -51,59 +76,213 @@ class Cluster:
         self._folder, self._address, self._job, self._after = folder, address, job, ended
         self._file = folder / "scheduler.json"
         self._guard = threading.RLock()
+        """Of the fields; held for moments only."""
         self._client: Client | None = None
+        self._connecting: threading.Thread | None = None
+        self._waiting: dict[str, tuple[Run, str]] = {}
+        """Runs, with their lanes, that were handed on while there was no connection."""
         self._futures: dict[str, Future[None]] = {}
+        self._over: dict[str, str] = {}
+        """The last key of a run whose job has ended: it gives its old result for a while."""
+        self._workers = {lane: _Worker() for lane in LANES}
         self._silent_until = 0.0
 
     def submit(self, run: Run, lane: str) -> None:
-        """Hand a queued run to the cluster, once, whoever asks and however often.
+        """Hand a queued run to the cluster, once, whoever asks and however often; what becomes of
+        it stands in its status.
 
-        A given scheduler that does not answer may come up later: the run stays in the queue.
-
-        Raises:
-            LabError: no local cluster can be started; the run is failed with the reason.
+        A given scheduler that does not answer may come up later: the run stays in the queue. Where
+        no local cluster can be started the run fails with the reason.
         """
+        known = self._futures.get(run.id)
+        if known is not None and known.status == "pending":
+            return
+        if (client := self._running()) is not None:
+            self._hand_over(client, run, lane)
+            return
+        if not self._address:
+            _say(run, STARTING)
+        with self._guard:
+            self._waiting[run.id] = (run, lane)
+            if self._connecting is None:
+                self._connecting = threading.Thread(target=self._connect, daemon=True)
+                self._connecting.start()
+
+    def settled(self, seconds: float) -> bool:
+        """Wait until all that was submitted is with the scheduler, or failed; whether it is."""
+        if (connecting := self._connecting) is not None:
+            connecting.join(seconds)
+            return not connecting.is_alive()
+        return True
+
+    def _running(self) -> Client | None:
+        return self._client if self._client and self._client.status == "running" else None
+
+    def _connect(self) -> None:
+        """In a thread of its own: find or start the scheduler, and hand over what waits for it."""
+        client, failure = None, None
+        try:
+            client = self._connected()
+        except (OSError, TimeoutError, ValueError) as error:
+            failure = error
+        while True:
+            with self._guard:
+                if not self._waiting:
+                    self._connecting = None
+                    return
+                run, lane = self._waiting.pop(next(iter(self._waiting)))
+            with _told(run):
+                if client is not None:
+                    self._hand_over(client, run, lane)
+                elif failure is not None:
+                    self._refused(run, failure)
+
+    def _hand_over(self, client: Client, run: Run, lane: str) -> None:
         with self._guard:
             known = self._futures.get(run.id)
             if known is not None and known.status == "pending":
                 return
-            try:
-                client = self._connected()
-            except (OSError, TimeoutError, ValueError) as error:
-                self._refused(run, error)
+            status = run.status()
+            if not status.active:  # withdrawn meanwhile
                 return
-            if run.status().stage == NOBODY:
-                run.update(stage="")
-            attempt = run.status().attempt
-            if known is not None and known.key == f"{run.id}/{attempt}" and known.done():
+            attempt = status.attempt
+            if f"{run.id}/{attempt}" in (self._over.get(run.id), known and known.key):
                 # A key that is done gives its old result while anybody holds it.
                 attempt = run.update(attempt=attempt + 1).attempt
-
-            future = client.submit(
-                self._job, run.id, key=f"{run.id}/{attempt}", resources={lane: 1}, pure=False
-            )
+            key = f"{run.id}/{attempt}"
+            future = client.submit(self._job, run.id, key=key, resources={lane: 1}, pure=False)
             fire_and_forget(future)  # or the scheduler forgets the job when this server dies
             self._futures[run.id] = future
             future.add_done_callback(self._ended)
-            self._arrived(client, f"{run.id}/{attempt}")
+        if status.stage == NOBODY:
+            _say(run, "")
+        self._arrived(client, key)
 
     def _refused(self, run: Run, error: Exception) -> None:
         if self._address:
             if time.monotonic() >= self._silent_until:
                 log.warning("no scheduler answers at %s: %s", self._address, error)
                 self._silent_until = time.monotonic() + AGAIN
-            run.update(stage=NOBODY)
+            _say(run, NOBODY)
             return
         sentence = f"No worker could be reached ({error}). Try again, or see the log."
-        run.update(state="failed", error=sentence)
-        raise LabError(sentence) from error
+        run.update(state="failed", stage="", error=sentence)
 
     def forget(self, run: Run) -> None:
         """Take a run that is still waiting out of the cluster's queue."""
         with self._guard:
+            self._waiting.pop(run.id, None)
             future = self._futures.pop(run.id, None)
         if future is not None and not run.alive():
             future.cancel(force=True)  # or it stays, since it was fired and forgotten
+
+    def keep_only(self, active: Collection[str]) -> None:
+        """Let go of what is known of jobs whose runs are not among these."""
+        with self._guard:
+            for known in (self._futures, self._over):
+                for run_id in [i for i in known if i not in active]:
+                    del known[run_id]
+
+    # ---- the workers of a local cluster
+
+    def look_after(self, left: Sequence[tuple[Run, str]]) -> None:
+        """See that the lanes for which runs wait have workers: start those that are missing.
+
+        A worker that is there ends what was said of its lane; one that could not be started, three
+        times in a row, fails the runs that wait for it, with what its log says.
+
+        Args:
+            left: runs that nobody works on, with their lanes.
+        """
+        if self._address or not left:
+            return
+        with self._guard:
+            client = self._running()
+        if client is None:  # it is being started, and its workers with it
+            return
+        there = self._lanes(client)
+        for lane in LANES:
+            waiting = [run for run, needed in left if needed == lane]
+            if lane in there:
+                self._workers[lane] = _Worker(self._workers[lane].process, time.monotonic())
+                said = ""
+            elif not waiting:
+                continue
+            elif sentence := self._replace(lane):
+                for run in waiting:
+                    with _told(run):
+                        self.forget(run)
+                        run.update(state="failed", stage="", eta=None, error=sentence)
+                continue
+            else:
+                said = STARTING
+            for run in waiting:
+                with _told(run):
+                    if said or run.status().stage == STARTING:
+                        _say(run, said)
+
+    @staticmethod
+    def _lanes(client: Client) -> set[str]:
+        """Lanes that have a worker, by what the scheduler knows."""
+        assert client.scheduler is not None  # it is connected
+        found: dict[str, Any] = client.sync(
+            client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE
+        )
+        return {lane for w in found["workers"].values() for lane in w.get("resources", {})}
+
+    def _replace(self, lane: str) -> str:
+        """Start the worker of a lane that has none, unless one is on its way; gives a sentence
+        when too many have failed."""
+        worker = self._workers[lane]
+        worker.missed += 1
+        if worker.process is None:
+            # Somebody else's, who may be starting it again just now.
+            if worker.missed > 1:
+                self._start_worker(lane)
+            return ""
+        ended = worker.process.poll()
+        if ended is None and time.monotonic() - worker.began < START_TIMEOUT:
+            return ""
+        if ended is None:
+            _end(worker.process)
+        worker.failed += 1
+        log.warning("the worker for %s jobs ended: %s", lane, self._why(lane, ended))
+        if worker.failed >= TRIES:
+            sentence = (
+                f"The worker for this could not be started, {TRIES} times in a row "
+                f"({self._why(lane, ended)}). Resume to try again; {lane}.log has the details."
+            )
+            self._workers[lane] = _Worker()
+            return sentence
+        self._start_worker(lane)
+        return ""
+
+    def _why(self, lane: str, ended: int | None) -> str:
+        """Why a worker is not there: the last line of its log, or how it ended."""
+        with contextlib.suppress(OSError), open(self._log(lane), "rb") as file:
+            file.seek(self._workers[lane].log_size)
+            lines = file.read(2**20).decode(errors="replace").split("\n")
+            faults = [line.strip() for line in lines if _is_fault(line)]
+            if faults:
+                return faults[-1][:200].rstrip(".")
+        if ended is None:
+            return f"it was not there after {START_TIMEOUT} seconds"
+        return f"it was killed by signal {-ended}" if ended < 0 else f"it ended with code {ended}"
+
+    def _start_worker(self, lane: str) -> None:
+        worker = self._workers[lane]
+        with contextlib.suppress(OSError):
+            worker.log_size = self._log(lane).stat().st_size
+        worker.began = time.monotonic()
+        worker.process = self._run(
+            lane, "worker", "--nthreads", "1", "--resources", f"{lane}=1", "--name", lane,
+            "--death-timeout", str(START_TIMEOUT),
+        )  # fmt: skip
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    # ---- the connection
 
     def state(self) -> str:
         """A word for the home page: `remote`, `running` or `asleep`."""
@@ -111,9 +290,15 @@ class Cluster:
             return "remote"
         return "running" if self._file.exists() else "asleep"
 
-    def close(self) -> None:
-        """Let go of the cluster, which goes on."""
+    def close(self, wait: float = 1.0) -> None:
+        """Let go of the cluster, which goes on.
+
+        Args:
+            wait: seconds for what was submitted to reach it.
+        """
+        self.settled(wait)
         with self._guard:
+            self._waiting.clear()
             self._futures.clear()
             if self._client is not None:
                 self._client.close(timeout=2)
@@ -121,14 +306,22 @@ class Cluster:
 
     def stop(self) -> None:
         """End the cluster and what it works on."""
+        self.settled(START_TIMEOUT)
         with self._guard:
             client = self._client or self._join()
             if client is not None:
                 client.shutdown()
             self._client = None
             self._futures.clear()
+            self._workers = {lane: _Worker() for lane in LANES}
 
     def _ended(self, future: Future[None]) -> None:
+        key = str(future.key)
+        run_id = key.split("/")[0]
+        with self._guard:
+            if self._futures.get(run_id) is future:
+                del self._futures[run_id]
+                self._over[run_id] = key
         if future.status == "error":
             self._failed(future)
         if future.status in ("finished", "error"):
@@ -152,23 +345,28 @@ class Cluster:
         what it has not sent is lost with this process.
         """
         assert client.scheduler is not None  # it is connected
-        with contextlib.suppress(OSError):  # it is gone: `keep_going` and `recover` are for that
-            for _ in range(500):
-                if client.sync(client.scheduler.get_task_status, keys=[key])[key]:
+        with contextlib.suppress(OSError):  # it is gone: `jobs.tend` is for that
+            for _ in range(100):
+                told = client.sync(client.scheduler.get_task_status, keys=[key], callback_timeout=1)
+                if told[key]:
                     return
                 time.sleep(0.01)
 
     def _connected(self) -> Client:
-        if self._client is None or self._client.status != "running":
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if self._address:
-                if time.monotonic() < self._silent_until:
-                    raise TimeoutError(NOBODY)
-                self._client = Client(self._address, timeout="5s", set_as_default=False)
-            else:
-                with FileLock(self._folder / "scheduler.lock", timeout=START_TIMEOUT):
-                    self._client = self._join() or self._start()
-        return self._client
+        """Raises OSError or ValueError, TimeoutError among them."""
+        if (client := self._running()) is not None:
+            return client
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._address:
+            if time.monotonic() < self._silent_until:
+                raise TimeoutError(NOBODY)
+            found = Client(self._address, timeout="5s", set_as_default=False)
+        else:
+            with FileLock(self._folder / "scheduler.lock", timeout=START_TIMEOUT):
+                found = self._join() or self._start()
+        with self._guard:
+            self._client = found
+        return found
 
     def _join(self) -> Client | None:
         if not self._file.exists():  # Client(scheduler_file=…) would wait for ever
@@ -184,24 +382,27 @@ class Cluster:
         """Dask's own commands: `LocalCluster` cannot start where the page is `__main__`."""
         # Whoever reaches one of their sockets can run programs here. Left to themselves, workers
         # listen to everybody, and so do Dask's web pages, which --no-dashboard does not end.
-        common = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
-                  "--scheduler-file", str(self._file))  # fmt: skip
         idle = f"{settings().idle_minutes} minutes"
-        self._run("scheduler", "--port", "0", "--idle-timeout", idle, *common)
+        scheduler = self._run("scheduler", "scheduler", "--port", "0", "--idle-timeout", idle)
         deadline = time.monotonic() + START_TIMEOUT
         while not self._file.exists():
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or scheduler.poll() is not None:
                 raise TimeoutError("the local scheduler did not start")
             time.sleep(0.05)
+        self._workers = {lane: _Worker() for lane in LANES}
         for lane in LANES:
-            self._run("worker", "--nthreads", "1", "--resources", f"{lane}=1", "--name", lane,
-                      "--death-timeout", "60", *common)  # fmt: skip
+            self._start_worker(lane)
         return Client(scheduler_file=str(self._file), timeout="30s", set_as_default=False)
 
-    def _run(self, command: str, *args: str) -> None:
-        with open(self._folder / f"{command}.log", "ab") as out:
+    def _run(self, name: str, command: str, *args: str) -> subprocess.Popen[bytes]:
+        """Start a part of the cluster, whose log has this name."""
+        # Whoever reaches one of their sockets can run programs here. Left to themselves, workers
+        # listen to everybody, and so do Dask's web pages, which --no-dashboard does not end.
+        common = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
+                  "--scheduler-file", str(self._file))  # fmt: skip
+        with open(self._log(name), "ab") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", command, *args],
+                [sys.executable, "-m", "dask", command, *args, *common],
                 cwd=ROOT,  # so that workers can import what they run
                 # Threads that wait by spinning stand still when anything else wants a core: beside
                 # two busy processes on two cores, under 8 images/s became 72 with this.
@@ -212,6 +413,35 @@ class Cluster:
                 start_new_session=True,  # a server that is stopped takes no training with it
             )
         _behind(process.pid)
+        return process
+
+
+@contextlib.contextmanager
+def _told(run: Run) -> Iterator[None]:
+    """What happens to one of several runs keeps no other from being looked at."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("%s could not be handed on: %s", run.id[-8:], error)
+
+
+def _say(run: Run, stage: str) -> None:
+    """Write what a run waits for, unless somebody works on it, who then writes its status."""
+    with contextlib.suppress(LabError, OSError), run.lock(timeout=0):
+        if run.status().active and run.status().stage != stage:
+            run.update(stage=stage)
+
+
+def _is_fault(line: str) -> bool:
+    return any(word in line for word in ("Error", "ERROR", "error", "Exception", "Killed"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and what it has started."""
+    with contextlib.suppress(AttributeError, OSError):  # other systems have no groups
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def _behind(pid: int) -> None:

@@ -6,8 +6,11 @@ Progress travels only through the run directory, so any session and any replica 
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import NamedTuple
 
 from core import actions, files, people, runs
 from core.cluster import Cluster
@@ -26,6 +29,9 @@ from core.training import train
 WORKERS: dict[str, Callable[[Run], Status]] = {PROJECTING.name: project, DREAMING.name: dream}
 """What works on runs that are no trainings."""
 
+WAIT = 1.5
+"""Seconds for which who asks for a run waits to see it handed to a worker; the queue keeps it."""
+
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +44,7 @@ def request(question: Question, who: str) -> Run:
     Raises:
         Refused: jobs are switched off or not for this person, who has enough of them, or the queue
             is full.
-        LabError: the folder of runs cannot be written, or no cluster can be started.
+        LabError: the folder of runs cannot be written.
     """
     with runs.store_lock():
         run = runs.find(question.run_id)
@@ -49,7 +55,8 @@ def request(question: Question, who: str) -> Run:
         run = run or runs.create(question.run_id, question.config, question.given)
         _queue(run, who)
     actions.note("asked", run=_told(run))
-    _send(run)
+    _send([run], active())
+    jobs().settled(WAIT)
     return run
 
 
@@ -64,7 +71,8 @@ def resume(run: Run, who: str) -> None:
         _check_room(who)
         _queue(run, who)
     actions.note("resumed", run=_told(run))
-    _send(run)
+    _send([run], active())
+    jobs().settled(WAIT)
 
 
 def cancel(run: Run, who: str) -> None:
@@ -156,13 +164,37 @@ def visible(run: Run, who: str) -> bool:
 # ---- the queue
 
 
+class Queue(NamedTuple):
+    """What the runs with a marker are, those that wait or work in the order of their coming."""
+
+    active: list[Run]
+    broken: list[tuple[Run, str]]
+    """Active, but damaged or of a kind that this version does not know; with a sentence."""
+    ended: list[Run]
+
+
+def queue() -> Queue:
+    """The queue as it is now; costs as much as it is long."""
+    active: list[tuple[float, str, Run]] = []
+    found = Queue([], [], [])
+    for run in runs.marked():
+        status = _status(run)
+        if status is None or not status.active:
+            found.ended.append(run)
+            continue
+        try:
+            lane(run)
+        except LabError as error:
+            found.broken.append((run, str(error)))
+        else:
+            active.append((status.queued_at, run.id, run))
+    found.active.extend(run for *_, run in sorted(active, key=lambda entry: entry[:2]))
+    return found
+
+
 def active() -> list[Run]:
     """Runs that wait or work, first come first."""
-    found = []
-    for run in runs.all_runs():
-        if not run.shipped and (status := _status(run)) and status.active:
-            found.append((status.queued_at, run))
-    return [run for _, run in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
+    return queue().active
 
 
 def ahead(run: Run) -> int:
@@ -173,15 +205,33 @@ def ahead(run: Run) -> int:
 
 def tend() -> int:
     """Submit what waits and may begin, and what a dead worker, scheduler or server has left behind;
-    gives how many there were.
+    see that there are workers for it. Gives how many runs there were.
 
-    Raises:
-        LabError: no local cluster can be started.
+    A run that is damaged fails, with a sentence, and keeps no other from being looked at.
     """
-    left = [run for run in active() if not run.alive()] if settings().training != "off" else []
-    for run in left:
-        _send(run)
+    found = queue()
+    for run, sentence in found.broken:
+        with _alone(run):
+            if not run.alive():
+                run.update(state="failed", stage="", eta=None, error=sentence)
+                found.ended.append(run)
+    runs.forget_ended(found.ended)
+    jobs().keep_only({run.id for run in found.active})
+    if settings().training == "off":
+        return 0
+    left = [run for run in found.active if not run.alive()]
+    _send(left, found.active)
+    jobs().look_after([(run, lane(run)) for run in left])
     return len(left)
+
+
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Whatever happens to one run of many is told to the log and stops nothing."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("%s could not be handed on: %s", run.id[-8:], error)
 
 
 def work(run_id: str) -> None:
@@ -196,6 +246,8 @@ def work(run_id: str) -> None:
         ended = _labour(run)(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
+    except LabError as error:  # damaged
+        run.update(state="failed", stage="", eta=None, error=str(error))
     else:
         actions.note(ended.state, run=_told(run), attempt=ended.attempt)
 
@@ -210,16 +262,21 @@ def lane(run: Run) -> str:
     return "quick" if family(asked.task).variant(asked.variant).quick else "long"
 
 
-def _send(run: Run) -> None:
-    """Hand a run to the cluster, unless others of the same person are to end first: so somebody
-    who asks for ten does not keep the others from theirs."""
-    owner, before = run.owners()[:1], 0
-    for other in active():
-        if other.id == run.id:
-            break
-        before += other.owners()[:1] == owner and lane(other) == lane(run)
-    if not owner or before < settings().max_running_each:
-        jobs().submit(run, lane(run))
+def _send(chosen: list[Run], waiting: list[Run]) -> None:
+    """Hand runs to the cluster, unless others of the same person are to end first: so somebody
+    who asks for ten does not keep the others from theirs.
+
+    Args:
+        chosen: the runs to hand on.
+        waiting: all that are active, in order.
+    """
+    before: Counter[tuple[str, str]] = Counter()
+    for run in waiting:
+        with _alone(run):
+            owner, needed = next(iter(run.owners()), ""), lane(run)
+            if run in chosen and (not owner or before[owner, needed] < settings().max_running_each):
+                jobs().submit(run, needed)
+            before[owner, needed] += 1
 
 
 def _told(run: Run) -> str:
@@ -240,10 +297,10 @@ def _status(run: Run) -> Status | None:
 def _check_room(who: str) -> None:
     if sentence := refusal(who):
         raise Refused(sentence)
-    limits, queue = settings(), active()
-    if len(queue) >= limits.max_queue:
+    limits, waiting = settings(), active()
+    if len(waiting) >= limits.max_queue:
         raise Refused(f"The queue is full ({limits.max_queue} jobs). Try again when one has ended.")
-    if sum(mine(run, who) for run in queue) >= limits.max_jobs_each:
+    if sum(mine(run, who) for run in waiting) >= limits.max_jobs_each:
         raise Refused(
             f"{limits.max_jobs_each} jobs of yours wait or run already, as many as one person may "
             "have here. Try again when one has ended, or cancel one."
@@ -305,7 +362,5 @@ def jobs() -> Cluster:
 
 
 def _hand_on() -> None:
-    try:
-        tend()
-    except LabError as error:
-        log.warning("what waits could not be handed on: %s", error)
+    found = active() if settings().training != "off" else []
+    _send([run for run in found if not run.alive()], found)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from core import runs
 from core.errors import Cancelled, LabError
 from core.records import Status
 from core.runs import Run
@@ -73,12 +74,13 @@ def carry_out(
     """
     with run.lock():
         if run.status().state == "done":
+            run.forget_resume()  # a kill may have left it
             return run.status()
         keep_memory()
         try:
             labour(Work(run, listener))
+            run.forget_resume()  # first: nobody looks at a run again that says it is done
             status = run.update(state="done", stage="", done=1.0, eta=0.0, error="")
-            run.forget_resume()
         except Cancelled:
             run.forget_cancel()
             status = run.update(state="cancelled", stage="", eta=None)
@@ -87,6 +89,7 @@ def carry_out(
                 log.exception("the work on %s failed", run.id)
             status = run.update(state="failed", stage="", eta=None, error=_sentence(error))
         listener(status)
+        runs.forget_ended([run])
         return status
 
 

@@ -126,7 +126,7 @@ def _progress(run: Run, status: Status) -> None:
 def waiting(run: Run, status: Status) -> str:
     """What a run in the queue waits for."""
     if status.stage:
-        return f"Waiting: {status.stage} just now."
+        return f"{status.stage.capitalize()}."
     before = jobs.ahead(run)
     return f"{before} before it in the queue." if before else "Next in line."
 

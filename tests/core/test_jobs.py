@@ -15,7 +15,7 @@ import pytest
 from core import cluster as clusters
 from core import jobs, runs
 from core.cluster import Cluster
-from core.errors import LabError, Refused, RunBroken
+from core.errors import Refused, RunBroken
 from core.inference import projecting
 from core.records import Question
 from core.runs import Run
@@ -116,6 +116,7 @@ def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
     assert run.owners() == ["ann", "bob"] and run.status().attempt == 1
     assert run.path.joinpath("model.safetensors").stat().st_mtime_ns == before
     assert jobs.jobs().state() == "running" and jobs.active() == []
+    until(lambda: not jobs.jobs()._futures, "nothing is kept of a job that has ended")
 
 
 def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
@@ -265,12 +266,119 @@ def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -
     assert other.status().state == "done"
 
 
+def test_workers_that_die_at_birth_or_at_work_are_started_again(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.jobs().stop()
+    until(lambda: not cluster_processes(cluster), "the cluster has ended")
+    jobs.jobs.cache_clear()
+    start, born = Cluster._start_worker, []
+
+    def stillborn(self: Cluster, lane: str) -> None:
+        start(self, lane)
+        process = self._workers[lane].process
+        assert process is not None
+        born.append(lane)
+        if born.count(lane) == 1:
+            process.kill()
+
+    monkeypatch.setattr(Cluster, "_start_worker", stillborn)
+    run = jobs.request(question(MIDDLING, seed=30), "ann")
+    quick = jobs.request(projecting.ask("pca", "digits", {"points": 60}), "ann")
+    assert jobs.jobs().settled(DEADLINE) and sorted(born) == ["long", "quick"]
+    stages = set()
+
+    def tended() -> bool:
+        jobs.tend()
+        stages.add(run.status().stage)
+        return len(born) == 4 and run.path.joinpath("history.csv").exists() and run.alive()
+
+    until(tended, "it learns, with a second worker")
+    assert clusters.STARTING in stages
+    for nanny in cluster_processes(cluster):
+        if "worker" in nanny.cmdline():
+            nanny.kill()
+    until(lambda: not run.alive(), "its worker has ended with its nanny")
+    assert run.status().state == "running" and len(run.history()) < 12
+    until(lambda: jobs.tend() == 0 and not run.status().active, "both runs have ended")
+    assert run.status().state == quick.status().state == "done", run.status().error
+    assert run.history()["epoch"].tolist() == list(range(1, 13))
+    assert run.status().stage == ""
+
+
+def test_a_worker_that_cannot_be_started_three_times_is_told_with_its_reason(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = question(SHORT, seed=31)
+    run = runs.create(asked.run_id, asked.config)
+    started = []
+
+    def failing(self: Cluster, name: str, *args: str) -> subprocess.Popen[bytes]:
+        started.append(name)
+        with open(self._log(name), "ab") as log:
+            script = "import sys; sys.exit('OSError: no room for a worker')"
+            process = subprocess.Popen([sys.executable, "-I", "-c", script], stderr=log)
+        process.wait()
+        return process
+
+    (cluster / "poor").mkdir()
+    poor = Cluster(cluster / "poor", "", print, print)
+    monkeypatch.setattr(Cluster, "_run", failing)
+    monkeypatch.setattr(Cluster, "_running", lambda self: object())
+    monkeypatch.setattr(Cluster, "_lanes", lambda self, client: {"quick"})
+    for _ in range(4):
+        poor.look_after([(run, "long")])
+        assert run.status().state == "queued" and run.status().stage == clusters.STARTING
+    poor.look_after([(run, "long")])
+    assert started == ["long"] * 3
+    assert run.status().state == "failed" and run.status().stage == ""
+    assert "3 times in a row (OSError: no room for a worker)" in run.status().error
+    run.update(state="queued", error="")
+    monkeypatch.setattr(Cluster, "_lanes", lambda self, client: {"long"})
+    run.update(stage=clusters.STARTING)
+    poor.look_after([(run, "long")])
+    assert run.status().stage == "" and len(started) == 3
+    run.update(state="cancelled")
+    run.delete()
+
+
+def test_nobody_waits_for_a_cluster_that_starts(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def slow(self: Cluster) -> None:
+        goes_on.wait(DEADLINE)
+        raise OSError("it was too slow")
+
+    monkeypatch.setattr(Cluster, "_join", lambda self: None)
+    monkeypatch.setattr(Cluster, "_start", slow)
+    monkeypatch.setattr(jobs, "WAIT", 0)
+    here = Cluster(cluster / "slow", "", print, print)
+    monkeypatch.setattr(jobs, "jobs", lambda: here)
+    try:
+        first = jobs.request(question(SHORT, seed=32), "ann")
+        second = jobs.request(question(SHORT, seed=33), "bob")
+        assert first.status().stage == clusters.STARTING
+        assert jobs.tend() == 2
+        jobs.cancel(first, "ann")
+        assert first.status().state == "cancelled" and not goes_on.is_set()
+    finally:
+        goes_on.set()
+    assert here.settled(DEADLINE)
+    assert first.status().state == "cancelled" and second.status().state == "failed"
+    assert "it was too slow" in second.status().error
+    for run in (first, second):
+        run.delete()
+
+
 ASK = """
 import sys
 from core import jobs
 from core.training import ask
 values = {"epochs": 1, "train_images": 50, "seed": 14}
 print(jobs.request(ask("denoising", "linear", "digits", values), "cli").id, flush=True)
+jobs.jobs().close(wait=60)
 """
 
 
@@ -403,8 +511,8 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(
     monkeypatch.setattr(clusters, "Client", refusing)
     monkeypatch.setattr(Cluster, "_start", lambda self: refusing())
     here = Cluster(cluster / "here", "", print, print)
-    with pytest.raises(LabError, match="No worker could be reached"):
-        here.submit(run, "long")
+    here.submit(run, "long")
+    assert here.settled(DEADLINE)
     assert run.status().state == "failed" and "No worker could be" in run.status().error
     run.delete()
 
@@ -423,8 +531,9 @@ def test_a_given_scheduler_may_come_up_later(
     monkeypatch.setattr(clusters, "Client", refusing)
     far = Cluster(cluster / "far", "tcp://127.0.0.1:1", print, print)
     assert far.state() == "remote"
-    far.submit(run, "long")
-    far.submit(run, "long")
+    for _ in range(2):
+        far.submit(run, "long")
+        assert far.settled(DEADLINE)
     assert len(tries) == 1, "who asks next does not wait for it again"
     assert run.status().state == "queued" and run.status().stage == clusters.NOBODY
     run.delete()
