@@ -1,13 +1,16 @@
-"""The DCGAN of the texts, its networks and its loop transcribed."""
+"""The DCGAN of the texts, its networks and its loop transcribed: the first 50,000 images in order,
+the last batch with fewer of them, the generator's step on the noise of the discriminator's."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.transforms import Compose, Normalize, ToTensor
 
-BATCH, NOISE = 128, 96
+BATCH, NOISE, NUM_TRAIN = 128, 96, 50_000
+TRANSFORM = Compose([ToTensor(), Normalize((0.5,), (0.5,))])
 
 
 def discriminator() -> nn.Module:
@@ -44,9 +47,22 @@ def generator() -> nn.Module:
     )
 
 
-def sample_noise() -> Tensor:
+class ChunkSampler(Sampler[int]):
+    """The first images, one after the other."""
+
+    def __init__(self, num_samples: int) -> None:
+        self.num_samples = num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.num_samples))
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+def sample_noise(count: int) -> Tensor:
     """Uniform on [-1, 1]."""
-    return torch.rand(BATCH, NOISE) * 2 - 1
+    return (torch.rand(count, NOISE) - 0.5) / 0.5
 
 
 def text_loop(images: Dataset[Any]) -> Iterator[int]:
@@ -57,21 +73,21 @@ def text_loop(images: Dataset[Any]) -> Iterator[int]:
         optim.Adam(net.parameters(), lr=3e-4, betas=(0.5, 0.999)) for net in (d, g)
     )
     bce = nn.BCEWithLogitsLoss()
-    true_labels, false_labels = torch.ones(BATCH, 1), torch.zeros(BATCH, 1)
-    loader: DataLoader[Any] = DataLoader(images, batch_size=BATCH, shuffle=True)
+    sampler = ChunkSampler(min(NUM_TRAIN, len(images)))  # type: ignore[arg-type]
+    loader: DataLoader[Any] = DataLoader(images, batch_size=BATCH, sampler=sampler)
     while True:
         for x, _ in loader:
-            if len(x) != BATCH:
-                continue
+            true_labels, false_labels = torch.ones(len(x), 1), torch.zeros(len(x), 1)
             d_solver.zero_grad()
-            logits_real = d(2 * (x - 0.5))
-            fake_images = g(sample_noise()).detach()
-            logits_fake = d(fake_images)
+            logits_real = d(x)
+            noise = sample_noise(len(x))
+            fake_images = g(noise)
+            logits_fake = d(fake_images.detach())
             d_error = bce(logits_real, true_labels) + bce(logits_fake, false_labels)
             d_error.backward()
             d_solver.step()
             g_solver.zero_grad()
-            fake_images = g(sample_noise())
+            fake_images = g(noise)
             g_error = bce(d(fake_images), true_labels)
             g_error.backward()
             g_solver.step()

@@ -1,4 +1,5 @@
-"""The VAE of pytorch/examples (`vae/main.py`), its network and its loop transcribed."""
+"""The VAE of the texts, its network and its loop transcribed: images in [-1, 1], tanh, and the
+summed squared error beside the KL term."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +8,10 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import Compose, Normalize, ToTensor
 
 BATCH = 128
+TRANSFORM = Compose([ToTensor(), Normalize((0.5,), (0.5,))])
 
 
 class VAE(nn.Module):
@@ -26,26 +29,26 @@ class VAE(nn.Module):
         h1 = F.relu(self.fc1(x))
         return self.fc21(h1), self.fc22(h1)
 
-    def reparameterize(self, mu: Tensor, logvar: Tensor) -> Tensor:
-        std = torch.exp(0.5 * logvar)
+    def reparametrize(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        std = logvar.mul(0.5).exp()
         eps = torch.randn_like(std)
-        return mu + eps * std
+        return eps.mul(std).add(mu)
 
     def decode(self, z: Tensor) -> Tensor:
         h3 = F.relu(self.fc3(z))
-        return torch.sigmoid(self.fc4(h3))
+        return torch.tanh(self.fc4(h3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mu, logvar = self.encode(x.view(-1, 784))
-        z = self.reparameterize(mu, logvar)
+        mu, logvar = self.encode(x)
+        z = self.reparametrize(mu, logvar)
         return self.decode(z), mu, logvar
 
 
 def loss_function(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """Reconstruction and KL, summed over all elements and the batch."""
-    bce = F.binary_cross_entropy(recon_x, x.view(-1, 784), reduction="sum")
+    """Squared error and KL, summed over an image and averaged over the batch."""
+    mse = F.mse_loss(recon_x, x, reduction="sum")
     kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
-    return bce + kld
+    return (mse + kld) / len(x)
 
 
 def text_loop(images: Dataset[Any]) -> Iterator[int]:
@@ -57,9 +60,10 @@ def text_loop(images: Dataset[Any]) -> Iterator[int]:
     while True:
         train_loss = 0.0
         for data, _ in loader:
+            img = data.view(data.size(0), -1)
             optimizer.zero_grad()
-            recon_batch, mu, logvar = model(data)
-            loss = loss_function(recon_batch, data, mu, logvar)
+            recon_batch, mu, logvar = model(img)
+            loss = loss_function(recon_batch, img, mu, logvar)
             loss.backward()
             train_loss += loss.item()
             optimizer.step()
