@@ -131,6 +131,12 @@ class Denoising(Task):
                 LinearDenoiser,
                 options=REFERENCE,
                 source="Lin 784-128-64-32-64-128-784",
+                text="Lin 784-128-64-32 and back; squared error, Adam 1e-3, batches of 64, 10 "
+                "epochs. Noise of σ = 0.5 is added to images in [-1, 1], clipped to [0, "
+                "1], and the answer is to be in [-1, 1]: 17.2 dB.",
+                differs="Noise is added to images in [0, 1], which are to be given back in [0, "
+                "1]. In the text a background at -1 stays exactly 0 with a probability of "
+                "0.977, so its task is easier, and its decibels compare with none here.",
             ),
             Variant(
                 "conv",
@@ -139,6 +145,10 @@ class Denoising(Task):
                 ConvDenoiser,
                 options=REFERENCE,
                 source="Conv 64-128-64-1, nearest resizing",
+                text="Conv 64-128, pooled twice, and back by nearest resizing; trained as "
+                "`linear`: 23.2 dB.",
+                differs="As for `linear`. Pooling comes before ReLU, and resizing and convolution "
+                "are one step: the same function, faster.",
             ),
             Variant(
                 "conv_pyramid",
@@ -148,6 +158,9 @@ class Denoising(Task):
                 {"epochs": 100, "batch_size": 200},
                 {**REFERENCE, "loss": bce_with_logits, "squash": torch.sigmoid},
                 source="Conv 32-32-16-16-32-32-1, cross-entropy",
+                text="Conv 32-32-16, pooled to 4×4×16, and back; cross-entropy, Adam 1e-3, "
+                "batches of 200, 100 epochs; noise on [0, 1].",
+                differs="Nothing.",
             ),
             Variant(
                 "conv_plain",
@@ -158,6 +171,9 @@ class Denoising(Task):
                 {"epochs": 20, "batch_size": 200, "corruption": "none"},
                 {**REFERENCE, "loss": bce_with_logits, "squash": torch.sigmoid},
                 source="Conv 16-8-8-8-8-16-1, cross-entropy",
+                text="The pyramid with 16-8-8 channels, a code of 128 numbers; cross-entropy, "
+                "no noise, 20 epochs.",
+                differs="Nothing; batches of 200, as for `conv_pyramid`.",
             ),
             Variant(
                 "unet",
@@ -167,6 +183,9 @@ class Denoising(Task):
                 {"epochs": 10, "learning_rate": 2e-3, "strength": 1.0, "blind": True},
                 {**REFERENCE, "loss": rmse, "optimiser": AdamW, "schedule": warm_cosine},
                 source="Ours, after Ronneberger et al. 2015 and Zhang et al. 2017, 2018",
+                differs="Ours: skip connections, predicts the correction, trained on all noise "
+                "levels at once with AdamW, a rate that rises and falls, and the root of "
+                "each image's squared error.",
             ),
             *(
                 Variant(
@@ -178,6 +197,8 @@ class Denoising(Task):
                     {**REFERENCE, "test_images": 1000},
                     learns=False,
                     source=source,
+                    differs="Not of the texts: a classical method, to compare with. It is told how "
+                    "strong the noise is, and learns nothing.",
                 )
                 for name, title, summary, function, source in (
                     (

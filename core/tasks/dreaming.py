@@ -43,6 +43,9 @@ class Dreaming(Family):
                 dream,
                 fixed=OF_CLASSIC | OF_ZOOM | OF_VISIONS,
                 source="Mordvintsev, Olah and Tyka 2015",
+                differs="Ours: EfficientNet-Lite0, the mean square of a layer, shifts, a gradient "
+                "blurred at three scales and divided by its spread; only the detail found "
+                "is carried on.",
             ),
             _kind(
                 "classic",
@@ -61,6 +64,11 @@ class Dreaming(Family):
                 fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
                 source="DeepDream on VGG-16 as in the text",
                 edition=2,
+                text="VGG-16 up to `features[27]`, the norm of its response; blur 2, halve, up "
+                "to 20 times, blend 0.6; 5 steps of 0.2 along a gradient that is never "
+                "set to zero; every octave squeezed to 224×224.",
+                differs="It ends with the octave of a pixel; in the text that one is dreamt again "
+                "and again. Network, layer, `squeeze` and `add_up` can be changed.",
             ),
             _kind(
                 "visualise",
@@ -70,6 +78,7 @@ class Dreaming(Family):
                 {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
                 fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
                 source="Olah, Mordvintsev and Schubert 2017",
+                differs="Ours, after Olah, Mordvintsev and Schubert 2017.",
             ),
             _kind(
                 "zoom",
@@ -79,6 +88,7 @@ class Dreaming(Family):
                 {"side": 320, "octaves": 2, "steps": 6},
                 fixed=OF_CLASSIC | OF_VISIONS,
                 source="Mordvintsev, Olah and Tyka 2015",
+                differs="Ours, after Mordvintsev, Olah and Tyka 2015.",
             ),
             _kind(
                 "atlas",
@@ -88,6 +98,7 @@ class Dreaming(Family):
                 {"side": 96, "steps": 64, **GROWN},
                 fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
                 source="Olah, Mordvintsev and Schubert 2017",
+                differs="Ours: what each channel of a layer likes best.",
             ),
         )
     }

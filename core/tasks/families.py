@@ -48,6 +48,10 @@ class Variant:
     fixed: frozenset[str] = frozenset()
     """Settings of the family that this variant does not have: no form offers them."""
     source: str = ""
+    text: str = ""
+    """How the texts have it, what it is trained with included; empty where they have it not."""
+    differs: str = ""
+    """Where ours differs from the text, and why; with nothing in `text`, what ours is."""
     quick: bool = False
     """It takes seconds or minutes, so it never waits behind a training."""
     named: str = ""

@@ -41,6 +41,9 @@ class Projecting(Family):
                 quick=True,
                 fixed=OF_UMAP,
                 source="van der Maaten and Hinton 2008; openTSNE, Poličar et al. 2024",
+                text="t-SNE of the codes of test images.",
+                differs="openTSNE instead of scikit-learn: as good a map in a third of the time, "
+                "on which new images can be placed. Seeded, begun with the PCA.",
             ),
             Variant(
                 "pca",
@@ -52,6 +55,8 @@ class Projecting(Family):
                 quick=True,
                 fixed=OF_TSNE | OF_UMAP | {"metric"},
                 source="Pearson 1901",
+                text="Told in words.",
+                differs="Ours.",
             ),
             Variant(
                 "umap",
@@ -63,6 +68,7 @@ class Projecting(Family):
                 quick=True,
                 fixed=OF_TSNE,
                 source="McInnes, Healy and Melville 2018",
+                differs="Ours.",
             ),
         )
     }

@@ -15,6 +15,7 @@ from pages.ui import ahead, cached, charts, pictures
 from pages.ui.cached import Stage
 from pages.ui.frame import csv_button
 from pages.ui.pictures import Row
+from pages.ui.texts import as_in_the_text
 
 COUNT = 8
 """Test images on the stage: they stay legible on a phone."""
@@ -231,6 +232,7 @@ def explanation(chosen: Run | None) -> None:
         st.markdown(learnt(chosen))
         if chosen.config().variant in SOURCES:
             st.caption(SOURCES[chosen.config().variant])
+    as_in_the_text(DENOISING)
 
 
 def learnt(run: Run) -> str:

@@ -2,6 +2,9 @@
 
 import streamlit as st
 
+from core.tasks.dreaming import DREAMING
+from pages.ui.texts import as_in_the_text
+
 TEXT = r"""
 A network that was taught to name photographs answers a picture $x$ layer by layer: early layers to
 edges and strokes, later ones to eyes, fur and windows. A dream turns this around. The weights stay
@@ -45,3 +48,4 @@ visualization*; EfficientNet: Tan and Le 2019; VGG-16: Simonyan and Zisserman 20
 def explanation() -> None:
     """What is happening."""
     st.markdown(TEXT)
+    as_in_the_text(DREAMING)

@@ -7,6 +7,7 @@ import streamlit as st
 from core.inference.maps import LatentMap
 from core.tasks.projecting import PROJECTING
 from pages.ui.explorer.detail import source_line
+from pages.ui.texts import as_in_the_text
 
 TEXT = r"""
 A network puts each image into a **code** $x_i$ of $d$ numbers. A map lays the codes out in two or
@@ -42,6 +43,7 @@ sampled repulsion. It needs the extra package `umap-learn`.
 def explanation(found: LatentMap | None) -> None:
     """The equations, and how the map on the stage was made."""
     st.markdown(TEXT)
+    as_in_the_text(PROJECTING)
     if found is None:
         return
     asked = found.run.config()

@@ -4,6 +4,8 @@ import streamlit as st
 
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.recognition import RECOGNITION
+from pages.ui.texts import as_in_the_text
 
 TEXT = r"""
 A **generator** $G$ draws images from noise $z$; a **critic** $D$ is shown real and drawn images and
@@ -61,3 +63,4 @@ def explanation(chosen: Run | None) -> None:
     if chosen is not None:
         variant = ADVERSARIAL.variant(chosen.config().variant)
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
+    as_in_the_text(ADVERSARIAL, RECOGNITION)

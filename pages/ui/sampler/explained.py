@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.runs import Run
 from core.tasks.autoencoding import AUTOENCODING
+from pages.ui.texts import as_in_the_text
 
 TEXT = r"""
 An **autoencoder** squeezes an image $x$ into a few numbers $z$ and draws it again from them. A
@@ -51,3 +52,4 @@ def explanation(chosen: Run | None) -> None:
     if chosen is not None:
         variant = AUTOENCODING.variant(chosen.config().variant)
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
+    as_in_the_text(AUTOENCODING)

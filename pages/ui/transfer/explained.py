@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.runs import Run
 from core.tasks.transfer import TRANSFER
+from pages.ui.texts import as_in_the_text
 
 TEXT = r"""
 A network that was trained on a million photographs (**ImageNet**) has learnt to see: its last layer
@@ -51,3 +52,4 @@ def explanation(chosen: Run | None) -> None:
         variant = TRANSFER.variant(chosen.config().variant)
         st.markdown(f"**Chosen above: {variant.title}.** {variant.summary}")
         st.caption(f"In the text: {variant.source}.")
+    as_in_the_text(TRANSFER)

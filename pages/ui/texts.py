@@ -1,0 +1,13 @@
+"""What of a page's networks is as in the texts, and what is not."""
+
+import streamlit as st
+
+from core.tasks import TASKS, Family, texts
+
+
+def as_in_the_text(*families: Family) -> None:
+    """The table of their variants, a line each."""
+    st.markdown("**As in the text, and where ours differs**")
+    st.markdown(texts.table(families))
+    if any(family.name in TASKS for family in families):
+        st.caption(texts.OF_ALL)
