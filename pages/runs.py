@@ -112,13 +112,15 @@ st.dataframe(
     placeholder="–",
     column_config={
         "PSNR": st.column_config.NumberColumn(
-            format="%.2f dB", help="Of a denoiser at strength 0.5; else of the reconstruction."
+            format="%.2f dB",
+            help="Of a denoiser, at strength 0.5 of its own corruption; else of the "
+            "reconstruction.",
         ),
         "SSIM": st.column_config.NumberColumn(format="%.3f", help="At strength 0.5."),
         "Neg. ELBO": st.column_config.NumberColumn(
             format="%.1f",
-            help="Negative evidence lower bound in nats, with a Bernoulli likelihood; the lower "
-            "the better.",
+            help="Negative evidence lower bound at β = 1, in nats; the lower the better. "
+            "Of p(x), of a class-conditional model of p(x | class), with a Bernoulli likelihood.",
         ),
         "FID": st.column_config.NumberColumn(
             format="%.1f", help="Of a GAN's samples; the lower the better, on one data set."
@@ -130,7 +132,9 @@ st.dataframe(
             help="Of the accuracy: what the choice of the test images leaves open (Wilson 1927)."
         ),
         "Trust": st.column_config.NumberColumn(
-            format="%.3f", help="Trustworthiness of a map: 1 when no strangers became neighbours."
+            format="%.3f",
+            help="Trustworthiness of a map: 1 when no strangers became neighbours. "
+            "Comparable between maps of the same codes only.",
         ),
         "Images/s": st.column_config.NumberColumn(format="localized"),
     },

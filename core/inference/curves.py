@@ -45,7 +45,7 @@ def opinion(variant: str, history: pd.DataFrame, *, averaged: bool) -> str:
     if {"real_score", "fake_score"} <= set(history.columns) and len(history):
         last = history.iloc[-1]
         real, fake = (form.format(last[name]) for name in ("real_score", "fake_score"))
-        said += f": in the last epoch real images got {real} and drawn ones {fake} on average"
+        said += f". In the last epoch real images got {real} and drawn ones {fake} on average"
     met = " The critic never met this generator, which is an average of many." if averaged else ""
     return f"{said}.{met}"
 

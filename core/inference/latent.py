@@ -255,7 +255,7 @@ def prior_samples(latent: int, count: int, seed: int, temperature: float = 1.0) 
         LabError: a temperature outside [0, 10].
     """
     if not 0 <= temperature <= HOTTEST:
-        raise LabError(f"The temperature lies between 0 and {HOTTEST:g}.")
+        raise LabError(f"The sampling temperature lies between 0 and {HOTTEST:g}.")
     generator = torch.Generator().manual_seed(seed)
     return temperature * torch.randn(count, latent, generator=generator)
 

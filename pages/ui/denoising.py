@@ -218,7 +218,7 @@ def measured_on(corruption: str, counts: Mapping[str, int], *, shaded: bool) -> 
     rest = "".join(f", {name} over {n:,}" for name, n in fewer.items())
     mark = " Shaded: the strengths that the chosen model was trained on." if shaded else ""
     return (
-        f"Of {corruption.lower()}, under which the chosen model was measured, whatever is chosen "
+        f"Of {_lower(corruption)}, under which the chosen model was measured, whatever is chosen "
         f"above. Means over {usual:,} test images{rest}.{mark}"
     )
 
@@ -242,8 +242,13 @@ def learnt(run: Run) -> str:
     if not variant.learns:
         return "It learns nothing: there is no loss."
     kind = data.CORRUPTIONS[str(asked.config["corruption"])]
-    on = "clean pictures" if kind.name == "none" else f"pictures under {kind.title.lower()}"
+    on = "clean pictures" if kind.name == "none" else f"pictures under {_lower(kind.title)}"
     return f"On {on} it learns to make small the mean of {LEARNT[variant.options['loss']]}."
+
+
+def _lower(title: str) -> str:
+    """A title within a sentence; Gauss keeps his capital."""
+    return title if title.startswith("Gauss") else title.lower()
 
 
 def _figures(decibels: Tensor, similarity: Tensor) -> str:

@@ -141,7 +141,7 @@ def test_a_picture_is_searched_for_when_asked(lab):
 def test_what_was_found_goes_on_the_stage_and_into_the_link(lab):
     app = on(PLAIN, tab="Find a picture", wanted_image="3")
     body = next(b for b in pictures(app) if "as this network" in b)
-    assert "Test image 3, 0" in body and "Yours" not in body
+    assert "Test image 3, class 0" in body and "Yours" not in body
     next(b for b in app.button if b.label == "Search").click().run()
     next(b for b in app.button if b.label == "Put it on the stage").click().run()
     assert not app.exception and "Found for a picture" in captions(app)
@@ -157,11 +157,11 @@ def test_what_was_found_goes_on_the_stage_and_into_the_link(lab):
 @told_a_class
 def test_a_search_begins_with_an_image_of_the_class_on_the_stage(lab):
     app = on(CONDITIONAL, tab="Find a picture", **{"class": "7"})
-    assert "Test image 0, 7" in next(b for b in pictures(app) if "as this network" in b)
+    assert "Test image 0, class 7" in next(b for b in pictures(app) if "as this network" in b)
     app.selectbox(key="class").set_value("4").run()
-    assert "Test image 4, 4" in next(b for b in pictures(app) if "as this network" in b)
+    assert "Test image 4, class 4" in next(b for b in pictures(app) if "as this network" in b)
     kept = on(CONDITIONAL, tab="Find a picture", wanted_image="1", **{"class": "7"})
-    assert "Test image 1, 2" in next(b for b in pictures(kept) if "as this network" in b)
+    assert "Test image 1, class 2" in next(b for b in pictures(kept) if "as this network" in b)
 
 
 def test_the_critic_s_answer_is_an_opinion(lab):

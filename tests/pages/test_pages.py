@@ -173,7 +173,7 @@ def test_curves_say_what_they_were_measured_on():
 
 def test_each_denoiser_says_its_own_loss(lab):
     said = {run.config().variant: parts.learnt(run) for run in denoising.denoisers("mnist")}
-    assert "mean squared error" in said["conv"] and "gaussian noise" in said["conv"]
+    assert "mean squared error" in said["conv"] and "Gaussian noise" in said["conv"]
     assert "root of its mean squared error" in said["unet"]
     assert "cross-entropy" in said["conv_pyramid"] and "clean pictures" in said["conv_plain"]
     assert "learns nothing" in said["median"]

@@ -11,8 +11,15 @@ from pages.ui.explorer.scene import Scene
 from pages.ui.frame import csv_button
 from pages.ui.names import source_name
 
+SHADOW = (
+    "**A shadow, no map of neighbours.** Distances can only shrink: what is far apart here is far "
+    "apart among the codes, what is near here may not be.",
+    "**Most of the codes is not seen.** See how much of their variance the directions hold.",
+    "**The colours were not seen.** Labels paint the map; they did not make it.",
+)
+"""Of PCA."""
 NOTES = (
-    "**Sizes mean little.** t-SNE gives dense and loose clusters the same room.",
+    "**Sizes mean little.** The method gives dense and loose clusters the same room.",
     "**Distances between clusters mean little.** Only who is near whom was asked for.",
     "**Shapes may be noise.** With a low perplexity even random points form clumps.",
     "**One map is no map.** Look at other seeds and perplexities before you believe a cluster.",
@@ -48,7 +55,10 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
     with left:
         _histogram(scene)
     with right:
-        st.markdown("\n".join(f"- {note}" for note in NOTES))
+        notes = SHADOW if scene.found.run.config().variant == "pca" else NOTES
+        st.markdown("\n".join(f"- {note}" for note in notes))
+        if (share := scene.found.run.metrics().get("explained_variance")) is not None:
+            st.caption(f"The directions shown hold {share:.0%} of the codes' variance.")
 
 
 def _row(run: Run, names: dict[str, str]) -> dict[str, object]:

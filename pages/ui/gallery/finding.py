@@ -87,7 +87,7 @@ def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
     )
     one = fitted(type(images)(*(t[int(first) : int(first) + 1] for t in images)), asked.data.shape)
     label = int(images.labels[int(first)])
-    of = f", {class_title(asked.dataset, label)}" if label >= 0 else ""
+    of = f", class {class_title(asked.dataset, label)}" if label >= 0 else ""
     return one.pixels.float() / 255, f"Test image {int(first):,}{of}"
 
 

@@ -132,7 +132,8 @@ def bounds_text(drawn: set[tuple[int | None, int | None]]) -> str:
     return (
         "In nats, the lower the better: the bound on -log p(x) of the test images at β = 1, and "
         f"the tighter importance-weighted one{tighter}. A model that is told the class is bounded "
-        "in -log p(x | class), which is another and smaller thing. PSNR in dB. "
+        "in -log p(x | class), which is smaller, by what the class tells: for ten of them 2.3 nats "
+        "at most. PSNR in dB. "
     )
 
 

@@ -40,7 +40,9 @@ def panel(run: Run) -> None:
         st.dataframe(
             table.style.format("{:.1%}", subset=["precision", "recall", "F1"]), width="stretch"
         )
-        st.caption("With 95 % intervals: the share that it would get of more pictures like these.")
+        st.caption(
+            "With 95 % intervals: where a share of many more pictures like these may well lie."
+        )
         csv_button(lambda: table.reset_index(), f"{run.id}-classes")
     if way := missing(run):
         st.caption(
