@@ -14,6 +14,7 @@ from core.data import Images
 from core.inference import latent
 from core.runs import Run
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.bounds import bound_name
 from core.training import evaluate
 from tests.benchmarks.measuring import Row, at_least, at_most
 from tests.benchmarks.shipped import shipped, shipped_runs
@@ -40,27 +41,29 @@ def autoencoders(quick: bool) -> Iterator[Row]:
     for run in shipped_runs(AUTOENCODING):
         stored = run.metrics()
         found[run.id] = stored if quick else evaluate(run)
-        if "negative_elbo" in stored:
+        if "kl" in stored:
             yield from _bounds(run, stored, found[run.id], quick)
     yield from _asked(found)
     yield from _classes(quick)
 
 
 def _bounds(run: Run, stored: Figures, now: Figures, quick: bool) -> Iterator[Row]:
-    name = f"quality {run.id}"
+    name, elbo = f"quality {run.id}", bound_name(latent.settings_of(run))
+    iwae = elbo.replace("elbo", "iwae")
+    of = ", Gaussian density" if elbo.startswith("gaussian") else ""
     if not quick:
-        apart = abs(stored["negative_elbo"] - now["negative_elbo"])
-        note = f"negative ELBO {stored['negative_elbo']} nats stored, {now['negative_elbo']} now"
+        apart = abs(stored[elbo] - now[elbo])
+        note = f"negative ELBO {stored[elbo]} nats stored, {now[elbo]} now"
         yield at_most(f"{name}: stored and measured again", apart, TOLERANCE, "nats apart", note)
     yield Row(
-        f"{name}: negative ELBO and IWAE bound",
+        f"{name}: negative ELBO and IWAE bound{of}",
         "–",
-        f"{now['negative_elbo']:.2f} and {now['negative_iwae']:.2f} nats",
+        f"{now[elbo]:.2f} and {now[iwae]:.2f} nats",
         note=f"{'stored' if quick else 'measured now'}; the ELBO on n = {now['n_test']} test "
         f"images, a draw each, IWAE on the first {now['iwae_images']} with "
         f"{now['iwae_samples']}; reconstruction {now['reconstruction']:.2f}, KL {now['kl']:.2f}, "
         f"{now['active_units']} active units",
-        samples={"nats": [now["negative_elbo"], now["negative_iwae"]]},
+        samples={"nats": [now[elbo], now[iwae]]},
     )
 
 

@@ -1,4 +1,4 @@
-"""The shipped runs that benchmarks read."""
+"""The shipped runs that benchmarks read: those trained as a variant is, and those that measure."""
 
 from core import runs
 from core.runs import Run

@@ -22,6 +22,7 @@ def place(app: AppTest) -> tuple[list[float], int | None]:
 
 def test_every_variant_ships():
     assert {"ae_conv", "ae_mlp3", "ae_conv_tiny", "vae", "cvae", "vae_conv"} <= VARIANTS
+    assert {"vae_squared", "cvae_squared"} <= VARIANTS
     sizes = {(r.config().variant, r.config().config["latent"]) for r in MODELS}
     assert {("ae_conv", 2), ("ae_conv", 4), ("vae", 2)} <= sizes
     assert ("vae_conv", "fashion-mnist") in {
@@ -175,3 +176,18 @@ def test_a_server_s_own_verdict_is_that_of_the_browser(lab, monkeypatch):
     assert "code of the image" in said()
     assert "too near to the middle" in said(code=",".join(["0"] * 20))
     assert "outside the prior" in said(code=",".join(["3"] * 20))
+
+
+def test_bounds_of_another_likelihood_stand_in_columns_of_their_own(lab):
+    run = next(r for r in MODELS if r.config().variant == "vae_squared")
+    app = opened(PAGE, tab="Learning")
+    app.selectbox(key="model").set_value(run.id).run()
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Model")
+    squared = table[table["Likelihood"] == "squared error"]
+    assert len(squared) == 2 and squared[["Negative ELBO", "IWAE bound"]].isna().all(axis=None)
+    gaussian = squared[["Gaussian ELBO", "Gaussian IWAE"]]
+    assert gaussian.notna().all(axis=None) and (gaussian < 0).all(axis=None)
+    bernoulli = table[table["Likelihood"] == "bernoulli"]
+    assert bernoulli["Negative ELBO"].notna().all() and bernoulli["Gaussian ELBO"].isna().all()
+    assert any("a Gaussian likelihood" in c.value for c in app.caption)
