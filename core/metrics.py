@@ -95,3 +95,13 @@ def wilson_interval(right: float, n: int) -> tuple[float, float]:
     reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
     # Rounding may push an end a hair past the share itself, which lies in it.
     return min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach))
+
+
+def percent(share: float, places: int = 1) -> str:
+    """A share (0 to 1) in percent, never rounded to none or to all where it is neither."""
+    shown, step = round(100 * share, places), 10.0**-places
+    if share < 1 and shown >= 100:
+        return f"> {100 - step:.{places}f}%"
+    if share > 0 and shown <= 0:
+        return f"< {step:.{places}f}%"
+    return f"{shown:.{places}f}%"

@@ -10,6 +10,7 @@ from core.cli.runs import finished
 from core.cli.show import OK, ProgressLine, print_json, table
 from core.inference import explain
 from core.inference.finished import classes_of
+from core.metrics import percent
 from core.settings import settings
 
 BATCH = 16
@@ -55,10 +56,10 @@ def _predict(args: argparse.Namespace) -> int:
         [
             str(r["file"]),
             str(r["class"]),
-            f"{r['probability']:.1%}",
+            percent(float(p.max())),
             UNLIKE[bool(r["unlike_training"])],
         ]
-        for r in rows
+        for r, p in zip(rows, probabilities, strict=True)
     ]
     print(table(["file", "class", "probability", "unlike the training images"], lines))
     return OK

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.data import load
 from core.data.corruptions import corrupt_seeded
-from core.metrics import PSNR_CEILING, psnr, rms_error, ssim, wilson_interval
+from core.metrics import PSNR_CEILING, percent, psnr, rms_error, ssim, wilson_interval
 
 
 def pairs(name: str = "gaussian", n: int = 6, strength: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -118,3 +118,14 @@ def test_wilson_interval_holds_the_share_and_knows_nothing_of_no_pictures() -> N
         for right in {0, 1, n // 2, n - 1, n}:
             low, high = wilson_interval(right, n)
             assert 0 <= low <= right / n <= high <= 1
+
+
+@pytest.mark.parametrize(
+    ("share", "places", "said"),
+    [
+        (1.0, 1, "100.0%"), (0.9996, 1, "> 99.9%"), (0.9994, 1, "99.9%"), (0.0, 1, "0.0%"),
+        (0.0003, 1, "< 0.1%"), (0.999, 0, "> 99%"), (0.004, 0, "< 1%"), (0.5, 0, "50%"),
+    ],
+)  # fmt: skip
+def test_a_share_is_never_rounded_to_none_or_to_all(share: float, places: int, said: str) -> None:
+    assert percent(share, places) == said

@@ -8,6 +8,7 @@ import torch
 from core.images import COLOURS
 from core.inference import dreaming
 from core.inference.explain import overlaid
+from core.metrics import percent
 from core.runs import Run
 from core.tasks.dreams.recipe import targets
 from pages.ui import charts
@@ -82,4 +83,4 @@ def said(run: Run) -> None:
 def _classes(run: Run, name: str, title: str) -> None:
     st.markdown(f"**{title}**")
     for label, share in dreams.read(run, name):
-        st.progress(share, f"{label} · {share:.1%}")
+        st.progress(share, f"{label} · {percent(share)}")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.images import COLOURS, contact_sheet, to_png
+from core.metrics import percent
 from pages.ui import cached, charts, pictures
 from pages.ui.explorer.scene import ENDS, Scene, keep_selection, selected
 from pages.ui.explorer.standing import Standing
@@ -64,7 +65,8 @@ def _histogram(scene: Scene, rows: Tensor) -> None:
     figure.update_yaxes(title="images selected")
     charts.show(figure, key="selected-classes", height=300)
     most = max(range(len(names)), key=counts.__getitem__)
-    st.caption(f"{counts[most] / len(rows):.0%} of them are of class {names[most]}.")
+    share = percent(counts[most] / len(rows), 0)
+    st.caption(f"{share} of them are of class {names[most]}.")
 
 
 def codes(scene: Scene, now: Standing) -> None:

@@ -11,6 +11,7 @@ from core import neighbours, runs
 from core.data import Images
 from core.inference import encoding, maps, ordinary
 from core.inference.encoding import Codes
+from core.metrics import percent
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
 from pages.ui.explorer.scene import Scene
@@ -78,7 +79,7 @@ def _verdict(far: float, k: int, bad: float | None) -> None:
     of them), and by what its reconstruction loses."""
     parts = [farther(far, k, "images on the map")]
     if bad is not None:
-        parts.append(f"The network draws it worse than {bad:.0%} of the test images.")
+        parts.append(f"The network draws it worse than {percent(bad, 0)} of the test images.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if max(far, bad or 0.0) >= UNLIKE:
             st.badge("unlike anything here", color="orange", icon=":material/question_mark:")

@@ -56,7 +56,8 @@ def find(scene: Scene) -> None:
     st.markdown(
         f"The search took {gained:.0%} off the error of the nearest sample. "
         + (
-            "What is left is much: this network cannot draw such a picture."
+            "What is left is much: no latent was found from which this network draws it, and "
+            "perhaps there is none."
             if found.best > 0.2
             else "The network can draw it, or nearly."
         )

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import latent, ordinary
+from core.metrics import percent
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from pages.ui import cached, inputs, live, pictures
@@ -153,8 +154,9 @@ def _strange(run: Run, model: Autoencoder, start: Start) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("strange image", color="orange", icon=":material/question_mark:")
         st.caption(
-            f"Its anomaly score is {found.score:,.0f}, higher than that of {found.share:.0%} of "
-            "test images: probably not of the kind that this model learnt."
+            f"Its anomaly score is {found.score:,.0f}, higher than that of "
+            f"{percent(found.share, 0)} of test images: probably not of the kind that this model "
+            "learnt."
         )
 
 

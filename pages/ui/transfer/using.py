@@ -11,6 +11,7 @@ from core.errors import LabError
 from core.inference import explain
 from core.inference.explain import STRANGE, Prediction
 from core.inference.finished import classes_of
+from core.metrics import percent
 from core.runs import Run
 from pages.ui import cached
 from pages.ui.shares import farther
@@ -90,7 +91,7 @@ def _answer(name: str, picture: Tensor, said: Prediction, i: int, classes: tuple
             st.markdown(f"### {best}")
             _badge(share, float(said.shares[i]), said.neighbours)
             for k in order:
-                st.progress(float(odds[k]), f"{classes[k]} · {float(odds[k]):.1%}")
+                st.progress(float(odds[k]), f"{classes[k]} · {percent(float(odds[k]))}")
 
 
 def _badge(share: float, strange: float, k: int) -> None:
