@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.inference import latent
+from pages.ui.sampler import measures
 from tests.pages.test_pages import opened
 
 PAGE = "vae_sampler.py"
@@ -186,8 +187,28 @@ def test_bounds_of_another_likelihood_stand_in_columns_of_their_own(lab):
     table = app.dataframe[0].value.set_index("Model")
     squared = table[table["Likelihood"] == "squared error"]
     assert len(squared) == 2 and squared[["Negative ELBO", "IWAE bound"]].isna().all(axis=None)
-    gaussian = squared[["Gaussian ELBO", "Gaussian IWAE"]]
+    gaussian = squared[["Negative ELBO (Gaussian)", "IWAE bound (Gaussian)"]]
     assert gaussian.notna().all(axis=None) and (gaussian < 0).all(axis=None)
     bernoulli = table[table["Likelihood"] == "bernoulli"]
-    assert bernoulli["Negative ELBO"].notna().all() and bernoulli["Gaussian ELBO"].isna().all()
+    assert bernoulli["Negative ELBO"].notna().all()
+    assert bernoulli["Negative ELBO (Gaussian)"].isna().all()
     assert any("a Gaussian likelihood" in c.value for c in app.caption)
+    older = measures._measured({"negative_elbo": -3.0, "negative_iwae": -4.0}, "gaussian")
+    assert older["Negative ELBO"] is None and older["IWAE bound (Gaussian)"] == -4.0
+
+
+@pytest.mark.parametrize(
+    ("others", "curve", "said"),
+    [
+        (("vae", "vae_squared"), "loss", True),
+        (("vae", "vae_squared"), "test_reconstruction", True),
+        (("vae", "vae_squared"), "test_psnr", False),
+        (("vae", "vae"), "loss", False),
+    ],
+)
+def test_losses_of_other_kinds_are_not_compared_in_silence(lab, others, curve, said):
+    ids = [f"autoencode-{name}-mnist-dd3f87e3" for name in others]
+    ids = ids if len(set(ids)) > 1 else [ids[0], "autoencode-vae-mnist-a66e81fd"]
+    app = opened("runs.py", compare=ids, curve=curve)
+    assert not app.exception
+    assert any("their heights do not compare" in c.value for c in app.caption) == said

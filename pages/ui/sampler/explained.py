@@ -23,7 +23,9 @@ With $\beta = 1$ this is the **ELBO**, a lower bound on $\log p(x)$; with anothe
 something to train on, and the bounds on this page are still those of $\beta = 1$. The first term is
 a sum over the pixels, the second over the numbers of the code, both in nats. Where grey values are
 taken as probabilities (the Bernoulli likelihood), even a perfect copy costs their own entropy: on
-MNIST's test images 45.5 nats. So bounds compare only under one likelihood.
+MNIST's test images 45.5 nats. The summed squared error of images in $[-1, 1]$ is, up to a constant,
+a Gaussian likelihood of variance ½: its bound is one on the logarithm of a density, and can be
+negative. So bounds compare only under one likelihood.
 
 The pressure towards the prior closes the gaps: most draws look like the data. Not all do: about one
 in twenty that the conditional VAE draws is read as another class. The pressure also switches off
