@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 Split = Literal["train", "test"]
 Progress = Callable[[str, float], None]
 """Called with a sentence and the share done, 0 to 1."""
+CHOICE_SEED = 60_000
+"""Of the images that a figure is taken on, where it is taken on a part of a set."""
 
 
 class Images(NamedTuple):
@@ -19,8 +22,34 @@ class Images(NamedTuple):
     labels: Tensor
 
     def first(self, n: int) -> "Images":
-        """The first `n` images; all of them for 0."""
+        """The first `n` images, to be shown; all of them for 0.
+
+        Never for a figure: a set may be in an order (MNIST's test images are), so that its
+        beginning is another distribution. Figures on a part are taken on `choice`.
+        """
         return Images(self.pixels[:n], self.labels[:n]) if n else self
+
+    def choice(self, n: int, seed: int = CHOICE_SEED) -> "Images":
+        """A seeded choice of `n` images in which each class has its share of the set.
+
+        All of them for 0, or where there are no more. They stay in the order of the set, so that
+        only the whole choice is fair, and not its beginning. Images without classes are one class.
+        """
+        total = len(self.labels)
+        if not 0 < n < total:
+            return self
+        labels, generator = self.labels.cpu(), torch.Generator().manual_seed(seed)
+        order = torch.randperm(total, generator=generator)
+        _, classes, counts = labels.unique(return_inverse=True, return_counts=True)
+        quotas, remainders = counts * n // total, counts * n % total
+        # What is left of n goes to the largest remainders; of equal ones to the first class.
+        largest = remainders.sort(descending=True, stable=True).indices
+        quotas[largest[: n - int(quotas.sum())]] += 1
+        order = order[classes[order].sort(stable=True).indices]  # class by class, each shuffled
+        rank = torch.arange(total) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+        chosen = order[rank < quotas.repeat_interleave(counts)]
+        rows = chosen.sort().values.to(self.labels.device)
+        return Images(self.pixels[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)

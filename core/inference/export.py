@@ -162,7 +162,8 @@ def _restoring(model: nn.Module, variant: Variant) -> nn.Module:
 def _test_images(run: Run, count: int) -> Tensor:
     """uint8 (count, C, H, W), again and again those of somebody's small set."""
     asked = run.config()
-    images = task(asked.task).prepare(asked.variant, data.load(asked.dataset, "test").first(count))
+    chosen = data.load(asked.dataset, "test").choice(count)
+    images = task(asked.task).prepare(asked.variant, chosen)
     times = -(-count // len(images.labels))
     return images.pixels.repeat(times, 1, 1, 1)[:count].contiguous()
 

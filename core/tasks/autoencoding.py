@@ -269,15 +269,15 @@ class Autoencoding(Task):
         judge: Judge | None = None,
         check: Check = silent,
     ) -> dict[str, float]:
-        """Losses and figures on the first images of the test split; KL of each dimension."""
+        """Losses and figures on a choice of the test split; KL of each dimension."""
         chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
-        few = images.first(VALIDATION_IMAGES)
+        few = images.choice(VALIDATION_IMAGES)
         found = self._figures(variant, chosen, network, few)
         row = {f"test_{name}": float(found[name]) for name in found if name != "kl_per_dimension"}
         for i, kl in enumerate(found.get("kl_per_dimension", ())):
             row[f"test_kl_{i:02d}"] = kl
         if len(held.labels):
-            part = held.first(VALIDATION_IMAGES)
+            part = held.choice(VALIDATION_IMAGES)
             row["validation_loss"] = self._figures(variant, chosen, network, part)["loss"]
         return row
 
@@ -296,7 +296,7 @@ class Autoencoding(Task):
         found = self._figures(variant, chosen, network, images, check)
         figures: dict[str, Any] = dict(found)
         if network.variational:
-            few, stage = images.first(IWAE_IMAGES), "importance sampling"
+            few, stage = images.choice(IWAE_IMAGES), "importance sampling"
             bounds = [
                 importance_bound(chosen, network, x, labels, generator, tick=partial(check, stage))
                 for x, labels, generator in _batches(few, 100, check, stage)

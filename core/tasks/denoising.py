@@ -262,7 +262,7 @@ class Denoising(Task):
         check: Check = silent,
     ) -> dict[str, float]:
         config = cast(DenoisingConfig, config)
-        clean = unit(images.first(VALIDATION_IMAGES).pixels)
+        clean = unit(images.choice(VALIDATION_IMAGES).pixels)
         strength = _reference_strength(config)
         noisy = corrupt_seeded(clean, config.corruption, strength, EVALUATION_SEED)
         loss: Loss = self.variant(variant).options["loss"]
@@ -285,7 +285,7 @@ class Denoising(Task):
         The headline figures are those at strength 0.5.
         """
         config = cast(DenoisingConfig, config)
-        clean = unit(images.first(self.variant(variant).options.get("test_images", 0)).pixels)
+        clean = unit(images.choice(self.variant(variant).options.get("test_images", 0)).pixels)
         sweep = sweep_corruption(config)
         rows = []
         for i, strength in enumerate((0.0, *STRENGTHS)):

@@ -165,7 +165,7 @@ class Recognition(Task):
         judge: Judge | None = None,
         check: Check = silent,
     ) -> dict[str, float]:
-        few = images.first(VALIDATION_IMAGES)
+        few = images.choice(VALIDATION_IMAGES)
         logits = _logits(model, few, check)
         loss = F.cross_entropy(logits, few.labels)
         right = (logits.argmax(1) == few.labels).float().mean()

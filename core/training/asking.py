@@ -114,7 +114,7 @@ def test_images(run: Run) -> Images:
     """The run's test split in the task's shape, or what it uses of it. Raises DataMissing."""
     asked, images = run.config(), data.load(run.config().dataset, "test")
     most = task(asked.task).most_test or len(images.labels)
-    return task(asked.task).prepare(asked.variant, some(images, most, TEST_SEED))
+    return task(asked.task).prepare(asked.variant, images.choice(most, TEST_SEED))
 
 
 def some(images: Images, count: int, seed: int) -> Images:

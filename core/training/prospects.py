@@ -62,7 +62,7 @@ def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
     whole = data.load(dataset, "train")
     parts = (
         some(whole, config.train_images or len(whole.labels), config.seed),
-        some(data.load(dataset, "test"), TRANSFER.most_test, TEST_SEED),
+        data.load(dataset, "test").choice(TRANSFER.most_test, TEST_SEED),
     )
     train, test = (TRANSFER.prepare(variant, part).pixels for part in parts)
     names, n, count = config.backbones.split("+"), len(train), len(train) + len(test)

@@ -77,7 +77,7 @@ def _against_scikit_learn(count: int) -> Iterator[Row]:
 
     threads = settings().torch_threads
     with torch_threads(threads):
-        found = encoding.encode(SOURCE, data.load("mnist", "test").first(count))
+        found = encoding.encode(SOURCE, data.load("mnist", "test").choice(count))
         codes, labels = found.values, found.images.labels
         began = time.perf_counter()
         theirs = torch.from_numpy(TSNE(random_state=0, n_jobs=threads).fit_transform(codes.numpy()))

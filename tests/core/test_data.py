@@ -18,8 +18,9 @@ import torchvision
 from PIL import Image
 
 from core import data
-from core.data import downloads, sets
+from core.data import Images, downloads, sets
 from core.errors import DataMissing, UnknownName
+from core.health import frechet_distance
 from core.settings import settings
 
 ALWAYS_HERE = [
@@ -156,6 +157,41 @@ def test_the_first_images_of_a_split() -> None:
     assert torch.equal(images.first(7).pixels, images.pixels[:7])
     assert len(images.first(7).labels) == 7
     assert images.first(0) is images
+
+
+def test_a_choice_is_seeded_and_gives_each_class_its_share() -> None:
+    images = data.load("mnist", "test")
+    few = images.choice(2000)
+    counts = images.labels.bincount() * 0.2
+    assert len(few.labels) == 2000
+    assert bool(((few.labels.bincount() - counts).abs() < 1).all())
+    assert torch.equal(few.pixels, images.choice(2000).pixels)
+    assert not torch.equal(few.pixels, images.choice(2000, seed=1).pixels)
+    assert images.choice(0) is images and images.choice(10_000) is images
+
+
+def test_a_choice_keeps_the_order_and_its_size_whatever_the_classes() -> None:
+    labels = torch.tensor([2] * 50 + [0] * 30 + [1] * 19 + [7])
+    images = Images(torch.arange(100).view(-1, 1, 1, 1).byte(), labels)
+    for n in (1, 2, 3, 10, 77, 99):
+        ids = images.choice(n).pixels.flatten().long()
+        assert len(ids) == n and torch.equal(ids, ids.sort().values)
+        assert torch.equal(images.choice(n).labels, labels[ids])
+    assert images.choice(10).labels.bincount().tolist() == [3, 2, 5]
+    unknown = Images(images.pixels, torch.full((100,), -1)).choice(7)
+    assert len(unknown.labels) == len(unknown.pixels.unique()) == 7
+
+
+def test_a_choice_of_sorted_digits_has_the_distribution_of_all_of_them() -> None:
+    """MNIST's test images are in an order: those at its beginning are easier than the rest."""
+    images = data.load("mnist", "test")
+
+    def apart(some: Images) -> float:
+        small = torch.nn.functional.avg_pool2d(some.pixels.float() / 255, 4).flatten(1)
+        return frechet_distance(small, whole)
+
+    whole = torch.nn.functional.avg_pool2d(images.pixels.float() / 255, 4).flatten(1)
+    assert apart(images.choice(2000)) < 0.2 * apart(images.first(2000))
 
 
 # ---- fingerprints

@@ -51,7 +51,7 @@ def classifier(run: Run) -> Transfer:
 
 @heavy(st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures"))
 def _taught(run_id: str, version: int) -> Taught:
-    images = train_images(runs.open_run(run_id)).first(MOST_TAUGHT)
+    images = train_images(runs.open_run(run_id)).choice(MOST_TAUGHT)
     found = cast(Transfer, model_at(run_id, version))
     return Taught(images, TRANSFER.codes(found, images))
 

@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 import torch
 
+from core.data import Images
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs import Run
@@ -168,8 +169,7 @@ def codes(run: Run) -> None:
 def _scatter(run: Run, axes: list[int], key: str) -> None:
     """Test images as points, coloured by class."""
     dataset = run.config().dataset
-    points = cached.codes(run, dataset)[:POINTS]
-    labels = cached.digits(dataset).labels[:POINTS]
+    points, labels = Images(cached.codes(run, dataset), cached.digits(dataset).labels).choice(POINTS)
     figure = go.Figure()
     for label in sorted(set(labels.tolist())):
         rows = points[labels == label][:, axes].numpy()
