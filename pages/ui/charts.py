@@ -1,6 +1,7 @@
 """Charts in one manner: a model keeps its colour in every one."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -73,10 +74,31 @@ def lines(
         }
         mode = "lines+markers" if len(x) < 25 else "lines"
         drawn.append(go.Scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"size": 5}))
-    kind = "log" if log_y else "linear"
-    y_axis = {"title": y_title, "type": kind, "exponentformat": "power"}
+    y_axis: dict[str, object] = {"title": y_title, "exponentformat": "power"}
+    if log_y:
+        y_axis |= log_axis([value for _, y in series.values() for value in y])
     x_axis = {"title": x_title, "dtick": _whole([place for x, _ in series.values() for place in x])}
     return go.Figure(drawn, {"xaxis": x_axis, "yaxis": y_axis})
+
+
+def log_axis(values: Iterable[float]) -> dict[str, object]:
+    """A logarithmic axis for these values, with four to ten ticks that are written out.
+
+    Plotly's own are whole powers of ten, of which a curve often crosses none, and between them
+    single digits without their power.
+    """
+    found = [float(value) for value in values if 0 < value < math.inf]
+    low, high = (min(found), max(found)) if found else (1.0, 10.0)
+    dtick: str | int
+    if high < 8 * low:  # as many as on a plain axis, at round numbers
+        widest = max(high - low, 0.1 * low) / 3
+        unit = 10.0 ** math.floor(math.log10(widest))
+        dtick = f"L{max(m * unit for m in (1, 2, 5) if m * unit <= widest):g}"
+    elif high < 1500 * low:
+        dtick = "D2"  # 1, 2, 5, 10
+    else:
+        dtick = math.ceil(math.log10(high / low) / 8)
+    return {"type": "log", "dtick": dtick, "tickformat": ",~g", "hoverformat": ",.4~g"}
 
 
 def _whole(places: Sequence[float]) -> int | None:

@@ -35,3 +35,28 @@ def test_two_runs_of_a_kind_have_two_colours():
     assert [line.line.color for line in figure.data] == list(found.values())
     shades = [charts._shade("#4263eb", i) for i in range(7)]
     assert len(set(shades)) == 7 and all(len(s) == 7 for s in shades)
+
+
+def ticks(axis, low, high):
+    """Where Plotly puts ticks on a logarithmic axis from `low` to `high`."""
+    step = axis["dtick"]
+    if isinstance(step, str) and step.startswith("L"):
+        every = float(step[1:])
+        return [k * every for k in range(1, 10_000) if low <= k * every <= high]
+    marks = (1, 2, 5) if step == "D2" else (1,)
+    found = [m * 10.0**p for p in range(-9, 10) for m in marks]
+    return [place for place in found if low <= place <= high]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[24, 75], [380, 440], [11.5, 3000], [1.2, 2.4, 9.1], [2, 5, 1000], [0.03, 0.5], [1e-5, 1.0]],
+)
+def test_a_logarithmic_axis_has_a_few_ticks_that_are_written_out(values):
+    axis = charts.log_axis([*values, float("nan")])
+    assert axis["type"] == "log" and axis["tickformat"] == ",~g"
+    assert 3 <= len(ticks(axis, 0.95 * min(values), 1.05 * max(values))) <= 12
+
+
+def test_an_axis_of_nothing_or_of_one_value_is_one():
+    assert charts.log_axis([])["type"] == charts.log_axis([0.0, 5.0])["type"] == "log"

@@ -245,7 +245,7 @@ def _curve(run: Run) -> None:
         x_title="pictures of each class", y_title="accuracy", colours={"accuracy": COLOURS[0]},
     )  # fmt: skip
     figure.update_traces(error_y={"type": "data", "array": [s.spread for s in found.values()]})
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(**charts.log_axis(x))
     charts.show(figure, key=f"few-{run.id}", height=280)
     few, many, n = found[x[0]], found[x[-1]], run.metrics()["n_test"]
     st.caption(
@@ -272,7 +272,7 @@ def _rates(run: Run) -> None:
         {"loss": (found.rates, found.losses)},
         x_title="learning rate", y_title="loss", colours={"loss": charts.colour(run)},
     )  # fmt: skip
-    figure.update_xaxes(type="log", exponentformat="power")
+    figure.update_xaxes(**charts.log_axis(found.rates))
     charts.show(figure, key=f"rates-{run.id}", height=260)
     used = run.config().config["learning_rate"]
     st.caption(f"The loss fell fastest at {found.best:g}; this one was taught at {used:g}.")
