@@ -169,7 +169,8 @@ def codes(run: Run) -> None:
 def _scatter(run: Run, axes: list[int], key: str) -> None:
     """Test images as points, coloured by class."""
     dataset = run.config().dataset
-    points, labels = Images(cached.codes(run, dataset), cached.digits(dataset).labels).choice(POINTS)
+    every = Images(cached.codes(run, dataset), cached.digits(dataset).labels)
+    points, labels = every.choice(POINTS)
     figure = go.Figure()
     for label in sorted(set(labels.tolist())):
         rows = points[labels == label][:, axes].numpy()
