@@ -24,6 +24,10 @@ def data_parser(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--title", required=True)
     add.add_argument("--size", type=int, default=28, help="side in pixels, 8 to 512 (default: 28)")
     add.add_argument("--grey", action="store_true", help="one channel instead of three")
+    add.add_argument(
+        "--encoding", default="", metavar="NAME",
+        help="of the names in a zip that does not say it: gbk, cp850 … (default: the likeliest)",
+    )  # fmt: skip
     add.set_defaults(command=_add)
 
 
@@ -54,7 +58,18 @@ def _get(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    info = data.import_set(args.source, args.title, size=args.size, grey=args.grey)
+    seen = data.preview(args.source, args.encoding)
+    for remark in seen.remarks:
+        print(remark)
+    if seen.readings:
+        print("In which encoding its names are is a guess; another can be asked for:")
+        rows = [[one.encoding, one.language, one.sample] for one in seen.readings]
+        print(table(["--encoding", "of", "names"], rows))
+    info = data.import_set(
+        args.source, args.title, size=args.size, grey=args.grey, encoding=args.encoding
+    )
     train, test = info.splits["train"], info.splits["test"]
     print(f"{info.name}: {train:,} images to train with, {test:,} to test. {info.source}.")
+    for left_out in info.left_out:
+        print(f"{left_out}.")
     return OK

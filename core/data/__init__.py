@@ -4,7 +4,7 @@ from core.data.base import DatasetInfo, Images, Progress, Split, fingerprint
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
 from core.data.downloads import get
 from core.data.editing import Copies, copies, edit, in_two_classes
-from core.data.imported import import_classes, import_set
+from core.data.imported import Preview, import_classes, import_set, preview
 from core.data.ownership import disown, own, owned, owners, visible
 from core.data.sets import (
     BUILT_IN,
@@ -25,6 +25,7 @@ __all__ = [
     "Corruption",
     "DatasetInfo",
     "Images",
+    "Preview",
     "Progress",
     "Split",
     "available",
@@ -48,5 +49,6 @@ __all__ = [
     "own",
     "owned",
     "owners",
+    "preview",
     "visible",
 ]

@@ -70,7 +70,7 @@ class DatasetInfo:
     private: bool = False
     """Made from somebody's own pictures: shown only to those who brought the same."""
     left_out: tuple[str, ...] = ()
-    """Files that were no pictures when it was made: the first of their names, fit to be shown."""
+    """Pictures that could not be read when it was made: the first of them by path, and why."""
 
 
 def fingerprint(*splits: Images) -> str:

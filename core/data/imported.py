@@ -7,7 +7,9 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from core import files
 from core.data import owners, uploads
 from core.data.archives import Splits, read_splits, write_splits
 from core.data.base import DatasetInfo, Images, Split, fingerprint
+from core.data.encodings import Reading
 from core.data.uploads import Picture
 from core.errors import BadUpload, DataMissing
 from core.images import decode, display_name, to_tensor
@@ -29,7 +32,7 @@ IMAGES, RECORD = "images.safetensors", "set.json"
 MINIMUM = 10
 """Fewer pictures cannot be split into training and test."""
 NAMED = 20
-"""How many of the files that were left out a record names."""
+"""How many of the pictures that were left out a record names."""
 DROPPED = -1
 """The class that an edit gives to a picture to leave it out."""
 
@@ -54,7 +57,7 @@ def info(name: str) -> DatasetInfo | None:
             name,
             str(record["title"]),
             tuple(record["shape"]),
-            tuple(record["classes"]),
+            _distinct(record["classes"]),
             "the owner's",
             str(record["source"]),
             record["splits"],
@@ -63,6 +66,16 @@ def info(name: str) -> DatasetInfo | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of classes, told apart where a set of before has two that are shown alike."""
+    seen: Counter[str] = Counter()
+    told = []
+    for name in map(str, names):
+        seen[name] += 1
+        told.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
+    return tuple(told)
 
 
 def place(name: str) -> Path:
@@ -140,17 +153,23 @@ def _edited(images: Images, edits: Mapping[int, int]) -> Images:
     return Images(images.pixels[kept], labels[kept])
 
 
-def import_set(source: Path, title: str, *, size: int, grey: bool, owner: str = "") -> DatasetInfo:
+def import_set(
+    source: Path, title: str, *, size: int, grey: bool, owner: str = "", encoding: str = ""
+) -> DatasetInfo:
     """Make a data set of a folder or zip of pictures.
 
-    One folder a class, or no folders and no classes; a single folder around everything is seen
-    through; `train/` and `test/` on top are taken as the splits, otherwise a fifth of each class
-    is kept for testing. Files that are not pictures are left out and counted in the record.
+    One folder a class, or no folders and no classes; a single folder around all pictures is seen
+    through. Folders called like `train/`, `valid/` and `test/`, above the classes or in each, are
+    the splits; otherwise a fifth of each class is kept for testing. Pictures for validation are
+    for testing where there are no others, and else for training: a training takes its
+    `validation_share` from its own pictures. Pictures that cannot be read are left out and named
+    in the record; other files change nothing.
 
     Args:
         size: side of the square that each picture is cropped and scaled to, 8 to 512 pixels.
         grey: one channel instead of three.
         owner: who alone may see it, from its first moment on; nobody by the command line.
+        encoding: of the names in a zip that does not say; empty takes the likeliest.
 
     Returns:
         Its record; the same pictures give the same set.
@@ -160,8 +179,36 @@ def import_set(source: Path, title: str, *, size: int, grey: bool, owner: str = 
         OSError: the data folder cannot be written.
     """
     shape = _shape(size, grey)
-    with uploads.brought(source) as pictures:
-        return _store(pictures, title, shape, owner)
+    with uploads.brought(source, encoding) as found:
+        return _store(found.pictures, title, shape, owner)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would make of a folder or zip."""
+
+    classes: Mapping[str, int]
+    """How many pictures each class has; all under an empty name where there are no classes."""
+    remarks: tuple[str, ...]
+    """What was made of its folders, a sentence each."""
+    readings: tuple[Reading, ...]
+    """Ways to read its names, the one that is taken first; empty where they are certain."""
+
+
+def preview(source: Path, encoding: str = "") -> Preview:
+    """Look through a folder or zip before it is imported; no picture is decoded.
+
+    Args:
+        encoding: as in `import_set`.
+
+    Raises:
+        BadUpload: harmful, damaged, too large or empty.
+        OSError: there is no such file.
+    """
+    with uploads.brought(source, encoding) as found:
+        counts = Counter(p.group or "" for p in found.pictures)
+        classes = {display_name(g) if g else "": counts[g] for g in uploads.by_number(counts)}
+        return Preview(classes, found.remarks, found.readings)
 
 
 def import_classes(
@@ -203,35 +250,37 @@ def _shape(size: int, grey: bool) -> tuple[int, int, int]:
 def _store(
     pictures: Sequence[Picture], title: str, shape: tuple[int, int, int], owner: str
 ) -> DatasetInfo:
-    most = uploads.UNPACKED * settings().max_upload_bytes // math.prod(shape)
+    most = settings().max_data_mb * 2**20 // math.prod(shape)
     if len(pictures) > most:
         raise BadUpload(
             f"{len(pictures):,} pictures of {shape[1]} pixels are too many: the memory here may "
             f"hold {most:,}. Choose a smaller size or fewer pictures."
         )
-    groups = sorted({p.group for p in pictures if p.group is not None})
+    groups = uploads.by_number({p.group for p in pictures if p.group is not None})
+    numbers: dict[str | None, int] = {group: i for i, group in enumerate(groups)}
     classes = tuple(display_name(g) for g in groups)
-    pixels, labels, kept, left_out = [], [], [], []
+    pixels = torch.empty(len(pictures), *shape, dtype=torch.uint8)  # the only copy there ever is
+    kept: list[Picture] = []
+    left_out = []
     for picture in pictures:
-        decoded = _decoded(picture, shape)
-        if decoded is None:
-            left_out.append(display_name(picture.name))
+        content = picture.read()
+        try:
+            pixels[len(kept)] = to_tensor(decode(content, picture.name), shape)
+        except BadUpload as error:
+            left_out.append(_why(picture.name, error))
             continue
-        pixels.append(decoded)
-        labels.append(groups.index(picture.group) if picture.group is not None else -1)
         kept.append(picture)
+    labels = [numbers.get(picture.group, -1) for picture in kept]
     check_enough(labels, classes, len(left_out))
-    everything = Images(torch.stack(pixels), torch.tensor(labels))
     given = kept[0].split is not None
     chosen = np.array([p.split == "train" for p in kept]) if given else _chosen(labels)
-    splits: Splits = {
-        "train": Images(*(t[torch.from_numpy(chosen)] for t in everything)),
-        "test": Images(*(t[torch.from_numpy(~chosen)] for t in everything)),
-    }
+    splits = _parted(pixels[: len(kept)], torch.tensor(labels), chosen)
     check_splits(splits)
+    if missing := set(labels) - set(splits["train"].labels.tolist()):
+        raise BadUpload(f"The class {classes[min(missing)]} has no pictures for training.")
     source = "Your own pictures"
     if left_out:
-        source += f"; {len(left_out)} files were not pictures"
+        source += f"; {len(left_out)} could not be read"
     title = display_name(title)
     name = set_name(title, splits, classes, left_out)
     if owner:  # before anything of it is there
@@ -241,22 +290,42 @@ def _store(
     return write_record(name, title, classes, source, splits, unread)
 
 
-def _decoded(picture: Picture, shape: tuple[int, int, int]) -> torch.Tensor | None:
-    content = picture.read()
-    try:
-        return to_tensor(decode(content, picture.name), shape)
-    except BadUpload:
-        return None
+def _why(path: str, error: BadUpload) -> str:
+    """What is wrong with a picture that was left out, by its path: “cat/a.png is empty”."""
+    shown = "/".join(display_name(part) for part in path.split("/"))
+    sentence = str(error).replace(f"“{display_name(path)}”", shown)
+    return re.split(r"\. (?=[A-Z])", sentence)[0].removesuffix(".")
+
+
+def _parted(pixels: torch.Tensor, labels: torch.Tensor, chosen: np.ndarray) -> Splits:
+    """The chosen rows for training, the others for testing, in place: rows are moved, each once,
+    and the splits are parts of the same memory."""
+    order = np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~chosen)])
+    rows, moved = pixels.numpy(), np.zeros(len(order), dtype=bool)
+    for start in range(len(order)):
+        if moved[start] or order[start] == start:
+            continue
+        first, at = rows[start].copy(), start
+        while order[at] != start:
+            rows[at] = rows[order[at]]
+            moved[at], at = True, order[at]
+        rows[at], moved[at] = first, True
+    n = int(chosen.sum())
+    sorted_labels = labels[torch.from_numpy(order)]
+    return {
+        "train": Images(pixels[:n], sorted_labels[:n]),
+        "test": Images(pixels[n:], sorted_labels[n:].clone()),
+    }
 
 
 def check_enough(labels: Sequence[int], classes: Sequence[str], skipped: int = 0) -> None:
     """Raise BadUpload when pictures with those labels are too few for a set.
 
     Args:
-        skipped: how many files could not be read; the sentence says so.
+        skipped: how many could not be read; the sentence says so.
     """
     if len(labels) < MINIMUM:
-        rest = f" {skipped} files are not pictures that can be read." if skipped else ""
+        rest = f" {skipped} cannot be read." if skipped else ""
         raise BadUpload(f"There are {len(labels)} pictures in it; {MINIMUM} are needed.{rest}")
     if -1 in labels and classes:
         raise BadUpload("Some pictures lie in folders and some beside them: use one way for all.")

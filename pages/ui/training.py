@@ -26,6 +26,8 @@ from pages.ui.visitor import admitted, who
 RECENT = 24 * 3600
 """Seconds for which a panel shows how a run has ended."""
 Given = Callable[[str], dict[str, Any]]
+MOST_LISTED = 40
+"""Classes of a zip that are listed before it is imported."""
 Before = Callable[[str, str, dict[str, Any]], None]
 
 
@@ -162,21 +164,62 @@ def _confirm(name: str) -> None:
 
 
 def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
-    """Ask for a zip of pictures and make a set of it that this visitor owns; None before that."""
+    """Ask for a zip of pictures, show what is in it, and make a set of it that this visitor owns;
+    None before that."""
     upload = st.file_uploader("Zip file", type=["zip"], key=key)
-    if upload is None or not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
+    if upload is None:
         return None
     title = display_name(upload.name).removesuffix(".zip")
-    with tempfile.TemporaryDirectory() as folder, turn(), st.spinner("Reading the pictures"):
-        path = Path(folder) / "upload.zip"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / display_name(upload.name)
         path.write_bytes(upload.getbuffer())
         try:
+            encoding = _looked_through(path, upload.file_id)
+            if not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
+                return None
             jobs.check_disk(who())
-            info = data.import_set(path, title, size=size, grey=grey, owner=who())
+            with turn(), st.spinner("Reading the pictures"):
+                return data.import_set(
+                    path, title, size=size, grey=grey, owner=who(), encoding=encoding
+                )
         except LabError as error:
             st.error(str(error))
             return None
-    return info
+
+
+def _looked_through(path: Path, upload: str) -> str:
+    """Show what an import of a zip would make of it; gives the encoding in which its names are
+    to be read. Raises BadUpload."""
+    seen, encoding = _preview(path, upload, ""), ""
+    if seen.readings:
+        shown = {one.encoding: f"{one.sample} ({one.language})" for one in seen.readings}
+        encoding = st.selectbox(
+            "The names in it read", list(shown), format_func=lambda one: shown[one],
+            key=f"names-{upload}", help="The zip does not say it; the likeliest comes first.",
+        )  # fmt: skip
+        seen = _preview(path, upload, encoding)
+    total = sum(seen.classes.values())
+    counts = [f"**{name}** {n}" for name, n in list(seen.classes.items())[:MOST_LISTED] if name]
+    more = len(seen.classes) - MOST_LISTED
+    st.markdown(
+        f"{len(counts) + max(0, more)} classes: {' · '.join(counts)}"
+        + (f" and {more} more" if more > 0 else "")
+        if counts
+        else f"{total:,} pictures, no classes"
+    )
+    for remark in seen.remarks:
+        st.caption(remark)
+    return encoding
+
+
+def _preview(path: Path, upload: str, encoding: str) -> data.Preview:
+    """`data.preview`, kept until another zip is brought."""
+    kept: dict[tuple[str, str], data.Preview] = st.session_state.get("previews", {})
+    if (upload, encoding) not in kept:
+        kept = {of: seen for of, seen in kept.items() if of[0] == upload}
+        kept[upload, encoding] = data.preview(path, encoding)
+        st.session_state["previews"] = kept
+    return kept[upload, encoding]
 
 
 def watched(family: Family, variant: str = "") -> str | None:

@@ -8,6 +8,7 @@ import streamlit as st
 from core import data, jobs
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
+from core.data.imported import NAMED
 from core.errors import LabError
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
@@ -26,6 +27,8 @@ THUMB = 72
 MOST_CLASSES = 20
 MOST_SHOTS = 100
 """Pictures by the camera that a class keeps in memory; the oldest go."""
+ALL, NOTED = -1, -2
+"""What is shown beside one class, by its number: a class may have any name."""
 TALL = 660
 """Pixels of a table at most."""
 
@@ -60,8 +63,8 @@ def panel() -> None:
 def _zip() -> None:
     st.caption(
         "One folder for each class. Pictures are turned upright, their middle is cut out and made "
-        f"{PHOTOGRAPH[1]} pixels wide; a fifth of each class is kept for testing. They stay on "
-        "this machine, and only you see them."
+        f"{PHOTOGRAPH[1]} pixels wide; a fifth of each class is kept for testing, or what lies in "
+        "a folder called test or valid. They stay on this machine, and only you see them."
     )
     info = import_zip("photo_zip", size=PHOTOGRAPH[1], grey=False)
     if info is not None:
@@ -138,13 +141,14 @@ def _look(info: DatasetInfo) -> None:
     places = [(s, row) for s in SPLITS for row in range(len(splits[s].labels))]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     only = left.segmented_control(
-        "Show", ["All", *info.classes, "With a note"], default="All", required=True, key="only",
+        "Show", [ALL, *range(len(info.classes)), NOTED], default=ALL, required=True,
+        format_func=lambda k: {ALL: "All", NOTED: "With a note"}.get(k) or info.classes[k],
+        key=f"only-{info.name}",
     )  # fmt: skip
-    if only == "With a note":
+    if only == NOTED:
         places = [place for place in places if place in problems]
-    elif only != "All":
-        wanted = info.classes.index(str(only))
-        places = [(s, row) for s, row in places if int(splits[s].labels[row]) == wanted]
+    elif only != ALL:
+        places = [(s, row) for s, row in places if int(splits[s].labels[row]) == only]
     if not places:
         st.info("There is none.")
         return
@@ -165,7 +169,8 @@ def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
     if len(info.classes) < TRANSFER.least_classes:
         st.warning("A classifier needs two classes at least: bring pictures of another kind too.")
     if info.left_out:
-        st.warning(f"Could not be read: {', '.join(info.left_out)}")
+        first = f", the first {NAMED}" if len(info.left_out) == NAMED else ""
+        st.warning(f"Left out{first}:" + "".join(f"\n- {one}" for one in info.left_out))
 
 
 def _problems(info: DatasetInfo, splits: dict[Split, Images]) -> dict[Place, str]:
