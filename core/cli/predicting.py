@@ -43,14 +43,15 @@ def _predict(args: argparse.Namespace) -> int:
         {
             "file": str(path),
             "class": names[int(row.argmax())],
+            "index": int(row.argmax()),
             "probability": round(float(row.max()), 4),
             "unlike_training": bool(share >= explain.STRANGE),
-            "probabilities": dict(zip(names, (round(float(p), 4) for p in row), strict=True)),
+            "probabilities": [round(float(p), 4) for p in row],
         }
         for path, row, share in zip(args.files, probabilities, shares, strict=True)
     ]
     if args.json:
-        print_json({"run": run.id, "predictions": rows})
+        print_json({"run": run.id, "classes": names, "predictions": rows})
         return OK
     lines = [
         [

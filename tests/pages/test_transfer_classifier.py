@@ -269,9 +269,12 @@ def test_the_command_line_says_the_same(taught, tmp_path, capsys):
     for i, path in enumerate(paths):
         path.write_bytes(picture(i))
     assert main(["predict", taught.id, *map(str, paths), "--json"]) == 0
-    found = said(capsys)["predictions"]
-    assert [set(f["probabilities"]) for f in found] == [{"china", "flower"}] * 2
-    assert all(np.isclose(sum(f["probabilities"].values()), 1, atol=1e-3) for f in found)
+    answer = said(capsys)
+    found, classes = answer["predictions"], answer["classes"]
+    assert classes == ["china", "flower"]
+    assert all(f["class"] == classes[f["index"]] for f in found)
+    assert all(f["probability"] == f["probabilities"][f["index"]] for f in found)
+    assert all(np.isclose(sum(f["probabilities"]), 1, atol=1e-3) for f in found)
     assert main(["predict", taught.id, str(paths[0])]) == 0
     assert "unlike the training images" in capsys.readouterr().out
     archive = tmp_path / "no.jpg"
