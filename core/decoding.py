@@ -93,11 +93,13 @@ def display_name(name: str) -> str:
     return (plain if len(plain) <= 60 else f"{plain[:43]}…{plain[-16:]}") or "unnamed"
 
 
-def decode(content: bytes, name: str = "picture") -> Image.Image:
+def decode(
+    content: bytes, name: str = "picture", *, keep_transparency: bool = False
+) -> Image.Image:
     """The picture in an uploaded file: upright, its first frame, 8 bits sRGB, mode RGB or L.
 
-    At most `MOST_PIXELS`, whatever the file has. Transparency is laid on white; deep greys are
-    brought down to 8 bits; notes such as place and camera are dropped.
+    At most `MOST_PIXELS`, whatever the file has. Transparency is laid on white, or kept as mode
+    RGBA; deep greys are brought down to 8 bits; notes such as place and camera are dropped.
 
     Raises:
         BadUpload: empty, damaged, too large, or no picture of a kind in `FORMATS`.
@@ -116,7 +118,9 @@ def decode(content: bytes, name: str = "picture") -> Image.Image:
     with _turn(_LARGE if content[8:12] == b"WEBP" else 0):
         small, profile, turn = _opened_and_reduced(content, shown)
     try:
-        plain = _plain(_screen_colours(small, profile))
+        plain = _screen_colours(small, profile)
+        if not (keep_transparency and plain.mode == "RGBA"):
+            plain = _plain(plain)
     except Exception as error:
         raise _damaged(shown) from error
     plain = plain if turn is None else plain.transpose(turn)

@@ -1,4 +1,4 @@
-"""Pictures in and out: uploads that nobody vouches for, tensors, contact sheets, drawn digits."""
+"""Pictures in and out: uploads that nobody vouches for, tensors, contact sheets."""
 
 import base64
 import io
@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from core.decoding import FORMATS as FORMATS
 from core.decoding import decode as decode
 from core.decoding import display_name as display_name
-from core.errors import BadUpload
 
 COLOURS = (
     "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
@@ -28,15 +27,11 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R 601), the same as Pillow's."""
 
 _CHUNK_PIXELS = 1 << 24
-_DIGIT_SHAPE = (1, 28, 28)
-_DIGIT_SIDE = 20 / 28
-_LEAST_CONTRAST = 25
-_FAINT = 0.2
 
 
 def to_tensor(image: Image.Image, shape: Shape) -> Tensor:
     """The middle of a picture, cut to the aspect of `shape` and resized: uint8 (C, H, W)."""
-    channels, height, width = _checked(shape)
+    channels, height, width = checked(shape)
     image = image.convert("L" if channels == 1 else "RGB")
     image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(image)).view(height, width, channels)
@@ -53,7 +48,7 @@ def fit(pixels: Tensor, shape: Shape) -> Tensor:
     Returns:
         uint8 (N, *shape); `pixels` itself when it has that shape.
     """
-    channels, height, width = _checked(shape)
+    channels, height, width = checked(shape)
     if tuple(pixels.shape[1:]) == shape:
         return pixels
     out = pixels.new_empty(len(pixels), channels, height, width)
@@ -154,76 +149,8 @@ def data_url(picture: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
 
 
-def digit_from_picture(image: Image.Image, shape: Shape = _DIGIT_SHAPE) -> Tensor:
-    """A digit in a picture, made the way that MNIST was: light on dark, centred by its mass.
-
-    Args:
-        image: ink on paper, or chalk on a board; what the border shows counts as the paper.
-        shape: wanted (C, H, W); the digit's longer side takes 20 of 28 parts of it.
-
-    Returns:
-        uint8 of `shape`.
-
-    Raises:
-        BadUpload: nothing stands out from the paper.
-    """
-    channels, height, width = _checked(shape)
-    ink = _ink(image)
-    longest = max(1, round(min(height, width) * _DIGIT_SIDE))
-    ratio = longest / max(ink.shape)
-    size = (max(1, round(ink.shape[1] * ratio)), max(1, round(ink.shape[0] * ratio)))
-    small = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
-    small = small / small.max()  # thin lines fade when they shrink
-    field = torch.zeros(height, width)
-    top, left = _place(small.sum(1), height), _place(small.sum(0), width)
-    field[top : top + size[1], left : left + size[0]] = torch.from_numpy(small)
-    return (field * 255).round().to(torch.uint8).repeat(channels, 1, 1)
-
-
-def digit_from_drawing(rgba: NDArray[np.uint8], shape: Shape = _DIGIT_SHAPE) -> Tensor:
-    """`digit_from_picture` for a canvas, uint8 (H, W, 4), whatever its colours.
-
-    On a canvas that is transparent anywhere, what is opaque is the ink.
-
-    Raises:
-        BadUpload: nothing is drawn.
-        ValueError: not the pixels of a canvas.
-    """
-    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8 or not rgba.size:
-        raise ValueError("A drawing is a uint8 array (height, width, 4).")
-    alpha = rgba[..., 3]
-    pixels = alpha if alpha.min() < 255 else rgba[..., :3]
-    return digit_from_picture(Image.fromarray(np.ascontiguousarray(pixels)), shape)
-
-
-def _checked(shape: Shape) -> Shape:
+def checked(shape: Shape) -> Shape:
+    """`shape`, if pictures can have it; else ValueError."""
     if shape[0] not in (1, 3) or min(shape) < 1:
         raise ValueError("Pictures have one or three channels, a height and a width.")
     return shape
-
-
-def _ink(image: Image.Image) -> NDArray[np.float32]:
-    """What stands out from the paper, 0 to 1, cropped to where it is."""
-    grey = image.convert("L")
-    grey.thumbnail((512, 512))
-    values = np.asarray(grey, dtype=np.float32)
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    paper = float(np.median(border))
-    if paper > (values.min() + values.max()) / 2:
-        values, paper = 255 - values, 255 - paper
-    contrast = float(values.max()) - paper
-    if contrast < _LEAST_CONTRAST:
-        raise BadUpload("There is nothing drawn yet: draw a digit that stands out.")
-    ink = (values - paper) / contrast
-    ink[ink < _FAINT] = 0  # the grain and the shadows of paper
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _place(mass: NDArray[np.floating], side: int) -> int:
-    """Where a strip of `mass` begins so that its centre of mass is the field's, all inside.
-
-    In MNIST that centre lies on pixel 14 counted from 0, not between 13 and 14.
-    """
-    centre = float((mass * np.arange(len(mass))).sum() / mass.sum())
-    return min(max(round(side / 2 - centre), 0), side - len(mass))

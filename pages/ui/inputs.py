@@ -6,14 +6,10 @@ from streamlit_drawable_canvas import st_canvas
 from torch import Tensor
 
 from core import data
+from core.decoding import decode, display_name
+from core.digits import digit_from_drawing, digit_from_picture
 from core.errors import LabError
-from core.images import (
-    Shape,
-    decode,
-    digit_from_drawing,
-    digit_from_picture,
-    to_tensor,
-)
+from core.images import Shape, to_tensor
 from core.runs import Run
 from pages.ui import links
 
@@ -81,11 +77,17 @@ def _uploaded(count: int, shape: Shape) -> Tensor | None:
         return None
     if len(files) > count:
         st.caption(f"The first {count} pictures are shown." if count > 1 else "The first is used.")
-    make = digit_from_picture if as_digit else to_tensor
     found = []
     for file in files[:count]:
         try:
-            found.append(make(decode(file.getvalue(), file.name), shape))
+            found.append(_read(file.getvalue(), file.name, shape, as_digit))
         except LabError as error:  # one bad file hides none of the others
             st.error(str(error), icon=":material/error:")
     return torch.stack(found) if found else None
+
+
+def _read(content: bytes, name: str, shape: Shape, as_digit: bool) -> Tensor:
+    picture = decode(content, name, keep_transparency=as_digit)
+    if as_digit:
+        return digit_from_picture(picture, shape, f"“{display_name(name)}”")
+    return to_tensor(picture, shape)

@@ -11,8 +11,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, strategies
 from hypothesis import settings as hypothesis_settings
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFile, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 from torch import Generator
 
 from core.errors import BadUpload
@@ -20,8 +19,6 @@ from core.images import (
     contact_sheet,
     data_url,
     decode,
-    digit_from_drawing,
-    digit_from_picture,
     display_name,
     fit,
     to_png,
@@ -535,129 +532,3 @@ def test_a_png_comes_back_as_it_went(shape: tuple[int, ...]) -> None:
     assert np.array_equal(np.asarray(decode(png)), array)
     head, _, body = data_url(png).partition(",")
     assert head == "data:image/png;base64" and base64.b64decode(body) == png
-
-
-# Digits
-
-
-def drawn(ink: int, paper: int, box: tuple[int, int, int, int] = (60, 40, 140, 240)) -> Image.Image:
-    """A thick seven in a box of a picture of 280 by 280."""
-    image = Image.new("L", (280, 280), paper)
-    left, top, right, bottom = box
-    line = [(left, top), (right, top), ((left + right) // 2, bottom)]
-    ImageDraw.Draw(image).line(line, fill=ink, width=18, joint="curve")
-    return image
-
-
-def centre(digit: torch.Tensor) -> tuple[float, float]:
-    mass = digit[0].double()
-    rows, columns = (torch.arange(n, dtype=torch.float64) for n in mass.shape)
-    total = mass.sum()
-    return float((mass.sum(1) * rows).sum() / total), float((mass.sum(0) * columns).sum() / total)
-
-
-def test_a_digit_is_made_the_way_that_mnist_was() -> None:
-    digit = digit_from_picture(drawn(ink=0, paper=255))
-    assert digit.dtype == torch.uint8 and tuple(digit.shape) == (1, 28, 28)
-    rows = digit[0].amax(1).nonzero()
-    assert int(rows[-1] - rows[0]) + 1 == 20, "its longer side takes 20 pixels"
-    assert digit.max() == 255 and digit[0, 0].max() == 0
-    assert centre(digit) == pytest.approx((14, 14), abs=0.6)
-
-
-@pytest.mark.parametrize("ink,paper", [(0, 255), (255, 0), (60, 160), (180, 90)])
-def test_ink_and_paper_do_not_matter(ink: int, paper: int) -> None:
-    usual = digit_from_picture(drawn(255, 0)).int()
-    assert (digit_from_picture(drawn(ink, paper)).int() - usual).abs().max() <= 3
-
-
-@pytest.mark.parametrize("box", [(20, 20, 100, 220), (150, 70, 230, 270), (9, 9, 89, 209)])
-def test_the_place_on_the_paper_does_not_matter(box: tuple[int, int, int, int]) -> None:
-    usual = digit_from_picture(drawn(0, 255, (60, 40, 140, 240))).int()
-    assert (digit_from_picture(drawn(0, 255, box)).int() - usual).abs().float().mean() < 1
-
-
-def test_grain_and_a_little_shadow_do_not_matter() -> None:
-    clean = drawn(ink=40, paper=200)
-    shadow = np.linspace(-10, 10, 280)[None, :]
-    grain = np.random.default_rng(0).normal(0, 5, (280, 280))
-    photo = (np.asarray(clean) + shadow + grain).clip(0, 255).astype(np.uint8)
-    difference = digit_from_picture(Image.fromarray(photo)).int() - digit_from_picture(clean).int()
-    assert difference.abs().float().mean() < 6
-
-
-@pytest.mark.parametrize("size", [(28, 28), (3, 200), (5000, 40), (1, 1), (2, 2)])
-def test_a_digit_of_any_size_fits(size: tuple[int, int]) -> None:
-    image = Image.new("L", size, 255)
-    image.putpixel((size[0] // 2, size[1] // 2), 0)
-    try:
-        assert tuple(digit_from_picture(image).shape) == (1, 28, 28)
-    except BadUpload:
-        assert size in ((5000, 40), (1, 1)), "only a dot in a far larger picture may vanish"
-
-
-@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 28, 28), (1, 64, 48)])
-def test_a_digit_takes_other_shapes(shape: tuple[int, int, int]) -> None:
-    digit = digit_from_picture(drawn(0, 255), shape)
-    assert tuple(digit.shape) == shape and digit.is_contiguous()
-    assert all(torch.equal(channel, digit[0]) for channel in digit)
-
-
-def test_a_thin_line_does_not_fade() -> None:
-    image = Image.new("L", (280, 280), 255)
-    ImageDraw.Draw(image).line([(60, 40), (140, 240)], fill=0, width=3)
-    assert digit_from_picture(image).max() == 255
-
-
-@pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_picture_has_nothing_drawn(level: int) -> None:
-    grain = np.random.default_rng(0).integers(-4, 5, (60, 60))
-    for values in (np.full((60, 60), level), level + grain):
-        blank = Image.fromarray(values.clip(0, 255).astype(np.uint8))
-        with pytest.raises(BadUpload, match="nothing drawn yet"):
-            digit_from_picture(blank)
-
-
-def canvas(ink: tuple[int, ...], paper: tuple[int, ...]) -> NDArray[np.uint8]:
-    mask = drawn(255, 0)
-    return np.asarray(
-        Image.composite(
-            Image.new("RGBA", (280, 280), ink), Image.new("RGBA", (280, 280), paper), mask
-        )
-    )
-
-
-@pytest.mark.parametrize(
-    "ink,paper",
-    [
-        ((255, 255, 255, 255), (0, 0, 0, 255)),
-        ((0, 0, 0, 255), (255, 255, 255, 255)),
-        ((255, 255, 255, 255), (0, 0, 0, 0)),
-        ((0, 0, 0, 255), (0, 0, 0, 0)),
-        ((0, 0, 255, 255), (255, 255, 255, 255)),
-    ],
-)
-def test_a_drawing_is_read_whatever_its_colours(
-    ink: tuple[int, ...], paper: tuple[int, ...]
-) -> None:
-    assert torch.equal(digit_from_drawing(canvas(ink, paper)), digit_from_picture(drawn(255, 0)))
-
-
-@pytest.mark.parametrize("colour", [(0, 0, 0, 0), (255, 255, 255, 255), (0, 0, 0, 255)])
-def test_a_blank_canvas_has_nothing_drawn(colour: tuple[int, ...]) -> None:
-    with pytest.raises(BadUpload, match="nothing drawn yet"):
-        digit_from_drawing(canvas(colour, colour))
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((8, 8), np.uint8),
-        np.zeros((8, 8, 3), np.uint8),
-        np.zeros((8, 8, 4), np.float32),
-        np.zeros((0, 8, 4), np.uint8),
-    ],
-)
-def test_what_is_no_canvas_is_refused(array: NDArray[np.uint8]) -> None:
-    with pytest.raises(ValueError, match="A drawing is"):
-        digit_from_drawing(array)
