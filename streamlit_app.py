@@ -18,7 +18,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from streamlit.watcher.local_sources_watcher import LocalSourcesWatcher
 
 ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # started from another folder
@@ -27,18 +26,19 @@ if str(ROOT) not in sys.path:  # started from another folder
 from core import actions  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
-from pages.ui import starting  # noqa: E402
+from pages.ui import starting, streamlit_private, uvicorn_private  # noqa: E402
 from pages.ui.assets import ROUTES  # noqa: E402
-from pages.ui.serving import Bounds, Headers  # noqa: E402
+from pages.ui.mounting import Hosts, mounted, own_address  # noqa: E402
+from pages.ui.serving import MAX_FRAME, Bounds, Headers  # noqa: E402
 
 TEND, CLEAN = 5.0, 3600.0
 """Seconds between two looks at the queue, and between two at what is old."""
 log = logging.getLogger("latent_lab")
 
-if st.get_option("server.fileWatcherType") == "none":
-    # Each visitor who comes back after a break of the network has all modules looked through for
-    # files to watch, though none are: half a second, in which the server answers nobody.
-    LocalSourcesWatcher.update_watched_modules = lambda self: None  # type: ignore[method-assign]
+streamlit_private.watch_no_files()
+streamlit_private.ask_nobody_for_our_address()
+uvicorn_private.bound_headers()
+uvicorn_private.bound_frames(MAX_FRAME)
 
 
 @asynccontextmanager
@@ -47,6 +47,8 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     settings()  # a wrong variable stops the server here, with its sentence
     actions.begin()
     starting.begin()
+    if streamlit_private.started_by_streamlit():
+        print(f"\n  Latent Lab: {own_address()}\n", flush=True)
     loading = asyncio.create_task(asyncio.to_thread(starting.load))
     tending = asyncio.create_task(_tend(loading))
     yield {}
@@ -110,7 +112,7 @@ def say_sorry(error: Exception) -> bool:
 app = st.App(
     "pages/router.py",
     lifespan=lifespan,
-    middleware=[Middleware(Headers), Middleware(Bounds)],
-    routes=[Route("/api/ready", ready), *ROUTES],
+    middleware=[Middleware(Headers), Middleware(Hosts), Middleware(Bounds)],
+    routes=mounted([Route("/api/ready", ready), *ROUTES]),
     on_script_error=say_sorry,
 )

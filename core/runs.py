@@ -134,8 +134,9 @@ class Run:
             raise self._broken("model.safetensors") from error
 
     def version(self) -> int:
-        """Changes whenever the status does: a key for caches."""
-        return self._changed("status.json")
+        """Changes whenever the status does: a key for caches. Of a shipped run it is the same on
+        every machine."""
+        return _shipped_version(self.path) if self.shipped else self._changed("status.json")
 
     def archive(self) -> bytes:
         """The run as a zip, without owners and half-done work."""
@@ -149,7 +150,7 @@ class Run:
 
     def _changed(self, name: str) -> int:
         """When a file was written, 0 without one; a shipped one, which stays, is looked at once."""
-        return _shipped_at(self.path / name) if self.shipped else _written_at(self.path / name)
+        return _shipped_at(self.path / name) if self.shipped else written_at(self.path / name)
 
     def _parsed(self, name: str, model: type[Model]) -> Model:
         try:
@@ -272,14 +273,23 @@ class Run:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _written_at(path: Path) -> int:
+def written_at(path: Path) -> int:
+    """When a file was written, in nanoseconds; 0 without one."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
 
 
-_shipped_at = lru_cache(maxsize=1024)(_written_at)
+_shipped_at = lru_cache(maxsize=1024)(written_at)
+
+
+@lru_cache(maxsize=1024)
+def _shipped_version(path: Path) -> int:
+    try:
+        return int(files.sha256(path / "status.json")[:12], 16)
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=4096)

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         "", description="e-mail addresses, with commas, of those who may cancel and delete any run"
     )
     downloads: Literal["on", "off"] = Field("on", description="whether data may be downloaded")
+    metrics: Literal["on", "off"] = Field(
+        "off", description="whether `/_stcore/metrics` has figures, to whoever reaches it"
+    )
     secret: str = Field(
         "", description="key that signs visitors' cookies; empty makes one and keeps it in `runs/`"
     )

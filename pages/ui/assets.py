@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from core.errors import LabError
 from pages.ui import looks
+from pages.ui.mounting import address
 from pages.ui.visitor import identity
 
 if TYPE_CHECKING:
@@ -52,16 +53,20 @@ ARRAYS_LOCK = Lock()
 
 
 @cache
+def _plotly_version() -> str:
+    return version("plotly")
+
+
 def plotly_url() -> str:
     """Where the browser finds Plotly; another version has another address."""
-    return f"/api/plotly/{version('plotly')}.js"
+    return address(f"/api/plotly/{_plotly_version()}.js")
 
 
 def script_url(component: str, script: str) -> str:
     """Where the browser finds a component's script from now on; another one has another address."""
     name = f"{component}-{sha256(script.encode()).hexdigest()[:16]}.js"
     SCRIPTS[name] = script
-    return f"/api/scripts/{name}"
+    return address(f"/api/scripts/{name}")
 
 
 def thumbnails_url(dataset: str, split: "Split") -> str:
@@ -72,9 +77,17 @@ def thumbnails_url(dataset: str, split: "Split") -> str:
     """
     from core import data
 
+    data.info(dataset)
+    return address(f"/api/thumbnails/{dataset}/{split}/{{part}}?{_images_version(dataset)}")
+
+
+def _images_version(dataset: str) -> str:
+    """Changes with the images: the query of their address."""
+    from core import data
+
     info = data.info(dataset)
     known = info.fingerprint or (dataset[-8:] if info.private else data.data_fingerprint(dataset))
-    return f"/api/thumbnails/{dataset}/{split}/{{part}}?v={known[:8]}"
+    return f"v={known[:8]}"
 
 
 def array_url(content: bytes) -> str:
@@ -85,24 +98,25 @@ def array_url(content: bytes) -> str:
     name = blake2b(content, digest_size=16).hexdigest()
     with ARRAYS_LOCK:
         ARRAYS[name] = content
-    return f"/api/arrays/{name}"
+    return address(f"/api/arrays/{name}")
 
 
 def frames_url(run: "Run") -> str:
     """Where the browser finds the making of a projection."""
-    return f"/api/frames/{run.id}/{run.version()}"
+    return address(f"/api/frames/{run.id}/{run.version()}")
 
 
 def sheet_url(run: "Run", epoch: int) -> str:
     """Where the browser finds what a run drew after an epoch."""
-    return f"/api/sheets/{run.id}/{run.version()}/{epoch}"
+    return address(f"/api/sheets/{run.id}/{run.version()}/{epoch}")
 
 
 def dream_url(run: "Run", name: str) -> str:
     """Where the browser finds a picture of a dream; while it is made, one an instant."""
-    path = run.path / name
-    changed = path.stat().st_mtime_ns if path.exists() else 0
-    return f"/api/dreams/{run.id}/{changed}/{name}"
+    from core import runs
+
+    changed = run.version() if run.shipped else runs.written_at(run.path / name)
+    return address(f"/api/dreams/{run.id}/{changed}/{name}")
 
 
 # ---- scripts
@@ -113,15 +127,15 @@ async def script(request: Request) -> Response:
     found = SCRIPTS.get(request.path_params["name"])
     if found is None:
         return _missing("There is no such script.")
-    return Response(found, 200, {"cache-control": FOR_GOOD}, JAVASCRIPT)
+    return Response(found, 200, {"cache-control": _for_good(request)}, JAVASCRIPT)
 
 
 async def plotly(request: Request) -> Response:
     """The library, as it comes with the pip package."""
-    if request.path_params["version"] != version("plotly"):
+    if request.path_params["version"] != _plotly_version():
         return _missing("There is no such version.")
     small = "gzip" in _accepted(request)
-    headers = {"cache-control": FOR_GOOD, "vary": "accept-encoding"}
+    headers = {"cache-control": _for_good(request), "vary": "accept-encoding"}
     if small:
         headers["content-encoding"] = "gzip"
     content = await asyncio.to_thread(_plotly, small)
@@ -169,7 +183,11 @@ async def thumbnails(request: Request) -> Response:
         )
     except LabError as error:
         return _missing(str(error))
-    kept = FOR_GOOD if built_in else "private, no-store"
+    kept = "private, no-store"
+    if built_in:
+        kept = _for_good(request, _images_version(asked["dataset"]))
+        if kept != FOR_GOOD and "v" in request.query_params:
+            return _missing("There are no such images.")
     return Response(content, 200, {"cache-control": kept}, "image/png")
 
 
@@ -269,29 +287,39 @@ async def _of_run(
     kind: str = "application/octet-stream",
     unfinished: bool = False,
 ) -> Response:
-    """Shipped runs never change; the others are asked for again each time, for they may go.
+    """Shipped runs never change, and are found under their one version only; the others are asked
+    for again each time, for they may go.
 
     Args:
         unfinished: give also what a run has made that is under way.
     """
     who = identity(request.cookies) or ""
+    asked = request.path_params
+    version = asked.get("version") or asked["changed"]
     try:
         content, shipped = await asyncio.to_thread(
-            _made, request.path_params["run_id"], who, make, missing, unfinished
+            _made, asked["run_id"], version, who, make, missing, unfinished
         )
     except LabError as error:
         return _missing(str(error))
-    kept = FOR_GOOD if shipped else "private, no-cache"
+    kept = _for_good(request) if shipped else "private, no-cache"
     return Response(content, 200, {"cache-control": kept}, kind)
 
 
 def _made(
-    run_id: str, who: str, make: Callable[[str, int], bytes], missing: str, unfinished: bool
+    run_id: str,
+    version: str,
+    who: str,
+    make: Callable[[str, int], bytes],
+    missing: str,
+    unfinished: bool,
 ) -> tuple[bytes, bool]:
     from core import jobs, runs
 
     run = runs.find(run_id)
     if run is None or not jobs.visible(run, who):
+        raise LabError(missing)
+    if run.shipped and version != str(run.version()):
         raise LabError(missing)
     if run.status().state != "done" and not unfinished:
         raise LabError(missing)
@@ -323,6 +351,17 @@ def _framed(run_id: str, _version: int) -> bytes:
     return maps.frames(run)
 
 
+async def nothing(_request: Request) -> Response:
+    """Any other address of ours."""
+    return _missing("There is nothing at this address.")
+
+
+def _for_good(request: Request, query: str = "") -> str:
+    """How long an answer is kept: for good under the one address that we give it, and under others
+    not at all, or any query would be one more copy in every cache between."""
+    return FOR_GOOD if request.url.query in ("", query) else UNKEPT
+
+
 def _missing(sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence}, 404, {"cache-control": UNKEPT})
 
@@ -337,4 +376,5 @@ ROUTES = [
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),
     Route("/api/looks/{name}/{value}", looks.answer),
+    Route("/api/{rest:path}", nothing),  # else Streamlit would answer with its page
 ]

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import data
 from core.runs import Run
 from core.tasks import Family
 from pages.ui.names import dataset_title
+from pages.ui.streamlit_private import get_script_run_ctx
 
 PAGE, READ = "links_page", "links_read"
 """Where a session keeps which page it is on, and what it has read from its address: by parameter,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.errors import LabError
+from pages.ui import mounting
 
 Look = Callable[[float], str]
 """What stands on the page, as HTML, when the slider is at a value; raises LabError."""
@@ -36,7 +37,7 @@ def address(look: Look, of: bytes) -> str:
     name = blake2b(of, key=SECRET, digest_size=16).hexdigest()
     with LOCK:
         KNOWN[name] = look
-    return f"/api/looks/{name}/"
+    return mounting.address(f"/api/looks/{name}/")
 
 
 async def answer(request: Request) -> Response:

@@ -13,13 +13,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
+from cachetools import LRUCache
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit.runtime import Runtime
 
 from core.settings import settings
 from pages.ui.assets import plotly_url
+from pages.ui.mounting import address
+from pages.ui.streamlit_private import uploaded_bytes
 from pages.ui.visitor import cookie_header, identity
 
 
@@ -54,8 +56,15 @@ HEADERS = [
 DRAWN_BY_PLOTLY = "/latent_explorer"
 UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")
 SOCKET = "/_stcore/stream"
+METRICS = "/_stcore/metrics"
 BURST, RATE = 200, 40
 """Messages that a session may send at once, and a second after that: a hand sends ten."""
+MAX_FRAME = 4 * 10**6
+"""Bytes of one message from a browser, as `server.maxWidgetStateSize` has it in megabytes. Seen: 90
+bytes a click, 90 kB with a drawing of 2,000 strokes of the mouse; files do not come this way."""
+BURST_BYTES, RATE_BYTES, LATE = 8 * 10**6, 10**6, 8.0
+"""Bytes of messages that all pages of a visitor may send at once, and a second after that; who is
+more seconds ahead of that than the last is hung up on."""
 FULL = """<!doctype html><title>Latent Lab</title>
 <meta name="viewport" content="width=device-width">
 <body style="font-family:sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem">
@@ -97,13 +106,31 @@ class Headers:
         await self.app(scope, receive, with_headers)
 
 
+class Allowance:
+    """So much at once, and so much a second after that."""
+
+    def __init__(self, burst: float, rate: float) -> None:
+        self.burst, self.rate = burst, rate
+        self.left, self.then = burst, time.monotonic()
+
+    def late(self, amount: float) -> float:
+        """Take an amount; gives the seconds by which it came too early."""
+        now = time.monotonic()
+        self.left = min(self.burst, self.left + (now - self.then) * self.rate) - amount
+        self.then = now
+        return max(0.0, -self.left / self.rate)
+
+
 class Bounds:
-    """Keeps a session's uploads, its messages and the number of sessions within the settings."""
+    """Keeps a session's uploads, a visitor's messages and the number of sessions within the
+    settings."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.sessions: Counter[str] = Counter()
         self.arriving: Counter[str] = Counter()
+        # Kept when a visitor's last page closes: to come again is no new allowance.
+        self.bytes: LRUCache[str, Allowance] = LRUCache(4096)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer why not."""
@@ -112,6 +139,8 @@ class Bounds:
             await self._session(scope, receive, send)
         elif scope["type"] != "http":
             await self.app(scope, receive, send)
+        elif path.rstrip("/") == address(METRICS) and settings().metrics == "off":
+            await JSONResponse({"error": "They are switched off."}, 404)(scope, receive, send)
         elif scope["method"] == "PUT" and (upload := UPLOAD.fullmatch(path)):
             await self._upload(upload.group(1), scope, receive, send)
         elif _asks_for_page(scope) and (said := self._full(_visitor(scope))):
@@ -142,15 +171,18 @@ class Bounds:
         if crowded or (self.sessions[who] and self._full(who)):
             await send({"type": "websocket.close", "code": 1013})  # try again later
             return
-        left, then = float(BURST), time.monotonic()
+        messages = Allowance(BURST, RATE)
+        together = self.bytes.setdefault(who, Allowance(BURST_BYTES, RATE_BYTES))
 
         async def slowly() -> Message:
-            nonlocal left, then
             message = await receive()
-            now = time.monotonic()
-            left, then = min(BURST, left + (now - then) * RATE) - 1, now
-            if left < 0:
-                await asyncio.sleep(-left / RATE)
+            size = len(message.get("bytes") or message.get("text") or b"")
+            late = max(messages.late(1), late_bytes := together.late(size))
+            if size > MAX_FRAME or late_bytes > LATE:
+                await send({"type": "websocket.close", "code": 1009})  # too big
+                return {"type": "websocket.disconnect", "code": 1009}
+            if late:
+                await asyncio.sleep(late)
             return message
 
         self.sessions[who] += 1
@@ -164,7 +196,7 @@ class Bounds:
     async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         most = settings().max_session_mb
         declared = int(Request(scope).headers.get("content-length") or 0)
-        if uploaded(session) + self.arriving[session] + declared > most * 2**20:
+        if uploaded_bytes(session) + self.arriving[session] + declared > most * 2**20:
             while (await receive()).get("more_body"):
                 pass  # a proxy that is hung up on while it sends takes this server for dead
             said = f"The files of this page are more than {most} MB. Remove some, or reload it."
@@ -177,13 +209,6 @@ class Bounds:
             self.arriving[session] -= declared
             if not self.arriving[session]:
                 del self.arriving[session]
-
-
-def uploaded(session: str) -> int:
-    """Bytes of the files that a session holds in memory."""
-    manager = Runtime.instance().uploaded_file_mgr
-    held = getattr(manager, "file_storage", {}).get(session, {})
-    return sum(len(file.data) for file in list(held.values()))
 
 
 def _visitor(scope: Scope) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core import data, jobs, runs
 from core.errors import LabError
@@ -20,6 +19,7 @@ from core.training import ask
 from pages.ui import links
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
+from pages.ui.streamlit_private import DeltaGenerator
 from pages.ui.turns import turn
 from pages.ui.visitor import admitted, who
 

@@ -11,13 +11,17 @@ from functools import lru_cache
 
 import streamlit as st
 from itsdangerous import BadSignature, Signer
-from streamlit.auth_util import get_cookie_with_chunks, get_secrets_auth_section
-from streamlit.web.server.server_util import get_cookie_secret
-from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
-from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from core import files, people
 from core.settings import settings
+from pages.ui.mounting import address
+from pages.ui.streamlit_private import (
+    USER_COOKIE_NAME,
+    decode_signed_value,
+    get_cookie_secret,
+    get_cookie_with_chunks,
+    get_secrets_auth_section,
+)
 
 COOKIE = "latent_lab_visitor"
 YEAR = 365 * 24 * 3600
@@ -74,10 +78,12 @@ def admitted() -> bool:
 
 
 def cookie_header(*, secure: bool) -> bytes:
-    """The value of a set-cookie header that makes somebody a visitor."""
+    """The value of a set-cookie header that makes somebody a visitor: of this lab, where others
+    are on the same host below other paths."""
     value = _signer().sign(secrets.token_hex(16)).decode()
     flags = "; Secure" if secure else ""
-    return f"{COOKIE}={value}; Path=/; Max-Age={YEAR}; HttpOnly; SameSite=Lax{flags}".encode()
+    path = address("") or "/"
+    return f"{COOKIE}={value}; Path={path}; Max-Age={YEAR}; HttpOnly; SameSite=Lax{flags}".encode()
 
 
 def _anonymous(cookies: Mapping[str, str]) -> str | None:

@@ -243,7 +243,7 @@ def test_a_cookie_of_one_replica_holds_at_the_other(house: House) -> None:
 
 def test_what_never_changes_is_kept_and_small(house: House, visitor: Visitor) -> None:
     (script, *_) = STATIC.findall(visitor.ask("/").body.decode())
-    sheet = "/api/thumbnails/digits/test/0?v=1"
+    sheet = "/api/thumbnails/mnist/test/0?v=a29846c0"
     for path in (script, sheet, "/api/none"):
         for _ in range(3):
             visitor.ask(path)

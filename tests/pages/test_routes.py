@@ -35,7 +35,7 @@ def nothing_packed(lab):
         cache.cache_clear()
 
 
-def asked(path, cookie="", accept=""):
+def asked(path, cookie="", accept="", query=""):
     """(status, headers, body) of a GET."""
     said = []
 
@@ -49,7 +49,7 @@ def asked(path, cookie="", accept=""):
     headers += [(b"accept-encoding", accept.encode())] if accept else []
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
-        "query_string": b"", "headers": headers, "root_path": "", "http_version": "1.1",
+        "query_string": query.encode(), "headers": headers, "root_path": "", "http_version": "1.1",
     }  # fmt: skip
     with ThreadPoolExecutor(1) as pool:  # the tests in a browser leave a loop in this thread
         pool.submit(asyncio.run, APP(scope, receive, send)).result()
@@ -111,10 +111,25 @@ def test_a_private_runs_sheets_are_for_those_who_asked_for_it(lab):
 
 def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = made("autoencode-vae-digits-00000001")
+    run.write_sample(0, b"a picture")
     monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
-    status, headers, _ = asked(f"/api/decoders/{run.id}/1")
-    assert status == 200
-    assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    for address in (f"/api/decoders/{run.id}/{run.version()}", assets.sheet_url(run, 0)):
+        status, headers, _ = asked(address)
+        assert status == 200
+        assert headers["cache-control"] == "public, max-age=31536000, immutable"
+        status, headers, _ = asked(address, query="any=thing")
+        assert status == 200 and headers["cache-control"] == "no-store", "no copy a query"
+
+
+@pytest.mark.parametrize("version", ["0", "1", "anything", "{}0", "0{}", "{}%20", "é"])
+def test_of_what_is_kept_for_good_there_is_one_version(lab, monkeypatch, version):
+    run = made("autoencode-vae-digits-00000001")
+    run.write_sample(0, b"a picture")
+    monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
+    wrong = version.format(run.version())
+    for address in ("decoders/{}/{}", "sheets/{}/{}/0", "frames/{}/{}", "dreams/{}/{}/dream.png"):
+        status, headers, _ = asked("/api/" + address.format(run.id, wrong))
+        assert (status, headers["cache-control"]) == (404, "no-store")
 
 
 def test_a_private_one_is_for_those_who_asked_for_it(lab):
@@ -210,6 +225,11 @@ def test_thumbnails_are_the_images_of_the_set_in_their_order():
         for place in (0, 39, 40, 517, 999):
             wanted = images[1000 * part + place, 0].numpy()
             assert (cell(sheet, place, 28, 28) == wanted).all()
+    first = path.replace("{part}", "0")
+    assert asked(first, query="v=a29846c0")[1]["cache-control"] == assets.FOR_GOOD
+    for query in ("v=1", "v=", "v=a29846c0&v=1", "x=1"):
+        status, headers, _ = asked(first, query=query)
+        assert headers["cache-control"] == "no-store" and status == (200 if query == "x=1" else 404)
 
 
 def test_the_last_sheet_has_the_same_places():

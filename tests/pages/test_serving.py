@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.settings import settings
-from pages.ui import serving
+from pages.ui import serving, streamlit_private
 from pages.ui.serving import BURST, Bounds, Headers
 from pages.ui.visitor import cookie_header
 
@@ -195,7 +195,7 @@ def test_the_files_of_one_page_are_bounded_together(allowed, monkeypatch):
     held = {"busy": {"a": types.SimpleNamespace(data=bytes(900 * 1024))}}
     manager = types.SimpleNamespace(file_storage=held)
     runtime = types.SimpleNamespace(uploaded_file_mgr=manager)
-    monkeypatch.setattr(serving.Runtime, "instance", lambda: runtime)
+    monkeypatch.setattr(streamlit_private.Runtime, "instance", lambda: runtime)
 
     def put(session, size):
         path = f"/_stcore/upload_file/{session}/file"
@@ -239,3 +239,100 @@ def full_disk():
 def test_a_full_disk_is_a_sentence_without_a_path():
     (said,) = AppTest.from_function(full_disk).run().error
     assert "disk of this server is full" in said.value and "/srv" not in said.value
+
+
+# ---- what a browser sends over its socket
+
+
+def socket_of(headers=()):
+    return {"type": "websocket", "path": "/_stcore/stream", "headers": list(headers)}
+
+
+async def sent(bounds, sizes, scope):
+    """How many messages of those sizes an application got, and what the browser was told."""
+    got, told, left = [], [], iter(sizes)
+
+    async def receive():
+        size = next(left, None)
+        if size is None:
+            return {"type": "websocket.disconnect", "code": 1000}
+        return {"type": "websocket.receive", "bytes": bytes(size)}
+
+    async def app(scope, receive, send):
+        while (message := await receive())["type"] == "websocket.receive":
+            got.append(len(message["bytes"]))
+
+    async def send(message):
+        told.append(message)
+
+    bounds.app = app
+    await bounds(scope, receive, send)
+    return got, told
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only sleeping moves."""
+    now = [0.0]
+    monkeypatch.setattr(serving.time, "monotonic", lambda: now[0])
+
+    async def sleep(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr(serving.asyncio, "sleep", sleep)
+    return now
+
+
+def test_one_message_is_so_large_and_no_larger(allowed, clock):
+    allowed()
+    full = serving.MAX_FRAME
+    got, told = run(sent(Bounds(None), [90, full, full + 1, 90], socket_of()))
+    assert got == [90, full] and told == [{"type": "websocket.close", "code": 1009}]
+
+
+def test_all_pages_of_a_visitor_send_so_much_together_and_others_as_before(allowed, clock):
+    allowed()
+    mine, other = (b"cookie", cookie()), (b"cookie", cookie())
+    bounds, large = Bounds(None), serving.MAX_FRAME // 2
+
+    async def scenario():
+        pages = [await sent(bounds, [large] * 4, socket_of([mine])) for _ in range(10)]
+        return pages, await sent(bounds, [large] * 4, socket_of([other]))
+
+    pages, (got, told) = run(scenario())
+    arrived = sum(sum(got) for got, _ in pages)
+    allowance = serving.BURST_BYTES + serving.RATE_BYTES * (clock[0] + serving.LATE)
+    assert arrived <= allowance + serving.MAX_FRAME
+    assert got == [large] * 4 and not told, "who comes again has no new allowance, others have"
+
+
+def test_a_hand_that_draws_is_never_too_large(allowed, clock):
+    allowed()
+    strokes = [45 * moves for moves in range(0, 20_000, 40)]  # each with all before it
+
+    async def scenario():
+        bounds = Bounds(None)
+        got, told = await sent(bounds, strokes[:100], socket_of())
+        return got, told, clock[0]
+
+    got, told, waited = run(scenario())
+    assert len(got) == 100 and not told and waited < 5.0
+
+
+@pytest.mark.parametrize(("said", "status"), [("off", 404), ("on", 200)])
+def test_figures_of_the_server_are_for_nobody_unless_asked_for(allowed, said, status):
+    allowed(metrics=said)
+    for path in ("/_stcore/metrics", "/_stcore/metrics/"):
+        assert run(answered(Bounds(welcome), request(path=path)))[0] == status
+    assert run(answered(Bounds(welcome), request(path="/_stcore/health")))[0] == 200
+
+
+def test_the_bound_of_a_message_is_streamlit_s_too():
+    import tomllib
+    from pathlib import Path
+
+    config = Path(serving.__file__).parents[2] / ".streamlit" / "config.toml"
+    server = tomllib.loads(config.read_text())["server"]
+    assert server["maxWidgetStateSize"] * 10**6 == serving.MAX_FRAME
+    assert server["maxMessageSize"] <= 32
+    assert server["address"] == "localhost"

@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 import torch
 from PIL import Image
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.inference.pictures import fitted
+from pages.ui.streamlit_private import DeltaGenerator
 
 WIDTH = 320
 """Pixels of the canvas's longer side: a phone has room for them, and so has a narrow stage."""

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
-from streamlit.elements.widgets.file_uploader import UploadedFile  # type: ignore[attr-defined]
 from torch import Tensor
 
 from core.errors import LabError
@@ -25,6 +23,7 @@ from pages.ui import cached, form, links
 from pages.ui.cached import dreams
 from pages.ui.dream.painting import painted
 from pages.ui.names import model_names
+from pages.ui.streamlit_private import DeltaGenerator, UploadedFile
 
 KINDS_OF_DREAM = {"deep": "Dream", "classic": "Classic", "visualise": "From noise", "zoom": "Zoom"}
 SOURCES = {

@@ -18,6 +18,7 @@ from core.errors import LabError
 from core.inference.latent import COLUMN, FAR, checked_code
 from core.inference.ordinary import RARE, Spread, State
 from core.runs import Run
+from pages.ui import mounting
 from pages.ui.component import component, nothing
 
 HEAT = (0.0, 1.5)
@@ -54,7 +55,7 @@ class Released(NamedTuple):
 
 def decoder_url(run: Run) -> str:
     """Where the browser finds a finished run's decoder."""
-    return f"/api/decoders/{run.id}/{run.version()}"
+    return mounting.address(f"/api/decoders/{run.id}/{run.version()}")
 
 
 def failure(decoder_url: str) -> str | None:

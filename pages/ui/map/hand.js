@@ -212,20 +212,17 @@ class Hand {
 
   /** What is in view now, which Plotly fits to the shape of the stage. */
   current() {
-    const { xaxis, yaxis } = this.plot?._fullLayout ?? {};
-    return xaxis && yaxis ? [xaxis.range.slice(), yaxis.range.slice()] : this.map.ranges;
+    return rangesInView(this.plot) ?? this.map.ranges;
   }
 
   /** The coordinates of a place of the stage, in 2-D. */
-  place([left, top]) {
-    const { xaxis, yaxis } = this.plot._fullLayout;
-    const at = ({ range: [low, high], _length }, pixels) => low + (pixels / _length) * (high - low);
-    return [at(xaxis, left - xaxis._offset), at(yaxis, yaxis._length - (top - yaxis._offset))];
+  place(at) {
+    return coordinates(this.plot, at);
   }
 
   view() {
     const { clientWidth, clientHeight } = this.map.stage;
-    return projection(this.plot._fullLayout, clientWidth, clientHeight);
+    return projection(this.plot, clientWidth, clientHeight);
   }
 
   /** The place of the stage where coordinates are drawn. */

@@ -1,11 +1,27 @@
 // Which point is under the pointer: found here, at once and for fingers too. Plotly finds it a
 // little later, may mean where the pointer was before, and in 3-D calls every press a click.
+// All that is used of Plotly's private parts stands in this file: tests/pages/test_private_parts.py
+// names the version.
+
+/** The ranges of both axes in view, in 2-D; undefined before that. */
+function rangesInView(plot) {
+  const { xaxis, yaxis } = plot?._fullLayout ?? {};
+  return xaxis && yaxis ? [xaxis.range.slice(), yaxis.range.slice()] : undefined;
+}
+
+/** The coordinates of a place of the stage, in 2-D. */
+function coordinates(plot, [left, top]) {
+  const { xaxis, yaxis } = plot._fullLayout;
+  const at = ({ range: [low, high], _length }, pixels) => low + (pixels / _length) * (high - low);
+  return [at(xaxis, left - xaxis._offset), at(yaxis, yaxis._length - (top - yaxis._offset))];
+}
 
 /**
  * How coordinates become pixels of the stage: rows of four factors, for x, y, z and 1. A pixel is
  * across / depth and down / depth; the smaller the depth, the nearer to the eye.
  */
-function projection({ xaxis, yaxis, scene }, width, height) {
+function projection(plot, width, height) {
+  const { xaxis, yaxis, scene } = plot._fullLayout;
   if (!scene) {
     const scale = ({ range: [low, high], _length }) => _length / (high - low);
     const x = scale(xaxis), y = scale(yaxis);

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.errors import LabError
@@ -18,6 +17,7 @@ from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from pages.ui import cached, inputs, live, pictures
 from pages.ui.frame import csv_button
+from pages.ui.streamlit_private import DeltaGenerator
 
 SOURCES = ("Test image", "Draw", "Upload")
 DECIMALS = 3

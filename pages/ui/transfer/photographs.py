@@ -2,7 +2,6 @@
 
 import streamlit as st
 import torch
-from streamlit.elements.widgets.file_uploader import UploadedFile  # type: ignore[attr-defined]
 from torch import Tensor
 
 from core import data
@@ -11,6 +10,7 @@ from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs import Run
 from core.settings import settings
 from pages.ui.pictures import cards
+from pages.ui.streamlit_private import UploadedFile
 
 MOST = 10
 

@@ -4,7 +4,6 @@ from html import escape
 
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.errors import LabError
@@ -15,6 +14,7 @@ from core.metrics import percent
 from core.runs import Run
 from pages.ui import cached
 from pages.ui.shares import farther
+from pages.ui.streamlit_private import DeltaGenerator
 from pages.ui.transfer.photographs import brought, photographs, url
 
 AS_READ = "The class read"
