@@ -22,7 +22,7 @@ from core.settings import ROOT
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams import ascent, classic
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import DreamConfig, Scene
+from core.tasks.dreams.recipe import SQUEEZED, DreamConfig, Scene
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio
 
 ASKED_STEP, ASKED_RISING, ASKED_SECONDS, ASKED_PREVIEW = 0.4, 0.9, 8, 1
@@ -190,18 +190,22 @@ def _texts_dream(
 
 
 def _recursion(net: torch.nn.Module, scene: Scene, image: Image.Image, steps: int) -> Image.Image:
-    """The text's formulae, on Lite0 and with its own steps."""
+    """The text's formulae, on Lite0: every octave at 224×224, a gradient that adds up, down to a
+    pixel."""
     small = image.filter(ImageFilter.GaussianBlur(2))
     size = (int(small.size[0] / 2), int(small.size[1] / 2))
-    if min(size) >= 16:
+    if min(size) >= 1:
         small = small.resize(size, Image.Resampling.LANCZOS)
         small = _recursion(net, scene, small, steps).resize(image.size, Image.Resampling.LANCZOS)
         image = ImageChops.blend(image, small, 0.6)
     mean, std = scene.net.preprocess.mean, scene.net.preprocess.std
-    normal = (classic.to_tensor(image) - mean) / std
+    squeezed = image.resize((SQUEEZED, SQUEEZED), Image.Resampling.BILINEAR)
+    normal = (classic.to_tensor(squeezed) - mean) / std
+    total = torch.zeros_like(normal)
     for _ in range(steps):
-        normal = texts_step(net, normal, LAYER)
-    return classic.to_image((normal * std + mean)[0].clamp(0, 1))
+        total = total + texts_step(net, normal, LAYER) - normal  # its gradient is never set to zero
+        normal = normal + total
+    return classic.to_image((normal * std + mean)[0].clamp(0, 1)).resize(image.size)
 
 
 def _large() -> Iterator[Row]:
