@@ -130,8 +130,10 @@ def shared_secret(path: Path) -> str:
     """
     try:
         return _secret(path)
-    except (FileNotFoundError, ValueError):
-        damaged = path.exists()
+    except FileNotFoundError:
+        damaged = False
+    except ValueError:
+        damaged = True
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
