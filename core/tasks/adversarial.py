@@ -202,7 +202,7 @@ class Adversarial(Task):
     ) -> dict[str, float]:
         """Health of two thousand samples against as many test images."""
         few = images.first(VALIDATION_SAMPLES)
-        found = _health(cast(GAN, model), VALIDATION_SAMPLES, few, judge)
+        found = _health(cast(GAN, model), VALIDATION_SAMPLES, few, judge, check)
         figures = found.figures()
         row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
         for i, count in enumerate(found.histogram or ()):
@@ -256,10 +256,17 @@ class Adversarial(Task):
         return figures
 
     def render(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check = silent,
     ) -> np.ndarray:
         """Samples of the same sixty seeds for every network; with classes a column each."""
-        return contact_sheet(samples(cast(GAN, model), COLUMNS * ROWS, SHEET_SEED), COLUMNS)
+        return contact_sheet(
+            samples(cast(GAN, model), COLUMNS * ROWS, SHEET_SEED, check=check), COLUMNS
+        )
 
 
 def of_row(row: Mapping[str, Any]) -> Health:
@@ -273,9 +280,11 @@ def _extractor(judge: Judge | None) -> Extractor:
     return Extractor(judge.model, judge.name) if judge else Extractor()
 
 
-def _health(model: GAN, count: int, images: Images, judge: Judge | None) -> Health:
-    drawn = samples(model, count, EVALUATION_SEED)
-    return health(drawn, images.pixels, _extractor(judge))
+def _health(
+    model: GAN, count: int, images: Images, judge: Judge | None, check: Check = silent
+) -> Health:
+    drawn = samples(model, count, EVALUATION_SEED, check=check)
+    return health(drawn, images.pixels, _extractor(judge), check)
 
 
 ADVERSARIAL = Adversarial()

@@ -272,13 +272,14 @@ class Autoencoding(Task):
         """Losses and figures on a choice of the test split; KL of each dimension."""
         chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
         few = images.choice(VALIDATION_IMAGES)
-        found = self._figures(variant, chosen, network, few)
+        found = self._figures(variant, chosen, network, few, check)
         row = {f"test_{name}": float(found[name]) for name in found if name != "kl_per_dimension"}
         for i, kl in enumerate(found.get("kl_per_dimension", ())):
             row[f"test_kl_{i:02d}"] = kl
         if len(held.labels):
             part = held.choice(VALIDATION_IMAGES)
-            row["validation_loss"] = self._figures(variant, chosen, network, part)["loss"]
+            seen = self._figures(variant, chosen, network, part, check)
+            row["validation_loss"] = seen["loss"]
         return row
 
     @torch.inference_mode()
@@ -308,7 +309,12 @@ class Autoencoding(Task):
         return {**_rounded(figures), "n_test": len(images.labels)}
 
     def render(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check = silent,
     ) -> np.ndarray:
         """Ten test images, their reconstructions, and for a VAE draws from the prior: ten, or as
         many rows of ten as a conditional one's classes need."""

@@ -99,13 +99,13 @@ class Learner(ABC):
     def heard(self, row: Mapping[str, float]) -> None:  # noqa: B027 - most have no use for it
         """The figures after an epoch."""
 
-    def result(self) -> nn.Module:
+    def result(self, check: Check = silent) -> nn.Module:
         """The network to look at after an epoch."""
         return self.model
 
     def finish(self, check: Check = silent) -> nn.Module:
         """The network to keep, after the last epoch."""
-        return self.result()
+        return self.result(check)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, but for the generator."""
@@ -215,7 +215,14 @@ class Task(Family, ABC):
                 first.
         """
 
-    def calibrate(self, variant: str, config: TaskConfig, model: nn.Module, held: Images) -> None:
+    def calibrate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        held: Images,
+        check: Check = silent,
+    ) -> None:
         """A last touch to the finished network, with what `split` held back; here none."""
 
     @abstractmethod
@@ -258,7 +265,12 @@ class Task(Family, ABC):
 
     @abstractmethod
     def render(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check = silent,
     ) -> np.ndarray:
         """The sample sheet, uint8 (H, W) or (H, W, 3): the same inputs whenever it is called."""
 

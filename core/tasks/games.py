@@ -15,7 +15,7 @@ from torch.optim import Adam
 
 from core.data import Images
 from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
-from core.tasks.base import Learner, TaskConfig, unit
+from core.tasks.base import Check, Learner, TaskConfig, silent, unit
 
 AVERAGED = 40
 """Batches over which an averaged generator finds the statistics of its batch norms."""
@@ -127,13 +127,13 @@ class AdversarialLearner(Learner):
         self.steps += 1
         return {**told, **self.drawn}
 
-    def result(self) -> GAN:
+    def result(self, check: Check = silent) -> GAN:
         """The network to look at and to keep: the average, its batch norms' statistics found anew
         over seeded latents, with the critic as it is."""
         if self.average is None:
             return self.gan
         self.average.critic.load_state_dict(self.gan.critic.state_dict())
-        settle(self.average)
+        settle(self.average, check)
         return self.average
 
     def state_dict(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class AdversarialLearner(Learner):
 
 
 @torch.no_grad()
-def settle(model: GAN) -> None:
+def settle(model: GAN, check: Check = silent) -> None:
     """Find a generator's batch-norm statistics anew, over seeded latents: its weights are a mean
     of many, and the statistics that were kept are those of others."""
     norms = [m for m in model.generator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
@@ -207,6 +207,7 @@ def settle(model: GAN) -> None:
     noise = seeded_noise(128 * AVERAGED, SETTLING_SEED).to(device)
     model.generator.train()
     for i, u in enumerate(torch.split(noise, 128)):
+        check("averaging")
         model.raw(model.latents(u), turns(model, len(u), i))
     model.generator.eval()
     for norm, momentum in zip(norms, kept, strict=True):

@@ -197,11 +197,16 @@ class Recognition(Task):
 
     @torch.inference_mode()
     def render(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check = silent,
     ) -> np.ndarray:
         """A row a class: the first test images that it takes for that class."""
         few = images.first(VALIDATION_IMAGES)
-        logits = _logits(model, few)
+        logits = _logits(model, few, check)
         read, rows = logits.argmax(1), []
         for k in range(logits.shape[1]):
             found = few.pixels[read == k][:SHEET]

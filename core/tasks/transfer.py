@@ -263,7 +263,14 @@ class Transferring(Task):
                 row[f"{name}_accuracy"] = float((logits.argmax(1) == part.labels).float().mean())
         return row
 
-    def calibrate(self, variant: str, config: TaskConfig, model: nn.Module, held: Images) -> None:
+    def calibrate(
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        held: Images,
+        check: Check = silent,
+    ) -> None:
         """The temperature with the least log loss on what was held back (Guo et al. 2017).
 
         Where all of it is right, the least loss is that of boundless certainty. So the targets are
@@ -274,7 +281,7 @@ class Transferring(Task):
         if len(held.labels) < LEAST_HELD:
             return
         with torch.inference_mode():
-            logits = _logits(network, held)
+            logits = _logits(network, held, check)
         rates = torch.logspace(-1, 2, 301, device=logits.device)
         unseen = 1 / (len(held.labels) + 1)
         losses = [F.cross_entropy(logits / t, held.labels, label_smoothing=unseen) for t in rates]
@@ -315,13 +322,18 @@ class Transferring(Task):
 
     @torch.inference_mode()
     def render(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images
+        self,
+        variant: str,
+        config: TaskConfig,
+        model: nn.Module,
+        images: Images,
+        check: Check = silent,
     ) -> np.ndarray:
         """A row a class: the first test pictures that it takes for that class, small."""
         network = cast(Transfer, model)
         few = images.first(SHEET * SHOWN_CLASSES)
-        seen = self.embed(variant, config, model, few, silent)
-        read = _logits(network, seen).argmax(1)
+        seen = self.embed(variant, config, model, few, check)
+        read = _logits(network, seen, check).argmax(1)
         small = F.interpolate(unit(few.pixels), (64, 64), mode="area")
         rows = [small[read == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
         columns = max(len(row) for row in rows)

@@ -83,20 +83,20 @@ class _Training:
             for part in parts
         )
         model = self.learn(self.task.learner(self.variant, self.config, model, data), data)
-        self.task.calibrate(self.variant, self.config, model.eval(), self.held)
+        self.task.calibrate(self.variant, self.config, model.eval(), self.held, self.check)
         return model
 
     def learn(self, learner: Learner, data: Images) -> nn.Module:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
         start = self.resume(learner, generator)
         if start == 0:
-            self.sheet(learner.result(), 0)
+            self.sheet(learner.result(self.check), 0)
             self.keep(0, learner, generator)
         for epoch in range(start + 1, self.config.epochs + 1):
             if learner.enough:
                 break
             row = self.epoch(epoch, learner, data, generator)
-            model = learner.result().eval()
+            model = learner.result(self.check).eval()
             row |= self.task.validate(
                 self.variant, self.config, model, self.seen, self.held, self.judge, self.check
             )
@@ -190,7 +190,8 @@ class _Training:
         every = -(-self.config.epochs // self.task.sheets)
         if epoch <= 5 or epoch % every == 0 or epoch == self.config.epochs:
             model.eval()
-            sheet = self.task.render(self.variant, self.config, model, self.test)
+            self.check("drawing")
+            sheet = self.task.render(self.variant, self.config, model, self.test, self.check)
             self.run.write_sample(epoch, images.to_png(sheet))
 
     # ---- telling how it goes

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import nn
 from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
-from core.tasks import TASKS, TaskConfig, adversarial, recognition, task, transfer
+from core.tasks import TASKS, TaskConfig, adversarial, denoising, games, recognition, task, transfer
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import Task
 from tests.core.support import built, tiny
@@ -39,6 +39,8 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "CHUNK", 1)
     monkeypatch.setattr(autoencoding_module, "CHUNK", 2)
     monkeypatch.setattr(recognition, "CHUNK", 1)
+    monkeypatch.setattr(denoising, "CHUNK", 1)
+    monkeypatch.setattr(denoising, "CLASSICAL_CHUNK", 1)
     monkeypatch.setattr(adversarial, "CHUNK", 5)
     monkeypatch.setattr(adversarial, "ROWS", 2)
     for count in ("SAMPLES", "VALIDATION_SAMPLES"):
@@ -58,6 +60,17 @@ def taught(
     generator = torch.Generator().manual_seed(0)
     told = [learner.step(batch, i / steps, generator) for i in range(steps)]
     return model.eval(), told
+
+
+def stop_after(pieces: int) -> Callable[[str], None]:
+    """A check that lets so many pieces of work be done."""
+    left = iter(range(pieces))
+
+    def check(stage: str) -> None:
+        if next(left, None) is None:
+            raise Cancelled
+
+    return check
 
 
 def numbers(value: Any) -> Iterator[float]:
@@ -170,15 +183,32 @@ def test_figures_are_finite_json_and_checked_often(name: str, variant: str) -> N
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-def test_a_measurement_can_be_stopped(name: str, variant: str) -> None:
+def test_a_measurement_can_be_stopped_at_its_beginning_and_in_the_middle(
+    name: str, variant: str
+) -> None:
     chosen = task(name)
+    config, model = chosen.config(variant), built(chosen, variant).eval()
+    images = tiny(chosen, "test", 4, variant)
+    for pieces in (0, 2):
+        with pytest.raises(Cancelled):
+            chosen.evaluate(variant, config, model, images, stop_after(pieces))
+        if chosen.variant(variant).learns:
+            stop, few = stop_after(pieces), images.first(2)
+            with pytest.raises(Cancelled):
+                chosen.validate(variant, config, model, images, few, check=stop)
 
-    def stop(stage: str) -> None:
-        raise Cancelled
 
-    model, images = built(chosen, variant).eval(), tiny(chosen, "test", 4, variant)
-    with pytest.raises(Cancelled):
-        chosen.evaluate(variant, chosen.config(variant), model, images, stop)
+@pytest.mark.parametrize("values", [{}, {"ema": 0.9}])
+def test_an_averaged_generator_and_its_picture_can_be_stopped(values: dict[str, Any]) -> None:
+    chosen = task("adversarial")
+    config = chosen.config("gan", values)
+    model, images = built(chosen, "gan", values=values), tiny(chosen, "test", 4, "gan")
+    learner = chosen.learner("gan", config, model)
+    asked: list[str] = []
+    result = learner.result(asked.append)
+    assert len(asked) == (games.AVERAGED if values else 0)
+    chosen.render("gan", config, result.eval(), images, asked.append)
+    assert asked[-1] == "drawing samples"
 
 
 @pytest.mark.parametrize(("name", "variant"), LEARNING)
