@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from core.cli import cleaning, data, dreaming, latent, predicting, projecting, runs, training
-from core.cli.show import CANCELLED, fault
-from core.errors import LabError
+from core.cli.show import CANCELLED, FAILED, fault
+from core.errors import DISK_FULL, LabError, disk_is_full
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "data": ("list, fetch and add data sets", data.data_parser),
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as error:
         return fault(str(error))
     except OSError as error:
+        if disk_is_full(error):
+            return fault(DISK_FULL, FAILED)
         return fault(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
     except KeyboardInterrupt:
         return fault("Cancelled.", CANCELLED)

@@ -1,5 +1,14 @@
 """The errors that are meant for people: each message says what went wrong and what to do."""
 
+import errno
+
+DISK_FULL = "The disk is full. Make room and resume; the last whole epoch is kept."
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether that is what an error says: of the disk, or of what somebody may have of it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
 
 class LabError(Exception):
     """Something that a visitor can understand and act on; its text is shown as it stands."""

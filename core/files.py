@@ -50,7 +50,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = True) -> None:
     """Write `content` to `path`, whole or not at all."""
     with replacing(path, durable=durable) as temporary:
         temporary.write_bytes(content)
@@ -58,8 +58,24 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Write `value` as readable JSON to `path`, whole or not at all."""
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    write_bytes(path, text.encode(), durable=durable)
+    write_bytes(path, _json(value), durable=durable)
+
+
+def overwrite_json(path: Path, value: Any) -> None:
+    """`write_json` into the file that is there, for when there is no room for another.
+
+    Raises:
+        OSError: there is no room for this either; the file may be damaged.
+    """
+    content = _json(value)
+    with open(path, "r+b", buffering=0) as file:
+        file.write(content)
+        file.truncate(len(content))
+        os.fsync(file.fileno())
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

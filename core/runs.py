@@ -26,11 +26,11 @@ from filelock import FileLock, Timeout
 from pandas.api.types import is_integer_dtype, is_numeric_dtype
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from core import files
-from core.errors import LabError, Refused, RunBroken
+from core.errors import LabError, Refused, RunBroken, disk_is_full
 from core.records import Figures, RunConfig, Status
 from core.settings import SHIPPED, settings
 from core.weights import check_scales, packed, unpacked
@@ -172,15 +172,22 @@ class Run:
         state_changes = "state" in changes
         if state_changes and status.active and not self.shipped:
             _mark(self)
-        files.write_json(self.path / "status.json", status.model_dump(), durable=state_changes)
+        path = self.path / "status.json"
+        try:
+            files.write_json(path, status.model_dump(), durable=state_changes)
+        except OSError as error:
+            if not disk_is_full(error):
+                raise
+            # A full disk keeps what is there: in its own block a file can be written still.
+            files.overwrite_json(path, status.model_dump())
         return status
 
     def write_weights(self, state: Mapping[str, Tensor], half: bool = False) -> None:
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
         if half:
             tensors = packed(tensors)
-        with files.replacing(self.path / "model.safetensors") as temporary:
-            save_file(tensors, temporary)
+        # Not by safetensors itself, and the same below: a full disk is to be an OSError.
+        files.write_bytes(self.path / "model.safetensors", save(tensors))
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
@@ -193,8 +200,9 @@ class Run:
         files.write_bytes(self.path / "samples" / f"epoch-{epoch:03d}.png", png)
 
     def write_resume(self, state: Mapping[str, Any]) -> None:
-        with files.replacing(self.path / "resume.pt") as temporary:
-            torch.save(dict(state), temporary)
+        content = io.BytesIO()
+        torch.save(dict(state), content)
+        files.write_bytes(self.path / "resume.pt", content.getbuffer())
 
     def read_resume(self) -> dict[str, Any] | None:
         """Where training stopped, or None to begin anew (also when the file is damaged)."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import errno
 import logging
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 
 from core import runs
-from core.errors import Cancelled, LabError
+from core.errors import DISK_FULL, Cancelled, LabError, disk_is_full
 from core.records import Status
 from core.runs import Run
 
@@ -83,14 +82,23 @@ def carry_out(
             status = run.update(state="done", stage="", done=1.0, eta=0.0, error="")
         except Cancelled:
             run.forget_cancel()
-            status = run.update(state="cancelled", stage="", eta=None)
+            status = _ended(run, state="cancelled", stage="", eta=None)
         except Exception as error:
             if not isinstance(error, LabError):
                 log.exception("the work on %s failed", run.id)
-            status = run.update(state="failed", stage="", eta=None, error=_sentence(error))
+            status = _ended(run, state="failed", stage="", eta=None, error=_sentence(error))
         listener(status)
         runs.forget_ended([run])
         return status
+
+
+def _ended(run: Run, **changes: Any) -> Status:
+    """The last status of a run; where nothing at all can be written, who waits still hears it."""
+    try:
+        return run.update(**changes)
+    except OSError as error:
+        log.warning("the end of %s could not be written: %s", run.id, error)
+        return run.status().model_copy(update=changes)
 
 
 def describe(where: torch.device) -> str:
@@ -104,8 +112,8 @@ def describe(where: torch.device) -> str:
 def _sentence(error: Exception) -> str:
     if isinstance(error, LabError):
         return str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. Make room and resume; the last whole epoch is kept."
+    if disk_is_full(error):
+        return DISK_FULL
     if isinstance(error, OSError):
         return f"A file could not be read or written ({error.strerror}). Mend it and resume."
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
