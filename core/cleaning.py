@@ -1,12 +1,14 @@
-"""What nobody needs any more: old pictures of people, runs made of them, and leftovers."""
+"""What nobody needs any more: old pictures of people, runs made of them, what is too much of the
+runs of visitors who have not signed in, and leftovers."""
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from core import actions, files, runs
+from core import actions, files, people, runs
 from core.data import imported, ownership
 from core.errors import LabError
 from core.runs import Run
@@ -28,7 +30,8 @@ class Cleaned(NamedTuple):
 
 def clean(days: float, *, pretend: bool = False) -> Cleaned:
     """Remove what people brought more than `days` days ago, finished runs made of it that are as
-    old, and leftovers older than a day.
+    old, those runs of anonymous visitors that are too much for the disk, and leftovers older than
+    a day.
 
     Args:
         days: 0 keeps sets and runs, however old.
@@ -38,7 +41,11 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
         OSError: a folder cannot be written.
     """
     leftovers = [p for p in _leftovers() if time.time() - _changed(p) > DAY]
-    old_runs = [run for run in _private_runs() if _age(run) > days * DAY] if days else []
+    if not pretend:
+        runs.mark_active(run.id for run in runs.all_runs() if not run.shipped)
+    ended = list(_ended_runs())
+    old_runs = [run for run in ended if days and run.config().private and _age(run) > days * DAY]
+    old_runs += _too_much([run for run in ended if run not in old_runs])
     size = sum(files.size(path) for path in [*leftovers, *(run.path for run in old_runs)])
     old_sets = ownership.remove_old(days, pretend=True) if days else []
     size += sum(files.size(settings().data / "imported" / name) for name in old_sets)
@@ -47,7 +54,9 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
         for path in leftovers:
             _remove(path)
         for run in old_runs:
-            run.delete()
+            with suppress(LabError), runs.store_lock():
+                if not run.status().active:  # nobody has resumed it meanwhile
+                    run.delete()
         if old_sets:
             ownership.remove_old(days)
         actions.note("cleaned", sets=len(old_sets), runs=len(old_runs), bytes=size)
@@ -63,15 +72,37 @@ def _leftovers() -> Iterator[Path]:
     for place in (settings().data / "imported").glob("*/"):
         if imported.NAME.fullmatch(place.name) and not (place / imported.RECORD).exists():
             yield place  # an import that ended before its set could be found
+    for run in _ended_runs():
+        if run.status().state == "done" and (run.path / "resume.pt").exists():
+            yield run.path / "resume.pt"  # of a worker that was killed at its very end
 
 
-def _private_runs() -> Iterator[Run]:
+def _ended_runs() -> Iterator[Run]:
     for run in runs.all_runs():
         try:
-            if not run.shipped and run.config().private and not run.status().active:
+            if not run.shipped and run.config() and not run.status().active:
                 yield run
         except LabError:  # damaged: for its owner to mend or delete
             continue
+
+
+def _too_much(ended: Iterable[Run]) -> list[Run]:
+    """Of the runs of anonymous visitors those that nobody has asked for longest, so many that the
+    rest is as much as the settings allow."""
+    theirs = [run for run in ended if run.owners() and all(map(people.anonymous, run.owners()))]
+    sizes = {run: files.size(run.path) for run in theirs}
+    excess, going = sum(sizes.values()) - settings().max_disk_mb_anonymous * 2**20, []
+    for run in sorted(theirs, key=_last_asked):
+        if excess <= 0:
+            break
+        going.append(run)
+        excess -= sizes[run]
+    return going
+
+
+def _last_asked(run: Run) -> float:
+    """When somebody asked for it, or it was worked on, in seconds since 1970."""
+    return max(run.status().heartbeat, run.status().queued_at, _changed(run.path / "owners.json"))
 
 
 def _age(run: Run) -> float:

@@ -7,6 +7,8 @@ from typing import Any
 from core.settings import settings
 
 SIGNED_IN = "user-"
+COMMAND_LINE = "command line"
+"""The owner of runs that are trained there: no visitor of a page can delete them alone."""
 
 
 def signed_in_as(claims: Mapping[str, Any]) -> str:
@@ -25,6 +27,11 @@ def signed_in_as(claims: Mapping[str, Any]) -> str:
 def signed_in(who: str) -> bool:
     """Whether an id is of somebody who has signed in."""
     return who.startswith(SIGNED_IN)
+
+
+def anonymous(who: str) -> bool:
+    """Whether an id is of a visitor whom only a cookie names."""
+    return not signed_in(who) and who != COMMAND_LINE
 
 
 def administrator(who: str) -> bool:

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="what one person may keep on disk, MiB",
     )
+    max_disk_mb_anonymous: int = Field(
+        10_240,
+        ge=1,
+        le=100_000_000,
+        description="runs of all who have not signed in, MiB; those unasked for longest go first",
+    )
     max_epochs: int = Field(200, ge=1, le=10_000, description="epochs of one training at most")
     max_upload_mb: int = Field(32, ge=1, le=2048, description="one uploaded file at most, MiB")
     max_session_mb: int = Field(

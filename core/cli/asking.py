@@ -21,13 +21,11 @@ from core.cli.show import (
     shown,
 )
 from core.errors import Refused
+from core.people import COMMAND_LINE
 from core.records import Question, Status
 from core.runs import Run
 from core.tasks import Family, FamilyConfig, Variant
 from core.working import Listener
-
-WHO = "command line"
-"""The owner of runs that are trained here: no visitor of a page can delete them alone."""
 
 
 def add_settings(parser: argparse.ArgumentParser, variant: Variant, defaults: FamilyConfig) -> None:
@@ -119,8 +117,8 @@ def claim(question: Question) -> Run:
             run = runs.create(question.run_id, question.config, question.given)
         if run.shipped:
             return run
-        if WHO not in run.owners():
-            run.set_owners([*run.owners(), WHO])
+        if COMMAND_LINE not in run.owners():
+            run.set_owners([*run.owners(), COMMAND_LINE])
         if run.status().state != "done":
             if run.alive():  # its Ctrl-C is not ours
                 raise Refused(f"The run {run.id} is being trained already.")

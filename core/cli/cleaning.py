@@ -1,4 +1,4 @@
-"""`clean`: remove what is old, and what killed processes have left."""
+"""`clean`: remove what is old or too much, and what killed processes have left."""
 
 import argparse
 

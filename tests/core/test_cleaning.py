@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import data, runs
+from core import data, people, runs
 from core.__main__ import main
 from core.cleaning import clean
 from core.data import ownership
@@ -179,3 +179,44 @@ def test_leftovers_of_killed_processes_go_after_a_day(
     assert main(["clean", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["leftovers"] == 2
     assert not half.exists() and not doomed.exists() and fresh.exists()
+
+
+def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = people.signed_in_as({"iss": "https://id.example.org", "sub": "1"})
+    owners = [["v0"], ["v1"], ["v2"], ["v3"], ["v4", ann], [people.COMMAND_LINE], [], ["v7"]]
+    found = []
+    for seed, who in enumerate(owners):
+        asked = ask("denoising", "linear", "digits", {"seed": seed})
+        run = runs.create(asked.run_id, asked.config)
+        (run.path / "model.safetensors").write_bytes(bytes(600_000))
+        if who:
+            run.set_owners(who)
+            age(run.path / "owners.json", 20 - seed)
+        run.update(state="failed" if seed == 1 else "done")
+        written = json.loads((run.path / "status.json").read_text())
+        old = {"heartbeat": time.time() - (20 - seed) * DAY, "queued_at": 0}
+        (run.path / "status.json").write_text(json.dumps({**written, **old}))
+        found.append(run)
+    found[7].update(state="running")
+    found[0].set_owners(["v0", "v8"])  # another visitor has asked for it just now
+    assert clean(0) == ([], [], 0, 0)
+    monkeypatch.setenv("LATENT_LAB_MAX_DISK_MB_ANONYMOUS", "1")
+    settings.cache_clear()
+    gone = [found[1].id, found[2].id, found[3].id]
+    assert clean(0, pretend=True).runs == gone and runs.find(gone[0])
+    assert clean(0).runs == gone
+    assert {run.id for run in runs.all_runs()} == {run.id for run in found} - {*gone}
+    assert clean(0) == ([], [], 0, 0)
+
+
+def test_what_a_worker_left_at_its_very_end_goes_after_a_day(alone: Path) -> None:
+    asked = ask("denoising", "linear", "digits", {"seed": 1})
+    run = runs.create(asked.run_id, asked.config)
+    left = run.path / "resume.pt"
+    left.write_bytes(bytes(10))
+    age(left, 2)
+    assert clean(0).leftovers == 0, "it is needed"
+    run.update(state="done")
+    assert clean(0).leftovers == 1 and not left.exists()

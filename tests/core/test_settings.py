@@ -72,6 +72,7 @@ def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) 
         "keep_days": "30",
         "administrators": "ann@example.org",
         "max_epochs": "7",
+        "max_disk_mb_anonymous": "5",
         "max_upload_mb": "2",
         "max_image_pixels": "10000",
         "max_archive_files": "50",
