@@ -16,7 +16,7 @@ from tests.load.session import Disconnected, Said, Session
 
 OVER = (" done]", " failed]", " cancelled]")
 """How the badge of a run that is over ends."""
-WAITING = ("Next in line", "in the queue", "A worker is about", "Waiting for a worker")
+WAITING = ("Next in line", "in the queue", "Starting a worker", "Waiting for a worker")
 CANCELLING = 20.0
 """Seconds that a job has to stop after it is cancelled."""
 TRIES = 3
