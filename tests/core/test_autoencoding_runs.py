@@ -195,7 +195,7 @@ def test_what_is_kept_is_what_was_measured(variant: str) -> None:
 
 def test_a_data_set_without_classes_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     question = ask("autoencoding", "cvae", "digits", SMALL)
-    nameless = question.config.data.model_copy(update={"classes": 0})
+    nameless = question.config.data.model_copy(update={"classes": 0, "class_names": ()})
     config = question.config.model_copy(update={"data": nameless})
     status = train(runs.create(question.run_id, config))
     assert status.state == "failed" and "needs a data set with classes" in status.error
