@@ -149,7 +149,8 @@ class Adversarial(Task):
                 "averaged generator, ours",
                 text="Described in words.",
                 differs="Ours: the networks of `dcgan` with embedding and projection of the "
-                "class, batches of 128, 10 epochs, all images, an averaged generator.",
+                "class, the latter zero at first; batches of 128, 10 epochs, all images, an "
+                "averaged generator.",
             ),
             Variant(
                 "face_dcgan",

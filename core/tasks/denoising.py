@@ -185,9 +185,9 @@ class Denoising(Task):
                 {"epochs": 10, "learning_rate": 2e-3, "strength": 1.0, "blind": True},
                 {**REFERENCE, "loss": rmse, "optimiser": AdamW, "schedule": warm_cosine},
                 source="Ours, after Ronneberger et al. 2015 and Zhang et al. 2017, 2018",
-                differs="Ours: skip connections, predicts the correction, trained on all noise "
-                "levels at once with AdamW, a rate that rises and falls, and the root of "
-                "each image's squared error.",
+                differs="Ours: skip connections, predicts the correction, and begins with none: "
+                "last layers at zero; trained on all noise levels at once with AdamW, a "
+                "rate that rises and falls, and the root of each image's squared error.",
             ),
             *(
                 Variant(

@@ -8,9 +8,9 @@ from core.tasks.families import Family
 HEADINGS = ("variant", "as in the text", "where ours differs, and why")
 OF_ALL = (
     "Of every training here: images come in a new order each epoch, by the seed; weights begin as "
-    "PyTorch draws them, by the seed; an image left over alone makes no batch. Test images are for "
-    "measuring only: nothing is chosen by them. Finished weights are kept in 16 bits, the largest "
-    "in 8, and measured so; those of denoisers in 32."
+    "PyTorch draws them, by the seed, where nothing else is said; an image left over alone makes "
+    "no batch. Test images are for measuring only: nothing is chosen by them. Finished weights are "
+    "kept in 16 bits, the largest in 8, and measured so; those of denoisers in 32."
 )
 """What holds for every network that learns, whatever the texts do."""
 
