@@ -97,6 +97,11 @@ def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     return run, pixels, corruption, int(seed), view == "All models"
 
 
+def not_learnt(run: Run) -> bool:
+    """Whether the test images are those of another data set than the model's."""
+    return bool(st.session_state.get("dataset", run.config().dataset) != run.config().dataset)
+
+
 @st.fragment
 def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: bool) -> None:
     """The stage with its one slider: nothing else runs when the slider is let go."""
@@ -113,11 +118,16 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
     if pixels is None:
         st.info("Draw or upload something, and it appears here spoilt and restored.")
         return
+    strange = 0
+    if st.session_state["source"] != "Test images" or not_learnt(run):
+        strange = cached.strange(run.config().dataset, pixels)
     if compare:
+        if strange:
+            parts.say_strange(strange, len(pixels))
         spoilt = denoising.spoil(pixels, corruption, strength, seed)
         parts.all_models(spoilt, picture_titles(len(pixels)), run, list(models.values()), names)
         return
-    parts.this_model(run, pixels, corruption, strength, seed)
+    parts.this_model(run, pixels, corruption, strength, seed, strange)
 
 
 chosen: Run | None = None

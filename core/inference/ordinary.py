@@ -1,18 +1,22 @@
 """How ordinary a code or an image is: against the prior, the other codes, the other images."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.inference.finished import class_names
 from core.inference.latent import checked_labels, dimensions, settings_of
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from core.tasks.base import unit
 from core.tasks.bounds import anomaly_score
 
+STRANGE = 0.99
+"""An image is strange when so many test images are less strange."""
 RARE = 0.999
 """A code is outside when fewer than one draw in a thousand lies farther out, and too near to the
 middle when fewer than one in a thousand lies nearer to it."""
@@ -67,6 +71,12 @@ class Strangeness(NamedTuple):
 
     score: float
     share: float
+
+    @property
+    def strange(self) -> bool:
+        """Whether hardly any test image has such a score. One below them all is strange too: an
+        empty picture is easier than any picture of something."""
+        return self.share >= STRANGE or self.share <= 0
 
 
 def spread(run: Run) -> Spread:
@@ -123,3 +133,16 @@ def strangeness(
     spread = np.array(run.metrics().get("anomaly_quantiles", [0.0]))
     shares = np.searchsorted(spread, scores.numpy()) / len(spread)
     return [Strangeness(float(s), float(p)) for s, p in zip(scores, shares, strict=True)]
+
+
+def judges(found: Sequence[Run], dataset: str) -> list[Run]:
+    """Those of some autoencoders that can say how strange any image is among those of a data set:
+    shipped VAEs that need no class."""
+    return [
+        run
+        for run in found
+        if run.shipped
+        and run.config().dataset == dataset
+        and not class_names(run)
+        and {"anomaly_quantiles", "kl_per_dimension"} <= run.metrics().keys()
+    ]

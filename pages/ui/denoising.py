@@ -56,8 +56,14 @@ SOURCES = {
 }
 
 
-def this_model(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> None:
-    """The pictures on the stage, and what is said of them."""
+def this_model(
+    run: Run, pixels: Tensor, corruption: str, strength: float, seed: int, strange: int = 0
+) -> None:
+    """The pictures on the stage, and what is said of them.
+
+    Args:
+        strange: how many of them are unlike those that the model learnt.
+    """
     stage = cached.stage(run, pixels, corruption, strength, seed)
 
     def look(at: float) -> str:
@@ -65,14 +71,29 @@ def this_model(run: Run, pixels: Tensor, corruption: str, strength: float, seed:
 
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
     ahead.show(stage.drawn, strength, look, of, slider="Strength")
-    _quiet_line(run, stage)
+    if strange:
+        say_strange(strange, len(pixels))
+    _quiet_line(run, stage, strange > 0)
 
 
-def _quiet_line(run: Run, stage: Stage) -> None:
-    """The verdict on the left, the downloads on the right."""
+def say_strange(strange: int, count: int) -> None:
+    """Say that pictures are unlike what the models learnt."""
+    which = "This picture is" if count == 1 else f"{strange} of {count} pictures are"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge("strange image", color="orange", icon=":material/question_mark:")
+        st.caption(
+            f"{which} unlike those that this model learnt: what it restores may be another thing, "
+            "and its figures say little."
+        )
+
+
+def _quiet_line(run: Run, stage: Stage, strange: bool) -> None:
+    """The verdict on the left, the downloads on the right; of strange pictures no praise."""
     gain = stage.gain
     with st.container(horizontal=True, vertical_alignment="center"):
-        if gain > 0.05:
+        if gain > 0.05 and strange:
+            st.badge(f"{gain:+.1f} dB", color="grey")
+        elif gain > 0.05:
             st.badge(f"{gain:+.1f} dB", color="green", icon=":material/trending_up:")
         elif gain < -0.05:
             st.badge(f"{gain:+.1f} dB: worse", color="orange", icon=":material/trending_down:")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import runs
+from core import data, runs
 from core.errors import LabError
 from core.images import to_png
 from core.inference import denoising
@@ -201,6 +201,26 @@ def test_a_broken_file_hides_none_of_the_others(lab):
     assert not app.exception
     assert [e.value.split("”")[0] for e in app.error] == ["“evil.png"]
     assert "lab-rows" in stage(app)
+
+
+def badges(app: AppTest) -> list[str]:
+    return [m.value for m in app.markdown if "-badge[" in m.value]
+
+
+@pytest.mark.parametrize("kind", ["one pixel", "black", "noise", "digit"])
+def test_a_strange_image_is_told_and_not_praised(lab, kind):
+    pixels = {
+        "one pixel": np.full((1, 1), 90, np.uint8),
+        "black": np.zeros((28, 28), np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8),
+        "digit": data.load("mnist", "test").pixels[3, 0].numpy(),
+    }[kind]
+    app = opened("denoiser.py", source="Upload")
+    app.file_uploader(key="upload").set_value(("a.png", to_png(pixels), "image/png")).run()
+    assert not app.exception
+    found = " ".join(badges(app))
+    assert ("strange image" in found) == (kind != "digit")
+    assert ("green" in found) == (kind == "digit")
 
 
 def test_training_can_be_switched_off(lab, monkeypatch):

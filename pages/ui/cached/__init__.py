@@ -12,6 +12,7 @@ from pages.ui.cached.autoencoders import (
     digits,
     mixture,
     sampled,
+    strange,
     strangeness,
 )
 from pages.ui.cached.classifiers import (
@@ -89,6 +90,7 @@ __all__ = [
     "sampled",
     "stability",
     "stage",
+    "strange",
     "strangeness",
     "sweep",
     "taught",

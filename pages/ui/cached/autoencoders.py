@@ -16,7 +16,8 @@ from core.inference import latent, ordinary
 from core.inference.browser import pack
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
-from pages.ui.cached.networks import model, model_at
+from core.tasks.autoencoding import AUTOENCODING
+from pages.ui.cached.networks import model, model_at, models
 from pages.ui.turns import heavy
 
 if TYPE_CHECKING:
@@ -125,6 +126,23 @@ def sampled(
         fitted: from Gaussians fitted to the codes of the test images instead.
     """
     return _sampled(Draws(run.id, run.version(), count, columns, seed, temperature, fitted))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _strange(run_id: str, version: int, pixels: NDArray[np.uint8]) -> int:
+    network = cast(Autoencoder, model_at(run_id, version))
+    run = runs.open_run(run_id)
+    found = ordinary.strangeness(run, network, torch.from_numpy(pixels))
+    return sum(one.strange for one in found)
+
+
+def strange(dataset: str, pixels: Tensor) -> int:
+    """How many of some images, uint8 (N, C, H, W), are unlike those of a data set, as far as a
+    shipped autoencoder can tell; none where there is no such autoencoder."""
+    judge = ordinary.judges(models(AUTOENCODING.name), dataset)
+    if not judge or tuple(pixels.shape[1:]) != judge[0].config().data.shape:
+        return 0
+    return _strange(judge[0].id, judge[0].version(), pixels.numpy())
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
