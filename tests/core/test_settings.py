@@ -59,6 +59,7 @@ def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) 
         "scheduler": "tcp://host:8786",
         "training": "off",
         "downloads": "off",
+        "metrics": "on",
         "secret": "a long secret",
         "max_queue": "3",
         "max_jobs_each": "2",
