@@ -25,8 +25,8 @@ names = model_names(list(models.values()))
 
 def other_images() -> None:
     """Draw new test images and new noise."""
-    images = data.info(st.session_state["dataset"]).splits["test"]
-    st.session_state["first"] = random.randrange(images - parts.COUNT)
+    last = inputs.last_first(st.session_state["dataset"], parts.COUNT)
+    st.session_state["first"] = random.randint(0, last)
     st.session_state["seed"] = random.randrange(0, 10_000)
 
 

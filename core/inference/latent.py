@@ -261,7 +261,16 @@ def prior_samples(latent: int, count: int, seed: int, temperature: float = 1.0) 
 
 
 def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> "GaussianMixture":
-    """A mixture of Gaussians over codes (N, d): it makes a plain autoencoder sampleable."""
+    """A mixture of Gaussians over codes (N, d): it makes a plain autoencoder sampleable.
+
+    Of fewer codes it has a component each at most.
+
+    Raises:
+        LabError: fewer than two codes, which spread nowhere.
+    """
+    if len(codes) < 2:
+        raise LabError("A mixture is fitted to two test images at least.")
+    components = min(components, len(codes))
     from sklearn.mixture import GaussianMixture  # here: few need it, and it takes a second
 
     fitted = GaussianMixture(components, covariance_type="full", random_state=seed, reg_covar=1e-4)

@@ -1,5 +1,7 @@
 """Pictures that a visitor chooses, draws or brings, made 28×28 and grey."""
 
+from typing import Any, Literal
+
 import streamlit as st
 import torch
 from streamlit_drawable_canvas import st_canvas
@@ -20,7 +22,8 @@ def choose_dataset(run: Run) -> str:
     """A data set whose test images are here; at first the one that the run was trained on."""
     asked = run.config().dataset
     options = [n for n in data.BUILT_IN if "test" in data.available(n)]
-    if asked not in options and data.known(asked):
+    own = data.known(asked)
+    if asked not in options and own and own.splits["test"]:
         options.append(asked)  # the visitor's own, on which this model was trained
     return links.set_box(
         "Data set", options, key="dataset", default=asked if asked in options else None
@@ -29,9 +32,26 @@ def choose_dataset(run: Run) -> str:
 
 def choose_first(dataset: str, count: int) -> int:
     """The number of a test image that `count` - 1 others follow."""
-    last = data.info(dataset).splits["test"] - count
     label = "Test image" if count == 1 else "First test image"
-    return int(st.number_input(label, 0, last, 0, key="first", bind="query-params"))
+    return place_in(label, last_first(dataset, count) + 1, key="first")
+
+
+def last_first(dataset: str, count: int) -> int:
+    """The last test image that `count` - 1 others follow; 0 where there are fewer in all."""
+    return max(0, data.info(dataset).splits["test"] - count)
+
+
+def place_in(label: str, count: int, *, key: str, usual: int = 0, **layout: Any) -> int:
+    """Ask for one of `count` images by its number, in the session and the address under `key`.
+
+    A number that was chosen in a larger set becomes the last of this one.
+    """
+    last = max(0, count - 1)
+    value: int | Literal["min"] = min(usual, last) or "min"
+    if (before := st.session_state.get(key)) is not None and before > last:
+        st.session_state[key] = last
+        value = "min"  # a widget does not have both, a default of its own and what it is set to
+    return int(st.number_input(label, 0, last, value, key=key, bind="query-params", **layout))
 
 
 def own_pixels(source: str, count: int, shape: Shape = SHAPE) -> Tensor | None:

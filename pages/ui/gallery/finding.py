@@ -82,14 +82,11 @@ def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
         return None, ""
     images = data.load(asked.dataset, "test")
     _begin(scene, images.labels)
-    last = len(images.labels) - 1
-    first = st.number_input(
-        "Test image", 0, last, key="wanted_image", bind="query-params", width=160
-    )
-    one = fitted(type(images)(*(t[int(first) : int(first) + 1] for t in images)), asked.data.shape)
-    label = int(images.labels[int(first)])
+    first = inputs.place_in("Test image", len(images.labels), key="wanted_image", width=160)
+    one = fitted(type(images)(*(t[first : first + 1] for t in images)), asked.data.shape)
+    label = int(images.labels[first])
     of = f", class {class_title(asked.dataset, label)}" if label >= 0 else ""
-    return one.pixels.float() / 255, f"Test image {int(first):,}{of}"
+    return one.pixels.float() / 255, f"Test image {first:,}{of}"
 
 
 def _begin(scene: Scene, labels: Tensor) -> None:

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import streamlit as st
 
+from core.errors import LabError
 from core.inference import latent
 from core.runs import Run
 from pages.ui import ahead, cached, pictures
@@ -100,8 +101,12 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
 
     models = [f"{run.id} {run.version()}" for run in shown.values()]
     of = json.dumps([models, titles, int(seed), fitted]).encode()
+    try:
+        seen.update(drawn(temperature))
+    except LabError as error:  # too few test images to fit anything to
+        st.info(str(error))
+        return
     ahead.show(look(temperature), temperature, look, of, slider="Sampling temperature")
-    seen.update(drawn(temperature))
 
 
 def _comment(kind: str, run: Run) -> str:

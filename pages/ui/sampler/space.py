@@ -8,7 +8,7 @@ from core.data import Images
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs import Run
-from pages.ui import cached, charts, links, pictures
+from pages.ui import cached, charts, inputs, links, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title
 from pages.ui.pictures import Row
@@ -23,6 +23,12 @@ POINTS = 3000
 def traversals(run: Run, at: Place) -> None:
     """One number after the other moved over its range, the others as they are on the stage."""
     alive = [d for d in latent.dimensions(run) if not d.dead]
+    if not alive:
+        st.info(
+            "No dimension is in use, so there is none to move along: the posterior has collapsed, "
+            "or the test images were too few to tell."
+        )
+        return
     most = st.slider(
         "Dimensions", 1, max(len(alive), 2), min(8, max(len(alive), 2)),
         key="traversed", bind="query-params", help="Those that tell most about an image first.",
@@ -93,13 +99,13 @@ def between(run: Run) -> None:
     """From one test image to another, on the straight line and on the arc."""
     dataset = run.config().dataset
     images = cached.digits(dataset)
-    last = len(images.labels) - 1
+    count = len(images.labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = st.number_input("From image", 0, last, 0, key="from", bind="query-params")
-        second = st.number_input("To image", 0, last, min(4, last), key="to", bind="query-params")
+        first = inputs.place_in("From image", count, key="from")
+        second = inputs.place_in("To image", count, key="to", usual=4)
         steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params")
     model = cached.autoencoder(run)
-    pair = torch.tensor([int(first), int(second)])
+    pair = torch.tensor([first, second])
     labels = images.labels[pair] if model.classes else None
     ends = latent.encode(model, images.pixels[pair], labels)
     label = int(images.labels[pair[0]]) if model.classes else None

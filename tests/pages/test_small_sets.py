@@ -1,0 +1,74 @@
+"""Sets of one's own with next to no test images: fewer than a stage shows."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import data, jobs, runs, training
+from pages.ui import cached
+from tests.pages.test_pages import opened
+
+
+def tiny(folder, tests):
+    """A set with so many test images."""
+    noise = np.random.default_rng(0)
+    path = folder / "tiny.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for split, count in (("train", 14), ("test", tests)):
+            for i in range(count):
+                picture = Image.fromarray(noise.integers(0, 255, (28, 28)).astype(np.uint8))
+                buffer = io.BytesIO()
+                picture.save(buffer, "PNG")
+                archive.writestr(f"{split}/{'ab'[i % 2]}/{i}.png", buffer.getvalue())
+    return data.import_set(path, "Tiny", size=28, grey=True)
+
+
+def trained(task, variant, dataset):
+    asked = training.ask(task, variant, dataset, {"epochs": 1, "batch_size": 8})
+    run = runs.create(asked.run_id, asked.config)
+    training.train(run)
+    assert run.status().state == "done", run.status().error
+    cached.forget_models()
+    return run
+
+
+@pytest.mark.parametrize("tests", [1, 2])
+def test_the_denoiser_works_on_a_set_with_few_test_images(lab, monkeypatch, tests):
+    monkeypatch.setattr(jobs, "visible", lambda run, who: True)
+    made = tiny(lab, tests)
+    assert made.splits["test"] == tests
+    run = trained("denoising", "linear", made.name)
+    app = opened("denoiser.py", model=run.id, first="9", tab="Over epochs")
+    assert not app.exception and app.number_input(key="first").value == 0
+    next(b for b in app.button if b.label == "Other images").click().run()
+    assert not app.exception and app.number_input(key="first").value == 0
+    app.selectbox(key="dataset").set_value("mnist").run()
+    app.number_input(key="first").set_value(9000).run()
+    for smaller, last in (("digits", 360 - 8), (made.name, 0)):
+        app.selectbox(key="dataset").set_value(smaller).run()
+        assert not app.exception and app.number_input(key="first").value == last
+
+
+@pytest.mark.parametrize("variant", ["ae_conv_tiny", "cvae"])
+def test_the_sampler_works_on_a_set_with_one_test_image(lab, monkeypatch, variant):
+    monkeypatch.setattr(jobs, "visible", lambda run, who: True)
+    run = trained("autoencoding", variant, tiny(lab, 1).name)
+    app = opened("vae_sampler.py", model=run.id, tab="Between", **{"from": "7", "to": "9"})
+    assert not app.exception
+    assert [app.number_input(key=k).value for k in ("first", "from", "to")] == [0, 0, 0]
+    for tab in ("Samples", "Traversals", "Plane", "Codes", "Learning"):
+        app = opened("vae_sampler.py", model=run.id, tab=tab, draws="A fitted mixture")
+        assert not app.exception, tab
+    app = opened("vae_sampler.py", model=run.id, tab="Samples", draws="A fitted mixture")
+    assert any("two test images at least" in i.value for i in app.info)
+
+
+def test_a_number_from_a_larger_set_is_brought_back_into_the_smaller(lab):
+    app = opened("vae_sampler.py", first="9999", tab="Between", **{"from": "9998", "to": "9999"})
+    assert app.number_input(key="to").value == 9999
+    app.selectbox(key="dataset").set_value("digits").run()
+    assert not app.exception and not app.warning
+    assert app.number_input(key="first").value == 359
