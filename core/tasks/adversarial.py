@@ -74,6 +74,7 @@ class Adversarial(Task):
     lower_is_better: ClassVar[bool] = True
     half: ClassVar[bool] = True
     sheets: ClassVar[int] = 200
+    least_test: ClassVar[int] = 2  # of one image no covariance can be taken
     judge: ClassVar[tuple[str, str] | None] = ("recognition", "cnn_strong")
     config_class: ClassVar[type[TaskConfig]] = AdversarialConfig
     variants: ClassVar[Mapping[str, Variant]] = {

@@ -169,6 +169,8 @@ class Task(Family, ABC):
     """Sample sheets kept of a training, beside those of the first five epochs."""
     least_classes: ClassVar[int] = 0
     """Classes that a data set must have to be learnt from."""
+    least_test: ClassVar[int] = 1
+    """Test images that a data set must have for its networks to be measured."""
     most_test: ClassVar[int] = 0
     """Test images that are looked at, at most, drawn by a fixed seed; 0 for all."""
     judge: ClassVar[tuple[str, str] | None] = None

@@ -45,6 +45,11 @@ def ask(
             f"{chosen.title} needs {chosen.least_classes} classes at least; {info.title} has "
             f"{len(info.classes)}. Bring pictures of another kind too."
         )
+    if info.splits["test"] < chosen.least_test:
+        raise LabError(
+            f"{info.title} has too few test images ({info.splits['test']}): {chosen.title} are "
+            f"measured on {chosen.least_test} at least. Bring more pictures."
+        )
     fingerprint = info.fingerprint or data.data_fingerprint(dataset)
     start = _start(config.start_from, task_name, variant)
     inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]

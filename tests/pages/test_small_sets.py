@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from core import data, jobs, runs, training
+from core.errors import LabError
 from pages.ui import cached
 from tests.pages.test_pages import opened
 
@@ -64,6 +65,13 @@ def test_the_sampler_works_on_a_set_with_one_test_image(lab, monkeypatch, varian
         assert not app.exception, tab
     app = opened("vae_sampler.py", model=run.id, tab="Samples", draws="A fitted mixture")
     assert any("two test images at least" in i.value for i in app.info)
+
+
+def test_a_gan_is_not_trained_where_it_cannot_be_measured(lab):
+    one = tiny(lab, 1)
+    with pytest.raises(LabError, match="measured on 2 at least"):
+        training.ask("adversarial", "gan", one.name)
+    assert training.ask("adversarial", "gan", tiny(lab, 2).name)
 
 
 def test_a_number_from_a_larger_set_is_brought_back_into_the_smaller(lab):
