@@ -27,6 +27,7 @@ from core.models.pretrained import (
     Norm,
     Progress,
 )
+from core.randomness import Seeded
 from core.settings import settings
 
 LARGEST_FILE = 600 * 2**20
@@ -63,6 +64,12 @@ def load(name: str, progress: Progress = lambda text, share: None) -> FeatureNet
         UnknownName: no such backbone.
         DataMissing: its weights are not here and cannot be fetched.
     """
+    with Seeded(0):  # the weights that it is made with are not kept
+        return drawn(name, progress)
+
+
+def drawn(name: str, progress: Progress = lambda text, share: None) -> FeatureNet:
+    """The same; making it moves torch's global generator. Raises: as `load`."""
     chosen = backbone(name)
 
     def made(state: dict[str, Tensor]) -> FeatureNet:
@@ -79,7 +86,8 @@ def load_head(name: str, progress: Progress = lambda text, share: None) -> nn.Mo
     Raises: as `load`.
     """
     chosen = backbone(name)
-    return _for_inference(_from_weights(chosen, chosen.head, progress))
+    with Seeded(0):
+        return _for_inference(_from_weights(chosen, chosen.head, progress))
 
 
 def _from_weights(

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from core.errors import LabError, RunBroken, UnknownName
+from core.randomness import Seeded
 from core.records import RunConfig
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
@@ -76,7 +77,8 @@ def load_model(run: Run) -> nn.Module:
     if used.shape != chosen.variant(asked.variant).shape_for(used.shape):
         raise RunBroken(f"The run {run.id} cannot be used: its images have an impossible shape.")
     config = chosen.config(asked.variant, asked.config)
-    model = chosen.build(asked.variant, used.shape, config, used.classes)
+    with Seeded(0):  # what is drawn is not kept
+        model = chosen.build(asked.variant, used.shape, config, used.classes)
     try:
         model.load_state_dict(run.weights())
     except RuntimeError as error:

@@ -202,7 +202,8 @@ class Transferring(Task):
         if classes < 2:
             raise LabError(f"{chosen.title} needs pictures of two classes at least.")
         asked = cast(TransferConfig, config or self.config(variant))
-        nets = {name: backbones.load(name) for name in asked.backbones.split("+")}
+        # Moves the generator before the head is drawn, as ever: a seed gives the same head.
+        nets = {name: backbones.drawn(name) for name in asked.backbones.split("+")}
         width = sum(net.width for net in nets.values())
         made = head(asked.head, width, classes)
         return Transfer(nets, made, bool(chosen.options["trained"]))

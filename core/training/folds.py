@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from core.data import Images
 from core.errors import LabError
 from core.models.transfer import Transfer
+from core.randomness import Seeded
 from core.runs import Run
 from core.tasks import load_model
 from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
@@ -198,8 +199,7 @@ def _trained(
 ) -> float:
     """Accuracy on the rows `test` of a new head, trained on the rows `train`."""
     classes = int(data.labels.max()) + 1
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
+    with Seeded(config.seed):
         fresh = model.with_new_head(config.head, classes)
         given = Images(*(t[train] for t in data))
         own, held = TRANSFER.split(config, given)

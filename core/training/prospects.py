@@ -13,6 +13,7 @@ from core import data, features
 from core.data import Images
 from core.models import backbones, pretrained
 from core.models.transfer import Transfer
+from core.randomness import Seeded
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training.asking import TEST_SEED, some
 
@@ -96,8 +97,7 @@ def sweep(model: Transfer, variant: str, config: TransferConfig, seen: Images) -
         model: of frozen backbones; its head is not touched.
         seen: features (N, width) and labels.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
+    with Seeded(config.seed):
         fresh = model.with_new_head(config.head, model.classes)
         learner = TRANSFER.learner(variant, config, fresh, seen)
         generator = torch.Generator().manual_seed(config.seed)
