@@ -119,15 +119,24 @@ class Learner(ABC):
             optimiser.load_state_dict(state["optimisers"][name])
 
 
+COLD = 1 / 25
+"""Where a rising learning rate begins, as a share of the whole."""
+
+
 def constant(progress: float) -> float:
     """The learning rate stays as it is."""
     return 1.0
 
 
 def warm_cosine(progress: float, warm: float = 0.1) -> float:
-    """Rises for the first tenth, then falls to nothing along a cosine."""
+    """Rises for the first tenth, then falls to nothing along a cosine.
+
+    It begins at a share of 1 / 25, as one-cycle schedules do (Smith and Topin 2019): from 0 the
+    first step of a training would move nothing. Runs made before that began with 0, so that the
+    same seed gives other weights now.
+    """
     if progress < warm:
-        return progress / warm
+        return COLD + (1 - COLD) * progress / warm
     return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from core.tasks import denoising as denoising_module
+from core.tasks import task
 from core.tasks.base import unit
 from core.tasks.denoising import DENOISING, DenoisingConfig
 from tests.core.support import built, tiny
@@ -102,7 +103,18 @@ def test_the_unet_is_taught_every_strength_up_to_its_own(monkeypatch: pytest.Mon
 
 def test_the_rate_of_the_unet_rises_then_falls_to_nothing() -> None:
     rate = [denoising_module.warm_cosine(p) for p in (0.0, 0.05, 0.1, 0.55, 1.0)]
-    assert rate == pytest.approx([0, 0.5, 1, 0.5, 0], abs=1e-9)
+    assert rate == pytest.approx([0.04, 0.52, 1, 0.5, 0], abs=1e-9)
+
+
+@pytest.mark.parametrize(("family", "variant"), [("denoising", "unet"), ("recognition", "cnn")])
+def test_the_first_step_of_a_training_moves_the_weights(family: str, variant: str) -> None:
+    chosen = task(family)
+    config = chosen.config(variant)
+    model = chosen.build(variant, (1, 28, 28), config, 10)
+    before = [p.clone() for p in model.parameters()]
+    images = tiny(chosen, "train", 8)
+    chosen.learner(variant, config, model).step(images, 0.0, torch.Generator().manual_seed(0))
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 # ---- the reference variants, written out from the texts
