@@ -135,3 +135,14 @@ def duration(seconds: float) -> str:
     """Minutes and seconds for people."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def span(least: float, most: float) -> str:
+    """From the least to the most seconds for people, as exact as a guess may sound."""
+    low, high = (duration(_rough(max(1.0, seconds))) for seconds in (least, most))
+    return low if low == high else f"{low} to {high}"
+
+
+def _rough(seconds: float) -> float:
+    """To two figures, and to whole minutes from ten on."""
+    return float(f"{seconds:.2g}") if seconds < 600 else 60 * round(seconds / 60)

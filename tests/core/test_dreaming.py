@@ -349,9 +349,51 @@ def test_a_palace_is_read_and_where_a_layer_answers_is_shown() -> None:
 
 
 def test_an_estimate_grows_with_the_work() -> None:
-    config = DREAMING.config("deep", {"side": 256})
-    few = estimating.estimate("deep", config, (256, 200))
-    more = estimating.estimate("deep", config.model_copy(update={"steps": 40}), (256, 200))
-    film = estimating.estimate("zoom", config.model_copy(update={"frames": 10}), (256, 200))
-    assert 0 < few < more < film
-    assert estimating.estimate("visualise", config, (256, 256)) > 0
+    def estimate(variant: str, **values: object) -> estimating.Span:
+        config = DREAMING.config(variant, {"side": 256, **values})
+        return estimating.estimate(variant, config, (256, 200), probe=lambda *_: 1e-6)
+
+    few, more, film = estimate("deep"), estimate("deep", steps=40), estimate("zoom", frames=10)
+    assert 0 < few.least < more.least < film.least
+    assert 0 < few.most < more.most < film.most
+    assert estimate("visualise").least > 0
+
+
+def test_an_estimate_is_learnt_from_finished_dreams(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the probe took: it is no longer asked when a dream of the kind has ended."""
+    monkeypatch.setenv("LATENT_LAB_THREADS", "2")
+    settings.cache_clear()
+    wrong = 1.0  # a probe beside which others worked
+
+    def finished(seconds: float, device: str = "cpu, 2 threads", **values: object) -> runs.Run:
+        asked = dreaming.ask("deep", sample("flower"), {"side": 256, **values})
+        run = runs.create(asked.run_id, asked.config, asked.given)
+        run.write_metrics({"seconds": seconds, "device": device})
+        run.update(state="done")
+        return run
+
+    def estimate(*done: runs.Run, **values: object) -> estimating.Span:
+        config = DREAMING.config("deep", {"side": 256, **values})
+        height, width = dreaming.ask("deep", sample("flower"), {"side": 256}).config.data.shape[1:]
+        return estimating.estimate("deep", config, (height, width), done, lambda *_: wrong)
+
+    assert estimate().most > 1000
+    quick, slow = finished(4.0, seed=1), finished(6.0, seed=2)
+    found = estimate(quick, slow)
+    assert 2 < found.least <= 4 and 6 <= found.most < 9
+    assert estimate(quick).most < 6
+    wider = estimate(quick, layers="blocks.2")
+    assert wider.least < estimate(quick).least and wider.most > estimate(quick).most
+    for other in (finished(4.0, "cpu, 8 threads", seed=3), finished(0.0, seed=4)):
+        assert estimate(other) == estimate()  # made elsewhere, or told nothing
+    assert estimate(quick, backbone="lite1") == estimate(backbone="lite1")
+
+
+def test_a_probe_changes_nothing_that_others_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: pytest.fail("threads were set"))
+    before = torch.get_rng_state()
+    first = estimating.seconds_a_pixel("lite0", "stem")
+    assert 0 < estimating.seconds_a_pixel("lite0", "stem") <= first
+    assert torch.equal(before, torch.get_rng_state())

@@ -32,7 +32,7 @@ VISITOR, OTHER = "a" * 32, "b" * 32
 def quick(lab, monkeypatch):
     """Each test has dreams of its own and one thread, and guesses no times."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
-    monkeypatch.setattr(estimating, "estimate", lambda *_: 1.0)
+    monkeypatch.setattr(estimating, "estimate", lambda *_: estimating.Span(2.0, 5.0))
     monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
     settings.cache_clear()
     cached.forget_models()

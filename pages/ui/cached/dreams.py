@@ -1,5 +1,6 @@
 """Pretrained networks for looking at pictures, and what they say of dreams."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from core import runs
 from core.inference import answers, dreaming, estimating, pictures
+from core.inference.estimating import Span
 from core.inference.pictures import Picture
 from core.models import backbones
 from core.models.pretrained import FeatureNet
@@ -68,10 +70,17 @@ def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
     return _activity(run.id, run.version(), target)
 
 
-@st.cache_data(ttl=600, max_entries=256, show_spinner=False)
-def seconds(variant: str, values: tuple[tuple[str, object], ...], size: tuple[int, int]) -> float:
-    """How long a dream will take here, roughly."""
-    return estimating.estimate(variant, DREAMING.config(variant, dict(values)), size)
+@heavy(st.cache_data(ttl=600, max_entries=64, show_spinner=False))
+def _probe(backbone: str, layers: str) -> float:
+    return estimating.seconds_a_pixel(backbone, layers)
+
+
+def seconds(variant: str, values: Mapping[str, object], size: tuple[int, int]) -> Span:
+    """How long a dream will take here. Raises DataMissing without the network's weights."""
+    start = f"{DREAMING.kind}-{variant}-"
+    done = [run for run in cached.models(DREAMING.name) if run.id.startswith(start)]
+    config = DREAMING.config(variant, values)
+    return estimating.estimate(variant, config, size, done, _probe)
 
 
 def sheets(backbone: str) -> dict[str, tuple[Run, Path]]:

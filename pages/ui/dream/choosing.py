@@ -12,7 +12,7 @@ from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.channels import Layer, channels
 from pages.ui.dream.wishes import pick
-from pages.ui.run_panel import duration, watch
+from pages.ui.run_panel import span, watch
 from pages.ui.training import keep_watching, watched
 from pages.ui.visitor import who
 
@@ -80,9 +80,8 @@ def _offer(backbone: str, layer: str) -> None:
         pressed = st.button(f"Draw the channels of {layer}", icon=":material/palette:")
         try:
             config = DREAMING.config(ATLAS, values)
-            every = tuple(sorted(config.model_dump().items()))
-            seconds = dreams.seconds(ATLAS, every, (config.side, config.side))
-            st.caption(f"About {duration(seconds)} on this machine, once for everybody.")
+            expected = dreams.seconds(ATLAS, config.model_dump(), (config.side, config.side))
+            st.caption(f"About {span(*expected)} on this machine, once for everybody.")
         except LabError:
             st.caption("The network is fetched first.")
     if pressed:

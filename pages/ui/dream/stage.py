@@ -17,7 +17,7 @@ from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.compare import before_after
 from pages.ui.dream.wishes import Wish, wish
-from pages.ui.run_panel import duration, waiting
+from pages.ui.run_panel import duration, span, waiting
 from pages.ui.visitor import admitted, who
 
 EVERY = 0.5
@@ -101,9 +101,8 @@ def _button(asked: Wish, run: Run | None) -> None:
         st.rerun()
     height, width = asked.question.config.data.shape[1:]
     try:
-        values = tuple(sorted(asked.question.config.config.items()))
-        seconds = dreams.seconds(asked.variant, values, (height, width))
-        st.caption(f"{width}×{height} pixels; about {duration(max(1.0, seconds))} on this machine.")
+        expected = dreams.seconds(asked.variant, asked.question.config.config, (height, width))
+        st.caption(f"{width}×{height} pixels; about {span(*expected)} on this machine.")
     except LabError:  # its weights are not here yet: nobody knows
         st.caption(f"{width}×{height} pixels; the network is fetched first.")
 
