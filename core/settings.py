@@ -69,7 +69,10 @@ class Settings(BaseSettings):
     max_epochs: int = Field(200, ge=1, le=10_000, description="epochs of one training at most")
     max_upload_mb: int = Field(32, ge=1, le=2048, description="one uploaded file at most, MiB")
     max_session_mb: int = Field(
-        256, ge=1, le=100_000, description="uploads of one open page at most, in memory, MiB"
+        256,
+        ge=1,
+        le=100_000,
+        description="uploads, camera shots and files made for one open page, in memory, MiB",
     )
     max_sessions: int = Field(
         500, ge=1, le=100_000, description="pages open at once at most, in one server"
@@ -78,7 +81,10 @@ class Settings(BaseSettings):
         20, ge=1, le=100_000, description="pages of one visitor open at once at most, in one server"
     )
     max_data_mb: int = Field(
-        600, ge=1, le=1_000_000, description="data sets held in a server's memory at most, MiB"
+        600,
+        ge=1,
+        le=1_000_000,
+        description="data sets in a server's memory, and decoded ones on disk, at most, MiB",
     )
     max_image_pixels: int = Field(
         40_000_000, ge=784, le=1_000_000_000, description="pixels of one uploaded picture at most"

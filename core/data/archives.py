@@ -48,8 +48,24 @@ def load(name: str) -> Splits:
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataMissing(f"{path} is damaged: delete it and fetch {name} again.") from error
     with contextlib.suppress(OSError):  # a read-only data folder: decode again next time
-        write_splits(decoded, splits)
+        _keep_decoded(decoded, name, splits)
     return splits
+
+
+def _keep_decoded(path: Path, name: str, splits: Splits) -> None:
+    """Write a decoded copy: in place of older ones of the same set, and as far as there is room
+    beside those of others, of which the oldest go first."""
+    room = settings().max_data_mb * 2**20 - sum(i.pixels.nbytes for i in splits.values())
+    if room < 0:
+        return
+    kept = sorted(path.parent.glob("*.safetensors"), key=lambda one: one.stat().st_mtime)
+    for one in reversed(kept):
+        size = one.stat().st_size
+        if one.name.rsplit("-", 2)[0] == name or size > room:
+            one.unlink(missing_ok=True)
+        else:
+            room -= size
+    write_splits(path, splits)
 
 
 def write_splits(path: Path, splits: Splits) -> None:

@@ -54,6 +54,9 @@ def started_by_streamlit() -> bool:
 
 def uploaded_bytes(session: str) -> int:
     """Bytes of the files that a session has uploaded and that are held in memory."""
-    manager = Runtime.instance().uploaded_file_mgr
+    try:
+        manager = Runtime.instance().uploaded_file_mgr
+    except RuntimeError:  # without a server, as in tests of pages
+        return 0
     held = getattr(manager, "file_storage", {}).get(session, {})
     return sum(len(file.data) for file in list(held.values()))

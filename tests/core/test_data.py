@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import socket
 import struct
 import threading
@@ -300,6 +301,27 @@ def test_a_decoded_copy_gives_the_same_and_is_made_again_when_damaged(bare: Path
         copy.write_bytes(content)
         data.forget()
         assert torch.equal(data.load("cifar10", "train").pixels, first.pixels)
+
+
+def test_decoded_copies_are_bounded_and_a_set_has_one(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATENT_LAB_MAX_DATA_MB", "1")
+    settings.cache_clear()
+    put_cifar(bare)
+    folder = bare / "decoded"
+    folder.mkdir()
+    for age, (name, kilobytes) in enumerate(
+        [("faces-1-1", 700), ("cats-dogs-2-2", 500), ("cifar10-3-3", 100), ("faces-4-4", 400)]
+    ):
+        path = folder / f"{name}.safetensors"
+        path.write_bytes(bytes(kilobytes * 1024))
+        os.utime(path, (1000 - age, 1000 - age))  # the oldest last
+    data.forget()
+    assert len(data.load("cifar10", "train").labels) == 10
+    names = {path.name.rsplit("-", 2)[0]: path.stat().st_size for path in folder.iterdir()}
+    assert set(names) == {"faces", "cifar10"} and names["faces"] == 700 * 1024
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 2**20
 
 
 def test_a_damaged_archive_is_told_to_be_deleted(bare: Path) -> None:

