@@ -474,10 +474,10 @@ def test_a_folder_of_runs_that_is_a_file_is_a_sentence(lab: Path) -> None:
 def test_a_failed_write_leaves_the_old_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {p.name: p.read_bytes() for p in run.path.iterdir() if p.is_file()}
 
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+    def failing(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("core.files.os.fsync", full)
+    monkeypatch.setattr("core.files.os.fsync", failing)
     for write in (
         lambda: run.write_weights({"w": torch.zeros(3)}),
         lambda: run.write_history([{"epoch": 9.0}]),
@@ -486,7 +486,7 @@ def test_a_failed_write_leaves_the_old_files(run: Run, monkeypatch: pytest.Monke
         lambda: run.set_owners([]),
         lambda: run.update(state="failed"),
     ):
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="Input/output"):
             write()
     assert {p.name: p.read_bytes() for p in run.path.iterdir() if p.is_file()} == before
 
