@@ -134,6 +134,8 @@ def waiting(run: Run, status: Status) -> str:
 def duration(seconds: float) -> str:
     """Minutes and seconds for people."""
     minutes, rest = divmod(round(seconds), 60)
+    if minutes and not rest:
+        return f"{minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 

@@ -10,6 +10,7 @@ from core import runs, training
 from core.errors import LabError
 from core.inference import projecting
 from pages.ui import cached
+from pages.ui.run_panel import span
 from pages.ui.training import RECENT
 from tests.pages.test_pages import ROUTER, TIMEOUT
 
@@ -95,3 +96,8 @@ def test_one_familys_run_is_not_shown_on_anothers_page(lab):
     app.query_params["tab"] = "Train your own"
     app.switch_page("gan_gallery.py").run()
     assert run.id not in panel(app)
+
+
+def test_a_guess_is_told_as_a_range_and_no_more_exactly_than_it_is():
+    told = [span(*pair) for pair in ((0.2, 0.9), (3.26, 7.81), (48, 151), (1143, 4440), (60, 60))]
+    assert told == ["1 s", "3 s to 8 s", "48 s to 2 min 30 s", "19 min to 74 min", "1 min"]
