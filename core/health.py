@@ -21,8 +21,27 @@ LEAST_COVERAGE = 0.6
 """Of small pictures: three of MNIST's classes cover 0.52 of it at most, blurred digits 0.85."""
 CHUNK = 500
 PIXEL_SIDE = 14
+SIDE = 32
+"""Of the pictures that variety is measured in, at most."""
+COMPONENTS = 20
+"""Of those pictures: what most of their differences lie in, and noise hardly any of its."""
+COMPARED = 1000
+"""Pictures of which variety counts the different ones."""
+PALE = 0.5
+"""Contrast, by that of real images, down to which variety does not count it."""
+CHOICE_SEED = 50_000
+"""Of the features that are compared, where there are more on one side."""
+FEW, SOME = 0.4, 0.5
+"""Varieties: of a collapse, and of a narrow generator, at most."""
+FAR = 0.1
+"""A Fréchet distance of so large a share of the features' variance is no likeness: real digits
+that are blurred with a standard deviation of a pixel and a half get more."""
+DISTANCE = "Fréchet distance, own features"
+"""What is called FID elsewhere, where it is one in the features of Inception."""
 Check = Callable[[str], None]
-State = Literal["collapsed", "narrow", "healthy"]
+State = Literal[
+    "collapsed", "narrow", "unlike the data", "not checked for classes", "not checked", "healthy"
+]
 
 
 class Features(NamedTuple):
@@ -70,9 +89,11 @@ class Extractor:
 class Health:
     """Figures of samples against data, in an extractor's features; None where it has no classes.
 
-    `duplicates` is the share of samples that lie nearer to another sample than all but one in a
-    hundred real images do to another real one; `spread` the mean distance between two samples over
-    that between two real images; `entropy` in nats, of the classes the samples are read as.
+    `fid` is the Fréchet distance in those features, `floor` that of `floor_n` real training images
+    to the data, `far` its share of the features' variance over the data. `duplicates` is the share
+    of samples that lie nearer to another sample than all but one in a hundred real images do to
+    another real one; `spread` the mean distance between two samples over that between two real
+    images; `variety` see there; `entropy` in nats, of the classes the samples are read as.
     """
 
     fid: float
@@ -88,6 +109,10 @@ class Health:
     classes: int = 0
     histogram: tuple[int, ...] | None = None
     entropy: float | None = None
+    variety: float | None = None
+    far: float | None = None
+    floor: float | None = None
+    floor_n: int | None = None
 
     def figures(self) -> dict[str, Any]:
         """As they stand in a run's figures."""
@@ -102,7 +127,10 @@ class Health:
         more = {k: figures[k] for k in OPTIONAL if figures.get(k) not in (None, [])}
         if "histogram" in more:
             more["histogram"] = tuple(more["histogram"])
-        more["classes"] = int(more.get("classes", 0))  # a history has it as a float
+        # A history has numbers only, and none of what older runs did not measure.
+        more = {k: v for k, v in more.items() if not (isinstance(v, float) and math.isnan(v))}
+        more |= {k: int(more[k]) for k in ("classes", "floor_n") if k in more}
+        more.setdefault("classes", 0)
         return cls(**known, **more)
 
     @property
@@ -113,41 +141,143 @@ class Health:
         return sum(count >= RARE * sum(self.histogram) for count in self.histogram)
 
 
-OPTIONAL = ("classes", "histogram", "entropy")
+OPTIONAL = ("classes", "histogram", "entropy", "variety", "far", "floor", "floor_n")
+
+
+class Real:
+    """Real images that samples are held against, looked at once for all of a training's epochs.
+
+    Args:
+        data: (N, C, H, W), uint8 or in [0, 1].
+        training: other real images of the set, whose distance to the data is the floor of every
+            generator's; None leaves it unknown.
+    """
+
+    def __init__(
+        self,
+        data: Tensor,
+        extractor: Extractor,
+        training: Tensor | None = None,
+        check: Check = lambda stage: None,
+    ) -> None:
+        self.extractor = extractor
+        self.values = extractor.features(data, check).values.float()
+        self.variance = float(self.values.double().T.cov().diagonal().sum())
+        self.floor: float | None = None
+        self.floor_n: int | None = None
+        if training is not None:
+            others = extractor.features(training, check).values
+            self.floor, self.floor_n = frechet_distance(self.values, others), len(others)
+        self.pictures = _Pictures(data)
+
+    def chosen(self, n: int) -> Tensor:
+        """The features (n, d) of a seeded choice of the images."""
+        return _some(self.values, n)
 
 
 @torch.inference_mode()
 def health(
-    samples: Tensor, data: Tensor, extractor: Extractor, check: Check = lambda stage: None
+    samples: Tensor,
+    data: Tensor | Real,
+    extractor: Extractor | None = None,
+    check: Check = lambda stage: None,
 ) -> Health:
     """Compare samples with real images, both (N, C, H, W), uint8 or in [0, 1].
 
-    Neighbours are compared among as many real images as there are samples.
+    Neighbours are compared among as many real images as there are samples, or the other way.
+
+    Args:
+        extractor: needed where `data` are images.
     """
-    drawn, real = extractor.features(samples, check), extractor.features(data, check)
+    real = data if isinstance(data, Real) else Real(data, extractor or Extractor(), check=check)
+    drawn = real.extractor.features(samples, check)
     n = min(len(drawn.values), len(real.values))
-    x, y = real.values[:n].float(), drawn.values[:n].float()
+    x, y = real.chosen(n), _some(drawn.values.float(), n)
     near = closeness(x, y, check)
     counts = None
     if drawn.classes is not None:
-        counts = torch.bincount(drawn.classes, minlength=extractor.classes).tolist()
+        counts = torch.bincount(drawn.classes, minlength=real.extractor.classes).tolist()
+    distance = frechet_distance(real.values, drawn.values)
     return Health(
-        fid=frechet_distance(real.values, drawn.values),
+        fid=distance,
         **near,
         spread=_mean_distance(y) / max(_mean_distance(x), 1e-12),
         n=len(samples),
-        n_data=len(data),
-        extractor=extractor.name,
-        classes=extractor.classes,
+        n_data=len(real.values),
+        extractor=real.extractor.name,
+        classes=real.extractor.classes,
         histogram=tuple(counts) if counts else None,
         entropy=entropy(counts) if counts else None,
+        variety=real.pictures.variety(samples),
+        far=distance / max(real.variance, 1e-12),
+        floor=real.floor,
+        floor_n=real.floor_n,
     )
+
+
+class _Pictures:
+    """Real images in their principal components, and how many different ones there are."""
+
+    def __init__(self, data: Tensor) -> None:
+        small = _small(data)
+        self.middle = small.mean(0)
+        # In float64: of fewer images than pixels the covariance is singular.
+        covariance = (small - self.middle).double().T.cov(correction=0)
+        _, vectors = torch.linalg.eigh(covariance)
+        self.basis = vectors.flip(1)[:, :COMPONENTS].float()  # the largest variances come last
+        self.points = (small - self.middle) @ self.basis
+
+    def variety(self, samples: Tensor) -> float:
+        """The effective number of different samples, by that of as many real images: about 1 for
+        real ones, near 0 for a few pictures over and over, with any noise.
+
+        The number is the Vendi score (Friedman and Dieng 2023), the exponential of the entropy of
+        the eigenvalues of all similarities. Two pictures are as similar as a Gaussian of their
+        distance says, as wide as real images lie from their nearest others.
+        """
+        n = min(COMPARED, len(samples), len(self.points))
+        if n < 2:
+            return 0.0
+        real = _some(self.points, n)
+        drawn = (_small(_some(samples, n)) - self.middle) @ self.basis
+        apart = torch.cdist(real, real).fill_diagonal_(math.inf).amin(1)
+        width = max(float(apart.median()), 1e-6)
+        # Pictures that are only paler, or blurred, are not fewer.
+        contrast = _mean_distance(drawn) / max(_mean_distance(real), 1e-6)
+        return _different(drawn, width * min(1.0, max(PALE, contrast))) / _different(real, width)
+
+
+def _different(points: Tensor, width: float) -> float:
+    """The effective number of different points (n, d): 1 to n."""
+    alike = torch.exp(-torch.cdist(points, points).square().double() / (2 * width**2))
+    shares = torch.linalg.eigvalsh(alike.cpu() / len(points)).clamp_min(1e-12)
+    shares = shares / shares.sum()
+    return float(torch.exp(-(shares * shares.log()).sum()))
+
+
+def _small(images: Tensor) -> Tensor:
+    """(N, H·W) in [0, 1], grey, of `SIDE` pixels at most."""
+    parts = []
+    for part in torch.split(images, CHUNK):
+        x = (part if part.is_floating_point() else part.float() / 255).mean(1, keepdim=True)
+        side = (min(SIDE, x.shape[2]), min(SIDE, x.shape[3]))
+        parts.append(F.adaptive_avg_pool2d(x, side).flatten(1))
+    return torch.cat(parts)
+
+
+def _some(rows: Tensor, n: int) -> Tensor:
+    """So many rows, drawn by a seed: data and samples may be in an order."""
+    if len(rows) <= n:
+        return rows
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(CHOICE_SEED))
+    return rows[order[:n].to(rows.device)]
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
     """Between the normal distributions that fit two sets of features, (N, d) and (M, d).
 
-    The FID of Heusel et al. 2017 in whatever features are given:
+    Heusel et al. 2017 take it in the features of Inception and call it FID; here it is in whatever
+    features are given:
     |μa - μb|² + tr(A + B - 2 (A^½ B A^½)^½).
     """
     a, b = a.double(), b.double()
@@ -196,7 +326,7 @@ def closeness(
 def entropy(counts: list[int]) -> float:
     """Of a histogram, in nats: log of the classes where all are alike, 0 for one class."""
     total = max(sum(counts), 1)
-    return -sum(c / total * math.log(c / total) for c in counts if c)
+    return sum(c / total * math.log(total / c) for c in counts if c)
 
 
 def _own_distances(points: Tensor, k: int, check: Check) -> Tensor:
@@ -230,39 +360,85 @@ class Verdict(NamedTuple):
 def verdict(found: Health) -> Verdict:
     """Whether a generator has collapsed: it draws few things over and over, or leaves classes out.
 
-    Bad pictures that differ are no collapse, unless the classifier reads them all as one class.
-    That two samples differ little counts between pictures only: a classifier's features of bad
-    ones are all small.
+    Bad pictures that differ are no collapse, unless the classifier reads them all as one class; but
+    what is far from the data is not healthy either. Without a classifier nobody knows whether
+    classes are missing, nor how good the pictures are. That two samples differ little counts
+    between pictures only: a classifier's features of bad ones are all small.
     """
+    whys = _collapse(found)
+    if whys:
+        return Verdict("collapsed", f"Collapsed: {_and(whys)}.")
+    whys = _narrowness(found)
+    if whys:
+        return Verdict("narrow", f"Narrow: {_and(whys)}. {UNTESTED}")
+    seen = (
+        f"{found.duplicates:.1%} twins, a sample near {found.coverage:.0%} of the real images, "
+        f"recall {found.recall:.0%}. {UNTESTED}"
+    )
+    if not found.classes:
+        return Verdict(
+            "not checked for classes",
+            "Not checked for classes, nor for how good the pictures are: there is no classifier "
+            f"of this data set. No collapse was seen: {seen}",
+        )
+    classes = f"all {found.classes} classes, entropy {found.entropy or 0:.2f} nats, "
+    if found.far is not None and found.far > FAR:
+        return Verdict(
+            "unlike the data",
+            f"Unlike the data: {_distance(found)}. No collapse was seen: {classes}{seen}",
+        )
+    if found.variety is None or found.far is None:
+        return Verdict(
+            "not checked",
+            "Not checked for few pictures under noise, nor for how far they are from the data: "
+            f"these figures are of an older version. No collapse was seen: {classes}{seen}",
+        )
+    return Verdict("healthy", f"Healthy: {classes}{seen}")
+
+
+UNTESTED = "Whether it copies training images is not tested here."
+
+
+def _collapse(found: Health) -> list[str]:
+    """The signs that few things are drawn over and over."""
     whys = []
     if found.duplicates >= 0.5:
         whys.append(f"{found.duplicates:.0%} of the samples have a twin among them")
+    if found.variety is not None and found.variety <= FEW:
+        whys.append(_variety(found.variety))
     if found.spread < 0.5 and not found.classes:
         whys.append(f"two samples differ {found.spread:.0%} as much as two real images")
     if found.entropy is not None and found.entropy < 0.5 * math.log(max(found.classes, 2)):
         whys.append(f"the classes they are read as have an entropy of {found.entropy:.2f} nats")
-    if found.density >= 0.7 and found.recall < 0.02 and found.coverage < 0.2:
+    few = found.variety is None or found.variety <= SOME
+    if few and found.density >= 0.7 and found.recall < 0.02 and found.coverage < 0.2:
         # They lie where the data are, but in few places: one picture a class, with some noise.
         whys.append(f"they look like the data, but reach {found.recall:.1%} of the real images")
-    if whys:
-        return Verdict("collapsed", f"Collapsed: {_and(whys)}.")
+    return whys
+
+
+def _narrowness(found: Health) -> list[str]:
+    """The signs that part of the data is not drawn."""
+    whys = []
     missing = found.classes - found.covered if found.covered is not None else 0
     if missing:
         whys.append(f"{missing} of {found.classes} classes get fewer than 2 % of the samples")
     if found.duplicates >= 0.1:
         whys.append(f"{found.duplicates:.0%} of the samples have a twin among them")
+    if found.variety is not None and found.variety <= SOME:
+        whys.append(_variety(found.variety))
     if found.coverage < (0.4 if found.classes else LEAST_COVERAGE):
         whys.append(f"only {found.coverage:.0%} of the real images have a sample near them")
-    if whys:
-        return Verdict("narrow", f"Narrow: {_and(whys)}.")
-    classes = ""
-    if found.entropy is not None:
-        classes = f"all {found.classes} classes, entropy {found.entropy:.2f} nats, "
-    return Verdict(
-        "healthy",
-        f"Healthy: {classes}{found.duplicates:.1%} twins, a sample near {found.coverage:.0%} of "
-        f"the real images, recall {found.recall:.0%}.",
-    )
+    return whys
+
+
+def _variety(share: float) -> str:
+    return f"there are {share:.0%} as many different pictures among them as among real images"
+
+
+def _distance(found: Health) -> str:
+    floor = "" if found.floor is None else f", where real training images are at {found.floor:,.1f}"
+    return f"they are at a Fréchet distance of {found.fid:,.0f} from it, in own features{floor}"
 
 
 def _and(parts: list[str]) -> str:

@@ -33,7 +33,8 @@ def row(run: Run) -> dict[str, Any]:
         "PSNR": metrics.get("psnr"),
         "SSIM": metrics.get("ssim"),
         "Neg. ELBO": metrics.get("negative_elbo"),
-        "FID": metrics.get("fid"),
+        "Fréchet": metrics.get("fid") if metrics.get("classes") else None,
+        "Floor": metrics.get("floor"),
         "Accuracy": metrics.get("accuracy"),
         "95 % interval": interval(metrics["accuracy"], metrics["n_test"])
         if {"accuracy", "n_test"} <= metrics.keys()
@@ -122,8 +123,13 @@ st.dataframe(
             help="Negative evidence lower bound at β = 1, in nats; the lower the better. "
             "Of p(x), of a class-conditional model of p(x | class), with a Bernoulli likelihood.",
         ),
-        "FID": st.column_config.NumberColumn(
-            format="%.1f", help="Of a GAN's samples; the lower the better, on one data set."
+        "Fréchet": st.column_config.NumberColumn(
+            format="%.1f",
+            help="Fréchet distance of a GAN's samples to the test images, in the features of our "
+            "own classifier of the data set; data sets do not compare.",
+        ),
+        "Floor": st.column_config.NumberColumn(
+            format="%.1f", help="That distance of real training images."
         ),
         "Accuracy": st.column_config.NumberColumn(
             format="percent", help="Of a classifier, on the test images."

@@ -17,6 +17,7 @@ from core.cli.show import (
     table,
 )
 from core.errors import LabError
+from core.health import DISTANCE
 from core.inference import dreaming, projecting
 from core.runs import Run
 from core.tasks import checked, family
@@ -32,7 +33,8 @@ FIGURES = {
     "gaussian_negative_elbo": "negative ELBO, Gaussian density (nats)",
     "gaussian_negative_iwae": "negative IWAE bound, Gaussian density (nats)",
     "active_units": "active units",
-    "fid": "FID",
+    "fid": DISTANCE,
+    "floor": "its floor",
     "coverage": "coverage",
     "entropy": "entropy of the classes drawn (nats)",
     "asked_accuracy": "read as the class asked for",
@@ -112,7 +114,7 @@ def _runs(args: argparse.Namespace) -> int:
         return OK
     columns = {"run": "run", "title": "title", "dataset": "data set", "state": "state"}
     columns |= {"epochs": "epochs"} | FIGURES
-    lines = [{**record.get("metrics", {}), **record} for record in found]
+    lines = [{**_comparable(record.get("metrics", {})), **record} for record in found]
     for line in lines:
         if text := interval_text(line, "accuracy"):
             line["interval"] = text
@@ -120,6 +122,13 @@ def _runs(args: argparse.Namespace) -> int:
     rows = [[shown(line.get(name)) for name in kept] for line in lines]
     print(table([columns[name] for name in kept], rows, markdown=args.markdown))
     return OK
+
+
+def _comparable(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Figures for a table: without a classifier there is no distance, for in pixels it misleads."""
+    if "fid" in metrics and not metrics.get("classes"):
+        return {k: v for k, v in metrics.items() if k != "fid"}
+    return metrics
 
 
 def _record(run: Run) -> dict[str, Any]:

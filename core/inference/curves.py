@@ -96,12 +96,13 @@ def _numbers(variant: str, history: pd.DataFrame) -> str:
 
 
 def _pictures(history: pd.DataFrame) -> str:
-    if "fid" not in history or len(history) < 2:
+    if "fid" not in history or len(history) < 2 or not any(history.get("classes", [])):
         return ""
     fid = history["fid"]
     best = int(history["epoch"].iloc[int(fid.argmin())])
     said = (
-        "The losses do not tell how good the pictures are; their FID went from "
+        "The losses do not tell how good the pictures are; their Fréchet "
+        "distance, own features, went from "
         f"{fid.iloc[0]:,.0f} to {fid.iloc[-1]:,.0f}"
     )
     if best != int(history["epoch"].iloc[-1]):

@@ -1,4 +1,4 @@
-"""Generators by hand: draw, judge, walk, find the nearest real images, look into batch norm."""
+"""Generators by hand: draw, judge, walk, look into batch norm."""
 
 import copy
 import math
@@ -8,13 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core.data import Images
 from core.errors import LabError
-from core.health import Extractor
 from core.inference.finished import finished
 from core.inference.latent import PATHS, Path, checked_labels, slerp
 from core.models.gans import GAN, seeded_noise
-from core.neighbours import kth_distances, nearest, strangeness
 from core.runs import Run
 from core.tasks import load_model
 from core.tasks.adversarial import ADVERSARIAL, CHUNK
@@ -42,28 +39,6 @@ class Drawn(NamedTuple):
     images: Tensor
 
 
-class Known(NamedTuple):
-    """Real images as an extractor sees them: features (N, d), and how far each lies from the
-    nearest other, (N,)."""
-
-    values: Tensor
-    apart: Tensor
-
-
-class NearestImages(NamedTuple):
-    """The real images nearest to samples, in an extractor's features.
-
-    `ids` and `distances` (N, k), the nearest first. `typical` (N,): how far those k real images lie
-    from their own nearest others, on average. `shares` (N,): of all real images, those that lie
-    nearer to another one than the sample to its nearest; near 0 the sample is a copy, or nearly.
-    """
-
-    ids: Tensor
-    distances: Tensor
-    typical: Tensor
-    shares: Tensor
-
-
 class BatchNormViews(NamedTuple):
     """The same N latents drawn in other company, (…, C, H, W) in [0, 1].
 
@@ -81,7 +56,7 @@ class BatchNormViews(NamedTuple):
 
 
 def generators(dataset: str | None = None) -> list[Run]:
-    """Finished adversarial runs, shipped ones first, those with the least FID first."""
+    """Finished adversarial runs, shipped ones first, of the least distance first."""
     return finished(ADVERSARIAL.name, dataset)
 
 
@@ -241,39 +216,6 @@ def walk(model: GAN, seed: int, stops: int, frames_between: int) -> Tensor:
     shares = 1 - (ends[legs] - places) / arcs[legs]
     frames = [slerp(corners[i], nexts[i], shares[legs == i]) for i in range(stops)]
     return model.latents(torch.cat(frames))
-
-
-# ---- real images
-
-
-def known_images(data: Images, extractor: Extractor, check: Check = lambda stage: None) -> Known:
-    """What `nearest_images` needs of real images: worth keeping, as it compares all with all."""
-    values = extractor.features(data.pixels, check).values
-    return Known(values, kth_distances(values, 1, check=check))
-
-
-def nearest_images(
-    images: Tensor,
-    data: Images,
-    k: int,
-    extractor: Extractor,
-    known: Known | None = None,
-    check: Check = lambda stage: None,
-) -> NearestImages:
-    """The k real images nearest to each sample (N, C, H, W) in [0, 1], and whether it is a copy.
-
-    Args:
-        data: real images of the same shape; to find what was learnt by heart, those of training.
-        known: their `known_images` by the same extractor, where it is kept.
-
-    Raises:
-        LabError: fewer than k images.
-    """
-    real = known or known_images(data, extractor, check)
-    found = extractor.features(images, check).values
-    near = nearest(real.values, found, k, check=check)
-    odd = strangeness(real.values, found, 1, real.apart)
-    return NearestImages(near.ids, near.distances, real.apart[near.ids].mean(1), odd.shares)
 
 
 # ---- batch norm

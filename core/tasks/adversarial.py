@@ -6,7 +6,8 @@ conditioning and its optimiser's betas.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from core.data import Images
 from core.errors import LabError
-from core.health import Extractor, Health, health, verdict
+from core.health import Extractor, Health, Real, health, verdict
 from core.images import contact_sheet
 from core.models import gans
 from core.models.gans import GAN, seeded_noise
@@ -35,7 +36,6 @@ SHEET_SEED = 0
 COLUMNS, ROWS = 10, 6
 """Of the sample sheet: with classes, a column each."""
 SAMPLES = 10_000
-VALIDATION_SAMPLES = 2000
 CHUNK = 250
 PATIENCE = 8
 """Epochs that a generator may take to draw different things at all."""
@@ -202,9 +202,9 @@ class Adversarial(Task):
         judge: Judge | None = None,
         check: Check = silent,
     ) -> dict[str, float]:
-        """Health of two thousand samples against as many test images."""
-        few = images.first(VALIDATION_SAMPLES)
-        found = _health(cast(GAN, model), VALIDATION_SAMPLES, few, judge, check)
+        """The same figures as at the end, of as many samples, so that both can be compared."""
+        drawn = samples(cast(GAN, model), SAMPLES, EVALUATION_SEED, check=check)
+        found = health(drawn, self._real(images, judge, check), check=check)
         figures = found.figures()
         row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
         for i, count in enumerate(found.histogram or ()):
@@ -229,7 +229,7 @@ class Adversarial(Task):
 
     def remark(self, history: Sequence[Mapping[str, Any]]) -> str:
         """The verdict on the generator after the last epoch."""
-        return verdict(of_row(history[-1])).sentence if history else ""
+        return verdict(of_row(history[-1])).sentence if history and "fid" in history[-1] else ""
 
     @torch.inference_mode()
     def evaluate(
@@ -248,14 +248,34 @@ class Adversarial(Task):
         """
         network = cast(GAN, model)
         drawn = samples(network, SAMPLES, EVALUATION_SEED, check=check)
-        extractor = _extractor(judge)
-        figures = health(drawn, images.pixels, extractor, check).figures()
+        real = self._real(images, judge, check)
+        extractor = real.extractor
+        figures = health(drawn, real, check=check).figures()
         figures["n_test"] = len(images.labels)
         if network.classes and extractor.classes == network.classes:
             read = extractor.features(drawn, check).classes
             right = (cast(Tensor, read) == turns(network, SAMPLES)).float().mean()
             figures["asked_accuracy"] = round(float(right), 4)
         return figures
+
+    def _real(self, images: Images, judge: Judge | None, check: Check) -> Real:
+        """The test images as the judge sees them: looked at once, for all epochs of a training."""
+        known, by, real = self._seen
+        if known() is images.pixels and by == (judge and judge.model) and real is not None:
+            return real
+        training = None
+        if judge and judge.training:
+            training = judge.training(SAMPLES).pixels.to(images.pixels.device)
+        extractor = Extractor(judge.model, judge.name) if judge else Extractor()
+        real = Real(images.pixels, extractor, training, check)
+        self._seen = (weakref.ref(images.pixels), judge and judge.model, real)
+        return real
+
+    _seen: tuple[Callable[[], Tensor | None], nn.Module | None, Real | None] = (
+        lambda: None,
+        None,
+        None,
+    )
 
     def render(
         self,
@@ -276,17 +296,6 @@ def of_row(row: Mapping[str, Any]) -> Health:
     names: Iterable[str] = sorted(n for n in row if n.startswith("class_"))
     histogram = [int(row[n]) for n in names]
     return Health.read({"extractor": "", **row, "histogram": histogram})
-
-
-def _extractor(judge: Judge | None) -> Extractor:
-    return Extractor(judge.model, judge.name) if judge else Extractor()
-
-
-def _health(
-    model: GAN, count: int, images: Images, judge: Judge | None, check: Check = silent
-) -> Health:
-    drawn = samples(model, count, EVALUATION_SEED, check=check)
-    return health(drawn, images.pixels, _extractor(judge), check)
 
 
 ADVERSARIAL = Adversarial()

@@ -67,10 +67,12 @@ class TaskConfig(FamilyConfig):
 
 
 class Judge(NamedTuple):
-    """A finished run that measures others: its name, and its network in eval mode."""
+    """A finished run that measures others: its name, its network in eval mode, and what gives so
+    many training images of the set, by which a distance has a floor; None where there are none."""
 
     name: str
     model: nn.Module
+    training: Callable[[int], Images] | None = None
 
 
 class Learner(ABC):

@@ -1,6 +1,6 @@
 """From a question (task, variant, data set, settings) to its run, before any work is done."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -155,8 +155,19 @@ def judge(run: Run, device: torch.device | None = None) -> Judge | None:
     fit = [r for r in runs.all_runs() if _judges(r, wanted, asked)]
     for best in sorted(fit, key=lambda r: float(r.metrics().get(chosen.headline, 0)), reverse=True):
         with suppress(RunBroken):  # somebody else's damaged run is no reason to fail
-            return Judge(best.id, load_model(best).to(device or torch.device("cpu")))
+            model = load_model(best).to(device or torch.device("cpu"))
+            return Judge(best.id, model, _training_images(asked))
     return None
+
+
+def _training_images(asked: RunConfig) -> Callable[[int], Images] | None:
+    """What gives a choice of the set's training images in the shape of a run's."""
+    if "train" not in data.available(asked.dataset):
+        return None
+    chosen = task(asked.task)
+    return lambda count: chosen.prepare(
+        asked.variant, data.load(asked.dataset, "train").choice(count)
+    )
 
 
 def _judges(run: Run, wanted: tuple[str, str], asked: RunConfig) -> bool:

@@ -22,7 +22,7 @@ OURS = ("wgan_gp", "cgan")
 ASKED_HALF, ASKED_ENTROPY, ASKED_CLASS, ASKED_SHARE = 0.5, 2.2, 0.97, 0.02
 ASKED_PAINT = 2.0
 TOLERANCE = 0.01
-"""Share of a FID between that stored and the same measured again."""
+"""Share of a Fréchet distance between that stored and the same measured again."""
 PAGE = "/gan_gallery"
 WALL = ".lab-wall .card img"
 SETTLE = 500
@@ -54,7 +54,7 @@ def classifiers(quick: bool) -> Iterator[Row]:
 
 
 def generators(quick: bool) -> Iterator[Row]:
-    """FID and classes of each; then what is asked of them beside each other."""
+    """Fréchet distance and classes of each; then what is asked of them beside each other."""
     found: dict[str, Figures] = {}
     best: dict[str, float] = {}
     for run in shipped_runs(ADVERSARIAL):
@@ -63,7 +63,9 @@ def generators(quick: bool) -> Iterator[Row]:
         if not quick:
             apart = abs(figures["fid"] / stored["fid"] - 1)
             note = f"{stored['fid']} stored, {figures['fid']} now"
-            yield at_most(f"quality {run.id}: FID again", apart, TOLERANCE, "of it apart", note)
+            yield at_most(
+                f"quality {run.id}: Fréchet distance again", apart, TOLERANCE, "of it apart", note
+            )
         yield from _one(run, figures)
         asked = run.config()
         if asked.dataset == "mnist":
@@ -74,12 +76,12 @@ def generators(quick: bool) -> Iterator[Row]:
 def _one(run: Run, figures: Figures) -> Iterator[Row]:
     told = Health.read(figures)
     yield Row(
-        f"quality {run.id}: FID",
+        f"quality {run.id}: Fréchet distance, own features",
         "reported",
         f"{told.fid:.1f}",
         note=f"{told.n} samples against {told.n_data} test images, {told.extractor}; precision "
         f"{told.precision}, recall {told.recall}, coverage {told.coverage}; {verdict(told).state}",
-        samples={"FID": [told.fid]},
+        samples={"Fréchet distance": [told.fid]},
     )
     if told.histogram:
         least = min(told.histogram) / sum(told.histogram)
@@ -95,11 +97,13 @@ def _beside(fid: dict[str, float]) -> Iterator[Row]:
         yield Row("quality of GANs beside each other", "–", "not all of them ship")
         return
     plain = min(fid["gan"], fid["lsgan"])
-    yield at_most("FID of dcgan by that of gan and lsgan", fid["dcgan"] / plain, 1.0, "×")
+    yield at_most(
+        "Fréchet distance of dcgan by that of gan and lsgan", fid["dcgan"] / plain, 1.0, "×"
+    )
     ours = {name: fid[name] for name in OURS if name in fid}
     name = min(ours, key=lambda n: ours[n])
     yield at_most(
-        f"FID of {name}, the best of ours, by that of dcgan",
+        f"Fréchet distance of {name}, the best of ours, by that of dcgan",
         ours[name] / fid["dcgan"],
         ASKED_HALF,
         "×",

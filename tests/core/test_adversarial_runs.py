@@ -40,7 +40,6 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "SAMPLES", 40)
-    monkeypatch.setattr(module, "VALIDATION_SAMPLES", 40)
     monkeypatch.setattr(games, "AVERAGED", 2)
 
 

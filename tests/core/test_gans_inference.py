@@ -242,31 +242,6 @@ def test_bounds_of_ways(mlp: GAN) -> None:
             gans.walk(mlp, 0, stops, frames)
 
 
-# ---- real images
-
-
-def test_nearest_images_are_those_of_brute_force(mlp: GAN, real: Images) -> None:
-    extractor = Extractor()
-    samples = torch.cat([real.pixels[7:8] / 255, gans.drawn(mlp, 20, 0).images])
-    found = gans.nearest_images(samples, real, 3, extractor)
-    x, y = (extractor.features(i).values.double() for i in (real.pixels, samples))
-    far = (y[:, None] - x[None]).norm(dim=2)
-    torch.testing.assert_close(found.ids, far.argsort(1)[:, :3])
-    sorted_far = far.sort(1).values[:, :3].float()
-    torch.testing.assert_close(found.distances, sorted_far, atol=1e-5, rtol=1e-4)
-    own = (x[:, None] - x[None]).norm(dim=2).fill_diagonal_(torch.inf).min(1).values.float()
-    torch.testing.assert_close(found.typical, own[found.ids].mean(1), atol=1e-5, rtol=1e-4)
-    shares = (own[None] < found.distances[:, :1]).float().mean(1)
-    torch.testing.assert_close(found.shares, shares, atol=1 / 60 + 1e-6, rtol=0)
-    assert int(found.ids[0, 0]) == 7 and float(found.shares[0]) == 0, "a copy is told"
-    kept = gans.known_images(real, extractor)
-    again = gans.nearest_images(samples, real, 3, extractor, kept)
-    for a, b in zip(found, again, strict=True):
-        torch.testing.assert_close(a, b)
-    with pytest.raises(LabError, match="too few"):
-        gans.nearest_images(samples, real, 61, extractor)
-
-
 # ---- directions
 
 

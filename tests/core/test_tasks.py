@@ -43,8 +43,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoising, "CLASSICAL_CHUNK", 1)
     monkeypatch.setattr(adversarial, "CHUNK", 5)
     monkeypatch.setattr(adversarial, "ROWS", 2)
-    for count in ("SAMPLES", "VALIDATION_SAMPLES"):
-        monkeypatch.setattr(adversarial, count, 20)
+    monkeypatch.setattr(adversarial, "SAMPLES", 20)
     few = partial(autoencoding_module.importance_bound, samples=20)
     monkeypatch.setattr(autoencoding_module, "importance_bound", few)
 

@@ -17,7 +17,7 @@ def test_a_few_whole_numbers_have_no_ticks_in_between(places, step):
 
 
 def test_losses_are_named_in_words():
-    run = open_run("denoise-unet-mnist-dd3f87e3")
+    run = open_run("denoise-unet-fashion-mnist-ddc1fb35")
     figure = charts.losses(run)
     assert figure is not None
     assert [line.name for line in figure.data] == ["loss", "test loss"]
@@ -30,7 +30,7 @@ def test_two_runs_of_a_kind_have_two_colours():
     found = charts.colours_of(runs)
     assert len(set(found.values())) == len(runs)
     assert found[runs[0].id] == charts.colour(runs[0]) == charts.colour(runs[2])
-    figure = charts.compare(runs, "test_loss")
+    figure = charts.compare(runs, "loss")
     assert figure is not None
     assert [line.line.color for line in figure.data] == list(found.values())
     shades = [charts._shade("#4263eb", i) for i in range(7)]

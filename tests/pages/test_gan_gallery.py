@@ -1,13 +1,16 @@
 """The GAN gallery as a program sees it: the wall, the stage, links, tabs, faults."""
 
 import pytest
+import torch
 
 from core import runs
+from core.health import verdict
 from core.inference import gans
+from core.inference.copying import Matches
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
-from pages.ui.gallery import hanging, health, norms
+from pages.ui.gallery import hanging, health, memory, norms
 from tests.pages.test_pages import captions, opened
 
 PAGE = "gan_gallery.py"
@@ -46,8 +49,36 @@ def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
     for run, card in zip(hung, hanging.cards(hung), strict=True):
         epochs = [sheet.epoch for sheet in card.sheets]
         assert epochs == list(range(run.config().config["epochs"] + 1))
-        assert all(sheet.figure.startswith("FID") for sheet in card.sheets[1:])
-        assert {s.state for s in card.sheets[1:]} <= {"healthy", "narrow", "collapsed"}
+        end, found = card.sheets[-1], health.read(run)
+        assert found is not None and end.state == verdict(found).state
+        if found.classes:
+            told = f"Fréchet distance {found.fid:,.0f}, floor {found.floor:,.1f}; features of our"
+            assert end.figure.startswith(told), "the figure of the weights that are kept"
+        else:
+            assert end.figure == "", "no distance in pixels"
+
+
+def test_the_shipped_networks_are_what_they_are_said_to_be():
+    found = {(r.config().variant, r.config().dataset): health.read(r) for r in MODELS}
+    states = {kind: verdict(figures).state for kind, figures in found.items() if figures}
+    assert {states["cgan", "mnist"], states["wgan_gp", "mnist"]} == {"healthy"}
+    assert "collapsed" not in states.values()
+    assert {states[name, "mnist"] for name in ("gan", "lsgan", "dcgan")} == {"unlike the data"}
+
+
+def test_faces_have_no_distance_as_nothing_has_learnt_to_tell_them_apart(lab):
+    faces = next(r for r in MODELS if r.config().variant == "face_dcgan")
+    app = on(faces, tab="Health")
+    assert not {"FID", "Fréchet distance"} & {m.label for m in app.metric}
+    assert "there is no Fréchet distance" in captions(app)
+
+
+@pytest.mark.parametrize(("ratio", "split"), [(0.5, "train"), (0.9, "train"), (0.1, "test")])
+def test_the_search_for_copies_has_no_verdict_without_training_images(ratio, split):
+    found = Matches(torch.zeros(2, 7), torch.ones(2, 7), torch.tensor([0.9, ratio]))
+    said = memory.verdict(found, split, 60_000)
+    begins = {("train", 0.5): "**1 of 2", ("train", 0.9): "Not found", ("test", 0.1): "No verdict"}
+    assert said.startswith(begins[split, ratio]) and "60,000" in said
 
 
 def test_a_run_without_sheets_is_left_off_the_wall(lab, monkeypatch):
@@ -117,10 +148,11 @@ def test_health_prints_its_numbers_with_n_and_the_extractor(lab):
     app = on(NORMED, tab="Health")
     found = health.read(NORMED)
     text = captions(app)
-    assert "10,000 samples from the prior" in text and found.extractor in text
+    assert "10,000 samples from the prior" in text and "our classifier of MNIST" in text
     shown = {m.label: m.value for m in app.metric}
-    assert shown["FID"] == f"{found.fid:,.1f}"
-    assert any(m.value.startswith(("Healthy:", "Narrow:", "Collapsed:")) for m in app.markdown)
+    assert shown["Fréchet distance"] == f"{found.fid:,.1f}"
+    assert shown["Its floor"] == f"{found.floor:,.1f}" and "10,000 real training images" in text
+    assert any(m.value.startswith("Unlike the data:") for m in app.markdown)
 
 
 def test_batch_norm_is_shown_where_there_is_some(lab):

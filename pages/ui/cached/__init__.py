@@ -31,11 +31,10 @@ from pages.ui.cached.classifiers import (
 from pages.ui.cached.denoising import Stage, stage
 from pages.ui.cached.generators import (
     directions,
-    extractor,
     generator,
     healths,
     inversion,
-    known_images,
+    library,
     real_images,
 )
 from pages.ui.cached.maps import (
@@ -67,14 +66,13 @@ __all__ = [
     "digits",
     "directions",
     "encoders",
-    "extractor",
     "folded",
     "forget_models",
     "generator",
     "healths",
     "inversion",
-    "known_images",
     "latent_map",
+    "library",
     "map_clusters",
     "map_codes",
     "map_error",

@@ -11,7 +11,7 @@ from torch import Tensor
 from core import data, runs
 from core.data import Images
 from core.health import Extractor, Health
-from core.inference import curves, gans
+from core.inference import copying, curves
 from core.inference.directions import Direction, attribute_directions, principal_directions
 from core.inference.inversion import Inversion, invert
 from core.models.gans import GAN
@@ -21,8 +21,8 @@ from core.training.asking import judge
 from pages.ui.cached.networks import model, model_at
 from pages.ui.turns import heavy
 
-REAL = 10_000
-"""Real images that samples are held against: all with all of 60,000 takes a minute."""
+REAL = 60_000
+"""Real images, at most, that are searched for copies."""
 
 
 def generator(run: Run) -> GAN:
@@ -34,11 +34,6 @@ def generator(run: Run) -> GAN:
 def _extractor(run_id: str, version: int) -> Extractor:
     found = judge(runs.open_run(run_id))
     return Extractor(found.model, found.name) if found else Extractor()
-
-
-def extractor(run: Run) -> Extractor:
-    """What a GAN's samples are compared with data in."""
-    return _extractor(run.id, run.version())
 
 
 @heavy(st.cache_resource(max_entries=16, show_spinner="Looking for directions"))
@@ -68,19 +63,13 @@ def real_images(dataset: str, variant: str) -> tuple[Images, str]:
         DataMissing: neither split is on this machine.
     """
     split: data.Split = "train" if "train" in data.available(dataset) else "test"
-    return ADVERSARIAL.prepare(variant, data.load(dataset, split).first(REAL)), split
+    return ADVERSARIAL.prepare(variant, data.load(dataset, split).choice(REAL)), split
 
 
-@heavy(st.cache_resource(max_entries=4, show_spinner="Comparing the real images with each other"))
-def _known(run_id: str, version: int) -> gans.Known:
-    asked = runs.open_run(run_id).config()
-    images, _ = real_images(asked.dataset, asked.variant)
-    return gans.known_images(images, _extractor(run_id, version))
-
-
-def known_images(run: Run) -> gans.Known:
-    """The features of `real_images`."""
-    return _known(run.id, run.version())
+@heavy(st.cache_resource(max_entries=2, show_spinner="Reading the real images"))
+def library(dataset: str, variant: str) -> copying.Library:
+    """What is searched of `real_images`. Raises DataMissing."""
+    return copying.library(real_images(dataset, variant)[0])
 
 
 @heavy(st.cache_resource(max_entries=32, show_spinner="Searching: eight starts, 200 steps"))

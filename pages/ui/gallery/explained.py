@@ -45,8 +45,12 @@ the steps.
 **Mode collapse.** Nothing in the game asks for variety: a generator that draws one perfect digit
 can win for a while. Losses do not show it, so the verdict looks at the samples: are there twins
 among them, do they differ as much as real images, are all classes there, how much of the data do
-they reach. **FID** (Heusel et al. 2017) compares the normal distributions that fit the features of
-both:
+they reach, and how many different ones there are among them (the Vendi score, Friedman and Dieng
+2023, of smoothed pictures, by that of real ones: noise over a few pictures does not hide them). It
+does not test whether training images are copied.
+
+**Fréchet distance, own features.** It compares the normal distributions that fit the features of
+samples and data (Heusel et al. 2017, who take Inception's features and call it FID):
 $\lVert \mu_a - \mu_b \rVert^2 + \mathrm{tr}(A + B - 2 (A^{1/2} B A^{1/2})^{1/2})$. Precision and
 recall are those of Kynkäänniemi et al. 2019, density and coverage those of Naeem et al. 2020. Their
 features come from our own classifier of the data set, so they compare with nothing elsewhere.

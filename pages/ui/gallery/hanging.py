@@ -1,11 +1,12 @@
 """What hangs on the wall: the best run of each network on each data set, with its sheets."""
 
-from core.health import verdict
+from core.health import DISTANCE, Health, verdict
 from core.images import data_url
 from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.assets import sheet_url
+from pages.ui.gallery import health
 from pages.ui.names import dataset_title
 from pages.ui.wall import Card, Sheet
 
@@ -27,25 +28,38 @@ def cards(shown: list[Run]) -> list[Card]:
 
 def measured(shown: list[Run]) -> str:
     """What the figures on the wall are of."""
-    counts = {int(h.n) for run in shown for h in cached.healths(run).values()}
-    extractors = {str(run.metrics().get("extractor", "")) for run in shown} - {""}
+    counts = {(h.n, h.n_data) for run in shown if (h := health.read(run)) and h.classes}
+    click = "Click on a network to take it apart."
     if not counts:
-        return ""
+        return click
+    sizes = " or ".join(f"{n:,} samples against {data:,} test images" for n, data in sorted(counts))
     return (
-        f"FID after each epoch, of {max(counts):,} samples against as many test images, in "
-        f"features of {', '.join(sorted(extractors))}; comparable within one extractor. Click on a "
-        "network to take it apart."
+        f"{DISTANCE}: of {sizes}, in the features of our classifier of the same data set, so that "
+        "data sets do not compare. The floor is that of real training images. Without a classifier "
+        f"there is no distance: in pixels, noise can come nearer than faces. {health.ORDER} {click}"
     )
+
+
+def _distance(run: Run, found: Health) -> str:
+    """The distance with its floor and whose features it is in; nothing for one in pixels."""
+    if not found.classes:
+        return ""
+    floor = "" if found.floor is None else f", floor {found.floor:,.1f}"
+    features = f"features of our {dataset_title(run.config().dataset)} classifier"
+    return f"Fréchet distance {found.fid:,.0f}{floor}; {features}"
 
 
 def _card(run: Run) -> Card | None:
     asked, said = run.config(), {}
     for epoch, found in cached.healths(run).items():
-        said[epoch] = (f"FID {found.fid:,.0f}", verdict(found).state)
+        said[epoch] = (_distance(run, found), verdict(found).state)
     samples = run.samples()
     if not samples:
         return None
-    last = max(samples)  # seen first: it does not wait for a request behind the app's own files
+    last = max(samples)
+    if (end := health.read(run)) is not None:  # of the weights that are kept
+        said[last] = (_distance(run, end), verdict(end).state)
+    # The last is seen first: it does not wait for a request behind the app's own files.
     urls = {e: sheet_url(run, e) for e in samples} | {last: data_url(samples[last].read_bytes())}
     sheets = [Sheet(e, url, *said.get(e, ("", ""))) for e, url in urls.items()]
     title = ADVERSARIAL.variant(asked.variant).title

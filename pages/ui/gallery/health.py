@@ -4,16 +4,25 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import data
-from core.health import Health, verdict
+from core.health import DISTANCE, Health, verdict
 from core.runs import Run
 from pages.ui import charts
-from pages.ui.names import class_title
+from pages.ui.names import class_title, dataset_title
 
 BADGES = {
     "healthy": ("green", "check"),
     "narrow": ("orange", "warning"),
     "collapsed": ("red", "error"),
+    "unlike the data": ("orange", "warning"),
+    "not checked for classes": ("grey", "help"),
+    "not checked": ("grey", "help"),
 }
+ORDER = (
+    "It tells networks apart that are far from each other, such as 24 from 380. It does not order "
+    "those within a factor of three or so: another classifier, and principal components of pixels, "
+    "put the class-conditional and the Wasserstein GAN in the other order, and likewise the DCGAN "
+    "and the two of linear layers."
+)
 GREY = "#adb5bd"
 
 
@@ -50,14 +59,18 @@ def panel(run: Run) -> None:
 
 
 def _numbers(run: Run, found: Health) -> None:
-    told = {
-        "FID": f"{found.fid:,.1f}",
+    told = {}
+    if found.classes:
+        told["Fréchet distance"] = f"{found.fid:,.1f}"
+        told["Its floor"] = "–" if found.floor is None else f"{found.floor:,.1f}"
+    told |= {
         "Precision": f"{found.precision:.1%}",
         "Recall": f"{found.recall:.1%}",
         "Density": f"{found.density:.2f}",
         "Coverage": f"{found.coverage:.1%}",
         "Twins": f"{found.duplicates:.1%}",
         "Spread": f"{found.spread:.0%}",
+        "Variety": "–" if found.variety is None else f"{found.variety:.0%}",
     }
     asked = run.metrics().get("asked_accuracy")
     if asked is not None:
@@ -67,13 +80,39 @@ def _numbers(run: Run, found: Health) -> None:
             st.metric(name, value, help=HELP[name])
     st.caption(
         f"{found.n:,} samples from the prior, none left out and not truncated, against "
-        f"{found.n_data:,} test images; extractor: {found.extractor}."
+        f"{found.n_data:,} test images, in {features(run, found)}. {_floor(found)}"
+    )
+
+
+def features(run: Run, found: Health) -> str:
+    """What the figures were taken in, in words."""
+    if not found.classes:
+        return found.extractor
+    return f"the features of our classifier of {dataset_title(run.config().dataset)}"
+
+
+def _floor(found: Health) -> str:
+    """What the distance is held against, or why there is none."""
+    if not found.classes:
+        return (
+            "There is no classifier of this data set, so there is no Fréchet distance: in pixels, "
+            "noise with the covariance of faces comes nearer to them than other real faces do."
+        )
+    if found.floor is None:
+        return f"The floor was not measured: there were no training images. {ORDER}"
+    return (
+        f"The floor is the distance of {found.floor_n:,} real training images to the same test "
+        f"images. {ORDER}"
     )
 
 
 HELP = {
-    "FID": "Distance between the normal distributions that fit the features of both; 0 is best. "
-    "Comparable only with the same extractor and numbers.",
+    "Fréchet distance": "Between the normal distributions that fit the features of both, in own "
+    "features: what is called FID in those of Inception. 0 is best; comparable only with the same "
+    "classifier and numbers.",
+    "Its floor": "The same distance between real training images and the test images.",
+    "Variety": "Different pictures among the samples, by those among as many real images: near 0 "
+    "for a few pictures over and over, with any noise.",
     "Precision": "Samples that lie as near to a real image as its fifth neighbour does.",
     "Recall": "Real images that lie as near to a sample as its fifth neighbour does.",
     "Density": "How many real images' neighbourhoods a sample lies in, over five; 1 for real ones.",
@@ -108,15 +147,21 @@ def _classes(run: Run, found: Health) -> None:
 
 def _over_epochs(run: Run) -> None:
     history = run.history()
-    if "fid" not in history or len(history) < 2:
+    if "fid" not in history:
+        st.info("This run kept no figures of its samples after each epoch, only those at its end.")
+        return
+    if len(history) < 2:
         st.info("Figures over the epochs begin with the second one.")
         return
     epochs = history["epoch"].tolist()
     figure = go.Figure()
-    figure.add_scatter(
-        x=epochs, y=history["fid"], name="FID", line_color=charts.colour(run),
-        mode="lines+markers", marker_size=5,
-    )  # fmt: skip
+    # Without a classifier the distance would be one in pixels, which misleads.
+    measured = "classes" in history and bool(history["classes"].iloc[-1])
+    if measured:
+        figure.add_scatter(
+            x=epochs, y=history["fid"], name="Fréchet distance", line_color=charts.colour(run),
+            mode="lines+markers", marker_size=5,
+        )  # fmt: skip
     for name, dash in (("recall", "dash"), ("coverage", "dot")):
         figure.add_scatter(
             x=epochs, y=history[name], name=name, yaxis="y2", mode="lines",
@@ -127,7 +172,9 @@ def _over_epochs(run: Run) -> None:
                 "showgrid": False, "tickmode": "linear", "dtick": 0.2},
     )  # fmt: skip
     figure.update_xaxes(title="epoch")
-    figure.update_yaxes(title="FID", type="log", selector={"side": None})
+    if measured:
+        axis = charts.log_axis(history["fid"].tolist())
+        figure.update_yaxes(title=DISTANCE, selector={"side": None}, **axis)
     charts.show(figure, key="health-epochs", height=300)
     n = int(history["n"].iloc[-1]) if "n" in history else 0
     st.caption(f"After each epoch, of {n:,} samples against as many of the test images.")

@@ -1,18 +1,16 @@
-"""Did it memorise? The real images nearest to samples."""
+"""Did it memorise? A search for copies of training images among samples."""
 
 import streamlit as st
 import torch
 
-from core.errors import DataMissing
-from core.inference import gans
-from core.inference.gans import NearestImages
+from core.errors import LabError
+from core.inference import copying, gans
+from core.inference.copying import Matches
 from pages.ui import cached, pictures
 from pages.ui.gallery.stage import Scene
 from pages.ui.pictures import Row
 
 SHOWN, NEIGHBOURS = 6, 7
-COPY = 0.01
-"""A sample is nearly a copy when so few real images lie as near to another one."""
 
 
 def nearest(scene: Scene) -> None:
@@ -21,55 +19,41 @@ def nearest(scene: Scene) -> None:
     asked = run.config()
     try:
         images, split = cached.real_images(asked.dataset, asked.variant)
-    except DataMissing as error:
+        library = cached.library(asked.dataset, asked.variant)
+    except LabError as error:
         st.info(str(error))
         return
-    model, extractor = cached.generator(run), cached.extractor(run)
-    drawn = gans.drawn(model, SHOWN, scene.seed, None, scene.truncation)
-    found = gans.nearest_images(
-        drawn.images, images, NEIGHBOURS, extractor, cached.known_images(run)
-    )
+    drawn = gans.drawn(cached.generator(run), SHOWN, scene.seed, None, scene.truncation)
+    found = copying.search(drawn.images, library, NEIGHBOURS)
     rows = [
         Row(
             f"Sample {i + 1}, then the nearest",
             torch.cat([drawn.images[i : i + 1], images.pixels[found.ids[i]].float() / 255]),
-            _told(found, i),
+            f"the nearest is at {float(found.ratios[i]):.0%} of the tenth's distance",
         )
         for i in range(SHOWN)
     ]
     pictures.rows(rows)
-    st.markdown(_verdict(found))
-    which = "training" if split == "train" else "test"
-    more = (
-        ""
-        if split == "train"
-        else " The training images are not on this machine, and only they could be memorised."
-    )
-    st.caption(
-        f"Among {len(images.labels):,} {which} images, by distance in the features of "
-        f"{extractor.name}.{more}"
-    )
+    st.markdown(verdict(found, split, len(images.labels)))
+    if split == "train":
+        st.caption(copying.BEARS)
     st.download_button(
         "PNG", lambda: pictures.rows_png(rows), f"{run.id}-nearest.png", "image/png",
         icon=":material/download:", on_click="ignore", key="png-nearest",
     )  # fmt: skip
 
 
-def _told(found: NearestImages, i: int) -> str:
-    return (
-        f"distance {float(found.distances[i, 0]):.1f}; {float(found.shares[i]):.0%} of real images "
-        "have a nearer neighbour"
-    )
-
-
-def _verdict(found: NearestImages) -> str:
-    copies = int((found.shares <= COPY).sum())
-    if copies:
+def verdict(found: Matches, split: str, count: int) -> str:
+    """Whether copies were found; nothing where only test images were searched."""
+    samples = len(found.ratios)
+    if split != "train":
         return (
-            f"**{copies} of {len(found.shares)} samples lie nearer to a real image than 99 % of "
-            "real images lie to each other: look whether they are copies.**"
+            f"No verdict: these are the nearest of {count:,} test images. The training images are "
+            "not on this machine, and only they could have been memorised."
         )
-    return (
-        "None of these samples is a copy: each is as far from the nearest real image as real "
-        "images are from each other, or farther."
-    )
+    if copies := int(found.copies.sum()):
+        return (
+            f"**{copies} of {samples} samples lie far nearer to one of {count:,} training images "
+            "than to any other: look whether they are copies.**"
+        )
+    return f"Not found: no copy among these {samples} samples, of {count:,} training images."
