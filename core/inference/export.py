@@ -10,12 +10,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.export import Dim
 from torch.nn import functional as F
 
 from core import data, files
 from core.errors import DataMissing, LabError, UnknownName
+from core.images import to_tensor
 from core.inference.finished import classes_of
 from core.models.autoencoders import Autoencoder
 from core.models.transfer import Transfer
@@ -29,6 +31,8 @@ BATCHES = [1, 7]
 """Sizes that the export is tried at; neither is the one that it was traced with."""
 TOLERANCE = 1e-4
 """Largest difference from PyTorch; a step of an 8-bit grey is forty times larger."""
+SIZES = [(427, 640), (640, 427), (300, 300), (181, 1000), (1000, 1500), (2000, 1333), (100, 75)]
+"""Heights and widths of the photographs that scaling is tried on."""
 RANGE = "float32 NCHW in [0, 1]"
 PHOTOGRAPHS = "uint8 NHWC, RGB, of any size"
 
@@ -45,6 +49,9 @@ class ExportReport:
     max_difference: float
     compared_on: str
     """The images that it was compared on."""
+    scaling_difference: float | None = None
+    """How far its probabilities are from the lab's on photographs of other sizes, at most: it
+    scales them itself, where the lab has Pillow do it, which rounds on the way."""
 
 
 class Squashed(nn.Module):
@@ -122,9 +129,12 @@ def export(run: Run, output: Path) -> ExportReport:
             f"The export of {run.id} was given up: it differs from PyTorch by {difference:.2g}, "
             f"and {TOLERANCE:.0e} is the most that is allowed."
         )
+    scaling = None
+    if isinstance(graph.module, Photographs):
+        scaling = _scaling_difference(content, graph.module)
     files.write_bytes(output, content)
     shape = run.config().data.shape
-    return ExportReport(output, len(content), shape, difference, graph.compared_on)
+    return ExportReport(output, len(content), shape, difference, graph.compared_on, scaling)
 
 
 def _graph(run: Run) -> _Graph:
@@ -180,7 +190,8 @@ def _photographs(run: Run, count: int) -> tuple[Tensor, str]:
 
         china, flower = (torch.from_numpy(p.copy()) for p in load_sample_images().images)
         steps = [(31 * i, 53 * i) for i in range(-(-count // 2))]
-        crops = [p[y : y + 192, x : x + 256] for y, x in steps for p in (china, flower)]
+        side = run.config().data.shape[-1]  # what is not scaled is rounded alike everywhere
+        crops = [p[y : y + side, x : x + side] for y, x in steps for p in (china, flower)]
         return torch.stack(crops[:count]), "crops of two photographs"
 
 
@@ -220,4 +231,21 @@ def _largest_difference(content: bytes, graph: _Graph) -> float:
         (found,) = session.run([graph.output], {INPUT: batch.numpy()})
         # numpy's maximum keeps nan, which Python's max would lose
         worst = float(np.maximum(worst, np.abs(found - graph.module(batch).numpy()).max()))
+    return worst
+
+
+@torch.inference_mode()
+def _scaling_difference(content: bytes, module: Photographs) -> float:
+    """On scikit-learn's two photographs at many sizes, against the way of an upload in the lab."""
+    from sklearn.datasets import load_sample_images  # here: it takes a second
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for photograph in load_sample_images().images:
+        for height, width in SIZES:
+            picture = Image.fromarray(photograph).resize((width, height), Image.Resampling.LANCZOS)
+            (found,) = session.run(None, {INPUT: np.asarray(picture)[None]})
+            pixels = to_tensor(picture, (3, module.side, module.side))
+            wanted = module.model(unit(pixels[None])).softmax(1)
+            worst = float(np.maximum(worst, np.abs(found - wanted.numpy()).max()))
     return worst

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core import data, runs, training
 from core.errors import LabError, RunBroken
-from core.images import to_tensor
+from core.images import decode, to_tensor
 from core.inference import explain, latent
 from core.inference import export as exporting
 from core.inference.export import INPUT, TOLERANCE, ExportReport, export
@@ -27,6 +27,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Task, unit
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
+from pages.ui.transfer.exporting import USE
 from tests.core.support import built
 
 NETWORKS: list[tuple[Task, str]] = [
@@ -123,11 +124,15 @@ def test_a_file_that_answers_otherwise_is_given_up(
     assert [p.name for p in lab.glob("*model*")] == ["model.onnx"]
 
 
-def test_a_classifier_takes_photographs_of_any_size(lab: Path) -> None:
+def test_a_classifier_takes_photographs_of_any_size(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Cut, scaled, normalised and calibrated in the file: nothing is left to who uses it."""
     run = made("new_head", chosen=TRANSFER)
     report = export(run, lab / "model.onnx")
     assert report.max_difference < TOLERANCE and report.compared_on == "held-out images"
+    assert report.scaling_difference is not None
+    assert 0 < report.scaling_difference < 0.02, "measured where it has to scale, and told"
     session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
     pictures = [p.copy() for p in load_sample_images().images]
     photographs = [pictures[0][:300], pictures[1][:, :200], pictures[0][:20, :28]]
@@ -137,6 +142,17 @@ def test_a_classifier_takes_photographs_of_any_size(lab: Path) -> None:
         wanted = explain.predict(explain.classifier(run), pixels[None]).probabilities
         np.testing.assert_allclose(found, wanted.numpy(), atol=0.02)  # Pillow rounds twice
         np.testing.assert_allclose(found.sum(), 1, atol=1e-5)
+    exif = Image.Exif()
+    exif[274] = 6  # the camera was held upright
+    Image.fromarray(pictures[0]).save(lab / "photo.jpg", exif=exif)
+    monkeypatch.chdir(lab)
+    exec(USE.format(name="model"), {})
+    said = [line.split() for line in capsys.readouterr().out.strip().splitlines()]
+    pixels = to_tensor(decode((lab / "photo.jpg").read_bytes()), run.config().data.shape)
+    wanted = explain.predict(explain.classifier(run), pixels[None]).probabilities[0]
+    for i, name, probability in said:
+        assert name == str(i) and abs(float(probability) - float(wanted[int(i)])) < 0.02
+    assert len(said) == 10
     facts = {e.key: e.value for e in onnx.load(report.path).metadata_props}
     assert json.loads(facts["classes"]) == list("0123456789") and "any size" in facts["input"]
 
