@@ -91,8 +91,10 @@ def _project(run: Run, work: Work) -> None:
     if not bool((values != values[0]).any()):
         raise LabError("All codes are the same: there is nothing to lay out.")
     if values.shape[1] < config.dimensions:
+        other = "Choose 2." if values.shape[1] == 2 else "Choose the codes of another network."
         raise LabError(
-            f"The codes have {values.shape[1]} numbers: a map of {config.dimensions} needs more."
+            f"The codes have {values.shape[1]} numbers, fewer than the map's {config.dimensions} "
+            f"dimensions. {other}"
         )
     found: Map = PROJECTING.variant(asked.variant).build(values, config, work.check)
     work.report("measuring", done=1.0)

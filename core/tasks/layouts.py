@@ -31,6 +31,8 @@ SMALL = 1e-4
 """Standard deviation of a start (Kobak and Berens 2019)."""
 PLACING, STEPS = 5.0, 100
 """Perplexity and steps with which new points are placed on a finished map (Poličar et al. 2021)."""
+LEAST_PERPLEXITY, LEAST_NEIGHBOURS = 2, 2
+"""What may be asked for at least."""
 
 
 class ProjectionConfig(FamilyConfig):
@@ -56,7 +58,7 @@ class ProjectionConfig(FamilyConfig):
     dimensions: int = Field(2, ge=2, le=3, title="Dimensions", description="of the map")
     perplexity: float = Field(
         30.0,
-        ge=2,
+        ge=LEAST_PERPLEXITY,
         le=500,
         json_schema_extra={"step": 5.0},
         title="Perplexity",
@@ -82,7 +84,11 @@ class ProjectionConfig(FamilyConfig):
         "pca", title="Start", description="principal components, or noise"
     )
     neighbours: int = Field(
-        15, ge=2, le=200, title="Neighbours", description="of each point in the graph of UMAP"
+        15,
+        ge=LEAST_NEIGHBOURS,
+        le=200,
+        title="Neighbours",
+        description="of each point in the graph of UMAP",
     )
     least_distance: float = Field(
         0.1,
@@ -178,10 +184,16 @@ def tsne(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
     from openTSNE.affinity import PrecomputedAffinities, joint_probabilities_nn
 
     n, threads = len(codes), settings().torch_threads
+    most = (n - 1) // 3
+    if most < LEAST_PERPLEXITY:
+        raise LabError(
+            f"t-SNE needs {3 * LEAST_PERPLEXITY + 1} points at least; there are {n:,}. "
+            "Ask for more points, or for PCA."
+        )
     if 3 * config.perplexity > n - 1:
         raise LabError(
             f"Perplexity {config.perplexity:g} needs {math.floor(3 * config.perplexity) + 1:,} "
-            f"points or more; there are {n:,}. Lower it to {max(1, (n - 1) // 3)} or less."
+            f"points or more; there are {n:,}. Choose one from {LEAST_PERPLEXITY} to {most:,}."
         )
     watch("finding neighbours")
     k = int(3 * config.perplexity)
@@ -329,7 +341,12 @@ def umap(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
         ) from error
     if config.neighbours >= len(codes):
         raise LabError(
-            f"{config.neighbours} neighbours need more points than {len(codes):,}: ask for fewer."
+            f"{config.neighbours} neighbours need more points than {len(codes):,}. "
+            + (
+                f"Choose from {LEAST_NEIGHBOURS} to {len(codes) - 1:,}."
+                if len(codes) > LEAST_NEIGHBOURS
+                else f"UMAP needs {LEAST_NEIGHBOURS + 1} points at least; ask for PCA."
+            )
         )
     watch("building the graph and laying it out; this cannot be stopped half-way")
     found = UMAP(

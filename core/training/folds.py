@@ -70,8 +70,13 @@ def cross_validated(
     """
     if not 2 <= folds <= 20:
         raise LabError("Folds: a number from 2 to 20.")
-    if int(torch.bincount(data.labels)[torch.unique(data.labels)].min()) < folds:
-        raise LabError(f"Every class needs {folds} pictures for {folds} folds.")
+    fewest = int(torch.bincount(data.labels)[torch.unique(data.labels)].min())
+    if fewest < folds:
+        way = f"Choose from 2 to {fewest} folds." if fewest > 1 else "Bring two of each at least."
+        raise LabError(
+            f"Every class needs {folds} pictures for {folds} folds; the smallest has {fewest}. "
+            + way
+        )
     began, found = time.monotonic(), []
     for number, (train, test) in enumerate(_folds(data, folds, config.seed)):
         check(f"fold {number + 1} of {folds}")
@@ -100,8 +105,12 @@ def with_few(
         LabError: a class has fewer pictures.
     """
     counts = torch.bincount(train.labels)
-    if each is not None and (each < 1 or int(counts[counts > 0].min()) < each):
-        raise LabError(f"Every class needs {each} pictures to train on, and one at least.")
+    fewest = int(counts[counts > 0].min())
+    if each is not None and not 1 <= each <= fewest:
+        raise LabError(
+            f"{each} pictures of each class cannot be trained on; the smallest class has {fewest}. "
+            f"Choose from 1 to {fewest}."
+        )
     both = Images(*(torch.cat(pair) for pair in zip(train, test, strict=True)))
     tested = torch.arange(len(train.labels), len(both.labels))
     began, found = time.monotonic(), []

@@ -72,4 +72,4 @@ def test_what_cannot_be_is_a_sentence(
 def test_a_perplexity_too_large_fails_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["project", "tsne", "--dataset", "digits", "--points", "20"]
     assert main(command) == 3
-    assert "Lower it to 6 or less" in capsys.readouterr().err
+    assert "there are 20. Choose one from 2 to 6." in capsys.readouterr().err

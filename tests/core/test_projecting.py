@@ -1,5 +1,6 @@
 """Maps: asked for, made, cancelled, measured, opened, added to; on real digits."""
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from core.inference import encoding, latent, maps, projecting
 from core.inference.maps import LatentMap
 from core.records import Status
 from core.runs import Run
-from core.tasks import FAMILIES, TASKS, family
+from core.tasks import FAMILIES, TASKS, family, layouts
 from core.tasks.layouts import PIXELS, ProjectionConfig, principal
 from core.tasks.projecting import PROJECTING
 
@@ -181,7 +182,7 @@ def test_three_dimensions_and_cosine(lab: Path) -> None:
     assert found.run.metrics()["trustworthiness"] > 0.8
 
 
-@pytest.mark.parametrize("points", [3, 20])
+@pytest.mark.parametrize("points", [8, 20])
 def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int) -> None:
     asked = projecting.ask("tsne", "digits", {"points": points, "perplexity": 30})
     with runs.store_lock():
@@ -193,6 +194,24 @@ def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int)
 def test_three_points_are_a_map(lab: Path) -> None:
     found = maps.open_map(made("pca", points=3))
     assert found.points.shape == (3, 2) and 0 <= found.run.metrics()["trustworthiness"] <= 1
+
+
+@pytest.mark.parametrize("points", [3, 6, 7, 16])
+def test_a_refused_number_is_told_with_one_that_can_be_asked_for(points: int) -> None:
+    codes = torch.randn(points, 4, generator=torch.manual_seed(0))
+
+    def watch(_: str, **__: Any) -> None:
+        """Nobody looks."""
+
+    with pytest.raises(LabError) as refused:
+        layouts.tsne(codes, ProjectionConfig(perplexity=30, iterations=50), watch)
+    if points < 7:
+        assert "needs 7 points at least" in str(refused.value)
+        return
+    least, most = map(int, re.findall(r"from (\d+) to (\d+)", str(refused.value))[0])
+    for told in (least, most):
+        found = layouts.tsne(codes, ProjectionConfig(perplexity=told, iterations=50), watch)
+        assert found.points.shape == (points, 2)
 
 
 def test_umap_is_an_extra(lab: Path) -> None:
