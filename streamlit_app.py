@@ -35,6 +35,14 @@ TEND, CLEAN = 5.0, 3600.0
 """Seconds between two looks at the queue, and between two at what is old."""
 log = logging.getLogger("latent_lab")
 
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    """Not a refusal: that is a sentence for the visitor, no trace for the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], LabError))
+
+
+logging.getLogger("streamlit.error_util").addFilter(_is_failure)
+
 streamlit_private.watch_no_files()
 streamlit_private.ask_nobody_for_our_address()
 uvicorn_private.bound_headers()

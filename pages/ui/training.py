@@ -20,7 +20,7 @@ from pages.ui import links
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 from pages.ui.streamlit_private import DeltaGenerator
-from pages.ui.turns import turn
+from pages.ui.turns import IMPORT, turn
 from pages.ui.visitor import admitted, who
 
 RECENT = 24 * 3600
@@ -178,7 +178,7 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
             if not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
                 return None
             jobs.check_disk(who())
-            with turn(), st.spinner("Reading the pictures"):
+            with turn(IMPORT), st.spinner("Reading the pictures"):
                 return data.import_set(
                     path, title, size=size, grey=grey, owner=who(), encoding=encoding
                 )

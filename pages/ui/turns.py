@@ -1,7 +1,8 @@
 """Who looks long waits their turn: a person's search or statistics must not hold up the sliders.
 
 All pages run in one process. What takes about a second or more has a few places, as many as the
-settings say; torch has one thread each, so a core is left for what takes milliseconds.
+settings say, imports one of their own; torch has one thread each, so a core is left for what takes
+milliseconds.
 """
 
 import threading
@@ -17,6 +18,7 @@ from core.settings import settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LOOK, IMPORT = "look", "import"
 PATIENCE = 120.0
 """Seconds that somebody waits at most."""
 TICK = 0.25
@@ -30,13 +32,17 @@ class _Full(Exception):
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def turn(kind: str = LOOK) -> Iterator[None]:
     """Hold a place, of which this thread may hold one: wait for it, and say so meanwhile.
+
+    Args:
+        kind: `LOOK`, or `IMPORT`, which has a place of its own: nobody's set waits until others
+            have looked at theirs.
 
     Raises:
         Refused: there was none for two minutes.
     """
-    with _place(_wait):
+    with _place(_wait, kind):
         yield
 
 
@@ -72,36 +78,36 @@ def heavy(
 
 
 @contextmanager
-def _place(else_: Callable[[], None]) -> Iterator[None]:
+def _place(else_: Callable[[str], None], kind: str = LOOK) -> Iterator[None]:
     if getattr(_mine, "held", False):
         yield
         return
-    if not _places().acquire(blocking=False):
-        else_()
+    if not _places(kind).acquire(blocking=False):
+        else_(kind)
     try:
         _mine.held = True
         yield
     finally:
         _mine.held = False
-        _places().release()
+        _places(kind).release()
 
 
-def _leave() -> None:
+def _leave(_kind: str) -> None:
     raise _Full
 
 
-def _wait() -> None:
+def _wait(kind: str) -> None:
     place = st.empty()
     for _ in range(round(PATIENCE / TICK)):
         # Drawing is where Streamlit ends this run when the visitor has moved on.
         place.caption(":material/hourglass_top: Others are being served. One moment.")
-        if _places().acquire(timeout=TICK):
+        if _places(kind).acquire(timeout=TICK):
             place.empty()
             return
     place.empty()
     raise Refused("Too many people look at something large just now. Try again in a moment.")
 
 
-@lru_cache(maxsize=1)
-def _places() -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(settings().looks_at_once)
+@lru_cache(maxsize=2)
+def _places(kind: str) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(settings().looks_at_once if kind == LOOK else 1)

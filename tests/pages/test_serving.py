@@ -1,11 +1,13 @@
 """What stands between the network and the pages: bounds of one visitor, and of all."""
 
 import asyncio
+import logging
 import types
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.errors import Refused
 from core.settings import settings
 from pages.ui import serving, streamlit_private
 from pages.ui.serving import BURST, Bounds, Headers
@@ -336,3 +338,18 @@ def test_the_bound_of_a_message_is_streamlit_s_too():
     assert server["maxWidgetStateSize"] * 10**6 == serving.MAX_FRAME
     assert server["maxMessageSize"] <= 32
     assert server["address"] == "localhost"
+
+
+def test_a_refusal_logs_no_trace_and_a_failure_does(caplog):
+    from streamlit.error_util import handle_user_script_exception
+
+    import streamlit_app  # noqa: F401  (it says what is logged)
+
+    for error in (Refused("Too many people look just now."), ValueError("broken")):
+        caplog.clear()
+        logging.getLogger("streamlit.error_util").addHandler(caplog.handler)
+        try:
+            handle_user_script_exception(error, lambda _: True)
+        finally:
+            logging.getLogger("streamlit.error_util").removeHandler(caplog.handler)
+        assert bool(caplog.records) == isinstance(error, ValueError)

@@ -81,18 +81,30 @@ def test_who_waits_is_told_and_comes_in_when_the_place_is_free(monkeypatch):
         assert not thread.is_alive() or leave.is_set()
     thread.join()
     assert "One moment" in said[0] and said[-1] == ""
-    assert turns._places().acquire(blocking=False), "the place was given back"
+    assert turns._places(turns.LOOK).acquire(blocking=False), "the place was given back"
 
 
 def test_a_place_is_given_back_after_an_error():
     with pytest.raises(ValueError), turns.turn():
         raise ValueError
     with turns.turn():
-        assert not turns._places().acquire(blocking=False)
+        assert not turns._places(turns.LOOK).acquire(blocking=False)
 
 
 def test_nobody_waits_for_ever(monkeypatch):
     monkeypatch.setattr(turns, "PATIENCE", 0.3)
-    turns._places().acquire()
+    turns._places(turns.LOOK).acquire()
     with pytest.raises(Refused, match="Try again"), turns.turn():
         pass
+
+
+def test_an_import_waits_for_no_look():
+    with turns.turn():
+        done = threading.Event()
+
+        def importing():
+            with turns.turn(turns.IMPORT):
+                done.set()
+
+        threading.Thread(target=importing).start()
+        assert done.wait(10)

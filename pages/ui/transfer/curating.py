@@ -15,7 +15,7 @@ from pages.ui import cached, held
 from pages.ui.names import dataset_title
 from pages.ui.training import import_zip, own_sets, removal
 from pages.ui.transfer.photographs import url
-from pages.ui.turns import turn
+from pages.ui.turns import IMPORT, turn
 from pages.ui.visitor import who
 
 Place = tuple[Split, int]
@@ -93,7 +93,7 @@ def _by_hand() -> None:
         st.error("Two classes have the same name: give each its own.")
         return
     try:
-        with turn(), st.spinner("Reading the pictures"):
+        with turn(IMPORT), st.spinner("Reading the pictures"):
             jobs.check_disk(who())
             info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
     except LabError as error:
