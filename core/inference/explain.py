@@ -13,7 +13,6 @@ from core.data import Images
 from core.errors import LabError
 from core.inference.finished import finished
 from core.models.transfer import Transfer, joined
-from core.neighbours import nearest
 from core.runs import Run
 from core.tasks import load_model
 from core.tasks.base import unit
@@ -61,14 +60,13 @@ def predict(model: Transfer, pixels: Tensor) -> Prediction:
     return Prediction(found, model.read(found).softmax(1), shares, model.neighbours)
 
 
-def alike(model: Transfer, predicted: Prediction, known: Tensor) -> Tensor:
-    """Numbers (N, k) of the training pictures that are most like the predicted ones.
-
-    Args:
-        known: the codes of the training pictures, `TRANSFER.codes`.
-    """
-    count = min(NEIGHBOURS, len(known))
-    return nearest(known, model.standard(predicted.features), count).ids
+@torch.inference_mode()
+def alike(model: Transfer, predicted: Prediction) -> Tensor:
+    """Numbers (N, k) of the training pictures that are most like the predicted ones, among those
+    whose features the classifier keeps: no network looks at them again."""
+    count = min(NEIGHBOURS, len(model.known))
+    unit_features = F.normalize(predicted.features, dim=1)
+    return (unit_features @ model.known.T).topk(count).indices
 
 
 # ---- heat maps

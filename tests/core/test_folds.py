@@ -15,6 +15,7 @@ from core.models.transfer import Transfer
 from core.runs import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
+from core.training.asking import config_of, train_images
 from tests.core.test_transfer import built, clouds
 
 HARD = 8
@@ -120,8 +121,13 @@ def test_a_run_is_trained_read_and_explained(taught: Run, monkeypatch: pytest.Mo
     )
     said = explain.predict(model, images.pixels[:2])
     assert torch.allclose(said.probabilities.sum(1), torch.ones(2))
-    rows = explain.alike(model, said, TRANSFER.codes(model, images))
-    assert rows[:, 0].tolist() == [0, 1]  # nothing is more like a picture than itself
+    run_images = TRANSFER.split(config_of(taught), train_images(taught))[0]
+    said = explain.predict(model, run_images.pixels[[3, 8]])
+    rows = explain.alike(model, said)  # nothing is more like a picture than itself
+    assert [
+        torch.equal(run_images.pixels[r], run_images.pixels[i])
+        for r, i in zip(rows[:, 0].tolist(), (3, 8), strict=True)
+    ] == [True, True]
     with pytest.raises(LabError, match="0 to 9"):
         explain.heat(model, images.pixels[:1], 10)
 

@@ -16,7 +16,6 @@ from pages.ui.cached.autoencoders import (
     strangeness,
 )
 from pages.ui.cached.classifiers import (
-    Taught,
     Tested,
     classifier,
     copies,
@@ -55,7 +54,6 @@ __all__ = [
     "COMPONENTS",
     "Sampled",
     "Stage",
-    "Taught",
     "Tested",
     "autoencoder",
     "browser_refusal",

@@ -4,7 +4,6 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 import torch
-from torch import Tensor
 
 from core import data, runs
 from core.data import Images
@@ -13,21 +12,11 @@ from core.models.transfer import Transfer
 from core.runs import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
-from core.training.asking import test_images, train_images
+from core.training.asking import config_of, test_images, train_images
 from core.training.folds import Scores
 from core.training.prospects import Estimate, Sweep
 from pages.ui.cached.networks import model, model_at
 from pages.ui.turns import heavy
-
-MOST_TAUGHT = 2000
-"""Training pictures that an upload is compared with."""
-
-
-class Taught(NamedTuple):
-    """What a classifier was taught: the pictures, and their codes."""
-
-    images: Images
-    codes: Tensor
 
 
 class Tested(NamedTuple):
@@ -50,14 +39,14 @@ def classifier(run: Run) -> Transfer:
 
 
 @heavy(st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures"))
-def _taught(run_id: str, version: int) -> Taught:
-    images = train_images(runs.open_run(run_id)).choice(MOST_TAUGHT)
-    found = cast(Transfer, model_at(run_id, version))
-    return Taught(images, TRANSFER.codes(found, images))
+def _taught(run_id: str, version: int) -> Images:
+    run, found = runs.open_run(run_id), cast(Transfer, model_at(run_id, version))
+    return TRANSFER.split(config_of(run), train_images(run))[0].first(len(found.known))
 
 
-def taught(run: Run) -> Taught:
-    """The pictures that a classifier learnt from. Raises DataMissing."""
+def taught(run: Run) -> Images:
+    """The pictures that a classifier learnt from and whose features it keeps, in their order: the
+    first of its training part. Raises DataMissing."""
     return _taught(run.id, run.version())
 
 

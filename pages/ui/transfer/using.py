@@ -47,7 +47,7 @@ def panel(run: Run) -> None:
             asked = label if said == AS_READ else classes.index(said)
             _answer(name, _heated(run, picture, asked), predicted, i, classes)
             beside.append(st.container())
-        _alike(run, predicted, classes, beside)  # last: at first it looks at all it was taught
+        _alike(run, predicted, classes, beside)  # last: at first it reads the training pictures
 
 
 def _heated(run: Run, picture: Tensor, label: int) -> Tensor:
@@ -60,11 +60,11 @@ def _alike(
 ) -> None:
     """The training pictures that are most like each, where they are on this machine."""
     try:
-        images, codes = cached.taught(run)
+        images = cached.taught(run)
     except LabError:
         st.caption("Its training images are not on this machine, so none can be shown beside.")
         return
-    rows = explain.alike(cached.classifier(run), predicted, codes)
+    rows = explain.alike(cached.classifier(run), predicted)
     for place, near in zip(places, rows.tolist(), strict=True):
         with place:
             photographs(
