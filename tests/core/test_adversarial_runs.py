@@ -24,7 +24,7 @@ from tests.core.support import built
 SMALL: dict[str, Any] = {"epochs": 3, "train_images": 40, "batch_size": 20}
 HEALTH = {
     "fid", "precision", "recall", "density", "coverage", "duplicates", "spread", "n", "n_data",
-    "classes",
+    "classes", "variety", "far",
 }  # fmt: skip
 LOSSES = {
     "critic_loss", "critic_gradient", "real_score", "fake_score", "generator_loss",
