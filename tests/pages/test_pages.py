@@ -96,6 +96,16 @@ def test_a_look_ahead_of_the_scrubber_is_by_its_place(lab, monkeypatch):
             look(outside)
 
 
+@pytest.mark.parametrize(
+    ("model", "kept"),
+    [("denoise-unet-mnist-dd3f87e3", False), ("denoise-unet-fashion-mnist-ddc1fb35", True)],
+)
+def test_a_curve_of_test_images_that_was_not_kept_is_missed_aloud(lab, model, kept):
+    app = opened("denoiser.py", tab="Over epochs", model=model)
+    assert not app.exception and not app.error
+    assert any("no figures of test images" in c.value for c in app.caption) is not kept
+
+
 def test_a_copied_link_draws_the_same_picture(lab):
     app = opened("denoiser.py")
     app.slider(key="strength").set_value(0.75).run()
