@@ -386,8 +386,8 @@ def _placed(entries: Sequence[Entry], folders: Sequence[PurePosixPath]) -> Conte
     kept: Sequence[bool] = [True] * len(places)
     remarks = list(spelled.remarks())
     if given is not None:
-        roles, places, at = given
-        others = {f[:at] + f[at + 1 :] for f in others if len(f) > at}
+        roles, places, at, depth = given
+        others = {f[:at] + f[at + depth :] for f in others if len(f) > at}
         splits, kept, said = _used(roles, places)
         places = _as_in_training(places, splits)
         remarks = [*said, *remarks]
@@ -404,9 +404,11 @@ Place = tuple[str, ...]
 """The folders that a picture lies in, from the outermost."""
 
 
-def _given(places: Sequence[Place]) -> tuple[list[tuple[Role, str]], list[Place], int] | None:
-    """The role of each picture's split and what its folder is called, the folders without it, and
-    how deep it lies; None where the folders are no splits.
+def _given(
+    places: Sequence[Place],
+) -> tuple[list[tuple[Role, str]], list[Place], int, int] | None:
+    """The role of each picture's split and what its folder is called, the folders without it, how
+    deep it lies, and how many folders it takes; None where the folders are no splits.
 
     Splits lie above the classes, or in each class.
 
@@ -420,14 +422,15 @@ def _given(places: Sequence[Place]) -> tuple[list[tuple[Role, str]], list[Place]
         if None not in roles.values() and len({beside for _, beside in roles.values()}) == 1:  # type: ignore[misc]
             if {"train"} < {role for role, _ in roles.values()}:  # type: ignore[misc]
                 found = [(roles[place[at]][0], place[at]) for place in places]  # type: ignore[index]
-                rest = [p[:at] + p[at + 1 :] for p in places]
+                rest, depth = [p[:at] + p[at + 1 :] for p in places], 1
                 if at == 0:  # a split's folder within itself, as some tools pack it
                     same = [
                         bool(r) and _role(r[0]) == roles[n]
                         for r, (_, n) in zip(rest, found, strict=True)
                     ]
-                    rest = [r[1:] for r in rest] if all(same) else rest
-                return found, rest, at
+                    if all(same):
+                        rest, depth = [r[1:] for r in rest], 2
+                return found, rest, at, depth
         elif at == 0 and {"train"} < plain:
             odd = next(name for name, role in roles.items() if role is None)
             what = f"the folder {display_name(odd)} lies" if odd else "pictures lie"
