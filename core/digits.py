@@ -34,6 +34,7 @@ _LEAST_STEP = 0.07  # share of the paper's light by which ink differs
 _NOISE_STEPS = 5.0  # and how many times the paper's grain
 _MOST_INK = 0.45  # share of a photograph: more is no digit on paper
 _LINE_SHARE = 0.6  # of a line's way through the photograph, that is ink
+_SMALLEST = 0.03  # share of the photograph's longer side: what is smaller is grain
 _PART_SHARE = 0.06  # of the largest part's ink: less is dirt
 _THINNEST = 2.0  # pixels of a stroke when the digit is 20 high; MNIST's are 2 to 4
 _SLANT = 0.35  # sideways per height: MNIST's own digits lean as far
@@ -93,8 +94,10 @@ def _without_ground(image: Image.Image) -> Image.Image:
     alpha = pixels[..., 3]
     if not alpha.any():
         return Image.new("L", image.size, 255)
-    colours = pixels[alpha > 127] if (alpha > 127).any() else pixels[alpha > 0]
-    if colours[:, :3].std(0).max() < 40:
+    opaque = alpha > 127
+    colours = pixels[opaque] if opaque.any() else pixels[alpha > 0]
+    # What covers most of a picture is paper, also where a file has transparency and uses none.
+    if opaque.mean() <= _MOST_INK and colours[:, :3].std(0).max() < 40:
         return Image.fromarray(255 - alpha)
     ground = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
@@ -137,6 +140,9 @@ def _photographed(image: Image.Image) -> Field | None:
     mask = ndimage.binary_propagation(mask, mask=step > 0.7 * threshold)
     mask = _largest_parts(_without_lines(mask), step)
     if not mask.any():
+        return None
+    longest = max(int(np.ptp(np.flatnonzero(mask.any(axis)))) + 1 for axis in (0, 1))
+    if longest < _SMALLEST * max(mask.shape):
         return None
     full = float(np.percentile(step[mask], 75))
     ink = np.clip(step / full, 0, 1) * ndimage.binary_dilation(mask)
