@@ -38,7 +38,7 @@ def test_photographs_are_brought_taught_and_recognised(server, page, archive, tm
     page.locator("input[type=file]").first.set_input_files(archive)
     page.get_by_role("button", name="Import").click()
     page.get_by_text("sights is ready").wait_for(timeout=LONG)
-    page.get_by_text("Could not be read: broken.jpg").wait_for()
+    page.get_by_text("temple/broken.jpg is not a picture").wait_for()
 
     page.get_by_role("tab", name="Teach").click()
     page.get_by_text("20 pictures, about").wait_for(timeout=LONG)

@@ -327,7 +327,7 @@ def test_ours_warms_up_over_a_tenth_and_its_rate_falls_to_nothing() -> None:
         assert told["loss"] == pytest.approx(loss, rel=1e-6)
     learner = AUTOENCODING.learner("vae_conv", settings("vae_conv"), network("vae_conv"))
     (group,) = learner.optimisers["model"].param_groups
-    for progress, rate in ((0.0, 0), (0.1, 2e-3), (0.55, 1e-3), (1.0, 0)):
+    for progress, rate in ((0.0, 2e-3 / 25), (0.1, 2e-3), (0.55, 1e-3), (1.0, 0)):
         learner.step(tiny(AUTOENCODING), progress, seeded())
         assert group["lr"] == pytest.approx(rate, abs=1e-9)
 

@@ -399,7 +399,7 @@ def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
     waiting = jobs.request(question(SHORT, seed=16), "ann")
     until_working(working)
     old = cluster_processes(cluster)
-    assert len(old) == 3, "a scheduler and two workers"
+    assert len(old) >= 2, "a scheduler and the worker of the lane"
     for process in [p for parent in old for p in (*parent.children(recursive=True), parent)]:
         process.kill()
     until(lambda: not working.alive(), "its worker is dead")

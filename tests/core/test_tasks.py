@@ -188,7 +188,7 @@ def test_a_measurement_can_be_stopped_at_its_beginning_and_in_the_middle(
     chosen = task(name)
     config, model = chosen.config(variant), built(chosen, variant).eval()
     images = tiny(chosen, "test", 4, variant)
-    for pieces in (0, 2):
+    for pieces in (0, 1):
         with pytest.raises(Cancelled):
             chosen.evaluate(variant, config, model, images, stop_after(pieces))
         if chosen.variant(variant).learns:

@@ -201,7 +201,7 @@ def test_bounds_of_another_likelihood_stand_in_columns_of_their_own(lab):
     ("others", "curve", "said"),
     [
         (("vae", "vae_squared"), "loss", True),
-        (("vae", "vae_squared"), "test_reconstruction", True),
+        (("vae", "vae_squared"), "reconstruction", True),
         (("vae", "vae_squared"), "test_psnr", False),
         (("vae", "vae"), "loss", False),
     ],

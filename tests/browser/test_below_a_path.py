@@ -10,11 +10,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.browser.conftest import chromium, launch, served, webgl  # noqa: F401 - fixtures
-from tests.hosting.parts import HERE, answers, free_port, nginx, until
+from tests.browser.conftest import served
+from tests.hosting.parts import ROOT, answers, free_port, nginx, until
 from tests.hosting.visitor import Visitor
 
-ROOT = HERE.parents[1]
 BELOW = "class/lab"
 PROXY = """
 daemon off; pid {folder}/nginx.pid; {user}
@@ -93,7 +92,7 @@ def test_a_foreign_name_gets_nothing_from_a_lab_as_shipped(door: str, host: str)
 
 
 @pytest.mark.browser
-def test_a_page_with_a_map_and_one_that_draws_in_the_browser(door: str, webgl: Any) -> None:  # noqa: F811
+def test_a_page_with_a_map_and_one_that_draws_in_the_browser(door: str, webgl: Any) -> None:
     page = webgl.new_page(viewport={"width": 1400, "height": 900})
     page.set_default_timeout(90_000)
     missed: list[str] = []
