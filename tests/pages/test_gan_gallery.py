@@ -52,7 +52,9 @@ def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
         end, found = card.sheets[-1], health.read(run)
         assert found is not None and end.state == verdict(found).state
         if found.classes:
-            told = f"Fréchet distance {found.fid:,.0f}, floor {found.floor:,.1f}; features of our"
+            told = (
+                f"Fréchet distance {found.fid:,.0f}, floor {found.floor:,.1f}, in features of our"
+            )
             assert end.figure.startswith(told), "the figure of the weights that are kept"
         else:
             assert end.figure == "", "no distance in pixels"

@@ -34,9 +34,9 @@ def measured(shown: list[Run]) -> str:
         return click
     sizes = " or ".join(f"{n:,} samples against {data:,} test images" for n, data in sorted(counts))
     return (
-        f"{DISTANCE}: of {sizes}, in the features of our classifier of the same data set, so that "
-        "data sets do not compare. The floor is that of real training images. Without a classifier "
-        f"there is no distance: in pixels, noise can come nearer than faces. {health.ORDER} {click}"
+        f"{DISTANCE}: of {sizes}. The floor is that of real training images. Distances of "
+        "different data sets do not compare, and those of one put networks in order only where "
+        f"they differ by more than a factor of three or so: Health says why. {click}"
     )
 
 
@@ -46,7 +46,7 @@ def _distance(run: Run, found: Health) -> str:
         return ""
     floor = "" if found.floor is None else f", floor {found.floor:,.1f}"
     features = f"features of our {dataset_title(run.config().dataset)} classifier"
-    return f"Fréchet distance {found.fid:,.0f}{floor}; {features}"
+    return f"Fréchet distance {found.fid:,.0f}{floor}, in {features}"
 
 
 def _card(run: Run) -> Card | None:

@@ -75,7 +75,7 @@ def _numbers(run: Run, found: Health) -> None:
     asked = run.metrics().get("asked_accuracy")
     if asked is not None:
         told["Read as asked"] = f"{asked:.1%}"
-    with st.grid("auto", min_column_width=96, gap="small"):
+    with st.grid("auto", min_column_width=136, gap="small"):
         for name, value in told.items():
             st.metric(name, value, help=HELP[name])
     st.caption(

@@ -41,14 +41,15 @@ class Wall {
 
   card(card) {
     const picture = make("img", { alt: card.alt, decoding: "async" });
-    const figure = make("span", { className: "figure" });
+    const figure = make("div", { className: "figure" });
     const state = make("span", { className: "state" });
     const element = make(
       "button",
       { type: "button", className: "card" },
       picture,
-      make("div", { className: "line" }, make("span", { className: "title", textContent: card.title }), figure),
-      make("div", { className: "line" }, make("span", { className: "note", textContent: card.note }), state),
+      make("div", { className: "line" }, make("span", { className: "title", textContent: card.title }), state),
+      make("div", { className: "note", textContent: card.note }),
+      figure,
     );
     picture.addEventListener("error", () => element.classList.add("lost"));
     picture.addEventListener("load", () => element.classList.remove("lost"));
