@@ -89,16 +89,20 @@ def log_axis(values: Iterable[float]) -> dict[str, object]:
     """
     found = [float(value) for value in values if 0 < value < math.inf]
     low, high = (min(found), max(found)) if found else (1.0, 10.0)
+    axis: dict[str, object] = {"type": "log", "tickformat": ",~g", "hoverformat": ",.4~g"}
     dtick: str | int
+    if high < 1.01 * low:  # Plotly gives one value two decades, and a flat curve all the height
+        low, high = 0.95 * low, 1.05 * high
+        axis["range"] = [math.log10(low), math.log10(high)]
     if high < 8 * low:  # as many as on a plain axis, at round numbers
-        widest = max(high - low, 0.1 * low) / 3
+        widest = (high - low) / 3
         unit = 10.0 ** math.floor(math.log10(widest))
         dtick = f"L{max(m * unit for m in (1, 2, 5) if m * unit <= widest):g}"
     elif high < 1500 * low:
         dtick = "D2"  # 1, 2, 5, 10
     else:
         dtick = math.ceil(math.log10(high / low) / 8)
-    return {"type": "log", "dtick": dtick, "tickformat": ",~g", "hoverformat": ",.4~g"}
+    return axis | {"dtick": dtick}
 
 
 def _whole(places: Sequence[float]) -> int | None:
