@@ -52,7 +52,6 @@ SOURCES = {
     "median": "Tukey 1977; scikit-image `filters.median`.",
     "nl_means": "Buades, Coll and Morel 2005; scikit-image `restoration.denoise_nl_means`.",
     "tv": "Rudin, Osher and Fatemi 1992; Chambolle 2004; scikit-image `denoise_tv_chambolle`.",
-    "unet": "Ronneberger et al. 2015; residual learning: Zhang et al. 2017 (DnCNN).",
 }
 
 

@@ -189,7 +189,7 @@ def test_bounds_of_another_likelihood_stand_in_columns_of_their_own(lab):
     assert len(squared) == 2 and squared[["Negative ELBO", "IWAE bound"]].isna().all(axis=None)
     gaussian = squared[["Negative ELBO (Gaussian)", "IWAE bound (Gaussian)"]]
     assert gaussian.notna().all(axis=None) and (gaussian < 0).all(axis=None)
-    bernoulli = table[table["Likelihood"] == "bernoulli"]
+    bernoulli = table[table["Likelihood"] == "Bernoulli"]
     assert bernoulli["Negative ELBO"].notna().all()
     assert bernoulli["Negative ELBO (Gaussian)"].isna().all()
     assert any("a Gaussian likelihood" in c.value for c in app.caption)

@@ -105,7 +105,7 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
                 {
                     "Model": names[run.id].split(" · ")[0],
                     "Bounds of": given if bounded else None,
-                    "Likelihood": likelihood if bounded else None,
+                    "Likelihood": likelihood.replace("bern", "Bern") if bounded else None,
                     **_measured(metrics, likelihood),
                 }
             )
