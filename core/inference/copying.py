@@ -38,10 +38,11 @@ SMOOTH = 1.0
 BLOCK = 20_000
 BEARS = (
     "Pictures are compared smoothed, moved by up to 2 pixels, turned by up to 10°, and with "
-    "thinner and thicker strokes. Measured on MNIST, copies of 20 of its 60,000 training images: "
-    "found with 5 % noise were 20 of 20, moved by one pixel 20, by two 20, turned by 10° 20 either "
-    "way, thicker 20, thinner 18; of 200 test images, which are no copies, two were taken for one. "
-    "Stronger noise, mirrored copies and copies of a part are not looked for."
+    "thinner and thicker strokes. Measured on MNIST with copies of 20 of its 60,000 training "
+    "images. Found: with 5 % noise 20 of 20, moved by one pixel 20, by two 20, turned by 10° 20 "
+    "either way, thicker 20, thinner 18. Of 200 test images, which are no copies, two were taken "
+    "for copies. On Fashion-MNIST fewer are found: moved by two pixels 9 of 12, turned by 7.5° 4, "
+    "thicker 3. Stronger noise, mirrored copies and copies of a part are not looked for."
 )
 """What the search bears, as measured."""
 Check = Callable[[str], None]
