@@ -10,7 +10,7 @@ OF_ALL = (
     "Of every training here: images come in a new order each epoch, by the seed; weights begin as "
     "PyTorch draws them, by the seed, where nothing else is said; an image left over alone makes "
     "no batch. Test images are for measuring only: nothing is chosen by them. Finished weights are "
-    "kept in 16 bits, the largest in 8, and measured so; those of denoisers in 32."
+    "kept, and measured, in 16 bits, those of denoisers in 32, those of the largest networks in 8."
 )
 """What holds for every network that learns, whatever the texts do."""
 

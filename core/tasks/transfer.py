@@ -145,7 +145,7 @@ class Transferring(Task):
                 "dropout 0.5; Adam 1e-4, batches of 4, 2 epochs; normalised by 0.5, "
                 "centre crop 224 without resizing; cats against dogs, 90/10.",
                 differs="EfficientNet-Lite0, whose weights install offline, and one linear layer "
-                "that begins near zero; the text's head is `--head published`. Pictures "
+                "that begins near zero; the text's head is there as `published`. Pictures "
                 "are scaled before they are cropped, so that the animal is in them; "
                 "normalised as the backbone was taught; features of length 1, "
                 "standardised; AdamW 1e-3, batches of 32, up to 60 epochs, stopped by a "

@@ -75,6 +75,9 @@ def this_model(
     _quiet_line(run, stage, strange > 0)
 
 
+PHOTOGRAPHED = " A photographed digit is cut out by “It is a handwritten digit”."
+
+
 def say_strange(strange: int, count: int) -> None:
     """Say that pictures are unlike what the models learnt."""
     which = "This picture is" if count == 1 else f"{strange} of {count} pictures are"
@@ -83,6 +86,7 @@ def say_strange(strange: int, count: int) -> None:
         st.caption(
             f"{which} unlike those that this model learnt: what it restores may be another thing, "
             "and its figures say little."
+            + (PHOTOGRAPHED if st.session_state.get("as_digit") is False else "")
         )
 
 
@@ -234,8 +238,11 @@ def measured_on(corruption: str, counts: Mapping[str, int], *, shaded: bool) -> 
         shaded: whether the chosen model's strengths of training are marked.
     """
     usual = max(counts.values(), default=0)
-    fewer = {name: n for name, n in counts.items() if n < usual}
-    rest = "".join(f", {name} over {n:,}" for name, n in fewer.items())
+    fewer: dict[int, list[str]] = {}
+    for name, n in counts.items():
+        if n < usual:
+            fewer.setdefault(n, []).append(name)
+    rest = "".join(f"; over {n:,}: {', '.join(names)}" for n, names in fewer.items())
     mark = " Shaded: the strengths that the chosen model was trained on." if shaded else ""
     return (
         f"Of {_lower(corruption)}, under which the chosen model was measured, whatever is chosen "

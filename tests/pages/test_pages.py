@@ -178,7 +178,7 @@ def test_curves_say_what_they_were_measured_on():
     counts = {"U-Net": 10_000, "Median filter": 1000, "Linear": 10_000}
     said = parts.measured_on("Mosaic", counts, shaded=False)
     assert "Of mosaic, under which" in said and "noise" not in said and "Shaded" not in said
-    assert "10,000 test images, Median filter over 1,000." in said and "Linear" not in said
+    assert "10,000 test images; over 1,000: Median filter." in said and "Linear" not in said
 
 
 def test_each_denoiser_says_its_own_loss(lab):
@@ -231,6 +231,7 @@ def test_a_strange_image_is_told_and_not_praised(lab, kind):
     found = " ".join(badges(app))
     assert ("strange image" in found) == (kind != "digit")
     assert ("green" in found) == (kind == "digit")
+    assert ("It is a handwritten digit" in captions(app)) == (kind != "digit")
 
 
 def test_training_can_be_switched_off(lab, monkeypatch):

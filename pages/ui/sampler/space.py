@@ -197,4 +197,4 @@ def _scatter(run: Run, axes: list[int], key: str) -> None:
         figure.update_xaxes(title=titles[0])
         figure.update_yaxes(title=titles[1])
     charts.show(figure, key=key, height=460, hovermode="closest")
-    st.caption(f"The first {len(points):,} test images of {dataset_title(dataset)}.")
+    st.caption(f"{len(points):,} test images of {dataset_title(dataset)}, of each class its share.")

@@ -29,7 +29,7 @@ def panel(run: Run) -> None:
     figures, classes = run.metrics(), classes_of(run)
     _figures(run)
     _trust(run)
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown("**Who is taken for whom**")
         st.caption("Rows: what it is. Columns: what it is read as. Click on a cell for its images.")
