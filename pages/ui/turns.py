@@ -46,6 +46,20 @@ def turn(kind: str = LOOK) -> Iterator[None]:
         yield
 
 
+def check_visitor(stage: str = "") -> None:
+    """The check of what takes long: ends this run if its visitor has left or moved on.
+
+    Args:
+        stage: what is being done, which nobody reads here.
+
+    Raises:
+        StopException, RerunException: Streamlit's own, which are no `Exception`.
+    """
+    # Reading the session's state is where Streamlit ends a run; unlike drawing, it may be done
+    # inside a cache.
+    _ = stage in st.session_state
+
+
 def heavy(
     cache: Callable[[Callable[P, R]], Callable[P, R]],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -98,6 +98,33 @@ def test_nobody_waits_for_ever(monkeypatch):
         pass
 
 
+def abandoned():
+    """A page that counts slowly, whose visitor leaves at once."""
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    from pages.ui.turns import check_visitor, heavy
+
+    st.session_state["done"] = done = []
+
+    @heavy(st.cache_data(max_entries=8, show_spinner=False))
+    def counted():
+        for step in range(5):
+            done.append(step)
+            if step == 2:
+                get_script_run_ctx().script_requests.request_stop()
+            check_visitor("counting")
+        return step
+
+    st.write(f"{counted()} steps")
+
+
+def test_what_nobody_waits_for_ends_and_gives_its_place_back():
+    app = AppTest.from_function(abandoned).run()
+    assert app.session_state["done"] == [0, 1, 2] and not app.markdown
+    assert turns._places(turns.LOOK).acquire(blocking=False)
+
+
 def test_an_import_waits_for_no_look():
     with turns.turn():
         done = threading.Event()

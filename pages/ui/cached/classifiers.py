@@ -16,7 +16,7 @@ from core.training.asking import config_of, test_images, train_images
 from core.training.folds import Scores
 from core.training.prospects import Estimate, Sweep
 from pages.ui.cached.networks import model, model_at
-from pages.ui.turns import heavy
+from pages.ui.turns import check_visitor, heavy
 
 
 class Tested(NamedTuple):
@@ -53,7 +53,9 @@ def taught(run: Run) -> Images:
 @heavy(st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures"))
 def _tested(run_id: str, version: int) -> Tested:
     images = test_images(runs.open_run(run_id))
-    return Tested(images, top_losses(cast(Transfer, model_at(run_id, version)), images))
+    return Tested(
+        images, top_losses(cast(Transfer, model_at(run_id, version)), images, check_visitor)
+    )
 
 
 def tested(run: Run) -> Tested:
@@ -63,8 +65,8 @@ def tested(run: Run) -> Tested:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds"))
 def _repeated(run_id: str, version: int) -> Scores:
-    p = folds.prepared(runs.open_run(run_id))
-    return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None)
+    p = folds.prepared(runs.open_run(run_id), check_visitor)
+    return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None, check=check_visitor)
 
 
 def repeated(run: Run) -> Scores:
@@ -74,9 +76,9 @@ def repeated(run: Run) -> Scores:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth"))
 def _folded(run_id: str, version: int) -> Scores:
-    p = folds.prepared(runs.open_run(run_id))
+    p = folds.prepared(runs.open_run(run_id), check_visitor)
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
-    return folds.cross_validated(p.model, p.variant, p.config, both)
+    return folds.cross_validated(p.model, p.variant, p.config, both, check=check_visitor)
 
 
 def folded(run: Run) -> Scores:
@@ -86,8 +88,8 @@ def folded(run: Run) -> Scores:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures"))
 def _with_few(run_id: str, version: int) -> dict[int, Scores]:
-    p = folds.prepared(runs.open_run(run_id))
-    return folds.curve(p)
+    p = folds.prepared(runs.open_run(run_id), check_visitor)
+    return folds.curve(p, check_visitor)
 
 
 def with_few(run: Run) -> dict[int, Scores]:
@@ -104,7 +106,7 @@ def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))
 def _sweep(run_id: str, version: int) -> Sweep:
-    p = folds.prepared(runs.open_run(run_id))
+    p = folds.prepared(runs.open_run(run_id), check_visitor)
     return prospects.sweep(p.model, p.variant, p.config, p.train)
 
 

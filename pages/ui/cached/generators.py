@@ -19,7 +19,7 @@ from core.runs import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.training.asking import judge
 from pages.ui.cached.networks import model, model_at
-from pages.ui.turns import heavy
+from pages.ui.turns import check_visitor, heavy
 
 REAL = 60_000
 """Real images, at most, that are searched for copies."""
@@ -47,7 +47,7 @@ def _attributes(run_id: str, version: int) -> list[Direction]:
     known = data.known(asked.dataset)
     classes = () if known is None else known.classes
     found = cast(GAN, model_at(run_id, version))
-    return attribute_directions(found, _extractor(run_id, version), classes)
+    return attribute_directions(found, _extractor(run_id, version), classes, check=check_visitor)
 
 
 def directions(run: Run, kind: str) -> list[Direction]:
@@ -69,14 +69,16 @@ def real_images(dataset: str, variant: str) -> tuple[Images, str]:
 @heavy(st.cache_resource(max_entries=2, show_spinner="Reading the real images"))
 def library(dataset: str, variant: str) -> copying.Library:
     """What is searched of `real_images`. Raises DataMissing."""
-    return copying.library(real_images(dataset, variant)[0])
+    return copying.library(real_images(dataset, variant)[0], check_visitor)
 
 
 @heavy(st.cache_resource(max_entries=32, show_spinner="Searching: eight starts, 200 steps"))
 def _inversion(
     run_id: str, version: int, wanted: NDArray[np.float32], label: int | None
 ) -> Inversion:
-    return invert(cast(GAN, model_at(run_id, version)), torch.from_numpy(wanted), label)
+    return invert(
+        cast(GAN, model_at(run_id, version)), torch.from_numpy(wanted), label, check=check_visitor
+    )
 
 
 def inversion(run: Run, wanted: Tensor, label: int | None) -> Inversion:

@@ -14,7 +14,7 @@ from core.inference.maps import LatentMap
 from core.runs import Run
 from core.tasks import TASKS
 from pages.ui.cached.networks import models
-from pages.ui.turns import heavy
+from pages.ui.turns import check_visitor, heavy
 
 CLUSTERINGS: dict[str, Callable[[Tensor, int], Clusters]] = {
     "k-means": clusters.kmeans,
@@ -37,7 +37,7 @@ def _map_codes(run_id: str, version: int) -> Codes:
     found = _map(run_id, version)
     config = found.config
     images = encoding.chosen_images(found.run.config().dataset, config.split, found.ids)
-    return encoding.encode(config.source, images)
+    return encoding.encode(config.source, images, check_visitor)
 
 
 def map_codes(found: LatentMap) -> Codes:

@@ -9,6 +9,7 @@ from core.inference.copying import Matches
 from pages.ui import cached, pictures
 from pages.ui.gallery.stage import Scene
 from pages.ui.pictures import Row
+from pages.ui.turns import check_visitor
 
 SHOWN, NEIGHBOURS = 6, 7
 
@@ -24,7 +25,7 @@ def nearest(scene: Scene) -> None:
         st.info(str(error))
         return
     drawn = gans.drawn(cached.generator(run), SHOWN, scene.seed, None, scene.truncation)
-    found = copying.search(drawn.images, library, NEIGHBOURS)
+    found = copying.search(drawn.images, library, NEIGHBOURS, check_visitor)
     rows = [
         Row(
             f"Sample {i + 1}, then the nearest",
