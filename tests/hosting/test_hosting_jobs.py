@@ -129,15 +129,16 @@ def test_a_run_outlives_its_worker(house: House) -> None:
 
 
 def test_a_run_outlives_the_scheduler(house: House) -> None:
-    _, made = ask(house, "a", seed=4)
+    epochs = 3 * EPOCHS  # it must still be learning when another has been asked for
+    _, made = ask(house, "a", seed=4, epochs=epochs)
     _, waits = ask(house, "b", seed=5, epochs=1)
     until_it_learns(house, made)
     assert state(waits) == "queued"
     house.parts["scheduler"].kill()
     learnt = len(rows(made))
-    until_done(house, made)
+    until_done(house, made, epochs)
     until_done(house, waits, epochs=1)
-    assert learnt < EPOCHS and house.parts["scheduler"].starts > 1
+    assert learnt < epochs and house.parts["scheduler"].starts > 1
     for name in ("a", "b"):
         assert house.parts[name].starts <= 2  # replicas need no restart
 
