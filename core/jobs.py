@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,18 +16,10 @@ from core import actions, files, people, runs
 from core.cluster import Cluster
 from core.data import ownership
 from core.errors import LabError, Refused
-from core.inference.dreaming import dream
-from core.inference.projecting import project
 from core.records import Question, Status
+from core.registry import family, kind
 from core.runs import Run
 from core.settings import settings
-from core.tasks import family
-from core.tasks.dreaming import DREAMING
-from core.tasks.projecting import PROJECTING
-from core.training import train
-
-WORKERS: dict[str, Callable[[Run], Status]] = {PROJECTING.name: project, DREAMING.name: dream}
-"""What works on runs that are no trainings."""
 
 WAIT = 1.5
 """Seconds for which who asks for a run waits to see it handed to a worker; the queue keeps it."""
@@ -243,17 +235,13 @@ def work(run_id: str) -> None:
     if not run.status().active:  # withdrawn while it waited
         return
     try:
-        ended = _labour(run)(run)
+        ended = kind(run.config().task).carry_out(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
     except LabError as error:  # damaged
         run.update(state="failed", stage="", eta=None, error=str(error))
     else:
         actions.note(ended.state, run=_told(run), attempt=ended.attempt)
-
-
-def _labour(run: Run) -> Callable[[Run], Status]:
-    return WORKERS.get(run.config().task, train)
 
 
 def lane(run: Run) -> str:

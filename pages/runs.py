@@ -7,8 +7,8 @@ import streamlit as st
 
 from core import jobs, runs
 from core.errors import LabError
+from core.registry import checked, family
 from core.runs import Run
-from core.tasks import checked, family
 from pages.ui import charts, links
 from pages.ui.frame import csv_button, title
 from pages.ui.names import dataset_title

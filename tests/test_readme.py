@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
+from core.registry import FAMILIES
 from core.settings import ROOT, Settings
-from core.tasks import FAMILIES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core import runs, training
+from core import runs
 from core.cli.show import (
     OK,
     ProgressLine,
@@ -18,11 +18,8 @@ from core.cli.show import (
 )
 from core.errors import LabError
 from core.health import DISTANCE
-from core.inference import dreaming, projecting
+from core.registry import checked, family, kind
 from core.runs import Run
-from core.tasks import checked, family
-from core.tasks.dreaming import DREAMING
-from core.tasks.projecting import PROJECTING
 
 FIGURES = {
     "psnr": "PSNR (dB)",
@@ -48,9 +45,6 @@ FIGURES = {
     "device": "device",
 }
 """The main figures of a run and their headings; a column that would be empty is left out."""
-
-MEASURES = {PROJECTING.name: projecting.evaluate, DREAMING.name: dreaming.evaluate}
-"""What measures runs that are no trainings."""
 
 
 def evaluate_parser(parser: argparse.ArgumentParser) -> None:
@@ -87,8 +81,8 @@ def finished(run_id: str) -> Run:
 def _evaluate(args: argparse.Namespace) -> int:
     run = finished(args.run)
     with ProgressLine() as line:
-        measure = MEASURES.get(run.config().task, training.evaluate)
-        figures, stored = measure(run, line.show), run.metrics()
+        figures = kind(run.config().task).evaluate(run, line.show)
+        stored = run.metrics()
     if args.save:
         run.write_metrics({**stored, **figures})
     if args.json:

@@ -71,7 +71,7 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
 
 def denoisers(dataset: str | None = None) -> list[Run]:
     """Finished denoising runs, of one data set if named, those with the best PSNR first."""
-    return finished(DENOISING.name, dataset)
+    return finished(DENOISING, dataset)
 
 
 def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:

@@ -26,7 +26,7 @@ class Codes(NamedTuple):
 
 def sources() -> list[Run]:
     """Finished runs whose networks put images into codes, the best of each task first."""
-    return [run for name, chosen in TASKS.items() if chosen.encodes for run in finished(name)]
+    return [run for task in TASKS.values() if task.encodes for run in finished(task)]
 
 
 def shape_of(source: str, dataset: str) -> images.Shape:

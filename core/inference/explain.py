@@ -41,7 +41,7 @@ class Prediction(NamedTuple):
 
 def classifiers(dataset: str | None = None) -> list[Run]:
     """Finished transfer runs, the best first."""
-    return finished(TRANSFER.name, dataset)
+    return finished(TRANSFER, dataset)
 
 
 def classifier(run: Run) -> Transfer:

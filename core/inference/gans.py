@@ -57,7 +57,7 @@ class BatchNormViews(NamedTuple):
 
 def generators(dataset: str | None = None) -> list[Run]:
     """Finished adversarial runs, shipped ones first, of the least distance first."""
-    return finished(ADVERSARIAL.name, dataset)
+    return finished(ADVERSARIAL, dataset)
 
 
 def network(run: Run) -> GAN:

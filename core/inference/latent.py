@@ -12,12 +12,11 @@ from torch import Tensor
 from core import data
 from core.data import Images
 from core.errors import LabError
-from core.inference.finished import class_names as class_names
-from core.inference.finished import finished
+from core.inference.finished import classes_of, finished
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
 from core.runs import Run
-from core.tasks import load_model
+from core.tasks import load_model, task
 from core.tasks.autoencoding import (
     ACTIVE,
     AUTOENCODING,
@@ -69,7 +68,15 @@ class Dimension:
 
 def autoencoders(dataset: str | None = None) -> list[Run]:
     """Finished autoencoding runs, those with the best bound first, plain autoencoders last."""
-    return finished(AUTOENCODING.name, dataset)
+    return finished(AUTOENCODING, dataset)
+
+
+def class_names(run: Run) -> tuple[str, ...]:
+    """The classes that the run can be asked for; empty where it knows of none."""
+    asked = run.config()
+    if not task(asked.task).variant(asked.variant).options.get("conditional"):
+        return ()
+    return classes_of(run)
 
 
 def network(run: Run) -> Autoencoder:

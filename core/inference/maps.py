@@ -49,7 +49,7 @@ class LatentMap:
 
 def maps(dataset: str | None = None) -> list[Run]:
     """Finished maps, shipped ones first."""
-    return finished(PROJECTING.name, dataset)
+    return finished(PROJECTING, dataset)
 
 
 def open_map(run: Run) -> LatentMap:

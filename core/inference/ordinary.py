@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.inference.finished import class_names
-from core.inference.latent import checked_labels, dimensions, settings_of
+from core.inference.latent import checked_labels, class_names, dimensions, settings_of
 from core.models.autoencoders import Autoencoder
 from core.runs import Run
 from core.tasks.base import unit

@@ -67,11 +67,11 @@ PUBLISHED = {"learning_rate": 3e-4, "batch_size": 128, "train_images": 50_000}
 class Adversarial(Task):
     """Images of any data set, drawn anew from noise."""
 
-    name: ClassVar[str] = "adversarial"
+    name = "adversarial"
     kind: ClassVar[str] = "draw"
     title: ClassVar[str] = "GANs"
-    headline: ClassVar[str] = "fid"
-    lower_is_better: ClassVar[bool] = True
+    headline = "fid"
+    lower_is_better = True
     half: ClassVar[bool] = True
     sheets: ClassVar[int] = 200
     least_test: ClassVar[int] = 2  # of one image no covariance can be taken

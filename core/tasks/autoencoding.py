@@ -102,11 +102,11 @@ squared_vae = partial(networks.vae, output="tanh")
 class Autoencoding(Task):
     """Grey images of 28×28 pixels from any data set, encoded and decoded."""
 
-    name: ClassVar[str] = "autoencoding"
+    name = "autoencoding"
     kind: ClassVar[str] = "autoencode"
     title: ClassVar[str] = "Autoencoding"
-    headline: ClassVar[str] = "negative_elbo"
-    lower_is_better: ClassVar[bool] = True
+    headline = "negative_elbo"
+    lower_is_better = True
     half: ClassVar[bool] = True
     encodes: ClassVar[bool] = True
     config_class: ClassVar[type[TaskConfig]] = AutoencodingConfig

@@ -190,6 +190,9 @@ class Task(Family, ABC):
     def config(self, variant: str, values: Mapping[str, Any] | None = None) -> TaskConfig:
         return cast(TaskConfig, super().config(variant, values))
 
+    def fits(self, variant: str, shape: Shape) -> bool:
+        return shape == self.variant(variant).shape_for(shape)
+
     def prepare(self, variant: str, images: Images) -> Images:
         """Bring the images of any data set to the shape and channels that the variant works on."""
         of = cast(Shape, tuple(images.pixels.shape[1:]))

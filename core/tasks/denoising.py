@@ -119,7 +119,7 @@ class DenoisingLearner(Descent):
 class Denoising(Task):
     """Grey images of 28×28 pixels from any data set, spoilt and restored."""
 
-    name: ClassVar[str] = "denoising"
+    name = "denoising"
     kind: ClassVar[str] = "denoise"
     title: ClassVar[str] = "Denoising"
     config_class: ClassVar[type[TaskConfig]] = DenoisingConfig

@@ -28,10 +28,10 @@ _kind = partial(Variant, learns=False, quick=True, shape=None)
 class Dreaming(Family):
     """Dreams, and what channels like best."""
 
-    name: ClassVar[str] = "dreaming"
+    name = "dreaming"
     kind: ClassVar[str] = "dream"
     title: ClassVar[str] = "Dreaming"
-    headline: ClassVar[str] = "objective"
+    headline = "objective"
     config_class: ClassVar[type[FamilyConfig]] = DreamConfig
     variants: ClassVar[Mapping[str, Variant]] = {
         v.name: v

@@ -1,12 +1,16 @@
 """What can be asked for by name: families of variants that share their settings."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import LabError, UnknownName
+from core.errors import LabError, RunBroken, UnknownName
+from core.records import RunConfig
+from core.runs import Run
 
 Shape = tuple[int, int, int]
 SMALL: Shape = (1, 28, 28)
@@ -65,17 +69,17 @@ class Variant:
 
 
 class Family:
-    """Variants that share a config. One instance each is registered in `core.tasks`."""
+    """Variants that share a config. One instance each is registered in `core.registry`."""
 
-    name: ClassVar[str]
+    name: str
     kind: ClassVar[str]
     """First word of its runs' names."""
     title: ClassVar[str]
     config_class: ClassVar[type[FamilyConfig]]
     variants: ClassVar[Mapping[str, Variant]]
-    headline: ClassVar[str] = "psnr"
+    headline: str = "psnr"
     """The figure that its runs are ranked by."""
-    lower_is_better: ClassVar[bool] = False
+    lower_is_better: bool = False
 
     def variant(self, name: str) -> Variant:
         """Raises UnknownName with the known ones."""
@@ -113,6 +117,36 @@ class Family:
         """The fields that are not at the variant's default: what makes a run this run."""
         defaults = self.config(variant).model_dump()
         return {k: v for k, v in config.model_dump().items() if v != defaults[k]}
+
+    def learns(self, variant: str) -> bool:
+        """Whether the variant is a network, and not a method that learns nothing."""
+        return self.variant(variant).learns
+
+    def fits(self, variant: str, shape: Shape) -> bool:
+        """Whether a run of the variant can be of images of `shape`."""
+        return True
+
+    def checked(self, run: Run) -> RunConfig:
+        """What was asked for, of a run of this family that can be shown in a list: each of its
+        files is sound.
+
+        Raises:
+            RunBroken: it is damaged.
+        """
+        run.check()
+        asked = run.config()
+        try:
+            _valid(self, asked.variant, json.dumps(asked.config), asked.data.shape)
+        except LabError as error:
+            raise RunBroken(f"The run {run.id} cannot be used: {error}") from error
+        return asked
+
+
+@lru_cache(maxsize=4096)
+def _valid(family: Family, variant: str, values: str, shape: Shape) -> None:
+    family.config(variant, json.loads(values))
+    if not family.fits(variant, shape):
+        raise LabError(f"{variant} does not work on images of {shape}.")
 
 
 def _faults(error: ValidationError, config: type[BaseModel]) -> str:

@@ -23,10 +23,10 @@ OF_UMAP = frozenset({"neighbours", "least_distance"})
 class Projecting(Family):
     """Maps of codes."""
 
-    name: ClassVar[str] = "projecting"
+    name = "projecting"
     kind: ClassVar[str] = "project"
     title: ClassVar[str] = "Projecting"
-    headline: ClassVar[str] = "trustworthiness"
+    headline = "trustworthiness"
     config_class: ClassVar[type[FamilyConfig]] = ProjectionConfig
     variants: ClassVar[Mapping[str, Variant]] = {
         v.name: v

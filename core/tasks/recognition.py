@@ -98,10 +98,10 @@ class Recognition(Task):
 
     least_classes: ClassVar[int] = 2
 
-    name: ClassVar[str] = "recognition"
+    name = "recognition"
     kind: ClassVar[str] = "recognise"
     title: ClassVar[str] = "Recognition"
-    headline: ClassVar[str] = "accuracy"
+    headline = "accuracy"
     half: ClassVar[bool] = True
     encodes: ClassVar[bool] = True
     config_class: ClassVar[type[TaskConfig]] = RecognitionConfig

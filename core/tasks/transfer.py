@@ -119,10 +119,10 @@ class TransferLearner(Learner):
 class Transferring(Task):
     """Pictures with classes, told apart by a network that has seen a million others."""
 
-    name: ClassVar[str] = "transfer"
+    name = "transfer"
     kind: ClassVar[str] = "transfer"
     title: ClassVar[str] = "Transfer learning"
-    headline: ClassVar[str] = "accuracy"
+    headline = "accuracy"
     half: ClassVar[bool] = True
     encodes: ClassVar[bool] = True
     least_classes: ClassVar[int] = 2

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 import plotly.io
 
 from core.images import COLOURS
+from core.registry import family
 from core.runs import Run
-from core.tasks import family
 from pages.ui.chart import chart
 
 plotly.io.templates.default = "none"  # the page gives its own, and this one is large

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from core import data, runs
+from core.registry import family
 from core.runs import Run
-from core.tasks import family
 from core.tasks.layouts import PIXELS
 from core.tasks.projecting import PROJECTING
 

@@ -8,8 +8,9 @@ from core import runs
 from core.__main__ import main
 from core.errors import LabError
 from core.inference.finished import finished
+from core.registry import checked, family
 from core.runs import Run
-from core.tasks import checked, load_model
+from core.tasks import load_model
 from tests.core.damages import DAMAGES, damaged
 from tests.core.support import said
 
@@ -31,8 +32,8 @@ def test_damaged_runs_are_listed_as_such_and_hide_no_other(
 
 def test_damaged_runs_are_no_models(trained: Run, alone: Path) -> None:
     assert len(list(damaged(trained))) == len(DAMAGES)
-    assert finished("denoising") == [trained]
-    assert finished("denoising", "digits") == [trained]
+    assert finished(family("denoising")) == [trained]
+    assert finished(family("denoising"), "digits") == [trained]
 
 
 @pytest.mark.parametrize("name", [name for name in DAMAGES if name.startswith("weights")])

@@ -3,7 +3,7 @@
 import pytest
 from annotated_types import Ge, Le
 
-from core.tasks import FAMILIES
+from core.registry import FAMILIES
 
 NUMBERS = [
     (family.name, variant.name, name)

@@ -18,8 +18,9 @@ from core.errors import LabError, UnknownName
 from core.inference import encoding, latent, maps, projecting
 from core.inference.maps import LatentMap
 from core.records import Status
+from core.registry import FAMILIES, family
 from core.runs import Run
-from core.tasks import FAMILIES, TASKS, family, layouts
+from core.tasks import TASKS, layouts
 from core.tasks.layouts import PIXELS, ProjectionConfig, principal
 from core.tasks.projecting import PROJECTING
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from core.registry import FAMILIES
 from core.settings import ROOT
-from core.tasks import FAMILIES, TASKS, texts
+from core.tasks import TASKS, texts
 from core.tasks.dreaming import DREAMING
 from tests.core.support import built
 
@@ -123,8 +124,6 @@ def test_the_classic_dream_has_the_values_of_the_text() -> None:
 
 
 def test_every_variant_has_its_line_in_the_readme() -> None:
-    """`python -c "from core.tasks import FAMILIES, texts; print(texts.table(FAMILIES.values(),
-    named=True))"` writes the table."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert texts.table(FAMILIES.values(), named=True) in readme
     assert " ".join(texts.OF_ALL.split()) in " ".join(readme.split())

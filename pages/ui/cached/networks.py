@@ -9,6 +9,7 @@ from core import jobs, runs
 from core.data import Images
 from core.inference import denoising
 from core.inference.finished import finished
+from core.registry import family
 from core.runs import Run
 from core.tasks import load_model
 from pages.ui.turns import heavy
@@ -34,7 +35,7 @@ def test_pictures(dataset: str, first: int, count: int) -> Images:
 
 @st.cache_resource(ttl=2, max_entries=8, show_spinner=False)
 def _finished(task_name: str) -> list[Run]:
-    return finished(task_name)
+    return finished(family(task_name))
 
 
 def models(task_name: str) -> list[Run]:

@@ -1,0 +1,58 @@
+"""The registry: every family that a run can be of, with what makes such runs and measures them.
+
+Pages, forms, command line, queue and tests all read it.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from core import training
+from core.errors import UnknownName
+from core.inference import dreaming, projecting
+from core.records import RunConfig, Status
+from core.runs import Run
+from core.tasks import TASKS
+from core.tasks.base import Check
+from core.tasks.dreaming import DREAMING
+from core.tasks.families import Family
+from core.tasks.projecting import PROJECTING
+
+
+class Kind(NamedTuple):
+    """A family, what carries out its runs, and what measures a finished one again."""
+
+    family: Family
+    carry_out: Callable[[Run], Status]
+    evaluate: Callable[[Run, Check], dict[str, Any]]
+
+
+KINDS: dict[str, Kind] = {
+    kind.family.name: kind
+    for kind in (
+        *(Kind(task, training.train, training.evaluate) for task in TASKS.values()),
+        Kind(PROJECTING, projecting.project, projecting.evaluate),
+        Kind(DREAMING, dreaming.dream, dreaming.evaluate),
+    )
+}
+FAMILIES: dict[str, Family] = {name: kind.family for name, kind in KINDS.items()}
+
+
+def kind(name: str) -> Kind:
+    """The kind of run whose family is called `name`; raises UnknownName with the known ones."""
+    if name not in KINDS:
+        raise UnknownName("kind of run", name, KINDS)
+    return KINDS[name]
+
+
+def family(name: str) -> Family:
+    """The family called `name`, a task or another; raises UnknownName with the known ones."""
+    return kind(name).family
+
+
+def checked(run: Run) -> RunConfig:
+    """What was asked for, of a run that can be shown in a list: each of its files is sound.
+
+    Raises:
+        LabError: it is damaged, or of a kind that this version does not know.
+    """
+    return family(run.config().task).checked(run)
