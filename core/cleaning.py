@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from core import actions, files, people, runs
+from core import actions, files, people
 from core.data import imported, ownership
 from core.errors import LabError
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 
 DAY = 24 * 3600.0
@@ -42,7 +43,7 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
     """
     leftovers = [p for p in _leftovers() if time.time() - _changed(p) > DAY]
     if not pretend:
-        runs.mark_active(run.id for run in runs.all_runs() if not run.shipped)
+        store.mark_active(run.id for run in store.all_runs() if not run.shipped)
     ended = list(_ended_runs())
     old_runs = [run for run in ended if days and run.config().private and _age(run) > days * DAY]
     old_runs += _too_much([run for run in ended if run not in old_runs])
@@ -54,7 +55,7 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
         for path in leftovers:
             _remove(path)
         for run in old_runs:
-            with suppress(LabError), runs.store_lock():
+            with suppress(LabError), store.store_lock():
                 if not run.status().active:  # nobody has resumed it meanwhile
                     run.delete()
         if old_sets:
@@ -78,7 +79,7 @@ def _leftovers() -> Iterator[Path]:
 
 
 def _ended_runs() -> Iterator[Run]:
-    for run in runs.all_runs():
+    for run in store.all_runs():
         try:
             if not run.shipped and run.config() and not run.status().active:
                 yield run

@@ -20,9 +20,9 @@ from typing import Any
 from distributed import Client, Future, fire_and_forget
 from filelock import FileLock
 
-from core import runs
 from core.errors import LabError
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import ROOT, settings
 
 LANES = ("long", "quick")
@@ -329,7 +329,7 @@ class Cluster:
 
     @staticmethod
     def _failed(future: Future[None]) -> None:
-        run = runs.find(str(future.key).split("/")[0])
+        run = store.find(str(future.key).split("/")[0])
         if run is not None and run.status().active and not run.alive():
             log.error("%s: %s", future.key, future.exception())
             run.update(

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
-from core import actions, files, people, runs
+from core import actions, files, people
 from core.cluster import Cluster
 from core.data import ownership
 from core.errors import LabError, Refused
 from core.records import Question, Status
 from core.registry import family, kind
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 
 WAIT = 1.5
@@ -38,13 +39,13 @@ def request(question: Question, who: str) -> Run:
             is full.
         LabError: the folder of runs cannot be written.
     """
-    with runs.store_lock():
-        run = runs.find(question.run_id)
+    with store.store_lock():
+        run = store.find(question.run_id)
         if run is not None and (run.shipped or run.status().state in ("done", "queued", "running")):
             _add_owner(run, who)
             return run
         _check_room(who)
-        run = run or runs.create(question.run_id, question.config, question.given)
+        run = run or store.create(question.run_id, question.config, question.given)
         _queue(run, who)
     actions.note("asked", run=_told(run))
     _send([run], active())
@@ -57,7 +58,7 @@ def resume(run: Run, who: str) -> None:
 
     Raises: as `request`.
     """
-    with runs.store_lock():
+    with store.store_lock():
         if run.shipped or run.status().state not in ("failed", "cancelled"):
             return
         _check_room(who)
@@ -73,7 +74,7 @@ def cancel(run: Run, who: str) -> None:
     Raises:
         Refused: `who` never asked for it, and is no administrator.
     """
-    with runs.store_lock():
+    with store.store_lock():
         if _withdraw(run, who) or not run.status().active:
             return
         run.request_cancel()
@@ -90,7 +91,7 @@ def delete(run: Run, who: str) -> None:
     Raises:
         Refused: shipped, still active, or `who` never asked for it and is no administrator.
     """
-    with runs.store_lock():
+    with store.store_lock():
         if run.shipped:
             raise Refused("Shipped runs are part of the lab and cannot be deleted.")
         status = _status(run)  # None: damaged, and may go
@@ -109,9 +110,9 @@ def take_over(before: str, who: str) -> int:
     Raises:
         LabError: the folder of runs cannot be written.
     """
-    found = [run for run in runs.all_runs() if mine(run, before)]
+    found = [run for run in store.all_runs() if mine(run, before)]
     if found:
-        with runs.store_lock():
+        with store.store_lock():
             for run in found:
                 run.set_owners([*{who if o == before else o: None for o in run.owners()}])
     return len(found)
@@ -169,7 +170,7 @@ def queue() -> Queue:
     """The queue as it is now; costs as much as it is long."""
     active: list[tuple[float, str, Run]] = []
     found = Queue([], [], [])
-    for run in runs.marked():
+    for run in store.marked():
         status = _status(run)
         if status is None or not status.active:
             found.ended.append(run)
@@ -207,7 +208,7 @@ def tend() -> int:
             if not run.alive():
                 run.update(state="failed", stage="", eta=None, error=sentence)
                 found.ended.append(run)
-    runs.forget_ended(found.ended)
+    store.forget_ended(found.ended)
     jobs().keep_only({run.id for run in found.active})
     if settings().training == "off":
         return 0
@@ -231,7 +232,7 @@ def work(run_id: str) -> None:
     if hasattr(os, "nice") and os.nice(0) < 10:
         os.nice(10)
     actions.begin()
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     if not run.status().active:  # withdrawn while it waited
         return
     try:
@@ -303,7 +304,7 @@ def check_disk(who: str) -> None:
         Refused: their runs and pictures are as much as one person may have.
     """
     most = settings().max_disk_mb_each
-    made = sum(files.size(run.path) for run in runs.all_runs() if mine(run, who)) / 2**20
+    made = sum(files.size(run.path) for run in store.all_runs() if mine(run, who)) / 2**20
     if made + ownership.disk_used(who) >= most:
         raise Refused(
             f"Your runs and pictures take {most:,} MB, as much as one person may use here. Delete "

@@ -10,7 +10,7 @@ from core import training
 from core.errors import UnknownName
 from core.inference import dreaming, projecting
 from core.records import RunConfig, Status
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.base import Check
 from core.tasks.dreaming import DREAMING

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from core import runs
 from core.errors import DISK_FULL, Cancelled, LabError, disk_is_full
 from core.records import Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 
 Listener = Callable[[Status], None]
 REPORT_EVERY = 1.0
@@ -88,7 +88,7 @@ def carry_out(
                 log.exception("the work on %s failed", run.id)
             status = _ended(run, state="failed", stage="", eta=None, error=_sentence(error))
         listener(status)
-        runs.forget_ended([run])
+        store.forget_ended([run])
         return status
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from core import data
 from core.data import CORRUPTIONS
 from core.inference import denoising
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.ui import ahead, cached, inputs, links
 from pages.ui import denoising as parts

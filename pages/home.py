@@ -8,8 +8,9 @@ from collections.abc import Callable
 import streamlit as st
 import torch
 
-from core import data, jobs, runs
+from core import data, jobs
 from core.errors import LabError
+from core.runs import store
 from core.settings import settings
 from pages.ui import cached, covers
 from pages.ui.frame import title
@@ -86,7 +87,7 @@ st.subheader("On this machine", anchor=False)
 
 def models_line() -> str:
     """How many models there are."""
-    everything = runs.all_runs()
+    everything = store.all_runs()
     shipped = sum(run.shipped for run in everything)
     return f"{shipped} shipped, {len(everything) - shipped} trained here"
 

@@ -5,10 +5,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import jobs, runs
+from core import jobs
 from core.errors import LabError
 from core.registry import checked, family
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from pages.ui import charts, links
 from pages.ui.frame import csv_button, title
 from pages.ui.names import dataset_title
@@ -105,7 +106,7 @@ def own_measures(chosen: list[Run], column: str) -> bool:
     return len(kinds) > 1
 
 
-found = {run.id: run for run in runs.all_runs() if seen_by_me(run)}
+found = {run.id: run for run in store.all_runs() if seen_by_me(run)}
 table = pd.DataFrame([row(run) for run in found.values()])
 st.dataframe(
     table,

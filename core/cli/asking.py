@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from core import runs
 from core.cli.show import (
     CANCELLED,
     FAILED,
@@ -23,7 +22,8 @@ from core.cli.show import (
 from core.errors import Refused
 from core.people import COMMAND_LINE
 from core.records import Question, Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import Family, FamilyConfig, Variant
 from core.working import Listener
 
@@ -111,10 +111,10 @@ def claim(question: Question) -> Run:
     Raises:
         Refused: another process is at it.
     """
-    with runs.store_lock():
-        run = runs.find(question.run_id)
+    with store.store_lock():
+        run = store.find(question.run_id)
         if run is None:
-            run = runs.create(question.run_id, question.config, question.given)
+            run = store.create(question.run_id, question.config, question.given)
         if run.shipped:
             return run
         if COMMAND_LINE not in run.owners():

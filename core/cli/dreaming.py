@@ -3,14 +3,15 @@
 import argparse
 from pathlib import Path
 
-from core import files, runs
+from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
 from core.inference import dreaming, films, pictures, recipes
 from core.inference.pictures import Picture
 from core.records import Question
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import ATLAS
@@ -102,7 +103,7 @@ def _made(args: argparse.Namespace, question: Question) -> int:
         raise LabError("Only a zoom is a film.")
     code = answer(args, question, dreaming.dream, "dreamt")
     if code == OK:
-        run = runs.open_run(question.run_id)
+        run = store.open_run(question.run_id)
         if args.output is not None:
             files.write_bytes(args.output, (run.path / "dream.png").read_bytes())
         if args.film is not None:

@@ -19,7 +19,7 @@ from core.errors import LabError, UnknownName
 from core.inference import gans, latent
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
-from core.runs import Run
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import task
 from core.tasks.adversarial import ADVERSARIAL

@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from core import files, runs
+from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
 from core.inference import encoding, maps, projecting
+from core.runs import store
 from core.tasks.projecting import PROJECTING
 
 
@@ -36,7 +37,7 @@ def _project(args: argparse.Namespace) -> int:
     question = projecting.ask(args.variant, args.dataset, values_of(args, PROJECTING))
     code = answer(args, question, projecting.project, "laid out")
     if code == OK and args.output is not None:
-        found = maps.open_map(runs.open_run(question.run_id))
+        found = maps.open_map(store.open_run(question.run_id))
         chosen = encoding.chosen_images(args.dataset, found.config.split, found.ids)
         codes = encoding.encode(found.config.source, chosen)
         error = encoding.reconstruction_error(found.config.source, codes)

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core import runs
 from core.cli.show import (
     OK,
     ProgressLine,
@@ -19,7 +18,8 @@ from core.cli.show import (
 from core.errors import LabError
 from core.health import DISTANCE
 from core.registry import checked, family, kind
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 
 FIGURES = {
     "psnr": "PSNR (dB)",
@@ -72,7 +72,7 @@ def export_parser(parser: argparse.ArgumentParser) -> None:
 
 def finished(run_id: str) -> Run:
     """The run of that name. Raises LabError when there is none, or none that is done."""
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     if (state := run.status().state) != "done":
         raise LabError(f"The run {run.id} is {state}; only one that is done can be used.")
     return run
@@ -99,7 +99,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _runs(args: argparse.Namespace) -> int:
-    found = [_record(run) for run in runs.all_runs() if run.shipped or not args.markdown]
+    found = [_record(run) for run in store.all_runs() if run.shipped or not args.markdown]
     if args.json:
         print_json(found)
         return OK

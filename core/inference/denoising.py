@@ -10,7 +10,7 @@ from core.data import Images, corrupt_seeded
 from core.errors import LabError
 from core.inference.finished import finished
 from core.metrics import psnr, rms_error, ssim
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import fitted, unit
 from core.tasks.denoising import DENOISING, DenoisingConfig

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from core import files, images, runs
+from core import files, images
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
 from core.inference.films import to_mp4
@@ -21,7 +21,8 @@ from core.inference.recipes import Recipe, signed
 from core.models import backbones
 from core.models.pretrained import folded
 from core.records import DataUsed, Question, RunConfig, Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams import ascent
@@ -92,7 +93,7 @@ def ask(
     shape = given["picture"].shape if "picture" in given else (3, config.side, config.side)
     name, changed = DREAMING.identity(variant, config)
     return Question(
-        run_id=runs.run_id(DREAMING.kind, name, source, changed, prints),
+        run_id=store.run_id(DREAMING.kind, name, source, changed, prints),
         config=RunConfig(
             task=DREAMING.name,
             variant=variant,

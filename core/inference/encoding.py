@@ -5,13 +5,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core import data, images, runs
+from core import data, images
 from core.data import Images
 from core.errors import LabError
 from core.inference import latent
 from core.inference.finished import finished
 from core.models.autoencoders import Autoencoder
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import TASKS, load_model, task
 from core.tasks.base import Check, unit
 from core.tasks.layouts import PIXELS
@@ -33,7 +34,7 @@ def shape_of(source: str, dataset: str) -> images.Shape:
     """The (C, H, W) in which a source takes the images of a data set."""
     if source == PIXELS:
         return data.info(dataset).shape
-    return runs.open_run(source).config().data.shape
+    return store.open_run(source).config().data.shape
 
 
 def encode(source: str, found: Images, check: Check = lambda stage: None) -> Codes:
@@ -69,7 +70,7 @@ def _classes(run: Run, model: Autoencoder, found: Images) -> Tensor:
 
 def source_run(run_id: str) -> Run:
     """The finished run whose codes can be mapped. Raises LabError."""
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     asked = run.config()
     if asked.task not in TASKS or not task(asked.task).encodes:
         raise LabError(f"{run.id} has no codes to map.")
@@ -82,7 +83,7 @@ def reconstruction_error(source: str, codes: Codes) -> Tensor | None:
     """Mean squared error of each image's reconstruction (N,); None where there is no decoder."""
     if source == PIXELS:
         return None
-    model = load_model(runs.open_run(source))
+    model = load_model(store.open_run(source))
     if not isinstance(model, Autoencoder):
         return None
     labels = codes.images.labels if model.classes else None

@@ -13,7 +13,7 @@ from core.errors import LabError
 from core.inference import dreaming
 from core.models import backbones
 from core.models.pretrained import folded
-from core.runs import Run
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreams import ascent, classic
 from core.tasks.dreams.objectives import Objective

@@ -13,7 +13,7 @@ from core.data import Images
 from core.errors import LabError
 from core.inference.finished import finished
 from core.models.transfer import Transfer, joined
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import unit
 from core.tasks.transfer import TRANSFER, seen_by

@@ -21,7 +21,7 @@ from core.images import to_tensor
 from core.inference.finished import classes_of
 from core.models.autoencoders import Autoencoder
 from core.models.transfer import Transfer
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.base import unit
 from core.tasks.families import Variant

@@ -2,10 +2,11 @@
 
 from typing import Protocol
 
-from core import data, runs
+from core import data
 from core.errors import LabError
 from core.records import RunConfig
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 
 
 class Ranked(Protocol):
@@ -29,7 +30,7 @@ def finished(family: Ranked, dataset: str | None = None) -> list[Run]:
     family's headline figure, and those without it last, the best PSNR first.
     """
     found = []
-    for run in runs.all_runs():
+    for run in store.all_runs():
         try:
             asked = run.config()
             if asked.task == family.name and dataset in (None, asked.dataset):

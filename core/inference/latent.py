@@ -15,7 +15,7 @@ from core.errors import LabError
 from core.inference.finished import classes_of, finished
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.autoencoding import (
     ACTIVE,

@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core import neighbours, runs
+from core import neighbours
 from core.errors import LabError, RunBroken
 from core.inference.encoding import Codes
 from core.inference.finished import finished
 from core.neighbours import Strangeness
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.layouts import PIXELS, ProjectionConfig, principal
 from core.tasks.projecting import PROJECTING
 
@@ -93,7 +94,7 @@ def frames(run: Run) -> bytes:
 
 def has_source(found: LatentMap) -> bool:
     """Whether what its codes are of is still here."""
-    return found.config.source == PIXELS or runs.find(found.config.source) is not None
+    return found.config.source == PIXELS or store.find(found.config.source) is not None
 
 
 def has_history(run: Run) -> bool:

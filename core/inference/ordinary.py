@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.inference.latent import checked_labels, class_names, dimensions, settings_of
 from core.models.autoencoders import Autoencoder
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.base import unit
 from core.tasks.bounds import anomaly_score
 

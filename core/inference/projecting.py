@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import data, images, neighbours, runs
+from core import data, images, neighbours
 from core.errors import DataMissing, LabError, RunBroken
 from core.inference.encoding import Codes, chosen_images, encode, shape_of, source_run
 from core.inference.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
 from core.records import DataUsed, Question, RunConfig, Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks.base import Check
 from core.tasks.layouts import PIXELS, Map, ProjectionConfig
@@ -49,7 +50,7 @@ def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> 
         classes=len(info.classes),
     )
     return Question(
-        run_id=runs.run_id(PROJECTING.kind, variant, dataset, changed, inputs),
+        run_id=store.run_id(PROJECTING.kind, variant, dataset, changed, inputs),
         config=RunConfig(
             task=PROJECTING.name,
             variant=variant,

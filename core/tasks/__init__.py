@@ -5,7 +5,7 @@ from torch import nn
 
 from core.errors import RunBroken, UnknownName
 from core.randomness import Seeded
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig

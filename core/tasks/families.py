@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import LabError, RunBroken, UnknownName
 from core.records import RunConfig
-from core.runs import Run
+from core.runs.store import Run
 
 Shape = tuple[int, int, int]
 SMALL: Shape = (1, 28, 28)

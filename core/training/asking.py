@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
-from core import data, runs
+from core import data
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken
 from core.records import DataUsed, Question, RunConfig
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
 from core.tasks.base import Check, Judge
@@ -54,8 +55,8 @@ def ask(
     start = _start(config.start_from, task_name, variant)
     inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]
     name, changed = chosen.identity(variant, config)
-    run_id = runs.run_id(chosen.kind, name, dataset, changed, inputs)
-    if runs.find(run_id) is None and "train" not in data.available(dataset):
+    run_id = store.run_id(chosen.kind, name, dataset, changed, inputs)
+    if store.find(run_id) is None and "train" not in data.available(dataset):
         raise DataMissing(data.missing_sentence(dataset))
     n_train = info.splits["train"]
     used = DataUsed(
@@ -83,7 +84,7 @@ def _start(run_id: str, task_name: str, variant: str) -> Run | None:
     """The run to begin with. Raises LabError when it cannot be."""
     if not run_id:
         return None
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     found = run.config()
     if (found.task, found.variant) != (task_name, variant) or run.status().state != "done":
         raise LabError(f"{run.id} is no finished {variant}: its weights cannot be the start.")
@@ -152,7 +153,7 @@ def judge(run: Run, device: torch.device | None = None) -> Judge | None:
     if wanted is None:
         return None
     chosen = task(wanted[0])
-    fit = [r for r in runs.all_runs() if _judges(r, wanted, asked)]
+    fit = [r for r in store.all_runs() if _judges(r, wanted, asked)]
     for best in sorted(fit, key=lambda r: float(r.metrics().get(chosen.headline, 0)), reverse=True):
         with suppress(RunBroken):  # somebody else's damaged run is no reason to fail
             model = load_model(best).to(device or torch.device("cpu"))

@@ -20,7 +20,7 @@ from core.data import Images
 from core.errors import LabError
 from core.models.transfer import Transfer
 from core.randomness import Seeded
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
 from core.training.asking import config_of, test_images, train_images

@@ -11,7 +11,7 @@ from core import images
 from core.data import Images
 from core.errors import LabError
 from core.records import Status
-from core.runs import Run, open_run
+from core.runs.store import Run, open_run
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
 from core.training.asking import config_of, judge, test_images, train_images

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.data import Split
-    from core.runs import Run
+    from core.runs.store import Run
 
 FOR_GOOD = "public, max-age=31536000, immutable"
 UNKEPT = "no-store"
@@ -113,9 +113,9 @@ def sheet_url(run: "Run", epoch: int) -> str:
 
 def dream_url(run: "Run", name: str) -> str:
     """Where the browser finds a picture of a dream; while it is made, one an instant."""
-    from core import runs
+    from core.runs import store
 
-    changed = run.version() if run.shipped else runs.written_at(run.path / name)
+    changed = run.version() if run.shipped else store.written_at(run.path / name)
     return address(f"/api/dreams/{run.id}/{changed}/{name}")
 
 
@@ -263,18 +263,18 @@ async def dreamt(request: Request) -> Response:
 
 
 def _kept_file(run_id: str, _version: int, name: str) -> bytes:
-    from core import runs
+    from core.runs import store
 
     try:
-        return (runs.open_run(run_id).path / name).read_bytes()
+        return (store.open_run(run_id).path / name).read_bytes()
     except OSError as error:
         raise LabError("There is no such picture.") from error
 
 
 def _kept_sheet(run_id: str, _version: int, epoch: int) -> bytes:
-    from core import runs
+    from core.runs import store
 
-    path = runs.open_run(run_id).samples().get(epoch)
+    path = store.open_run(run_id).samples().get(epoch)
     if path is None:
         raise LabError("There is no such sheet.")
     return path.read_bytes()
@@ -314,9 +314,10 @@ def _made(
     missing: str,
     unfinished: bool,
 ) -> tuple[bytes, bool]:
-    from core import jobs, runs
+    from core import jobs
+    from core.runs import store
 
-    run = runs.find(run_id)
+    run = store.find(run_id)
     if run is None or not jobs.visible(run, who):
         raise LabError(missing)
     if run.shipped and version != str(run.version()):
@@ -328,12 +329,13 @@ def _made(
 
 @lru_cache(maxsize=16)
 def _packed(run_id: str, _version: int) -> bytes:
-    from core import runs, tasks
+    from core import tasks
     from core.inference import browser
     from core.models.autoencoders import Autoencoder
     from core.models.gans import GAN
+    from core.runs import store
 
-    model = tasks.load_model(runs.open_run(run_id))
+    model = tasks.load_model(store.open_run(run_id))
     if not isinstance(model, Autoencoder | GAN):
         raise LabError("There is no such decoder.")
     return browser.pack(model)
@@ -341,11 +343,11 @@ def _packed(run_id: str, _version: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _framed(run_id: str, _version: int) -> bytes:
-    from core import runs
     from core.inference import maps
+    from core.runs import store
     from core.tasks.projecting import PROJECTING
 
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     if run.config().task != PROJECTING.name:
         raise LabError("There is no such replay.")
     return maps.frames(run)

@@ -13,7 +13,7 @@ from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
 from core.inference import denoising, dreaming, latent, maps
 from core.inference.pictures import fitted
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING

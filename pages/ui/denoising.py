@@ -9,7 +9,7 @@ from torch import Tensor
 from core import data
 from core.inference import denoising
 from core.inference.denoising import Restored, Spoilt
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.ui import ahead, cached, charts, pictures
 from pages.ui.cached import Stage

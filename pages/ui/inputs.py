@@ -12,7 +12,7 @@ from core.decoding import decode, display_name
 from core.digits import digit_from_drawing, digit_from_picture
 from core.errors import LabError
 from core.images import Shape, to_tensor
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import links
 
 SHAPE: Shape = (1, 28, 28)

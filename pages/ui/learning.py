@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import LabError
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import task
 from pages.ui import ahead, charts, pictures
 from pages.ui.frame import csv_button

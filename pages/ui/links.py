@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core import data
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks import Family
 from pages.ui.names import dataset_title
 from pages.ui.streamlit_private import get_script_run_ctx

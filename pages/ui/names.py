@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
-from core import data, runs
+from core import data
 from core.registry import family
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.layouts import PIXELS
 from core.tasks.projecting import PROJECTING
 
@@ -40,7 +41,7 @@ def source_name(source: str) -> str:
     """What the codes of a map are of: pixels, or a network."""
     if source == PIXELS:
         return "raw pixels"
-    run = runs.find(source)
+    run = store.find(source)
     return source if run is None else _network(run)
 
 

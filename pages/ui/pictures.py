@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.images import contact_sheet, data_url, to_png
-from core.runs import Run
+from core.runs.store import Run
 
 STYLE = """<style>
 .lab-rows { display: grid; grid-template-columns: 1fr; gap: .55rem; }

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import jobs, runs
+from core import jobs
 from core.errors import LabError
 from core.records import Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import TASKS
 from pages.ui import charts, pictures
 from pages.ui.visitor import who
@@ -35,7 +36,7 @@ def watch(run_id: str, use: Use | None = None) -> None:
     Args:
         use: called with its id when somebody wants to work with the finished model.
     """
-    run = runs.find(run_id)
+    run = store.find(run_id)
     if run is None:
         st.info("This run was deleted.")
         return
@@ -44,7 +45,7 @@ def watch(run_id: str, use: Use | None = None) -> None:
 
 
 def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
-    run = runs.find(run_id)
+    run = store.find(run_id)
     if run is None:
         st.info("This run was deleted.")
         return

@@ -9,10 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from core import data, jobs, runs
+from core import data, jobs
 from core.errors import LabError
 from core.images import display_name
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import Family, Task
 from core.training import ask
@@ -230,7 +231,7 @@ def watched(family: Family, variant: str = "") -> str | None:
         variant: of this one only.
     """
     asked: str | None = st.session_state.get(_watched_key(family, variant))
-    if asked is not None and runs.find(asked) is not None:
+    if asked is not None and store.find(asked) is not None:
         return asked
     return next((run.id for run in recent_of_mine(family, variant)), None)
 
@@ -245,7 +246,7 @@ def recent_of_mine(family: Family, variant: str = "") -> list[Run]:
     the latest first. Of others no more than the names of their folders are read."""
     start = f"{family.kind}-{variant}-" if variant else f"{family.kind}-"
     found = []
-    for run in runs.all_runs():
+    for run in store.all_runs():
         if run.shipped or not run.id.startswith(start):
             continue
         changed = run.version() / 1e9  # nanoseconds

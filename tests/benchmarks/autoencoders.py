@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 from core import data
 from core.data import Images
 from core.inference import latent
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.bounds import bound_name
 from core.training import evaluate

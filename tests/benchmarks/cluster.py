@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from core import data, jobs
-from core.runs import Run
+from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
 from tests.benchmarks.measuring import MIB, Row, Samples, at_most, end, resident, wait_until

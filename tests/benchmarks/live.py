@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from playwright.sync_api import Browser, Page
 
 from core.inference import gans, latent
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui.names import model_names
 from tests.benchmarks.browser import CHROMIUM, chromium, visitor
 from tests.benchmarks.measuring import Row, at_most, percentile

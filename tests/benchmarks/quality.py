@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.data import Images
-from core.runs import Run
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model
 from core.tasks.denoising import DENOISING

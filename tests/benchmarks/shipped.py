@@ -1,7 +1,7 @@
 """The shipped runs that benchmarks read: those trained as a variant is, and those that measure."""
 
-from core import runs
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.base import Task
 from core.tasks.denoising import DENOISING
 from core.training.asking import config_of
@@ -12,7 +12,7 @@ LENGTH = {"epochs", "seed", "start_from"}
 
 def shipped_runs(task: Task) -> list[Run]:
     """Every shipped run of a task."""
-    return [run for run in runs.all_runs() if run.shipped and run.config().task == task.name]
+    return [run for run in store.all_runs() if run.shipped and run.config().task == task.name]
 
 
 def shipped(

@@ -18,7 +18,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from core import data
 from core.data import Images
 from core.errors import DataMissing
-from core.runs import Run
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model
 from core.tasks.adversarial import ADVERSARIAL

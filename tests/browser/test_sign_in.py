@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from core import jobs, people, runs
+from core import jobs, people
+from core.runs import store
 from core.settings import settings
 from core.training import ask
 from tests.browser.conftest import lab
@@ -43,7 +44,7 @@ def private_run(lab_folder, monkeypatch):
     settings.cache_clear()
     asked = ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50})
     config = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
-    run = runs.create("denoise-linear-pets-00000000-00000000", config)
+    run = store.create("denoise-linear-pets-00000000-00000000", config)
     run.write_sample(1, b"\x89PNG not really")
     run.set_owners([ANN])
     run.update(state="done")

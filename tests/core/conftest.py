@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
 from core.__main__ import main
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import denoising
 from tests.core.support import SHORT
@@ -21,7 +21,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path_factory.mktemp("shelf")))
         settings.cache_clear()
         assert main(SHORT) == 0
-        found = runs.all_runs()[-1].path
+        found = store.all_runs()[-1].path
     settings.cache_clear()
     return found
 
@@ -42,5 +42,5 @@ def trained(shelf: Path, one_strength: None, lab: Path) -> Run:
 @pytest.fixture
 def alone(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lab without shipped runs."""
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     return lab

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.runs import Run
+from core.runs.store import Run
 
 Damage = Callable[[Path], object]
 

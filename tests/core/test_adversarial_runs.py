@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from core import runs, working
+from core import working
 from core.data import Images
 from core.records import State, Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import SHIPPED, settings
 from core.tasks import adversarial as module
 from core.tasks import games, load_model
@@ -37,7 +38,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, a status after each step, few samples, nothing shipped."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     settings.cache_clear()
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "SAMPLES", 40)
     monkeypatch.setattr(games, "AVERAGED", 2)
@@ -46,9 +47,9 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def new(variant: str, task: str = "adversarial", dataset: str = "digits", **values: Any) -> Run:
     """A new run, whatever there was of it."""
     question = ask(task, variant, dataset, {**SMALL, **values})
-    if (old := runs.find(question.run_id)) is not None:
+    if (old := store.find(question.run_id)) is not None:
         old.delete()
-    return runs.create(question.run_id, question.config)
+    return store.create(question.run_id, question.config)
 
 
 def classifier(
@@ -105,14 +106,14 @@ def test_a_classifier_from_before_the_text_s_had_its_name_still_judges() -> None
 
 
 def test_the_shipped_judges_are_found_under_todays_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "SHIPPED", SHIPPED)
+    monkeypatch.setattr(store, "SHIPPED", SHIPPED)
     for name, shipped in (
         ("draw-cgan-mnist-dd3f87e3", "recognise-cnn-mnist-dd3f87e3"),
         ("draw-cgan-fashion-mnist-ddc1fb35", "recognise-cnn-fashion-mnist-42478ecc"),
     ):
-        found = judge(runs.open_run(name))
+        found = judge(store.open_run(name))
         assert found is not None and found.name == shipped
-        assert runs.open_run(shipped).config().variant == "cnn_strong"
+        assert store.open_run(shipped).config().variant == "cnn_strong"
 
 
 def test_a_classifier_of_other_images_or_another_size_does_not_judge(

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from core import data, runs, working
+from core import data, working
 from core.cli.show import difference
 from core.data import Images
 from core.errors import LabError
 from core.records import Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import autoencoding as module
 from core.tasks import load_model
@@ -37,7 +38,7 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, a status after each step, the likelihood of few images, nothing shipped."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     settings.cache_clear()
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "IWAE_IMAGES", 3)
 
@@ -45,9 +46,9 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def new(variant: str, **values: Any) -> Run:
     """A new run, whatever there was of it."""
     question = ask("autoencoding", variant, "digits", {**SMALL, **values})
-    if (old := runs.find(question.run_id)) is not None:
+    if (old := store.find(question.run_id)) is not None:
         old.delete()
-    return runs.create(question.run_id, question.config)
+    return store.create(question.run_id, question.config)
 
 
 # ---- held back
@@ -197,7 +198,7 @@ def test_a_data_set_without_classes_is_a_sentence(monkeypatch: pytest.MonkeyPatc
     question = ask("autoencoding", "cvae", "digits", SMALL)
     nameless = question.config.data.model_copy(update={"classes": 0, "class_names": ()})
     config = question.config.model_copy(update={"data": nameless})
-    status = train(runs.create(question.run_id, config))
+    status = train(store.create(question.run_id, config))
     assert status.state == "failed" and "needs a data set with classes" in status.error
 
 

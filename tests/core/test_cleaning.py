@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core import data, people, runs
+from core import data, people
 from core.__main__ import main
 from core.cleaning import clean
 from core.data import ownership
 from core.errors import DataMissing, UnknownName
+from core.runs import store
 from core.settings import settings
 from core.training import ask
 from tests.core.test_imported import CLASSES, packed
@@ -139,7 +140,7 @@ def test_old_pictures_go_and_runs_made_of_them_and_nothing_else(pets: data.Datas
     mine = ask("denoising", "linear", "digits", {"epochs": 1})
     own = mine.config.model_copy(update={"private": True, "dataset": pets.name})
     old, busy, young, public = (
-        runs.create(f"denoise-linear-pets-0000000{i}-00000000", config)
+        store.create(f"denoise-linear-pets-0000000{i}-00000000", config)
         for i, config in enumerate([own, own, own, mine.config])
     )
     for run in (old, busy, public):
@@ -153,11 +154,11 @@ def test_old_pictures_go_and_runs_made_of_them_and_nothing_else(pets: data.Datas
     assert clean(0) == ([], [], 0, 0), "0 keeps everything"
     told = clean(30, pretend=True)
     assert told.sets == [pets.name] and told.runs == [old.id] and told.bytes > 0
-    assert data.info(pets.name) and runs.find(old.id), "it was only said"
+    assert data.info(pets.name) and store.find(old.id), "it was only said"
     assert clean(30) == told
     with pytest.raises((UnknownName, DataMissing)):
         data.info(pets.name)
-    assert {run.id for run in runs.all_runs()} == {busy.id, young.id, public.id}
+    assert {run.id for run in store.all_runs()} == {busy.id, young.id, public.id}
     assert clean(30) == ([], [], 0, 0)
 
 
@@ -189,7 +190,7 @@ def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
     found = []
     for seed, who in enumerate(owners):
         asked = ask("denoising", "linear", "digits", {"seed": seed})
-        run = runs.create(asked.run_id, asked.config)
+        run = store.create(asked.run_id, asked.config)
         (run.path / "model.safetensors").write_bytes(bytes(600_000))
         if who:
             run.set_owners(who)
@@ -205,15 +206,15 @@ def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
     monkeypatch.setenv("LATENT_LAB_MAX_DISK_MB_ANONYMOUS", "1")
     settings.cache_clear()
     gone = [found[1].id, found[2].id, found[3].id]
-    assert clean(0, pretend=True).runs == gone and runs.find(gone[0])
+    assert clean(0, pretend=True).runs == gone and store.find(gone[0])
     assert clean(0).runs == gone
-    assert {run.id for run in runs.all_runs()} == {run.id for run in found} - {*gone}
+    assert {run.id for run in store.all_runs()} == {run.id for run in found} - {*gone}
     assert clean(0) == ([], [], 0, 0)
 
 
 def test_what_a_worker_left_at_its_very_end_goes_after_a_day(alone: Path) -> None:
     asked = ask("denoising", "linear", "digits", {"seed": 1})
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     left = run.path / "resume.pt"
     left.write_bytes(bytes(10))
     age(left, 2)

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from core import runs
 from core.__main__ import COMMANDS, main
 from core.cli.show import difference, intervals, shown, table
 from core.inference import export as exporting
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import ROOT
 from core.tasks.autoencoding import AUTOENCODING
 from tests.core.support import SHORT, TRAIN, said
@@ -100,7 +100,7 @@ def test_a_fault_is_a_sentence(
     assert main(argv) == 1
     said = capsys.readouterr()
     assert sentence in said.err and "Traceback" not in said.err and not said.out
-    assert not runs.all_runs(), "nothing is left behind"
+    assert not store.all_runs(), "nothing is left behind"
 
 
 # ---- data

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import runs
 from core.__main__ import main
 from core.inference import recipes
+from core.runs import store
 from core.settings import settings
 from tests.core.support import said
 
@@ -27,7 +27,7 @@ def another_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known there of what was dreamt before."""
     monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path / "another"))
     settings.cache_clear()
-    assert not [r for r in runs.all_runs() if not r.shipped]
+    assert not [r for r in store.all_runs() if not r.shipped]
 
 
 def picture(path: Path, seed: int = 0) -> Path:
@@ -159,7 +159,7 @@ def test_what_cannot_be_is_a_sentence(
     assert main(["dream", *(files.get(word, word) for word in command)]) == 1
     said_so = capsys.readouterr().err
     assert sentence in said_so and "Traceback" not in said_so
-    assert not [r for r in runs.all_runs() if not r.shipped]
+    assert not [r for r in store.all_runs() if not r.shipped]
 
 
 def test_a_network_that_cannot_be_fetched_is_a_sentence(

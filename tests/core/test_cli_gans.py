@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from core import images, runs, training
+from core import images, training
 from core.__main__ import main
 from core.cli import latent as commands
 from core.inference import gans
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from tests.core.support import built, said
@@ -24,12 +25,12 @@ Make = Callable[[str], Run]
 @pytest.fixture
 def make(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes a finished run with random weights."""
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
     def made(variant: str) -> Run:
         chosen = ADVERSARIAL if variant in ADVERSARIAL.variants else AUTOENCODING
         question = training.ask(chosen.name, variant, "digits")
-        run = runs.create(question.run_id, question.config)
+        run = store.create(question.run_id, question.config)
         run.write_weights(built(chosen, variant).state_dict(), half=True)
         run.update(state="done")
         return run

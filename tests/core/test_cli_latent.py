@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import data, images, runs, training
+from core import data, images, training
 from core.__main__ import main
 from core.cli import latent as commands
 from core.inference import latent
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks.autoencoding import AUTOENCODING
 from tests.core.support import built, said
@@ -25,7 +26,7 @@ Command = Callable[..., list[str]]
 
 @pytest.fixture(autouse=True)
 def nothing_shipped(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def make(lab: Path) -> Make:
 
     def made(variant: str) -> Run:
         question = training.ask("autoencoding", variant, "digits")
-        run = runs.create(question.run_id, question.config)
+        run = store.create(question.run_id, question.config)
         run.write_weights(built(AUTOENCODING, variant).state_dict(), half=True)
         run.update(state="done")
         return run
@@ -219,7 +220,7 @@ def test_only_a_finished_autoencoder_has_codes(
     assert main(command(run, lab)) == 1
     assert "is failed; only one that is done can be used." in capsys.readouterr().err
     question = training.ask("denoising", "median", "digits")
-    other = runs.create(question.run_id, question.config)
+    other = store.create(question.run_id, question.config)
     other.write_weights({})
     other.update(state="done")
     assert main(command(other, lab)) == 1

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core import runs
 from core.__main__ import main
+from core.runs import store
 from tests.core.support import said
 
 TSNE = ["project", "tsne", "--dataset", "digits", "--points", "120", "--perplexity", "10",
@@ -66,7 +66,7 @@ def test_what_cannot_be_is_a_sentence(
 ) -> None:
     assert main(["project", "tsne", "--dataset", "digits", *flags]) == 1
     assert sentence in capsys.readouterr().err
-    assert not [r for r in runs.all_runs() if not r.shipped]
+    assert not [r for r in store.all_runs() if not r.shipped]
 
 
 def test_a_perplexity_too_large_fails_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

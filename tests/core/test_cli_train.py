@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
 from core.__main__ import main
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.base import Learner
 from core.tasks.denoising import DenoisingLearner
 from tests.core.support import SHORT, TRAIN, said
@@ -66,7 +66,7 @@ def test_ctrl_c_cancels_and_the_same_command_goes_on(
         patch.setattr(Run, "write_sample", interrupted)
         assert main([*TRAIN, "--epochs", "2", "--json"]) == 130
     out = capsys.readouterr()
-    run = runs.open_run(json.loads(out.out)["run"])
+    run = store.open_run(json.loads(out.out)["run"])
     assert json.loads(out.out)["state"] == run.status().state == "cancelled"
     assert "goes on with it" in out.err and "Traceback" not in out.err
     assert signal.getsignal(signal.SIGINT) is handler and not run.cancel_requested()
@@ -88,7 +88,7 @@ def test_a_second_ctrl_c_stops_at_once(
     monkeypatch.setattr(DenoisingLearner, "step", impatient)
     assert main(SHORT) == 130
     assert "Cancelled." in capsys.readouterr().err
-    (run,) = (run for run in runs.all_runs() if not run.shipped)
+    (run,) = (run for run in store.all_runs() if not run.shipped)
     assert run.status().state == "cancelled" and not run.alive() and not run.cancel_requested()
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
 from core.__main__ import main
 from core.errors import LabError
 from core.inference.finished import finished
 from core.registry import checked, family
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import load_model
 from tests.core.damages import DAMAGES, damaged
 from tests.core.support import said
@@ -56,5 +56,5 @@ def test_a_network_for_impossible_images_is_never_built(
 
 
 def test_everything_that_ships_is_sound() -> None:
-    shipped = [run for run in runs.all_runs() if run.shipped]
+    shipped = [run for run in store.all_runs() if run.shipped]
     assert shipped and all(checked(run).task for run in shipped)

@@ -9,15 +9,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from core import data, runs
+from core import data
 from core.decoding import decode
 from core.digits import digit_from_drawing, digit_from_picture
 from core.errors import BadUpload
+from core.runs import store
 from core.tasks import load_model
 from core.tasks.base import unit
 
 CASES = Path(__file__).parent / "pictures"
-CLASSIFIER = next(r for r in runs.all_runs() if r.id.startswith("recognise-cnn-mnist-dd3f"))
+CLASSIFIER = next(r for r in store.all_runs() if r.id.startswith("recognise-cnn-mnist-dd3f"))
 
 
 def answers(digits: list[torch.Tensor]) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from core import jobs, runs
+from core import jobs
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
 from core.inference import answers, dreaming, estimating, films, recipes
@@ -22,7 +22,8 @@ from core.inference.pictures import Picture, brought, fitted, sample
 from core.inference.recipes import KEY, Recipe
 from core.models import backbones
 from core.records import Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import Target
@@ -33,7 +34,7 @@ SMALL: dict[str, Any] = {"side": 64, "steps": 2, "octaves": 2}
 def created(variant: str = "deep", values: dict[str, Any] | None = None, **more: Any) -> Run:
     picture = more.pop("picture", sample("flower"))
     question = ask(variant, picture, {**SMALL, **(values or {})}, **more)
-    return runs.find(question.run_id) or runs.create(
+    return store.find(question.run_id) or store.create(
         question.run_id, question.config, question.given
     )
 
@@ -186,7 +187,7 @@ def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
             "visualise": {}, "zoom": {"frames": 3}}[variant]  # fmt: skip
     values = {"side": 64, "steps": 6 if variant == "visualise" else 2, **more}
     question = ask(variant, sample("flower"), values)
-    run = runs.create(question.run_id, question.config, question.given)
+    run = store.create(question.run_id, question.config, question.given)
     heard: list[Status] = []
     assert dreaming.dream(run, heard.append).state == "done"
     content = (run.path / "dream.png").read_bytes()
@@ -218,7 +219,7 @@ def test_the_film_of_a_zoom_can_be_played() -> None:
 
 def test_the_atlas_leaves_a_sheet_a_layer() -> None:
     question = ask("atlas", None, {"side": 48, "steps": 1, "layers": "blocks.0"})
-    run = runs.create(question.run_id, question.config, question.given)
+    run = store.create(question.run_id, question.config, question.given)
     assert dreaming.dream(run).state == "done"
     with Image.open(run.path / "channels-blocks.0.webp") as sheet:
         assert sheet.size == (16 * dreaming.TILE, dreaming.TILE)
@@ -279,7 +280,7 @@ def test_a_recipe_gives_the_same_bytes_elsewhere(
     monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(lab / "elsewhere"))
     settings.cache_clear()
     question = ask_again(recipes.read(content), sample("flower"), guide)
-    run = runs.create(question.run_id, question.config, question.given)
+    run = store.create(question.run_id, question.config, question.given)
     assert dreaming.dream(run).state == "done"
     assert (run.path / "dream.png").read_bytes() == content
 
@@ -367,14 +368,14 @@ def test_an_estimate_is_learnt_from_finished_dreams(
     settings.cache_clear()
     wrong = 1.0  # a probe beside which others worked
 
-    def finished(seconds: float, device: str = "cpu, 2 threads", **values: object) -> runs.Run:
+    def finished(seconds: float, device: str = "cpu, 2 threads", **values: object) -> store.Run:
         asked = dreaming.ask("deep", sample("flower"), {"side": 256, **values})
-        run = runs.create(asked.run_id, asked.config, asked.given)
+        run = store.create(asked.run_id, asked.config, asked.given)
         run.write_metrics({"seconds": seconds, "device": device})
         run.update(state="done")
         return run
 
-    def estimate(*done: runs.Run, **values: object) -> estimating.Span:
+    def estimate(*done: store.Run, **values: object) -> estimating.Span:
         config = DREAMING.config("deep", {"side": 256, **values})
         height, width = dreaming.ask("deep", sample("flower"), {"side": 256}).config.data.shape[1:]
         return estimating.estimate("deep", config, (height, width), done, lambda *_: wrong)

@@ -14,13 +14,14 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
-from core import data, runs, training
+from core import data, training
 from core.errors import LabError, RunBroken
 from core.images import decode, to_tensor
 from core.inference import explain, latent
 from core.inference import export as exporting
 from core.inference.export import INPUT, TOLERANCE, ExportReport, export
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING
@@ -43,7 +44,7 @@ NETWORKS: list[tuple[Task, str]] = [
 def made(variant: str, bias: float = 0.0, chosen: Task = DENOISING) -> Run:
     """A run with random weights: no layer is at rest, and no training is needed."""
     question = training.ask(chosen.name, variant, "digits")
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     network = built(chosen, variant)
     torch.manual_seed(0)
     with torch.no_grad():

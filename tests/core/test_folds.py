@@ -6,13 +6,14 @@ from typing import cast
 import pytest
 import torch
 
-from core import data, features, runs, training
+from core import data, features, training
 from core.data import Images
 from core.errors import LabError
 from core.images import to_png
 from core.inference import explain
 from core.models.transfer import Transfer
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
 from core.training.asking import config_of, train_images
@@ -92,7 +93,7 @@ def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
 def taught(lab: Path) -> Run:
     """Trained on a few of scikit-learn's digits."""
     question = training.ask("transfer", "new_head", "digits", {"train_images": 40, "epochs": 3})
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(TRANSFER), "most_test", 30)
         training.train(run)
@@ -173,7 +174,7 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(type(TRANSFER), "most_test", 6)
     values = {"train_images": 12, "epochs": 2, "batch_size": 4}
     question = training.ask("transfer", "fine_tune", "digits", values)
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     assert training.train(run).state == "done", run.status().error
     model = explain.classifier(run)
     images = training.asking.test_images(run)

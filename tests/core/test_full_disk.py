@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, runs
+from core import jobs
 from core.__main__ import main
 from core.cluster import Cluster
 from core.errors import DISK_FULL
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
 from tests.core.support import TRAIN
@@ -35,7 +36,7 @@ def disk(
     folder.mkdir()
     if not mounted("-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)):
         pytest.skip("only an administrator can mount a small disk")
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
     def resize(size: int) -> None:
         assert mounted("-o", f"remount,size={size}k", str(folder))
@@ -45,7 +46,7 @@ def disk(
 
 
 def made() -> Run:
-    (found,) = runs.all_runs()
+    (found,) = store.all_runs()
     return found
 
 

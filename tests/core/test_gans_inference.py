@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core import runs, training
+from core import training
 from core.data import Images
 from core.errors import Cancelled, LabError
 from core.health import Extractor
@@ -17,7 +17,8 @@ from core.inference import directions, gans, inversion, latent
 from core.models import gans as models
 from core.models.convnets import cnn
 from core.models.gans import GAN, seeded_noise
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 
 SHAPE = (1, 16, 16)
 
@@ -144,11 +145,11 @@ def test_scores_are_the_critics_of_what_it_saw_in_training(cgan: GAN) -> None:
 @pytest.fixture
 def made(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     """Makes a run that says it is done, without weights."""
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
     def make(task: str, variant: str) -> Run:
         question = training.ask(task, variant, "digits")
-        run = runs.create(question.run_id, question.config)
+        run = store.create(question.run_id, question.config)
         run.update(state="done")
         return run
 

@@ -13,12 +13,13 @@ import psutil
 import pytest
 
 from core import cluster as clusters
-from core import jobs, runs
+from core import jobs
 from core.cluster import Cluster
 from core.errors import Refused, RunBroken
 from core.inference import projecting
 from core.records import Question
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.training import ask, train
 
@@ -47,7 +48,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "IDLE_MINUTES": 2,
         }.items():
             patch.setenv(f"LATENT_LAB_{name}", str(value))
-        patch.setattr(runs, "SHIPPED", folder / "shipped")
+        patch.setattr(store, "SHIPPED", folder / "shipped")
         settings.cache_clear()
         jobs.jobs.cache_clear()
         yield folder
@@ -65,7 +66,7 @@ def no_run_left_behind(cluster: Path) -> Iterator[None]:
     for run in jobs.active():
         for owner in run.owners():
             jobs.cancel(run, owner)
-    until(lambda: not any(run.alive() for run in runs.all_runs()), "all runs have stopped")
+    until(lambda: not any(run.alive() for run in store.all_runs()), "all runs have stopped")
 
 
 def until(true: Callable[[], Any], what: str) -> None:
@@ -124,7 +125,7 @@ def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
     until_working(long)
     asked = projecting.ask("pca", "digits", {"points": 50})
     assert (jobs.lane(long), jobs.lane(jobs.request(asked, "ann"))) == ("long", "quick")
-    found = runs.open_run(asked.run_id)
+    found = store.open_run(asked.run_id)
     until_state(found, "done", "failed")
     assert found.status().state == "done" and found.metrics()["n_test"] == 50
     assert long.status().state == "running"
@@ -211,7 +212,7 @@ def test_a_run_that_waits_is_cancelled_at_once_and_never_begins(cluster: Path) -
     assert last.status().state == "done"
     assert waiting.status().state == "cancelled" and len(waiting.history()) == 0
     jobs.delete(waiting, "ann")
-    assert runs.find(waiting.id) is None
+    assert store.find(waiting.id) is None
 
 
 def test_a_full_queue_refuses_and_writes_nothing(
@@ -223,7 +224,7 @@ def test_a_full_queue_refuses_and_writes_nothing(
     asked = question(SHORT, seed=10)
     with pytest.raises(Refused, match=r"The queue is full \(1 jobs\)"):
         jobs.request(asked, "bob")
-    assert runs.find(asked.run_id) is None
+    assert store.find(asked.run_id) is None
     until_working(busy)
     assert jobs.request(question(LONG, seed=9), "bob") == busy, "what is there is still given"
 
@@ -310,7 +311,7 @@ def test_a_worker_that_cannot_be_started_three_times_is_told_with_its_reason(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = question(SHORT, seed=31)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     started = []
 
     def failing(self: Cluster, name: str, *args: str) -> subprocess.Popen[bytes]:
@@ -387,7 +388,7 @@ def test_what_another_process_asks_for_is_trained_though_it_ends(cluster: Path) 
     done = subprocess.run(
         [sys.executable, "-c", ASK], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    run = runs.open_run(done.stdout.strip())
+    run = store.open_run(done.stdout.strip())
     assert run.id == question(SHORT, seed=14).run_id and run.owners() == ["cli"]
     until_state(run, "done", "failed")
     assert run.status().state == "done"
@@ -415,7 +416,7 @@ def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
 
 def test_a_worker_that_finds_the_run_locked_leaves_it_alone(cluster: Path) -> None:
     asked = question(SHORT, seed=17)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     with run.lock():
         jobs.work(run.id)
         assert run.status().state == "queued"
@@ -427,29 +428,29 @@ def test_a_worker_that_finds_the_run_locked_leaves_it_alone(cluster: Path) -> No
 
 def test_with_training_off_nothing_starts(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = question(SHORT, seed=18)
-    run = runs.create(done.run_id, done.config)
+    run = store.create(done.run_id, done.config)
     train(run)
     left = question(SHORT, seed=19)
-    runs.create(left.run_id, left.config)
+    store.create(left.run_id, left.config)
     monkeypatch.setenv("LATENT_LAB_TRAINING", "off")
     settings.cache_clear()
     monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: pytest.fail("a job was started"))
     with pytest.raises(Refused, match="Training is switched off on this server"):
         jobs.request(question(SHORT, seed=20), "ann")
-    assert runs.find(question(SHORT, seed=20).run_id) is None
+    assert store.find(question(SHORT, seed=20).run_id) is None
     assert jobs.request(done, "ann") == run, "what is there is still given"
     assert jobs.tend() == 0
     jobs.tend()
-    runs.open_run(left.run_id).delete()
+    store.open_run(left.run_id).delete()
 
 
 def test_a_run_on_somebody_s_own_pictures_is_seen_by_who_asked(cluster: Path) -> None:
     asked = question(SHORT, seed=21)
-    shared = runs.create(asked.run_id, asked.config)
+    shared = store.create(asked.run_id, asked.config)
     shared.set_owners(["ann"])
     assert jobs.visible(shared, "ann") and jobs.visible(shared, "eve")
     own = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
-    private = runs.create("denoise-linear-pets-00000000-00000000", own)
+    private = store.create("denoise-linear-pets-00000000-00000000", own)
     private.set_owners(["ann", "bob"])
     assert jobs.visible(private, "ann") and jobs.visible(private, "bob")
     assert not jobs.visible(private, "eve") and not jobs.visible(private, "")
@@ -459,21 +460,21 @@ def test_a_run_on_somebody_s_own_pictures_is_seen_by_who_asked(cluster: Path) ->
 
 def test_a_finished_run_is_deleted_when_the_last_owner_withdraws(cluster: Path) -> None:
     asked = question(SHORT, seed=22)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     run.set_owners(["ann", "bob"])
     run.update(state="done")
     with pytest.raises(Refused, match="Only those who asked"):
         jobs.delete(run, "eve")
     jobs.delete(run, "ann")
-    assert runs.find(run.id) == run and run.owners() == ["bob"]
+    assert store.find(run.id) == run and run.owners() == ["bob"]
     jobs.delete(run, "bob")
-    assert runs.find(run.id) is None
+    assert store.find(run.id) is None
 
 
 @pytest.mark.parametrize("name", ["status.json", "config.json", "history.csv"])
 def test_a_damaged_run_can_be_deleted_and_trained_anew(cluster: Path, name: str) -> None:
     asked = question(SHORT, seed=23)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     run.set_owners(["ann"])
     run.update(state="done")
     (run.path / name).write_text("{damaged")
@@ -482,12 +483,12 @@ def test_a_damaged_run_can_be_deleted_and_trained_anew(cluster: Path, name: str)
             jobs.request(asked, "ann")
         assert jobs.active() == []
     jobs.delete(run, "ann")
-    assert runs.find(run.id) is None
+    assert store.find(run.id) is None
 
 
 def test_a_shipped_run_is_nobody_s_and_stays(cluster: Path) -> None:
     asked = question(SHORT, seed=24)
-    made = runs.create(asked.run_id, asked.config)
+    made = store.create(asked.run_id, asked.config)
     (cluster / "shipped").mkdir(exist_ok=True)
     shipped = Run(made.path.rename(cluster / "shipped" / made.id))
     assert jobs.request(asked, "ann") == shipped
@@ -503,7 +504,7 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = question(SHORT, seed=25)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
 
     def refusing(*args: object, **kwargs: object) -> None:
         raise OSError("Timed out trying to connect")
@@ -521,7 +522,7 @@ def test_a_given_scheduler_may_come_up_later(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = question(SHORT, seed=26)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     tries = []
 
     def refusing(*args: object, **kwargs: object) -> None:

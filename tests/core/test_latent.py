@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import data, runs, training
+from core import data, training
 from core.data import Images
 from core.errors import LabError, RunBroken
 from core.inference import latent, ordinary
 from core.models.autoencoders import Autoencoder
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import autoencoding
 from core.tasks.autoencoding import AUTOENCODING
@@ -37,7 +38,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         found = {}
         for variant in TRAINED:
             question = training.ask("autoencoding", variant, "digits", BRIEFLY)
-            found[variant] = runs.create(question.run_id, question.config)
+            found[variant] = store.create(question.run_id, question.config)
             assert training.train(found[variant]).state == "done"
         yield found
     settings.cache_clear()
@@ -57,7 +58,7 @@ def new(variant: str, **values: Any) -> Autoencoder:
 def measured(lab: Path, metrics: dict[str, Any], variant: str = "vae") -> Run:
     """A run whose codes are said to lie so; it has no weights."""
     question = training.ask("autoencoding", variant, "digits")
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     run.write_metrics(metrics)
     return run
 
@@ -135,7 +136,7 @@ def test_the_classes_have_their_names(
 
 def test_what_is_no_autoencoder_is_a_sentence(lab: Path) -> None:
     question = training.ask("denoising", "median", "digits")
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     run.write_weights({})
     with pytest.raises(LabError, match="is no autoencoder: it has no codes"):
         latent.network(run)

@@ -12,14 +12,15 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from torch import Tensor
 
-from core import data, neighbours, runs
+from core import data, neighbours
 from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import encoding, latent, maps, projecting
 from core.inference.maps import LatentMap
 from core.records import Status
 from core.registry import FAMILIES, family
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import TASKS, layouts
 from core.tasks.layouts import PIXELS, ProjectionConfig, principal
 from core.tasks.projecting import PROJECTING
@@ -36,8 +37,8 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def made(variant: str, **values: Any) -> Run:
     """The finished map of the digits."""
     asked = projecting.ask(variant, "digits", values)
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config)
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config)
     status = projecting.project(run)
     assert status.state == "done", status.error
     return run
@@ -186,8 +187,8 @@ def test_three_dimensions_and_cosine(lab: Path) -> None:
 @pytest.mark.parametrize("points", [8, 20])
 def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int) -> None:
     asked = projecting.ask("tsne", "digits", {"points": points, "perplexity": 30})
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config)
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config)
     status = projecting.project(run)
     assert status.state == "failed" and "Perplexity 30 needs 91 points or more" in status.error
 
@@ -228,8 +229,8 @@ def test_without_umap_a_sentence_says_how_to_get_it(
 
     monkeypatch.setitem(sys.modules, "umap", None)
     asked = projecting.ask("umap", "digits")
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config)
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config)
     status = projecting.project(run)
     assert status.state == "failed" and "pip install umap-learn" in status.error
 
@@ -242,8 +243,8 @@ def test_codes_that_are_all_the_same_are_a_sentence(
     )
     monkeypatch.setattr(projecting, "chosen_images", lambda *_: blank)
     asked = projecting.ask("pca", "digits", {"points": 30})
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config)
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config)
     assert "All codes are the same" in projecting.project(run).error
 
 
@@ -253,8 +254,8 @@ def test_codes_that_are_no_numbers_are_a_sentence(
     broken = encoding.Codes(torch.full((30, 5), torch.nan), digits().first(30))
     monkeypatch.setattr(projecting, "encode", lambda *_: broken)
     asked = projecting.ask("pca", "digits", {"points": 30})
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config)
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config)
     status = projecting.project(run)
     assert status.state == "failed" and "fault of ours" not in status.error
 
@@ -270,8 +271,8 @@ def test_a_constant_column_and_one_class_do_no_harm(lab: Path) -> None:
 
 def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
     asked = projecting.ask("tsne", "digits", {"iterations": 5000})
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config)
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config)
     seen: list[Status] = []
 
     def listen(status: Status) -> None:
@@ -288,8 +289,8 @@ def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
 def test_a_map_of_images_that_changed_is_refused(lab: Path) -> None:
     asked = projecting.ask("pca", "digits")
     stale = asked.config.data.model_copy(update={"fingerprint": "another"})
-    with runs.store_lock():
-        run = runs.create(asked.run_id, asked.config.model_copy(update={"data": stale}))
+    with store.store_lock():
+        run = store.create(asked.run_id, asked.config.model_copy(update={"data": stale}))
     assert "have changed" in projecting.project(run).error
 
 
@@ -356,7 +357,7 @@ def test_the_table_has_a_row_a_point(laid_out: LatentMap) -> None:
 def test_codes_of_a_network_and_their_errors(lab: Path) -> None:
     few = data.load("mnist", "test").first(50)
     codes = encoding.encode(MODEL, few)
-    model = latent.network(runs.open_run(MODEL))
+    model = latent.network(store.open_run(MODEL))
     assert torch.allclose(codes.values, latent.encode(model, few.pixels))
     error = encoding.reconstruction_error(MODEL, codes)
     drawn = latent.reconstruct(model, few.pixels)

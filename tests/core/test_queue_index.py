@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from core import jobs, runs
+from core import jobs
 from core.cluster import Cluster
 from core.records import Question
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
 
@@ -51,7 +52,7 @@ def question(seed: int) -> Question:
 
 def made(seed: int, state: str, owner: str = "ann") -> Run:
     asked = question(seed)
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     run.set_owners([owner])
     if state != "queued":
         run.update(state=state)
@@ -67,7 +68,7 @@ LOOKS: dict[str, Callable[[Run], object]] = {
 
 def settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder's clock has moved on since the last run was made, and everybody has looked."""
-    monkeypatch.setattr(runs, "CLOCK_TICK", -1)
+    monkeypatch.setattr(store, "CLOCK_TICK", -1)
     for _ in range(2):
         jobs.tend()
 
@@ -93,7 +94,7 @@ def test_looking_at_the_queue_opens_no_file_of_what_is_finished(
 
 def test_what_has_ended_leaves_the_queue_for_all_processes(sent: list[str]) -> None:
     run = made(1, "queued")
-    marker = settings().runs / runs.QUEUE / run.id
+    marker = settings().runs / store.QUEUE / run.id
     assert marker.exists() and jobs.active() == [run]
     run.update(state="running")
     assert jobs.active() == [run]
@@ -104,9 +105,9 @@ def test_what_has_ended_leaves_the_queue_for_all_processes(sent: list[str]) -> N
     run.update(state="failed")
     jobs.resume(run, "ann")
     assert marker.exists() and jobs.active() == [run]
-    with runs.store_lock():
-        runs.forget_ended([run])
-    runs.forget_ended([run])
+    with store.store_lock():
+        store.forget_ended([run])
+    store.forget_ended([run])
     assert marker.exists(), "it is active: nobody takes its marker"
 
 
@@ -116,13 +117,13 @@ def test_what_another_version_has_put_there_is_found(
     first = made(1, "queued")
     jobs.tend()
     second = made(2, "queued")
-    (settings().runs / runs.QUEUE / second.id).unlink()
+    (settings().runs / store.QUEUE / second.id).unlink()
     assert jobs.active() == [first, second], "it is new in the folder"
-    for marker in (settings().runs / runs.QUEUE).iterdir():
+    for marker in (settings().runs / store.QUEUE).iterdir():
         marker.unlink()
-    (settings().runs / runs.QUEUE).rmdir()
+    (settings().runs / store.QUEUE).rmdir()
     assert jobs.active() == [first, second], "the index is gone"
-    assert {p.name for p in (settings().runs / runs.QUEUE).iterdir()} == {first.id, second.id}
+    assert {p.name for p in (settings().runs / store.QUEUE).iterdir()} == {first.id, second.id}
 
 
 def test_a_damaged_run_fails_with_a_sentence_and_keeps_nobody_waiting(sent: list[str]) -> None:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from core import runs
 from core.data import Images
 from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.models.transfer import Transfer, head
 from core.randomness import Seeded
+from core.runs import store
 from core.tasks import TASKS, load_model
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
@@ -79,7 +79,7 @@ def test_dropout_and_shuffles_too() -> None:
 def test_nothing_that_pages_train_or_load_moves_the_global_generator() -> None:
     net = untouched(lambda: backbones.load("lite0"))
     assert isinstance(net, FeatureNet)
-    run = next(r for r in runs.all_runs() if r.shipped and r.config().task == "denoising")
+    run = next(r for r in store.all_runs() if r.shipped and r.config().task == "denoising")
     untouched(lambda: load_model(run))
     values, labels = torch.randn(24, net.width), torch.arange(24) % 2
     seen = Images(values + labels[:, None], labels)

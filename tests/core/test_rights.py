@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core import actions, files, jobs, people, runs
+from core import actions, files, jobs, people
 from core.cluster import Cluster
 from core.errors import Refused
 from core.records import Question
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
 
@@ -40,7 +41,7 @@ def question(seed: int) -> Question:
 def private(owner: str, state: str = "done") -> Run:
     """A run on somebody's own pictures."""
     asked = question(1).config.model_copy(update={"private": True, "dataset": "pets-00000000"})
-    run = runs.create("denoise-linear-pets-00000000-00000000", asked)
+    run = store.create("denoise-linear-pets-00000000-00000000", asked)
     run.set_owners([owner])
     run.update(state=state)
     return run
@@ -80,7 +81,7 @@ def test_only_who_has_signed_in_may_start_where_it_is_asked(
     assert not jobs.may_start("visitor") and "Sign in" in jobs.refusal("visitor")
     with pytest.raises(Refused, match="Sign in"):
         jobs.request(question(1), "visitor")
-    assert runs.find(question(1).run_id) is None and not sent
+    assert store.find(question(1).run_id) is None and not sent
     run = jobs.request(question(1), ANN)
     assert sent == [run.id] and jobs.refusal(ANN) == ""
     run.update(state="failed")
@@ -153,16 +154,16 @@ def test_an_administrator_stops_and_deletes_for_all_and_sees_no_pictures(
     jobs.cancel(run, ANN)
     assert run.status().state == "cancelled"
     jobs.delete(run, ANN)
-    assert runs.find(run.id) is None
+    assert store.find(run.id) is None
 
 
 def test_an_administrator_deletes_nothing_that_ships(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, administrators="ann@example.org")
-    made = runs.create(question(1).run_id, question(1).config)
-    runs.SHIPPED.mkdir()
-    shipped = Run(made.path.rename(runs.SHIPPED / made.id))
+    made = store.create(question(1).run_id, question(1).config)
+    store.SHIPPED.mkdir()
+    shipped = Run(made.path.rename(store.SHIPPED / made.id))
     assert not jobs.may_change(shipped, ANN)
     with pytest.raises(Refused, match="cannot be deleted"):
         jobs.delete(shipped, ANN)
@@ -218,7 +219,7 @@ def test_who_asked_is_read_once_for_private_runs_and_never_for_others(
     alone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = private(ANN)
-    public = runs.create("denoise-linear-digits-00000000", question(1).config)
+    public = store.create("denoise-linear-digits-00000000", question(1).config)
     public.set_owners([ANN])
     read = files.read_json
     seen: list[str] = []

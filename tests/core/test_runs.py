@@ -18,10 +18,11 @@ import pandas as pd
 import pytest
 import torch
 
-from core import data, runs
+from core import data
 from core.errors import LabError, Refused, RunBroken
 from core.records import Question, State, Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model, task
 from core.training import ask
@@ -32,7 +33,7 @@ PARTS = ("config.json", "model.safetensors", "history.csv", "metrics.json", "sta
 @pytest.fixture(autouse=True)
 def shipped(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of shipped runs that is empty, and not the repository's."""
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     (lab / "shipped").mkdir()
     return lab / "shipped"
 
@@ -46,7 +47,7 @@ def asked() -> Question:
 @pytest.fixture
 def run(lab: Path) -> Run:
     """A finished run, as training leaves it, without the training."""
-    made = runs.create(asked().run_id, asked().config)
+    made = store.create(asked().run_id, asked().config)
     made.write_weights(task("denoising").build("linear", (1, 28, 28)).state_dict())
     made.write_history([{"epoch": 1, "loss": 0.1 + 0.2}, {"epoch": 2, "loss": 1e-17}])
     made.write_metrics({"psnr": 20.5, "n_test": 360})
@@ -82,14 +83,16 @@ def identifier(values: dict[str, object], dataset: str = "digits") -> str:
 
 def test_a_name_is_made_of_what_was_asked(lab: Path) -> None:
     name = identifier({"epochs": 3})
-    assert runs.RUN_ID.fullmatch(name) and name.startswith("denoise-conv-digits-")
+    assert store.RUN_ID.fullmatch(name) and name.startswith("denoise-conv-digits-")
     assert name == identifier({"epochs": 3})
 
 
 def test_a_name_is_the_same_on_every_machine() -> None:
-    name = runs.run_id("denoise", "conv", "mnist", {"epochs": 3, "strength": 0.25}, ["ab", "cd"])
+    name = store.run_id("denoise", "conv", "mnist", {"epochs": 3, "strength": 0.25}, ["ab", "cd"])
     assert name == "denoise-conv-mnist-8a62534f"
-    swapped = runs.run_id("denoise", "conv", "mnist", {"strength": 0.25, "epochs": 3}, ["cd", "ab"])
+    swapped = store.run_id(
+        "denoise", "conv", "mnist", {"strength": 0.25, "epochs": 3}, ["cd", "ab"]
+    )
     assert swapped == name
 
 
@@ -139,17 +142,17 @@ def test_a_name_that_is_no_run_s_is_never_looked_up(lab: Path, name: str) -> Non
     for place in (lab / "denoise-conv-digits-00000000", settings().runs):
         place.mkdir(parents=True, exist_ok=True)
         (place / "config.json").write_text("{}")
-    assert runs.find(name) is None
+    assert store.find(name) is None
     with pytest.raises(LabError, match="There is no run called"):
-        runs.open_run(name)
+        store.open_run(name)
 
 
 # ---- reading
 
 
 def test_a_run_is_found_and_read(run: Run) -> None:
-    assert runs.find(run.id) == run == runs.open_run(run.id)
-    assert runs.all_runs() == [run]
+    assert store.find(run.id) == run == store.open_run(run.id)
+    assert store.all_runs() == [run]
     config = run.config()
     assert (config.task, config.variant, config.dataset) == ("denoising", "linear", "digits")
     assert config.config["epochs"] == 2 and config.data.n_train == 64
@@ -173,7 +176,7 @@ def test_weights_come_back_exactly_and_fit_their_network(run: Run) -> None:
 
 
 def test_a_run_that_has_not_begun_is_readable(lab: Path) -> None:
-    run = runs.create(asked().run_id, asked().config)
+    run = store.create(asked().run_id, asked().config)
     assert run.status().state == "queued" and run.status().active
     assert run.metrics() == {} and run.samples() == {} and run.owners() == []
     assert len(run.history()) == 0 and "epoch" in run.history()
@@ -184,20 +187,20 @@ def test_a_run_that_has_not_begun_is_readable(lab: Path) -> None:
 def test_folders_that_are_no_runs_are_not_listed(run: Run) -> None:
     for name in (".cluster", "notes", ".deleted-denoise-linear-digits-00000000-1"):
         (settings().runs / name).mkdir()
-    assert runs.all_runs() == [run]
+    assert store.all_runs() == [run]
 
 
 def test_nobody_sees_a_run_that_is_half_made(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, seen = runs.files.write_json, []
+    write, seen = store.files.write_json, []
 
     def looked_at(path: Path, value: object, **how: bool) -> None:
         write(path, value, **how)
-        seen.append([r.id for r in runs.all_runs() if not r.shipped])
+        seen.append([r.id for r in store.all_runs() if not r.shipped])
 
-    monkeypatch.setattr(runs.files, "write_json", looked_at)
-    made = runs.create(asked().run_id, asked().config, {"picture.png": b"given"})
+    monkeypatch.setattr(store.files, "write_json", looked_at)
+    made = store.create(asked().run_id, asked().config, {"picture.png": b"given"})
     assert seen == [[], []]
-    assert [r.id for r in runs.all_runs() if not r.shipped] == [made.id]
+    assert [r.id for r in store.all_runs() if not r.shipped] == [made.id]
     assert (made.path / "picture.png").read_bytes() == b"given"
     assert sorted(p.name for p in made.path.parent.iterdir()) == [".queue", made.id]
 
@@ -358,7 +361,7 @@ def test_an_archive_has_the_run_without_owners_and_half_done_work(run: Run) -> N
 
 def test_a_deleted_run_is_gone_with_its_folder(run: Run) -> None:
     run.delete()
-    assert runs.find(run.id) is None and runs.all_runs() == []
+    assert store.find(run.id) is None and store.all_runs() == []
     left = [p.name for p in settings().runs.rglob("*") if not p.name.startswith(".store")]
     assert left == [".queue"]
 
@@ -371,7 +374,7 @@ def test_a_run_that_somebody_works_on_is_not_deleted(run: Run) -> None:
 
 def test_a_shipped_run_is_read_but_never_deleted(run: Run, shipped: Path) -> None:
     moved = Run(run.path.rename(shipped / run.id))
-    assert moved.shipped and runs.find(moved.id) == moved
+    assert moved.shipped and store.find(moved.id) == moved
     with pytest.raises(Refused, match="cannot be deleted"):
         moved.delete()
     assert moved.metrics()["psnr"] == 20.5
@@ -384,9 +387,9 @@ def test_a_shipped_run_comes_before_one_made_here(run: Run, shipped: Path) -> No
     twin = shipped / run.id
     twin.mkdir()
     (twin / "config.json").write_bytes((run.path / "config.json").read_bytes())
-    found = runs.find(run.id)
+    found = store.find(run.id)
     assert found is not None and found.shipped
-    assert [r.shipped for r in runs.all_runs()] == [True, False]
+    assert [r.shipped for r in store.all_runs()] == [True, False]
 
 
 # ---- one writer
@@ -459,7 +462,7 @@ def test_a_folder_of_runs_that_cannot_be_written_is_a_sentence(
             patch.setattr(*place, read_only)
             with (
                 pytest.raises(LabError, match=r"cannot be written \(Permission denied\).*LATENT_"),
-                runs.store_lock(),
+                store.store_lock(),
             ):
                 raise AssertionError("nothing may be done without the lock")
 
@@ -467,7 +470,7 @@ def test_a_folder_of_runs_that_cannot_be_written_is_a_sentence(
 def test_a_folder_of_runs_that_is_a_file_is_a_sentence(lab: Path) -> None:
     settings().checkpoints.mkdir(parents=True)
     settings().runs.write_text("in the way")
-    with pytest.raises(LabError, match="the folder of runs cannot be written"), runs.store_lock():
+    with pytest.raises(LabError, match="the folder of runs cannot be written"), store.store_lock():
         raise AssertionError("nothing may be done without the lock")
 
 

@@ -15,11 +15,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import data, files, runs, working
+from core import data, files, working
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken, UnknownName
 from core.records import Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.tasks import load_model
 from core.tasks.denoising import Denoising, DenoisingLearner
@@ -39,7 +40,7 @@ def quick(
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path_factory.getbasetemp() / "no-data"))
     settings.cache_clear()
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(loop, "test_images", lambda run: images_for_testing(run).first(20))
 
@@ -47,9 +48,9 @@ def quick(
 def new(values: dict[str, Any] | None = None, variant: str = "linear") -> Run:
     """A new run, whatever there was of it."""
     question = ask("denoising", variant, "digits", {**SMALL, **(values or {})})
-    if (old := runs.find(question.run_id)) is not None:
+    if (old := store.find(question.run_id)) is not None:
         old.delete()
-    return runs.create(question.run_id, question.config)
+    return store.create(question.run_id, question.config)
 
 
 def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
@@ -165,7 +166,7 @@ def test_no_epochs_at_all_keep_the_initial_weights() -> None:
 
 def test_a_classical_method_has_figures_and_nothing_to_learn() -> None:
     question = ask("denoising", "median", "digits")
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     assert train(run).state == "done"
     assert run.metrics()["psnr"] > run.metrics()["psnr_noisy"]
     assert run.weights() == {} and len(run.history()) == 0
@@ -545,7 +546,7 @@ def test_a_published_set_that_is_not_here_answers_only_for_runs_that_are(
         ask("denoising", "linear", "mnist")
     monkeypatch.setattr(data, "available", lambda name: {"train", "test"})
     question = ask("denoising", "linear", "mnist")
-    runs.create(question.run_id, question.config)
+    store.create(question.run_id, question.config)
     monkeypatch.setattr(data, "available", lambda name: {"test"})
     assert ask("denoising", "linear", "mnist") == question
 

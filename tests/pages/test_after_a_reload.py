@@ -6,9 +6,10 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import runs, training
+from core import training
 from core.errors import LabError
 from core.inference import projecting
+from core.runs import store
 from pages.ui import cached
 from pages.ui.run_panel import span
 from pages.ui.training import RECENT
@@ -28,7 +29,7 @@ def page(name, visitor=ANN, **query):
 
 
 def asked(question, state, owner=ANN, **more):
-    run = runs.create(question.run_id, question.config)
+    run = store.create(question.run_id, question.config)
     run.set_owners([owner])
     run.update(state=state, **more)
     return run

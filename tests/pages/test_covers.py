@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from core import runs
 from core.images import contact_sheet, fit
 from core.inference import explain
+from core.runs import store
 from core.tasks import load_model
 from core.tasks.transfer import TRANSFER
 from pages.ui import covers
@@ -23,7 +23,7 @@ def drawn():
     crops = [p[:, 100:527] for p in load_sample_images().images]
     pixels = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in crops])
     pixels = fit(pixels, (3, side, side))
-    model = load_model(runs.open_run(shipped.id))
+    model = load_model(store.open_run(shipped.id))
     labels = explain.predict(model, pixels).probabilities.argmax(1).tolist()
     warm = [explain.heat(model, p[None], k) for p, k in zip(pixels, labels, strict=True)]
     seen = explain.overlaid(pixels, torch.cat(warm))

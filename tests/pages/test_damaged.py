@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.settings import settings
 from tests.core.damages import DAMAGES, damaged
 from tests.pages.test_pages import opened
@@ -18,7 +18,7 @@ PAGES = ["", "denoiser.py", "gan_gallery.py", "vae_sampler.py", "latent_explorer
 def spoilt(lab: Path) -> dict[str, str]:
     """The name of each damage by its run, beside a sound one."""
     shipped = next(
-        run for run in runs.all_runs()
+        run for run in store.all_runs()
         if run.config().variant == "linear" and run.config().dataset == "mnist"
     )  # fmt: skip
     path = settings().runs / "denoise-linear-mnist-0123abcd"

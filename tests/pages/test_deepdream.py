@@ -7,12 +7,13 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
-from core import jobs, runs
+from core import jobs
 from core.errors import LabError
 from core.images import to_png
 from core.inference import dreaming, estimating, pictures, recipes
 from core.inference.pictures import NOISE
 from core.models.backbones import BACKBONES
+from core.runs import store
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from pages.ui import cached, covers
@@ -24,7 +25,7 @@ PAGE = "deepdream.py"
 TABS = ["Layers", "Octaves", "What it answers", "Recipe", "What is happening"]
 SMALL = {"side": 64, "steps": 2}
 LINK = {"picture": "A flower", "deep-side": "64", "deep-steps": "2"}
-SHIPPED = runs.SHIPPED
+SHIPPED = store.SHIPPED
 VISITOR, OTHER = "a" * 32, "b" * 32
 
 
@@ -33,7 +34,7 @@ def quick(lab, monkeypatch):
     """Each test has dreams of its own and one thread, and guesses no times."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     monkeypatch.setattr(estimating, "estimate", lambda *_: estimating.Span(2.0, 5.0))
-    monkeypatch.setattr(runs, "SHIPPED", lab / "shipped")
+    monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     settings.cache_clear()
     cached.forget_models()
 
@@ -50,7 +51,7 @@ def asked(variant="deep", picture="flower", values=SMALL, **given):
 
 def made(question, state=None, **status):
     """The run of a question: dreamt to its end, or left in a state."""
-    run = runs.create(question.run_id, question.config, question.given)
+    run = store.create(question.run_id, question.config, question.given)
     if state is None:
         assert dreaming.dream(run).state == "done", run.status().error
     else:
@@ -100,7 +101,7 @@ def test_it_opens_with_the_plain_picture():
 
 
 def test_a_dream_and_the_channels_of_a_network_ship(monkeypatch):
-    monkeypatch.setattr(runs, "SHIPPED", SHIPPED)
+    monkeypatch.setattr(store, "SHIPPED", SHIPPED)
     cached.forget_models()
     listed = []
     monkeypatch.setattr(
@@ -108,7 +109,7 @@ def test_a_dream_and_the_channels_of_a_network_ship(monkeypatch):
         lambda layers, **_: listed.append({layer.name: layer.sheet for layer in layers}),
     )
     app = sound(opened(PAGE))
-    assert runs.open_run(app.session_state["dream_shown"]).shipped and not dreams_of(app)
+    assert store.open_run(app.session_state["dream_shown"]).shipped and not dreams_of(app)
     assert all(listed[-1][name] for name in ("stem", *(f"blocks.{i}" for i in range(7))))
 
 
@@ -194,7 +195,7 @@ def test_each_kind_of_dream_comes_onto_the_stage(kind, values, tab):
 
 @pytest.mark.parametrize("source", [k for k in SOURCES if k not in ("upload", "camera")])
 def test_each_picture_can_be_dreamt_on(source, monkeypatch):
-    monkeypatch.setattr(runs, "SHIPPED", SHIPPED)  # its GANs draw
+    monkeypatch.setattr(store, "SHIPPED", SHIPPED)  # its GANs draw
     cached.forget_models()
     app = sound(opened(PAGE, picture=SOURCES[source], tab="Recipe", **{"deep-side": "80"}))
     assert plain(app) and len(dreams_of(app)) == 1
@@ -310,7 +311,7 @@ def test_a_full_queue_is_a_sentence(monkeypatch):
 
 def test_a_dream_under_way_shows_how_far_it_is(monkeypatch):
     run = made(asked(), "running", stage="octave 2 of 5", done=0.4, eta=75.0)
-    monkeypatch.setattr(runs.Run, "alive", lambda self: True)
+    monkeypatch.setattr(store.Run, "alive", lambda self: True)
     app = sound(opened(PAGE, **LINK))
     assert not dreams_of(app)
     assert not [b for b in app.button if b.label == "Cancel"]  # somebody else asked for it
@@ -628,7 +629,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
 def test_home_has_a_card_with_the_shipped_dream(monkeypatch, dreamt):
     with pytest.raises(LabError):
         covers.deepdream()
-    monkeypatch.setattr(runs, "SHIPPED", dreamt.path.parent)
+    monkeypatch.setattr(store, "SHIPPED", dreamt.path.parent)
     cached.forget_models()
     picture, alt = covers.deepdream()
     assert picture.startswith("data:image/") and alt

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.runs import open_run
+from core.runs.store import open_run
 from pages.ui import charts
 
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from core import runs
 from core.health import verdict
 from core.inference import gans
 from core.inference.copying import Matches
+from core.runs import store
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
@@ -84,7 +84,7 @@ def test_the_search_for_copies_has_no_verdict_without_training_images(ratio, spl
 
 
 def test_a_run_without_sheets_is_left_off_the_wall(lab, monkeypatch):
-    monkeypatch.setattr(runs.Run, "samples", lambda self: {})
+    monkeypatch.setattr(store.Run, "samples", lambda self: {})
     assert hanging.cards(MODELS) == []
     app = opened(PAGE, tab="Learning")
     said = " ".join(i.value for i in app.info)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from core import data, runs
+from core import data
 from core.inference import encoding, maps, projecting
 from core.records import Question
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.explorer.standing import lasso_of, lasso_text
 from pages.ui.map.said import inside
@@ -35,8 +36,8 @@ def clicked(app) -> str:
 
 
 def made(question: Question) -> Run:
-    with runs.store_lock():
-        run = runs.create(question.run_id, question.config)
+    with store.store_lock():
+        run = store.create(question.run_id, question.config)
     assert projecting.project(run).state == "done"
     cached.forget_models()
     return run
@@ -105,7 +106,7 @@ def test_the_neighbours_are_those_of_brute_force(lab):
 
 
 def chosen(app) -> Run:
-    return runs.open_run(app.selectbox(key="map_of").value)
+    return store.open_run(app.selectbox(key="map_of").value)
 
 
 def test_a_link_restores_the_selection(lab):

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from core import data, runs
+from core import data
+from core.runs import store
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
@@ -16,7 +17,7 @@ from pages.ui.cached import dreams
 from pages.ui.names import map_names, model_names
 from tests.pages.test_pages import opened
 
-ALL = runs.all_runs()
+ALL = store.all_runs()
 PAGES = [
     ("denoiser.py", "model", DENOISING),
     ("vae_sampler.py", "model", AUTOENCODING),
@@ -34,7 +35,7 @@ def again(run, end="aaaaaaaa", private=False, owners=("somebody",)):
     """What another visitor's training of the same kind leaves behind."""
     path = settings().runs / f"{run.id[:-8]}{end}"
     shutil.copytree(run.path, path)
-    made = runs.open_run(path.name)
+    made = store.open_run(path.name)
     if private:
         config = made.config().model_copy(update={"private": True})
         (path / "config.json").write_text(config.model_dump_json())
@@ -85,7 +86,7 @@ def test_a_private_run_a_deleted_one_and_nonsense_are_told_alike(lab):
 def test_the_default_stands_in_the_address_only_where_others_have_another(lab, monkeypatch):
     assert address(opened("denoiser.py"), "model") is None
     own = again(shipped(DENOISING)[0])
-    monkeypatch.setattr(runs, "SHIPPED", lab / "nothing")
+    monkeypatch.setattr(store, "SHIPPED", lab / "nothing")
     cached.forget_models()
     assert address(opened("denoiser.py"), "model") == own.id
 

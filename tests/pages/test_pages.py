@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import data, runs
+from core import data
 from core.errors import LabError
 from core.images import to_png
 from core.inference import denoising
+from core.runs import store
 from pages.ui import denoising as parts
 from pages.ui import looks
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
 TIMEOUT = 120
-SHIPPED = [run for run in runs.all_runs() if run.shipped]
+SHIPPED = [run for run in store.all_runs() if run.shipped]
 
 
 def opened(page: str = "", **query: str) -> AppTest:

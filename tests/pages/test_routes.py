@@ -15,11 +15,12 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from core import data, runs
+from core import data
 from core.errors import LabError
 from core.inference import maps
 from core.inference.browser import pack
 from core.records import DataUsed, RunConfig
+from core.runs import store
 from core.tasks import load_model, task
 from pages.ui import assets, looks
 from pages.ui.serving import Headers
@@ -65,7 +66,7 @@ def visitor():
 
 def made(run_id, family="autoencoding", variant="vae", state="done", **more):
     config = RunConfig(task=family, variant=variant, dataset="digits", config={}, data=USED, **more)
-    run = runs.create(run_id, config)
+    run = store.create(run_id, config)
     chosen = task(family)
     network = chosen.build(variant, USED.shape, chosen.config(variant), 10)
     run.write_weights(network.state_dict())
@@ -112,7 +113,7 @@ def test_a_private_runs_sheets_are_for_those_who_asked_for_it(lab):
 def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = made("autoencode-vae-digits-00000001")
     run.write_sample(0, b"a picture")
-    monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
+    monkeypatch.setattr(store, "SHIPPED", run.path.parent)
     for address in (f"/api/decoders/{run.id}/{run.version()}", assets.sheet_url(run, 0)):
         status, headers, _ = asked(address)
         assert status == 200
@@ -125,7 +126,7 @@ def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
 def test_of_what_is_kept_for_good_there_is_one_version(lab, monkeypatch, version):
     run = made("autoencode-vae-digits-00000001")
     run.write_sample(0, b"a picture")
-    monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
+    monkeypatch.setattr(store, "SHIPPED", run.path.parent)
     wrong = version.format(run.version())
     for address in ("decoders/{}/{}", "sheets/{}/{}/0", "frames/{}/{}", "dreams/{}/{}/dream.png"):
         status, headers, _ = asked("/api/" + address.format(run.id, wrong))
@@ -295,7 +296,7 @@ def test_a_replay_is_for_those_who_may_see_the_map(lab, monkeypatch):
     config = RunConfig(
         task="projecting", variant="pca", dataset="digits", config={}, data=USED, private=True
     )
-    run = runs.create("project-pca-digits-00000007", config)
+    run = store.create("project-pca-digits-00000007", config)
     run.update(state="done")
     cookie, who = visitor()
     run.set_owners([who])
@@ -327,7 +328,7 @@ def dreamed(run_id="dream-zoom-flower-00000001", state="done", **more):
     """A run with every file that a dream may have, and others that are not for browsers."""
     config = RunConfig(task="dreaming", variant="zoom", dataset="flower", config={}, data=USED,
                        **more)  # fmt: skip
-    run = runs.create(run_id, config)
+    run = store.create(run_id, config)
     for name in DREAMT:
         (run.path / name).write_bytes(name.encode())
     (run.path / "mask.png").write_bytes(b"where somebody painted")
@@ -408,7 +409,7 @@ def test_a_dream_that_is_not_there_is_not_found(lab, run_id):
 
 def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = dreamed()
-    monkeypatch.setattr(runs, "SHIPPED", run.path.parent)
+    monkeypatch.setattr(store, "SHIPPED", run.path.parent)
     headers = asked(assets.dream_url(run, "dream.png"))[1]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
 

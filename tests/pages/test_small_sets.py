@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import data, jobs, runs, training
+from core import data, jobs, training
 from core.errors import LabError
+from core.runs import store
 from pages.ui import cached
 from tests.pages.test_pages import opened
 
@@ -29,7 +30,7 @@ def tiny(folder, tests):
 
 def trained(task, variant, dataset):
     asked = training.ask(task, variant, dataset, {"epochs": 1, "batch_size": 8})
-    run = runs.create(asked.run_id, asked.config)
+    run = store.create(asked.run_id, asked.config)
     training.train(run)
     assert run.status().state == "done", run.status().error
     cached.forget_models()

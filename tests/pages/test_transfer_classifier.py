@@ -10,10 +10,11 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from core import data, jobs, runs, training
+from core import data, jobs, training
 from core.inference import explain
 from core.metrics import wilson_interval
 from core.records import DataUsed
+from core.runs import store
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
@@ -57,7 +58,7 @@ def made(tmp_path_factory):
         patch.setenv("LATENT_LAB_CHECKPOINTS", str(folder / "checkpoints"))
         settings.cache_clear()
         dataset = data.import_classes(two_classes(), "Two kinds", size=64, grey=False)
-        run = runs.create(*_question(dataset.name))
+        run = store.create(*_question(dataset.name))
         training.train(run)
         assert run.status().state == "done", run.status().error
     settings.cache_clear()
@@ -73,7 +74,7 @@ def brought(made, lab):
 @pytest.fixture
 def taught(made, brought):
     """A head on the visitor's own pictures, owned by everybody who looks."""
-    return runs.open_run(made[2])
+    return store.open_run(made[2])
 
 
 def _question(name):
@@ -91,7 +92,7 @@ def texts(app):
 
 
 def test_it_opens_without_any_classifier(lab, monkeypatch):
-    monkeypatch.setattr(runs, "SHIPPED", lab / "nothing")
+    monkeypatch.setattr(store, "SHIPPED", lab / "nothing")
     app = page(monkeypatch)
     assert not app.exception and not app.error and "no trained classifier" in texts(app)
 
@@ -124,7 +125,7 @@ def test_photographs_that_were_brought_and_dropped_are_to_be_brought_again(taugh
 
 @pytest.mark.parametrize("tab", TABS)
 def test_ones_own_classifier_opens_in_each_tab(taught, monkeypatch, tab):
-    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    monkeypatch.setattr(store, "SHIPPED", taught.path / "nothing")
     app = page(monkeypatch, tab=tab)
     assert not app.exception and not app.error
     if tab == "How good is it?":
@@ -145,14 +146,14 @@ def test_ones_own_classifier_opens_in_each_tab(taught, monkeypatch, tab):
 
 @pytest.mark.parametrize("toggle", ["seeds", "folds"])
 def test_its_figure_can_be_measured_again(taught, monkeypatch, toggle):
-    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    monkeypatch.setattr(store, "SHIPPED", taught.path / "nothing")
     app = page(monkeypatch, tab="Compare", **{toggle: "true"})
     assert not app.exception and not app.error
     assert {"seeds": "Five seeds: **", "folds": "Five folds: **"}[toggle] in texts(app)
 
 
 def test_heads_are_taught_with_fewer_and_at_other_rates(taught, monkeypatch):
-    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    monkeypatch.setattr(store, "SHIPPED", taught.path / "nothing")
     app = page(monkeypatch, tab="How good is it?", few="true", rates="true")
     assert not app.exception and not app.error
     assert "Mean of five draws" in texts(app) and "fell fastest at" in texts(app)
@@ -251,7 +252,7 @@ def test_changes_of_the_table_become_rows_of_the_splits(brought):
 
 
 def test_a_photograph_is_answered(taught, monkeypatch):
-    monkeypatch.setattr(runs, "SHIPPED", taught.path / "nothing")
+    monkeypatch.setattr(store, "SHIPPED", taught.path / "nothing")
     app = page(monkeypatch, tab="Use it")
     app.file_uploader(key="photo_upload").set_value(
         [("a.jpg", picture(20), "image/jpeg"), ("b.jpg", b"broken", "image/jpeg")]

@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import runs
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet, to_png
 from core.inference import latent, ordinary
 from core.inference.browser import pack
 from core.models.autoencoders import Autoencoder
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui.cached.networks import model, model_at, models
 from pages.ui.turns import heavy
@@ -51,7 +51,7 @@ def digits(dataset: str) -> Images:
 
 @heavy(st.cache_resource(max_entries=16, show_spinner="Encoding the test images"))
 def _codes(run_id: str, version: int, dataset: str) -> Tensor:
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     images = digits(dataset)
     return latent.encode(autoencoder(run), images.pixels, images.labels)
 
@@ -98,7 +98,7 @@ class Draws(NamedTuple):
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _sampled(asked: Draws) -> Sampled:
-    run = runs.open_run(asked.run_id)
+    run = store.open_run(asked.run_id)
     model = cast(Autoencoder, model_at(asked.run_id, asked.version))
     labels = None
     if model.classes:
@@ -131,7 +131,7 @@ def sampled(
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _strange(run_id: str, version: int, pixels: NDArray[np.uint8]) -> int:
     network = cast(Autoencoder, model_at(run_id, version))
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     found = ordinary.strangeness(run, network, torch.from_numpy(pixels))
     return sum(one.strange for one in found)
 
@@ -150,7 +150,7 @@ def _strangeness(
     run_id: str, version: int, pixels: NDArray[np.uint8], label: int | None
 ) -> ordinary.Strangeness:
     model = cast(Autoencoder, model_at(run_id, version))
-    return ordinary.strangeness(runs.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
+    return ordinary.strangeness(store.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
 
 
 def strangeness(run: Run, pixels: Tensor, label: int | None) -> ordinary.Strangeness:

@@ -5,11 +5,12 @@ from typing import NamedTuple, cast
 import streamlit as st
 import torch
 
-from core import data, runs
+from core import data
 from core.data import Images
 from core.inference.explain import Losses, top_losses
 from core.models.transfer import Transfer
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
 from core.training.asking import config_of, test_images, train_images
@@ -40,7 +41,7 @@ def classifier(run: Run) -> Transfer:
 
 @heavy(st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures"))
 def _taught(run_id: str, version: int) -> Images:
-    run, found = runs.open_run(run_id), cast(Transfer, model_at(run_id, version))
+    run, found = store.open_run(run_id), cast(Transfer, model_at(run_id, version))
     return TRANSFER.split(config_of(run), train_images(run))[0].first(len(found.known))
 
 
@@ -52,7 +53,7 @@ def taught(run: Run) -> Images:
 
 @heavy(st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures"))
 def _tested(run_id: str, version: int) -> Tested:
-    images = test_images(runs.open_run(run_id))
+    images = test_images(store.open_run(run_id))
     return Tested(
         images, top_losses(cast(Transfer, model_at(run_id, version)), images, check_visitor)
     )
@@ -65,7 +66,7 @@ def tested(run: Run) -> Tested:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds"))
 def _repeated(run_id: str, version: int) -> Scores:
-    p = folds.prepared(runs.open_run(run_id), check_visitor)
+    p = folds.prepared(store.open_run(run_id), check_visitor)
     return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None, check=check_visitor)
 
 
@@ -76,7 +77,7 @@ def repeated(run: Run) -> Scores:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth"))
 def _folded(run_id: str, version: int) -> Scores:
-    p = folds.prepared(runs.open_run(run_id), check_visitor)
+    p = folds.prepared(store.open_run(run_id), check_visitor)
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
     return folds.cross_validated(p.model, p.variant, p.config, both, check=check_visitor)
 
@@ -88,7 +89,7 @@ def folded(run: Run) -> Scores:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures"))
 def _with_few(run_id: str, version: int) -> dict[int, Scores]:
-    p = folds.prepared(runs.open_run(run_id), check_visitor)
+    p = folds.prepared(store.open_run(run_id), check_visitor)
     return folds.curve(p, check_visitor)
 
 
@@ -106,7 +107,7 @@ def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))
 def _sweep(run_id: str, version: int) -> Sweep:
-    p = folds.prepared(runs.open_run(run_id), check_visitor)
+    p = folds.prepared(store.open_run(run_id), check_visitor)
     return prospects.sweep(p.model, p.variant, p.config, p.train)
 
 

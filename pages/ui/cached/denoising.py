@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import runs
 from core.data import CORRUPTIONS
 from core.inference import denoising
 from core.inference.denoising import Restored, Spoilt
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from pages.ui import pictures
 from pages.ui.cached.networks import model_at
 from pages.ui.pictures import Row
@@ -48,7 +48,7 @@ def _stage(asked: Asked) -> Stage:
     # the network is two thirds of what a move costs.
     pixels = torch.from_numpy(asked.pixels)
     spoilt = denoising.spoil(pixels, asked.corruption, asked.strength, asked.seed)
-    variant = runs.open_run(asked.run_id).config().variant
+    variant = store.open_run(asked.run_id).config().variant
     restored = denoising.restore(variant, model_at(asked.run_id, asked.version), spoilt)
     rows = _rows(spoilt, restored, CORRUPTIONS[asked.corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)

@@ -7,13 +7,13 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from core import runs
 from core.inference import answers, dreaming, estimating, pictures
 from core.inference.estimating import Span
 from core.inference.pictures import Picture
 from core.models import backbones
 from core.models.pretrained import FeatureNet
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import ATLAS, Target, targets
 from pages.ui import cached
@@ -40,7 +40,7 @@ def head(name: str) -> nn.Module:
 
 @heavy(st.cache_data(max_entries=64, show_spinner="Asking the network"))
 def _read(run_id: str, version: int, name: str) -> list[tuple[str, float]]:
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     backbone = dreaming.config_of(run).backbone
     pixels = dreaming.pixels_of(run, name)
     return answers.read(network(backbone), head(backbone), pixels)
@@ -53,7 +53,7 @@ def read(run: Run, name: str) -> list[tuple[str, float]]:
 
 @heavy(st.cache_data(max_entries=32, show_spinner="Asking the network"))
 def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor] | None:
-    run = runs.open_run(run_id)
+    run = store.open_run(run_id)
     net = network(dreaming.config_of(run).backbone)
     before = answers.activity(net, dreaming.pixels_of(run, "picture.png"), target)
     after = answers.activity(net, dreaming.pixels_of(run, "dream.png"), target)

@@ -8,14 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import data, runs
+from core import data
 from core.data import Images
 from core.health import Extractor, Health
 from core.inference import copying, curves
 from core.inference.directions import Direction, attribute_directions, principal_directions
 from core.inference.inversion import Inversion, invert
 from core.models.gans import GAN
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.training.asking import judge
 from pages.ui.cached.networks import model, model_at
@@ -32,7 +33,7 @@ def generator(run: Run) -> GAN:
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the classifier")
 def _extractor(run_id: str, version: int) -> Extractor:
-    found = judge(runs.open_run(run_id))
+    found = judge(store.open_run(run_id))
     return Extractor(found.model, found.name) if found else Extractor()
 
 
@@ -43,7 +44,7 @@ def _principal(run_id: str, version: int) -> list[Direction]:
 
 @heavy(st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what"))
 def _attributes(run_id: str, version: int) -> list[Direction]:
-    asked = runs.open_run(run_id).config()
+    asked = store.open_run(run_id).config()
     known = data.known(asked.dataset)
     classes = () if known is None else known.classes
     found = cast(GAN, model_at(run_id, version))
@@ -88,7 +89,7 @@ def inversion(run: Run, wanted: Tensor, label: int | None) -> Inversion:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _healths(run_id: str, version: int) -> dict[int, Health]:
-    return curves.healths(runs.open_run(run_id).history())
+    return curves.healths(store.open_run(run_id).history())
 
 
 def healths(run: Run) -> dict[int, Health]:

@@ -6,12 +6,13 @@ import pandas as pd
 import streamlit as st
 from torch import Tensor
 
-from core import data, neighbours, runs
+from core import data, neighbours
 from core.inference import clusters, encoding, maps
 from core.inference.clusters import Clusters
 from core.inference.encoding import Codes
 from core.inference.maps import LatentMap
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import TASKS
 from pages.ui.cached.networks import models
 from pages.ui.turns import check_visitor, heavy
@@ -24,7 +25,7 @@ CLUSTERINGS: dict[str, Callable[[Tensor, int], Clusters]] = {
 
 @st.cache_resource(max_entries=16, show_spinner="Opening the map")
 def _map(run_id: str, version: int) -> LatentMap:
-    return maps.open_map(runs.open_run(run_id))
+    return maps.open_map(store.open_run(run_id))
 
 
 def latent_map(run: Run) -> LatentMap:

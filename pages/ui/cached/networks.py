@@ -5,12 +5,13 @@ from collections.abc import Callable
 import streamlit as st
 from torch import nn
 
-from core import jobs, runs
+from core import jobs
 from core.data import Images
 from core.inference import denoising
 from core.inference.finished import finished
 from core.registry import family
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks import load_model
 from pages.ui.turns import heavy
 from pages.ui.visitor import who
@@ -19,7 +20,7 @@ from pages.ui.visitor import who
 @st.cache_resource(max_entries=32, show_spinner="Loading the model")
 def model_at(run_id: str, version: int) -> nn.Module:
     """`model`, by its name and the key of its last change."""
-    return load_model(runs.open_run(run_id))
+    return load_model(store.open_run(run_id))
 
 
 def model(run: Run) -> nn.Module:
@@ -55,5 +56,5 @@ def _drawn(name: str, shipped: str, _draw: Callable[[], tuple[str, str]]) -> tup
 
 def cover(name: str, draw: Callable[[], tuple[str, str]]) -> tuple[str, str]:
     """A page's cover, which only shipped models draw: once for everybody. Raises LabError."""
-    shipped = " ".join(run.id for run in runs.all_runs() if run.shipped)
+    shipped = " ".join(run.id for run in store.all_runs() if run.shipped)
     return _drawn(name, shipped, draw)

@@ -9,7 +9,7 @@ from core.images import COLOURS
 from core.inference import dreaming
 from core.inference.explain import overlaid
 from core.metrics import percent
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.dreams.recipe import targets
 from pages.ui import charts
 from pages.ui.assets import sheet_url

@@ -8,7 +8,7 @@ from core.errors import LabError
 from core.inference import pictures, recipes
 from core.inference.pictures import OWN
 from core.inference.recipes import Recipe
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.dreaming import DREAMING
 from pages.ui.dream.wishes import KINDS_OF_DREAM, SOURCES
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import streamlit as st
 from torch import Tensor
 
-from core import jobs, runs
+from core import jobs
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import films
 from core.inference.pictures import NOISE, fitted
 from core.records import Status
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from core.tasks.dreaming import DREAMING
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
@@ -37,7 +38,7 @@ def drawn() -> Run | None:
 
 
 def _shown() -> Run | None:
-    run = runs.find(st.session_state.get(SHOWN, ""))
+    run = store.find(st.session_state.get(SHOWN, ""))
     return run if run is not None and _done(run) else None
 
 
@@ -67,7 +68,7 @@ def _bench() -> None:
 
 def _known(asked: Wish) -> Run | None:
     """The run that answers, if there is one that this visitor may see."""
-    run = None if asked.question is None else runs.find(asked.question.run_id)
+    run = None if asked.question is None else store.find(asked.question.run_id)
     return run if run is not None and jobs.visible(run, who()) else None
 
 
@@ -109,7 +110,7 @@ def _button(asked: Wish, run: Run | None) -> None:
 
 def _live(run_id: str) -> None:
     """What there is so far, with how long it will take yet."""
-    run = runs.find(run_id)
+    run = store.find(run_id)
     if run is None:
         st.rerun()
         return

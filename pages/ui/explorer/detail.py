@@ -4,13 +4,14 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core import neighbours, runs
+from core import neighbours
 from core.images import contact_sheet, to_png
 from core.inference import latent
 from core.inference.encoding import shape_of
 from core.inference.maps import LatentMap
 from core.models.autoencoders import Autoencoder
 from core.neighbours import Metric
+from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.layouts import PIXELS
 from pages.ui import cached, pictures
@@ -102,7 +103,7 @@ def reconstruction(scene: Scene, code: Tensor, labels: Tensor) -> list[tuple[str
 
 def autoencoder_of(source: str) -> Autoencoder | None:
     """The source's network, where it can draw what its codes mean."""
-    run = runs.find(source) if source != PIXELS else None
+    run = store.find(source) if source != PIXELS else None
     if run is None or run.config().task != AUTOENCODING.name:
         return None
     return cached.autoencoder(run)
@@ -124,7 +125,7 @@ def decoded_here(scene: Scene) -> None:
 
 def _elsewhere(scene: Scene, now: Standing) -> None:
     """A way to the page that can change the code."""
-    run = runs.find(scene.found.config.source)
+    run = store.find(scene.found.config.source)
     if run is None or autoencoder_of(run.id) is None or scene.found.config.split != "test":
         return
     if any(known.id == run.id for known in cached.models(AUTOENCODING.name)):

@@ -4,12 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs, runs
+from core import jobs
 from core.errors import LabError
 from core.images import scatter, to_png
 from core.inference import maps, projecting
 from core.records import Question
-from core.runs import Run
+from core.runs import store
+from core.runs.store import Run
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
 from pages.ui.visitor import who
@@ -46,7 +47,7 @@ def panel(scene: Scene) -> None:
             several = f"{len(missing)} maps" if len(missing) > 1 else "the map"
             if st.button(f"Make {several}", type="primary", icon=":material/play_arrow:"):
                 _request(missing)
-    under_way = any((run := runs.find(q.run_id)) and run.status().active for q in missing)
+    under_way = any((run := store.find(q.run_id)) and run.status().active for q in missing)
     st.fragment(_grid, run_every=1.0 if under_way else None)(scene, asked, under_way)
 
 
@@ -57,7 +58,7 @@ def _question(scene: Scene, **values: Any) -> Question:
 
 
 def _finished(question: Question) -> Run | None:
-    run = runs.find(question.run_id)
+    run = store.find(question.run_id)
     return run if run is not None and run.status().state == "done" else None
 
 
@@ -71,7 +72,7 @@ def _request(questions: list[Question]) -> None:
 
 
 def _grid(scene: Scene, asked: dict[float, list[Question]], was_active: bool) -> None:
-    found = [runs.find(q.run_id) for row in asked.values() for q in row]
+    found = [store.find(q.run_id) for row in asked.values() for q in row]
     if was_active and not any(run is not None and run.status().active for run in found):
         st.rerun()
     for perplexity, row in asked.items():
@@ -83,7 +84,7 @@ def _grid(scene: Scene, asked: dict[float, list[Question]], was_active: bool) ->
 
 
 def _small(question: Question) -> None:
-    run, seed = runs.find(question.run_id), question.config.config["seed"]
+    run, seed = store.find(question.run_id), question.config.config["seed"]
     if run is None:
         st.caption(f"Seed {seed}: not made yet.")
         return

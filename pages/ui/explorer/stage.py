@@ -5,12 +5,12 @@ from typing import Any
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import runs
 from core.images import scatter as drawn
 from core.images import to_png
 from core.inference import clusters, latent
 from core.inference.clusters import Clusters
 from core.inference.maps import LatentMap, has_frames
+from core.runs import store
 from pages.ui import cached, live
 from pages.ui.assets import frames_url, thumbnails_url
 from pages.ui.explorer import yours
@@ -143,7 +143,7 @@ def _agreement(scene: Scene, grouped: Clusters) -> None:
 
 def _decoder(scene: Scene) -> str | None:
     """Where the decoder is, if the map is the very plane of its codes."""
-    run = runs.find(scene.found.config.source)
+    run = store.find(scene.found.config.source)
     if run is None or scene.axes != (0, 1) or scene.codes.values.shape[1] != 2:
         return None
     if cached.browser_refusal(run) or latent.class_names(run):

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import streamlit as st
 import torch
 
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import charts
 from pages.ui.explorer.scene import Scene
 from pages.ui.frame import csv_button

@@ -7,11 +7,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core import neighbours, runs
+from core import neighbours
 from core.data import Images
 from core.inference import encoding, maps, ordinary
 from core.inference.encoding import Codes
 from core.metrics import percent
+from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
 from pages.ui.explorer.scene import Scene
@@ -93,7 +94,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
 
     A code of few numbers hides what is strange: anything falls among the known ones.
     """
-    run = runs.find(scene.found.config.source)
+    run = store.find(scene.found.config.source)
     if run is None or run.config().task != AUTOENCODING.name:
         return None
     model = cached.autoencoder(run)

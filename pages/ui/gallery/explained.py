@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.recognition import RECOGNITION
 from pages.ui.texts import as_in_the_text

@@ -2,7 +2,7 @@
 
 from core.health import DISTANCE, Health, verdict
 from core.images import data_url
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.assets import sheet_url

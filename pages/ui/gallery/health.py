@@ -5,7 +5,7 @@ import streamlit as st
 
 from core import data
 from core.health import DISTANCE, Health, verdict
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import charts
 from pages.ui.names import class_title, dataset_title
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.images import COLOURS
 from core.inference import curves
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import charts
 from pages.ui.frame import csv_button
 from pages.ui.learning import scrubber

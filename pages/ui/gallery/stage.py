@@ -11,7 +11,7 @@ from core.images import contact_sheet, to_png
 from core.inference import curves, gans, latent
 from core.inference.directions import FAINT, Direction
 from core.inference.latent import class_names
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import cached, links, live, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title

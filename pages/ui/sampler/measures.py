@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.inference import latent
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.base import unit
 from core.tasks.bounds import least_cross_entropy
 from pages.ui import cached, charts

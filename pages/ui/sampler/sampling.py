@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.inference import latent
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import ahead, cached, pictures
 from pages.ui.frame import csv_button
 

@@ -7,7 +7,7 @@ import torch
 from core.data import Images
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import cached, charts, inputs, links, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title

@@ -14,7 +14,7 @@ from core.images import contact_sheet, data_url, to_png
 from core.inference import latent, ordinary
 from core.metrics import percent
 from core.models.autoencoders import Autoencoder
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import cached, inputs, live, pictures
 from pages.ui.frame import csv_button
 from pages.ui.streamlit_private import DeltaGenerator

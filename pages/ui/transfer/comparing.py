@@ -9,7 +9,7 @@ import streamlit as st
 from core import jobs
 from core.errors import LabError
 from core.models.backbones import BACKBONES
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
 from core.training import ask
 from pages.ui import cached

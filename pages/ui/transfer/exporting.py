@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import LabError
 from core.inference.export import ExportReport
 from core.inference.export import export as write
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import held
 from pages.ui.turns import turn
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from core import data
 from core.errors import LabError
 from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
-from core.runs import Run
+from core.runs.store import Run
 from core.settings import settings
 from pages.ui.pictures import cards
 from pages.ui.streamlit_private import UploadedFile

@@ -13,7 +13,7 @@ from core.inference import explain
 from core.inference.explain import Losses
 from core.inference.finished import classes_of
 from core.records import DataUsed
-from core.runs import Run
+from core.runs.store import Run
 from core.tasks.transfer import LEAST_HELD
 from pages.ui import cached, charts
 from pages.ui.frame import csv_button

@@ -11,7 +11,7 @@ from core.inference import explain
 from core.inference.explain import STRANGE, Prediction
 from core.inference.finished import classes_of
 from core.metrics import percent
-from core.runs import Run
+from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.shares import farther
 from pages.ui.streamlit_private import DeltaGenerator

@@ -1,0 +1,1 @@
+"""The run store: directories, what they say of themselves, and which are finished."""
