@@ -16,9 +16,9 @@ from core import actions, files, people
 from core.cluster import Cluster
 from core.data import ownership
 from core.errors import LabError, Refused
-from core.records import Question, Status
 from core.registry import family, kind
 from core.runs import store
+from core.runs.schema import Question, Status
 from core.runs.store import Run
 from core.settings import settings
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core import training
 from core.errors import UnknownName
 from core.inference import dreaming, projecting
-from core.records import RunConfig, Status
+from core.runs.schema import RunConfig, Status
 from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.base import Check

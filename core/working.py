@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from core.errors import DISK_FULL, Cancelled, LabError, disk_is_full
-from core.records import Status
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 
 Listener = Callable[[Status], None]

@@ -21,8 +21,8 @@ from core.cli.show import (
 )
 from core.errors import Refused
 from core.people import COMMAND_LINE
-from core.records import Question, Status
 from core.runs import store
+from core.runs.schema import Question, Status
 from core.runs.store import Run
 from core.tasks import Family, FamilyConfig, Variant
 from core.working import Listener

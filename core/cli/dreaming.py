@@ -9,8 +9,8 @@ from core.cli.show import OK
 from core.errors import LabError
 from core.inference import dreaming, films, pictures, recipes
 from core.inference.pictures import Picture
-from core.records import Question
 from core.runs import store
+from core.runs.schema import Question
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING

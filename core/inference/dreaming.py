@@ -20,8 +20,8 @@ from core.inference.pictures import NOISE, Picture, fitted, pixels_in
 from core.inference.recipes import Recipe, signed
 from core.models import backbones
 from core.models.pretrained import folded
-from core.records import DataUsed, Question, RunConfig, Status
 from core.runs import store
+from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING

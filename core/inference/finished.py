@@ -4,8 +4,8 @@ from typing import Protocol
 
 from core import data
 from core.errors import LabError
-from core.records import RunConfig
 from core.runs import store
+from core.runs.schema import RunConfig
 from core.runs.store import Run
 
 

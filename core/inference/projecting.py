@@ -11,8 +11,8 @@ from core import data, images, neighbours
 from core.errors import DataMissing, LabError, RunBroken
 from core.inference.encoding import Codes, chosen_images, encode, shape_of, source_run
 from core.inference.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
-from core.records import DataUsed, Question, RunConfig, Status
 from core.runs import store
+from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.base import Check

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from core.errors import BadUpload
 from core.images import display_name
-from core.records import CLASSIC_BEFORE
+from core.runs.schema import CLASSIC_BEFORE
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import DreamConfig

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from core import files
 from core.errors import LabError, Refused, RunBroken, disk_is_full
-from core.records import Figures, RunConfig, Status
+from core.runs.schema import Figures, RunConfig, Status
 from core.settings import SHIPPED, settings
 from core.weights import check_scales, packed, unpacked
 

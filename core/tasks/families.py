@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import LabError, RunBroken, UnknownName
-from core.records import RunConfig
+from core.runs.schema import RunConfig
 from core.runs.store import Run
 
 Shape = tuple[int, int, int]

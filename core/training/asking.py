@@ -9,8 +9,8 @@ import torch
 from core import data
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken
-from core.records import DataUsed, Question, RunConfig
 from core.runs import store
+from core.runs.schema import DataUsed, Question, RunConfig
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task

@@ -10,7 +10,7 @@ from torch import nn
 from core import images
 from core.data import Images
 from core.errors import LabError
-from core.records import Status
+from core.runs.schema import Status
 from core.runs.store import Run, open_run
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task

@@ -7,8 +7,8 @@ import streamlit as st
 
 from core import jobs
 from core.errors import LabError
-from core.records import Status
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks import TASKS
 from pages.ui import charts, pictures

@@ -9,8 +9,8 @@ import torch
 
 from core import working
 from core.data import Images
-from core.records import State, Status
 from core.runs import store
+from core.runs.schema import State, Status
 from core.runs.store import Run
 from core.settings import SHIPPED, settings
 from core.tasks import adversarial as module

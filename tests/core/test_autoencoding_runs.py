@@ -11,8 +11,8 @@ from core import data, working
 from core.cli.show import difference
 from core.data import Images
 from core.errors import LabError
-from core.records import Status
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import autoencoding as module

@@ -21,8 +21,8 @@ from core.inference.dreaming import ask, ask_again
 from core.inference.pictures import Picture, brought, fitted, sample
 from core.inference.recipes import KEY, Recipe
 from core.models import backbones
-from core.records import Status
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING

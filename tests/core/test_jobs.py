@@ -17,8 +17,8 @@ from core import jobs
 from core.cluster import Cluster
 from core.errors import Refused, RunBroken
 from core.inference import projecting
-from core.records import Question
 from core.runs import store
+from core.runs.schema import Question
 from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.training import ask, train

@@ -17,9 +17,9 @@ from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import encoding, latent, maps, projecting
 from core.inference.maps import LatentMap
-from core.records import Status
 from core.registry import FAMILIES, family
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks import TASKS, layouts
 from core.tasks.layouts import PIXELS, ProjectionConfig, principal

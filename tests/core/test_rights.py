@@ -10,8 +10,8 @@ import pytest
 from core import actions, files, jobs, people
 from core.cluster import Cluster
 from core.errors import Refused
-from core.records import Question
 from core.runs import store
+from core.runs.schema import Question
 from core.runs.store import Run
 from core.settings import settings
 from core.training import ask

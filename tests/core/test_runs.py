@@ -20,8 +20,8 @@ import torch
 
 from core import data
 from core.errors import LabError, Refused, RunBroken
-from core.records import Question, State, Status
 from core.runs import store
+from core.runs.schema import Question, State, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model, task

@@ -18,8 +18,8 @@ from torch import Tensor
 from core import data, files, working
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken, UnknownName
-from core.records import Status
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.tasks import load_model

@@ -13,7 +13,7 @@ from core.data import Images
 from core.errors import LabError
 from core.models.backbones import BACKBONES
 from core.models.transfer import Transfer, head
-from core.records import RunConfig
+from core.runs.schema import RunConfig
 from core.settings import settings
 from core.tasks.teaching import TransferConfig, class_weights, cropped
 from core.tasks.transfer import TRANSFER, TransferLearner

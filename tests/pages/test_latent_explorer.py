@@ -6,8 +6,8 @@ import torch
 
 from core import data
 from core.inference import encoding, maps, projecting
-from core.records import Question
 from core.runs import store
+from core.runs.schema import Question
 from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.explorer.standing import lasso_of, lasso_text

@@ -19,8 +19,8 @@ from core import data
 from core.errors import LabError
 from core.inference import maps
 from core.inference.browser import pack
-from core.records import DataUsed, RunConfig
 from core.runs import store
+from core.runs.schema import DataUsed, RunConfig
 from core.tasks import load_model, task
 from pages.ui import assets, looks
 from pages.ui.serving import Headers

@@ -13,8 +13,8 @@ from sklearn.datasets import load_sample_images
 from core import data, jobs, training
 from core.inference import explain
 from core.metrics import wilson_interval
-from core.records import DataUsed
 from core.runs import store
+from core.runs.schema import DataUsed
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached

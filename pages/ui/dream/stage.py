@@ -10,8 +10,8 @@ from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import films
 from core.inference.pictures import NOISE, fitted
-from core.records import Status
 from core.runs import store
+from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks.dreaming import DREAMING
 from pages.ui.assets import dream_url

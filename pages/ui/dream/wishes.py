@@ -14,7 +14,7 @@ from core.inference import dreaming, gans, pictures
 from core.inference.pictures import MADE, NOISE, Picture
 from core.models import backbones
 from core.models.backbones import BACKBONES
-from core.records import Question
+from core.runs.schema import Question
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.dreaming import DREAMING

@@ -8,8 +8,8 @@ from core import jobs
 from core.errors import LabError
 from core.images import scatter, to_png
 from core.inference import maps, projecting
-from core.records import Question
 from core.runs import store
+from core.runs.schema import Question
 from core.runs.store import Run
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
