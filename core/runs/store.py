@@ -32,8 +32,8 @@ from torch import Tensor
 from core import files
 from core.errors import LabError, Refused, RunBroken, disk_is_full
 from core.runs.schema import Figures, RunConfig, Status
+from core.runs.weights import check_scales, packed, unpacked
 from core.settings import SHIPPED, settings
-from core.weights import check_scales, packed, unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
 SAMPLE = re.compile(r"epoch-[0-9]{3,9}\.png")

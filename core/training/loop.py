@@ -12,10 +12,10 @@ from core.data import Images
 from core.errors import LabError
 from core.runs.schema import Status
 from core.runs.store import Run, open_run
+from core.runs.weights import packed, unpacked
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
 from core.training.asking import config_of, judge, test_images, train_images
-from core.weights import packed, unpacked
 from core.working import Listener, Work, carry_out, describe
 
 

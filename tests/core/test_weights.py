@@ -2,8 +2,8 @@
 
 import torch
 
-from core import weights
-from core.weights import packed, unpacked
+from core.runs import weights
+from core.runs.weights import packed, unpacked
 
 
 def test_small_weights_are_kept_in_half_precision_and_counters_as_they_are():
