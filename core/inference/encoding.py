@@ -9,9 +9,9 @@ from core import data, images
 from core.data import Images
 from core.errors import LabError
 from core.inference import latent
-from core.inference.finished import finished
 from core.models.autoencoders import Autoencoder
 from core.runs import store
+from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import TASKS, load_model, task
 from core.tasks.base import Check, unit

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from core.data import Images
 from core.errors import LabError
-from core.inference.finished import finished
 from core.models.transfer import Transfer, joined
+from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import unit

@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from core import data, files
 from core.errors import DataMissing, LabError, UnknownName
 from core.images import to_tensor
-from core.inference.finished import classes_of
 from core.models.autoencoders import Autoencoder
 from core.models.transfer import Transfer
+from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.base import unit

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.inference.finished import finished
 from core.inference.latent import PATHS, Path, checked_labels, slerp
 from core.models.gans import GAN, seeded_noise
+from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.adversarial import ADVERSARIAL, CHUNK

@@ -12,9 +12,9 @@ from torch import Tensor
 from core import data
 from core.data import Images
 from core.errors import LabError
-from core.inference.finished import classes_of, finished
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
+from core.runs.query import classes_of, finished
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.autoencoding import (

@@ -14,9 +14,9 @@ from torch import Tensor
 from core import neighbours
 from core.errors import LabError, RunBroken
 from core.inference.encoding import Codes
-from core.inference.finished import finished
 from core.neighbours import Strangeness
 from core.runs import store
+from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks.layouts import PIXELS, ProjectionConfig, principal
 from core.tasks.projecting import PROJECTING

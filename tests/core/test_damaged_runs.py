@@ -6,9 +6,9 @@ import pytest
 
 from core.__main__ import main
 from core.errors import LabError
-from core.inference.finished import finished
 from core.registry import checked, family
 from core.runs import store
+from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from tests.core.damages import DAMAGES, damaged

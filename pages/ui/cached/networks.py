@@ -8,9 +8,9 @@ from torch import nn
 from core import jobs
 from core.data import Images
 from core.inference import denoising
-from core.inference.finished import finished
 from core.registry import family
 from core.runs import store
+from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from pages.ui.turns import heavy

@@ -11,7 +11,7 @@ from core.errors import LabError
 from core.images import COLOURS
 from core.inference import explain
 from core.inference.explain import Losses
-from core.inference.finished import classes_of
+from core.runs.query import classes_of
 from core.runs.schema import DataUsed
 from core.runs.store import Run
 from core.tasks.transfer import LEAST_HELD

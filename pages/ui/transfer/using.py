@@ -9,8 +9,8 @@ from torch import Tensor
 from core.errors import LabError
 from core.inference import explain
 from core.inference.explain import STRANGE, Prediction
-from core.inference.finished import classes_of
 from core.metrics import percent
+from core.runs.query import classes_of
 from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.shares import farther
