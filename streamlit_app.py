@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # started from another folder
     sys.path.insert(0, str(ROOT))
 
-from core import actions  # noqa: E402
+from core import audit_log  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
 from pages.ui import starting, streamlit_private, uvicorn_private  # noqa: E402
@@ -53,7 +53,7 @@ uvicorn_private.bound_frames(MAX_FRAME)
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """The heavy imports begin, beside the first visitor's; then the queue is tended."""
     settings()  # a wrong variable stops the server here, with its sentence
-    actions.begin()
+    audit_log.begin()
     starting.begin()
     if streamlit_private.started_by_streamlit():
         print(f"\n  Latent Lab: {own_address()}\n", flush=True)

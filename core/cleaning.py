@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from core import actions, files, people
+from core import audit_log, files, people
 from core.data import imported, ownership
 from core.errors import LabError
 from core.runs import store
@@ -60,7 +60,7 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
                     run.delete()
         if old_sets:
             ownership.remove_old(days)
-        actions.note("cleaned", sets=len(old_sets), runs=len(old_runs), bytes=size)
+        audit_log.note("cleaned", sets=len(old_sets), runs=len(old_runs), bytes=size)
     return found
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
-from core import actions, files, people
+from core import audit_log, files, people
 from core.cluster import Cluster
 from core.data import ownership
 from core.errors import LabError, Refused
@@ -47,7 +47,7 @@ def request(question: Question, who: str) -> Run:
         _check_room(who)
         run = run or store.create(question.run_id, question.config, question.given)
         _queue(run, who)
-    actions.note("asked", run=_told(run))
+    audit_log.note("asked", run=_told(run))
     _send([run], active())
     jobs().settled(WAIT)
     return run
@@ -63,7 +63,7 @@ def resume(run: Run, who: str) -> None:
             return
         _check_room(who)
         _queue(run, who)
-    actions.note("resumed", run=_told(run))
+    audit_log.note("resumed", run=_told(run))
     _send([run], active())
     jobs().settled(WAIT)
 
@@ -80,7 +80,7 @@ def cancel(run: Run, who: str) -> None:
         run.request_cancel()
         if not run.alive():  # still waiting: nobody else will write its status
             run.update(state="cancelled", stage="", eta=None)
-    actions.note("cancelled", run=_told(run))
+    audit_log.note("cancelled", run=_told(run))
     jobs().forget(run)
     _hand_on()  # another of the same person may begin
 
@@ -100,7 +100,7 @@ def delete(run: Run, who: str) -> None:
         if not _withdraw(run, who):
             told = _told(run)
             run.delete()
-            actions.note("deleted", run=told)
+            audit_log.note("deleted", run=told)
 
 
 def take_over(before: str, who: str) -> int:
@@ -231,7 +231,7 @@ def work(run_id: str) -> None:
     """The job itself, in a worker: behind everything that a person waits for."""
     if hasattr(os, "nice") and os.nice(0) < 10:
         os.nice(10)
-    actions.begin()
+    audit_log.begin()
     run = store.open_run(run_id)
     if not run.status().active:  # withdrawn while it waited
         return
@@ -242,7 +242,7 @@ def work(run_id: str) -> None:
     except LabError as error:  # damaged
         run.update(state="failed", stage="", eta=None, error=str(error))
     else:
-        actions.note(ended.state, run=_told(run), attempt=ended.attempt)
+        audit_log.note(ended.state, run=_told(run), attempt=ended.attempt)
 
 
 def lane(run: Run) -> str:

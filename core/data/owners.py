@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from core import actions, files
+from core import audit_log, files
 from core.settings import settings
 
 OWNERS = "owners.json"
@@ -52,7 +52,7 @@ def claim(folder: Path, record: str, who: str) -> None:
         if who in (before or []):
             return
         write(folder, [*(one for one in before or [] if one != UNREADABLE), who])
-    actions.note("brought", set=folder.name[-8:])  # the rest is what somebody calls it
+    audit_log.note("brought", set=folder.name[-8:])  # the rest is what somebody calls it
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import time
 
-from core import actions, files
+from core import audit_log, files
 from core.data import imported, sets
 from core.data import owners as kept
 from core.errors import DataMissing
@@ -26,7 +26,7 @@ def own(name: str, who: str, instead_of: str = "") -> None:
             _set(instead_of, _others(instead_of, who))
         _sweep()
     if new:
-        actions.note("brought", set=name[-8:])  # the rest is what somebody calls it
+        audit_log.note("brought", set=name[-8:])  # the rest is what somebody calls it
 
 
 def disown(name: str, who: str) -> None:
@@ -100,7 +100,7 @@ def _sweep() -> None:
             place.rename(doomed)  # gone at once for everybody
             shutil.rmtree(doomed, ignore_errors=True)
             sets.forget()
-            actions.note("removed", set=name[-8:])
+            audit_log.note("removed", set=name[-8:])
 
 
 def _brought(name: str) -> float:

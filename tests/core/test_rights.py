@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import actions, files, jobs, people
+from core import audit_log, files, jobs, people
 from core.cluster import Cluster
 from core.errors import Refused
 from core.runs import store
@@ -190,12 +190,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def emit(self, record: logging.LogRecord) -> None:
             found.append(record.getMessage())
 
-    monkeypatch.setattr(actions.log, "handlers", [Kept()])
-    monkeypatch.setattr(actions.log, "propagate", False)
-    before = actions.log.level
-    actions.log.setLevel(logging.INFO)
+    monkeypatch.setattr(audit_log.log, "handlers", [Kept()])
+    monkeypatch.setattr(audit_log.log, "propagate", False)
+    before = audit_log.log.level
+    audit_log.log.setLevel(logging.INFO)
     yield found
-    actions.log.setLevel(before)
+    audit_log.log.setLevel(before)
 
 
 def test_the_log_has_a_line_an_action_and_nobody_in_it(sent: list[str], told: list[str]) -> None:
