@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from core import audit_log, files, people
+from core import audit_log, files, identity
 from core.data import imported, ownership
 from core.errors import LabError
 from core.runs import store
@@ -90,7 +90,7 @@ def _ended_runs() -> Iterator[Run]:
 def _too_much(ended: Iterable[Run]) -> list[Run]:
     """Of the runs of anonymous visitors those that nobody has asked for longest, so many that the
     rest is as much as the settings allow."""
-    theirs = [run for run in ended if run.owners() and all(map(people.anonymous, run.owners()))]
+    theirs = [run for run in ended if run.owners() and all(map(identity.anonymous, run.owners()))]
     sizes = {run: files.size(run.path) for run in theirs}
     excess, going = sum(sizes.values()) - settings().max_disk_mb_anonymous * 2**20, []
     for run in sorted(theirs, key=_last_asked):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
-from core import audit_log, files, people
+from core import audit_log, files, identity
 from core.cluster import Cluster
 from core.data import ownership
 from core.errors import LabError, Refused
@@ -124,7 +124,7 @@ def take_over(before: str, who: str) -> int:
 def may_start(who: str) -> bool:
     """Whether somebody may start jobs here."""
     asked = settings().training
-    return asked == "on" or (asked == "signed-in" and people.signed_in(who))
+    return asked == "on" or (asked == "signed-in" and identity.signed_in(who))
 
 
 def refusal(who: str) -> str:
@@ -146,7 +146,7 @@ def mine(run: Run, who: str) -> bool:
 
 def may_change(run: Run, who: str) -> bool:
     """Whether `who` may cancel, resume and delete the run: its owners, and administrators."""
-    return mine(run, who) or (not run.shipped and people.administrator(who))
+    return mine(run, who) or (not run.shipped and identity.administrator(who))
 
 
 def visible(run: Run, who: str) -> bool:
@@ -328,7 +328,7 @@ def _withdraw(run: Run, who: str) -> list[str]:
     """Take `who` off the owners; gives those who are left. An administrator acts for all."""
     owners = run.owners()
     if who not in owners:
-        if people.administrator(who):
+        if identity.administrator(who):
             return []
         raise Refused("Only those who asked for a run can stop or delete it.")
     left = [o for o in owners if o != who]

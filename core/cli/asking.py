@@ -20,7 +20,7 @@ from core.cli.show import (
     shown,
 )
 from core.errors import Refused
-from core.people import COMMAND_LINE
+from core.identity import COMMAND_LINE
 from core.runs import store
 from core.runs.schema import Question, Status
 from core.runs.store import Run

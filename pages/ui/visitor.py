@@ -12,7 +12,8 @@ from functools import lru_cache
 import streamlit as st
 from itsdangerous import BadSignature, Signer
 
-from core import files, people
+from core import files
+from core import identity as people
 from core.settings import settings
 from pages.ui.mounting import address
 from pages.ui.streamlit_private import (

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core import jobs, people
+from core import identity, jobs
 from core.runs import store
 from core.settings import settings
 from core.training import ask
@@ -14,7 +14,7 @@ pytest.importorskip("authlib", reason="signing in needs streamlit[auth]")
 from tests.browser.identity_provider import CLAIMS, provider, secrets_file
 
 pytestmark = pytest.mark.browser
-ANN = people.signed_in_as(CLAIMS)
+ANN = identity.signed_in_as(CLAIMS)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_what_was_asked_for_before_is_theirs_after_signing_in(guarded, page, pri
         sign_in(page, address)
     finally:
         service.claims.update(CLAIMS)
-    bea = people.signed_in_as({"email": "bea@example.org"})
+    bea = identity.signed_in_as({"email": "bea@example.org"})
     page.wait_for_timeout(1000)
     assert json.loads((private_run.path / "owners.json").read_text()) == [bea]
     assert sheet(page, address, private_run) == 200
@@ -116,7 +116,7 @@ def test_an_administrator_may_delete_what_is_not_theirs_and_sees_no_pictures(
     page.goto(f"{address}/runs?compare={private_run.id}")
     page.get_by_text("only they see more of it").wait_for()
     page.get_by_role("button", name="Delete").wait_for()
-    assert not jobs.visible(private_run, people.signed_in_as({"email": "boss@example.org"}))
+    assert not jobs.visible(private_run, identity.signed_in_as({"email": "boss@example.org"}))
 
 
 def test_a_forged_cookie_is_nobody(guarded, page, private_run):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import data, people
+from core import data, identity
 from core.__main__ import main
 from core.cleaning import clean
 from core.data import ownership
@@ -185,8 +185,8 @@ def test_leftovers_of_killed_processes_go_after_a_day(
 def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
     alone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ann = people.signed_in_as({"iss": "https://id.example.org", "sub": "1"})
-    owners = [["v0"], ["v1"], ["v2"], ["v3"], ["v4", ann], [people.COMMAND_LINE], [], ["v7"]]
+    ann = identity.signed_in_as({"iss": "https://id.example.org", "sub": "1"})
+    owners = [["v0"], ["v1"], ["v2"], ["v3"], ["v4", ann], [identity.COMMAND_LINE], [], ["v7"]]
     found = []
     for seed, who in enumerate(owners):
         asked = ask("denoising", "linear", "digits", {"seed": seed})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import audit_log, files, jobs, people
+from core import audit_log, files, identity, jobs
 from core.cluster import Cluster
 from core.errors import Refused
 from core.runs import store
@@ -16,8 +16,12 @@ from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
 
-ANN = people.signed_in_as({"iss": "https://id.example.org", "sub": "1", "email": "ann@example.org"})
-BOB = people.signed_in_as({"iss": "https://id.example.org", "sub": "2", "email": "bob@example.org"})
+ANN = identity.signed_in_as(
+    {"iss": "https://id.example.org", "sub": "1", "email": "ann@example.org"}
+)
+BOB = identity.signed_in_as(
+    {"iss": "https://id.example.org", "sub": "2", "email": "bob@example.org"}
+)
 
 
 @pytest.fixture
@@ -51,8 +55,8 @@ def private(owner: str, state: str = "done") -> Run:
 
 
 def test_an_id_tells_nothing_and_is_the_same_at_each_sign_in() -> None:
-    assert people.signed_in_as({"email": " Ann@Example.org ", "email_verified": True}) == ANN
-    assert ANN != BOB and people.signed_in(ANN) and not people.signed_in("0123456789abcdef")
+    assert identity.signed_in_as({"email": " Ann@Example.org ", "email_verified": True}) == ANN
+    assert ANN != BOB and identity.signed_in(ANN) and not identity.signed_in("0123456789abcdef")
     assert "ann" not in ANN and "example" not in ANN
 
 
@@ -60,14 +64,14 @@ def test_an_address_that_was_not_checked_names_nobody(monkeypatch: pytest.Monkey
     allow(monkeypatch, administrators="ann@example.org")
     claims = {"iss": "https://evil.example.org", "sub": "9", "email": "ann@example.org"}
     for unchecked in (False, "false", None):
-        found = people.signed_in_as({**claims, "email_verified": unchecked})
-        assert found != ANN and not people.administrator(found)
-    assert people.administrator(ANN) and not people.administrator(BOB)
+        found = identity.signed_in_as({**claims, "email_verified": unchecked})
+        assert found != ANN and not identity.administrator(found)
+    assert identity.administrator(ANN) and not identity.administrator(BOB)
     settings.cache_clear()
 
 
 def test_two_without_an_address_are_told_apart_by_who_vouches_for_them() -> None:
-    ids = {people.signed_in_as({"iss": iss, "sub": sub}) for iss in "ab" for sub in "12"}
+    ids = {identity.signed_in_as({"iss": iss, "sub": sub}) for iss in "ab" for sub in "12"}
     assert len(ids) == 4
 
 
@@ -145,7 +149,7 @@ def test_an_administrator_stops_and_deletes_for_all_and_sees_no_pictures(
     allow(monkeypatch, administrators="ann@example.org")
     run = private(BOB, "queued")
     run.set_owners([BOB, "carl"])
-    for somebody in ("eve", "", people.signed_in_as({"iss": "x", "sub": "y"})):
+    for somebody in ("eve", "", identity.signed_in_as({"iss": "x", "sub": "y"})):
         assert not jobs.may_change(run, somebody) and not jobs.visible(run, somebody)
         with pytest.raises(Refused, match="Only those who asked"):
             jobs.cancel(run, somebody)
