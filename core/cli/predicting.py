@@ -9,7 +9,7 @@ from core import images
 from core.cli.runs import finished
 from core.cli.show import OK, ProgressLine, print_json, table
 from core.inference import explain
-from core.metrics import percent
+from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.settings import settings
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import LabError
-from core.metrics import wilson_interval
+from core.metrics.image import wilson_interval
 
 SHARES = {"accuracy": "n_test", "asked_accuracy": "n"}
 """Figures that are shares of pictures, and which figure says of how many."""

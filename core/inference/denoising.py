@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core import data
 from core.data import Images, corrupt_seeded
 from core.errors import LabError
-from core.metrics import psnr, rms_error, ssim
+from core.metrics.image import psnr, rms_error, ssim
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model

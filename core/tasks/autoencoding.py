@@ -12,7 +12,7 @@ from torch.optim import Adam
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet
-from core.metrics import psnr
+from core.metrics.image import psnr
 from core.models import autoencoders as networks
 from core.models.autoencoders import Autoencoder
 from core.tasks.base import (

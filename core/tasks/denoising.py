@@ -14,7 +14,7 @@ from torch.optim import Adam, AdamW
 from core.data import Images
 from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
 from core.images import contact_sheet
-from core.metrics import psnr, rms_error, ssim
+from core.metrics.image import psnr, rms_error, ssim
 from core.models.classical import Classical, Grey, median_filter, non_local_means, total_variation
 from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
 from core.tasks.base import (

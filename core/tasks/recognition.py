@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet
-from core.metrics import calibration_error
+from core.metrics.image import calibration_error
 from core.models import convnets
 from core.models.convnets import Recogniser
 from core.tasks.base import (

@@ -16,7 +16,7 @@ from core.data import Images
 from core.errors import LabError
 from core.features import features
 from core.images import contact_sheet
-from core.metrics import calibration_error
+from core.metrics.image import calibration_error
 from core.models import backbones
 from core.models.transfer import Transfer, head, joined
 from core.tasks.base import (

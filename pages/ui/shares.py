@@ -1,6 +1,6 @@
 """Shares of few pictures, with how far they can be trusted."""
 
-from core.metrics import wilson_interval
+from core.metrics.image import wilson_interval
 
 
 def farther(share: float, k: int, what: str) -> str:

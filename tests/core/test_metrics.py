@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.data import load
 from core.data.corruptions import corrupt_seeded
-from core.metrics import PSNR_CEILING, percent, psnr, rms_error, ssim, wilson_interval
+from core.metrics.image import PSNR_CEILING, percent, psnr, rms_error, ssim, wilson_interval
 
 
 def pairs(name: str = "gaussian", n: int = 6, strength: float = 0.5) -> tuple[Tensor, Tensor]:

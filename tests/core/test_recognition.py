@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from core.data import Images
 from core.errors import LabError
-from core.metrics import calibration_error
+from core.metrics.image import calibration_error
 from core.models.convnets import Recogniser
 from core.tasks import recognition
 from core.tasks.base import unit

@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 
 from core import data, jobs, training
 from core.inference import explain
-from core.metrics import wilson_interval
+from core.metrics.image import wilson_interval
 from core.runs import store
 from core.runs.schema import DataUsed
 from core.settings import settings

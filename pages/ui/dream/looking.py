@@ -8,7 +8,7 @@ import torch
 from core.images import COLOURS
 from core.inference import dreaming
 from core.inference.explain import overlaid
-from core.metrics import percent
+from core.metrics.image import percent
 from core.runs.store import Run
 from core.tasks.dreams.recipe import targets
 from pages.ui import charts

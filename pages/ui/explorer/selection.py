@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.images import COLOURS, contact_sheet, to_png
-from core.metrics import percent
+from core.metrics.image import percent
 from pages.ui import cached, charts, pictures
 from pages.ui.explorer.scene import ENDS, Scene, keep_selection, selected
 from pages.ui.explorer.standing import Standing

@@ -11,7 +11,7 @@ from core import neighbours
 from core.data import Images
 from core.inference import encoding, maps, ordinary
 from core.inference.encoding import Codes
-from core.metrics import percent
+from core.metrics.image import percent
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures

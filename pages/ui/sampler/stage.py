@@ -12,7 +12,7 @@ from torch import Tensor
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import latent, ordinary
-from core.metrics import percent
+from core.metrics.image import percent
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
 from pages.ui import cached, inputs, live, pictures

@@ -9,7 +9,7 @@ from torch import Tensor
 from core.errors import LabError
 from core.inference import explain
 from core.inference.explain import STRANGE, Prediction
-from core.metrics import percent
+from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
 from pages.ui import cached
