@@ -16,7 +16,7 @@ from core.cli.show import (
     table,
 )
 from core.errors import LabError
-from core.health import DISTANCE
+from core.metrics.generative import DISTANCE
 from core.registry import checked, family, kind
 from core.runs import store
 from core.runs.store import Run

@@ -4,7 +4,7 @@ import contextlib
 
 import pandas as pd
 
-from core.health import Health, verdict
+from core.metrics.generative import Health, verdict
 from core.tasks.adversarial import ADVERSARIAL, of_row
 from core.tasks.games import Game
 

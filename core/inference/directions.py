@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import LabError
-from core.health import Extractor
 from core.images import LUMINANCE
 from core.inference.gans import Check, draw
+from core.metrics.generative import Extractor
 from core.models.gans import GAN, seeded_noise
 from core.tasks.games import turns
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from core.data import Images
 from core.errors import LabError
-from core.health import Extractor, Health, Real, health, verdict
 from core.images import contact_sheet
+from core.metrics.generative import Extractor, Health, Real, health, verdict
 from core.models import gans
 from core.models.gans import GAN, seeded_noise
 from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, silent

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from core.health import Health, verdict
+from core.metrics.generative import Health, verdict
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.recognition import RECOGNITION

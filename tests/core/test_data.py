@@ -21,7 +21,7 @@ from PIL import Image
 from core import data
 from core.data import Images, downloads, sets
 from core.errors import DataMissing, UnknownName
-from core.health import frechet_distance
+from core.metrics.generative import frechet_distance
 from core.settings import settings
 
 ALWAYS_HERE = [

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from core import training
 from core.data import Images
 from core.errors import Cancelled, LabError
-from core.health import Extractor
 from core.inference import directions, gans, inversion, latent
+from core.metrics.generative import Extractor
 from core.models import gans as models
 from core.models.convnets import cnn
 from core.models.gans import GAN, seeded_noise

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
-from core import data, health
+from core import data
 from core.data import Images
-from core.health import Extractor, Health, closeness, entropy, frechet_distance, verdict
+from core.metrics import generative
+from core.metrics.generative import Extractor, Health, closeness, entropy, frechet_distance, verdict
 from core.models.convnets import Recogniser
 from core.tasks.adversarial import of_row, samples
 from core.tasks.recognition import RECOGNITION
@@ -101,7 +102,7 @@ def test_closeness_is_what_a_plain_loop_finds(
     for i in range(31):
         found["recall"] += any(across[i, j] <= reach_drawn[j] for j in range(29))
         found["coverage"] += any(across[i, j] <= reach[i] for j in range(29))
-    monkeypatch.setattr(health, "CHUNK", 7)
+    monkeypatch.setattr(generative, "CHUNK", 7)
     told = closeness(real, drawn, k=k)
     for name, count in found.items():
         n = 29 if name in ("precision", "density") else 31
@@ -133,16 +134,16 @@ def test_the_entropy_is_that_of_the_histogram() -> None:
 
 def test_the_spread_is_one_for_real_images_and_grows_with_the_distance(shelf: Shelf) -> None:
     other = shelf.other.pixels[:N]
-    spread = health.health(other, shelf.data, Extractor()).spread
+    spread = generative.health(other, shelf.data, Extractor()).spread
     assert spread == pytest.approx(1, abs=0.05)
-    half = health.health(other.float() / 510, shelf.data, Extractor()).spread
+    half = generative.health(other.float() / 510, shelf.data, Extractor()).spread
     assert half == pytest.approx(spread / 2, rel=1e-3)
 
 
 def test_what_the_judge_reads_is_counted(shelf: Shelf) -> None:
     assert isinstance(shelf.judge.judge, Recogniser)
     one_class = shelf.other.pixels[shelf.other.labels == 7][:200]
-    found = health.health(one_class, shelf.data, shelf.judge)
+    found = generative.health(one_class, shelf.data, shelf.judge)
     assert found.histogram is not None and sum(found.histogram) == 200
     assert found.histogram[7] > 150 and found.extractor == "a small judge"
     assert found.covered == sum(count >= 4 for count in found.histogram)
@@ -163,7 +164,7 @@ def test_a_network_that_is_no_classifier_does_not_judge() -> None:
 def test_health_is_read_again_from_figures_and_from_a_history(
     shelf: Shelf, extractor: Extractor
 ) -> None:
-    found = health.health(shelf.other.pixels[:100], shelf.data[:100], extractor)
+    found = generative.health(shelf.other.pixels[:100], shelf.data[:100], extractor)
     figures = found.figures()
     again = Health.read(figures)
     assert again.figures() == figures and verdict(again) == verdict(found)
@@ -178,8 +179,8 @@ def test_health_is_read_again_from_figures_and_from_a_history(
 # ---- the verdict
 
 
-def of(drawn: Tensor, shelf: Shelf, extractor: Extractor) -> health.Verdict:
-    said = verdict(health.health(drawn, shelf.data, extractor))
+def of(drawn: Tensor, shelf: Shelf, extractor: Extractor) -> generative.Verdict:
+    said = verdict(generative.health(drawn, shelf.data, extractor))
     assert said.sentence.startswith(said.state.capitalize()) and said.sentence.endswith(".")
     return said
 
@@ -253,7 +254,7 @@ def test_samples_are_compared_with_a_choice_of_the_data_not_with_its_beginning(
     assert order is not None
     in_order = shelf.data[order.argsort()]
     few = shelf.other.choice(N // 5).pixels
-    assert health.health(few, in_order, Extractor()).coverage > 0.6
+    assert generative.health(few, in_order, Extractor()).coverage > 0.6
 
 
 def test_half_of_the_samples_over_again_are_noticed(shelf: Shelf, extractor: Extractor) -> None:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from core.health import verdict
 from core.inference import gans
 from core.inference.copying import Matches
+from core.metrics.generative import verdict
 from core.runs import store
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from core import data
 from core.data import Images
-from core.health import Extractor, Health
 from core.inference import copying, curves
 from core.inference.directions import Direction, attribute_directions, principal_directions
 from core.inference.inversion import Inversion, invert
+from core.metrics.generative import Extractor, Health
 from core.models.gans import GAN
 from core.runs import store
 from core.runs.store import Run

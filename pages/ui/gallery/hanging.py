@@ -1,7 +1,7 @@
 """What hangs on the wall: the best run of each network on each data set, with its sheets."""
 
-from core.health import DISTANCE, Health, verdict
 from core.images import data_url
+from core.metrics.generative import DISTANCE, Health, verdict
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import data
-from core.health import DISTANCE, Health, verdict
+from core.metrics.generative import DISTANCE, Health, verdict
 from core.runs.store import Run
 from pages.ui import charts
 from pages.ui.names import class_title, dataset_title
