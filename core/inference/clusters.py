@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError
-from core.neighbours import checked
+from core.metrics.neighbours import checked
 from core.tasks.layouts import principal
 
 MOST = 50

@@ -11,10 +11,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core import neighbours
 from core.errors import LabError, RunBroken
 from core.inference.encoding import Codes
-from core.neighbours import Strangeness
+from core.metrics import neighbours
+from core.metrics.neighbours import Strangeness
 from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import data, images, neighbours
+from core import data, images
 from core.errors import DataMissing, LabError, RunBroken
 from core.inference.encoding import Codes, chosen_images, encode, shape_of, source_run
 from core.inference.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
+from core.metrics import neighbours
 from core.runs import store
 from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.errors import LabError
-from core.neighbours import Metric, nearest
+from core.metrics.neighbours import Metric, nearest
 from core.settings import settings
 from core.tasks.families import FamilyConfig
 

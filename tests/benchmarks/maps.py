@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from playwright.sync_api import Browser, Page
 
-from core import data, neighbours
+from core import data
 from core.inference import encoding
+from core.metrics import neighbours
 from core.settings import settings
 from core.tasks.projecting import PROJECTING
 from tests.benchmarks.browser import CHROMIUM, WEBGL, chromium, first_paint, visitor

@@ -9,8 +9,9 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from core import data, neighbours
+from core import data
 from core.errors import LabError
+from core.metrics import neighbours
 from core.tasks.layouts import principal
 
 

@@ -12,11 +12,12 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from torch import Tensor
 
-from core import data, neighbours
+from core import data
 from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import encoding, latent, maps, projecting
 from core.inference.maps import LatentMap
+from core.metrics import neighbours
 from core.registry import FAMILIES, family
 from core.runs import store
 from core.runs.schema import Status

@@ -6,11 +6,12 @@ import pandas as pd
 import streamlit as st
 from torch import Tensor
 
-from core import data, neighbours
+from core import data
 from core.inference import clusters, encoding, maps
 from core.inference.clusters import Clusters
 from core.inference.encoding import Codes
 from core.inference.maps import LatentMap
+from core.metrics import neighbours
 from core.runs import store
 from core.runs.store import Run
 from core.tasks import TASKS

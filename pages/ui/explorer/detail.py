@@ -4,13 +4,13 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core import neighbours
 from core.images import contact_sheet, to_png
 from core.inference import latent
 from core.inference.encoding import shape_of
 from core.inference.maps import LatentMap
+from core.metrics import neighbours
+from core.metrics.neighbours import Metric
 from core.models.autoencoders import Autoencoder
-from core.neighbours import Metric
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.layouts import PIXELS

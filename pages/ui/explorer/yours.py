@@ -7,10 +7,10 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core import neighbours
 from core.data import Images
 from core.inference import encoding, maps, ordinary
 from core.inference.encoding import Codes
+from core.metrics import neighbours
 from core.metrics.image import percent
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
