@@ -61,9 +61,9 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     tending = asyncio.create_task(_tend(loading))
     yield {}
     tending.cancel()
-    from core import jobs
+    from core.jobs import queue
 
-    jobs.jobs().close()
+    queue.jobs().close()
 
 
 async def _tend(loading: asyncio.Task[None]) -> None:
@@ -74,13 +74,13 @@ async def _tend(loading: asyncio.Task[None]) -> None:
     except Exception:  # pages will fail with sentences, and `ready` says that it is not
         log.exception("the lab could not be loaded")
         return
-    from core import jobs
     from core.cleaning import clean
+    from core.jobs import queue
 
     began, cleaned = time.time() - time.monotonic(), -CLEAN
     while True:
         try:
-            await asyncio.to_thread(jobs.tend)
+            await asyncio.to_thread(queue.tend)
             # After a jump of the clock nobody's age is known.
             steady = abs(time.time() - time.monotonic() - began) < CLEAN
             if steady and time.monotonic() - cleaned > CLEAN:

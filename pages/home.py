@@ -8,8 +8,9 @@ from collections.abc import Callable
 import streamlit as st
 import torch
 
-from core import data, jobs
+from core import data
 from core.errors import LabError
+from core.jobs import queue
 from core.runs import store
 from core.settings import settings
 from pages.ui import cached, covers
@@ -111,10 +112,10 @@ def queue_line() -> str:
     """How full the queue is."""
     if settings().training == "off":
         return "training is switched off here"
-    waiting = len(jobs.active())
+    waiting = len(queue.active())
     state = {"remote": "given cluster", "running": "local cluster awake"}
     line = f"{waiting} of {settings().max_queue} places taken" if waiting else "empty"
-    return f"{line}; {state.get(jobs.jobs().state(), 'the local cluster starts when needed')}"
+    return f"{line}; {state.get(queue.jobs().state(), 'the local cluster starts when needed')}"
 
 
 @st.fragment(run_every=5)

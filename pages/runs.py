@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import jobs
 from core.errors import LabError
+from core.jobs import queue
 from core.registry import checked, family
 from core.runs import store
 from core.runs.store import Run
@@ -43,21 +43,21 @@ def row(run: Run) -> dict[str, Any]:
         "Trust": metrics.get("trustworthiness"),
         "Epochs": asked.config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
-        "Yours": jobs.mine(run, who()),
+        "Yours": queue.mine(run, who()),
     }
 
 
 def seen_by_me(run: Run) -> bool:
     """Damaged runs are shown too: somebody has to mend them."""
     try:
-        return jobs.visible(run, who()) or jobs.may_change(run, who())
+        return queue.visible(run, who()) or queue.may_change(run, who())
     except LabError:
         return True
 
 
 def deletion(run: Run) -> None:
     """The button that deletes a run, for those who may."""
-    may = jobs.may_change(run, who()) and not run.status().active
+    may = queue.may_change(run, who()) and not run.status().active
     if may and st.button("Delete", icon=":material/delete:"):
         confirm(run)
 
@@ -77,7 +77,7 @@ def confirm(run: Run) -> None:
     st.write(f"`{run.id}` with its weights, curves and samples. This cannot be undone.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
         try:
-            jobs.delete(run, who())
+            queue.delete(run, who())
         except LabError as error:
             st.error(str(error))
             return
@@ -149,7 +149,7 @@ st.dataframe(
 readable = [i for i, r in zip(found, table.to_dict("records"), strict=True)
             if r["State"] != "damaged"]  # fmt: skip
 for run in (
-    found[i] for i in sorted(set(found) - set(readable)) if jobs.may_change(found[i], who())
+    found[i] for i in sorted(set(found) - set(readable)) if queue.may_change(found[i], who())
 ):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"`{run.id}` is damaged.")
@@ -169,9 +169,9 @@ names = links.several(
 )
 chosen = [found[n] for n in names]
 if len(chosen) > 1:
-    chosen = [run for run in chosen if jobs.visible(run, who())]
+    chosen = [run for run in chosen if queue.visible(run, who())]
 
-if len(chosen) == 1 and not jobs.visible(chosen[0], who()):
+if len(chosen) == 1 and not queue.visible(chosen[0], who()):
     other_s(chosen[0])
 elif len(chosen) == 1:
     run = chosen[0]

@@ -314,11 +314,11 @@ def _made(
     missing: str,
     unfinished: bool,
 ) -> tuple[bytes, bool]:
-    from core import jobs
+    from core.jobs import queue
     from core.runs import store
 
     run = store.find(run_id)
-    if run is None or not jobs.visible(run, who):
+    if run is None or not queue.visible(run, who):
         raise LabError(missing)
     if run.shipped and version != str(run.version()):
         raise LabError(missing)

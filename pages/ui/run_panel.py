@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import jobs
 from core.errors import LabError
+from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
@@ -85,14 +85,14 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
 
 def actions(run: Run, status: Status) -> None:
     """Cancel or resume, for those who asked for the run, and for administrators."""
-    if not jobs.may_change(run, who()):
+    if not queue.may_change(run, who()):
         return
     if status.active and st.button("Cancel", icon=":material/stop:", key=f"cancel-{run.id}"):
-        _try(jobs.cancel, run)
+        _try(queue.cancel, run)
     if status.state in ("failed", "cancelled") and st.button(
         "Resume", icon=":material/play_arrow:", key=f"resume-{run.id}"
     ):
-        _try(jobs.resume, run)
+        _try(queue.resume, run)
 
 
 def _try(action: object, run: Run) -> None:
@@ -128,7 +128,7 @@ def waiting(run: Run, status: Status) -> str:
     """What a run in the queue waits for."""
     if status.stage:
         return f"{status.stage.capitalize()}."
-    before = jobs.ahead(run)
+    before = queue.ahead(run)
     return f"{before} before it in the queue." if before else "Next in line."
 
 

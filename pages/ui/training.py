@@ -9,9 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import data, jobs
+from core import data
 from core.errors import LabError
 from core.images import display_name
+from core.jobs import queue
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
@@ -89,7 +90,7 @@ def _natural(options: list[str], photographs: bool) -> str:
 def _request(task: Task, variant: str, dataset: str, values: dict[str, Any]) -> None:
     try:
         with st.spinner("Handing it to a worker"):
-            run = jobs.request(ask(task.name, variant, dataset, values), who())
+            run = queue.request(ask(task.name, variant, dataset, values), who())
         keep_watching(task, run.id)
     except LabError as error:
         st.error(str(error))
@@ -178,7 +179,7 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
             encoding = _looked_through(path, upload.file_id)
             if not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
                 return None
-            jobs.check_disk(who())
+            queue.check_disk(who())
             with turn(IMPORT), st.spinner("Reading the pictures"):
                 return data.import_set(
                     path, title, size=size, grey=grey, owner=who(), encoding=encoding
@@ -251,8 +252,8 @@ def recent_of_mine(family: Family, variant: str = "") -> list[Run]:
             continue
         changed = run.version() / 1e9  # nanoseconds
         with contextlib.suppress(LabError):  # damaged
-            active = jobs.mine(run, who()) and run.status().active
-            if active or (time.time() - changed < RECENT and jobs.mine(run, who())):
+            active = queue.mine(run, who()) and run.status().active
+            if active or (time.time() - changed < RECENT and queue.mine(run, who())):
                 found.append((active, changed, run))
     return [run for *_, run in sorted(found, key=lambda f: f[:2], reverse=True)]
 

@@ -56,9 +56,9 @@ def signing_in() -> None:
         st.sidebar.button("Sign in", icon=":material/login:", on_click=st.login)
         return
     if (before := _anonymous(st.context.cookies)) and "taken_over" not in st.session_state:
-        from core import jobs  # heavy, and this file is read before the server is up
+        from core.jobs import queue  # heavy, and this file is read before the server is up
 
-        st.session_state["taken_over"] = jobs.take_over(before, who())
+        st.session_state["taken_over"] = queue.take_over(before, who())
     name = str(st.user.get("name") or st.user.get("email") or "Signed in")
     st.sidebar.button(
         "Sign out", icon=":material/logout:", on_click=st.logout, help=f"You are {name}."
@@ -67,9 +67,9 @@ def signing_in() -> None:
 
 def admitted() -> bool:
     """Whether this visitor may start jobs here; says why not, with the way in."""
-    from core import jobs
+    from core.jobs import queue
 
-    sentence = jobs.refusal(who())
+    sentence = queue.refusal(who())
     if not sentence:
         return True
     st.info(sentence)

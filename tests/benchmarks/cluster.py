@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from core import data, jobs
+from core import data
+from core.jobs import queue
 from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
@@ -82,7 +83,7 @@ def _request(dataset: str, seed: int) -> tuple[Run, float]:
     """The run, and when it was asked for: naming it, which reads the data here, is not counted."""
     question = ask("denoising", VARIANT, dataset, {"epochs": EPOCHS, "seed": seed})
     began = time.perf_counter()
-    return jobs.request(question, WHO), began
+    return queue.request(question, WHO), began
 
 
 def _until_running(asked: tuple[Run, float]) -> float:
@@ -101,9 +102,9 @@ def _until_running(asked: tuple[Run, float]) -> float:
 
 def _cancel() -> float:
     """Seconds until the run that is on has stopped and says so."""
-    (run,) = jobs.active()
+    (run,) = queue.active()
     began = time.perf_counter()
-    jobs.cancel(run, WHO)
+    queue.cancel(run, WHO)
     wait_until(lambda: run.status().state == "cancelled" and not run.alive(), PATIENCE, "a cancel")
     return time.perf_counter() - began
 
@@ -127,7 +128,7 @@ def _scratch() -> Iterator[None]:
             yield
         finally:
             processes = psutil.Process().children(recursive=True)
-            jobs.jobs().stop()
+            queue.jobs().stop()
             psutil.wait_procs(processes, timeout=10)
             end(processes)
             _set(before)
@@ -143,4 +144,4 @@ def _set(values: dict[str, str | None]) -> None:
         if value is not None:
             os.environ[name] = value
     settings.cache_clear()
-    jobs.jobs.cache_clear()
+    queue.jobs.cache_clear()

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from core import identity, jobs
+from core import identity
+from core.jobs import queue
 from core.runs import store
 from core.settings import settings
 from core.training import ask
@@ -116,7 +117,7 @@ def test_an_administrator_may_delete_what_is_not_theirs_and_sees_no_pictures(
     page.goto(f"{address}/runs?compare={private_run.id}")
     page.get_by_text("only they see more of it").wait_for()
     page.get_by_role("button", name="Delete").wait_for()
-    assert not jobs.visible(private_run, identity.signed_in_as({"email": "boss@example.org"}))
+    assert not queue.visible(private_run, identity.signed_in_as({"email": "boss@example.org"}))
 
 
 def test_a_forged_cookie_is_nobody(guarded, page, private_run):

@@ -13,13 +13,13 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from core import jobs
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
 from core.inference import answers, dreaming, estimating, films, recipes
 from core.inference.dreaming import ask, ask_again
 from core.inference.pictures import Picture, brought, fitted, sample
 from core.inference.recipes import KEY, Recipe
+from core.jobs import queue
 from core.models import backbones
 from core.runs import store
 from core.runs.schema import Status
@@ -175,7 +175,7 @@ def test_published_weights_without_a_network_are_refused_at_once(
 
 
 def test_dreams_wait_in_the_quick_lane() -> None:
-    assert jobs.lane(created()) == "quick"
+    assert queue.lane(created()) == "quick"
 
 
 # ---- making

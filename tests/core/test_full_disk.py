@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs
 from core.__main__ import main
 from core.cluster import Cluster
 from core.errors import DISK_FULL
+from core.jobs import queue
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
@@ -79,20 +79,20 @@ def test_a_disk_without_any_room_is_a_sentence_too(
 def test_a_run_of_the_queue_fails_with_the_sentence(
     disk: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: jobs.work(run.id))
-    monkeypatch.setattr(jobs.os, "nice", lambda by: 10)
+    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: queue.work(run.id))
+    monkeypatch.setattr(queue.os, "nice", lambda by: 10)
     disk(1500)
     values = {"epochs": 2, "train_images": 64}
-    run = jobs.request(ask("denoising", "linear", "digits", values), "ann")
+    run = queue.request(ask("denoising", "linear", "digits", values), "ann")
     assert run.status().state == "failed" and run.status().error == DISK_FULL
     with open(run.path / "ballast", "wb") as ballast, pytest.raises(OSError, match="No space"):
         ballast.write(bytes(2**22))
         ballast.flush()
     run.update(state="queued", attempt=run.status().attempt + 1)
-    jobs.work(run.id)
+    queue.work(run.id)
     assert run.status().state == "failed" and run.status().error == DISK_FULL
-    assert jobs.tend() == 0
+    assert queue.tend() == 0
     (run.path / "ballast").unlink()
     disk(32_000)
-    jobs.resume(run, "ann")
+    queue.resume(run, "ann")
     assert run.status().state == "done"

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from core import cluster as clusters
-from core import jobs
 from core.cluster import Cluster
 from core.errors import Refused, RunBroken
 from core.inference import projecting
+from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -50,11 +50,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv(f"LATENT_LAB_{name}", str(value))
         patch.setattr(store, "SHIPPED", folder / "shipped")
         settings.cache_clear()
-        jobs.jobs.cache_clear()
+        queue.jobs.cache_clear()
         yield folder
-        jobs.jobs().stop()
+        queue.jobs().stop()
         until(lambda: not cluster_processes(folder), "the cluster has ended")
-        jobs.jobs.cache_clear()
+        queue.jobs.cache_clear()
     settings.cache_clear()
 
 
@@ -63,9 +63,9 @@ def no_run_left_behind(cluster: Path) -> Iterator[None]:
     """Whatever a test starts is stopped, so that the next finds a free worker."""
     yield
     settings.cache_clear()
-    for run in jobs.active():
+    for run in queue.active():
         for owner in run.owners():
-            jobs.cancel(run, owner)
+            queue.cancel(run, owner)
     until(lambda: not any(run.alive() for run in store.all_runs()), "all runs have stopped")
 
 
@@ -106,25 +106,25 @@ def cluster_processes(folder: Path) -> list[psutil.Process]:
 
 def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
     asked = question(SHORT, seed=1)
-    run = jobs.request(asked, "ann")
+    run = queue.request(asked, "ann")
     assert run.id == asked.run_id and run.owners() == ["ann"]
     until_state(run, "done", "failed")
     assert run.status().state == "done" and run.status().attempt == 1
     assert run.metrics()["psnr"] > 0 and len(run.history()) == 1
     # The same question again is answered by the same run, which now has two owners.
     before = run.path.joinpath("model.safetensors").stat().st_mtime_ns
-    assert jobs.request(asked, "bob") == run
+    assert queue.request(asked, "bob") == run
     assert run.owners() == ["ann", "bob"] and run.status().attempt == 1
     assert run.path.joinpath("model.safetensors").stat().st_mtime_ns == before
-    assert jobs.jobs().state() == "running" and jobs.active() == []
-    until(lambda: not jobs.jobs()._futures, "nothing is kept of a job that has ended")
+    assert queue.jobs().state() == "running" and queue.active() == []
+    until(lambda: not queue.jobs()._futures, "nothing is kept of a job that has ended")
 
 
 def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
-    long = jobs.request(question(LONG, seed=40), "ann")
+    long = queue.request(question(LONG, seed=40), "ann")
     until_working(long)
     asked = projecting.ask("pca", "digits", {"points": 50})
-    assert (jobs.lane(long), jobs.lane(jobs.request(asked, "ann"))) == ("long", "quick")
+    assert (queue.lane(long), queue.lane(queue.request(asked, "ann"))) == ("long", "quick")
     found = store.open_run(asked.run_id)
     until_state(found, "done", "failed")
     assert found.status().state == "done" and found.metrics()["n_test"] == 50
@@ -137,7 +137,7 @@ def test_two_who_ask_at_the_same_moment_get_one_run(cluster: Path) -> None:
 
     def visitor(name: str) -> None:
         gate.wait()
-        given[name] = jobs.request(asked, name)
+        given[name] = queue.request(asked, name)
 
     threads = [threading.Thread(target=visitor, args=(name,)) for name in ("ann", "bob")]
     for thread in threads:
@@ -148,38 +148,38 @@ def test_two_who_ask_at_the_same_moment_get_one_run(cluster: Path) -> None:
     assert given["bob"] == run and sorted(run.owners()) == ["ann", "bob"]
     until_working(run)
     assert run.status().attempt == 1
-    assert [r.id for r in jobs.active()] == [run.id]
+    assert [r.id for r in queue.active()] == [run.id]
 
 
 def test_the_first_of_two_who_withdraws_stops_nothing(cluster: Path) -> None:
     asked = question(LONG, seed=3)
-    run = jobs.request(asked, "ann")
-    jobs.request(asked, "bob")
+    run = queue.request(asked, "ann")
+    queue.request(asked, "bob")
     until_working(run)
     with pytest.raises(Refused, match="Only those who asked"):
-        jobs.cancel(run, "eve")
-    jobs.cancel(run, "ann")
+        queue.cancel(run, "eve")
+    queue.cancel(run, "ann")
     assert run.owners() == ["bob"] and not run.cancel_requested()
-    assert jobs.mine(run, "bob") and not jobs.mine(run, "ann")
+    assert queue.mine(run, "bob") and not queue.mine(run, "ann")
     with pytest.raises(Refused, match="Only those who asked"):
-        jobs.cancel(run, "ann")
+        queue.cancel(run, "ann")
     behind = len(run.history())
     until(lambda: len(run.history()) > behind, "it goes on")
-    jobs.cancel(run, "bob")
+    queue.cancel(run, "bob")
     until_state(run, "cancelled")
 
 
 def test_a_running_run_is_cancelled_and_goes_on_when_it_is_resumed(cluster: Path) -> None:
-    run = jobs.request(question(LONG, seed=4), "ann")
+    run = queue.request(question(LONG, seed=4), "ann")
     until_working(run)
     with pytest.raises(Refused, match="under way: cancel it first"):
-        jobs.delete(run, "ann")
-    jobs.cancel(run, "ann")
+        queue.delete(run, "ann")
+    queue.cancel(run, "ann")
     until_state(run, "cancelled")
     until(lambda: not run.alive(), "its worker has let go")
     behind = len(run.history())
-    assert behind >= 1 and jobs.active() == []
-    jobs.resume(run, "ann")
+    assert behind >= 1 and queue.active() == []
+    queue.resume(run, "ann")
     until(lambda: len(run.history()) > behind, "it goes on")
     assert run.history()["epoch"].tolist()[:behind] == list(range(1, behind + 1))
     assert run.status().attempt == 2
@@ -187,31 +187,31 @@ def test_a_running_run_is_cancelled_and_goes_on_when_it_is_resumed(cluster: Path
 
 def test_a_cancelled_run_that_is_asked_for_again_goes_on(cluster: Path) -> None:
     asked = question(LONG, seed=5)
-    run = jobs.request(asked, "ann")
+    run = queue.request(asked, "ann")
     until_working(run)
-    jobs.cancel(run, "ann")
+    queue.cancel(run, "ann")
     until_state(run, "cancelled")
-    assert jobs.request(asked, "bob") == run
+    assert queue.request(asked, "bob") == run
     until_working(run)
     assert set(run.owners()) >= {"bob"}
 
 
 def test_a_run_that_waits_is_cancelled_at_once_and_never_begins(cluster: Path) -> None:
-    busy = jobs.request(question(LONG, seed=6), "ann")
+    busy = queue.request(question(LONG, seed=6), "ann")
     until_working(busy)
-    waiting = jobs.request(question(SHORT, seed=7), "ann")
-    last = jobs.request(question(SHORT, seed=8), "ann")
+    waiting = queue.request(question(SHORT, seed=7), "ann")
+    last = queue.request(question(SHORT, seed=8), "ann")
     assert waiting.status().state == "queued"
-    assert [r.id for r in jobs.active()] == [busy.id, waiting.id, last.id]
-    assert [jobs.ahead(r) for r in (busy, waiting, last)] == [0, 1, 2]
-    jobs.cancel(waiting, "ann")
+    assert [r.id for r in queue.active()] == [busy.id, waiting.id, last.id]
+    assert [queue.ahead(r) for r in (busy, waiting, last)] == [0, 1, 2]
+    queue.cancel(waiting, "ann")
     assert waiting.status().state == "cancelled"
-    assert jobs.ahead(last) == 1
-    jobs.cancel(busy, "ann")
+    assert queue.ahead(last) == 1
+    queue.cancel(busy, "ann")
     until_state(last, "done", "failed")  # behind the one that waited
     assert last.status().state == "done"
     assert waiting.status().state == "cancelled" and len(waiting.history()) == 0
-    jobs.delete(waiting, "ann")
+    queue.delete(waiting, "ann")
     assert store.find(waiting.id) is None
 
 
@@ -220,20 +220,20 @@ def test_a_full_queue_refuses_and_writes_nothing(
 ) -> None:
     monkeypatch.setenv("LATENT_LAB_MAX_QUEUE", "1")
     settings.cache_clear()
-    busy = jobs.request(question(LONG, seed=9), "ann")
+    busy = queue.request(question(LONG, seed=9), "ann")
     asked = question(SHORT, seed=10)
     with pytest.raises(Refused, match=r"The queue is full \(1 jobs\)"):
-        jobs.request(asked, "bob")
+        queue.request(asked, "bob")
     assert store.find(asked.run_id) is None
     until_working(busy)
-    assert jobs.request(question(LONG, seed=9), "bob") == busy, "what is there is still given"
+    assert queue.request(question(LONG, seed=9), "bob") == busy, "what is there is still given"
 
 
 def test_a_killed_worker_s_run_ends_by_itself(cluster: Path) -> None:
     asked = question(MIDDLING, seed=11)
-    run = jobs.request(asked, "ann")
+    run = queue.request(asked, "ann")
     until_working(run)
-    client = jobs.jobs()._client
+    client = queue.jobs()._client
     assert client is not None
     (address,) = (
         address
@@ -250,18 +250,18 @@ def test_a_killed_worker_s_run_ends_by_itself(cluster: Path) -> None:
 
 
 def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -> None:
-    run = jobs.request(question(LONG, seed=12), "ann")
+    run = queue.request(question(LONG, seed=12), "ann")
     until_working(run)
     before = {p.pid for p in cluster_processes(cluster)}
-    jobs.jobs().close()
+    queue.jobs().close()
     assert run.alive() and before, "the cluster goes on without us"
-    jobs.jobs.cache_clear()  # as a server that was started again
-    jobs.tend()
-    assert jobs.tend() == 0, "the run is worked on: nothing was left behind"
-    other = jobs.request(question(SHORT, seed=13), "bob")
+    queue.jobs.cache_clear()  # as a server that was started again
+    queue.tend()
+    assert queue.tend() == 0, "the run is worked on: nothing was left behind"
+    other = queue.request(question(SHORT, seed=13), "bob")
     assert other.status().state == "queued"
     assert {p.pid for p in cluster_processes(cluster)} == before, "no second cluster"
-    jobs.cancel(run, "ann")
+    queue.cancel(run, "ann")
     until_state(run, "cancelled")
     until_state(other, "done", "failed")
     assert other.status().state == "done"
@@ -270,9 +270,9 @@ def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -
 def test_workers_that_die_at_birth_or_at_work_are_started_again(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs.jobs().stop()
+    queue.jobs().stop()
     until(lambda: not cluster_processes(cluster), "the cluster has ended")
-    jobs.jobs.cache_clear()
+    queue.jobs.cache_clear()
     start, born = Cluster._start_worker, []
 
     def stillborn(self: Cluster, lane: str) -> None:
@@ -284,13 +284,13 @@ def test_workers_that_die_at_birth_or_at_work_are_started_again(
             process.kill()
 
     monkeypatch.setattr(Cluster, "_start_worker", stillborn)
-    run = jobs.request(question(MIDDLING, seed=30), "ann")
-    quick = jobs.request(projecting.ask("pca", "digits", {"points": 60}), "ann")
-    assert jobs.jobs().settled(DEADLINE) and sorted(born) == ["long", "quick"]
+    run = queue.request(question(MIDDLING, seed=30), "ann")
+    quick = queue.request(projecting.ask("pca", "digits", {"points": 60}), "ann")
+    assert queue.jobs().settled(DEADLINE) and sorted(born) == ["long", "quick"]
     stages = set()
 
     def tended() -> bool:
-        jobs.tend()
+        queue.tend()
         stages.add(run.status().stage)
         return len(born) == 4 and run.path.joinpath("history.csv").exists() and run.alive()
 
@@ -301,7 +301,7 @@ def test_workers_that_die_at_birth_or_at_work_are_started_again(
             nanny.kill()
     until(lambda: not run.alive(), "its worker has ended with its nanny")
     assert run.status().state == "running" and len(run.history()) < 12
-    until(lambda: jobs.tend() == 0 and not run.status().active, "both runs have ended")
+    until(lambda: queue.tend() == 0 and not run.status().active, "both runs have ended")
     assert run.status().state == quick.status().state == "done", run.status().error
     assert run.history()["epoch"].tolist() == list(range(1, 13))
     assert run.status().stage == ""
@@ -354,15 +354,15 @@ def test_nobody_waits_for_a_cluster_that_starts(
 
     monkeypatch.setattr(Cluster, "_join", lambda self: None)
     monkeypatch.setattr(Cluster, "_start", slow)
-    monkeypatch.setattr(jobs, "WAIT", 0)
+    monkeypatch.setattr(queue, "WAIT", 0)
     here = Cluster(cluster / "slow", "", print, print)
-    monkeypatch.setattr(jobs, "jobs", lambda: here)
+    monkeypatch.setattr(queue, "jobs", lambda: here)
     try:
-        first = jobs.request(question(SHORT, seed=32), "ann")
-        second = jobs.request(question(SHORT, seed=33), "bob")
+        first = queue.request(question(SHORT, seed=32), "ann")
+        second = queue.request(question(SHORT, seed=33), "bob")
         assert first.status().stage == clusters.STARTING
-        assert jobs.tend() == 2
-        jobs.cancel(first, "ann")
+        assert queue.tend() == 2
+        queue.cancel(first, "ann")
         assert first.status().state == "cancelled" and not goes_on.is_set()
     finally:
         goes_on.set()
@@ -396,8 +396,8 @@ def test_what_another_process_asks_for_is_trained_though_it_ends(cluster: Path) 
 
 
 def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
-    working = jobs.request(question(MIDDLING, seed=15), "ann")
-    waiting = jobs.request(question(SHORT, seed=16), "ann")
+    working = queue.request(question(MIDDLING, seed=15), "ann")
+    waiting = queue.request(question(SHORT, seed=16), "ann")
     until_working(working)
     old = cluster_processes(cluster)
     assert len(old) >= 2, "a scheduler and the worker of the lane"
@@ -405,20 +405,20 @@ def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
         process.kill()
     until(lambda: not working.alive(), "its worker is dead")
     assert working.status().state == "running" and waiting.status().state == "queued"
-    jobs.jobs.cache_clear()  # as a server that was started again
-    assert jobs.tend() == 2
+    queue.jobs.cache_clear()  # as a server that was started again
+    assert queue.tend() == 2
     for run in (working, waiting):
         until_state(run, "done", "failed")
         assert run.status().state == "done", run.status().error
     assert working.history()["epoch"].tolist() == list(range(1, 13))
-    assert jobs.tend() == 0
+    assert queue.tend() == 0
 
 
 def test_a_worker_that_finds_the_run_locked_leaves_it_alone(cluster: Path) -> None:
     asked = question(SHORT, seed=17)
     run = store.create(asked.run_id, asked.config)
     with run.lock():
-        jobs.work(run.id)
+        queue.work(run.id)
         assert run.status().state == "queued"
     run.delete()
 
@@ -436,11 +436,11 @@ def test_with_training_off_nothing_starts(cluster: Path, monkeypatch: pytest.Mon
     settings.cache_clear()
     monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: pytest.fail("a job was started"))
     with pytest.raises(Refused, match="Training is switched off on this server"):
-        jobs.request(question(SHORT, seed=20), "ann")
+        queue.request(question(SHORT, seed=20), "ann")
     assert store.find(question(SHORT, seed=20).run_id) is None
-    assert jobs.request(done, "ann") == run, "what is there is still given"
-    assert jobs.tend() == 0
-    jobs.tend()
+    assert queue.request(done, "ann") == run, "what is there is still given"
+    assert queue.tend() == 0
+    queue.tend()
     store.open_run(left.run_id).delete()
 
 
@@ -448,12 +448,12 @@ def test_a_run_on_somebody_s_own_pictures_is_seen_by_who_asked(cluster: Path) ->
     asked = question(SHORT, seed=21)
     shared = store.create(asked.run_id, asked.config)
     shared.set_owners(["ann"])
-    assert jobs.visible(shared, "ann") and jobs.visible(shared, "eve")
+    assert queue.visible(shared, "ann") and queue.visible(shared, "eve")
     own = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
     private = store.create("denoise-linear-pets-00000000-00000000", own)
     private.set_owners(["ann", "bob"])
-    assert jobs.visible(private, "ann") and jobs.visible(private, "bob")
-    assert not jobs.visible(private, "eve") and not jobs.visible(private, "")
+    assert queue.visible(private, "ann") and queue.visible(private, "bob")
+    assert not queue.visible(private, "eve") and not queue.visible(private, "")
     for run in (shared, private):
         run.delete()
 
@@ -464,10 +464,10 @@ def test_a_finished_run_is_deleted_when_the_last_owner_withdraws(cluster: Path) 
     run.set_owners(["ann", "bob"])
     run.update(state="done")
     with pytest.raises(Refused, match="Only those who asked"):
-        jobs.delete(run, "eve")
-    jobs.delete(run, "ann")
+        queue.delete(run, "eve")
+    queue.delete(run, "ann")
     assert store.find(run.id) == run and run.owners() == ["bob"]
-    jobs.delete(run, "bob")
+    queue.delete(run, "bob")
     assert store.find(run.id) is None
 
 
@@ -480,9 +480,9 @@ def test_a_damaged_run_can_be_deleted_and_trained_anew(cluster: Path, name: str)
     (run.path / name).write_text("{damaged")
     if name == "status.json":
         with pytest.raises(RunBroken, match="Delete it and train anew"):
-            jobs.request(asked, "ann")
-        assert jobs.active() == []
-    jobs.delete(run, "ann")
+            queue.request(asked, "ann")
+        assert queue.active() == []
+    queue.delete(run, "ann")
     assert store.find(run.id) is None
 
 
@@ -491,13 +491,13 @@ def test_a_shipped_run_is_nobody_s_and_stays(cluster: Path) -> None:
     made = store.create(asked.run_id, asked.config)
     (cluster / "shipped").mkdir(exist_ok=True)
     shipped = Run(made.path.rename(cluster / "shipped" / made.id))
-    assert jobs.request(asked, "ann") == shipped
-    assert shipped.owners() == [] and not jobs.mine(shipped, "ann")
-    assert jobs.visible(shipped, "anybody") and shipped not in jobs.active()
-    jobs.resume(shipped, "ann")
+    assert queue.request(asked, "ann") == shipped
+    assert shipped.owners() == [] and not queue.mine(shipped, "ann")
+    assert queue.visible(shipped, "anybody") and shipped not in queue.active()
+    queue.resume(shipped, "ann")
     assert shipped.status().attempt == 0
     with pytest.raises(Refused, match="cannot be deleted"):
-        jobs.delete(shipped, "ann")
+        queue.delete(shipped, "ann")
 
 
 def test_a_scheduler_that_does_not_answer_is_a_sentence(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core import jobs
 from core.cluster import Cluster
+from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -60,9 +60,9 @@ def made(seed: int, state: str, owner: str = "ann") -> Run:
 
 
 LOOKS: dict[str, Callable[[Run], object]] = {
-    "tend": lambda run: jobs.tend(),
-    "ahead": jobs.ahead,
-    "active": lambda run: jobs.active(),
+    "tend": lambda run: queue.tend(),
+    "ahead": queue.ahead,
+    "active": lambda run: queue.active(),
 }
 
 
@@ -70,7 +70,7 @@ def settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder's clock has moved on since the last run was made, and everybody has looked."""
     monkeypatch.setattr(store, "CLOCK_TICK", -1)
     for _ in range(2):
-        jobs.tend()
+        queue.tend()
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -89,22 +89,22 @@ def test_looking_at_the_queue_opens_no_file_of_what_is_finished(
         ours = {run.id for run in waiting}
         assert all(any(i in path for i in ours) for path in found if "denoise-" in path)
     assert counts[0] == counts[1] <= 10
-    assert jobs.active() == sorted(waiting, key=lambda run: (run.status().queued_at, run.id))
+    assert queue.active() == sorted(waiting, key=lambda run: (run.status().queued_at, run.id))
 
 
 def test_what_has_ended_leaves_the_queue_for_all_processes(sent: list[str]) -> None:
     run = made(1, "queued")
     marker = settings().runs / store.QUEUE / run.id
-    assert marker.exists() and jobs.active() == [run]
+    assert marker.exists() and queue.active() == [run]
     run.update(state="running")
-    assert jobs.active() == [run]
+    assert queue.active() == [run]
     run.update(state="done")
-    assert jobs.active() == []
-    jobs.tend()
+    assert queue.active() == []
+    queue.tend()
     assert not marker.exists()
     run.update(state="failed")
-    jobs.resume(run, "ann")
-    assert marker.exists() and jobs.active() == [run]
+    queue.resume(run, "ann")
+    assert marker.exists() and queue.active() == [run]
     with store.store_lock():
         store.forget_ended([run])
     store.forget_ended([run])
@@ -115,14 +115,14 @@ def test_what_another_version_has_put_there_is_found(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = made(1, "queued")
-    jobs.tend()
+    queue.tend()
     second = made(2, "queued")
     (settings().runs / store.QUEUE / second.id).unlink()
-    assert jobs.active() == [first, second], "it is new in the folder"
+    assert queue.active() == [first, second], "it is new in the folder"
     for marker in (settings().runs / store.QUEUE).iterdir():
         marker.unlink()
     (settings().runs / store.QUEUE).rmdir()
-    assert jobs.active() == [first, second], "the index is gone"
+    assert queue.active() == [first, second], "the index is gone"
     assert {p.name for p in (settings().runs / store.QUEUE).iterdir()} == {first.id, second.id}
 
 
@@ -133,12 +133,12 @@ def test_a_damaged_run_fails_with_a_sentence_and_keeps_nobody_waiting(sent: list
         later.path.joinpath("config.json").read_text().replace('"linear"', '"of tomorrow"')
     )
     (gone.path / "status.json").write_text("[")
-    assert jobs.tend() == 1 and sent == [good.id]
+    assert queue.tend() == 1 and sent == [good.id]
     assert empty.status().state == later.status().state == "failed"
     assert "config.json is missing or damaged" in empty.status().error
     assert "no denoising variant called 'of tomorrow'" in later.status().error
-    assert jobs.request(question(9), "visitor 0").status().state == "queued"
-    assert jobs.ahead(good) == 0
+    assert queue.request(question(9), "visitor 0").status().state == "queued"
+    assert queue.ahead(good) == 0
 
 
 def test_what_goes_wrong_with_one_run_stops_no_other(
@@ -147,9 +147,9 @@ def test_what_goes_wrong_with_one_run_stops_no_other(
     found = [made(seed, "queued", f"visitor {seed}") for seed in range(3)]
 
     def submit(self: Cluster, run: Run, lane: str) -> None:
-        if run == jobs.active()[0]:
+        if run == queue.active()[0]:
             raise OSError("the disk is full")
         sent.append(run.id)
 
     monkeypatch.setattr(Cluster, "submit", submit)
-    assert jobs.tend() == 3 and len(sent) == 2 and set(sent) < {run.id for run in found}
+    assert queue.tend() == 3 and len(sent) == 2 and set(sent) < {run.id for run in found}

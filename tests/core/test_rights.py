@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core import audit_log, files, identity, jobs
+from core import audit_log, files, identity
 from core.cluster import Cluster
 from core.errors import Refused
+from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -82,47 +83,47 @@ def test_only_who_has_signed_in_may_start_where_it_is_asked(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, training="signed-in")
-    assert not jobs.may_start("visitor") and "Sign in" in jobs.refusal("visitor")
+    assert not queue.may_start("visitor") and "Sign in" in queue.refusal("visitor")
     with pytest.raises(Refused, match="Sign in"):
-        jobs.request(question(1), "visitor")
+        queue.request(question(1), "visitor")
     assert store.find(question(1).run_id) is None and not sent
-    run = jobs.request(question(1), ANN)
-    assert sent == [run.id] and jobs.refusal(ANN) == ""
+    run = queue.request(question(1), ANN)
+    assert sent == [run.id] and queue.refusal(ANN) == ""
     run.update(state="failed")
     with pytest.raises(Refused, match="Sign in"):
-        jobs.resume(run, "visitor")
+        queue.resume(run, "visitor")
 
 
 def test_one_person_has_so_many_jobs_and_keeps_nobody_else_from_theirs(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, max_jobs_each=3, max_running_each=1)
-    mine = [jobs.request(question(seed), "ann") for seed in range(3)]
+    mine = [queue.request(question(seed), "ann") for seed in range(3)]
     with pytest.raises(Refused, match="3 jobs of yours"):
-        jobs.request(question(4), "ann")
-    assert jobs.request(question(0), "ann") == mine[0], "what is there is still given"
-    other = jobs.request(question(5), "bob")
+        queue.request(question(4), "ann")
+    assert queue.request(question(0), "ann") == mine[0], "what is there is still given"
+    other = queue.request(question(5), "bob")
     assert sent == [mine[0].id, other.id], "her second waits for her first, his does not"
     sent.clear()
-    jobs.tend()
+    queue.tend()
     assert sent == [mine[0].id, other.id]
     sent.clear()
     mine[0].update(state="done")
-    jobs.tend()
+    queue.tend()
     assert sent == [mine[1].id, other.id]
-    jobs.cancel(mine[1], "ann")
+    queue.cancel(mine[1], "ann")
     assert mine[2].id in sent
-    assert jobs.ahead(mine[2]) == 0 and jobs.ahead(other) == 1
+    assert queue.ahead(mine[2]) == 0 and queue.ahead(other) == 1
 
 
 def test_a_map_does_not_wait_for_a_training_of_the_same_person(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, max_running_each=1)
-    monkeypatch.setattr(jobs, "lane", lambda run: "quick" if run.id == quick else "long")
+    monkeypatch.setattr(queue, "lane", lambda run: "quick" if run.id == quick else "long")
     quick = question(2).run_id
-    jobs.request(question(1), "ann")
-    jobs.request(question(2), "ann")
+    queue.request(question(1), "ann")
+    queue.request(question(2), "ann")
     assert quick in sent
 
 
@@ -130,14 +131,14 @@ def test_what_one_person_keeps_on_disk_is_bounded(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, max_disk_mb_each=1)
-    run = jobs.request(question(1), "ann")
+    run = queue.request(question(1), "ann")
     run.update(state="done")
     (run.path / "model.safetensors").write_bytes(bytes(2**20))
     with pytest.raises(Refused, match="as much as one person may use"):
-        jobs.request(question(2), "ann")
-    jobs.request(question(2), "bob")
-    jobs.delete(run, "ann")
-    jobs.request(question(3), "ann")
+        queue.request(question(2), "ann")
+    queue.request(question(2), "bob")
+    queue.delete(run, "ann")
+    queue.request(question(3), "ann")
 
 
 # ---- stopping, deleting, seeing
@@ -150,14 +151,14 @@ def test_an_administrator_stops_and_deletes_for_all_and_sees_no_pictures(
     run = private(BOB, "queued")
     run.set_owners([BOB, "carl"])
     for somebody in ("eve", "", identity.signed_in_as({"iss": "x", "sub": "y"})):
-        assert not jobs.may_change(run, somebody) and not jobs.visible(run, somebody)
+        assert not queue.may_change(run, somebody) and not queue.visible(run, somebody)
         with pytest.raises(Refused, match="Only those who asked"):
-            jobs.cancel(run, somebody)
-    assert jobs.may_change(run, ANN) and not jobs.mine(run, ANN)
-    assert not jobs.visible(run, ANN), "pictures are for those who brought them"
-    jobs.cancel(run, ANN)
+            queue.cancel(run, somebody)
+    assert queue.may_change(run, ANN) and not queue.mine(run, ANN)
+    assert not queue.visible(run, ANN), "pictures are for those who brought them"
+    queue.cancel(run, ANN)
     assert run.status().state == "cancelled"
-    jobs.delete(run, ANN)
+    queue.delete(run, ANN)
     assert store.find(run.id) is None
 
 
@@ -168,18 +169,18 @@ def test_an_administrator_deletes_nothing_that_ships(
     made = store.create(question(1).run_id, question(1).config)
     store.SHIPPED.mkdir()
     shipped = Run(made.path.rename(store.SHIPPED / made.id))
-    assert not jobs.may_change(shipped, ANN)
+    assert not queue.may_change(shipped, ANN)
     with pytest.raises(Refused, match="cannot be deleted"):
-        jobs.delete(shipped, ANN)
+        queue.delete(shipped, ANN)
 
 
 def test_who_signs_in_keeps_what_they_had_asked_for(sent: list[str]) -> None:
-    first, second = private("visitor"), jobs.request(question(2), "visitor")
+    first, second = private("visitor"), queue.request(question(2), "visitor")
     second.set_owners(["visitor", ANN, "carl"])
-    assert jobs.take_over("visitor", ANN) == 2
+    assert queue.take_over("visitor", ANN) == 2
     assert first.owners() == [ANN] and second.owners() == [ANN, "carl"]
-    assert jobs.visible(first, ANN) and not jobs.visible(first, "visitor")
-    assert jobs.take_over("visitor", ANN) == 0
+    assert queue.visible(first, ANN) and not queue.visible(first, "visitor")
+    assert queue.take_over("visitor", ANN) == 0
 
 
 # ---- the log
@@ -203,9 +204,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def test_the_log_has_a_line_an_action_and_nobody_in_it(sent: list[str], told: list[str]) -> None:
-    run = jobs.request(question(1), ANN)
-    jobs.cancel(run, ANN)
-    jobs.delete(run, ANN)
+    run = queue.request(question(1), ANN)
+    queue.cancel(run, ANN)
+    queue.delete(run, ANN)
     assert [json.loads(line)["action"] for line in told] == ["asked", "cancelled", "deleted"]
     assert all(json.loads(line)["run"] == run.id and ANN not in line for line in told)
 
@@ -214,7 +215,7 @@ def test_the_log_does_not_tell_what_people_call_their_pictures(
     sent: list[str], told: list[str]
 ) -> None:
     run = private(ANN)
-    jobs.delete(run, ANN)
+    queue.delete(run, ANN)
     (line,) = told
     assert json.loads(line)["run"] == run.id[-8:] and "pets" not in line
 
@@ -235,8 +236,8 @@ def test_who_asked_is_read_once_for_private_runs_and_never_for_others(
     monkeypatch.setattr(files, "read_json", counted)
     for _ in range(5):
         for run in (mine, public):
-            assert jobs.visible(run, ANN)
-        assert not jobs.visible(mine, BOB) and jobs.visible(public, BOB)
+            assert queue.visible(run, ANN)
+        assert not queue.visible(mine, BOB) and queue.visible(public, BOB)
     assert [one for one in seen if one.endswith("owners.json")] == [f"{mine.id}/owners.json"]
     mine.set_owners([BOB])
-    assert jobs.visible(mine, BOB) and not jobs.visible(mine, ANN)
+    assert queue.visible(mine, BOB) and not queue.visible(mine, ANN)

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
-from core import jobs
 from core.errors import LabError
 from core.images import to_png
 from core.inference import dreaming, estimating, pictures, recipes
 from core.inference.pictures import NOISE
+from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs import store
 from core.settings import settings
@@ -291,7 +291,7 @@ def test_the_button_asks_for_the_dream_of_the_link(monkeypatch):
         requested.append((question.run_id, visitor))
         return made(question, "queued")
 
-    monkeypatch.setattr(jobs, "request", request)
+    monkeypatch.setattr(queue, "request", request)
     app = opened(PAGE, **LINK)
     dreams_of(app)[0].click().run()
     sound(app)
@@ -303,7 +303,7 @@ def test_a_full_queue_is_a_sentence(monkeypatch):
     def request(question, visitor):
         raise LabError("The queue is full (3 jobs). Try again when one has ended.")
 
-    monkeypatch.setattr(jobs, "request", request)
+    monkeypatch.setattr(queue, "request", request)
     app = opened(PAGE, **LINK)
     dreams_of(app)[0].click().run()
     assert not app.exception and "queue is full" in app.error[0].value
@@ -458,7 +458,7 @@ def used(content, name="dream.png", **query):
 def test_a_recipe_sets_every_control(kind, picture, values, monkeypatch):
     question = asked(kind, picture, values)
     requested = []
-    monkeypatch.setattr(jobs, "request", lambda question, _: requested.append(question))
+    monkeypatch.setattr(queue, "request", lambda question, _: requested.append(question))
     app = used(signed(question))
     assert app.segmented_control(key="kind").value == kind
     assert app.selectbox(key="backbone").value == question.config.config["backbone"]
@@ -615,7 +615,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
         requested.append(question)
         return made(question, "queued")
 
-    monkeypatch.setattr(jobs, "request", request)
+    monkeypatch.setattr(queue, "request", request)
     offered.click().run()
     sound(app)
     assert requested[0].config.variant == "atlas"

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from core import data, jobs, training
+from core import data, training
 from core.inference import explain
+from core.jobs import queue
 from core.metrics.image import wilson_interval
 from core.runs import store
 from core.runs.schema import DataUsed
@@ -83,7 +84,7 @@ def _question(name):
 
 
 def page(monkeypatch, **query):
-    monkeypatch.setattr(jobs, "visible", lambda run, who: True)
+    monkeypatch.setattr(queue, "visible", lambda run, who: True)
     return opened(PAGE, **query)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 from torch import nn
 
-from core import jobs
 from core.data import Images
 from core.inference import denoising
+from core.jobs import queue
 from core.registry import family
 from core.runs import store
 from core.runs.query import finished
@@ -41,7 +41,7 @@ def _finished(task_name: str) -> list[Run]:
 
 def models(task_name: str) -> list[Run]:
     """Finished runs that this visitor may see, the best first; at most two seconds old."""
-    return [run for run in _finished(task_name) if jobs.visible(run, who())]
+    return [run for run in _finished(task_name) if queue.visible(run, who())]
 
 
 def forget_models() -> None:

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core import jobs
 from core.errors import LabError
 from core.inference import dreaming
+from core.jobs import queue
 from core.models import backbones
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams.recipe import ATLAS, CLASSES, targets
@@ -62,7 +62,7 @@ def panel() -> None:
     missing = [layer for layer, _ in chosen if layer not in drawn] or [
         layer.name for layer in known if layer.name not in drawn
     ]
-    if missing and jobs.may_start(who()):
+    if missing and queue.may_start(who()):
         _offer(backbone, missing[0])
 
 
@@ -86,7 +86,7 @@ def _offer(backbone: str, layer: str) -> None:
             st.caption("The network is fetched first.")
     if pressed:
         try:
-            run = jobs.request(dreaming.ask(ATLAS, None, values), who())
+            run = queue.request(dreaming.ask(ATLAS, None, values), who())
             keep_watching(DREAMING, run.id, ATLAS)
         except LabError as error:
             st.error(str(error), icon=":material/error:")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import streamlit as st
 from torch import Tensor
 
-from core import jobs
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import films
 from core.inference.pictures import NOISE, fitted
+from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
@@ -69,12 +69,12 @@ def _bench() -> None:
 def _known(asked: Wish) -> Run | None:
     """The run that answers, if there is one that this visitor may see."""
     run = None if asked.question is None else store.find(asked.question.run_id)
-    return run if run is not None and jobs.visible(run, who()) else None
+    return run if run is not None and queue.visible(run, who()) else None
 
 
 def _done(run: Run) -> bool:
     try:
-        return run.status().state == "done" and jobs.visible(run, who())
+        return run.status().state == "done" and queue.visible(run, who())
     except LabError:
         return False
 
@@ -95,7 +95,7 @@ def _button(asked: Wish, run: Run | None) -> None:
     if st.button("Dream", type="primary", icon=":material/auto_awesome:", width="stretch"):
         try:
             with st.spinner("Handing it to a worker"):
-                jobs.request(asked.question, who())
+                queue.request(asked.question, who())
         except LabError as error:
             st.error(str(error), icon=":material/error:")
             return
@@ -120,11 +120,11 @@ def _live(run_id: str) -> None:
     ended = (run.path / "dream.png").exists()  # then the preview goes
     _pictures(run, "dream.png" if ended else "preview.png")
     _progress(run, status)
-    if jobs.may_change(run, who()) and st.button(
+    if queue.may_change(run, who()) and st.button(
         "Cancel", icon=":material/stop:", key="cancel-dream"
     ):
         try:
-            jobs.cancel(run, who())
+            queue.cancel(run, who())
         except LabError as error:
             st.error(str(error))
 
@@ -213,7 +213,7 @@ def _waiting(asked: Wish, run: Run | None) -> None:
     side = int(asked.values.get("side", 512))
     _plain(fitted(begins_with.pixels, side), "Noise" if grows else "The picture to dream on")
     said = "A picture grows out of noise" if grows else "Nothing has been dreamt here yet"
-    st.caption(said + (". Press Dream." if jobs.may_start(who()) else "."))
+    st.caption(said + (". Press Dream." if queue.may_start(who()) else "."))
 
 
 def _plain(pixels: Tensor, alt: str) -> None:

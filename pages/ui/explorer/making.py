@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from core import data, jobs
+from core import data
 from core.errors import LabError
 from core.inference import projecting
+from core.jobs import queue
 from core.tasks.layouts import PIXELS
 from core.tasks.projecting import PROJECTING
 from pages.ui import cached, links
@@ -30,7 +31,7 @@ def panel(use: Use) -> None:
     if values is not None:
         try:
             with st.spinner("Handing it to a worker"):
-                run = jobs.request(projecting.ask(method, dataset, values), who())
+                run = queue.request(projecting.ask(method, dataset, values), who())
             keep_watching(PROJECTING, run.id)
         except LabError as error:
             st.error(str(error))

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs
 from core.errors import LabError
 from core.images import scatter, to_png
 from core.inference import maps, projecting
+from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -43,7 +43,7 @@ def panel(scene: Scene) -> None:
             for p in sorted(chosen)
         }
         missing = [q for row in asked.values() for q in row if _finished(q) is None]
-        if missing and jobs.may_start(who()):
+        if missing and queue.may_start(who()):
             several = f"{len(missing)} maps" if len(missing) > 1 else "the map"
             if st.button(f"Make {several}", type="primary", icon=":material/play_arrow:"):
                 _request(missing)
@@ -66,7 +66,7 @@ def _request(questions: list[Question]) -> None:
     try:
         with st.spinner("Handing them to a worker"):
             for question in questions:
-                jobs.request(question, who())
+                queue.request(question, who())
     except LabError as error:
         st.error(str(error))
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 import pandas as pd
 import streamlit as st
 
-from core import jobs
 from core.errors import LabError
+from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
@@ -113,12 +113,12 @@ def _megabytes(run: Run, standing: list[str]) -> float:
 def _others(dataset: str, done: set[str]) -> None:
     """Teach the methods that are not in the table yet."""
     missing = [name for name in TRANSFER.variants if name not in done]
-    if missing and jobs.may_start(who()):
+    if missing and queue.may_start(who()):
         said = ", ".join(TRANSFER.variant(name).title for name in missing)
         if st.button(f"Teach it the other ways: {said}", icon=":material/play_arrow:"):
             try:
                 for name in missing:
-                    jobs.request(ask(TRANSFER.name, name, dataset), who())
+                    queue.request(ask(TRANSFER.name, name, dataset), who())
             except LabError as error:
                 st.error(str(error))
     for run in recent_of_mine(TRANSFER):

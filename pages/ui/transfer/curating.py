@@ -5,11 +5,12 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from core import data, jobs
+from core import data
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.data.imported import NAMED
 from core.errors import LabError, Refused
+from core.jobs import queue
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, held
 from pages.ui.names import dataset_title
@@ -94,7 +95,7 @@ def _by_hand() -> None:
         return
     try:
         with turn(IMPORT), st.spinner("Reading the pictures"):
-            jobs.check_disk(who())
+            queue.check_disk(who())
             info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
     except LabError as error:
         st.error(str(error))
