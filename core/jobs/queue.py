@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core import audit_log, files, identity
-from core.cluster import Cluster
 from core.data import ownership
 from core.errors import LabError, Refused
+from core.jobs.scheduler import Cluster
 from core.registry import family, kind
 from core.runs import store
 from core.runs.schema import Question, Status

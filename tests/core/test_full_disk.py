@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
-from core.cluster import Cluster
 from core.errors import DISK_FULL
 from core.jobs import queue
+from core.jobs.scheduler import Cluster
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings

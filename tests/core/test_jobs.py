@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from core import cluster as clusters
-from core.cluster import Cluster
 from core.errors import Refused, RunBroken
 from core.inference import projecting
 from core.jobs import queue
+from core.jobs import scheduler as clusters
+from core.jobs.scheduler import Cluster
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.cluster import Cluster
 from core.jobs import queue
+from core.jobs.scheduler import Cluster
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run

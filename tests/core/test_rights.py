@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core import audit_log, files, identity
-from core.cluster import Cluster
 from core.errors import Refused
 from core.jobs import queue
+from core.jobs.scheduler import Cluster
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
-from core import cluster
+from core.jobs import scheduler
 from core.settings import Settings
 from tests.hosting.parts import HERE, INSTALLED, environment_file, unit_command, unit_lines
 
@@ -44,7 +44,7 @@ def test_the_threads_of_workers_wait_as_those_of_the_local_ones_do(unit: str) ->
     assert environment["OMP_WAIT_POLICY"] == "passive"
 
 
-@pytest.mark.parametrize("lane", cluster.LANES)
+@pytest.mark.parametrize("lane", scheduler.LANES)
 def test_each_lane_has_its_worker(lane: str) -> None:
     for unit in ("latent-lab-worker", "latent-lab-worker-gpu"):
         command, _ = unit_command(f"{unit}@{lane}", environment_file())
