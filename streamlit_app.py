@@ -74,8 +74,8 @@ async def _tend(loading: asyncio.Task[None]) -> None:
     except Exception:  # pages will fail with sentences, and `ready` says that it is not
         log.exception("the lab could not be loaded")
         return
-    from core.cleaning import clean
     from core.jobs import queue
+    from core.jobs.retention import clean
 
     began, cleaned = time.time() - time.monotonic(), -CLEAN
     while True:

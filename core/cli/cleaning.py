@@ -2,8 +2,8 @@
 
 import argparse
 
-from core.cleaning import clean
 from core.cli.show import OK, print_json
+from core.jobs.retention import clean
 from core.settings import settings
 
 

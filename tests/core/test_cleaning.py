@@ -9,9 +9,9 @@ import pytest
 
 from core import data, identity
 from core.__main__ import main
-from core.cleaning import clean
 from core.data import ownership
 from core.errors import DataMissing, UnknownName
+from core.jobs.retention import clean
 from core.runs import store
 from core.settings import settings
 from core.training import ask
