@@ -343,7 +343,7 @@ def jobs() -> Cluster:
 
     def job(run_id: str) -> None:
         # Sent as it stands, not by name: the scheduler opens it, and would import torch.
-        from core.jobs.queue import work
+        from core.jobs import work  # the name that replicas of every version know
 
         work(run_id)
 

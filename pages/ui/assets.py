@@ -20,7 +20,7 @@ from starlette.routing import Route
 from core.errors import LabError
 from pages.ui import looks
 from pages.ui.mounting import address
-from pages.ui.visitor import identity
+from pages.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -176,7 +176,7 @@ async def array(request: Request) -> Response:
 async def thumbnails(request: Request) -> Response:
     """A thousand images of a split on one sheet, in the order of the data set; of a set that people
     brought, for them."""
-    asked, who = request.path_params, identity(request.cookies)
+    asked, who = request.path_params, visitor_of(request.cookies)
     try:
         content, built_in = await asyncio.to_thread(
             _thumbnails, asked["dataset"], asked["split"], asked["part"], who
@@ -293,7 +293,7 @@ async def _of_run(
     Args:
         unfinished: give also what a run has made that is under way.
     """
-    who = identity(request.cookies) or ""
+    who = visitor_of(request.cookies) or ""
     asked = request.path_params
     version = asked.get("version") or asked["changed"]
     try:

@@ -22,7 +22,7 @@ from core.settings import settings
 from pages.ui import held
 from pages.ui.assets import plotly_url
 from pages.ui.mounting import address
-from pages.ui.visitor import cookie_header, identity
+from pages.ui.visitor import cookie_header
 
 
 def _policy() -> bytes:
@@ -83,7 +83,7 @@ class Headers:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        known = identity(request.cookies) is not None
+        known = visitor_of(request.cookies) is not None
         asks_for_page = "text/html" in request.headers.get("accept", "")
 
         async def with_headers(message: Message) -> None:
@@ -212,7 +212,7 @@ class Bounds:
 
 
 def _visitor(scope: Scope) -> str:
-    return identity(HTTPConnection(scope).cookies) or ""
+    return visitor_of(HTTPConnection(scope).cookies) or ""
 
 
 def _asks_for_page(scope: Scope) -> bool:

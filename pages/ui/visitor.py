@@ -12,8 +12,7 @@ from functools import lru_cache
 import streamlit as st
 from itsdangerous import BadSignature, Signer
 
-from core import files
-from core import identity as people
+from core import files, identity
 from core.settings import settings
 from pages.ui.mounting import address
 from pages.ui.streamlit_private import (
@@ -31,7 +30,7 @@ YEAR = 365 * 24 * 3600
 def who() -> str:
     """The person of this session; the same in all of a browser's tabs, and after a restart."""
     if st.user.get("is_logged_in"):
-        return people.signed_in_as(st.user.to_dict())
+        return identity.signed_in_as(st.user.to_dict())
     found = _anonymous(st.context.cookies)
     if found is not None:
         return found
@@ -40,7 +39,7 @@ def who() -> str:
     return str(st.session_state["visitor"])
 
 
-def identity(cookies: Mapping[str, str]) -> str | None:
+def visitor_of(cookies: Mapping[str, str]) -> str | None:
     """The person that a request's cookies name, or None when none is there that we have signed."""
     return _signed_in(cookies) or _anonymous(cookies)
 
@@ -104,7 +103,7 @@ def _signed_in(cookies: Mapping[str, str]) -> str | None:
 
     found = get_cookie_with_chunks(part, USER_COOKIE_NAME)
     claims = json.loads(found) if found else {}
-    return people.signed_in_as(claims) if claims.get("is_logged_in") else None
+    return identity.signed_in_as(claims) if claims.get("is_logged_in") else None
 
 
 @lru_cache(maxsize=1)

@@ -17,12 +17,14 @@ from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
 
-ANN = identity.signed_in_as(
-    {"iss": "https://id.example.org", "sub": "1", "email": "ann@example.org"}
-)
-BOB = identity.signed_in_as(
-    {"iss": "https://id.example.org", "sub": "2", "email": "bob@example.org"}
-)
+
+def signed_in(number: int, name: str) -> str:
+    claims = {"iss": "https://id.example.org", "sub": f"{number}", "email": f"{name}@example.org"}
+    return identity.signed_in_as(claims)
+
+
+ANN = signed_in(1, "ann")
+BOB = signed_in(2, "bob")
 
 
 @pytest.fixture
