@@ -25,7 +25,7 @@ from core.runs import store
 from core.runs.schema import Question, Status
 from core.runs.store import Run
 from core.tasks import Family, FamilyConfig, Variant
-from core.working import Listener
+from core.training.run_context import Listener
 
 
 def add_settings(parser: argparse.ArgumentParser, variant: Variant, defaults: FamilyConfig) -> None:

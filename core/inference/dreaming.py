@@ -36,7 +36,7 @@ from core.tasks.dreams.recipe import (
     check_targets,
     targets,
 )
-from core.working import Listener, Work, carry_out, describe
+from core.training.run_context import Listener, Work, carry_out, describe
 
 PREVIEW_EVERY = 0.5
 """Seconds between two pictures of what there is so far."""

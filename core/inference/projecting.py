@@ -19,7 +19,7 @@ from core.settings import settings
 from core.tasks.base import Check
 from core.tasks.layouts import PIXELS, Map, ProjectionConfig
 from core.tasks.projecting import PROJECTING
-from core.working import Listener, Work, carry_out, describe
+from core.training.run_context import Listener, Work, carry_out, describe
 
 SIDE = 480
 """Pixels along each side of the picture that is kept of a map."""

@@ -16,7 +16,7 @@ from core.runs.weights import packed, unpacked
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
 from core.training.asking import config_of, judge, test_images, train_images
-from core.working import Listener, Work, carry_out, describe
+from core.training.run_context import Listener, Work, carry_out, describe
 
 
 class Diverged(LabError):

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from core import working
 from core.data import Images
 from core.runs import store
 from core.runs.schema import State, Status
@@ -18,7 +17,7 @@ from core.tasks import games, load_model
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.games import AdversarialLearner
 from core.tasks.recognition import RECOGNITION
-from core.training import ask, evaluate, train
+from core.training import ask, evaluate, run_context, train
 from core.training.asking import judge
 from tests.core.support import built
 
@@ -39,7 +38,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     settings.cache_clear()
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
-    monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "SAMPLES", 40)
     monkeypatch.setattr(games, "AVERAGED", 2)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from core import data, working
+from core import data
 from core.cli.show import difference
 from core.data import Images
 from core.errors import LabError
@@ -20,7 +20,7 @@ from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import fitted, unit
 from core.tasks.bounds import bound_name, left_out
-from core.training import ask, evaluate, train
+from core.training import ask, evaluate, run_context, train
 from tests.core.support import built, tiny
 
 SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
@@ -39,7 +39,7 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     settings.cache_clear()
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
-    monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "IWAE_IMAGES", 3)
 
 

@@ -230,7 +230,7 @@ def test_cancelled_in_the_middle_it_leaves_nothing_and_begins_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = created(values={"steps": 50})
-    monkeypatch.setattr("core.working.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("core.training.run_context.REPORT_EVERY", 0.0)
 
     def listen(status: Status) -> None:
         if status.state == "running" and status.epoch > 3:
@@ -247,7 +247,7 @@ def test_cancelled_in_the_middle_it_leaves_nothing_and_begins_anew(
 
 def test_a_preview_is_there_while_it_is_dreamt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dreaming, "PREVIEW_EVERY", 0.0)
-    monkeypatch.setattr("core.working.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("core.training.run_context.REPORT_EVERY", 0.0)
     run, seen = created(), []
 
     def listen(status: Status) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import data, files, working
+from core import data, files
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken, UnknownName
 from core.runs import store
@@ -24,7 +24,7 @@ from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.tasks import load_model
 from core.tasks.denoising import Denoising, DenoisingLearner
-from core.training import ask, evaluate, loop, train
+from core.training import ask, evaluate, loop, run_context, train
 from core.training.asking import test_images as images_for_testing
 from core.training.asking import train_images
 
@@ -41,7 +41,7 @@ def quick(
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path_factory.getbasetemp() / "no-data"))
     settings.cache_clear()
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
-    monkeypatch.setattr(working, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(loop, "test_images", lambda run: images_for_testing(run).first(20))
 
 

@@ -6,7 +6,7 @@ import resource
 import pytest
 import torch
 
-from core.working import keep_memory
+from core.training.run_context import keep_memory
 
 
 def faults() -> int:
