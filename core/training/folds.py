@@ -23,7 +23,7 @@ from core.randomness import Seeded
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
-from core.training.asking import config_of, test_images, train_images
+from core.training.request import config_of, test_images, train_images
 
 Check = Callable[[str], None]
 ALIKE = 0.98

@@ -15,7 +15,7 @@ from core.runs.store import Run, open_run
 from core.runs.weights import packed, unpacked
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
-from core.training.asking import config_of, judge, test_images, train_images
+from core.training.request import config_of, judge, test_images, train_images
 from core.training.run_context import Listener, Work, carry_out, describe
 
 

@@ -15,7 +15,7 @@ from core.models import backbones, pretrained
 from core.models.transfer import Transfer
 from core.randomness import Seeded
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training.asking import TEST_SEED, some
+from core.training.request import TEST_SEED, some
 
 HEAD_SECONDS = 4e-5
 """A head of 1,280 features, for a picture and epoch: seen on two slow cores."""

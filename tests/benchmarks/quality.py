@@ -9,7 +9,7 @@ from core.settings import settings
 from core.tasks import load_model
 from core.tasks.denoising import DENOISING
 from core.training import evaluate
-from core.training.asking import config_of, test_images
+from core.training.request import config_of, test_images
 from tests.benchmarks.autoencoders import autoencoders
 from tests.benchmarks.measuring import Row, at_least, at_most, torch_threads
 from tests.benchmarks.shipped import shipped, shipped_runs

@@ -4,7 +4,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.tasks.base import Task
 from core.tasks.denoising import DENOISING
-from core.training.asking import config_of
+from core.training.request import config_of
 
 LENGTH = {"epochs", "seed", "start_from"}
 """Settings that say how long a training was and where it began, not what it was."""

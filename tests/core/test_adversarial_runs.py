@@ -18,7 +18,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.games import AdversarialLearner
 from core.tasks.recognition import RECOGNITION
 from core.training import ask, evaluate, run_context, train
-from core.training.asking import judge
+from core.training.request import judge
 from tests.core.support import built
 
 SMALL: dict[str, Any] = {"epochs": 3, "train_images": 40, "batch_size": 20}

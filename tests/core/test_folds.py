@@ -16,7 +16,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
-from core.training.asking import config_of, train_images
+from core.training.request import config_of, train_images
 from tests.core.test_transfer import built, clouds
 
 HARD = 8

@@ -25,8 +25,8 @@ from core.settings import ROOT, settings
 from core.tasks import load_model
 from core.tasks.denoising import Denoising, DenoisingLearner
 from core.training import ask, evaluate, loop, run_context, train
-from core.training.asking import test_images as images_for_testing
-from core.training.asking import train_images
+from core.training.request import test_images as images_for_testing
+from core.training.request import train_images
 
 SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
 FILES = {"config.json", "status.json", "model.safetensors", "history.csv", "metrics.json"}
@@ -176,7 +176,7 @@ def test_a_classical_method_has_figures_and_nothing_to_learn() -> None:
 def test_a_finished_run_measures_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run = new({"epochs": 1})
     train(run)
-    monkeypatch.setattr("core.training.asking.test_images", loop.test_images)
+    monkeypatch.setattr("core.training.request.test_images", loop.test_images)
     again = evaluate(run)
     assert {k: run.metrics()[k] for k in again} == again
 

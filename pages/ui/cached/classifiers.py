@@ -13,9 +13,9 @@ from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import folds, prospects
-from core.training.asking import config_of, test_images, train_images
 from core.training.folds import Scores
 from core.training.prospects import Estimate, Sweep
+from core.training.request import config_of, test_images, train_images
 from pages.ui.cached.networks import model, model_at
 from pages.ui.turns import check_visitor, heavy
 

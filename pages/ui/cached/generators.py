@@ -18,7 +18,7 @@ from core.models.gans import GAN
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
-from core.training.asking import judge
+from core.training.request import judge
 from pages.ui.cached.networks import model, model_at
 from pages.ui.turns import check_visitor, heavy
 
