@@ -18,7 +18,7 @@ from core.inference.export import TOLERANCE, export
 from core.models import backbones
 from core.models.transfer import Transfer
 from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
-from core.training import folds
+from core.training import cross_validation
 from tests.benchmarks.measuring import Row, at_least, at_most
 from tests.benchmarks.shipped import shipped_runs
 
@@ -80,7 +80,7 @@ def _quality(images: Images) -> Iterator[Row]:
         variant = "new_head" if name else "side_by_side"
         model, config = _built(variant, **({"backbones": name} if name else {}))
         seen = Images(seen_by(model, images.pixels), images.labels)
-        found = folds.cross_validated(model, variant, config, seen)
+        found = cross_validation.cross_validated(model, variant, config, seen)
         said = f"± {found.spread:.4f} over the folds, {found.seconds / 5:.1f} s a head"
         title = f"transfer: 5 folds, {'+'.join(model.names)}"
         if name:
@@ -105,7 +105,9 @@ def _few(model: Transfer, config: TransferConfig, seen: Images) -> Row:
         rest = torch.ones(len(order), dtype=torch.bool)
         rest[chosen] = False
         train, test = (Images(*(t[rows] for t in ranked)) for rows in (chosen, rest))
-        scores += folds.with_few(model, "new_head", config, train, test, None, [seed]).accuracies
+        scores += cross_validation.with_few(
+            model, "new_head", config, train, test, None, [seed]
+        ).accuracies
     said = f"± {statistics.stdev(scores):.4f} over 5 seeds"
     return at_least(
         f"transfer: {FEW} pictures a class", statistics.fmean(scores), ASKED_FEW, "", said

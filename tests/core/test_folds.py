@@ -15,7 +15,7 @@ from core.models.transfer import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import folds, prospects
+from core.training import cross_validation, prospects
 from core.training.request import config_of, train_images
 from tests.core.test_transfer import built, clouds
 
@@ -40,17 +40,17 @@ def model() -> Transfer:
 
 def test_every_picture_is_tested_once(model: Transfer) -> None:
     seen = clouds(20)
-    found = folds.cross_validated(model, "new_head", config(), seen, folds=4)
+    found = cross_validation.cross_validated(model, "new_head", config(), seen, folds=4)
     assert len(found.accuracies) == 4 and found.mean == 1.0 and found.spread == 0.0
-    again = folds.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
-    repeated = folds.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
+    again = cross_validation.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
+    repeated = cross_validation.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
     assert again.accuracies == repeated.accuracies and again.mean < 1.0
 
 
 def test_nearly_the_same_pictures_stay_in_one_fold() -> None:
     seen = clouds(6).pixels
     twins = torch.cat([seen, seen[:5] + 1e-3])
-    numbers = folds.groups(twins)
+    numbers = cross_validation.groups(twins)
     assert numbers[18:].tolist() == numbers[:5].tolist()
     assert len(numbers[:18].unique()) == 18
 
@@ -58,7 +58,7 @@ def test_nearly_the_same_pictures_stay_in_one_fold() -> None:
 def test_more_pictures_are_read_better(model: Transfer) -> None:
     train, test = noisy(40, 1), noisy(60, 2)
     few, many = (
-        folds.with_few(model, "new_head", config(), train, test, each, seeds=range(3))
+        cross_validation.with_few(model, "new_head", config(), train, test, each, seeds=range(3))
         for each in (2, 40)
     )
     assert 1 / 3 < few.mean < many.mean and len(few.accuracies) == 3
@@ -67,14 +67,14 @@ def test_more_pictures_are_read_better(model: Transfer) -> None:
 @pytest.mark.parametrize("count", [1, 21])
 def test_another_number_of_folds_is_refused(model: Transfer, count: int) -> None:
     with pytest.raises(LabError, match="2 to 20"):
-        folds.cross_validated(model, "new_head", config(), clouds(20), folds=count)
+        cross_validation.cross_validated(model, "new_head", config(), clouds(20), folds=count)
 
 
 def test_too_few_pictures_are_refused(model: Transfer) -> None:
     with pytest.raises(LabError, match=r"5 folds; the smallest has 4. Choose from 2 to 4"):
-        folds.cross_validated(model, "new_head", config(), clouds(4))
+        cross_validation.cross_validated(model, "new_head", config(), clouds(4))
     with pytest.raises(LabError, match=r"9 pictures of each class.* Choose from 1 to 4"):
-        folds.with_few(model, "new_head", config(), clouds(4), clouds(4), 9)
+        cross_validation.with_few(model, "new_head", config(), clouds(4), clouds(4), 9)
 
 
 def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
@@ -152,7 +152,7 @@ def test_pictures_that_were_looked_at_cost_no_time(
     assert prospects.estimate("new_head", other, "digits").looking > 0
     tuned = prospects.estimate("fine_tune", asked, "digits")
     assert tuned.looking == 0 and tuned.learning > seen.learning
-    p = folds.prepared(taught)
+    p = cross_validation.prepared(taught)
     assert features.known("lite0", training.asking.train_images(taught).pixels) == 40
     assert len(p.train.labels) == 40 and len(p.test.labels) == 30
 
@@ -183,7 +183,7 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
     assert len(explain.top_losses(model, images).ids) == 6
     assert not TRANSFER.codes(model, images).requires_grad
     with pytest.raises(LabError, match="heads on frozen networks"):
-        folds.prepared(run)
+        cross_validation.prepared(run)
 
 
 def folds_of(run: Run) -> torch.Tensor:

@@ -14,7 +14,7 @@ from core.randomness import Seeded
 from core.runs import store
 from core.tasks import TASKS, load_model
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import folds, prospects
+from core.training import cross_validation, prospects
 
 SEED = 7
 
@@ -87,7 +87,9 @@ def test_nothing_that_pages_train_or_load_moves_the_global_generator() -> None:
     assert isinstance(config, TransferConfig)
     model = Transfer({"lite0": net}, head("linear", net.width, 2), trained=False)
     asked = (model, "new_head", config, seen)
-    scores = [untouched(lambda: folds.with_few(*asked, seen, 4, range(2))) for _ in range(2)]
+    scores = [
+        untouched(lambda: cross_validation.with_few(*asked, seen, 4, range(2))) for _ in range(2)
+    ]
     assert scores[0].accuracies == scores[1].accuracies  # type: ignore[attr-defined]
-    untouched(lambda: folds.cross_validated(*asked, folds=3))
+    untouched(lambda: cross_validation.cross_validated(*asked, folds=3))
     untouched(lambda: prospects.sweep(*asked))

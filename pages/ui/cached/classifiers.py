@@ -12,8 +12,8 @@ from core.models.transfer import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import folds, prospects
-from core.training.folds import Scores
+from core.training import cross_validation, prospects
+from core.training.cross_validation import Scores
 from core.training.prospects import Estimate, Sweep
 from core.training.request import config_of, test_images, train_images
 from pages.ui.cached.networks import model, model_at
@@ -66,8 +66,10 @@ def tested(run: Run) -> Tested:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds"))
 def _repeated(run_id: str, version: int) -> Scores:
-    p = folds.prepared(store.open_run(run_id), check_visitor)
-    return folds.with_few(p.model, p.variant, p.config, p.train, p.test, None, check=check_visitor)
+    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
+    return cross_validation.with_few(
+        p.model, p.variant, p.config, p.train, p.test, None, check=check_visitor
+    )
 
 
 def repeated(run: Run) -> Scores:
@@ -77,9 +79,9 @@ def repeated(run: Run) -> Scores:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth"))
 def _folded(run_id: str, version: int) -> Scores:
-    p = folds.prepared(store.open_run(run_id), check_visitor)
+    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
-    return folds.cross_validated(p.model, p.variant, p.config, both, check=check_visitor)
+    return cross_validation.cross_validated(p.model, p.variant, p.config, both, check=check_visitor)
 
 
 def folded(run: Run) -> Scores:
@@ -89,8 +91,8 @@ def folded(run: Run) -> Scores:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures"))
 def _with_few(run_id: str, version: int) -> dict[int, Scores]:
-    p = folds.prepared(store.open_run(run_id), check_visitor)
-    return folds.curve(p, check_visitor)
+    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
+    return cross_validation.curve(p, check_visitor)
 
 
 def with_few(run: Run) -> dict[int, Scores]:
@@ -107,7 +109,7 @@ def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))
 def _sweep(run_id: str, version: int) -> Sweep:
-    p = folds.prepared(store.open_run(run_id), check_visitor)
+    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
     return prospects.sweep(p.model, p.variant, p.config, p.train)
 
 
