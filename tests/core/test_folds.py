@@ -15,7 +15,7 @@ from core.models.transfer import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import cross_validation, prospects
+from core.training import cross_validation, lr_finder
 from core.training.request import config_of, train_images
 from tests.core.test_transfer import built, clouds
 
@@ -79,11 +79,11 @@ def test_too_few_pictures_are_refused(model: Transfer) -> None:
 
 def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
     seen = clouds(20)
-    found = prospects.sweep(model, "new_head", config(batch_size=16), seen)
+    found = lr_finder.sweep(model, "new_head", config(batch_size=16), seen)
     assert len(found.rates) == len(found.losses) and found.rates == sorted(found.rates)
     assert min(found.rates) == pytest.approx(1e-5) and 1e-5 <= found.best <= 1
     assert min(found.losses) < found.losses[0]
-    assert found == prospects.sweep(model, "new_head", config(batch_size=16), seen)
+    assert found == lr_finder.sweep(model, "new_head", config(batch_size=16), seen)
 
 
 # ---- a run of its own
@@ -146,11 +146,11 @@ def test_pictures_that_were_looked_at_cost_no_time(
 ) -> None:
     monkeypatch.setattr(type(TRANSFER), "most_test", 30)
     asked = cast(TransferConfig, TRANSFER.config("new_head", {"train_images": 40}))
-    seen = prospects.estimate("new_head", asked, "digits")
+    seen = lr_finder.estimate("new_head", asked, "digits")
     assert seen.pictures == 70 and seen.looking == 0 < seen.learning
     other = asked.model_copy(update={"backbones": "lite1"})
-    assert prospects.estimate("new_head", other, "digits").looking > 0
-    tuned = prospects.estimate("fine_tune", asked, "digits")
+    assert lr_finder.estimate("new_head", other, "digits").looking > 0
+    tuned = lr_finder.estimate("fine_tune", asked, "digits")
     assert tuned.looking == 0 and tuned.learning > seen.learning
     p = cross_validation.prepared(taught)
     assert features.known("lite0", training.asking.train_images(taught).pixels) == 40

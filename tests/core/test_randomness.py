@@ -14,7 +14,7 @@ from core.randomness import Seeded
 from core.runs import store
 from core.tasks import TASKS, load_model
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import cross_validation, prospects
+from core.training import cross_validation, lr_finder
 
 SEED = 7
 
@@ -92,4 +92,4 @@ def test_nothing_that_pages_train_or_load_moves_the_global_generator() -> None:
     ]
     assert scores[0].accuracies == scores[1].accuracies  # type: ignore[attr-defined]
     untouched(lambda: cross_validation.cross_validated(*asked, folds=3))
-    untouched(lambda: prospects.sweep(*asked))
+    untouched(lambda: lr_finder.sweep(*asked))

@@ -12,9 +12,9 @@ from core.models.transfer import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import cross_validation, prospects
+from core.training import cross_validation, lr_finder
 from core.training.cross_validation import Scores
-from core.training.prospects import Estimate, Sweep
+from core.training.lr_finder import Estimate, Sweep
 from core.training.request import config_of, test_images, train_images
 from pages.ui.cached.networks import model, model_at
 from pages.ui.turns import check_visitor, heavy
@@ -104,13 +104,13 @@ def with_few(run: Run) -> dict[int, Scores]:
 def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
     """How long a classifier's training will take. Raises LabError where it cannot be told."""
     config = TRANSFER.config(variant, {"backbones": backbones})
-    return prospects.estimate(variant, cast(TransferConfig, config), dataset)
+    return lr_finder.estimate(variant, cast(TransferConfig, config), dataset)
 
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))
 def _sweep(run_id: str, version: int) -> Sweep:
     p = cross_validation.prepared(store.open_run(run_id), check_visitor)
-    return prospects.sweep(p.model, p.variant, p.config, p.train)
+    return lr_finder.sweep(p.model, p.variant, p.config, p.train)
 
 
 def sweep(run: Run) -> Sweep:
