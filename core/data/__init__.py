@@ -1,7 +1,7 @@
 """Data sets as whole uint8 tensors, and ways to spoil them."""
 
-from core.data.base import DatasetInfo, Images, Progress, Split, fingerprint
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
+from core.data.dataset import DatasetInfo, Images, Progress, Split, fingerprint
 from core.data.downloads import get
 from core.data.editing import Copies, copies, edit, in_two_classes
 from core.data.imported import Preview, import_classes, import_set, preview

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from core import files
-from core.data.base import Images, Split
+from core.data.dataset import Images, Split
 from core.errors import DataMissing
 from core.images import fit, to_tensor
 from core.settings import settings

@@ -10,7 +10,7 @@ from typing import Any
 
 from core import files
 from core.data import archives, sets
-from core.data.base import Progress
+from core.data.dataset import Progress
 from core.errors import DataMissing
 from core.settings import settings
 

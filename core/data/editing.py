@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from core.data import imported, owners, sets
 from core.data.archives import Splits
-from core.data.base import DatasetInfo, Images, Split
+from core.data.dataset import DatasetInfo, Images, Split
 from core.data.imported import DROPPED, Edits
 from core.errors import LabError
 

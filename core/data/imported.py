@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from core import files
 from core.data import owners, uploads
 from core.data.archives import Splits, read_splits, write_splits
-from core.data.base import DatasetInfo, Images, Split, fingerprint
+from core.data.dataset import DatasetInfo, Images, Split, fingerprint
 from core.data.encodings import Reading
 from core.data.uploads import Picture
 from core.errors import BadUpload, DataMissing

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from torch.nn import functional as F
 
 from core.data import archives, imported
-from core.data.base import DatasetInfo, Images, Split, fingerprint
+from core.data.dataset import DatasetInfo, Images, Split, fingerprint
 from core.errors import DataMissing, UnknownName
 from core.settings import settings
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from core.data.base import Split
+from core.data.dataset import Split
 from core.data.encodings import FALLBACK, Reading, readings
 from core.errors import BadUpload
 from core.images import display_name
