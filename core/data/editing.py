@@ -6,7 +6,7 @@ An edited set is a record only: the imported set that it comes from, and what is
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from core.data import imported, owners, sets
+from core.data import imported, owner_file, sets
 from core.data.archives import Splits
 from core.data.dataset import DatasetInfo, Images, Split
 from core.data.imported import DROPPED, Edits
@@ -109,7 +109,7 @@ def _written(
     source = f"Your own pictures, {len(numbers) - dropped} of them relabelled, {dropped} dropped"
     more = {"left_out": found.left_out, "base": base, "edits": edits}
     if owner:
-        owners.claim(imported.place(name), imported.RECORD, owner)
+        owner_file.claim(imported.place(name), imported.RECORD, owner)
     return imported.write_record(name, found.title, classes, source, splits, more)
 
 

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 
 from core import files
-from core.data import owners, uploads
+from core.data import owner_file, uploads
 from core.data.archives import Splits, read_splits, write_splits
 from core.data.dataset import DatasetInfo, Images, Split, fingerprint
 from core.data.encodings import Reading
@@ -284,7 +284,7 @@ def _store(
     title = display_name(title)
     name = set_name(title, splits, classes, left_out)
     if owner:  # before anything of it is there
-        owners.claim(place(name), RECORD, owner)
+        owner_file.claim(place(name), RECORD, owner)
     write_splits(place(name) / IMAGES, splits)
     unread = {"left_out": left_out[:NAMED], "n_left_out": len(left_out)}
     return write_record(name, title, classes, source, splits, unread)

@@ -6,7 +6,7 @@ import time
 
 from core import audit_log, files
 from core.data import imported, sets
-from core.data import owners as kept
+from core.data import owner_file as kept
 from core.errors import DataMissing
 
 
