@@ -14,7 +14,7 @@ from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.base import Check
 from core.tasks.dreaming import DREAMING
-from core.tasks.families import Family
+from core.tasks.family import Family
 from core.tasks.projecting import PROJECTING
 
 

@@ -24,7 +24,7 @@ from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.base import unit
-from core.tasks.families import Variant
+from core.tasks.family import Variant
 
 INPUT = "image"
 BATCHES = [1, 7]

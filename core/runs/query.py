@@ -10,7 +10,7 @@ from core.runs.store import Run
 
 
 class Ranked(Protocol):
-    """What a query asks of a family: `core.tasks.families.Family` has it."""
+    """What a query asks of a family: `core.tasks.family.Family` has it."""
 
     name: str
     headline: str

@@ -10,7 +10,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig
 from core.tasks.denoising import DENOISING
-from core.tasks.families import Family, FamilyConfig, Variant
+from core.tasks.family import Family, FamilyConfig, Variant
 from core.tasks.recognition import RECOGNITION
 from core.tasks.transfer import TRANSFER
 

@@ -21,7 +21,7 @@ from core.metrics.generative import Extractor, Health, Real, health, verdict
 from core.models import gans
 from core.models.gans import GAN, seeded_noise
 from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, silent
-from core.tasks.families import Shape, Variant
+from core.tasks.family import Shape, Variant
 from core.tasks.games import (
     BCE,
     SQUARES,

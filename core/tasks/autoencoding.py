@@ -39,7 +39,7 @@ from core.tasks.bounds import (
     mean_squared,
     summed_squared,
 )
-from core.tasks.families import Shape, Variant
+from core.tasks.family import Shape, Variant
 
 EVALUATION_SEED = 30_000
 VALIDATION_IMAGES = 2000

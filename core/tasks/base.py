@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from core.data import Images
 from core.errors import LabError
 from core.images import fit
-from core.tasks.families import SMALL, Family, FamilyConfig, Shape
+from core.tasks.family import SMALL, Family, FamilyConfig, Shape
 
 Check = Callable[[str], None]
 """Called between pieces of work with what is being done; raises `Cancelled` to stop it."""

@@ -29,7 +29,7 @@ from core.tasks.base import (
     unit,
     warm_cosine,
 )
-from core.tasks.families import Shape, Variant
+from core.tasks.family import Shape, Variant
 
 STRENGTHS = tuple(round(0.1 * i, 1) for i in range(1, 11))
 EVALUATION_SEED = 20_000

@@ -9,7 +9,7 @@ from core.tasks.dreams.classic import classic
 from core.tasks.dreams.recipe import NEW, Dream, DreamConfig
 from core.tasks.dreams.visions import atlas, visualise
 from core.tasks.dreams.zoom import zoom
-from core.tasks.families import Family, FamilyConfig, Variant
+from core.tasks.family import Family, FamilyConfig, Variant
 
 OF_CLASSIC = frozenset({"blur", "blend", "squeeze", "add_up"})
 OF_ZOOM = frozenset({"frames", "zoom", "turn", "fps"})

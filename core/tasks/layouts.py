@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from core.errors import LabError
 from core.metrics.neighbours import Metric, nearest
 from core.settings import settings
-from core.tasks.families import FamilyConfig
+from core.tasks.family import FamilyConfig
 
 PIXELS = "pixels"
 """The source that needs no network: an image's own pixels."""

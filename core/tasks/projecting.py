@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
-from core.tasks.families import Family, FamilyConfig, Variant
+from core.tasks.family import Family, FamilyConfig, Variant
 from core.tasks.layouts import (
     ProjectionConfig,
     pca,

@@ -28,7 +28,7 @@ from core.tasks.base import (
     unit,
     warm_cosine,
 )
-from core.tasks.families import Shape, Variant
+from core.tasks.family import Shape, Variant
 
 CHUNK = 500
 """Images at a time in a measurement."""

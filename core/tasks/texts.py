@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from core.tasks.families import Family
+from core.tasks.family import Family
 
 HEADINGS = ("variant", "as in the text", "where ours differs, and why")
 OF_ALL = (

@@ -30,7 +30,7 @@ from core.tasks.base import (
     unit,
     warm_cosine,
 )
-from core.tasks.families import FamilyConfig, Shape, Variant
+from core.tasks.family import FamilyConfig, Shape, Variant
 from core.tasks.teaching import TransferConfig, class_weights, cropped
 
 __all__ = ["TRANSFER", "TransferConfig", "TransferLearner", "Transferring", "seen_by"]

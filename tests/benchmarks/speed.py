@@ -25,7 +25,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Task, TaskConfig
 from core.tasks.denoising import DENOISING
-from core.tasks.families import SMALL
+from core.tasks.family import SMALL
 from core.training.request import config_of
 from tests.benchmarks import text_dcgan, text_vae
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio, torch_threads

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core.errors import LabError, UnknownName
 from core.models import backbones
 from core.models.pretrained import FeatureNet
-from core.tasks.families import FamilyConfig
+from core.tasks.family import FamilyConfig
 
 CLASSES = "classes"
 """The layer behind the last one: what the network reads as ImageNet's classes."""
