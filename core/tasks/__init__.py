@@ -9,9 +9,9 @@ from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Learner, Task, TaskConfig
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.family import Family, FamilyConfig, Variant
-from core.tasks.recognition import RECOGNITION
 from core.tasks.transfer import TRANSFER
 
 TASKS: dict[str, Task] = {

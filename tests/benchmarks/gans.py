@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from core.metrics.generative import Health, verdict
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.recognition import RECOGNITION
+from core.tasks.classification import RECOGNITION
 from core.training import evaluate
 from tests.benchmarks.browser import CHROMIUM, chromium, visit, visitor
 from tests.benchmarks.measuring import Row, at_least, at_most

@@ -15,8 +15,8 @@ from core.settings import SHIPPED, settings
 from core.tasks import adversarial as module
 from core.tasks import games, load_model
 from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.classification import RECOGNITION
 from core.tasks.games import AdversarialLearner
-from core.tasks.recognition import RECOGNITION
 from core.training import ask, evaluate, run_context, train
 from core.training.request import judge
 from tests.core.support import built

@@ -19,7 +19,7 @@ from core.metrics import generative
 from core.metrics.generative import Extractor, Health, closeness, entropy, frechet_distance, verdict
 from core.models.convnets import Recogniser
 from core.tasks.adversarial import of_row, samples
-from core.tasks.recognition import RECOGNITION
+from core.tasks.classification import RECOGNITION
 from tests.core.games import network
 
 N = 500

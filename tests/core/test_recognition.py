@@ -13,9 +13,9 @@ from core.data import Images
 from core.errors import LabError
 from core.metrics.image import calibration_error
 from core.models.convnets import Recogniser
-from core.tasks import recognition
+from core.tasks import classification
 from core.tasks.base import unit
-from core.tasks.recognition import RECOGNITION, RecognitionConfig, varied
+from core.tasks.classification import RECOGNITION, RecognitionConfig, varied
 from tests.core.support import Layers, built, tiny
 
 LAYERS = [
@@ -176,7 +176,7 @@ def test_the_figures_are_those_of_scikit_learn(
     with torch.no_grad():
         shares = taught(unit(images.pixels)).softmax(1).double().numpy()
     truth, read = images.labels.numpy(), shares.argmax(1)
-    monkeypatch.setattr(recognition, "CHUNK", 40)
+    monkeypatch.setattr(classification, "CHUNK", 40)
     stages: list[str] = []
     found = RECOGNITION.evaluate("cnn_strong", settings(), taught, images, stages.append)
     assert len(stages) == 4 and found["n_test"] == 150
@@ -225,7 +225,7 @@ def test_codes_are_what_the_last_layer_sees(
     taught: Recogniser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, stages = tiny(RECOGNITION, "test", 7), list[str]()
-    monkeypatch.setattr(recognition, "CHUNK", 3)
+    monkeypatch.setattr(classification, "CHUNK", 3)
     codes = RECOGNITION.codes(taught, images, stages.append)
     assert codes.shape == (7, 128) == (7, taught.width) and len(stages) == 3
     assert float(codes.min()) >= 0
@@ -240,8 +240,8 @@ def test_the_sheet_shows_a_row_of_what_is_taken_for_each_class(taught: Recognise
     with torch.no_grad():
         read = taught(unit(images.pixels)).argmax(1)
     for k in range(10):
-        expected = images.pixels[read == k][: recognition.SHEET, 0].numpy()
-        row = [sheet[29 * k :, 29 * i :][:28, :28] for i in range(recognition.SHEET)]
+        expected = images.pixels[read == k][: classification.SHEET, 0].numpy()
+        row = [sheet[29 * k :, 29 * i :][:28, :28] for i in range(classification.SHEET)]
         for cell, picture in zip(row, expected, strict=False):
             assert np.array_equal(cell, picture)
         assert all((cell == 128).all() for cell in row[len(expected) :]), "grey where there is none"

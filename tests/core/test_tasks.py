@@ -16,7 +16,16 @@ from torch import nn
 from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
-from core.tasks import TASKS, TaskConfig, adversarial, denoising, games, recognition, task, transfer
+from core.tasks import (
+    TASKS,
+    TaskConfig,
+    adversarial,
+    classification,
+    denoising,
+    games,
+    task,
+    transfer,
+)
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import Task
 from tests.core.support import built, tiny
@@ -38,7 +47,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "BATCH", 1)
     monkeypatch.setattr(transfer, "CHUNK", 1)
     monkeypatch.setattr(autoencoding_module, "CHUNK", 2)
-    monkeypatch.setattr(recognition, "CHUNK", 1)
+    monkeypatch.setattr(classification, "CHUNK", 1)
     monkeypatch.setattr(denoising, "CHUNK", 1)
     monkeypatch.setattr(denoising, "CLASSICAL_CHUNK", 1)
     monkeypatch.setattr(adversarial, "CHUNK", 5)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.recognition import RECOGNITION
+from core.tasks.classification import RECOGNITION
 from pages.ui.texts import as_in_the_text
 
 TEXT = r"""
