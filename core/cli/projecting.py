@@ -7,7 +7,8 @@ from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
-from core.inference import encoding, maps, projecting
+from core.inference import codes as encoding
+from core.inference import maps, projecting
 from core.runs import store
 from core.tasks.projecting import PROJECTING
 

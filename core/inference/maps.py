@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError, RunBroken
-from core.inference.encoding import Codes
+from core.inference.codes import Codes
 from core.metrics import neighbours
 from core.metrics.neighbours import Strangeness
 from core.runs import store

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core import data, images
 from core.errors import DataMissing, LabError, RunBroken
-from core.inference.encoding import Codes, chosen_images, encode, shape_of, source_run
+from core.inference.codes import Codes, chosen_images, encode, shape_of, source_run
 from core.inference.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
 from core.metrics import neighbours
 from core.runs import store

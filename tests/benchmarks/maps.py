@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Browser, Page
 
 from core import data
-from core.inference import encoding
+from core.inference import codes as encoding
 from core.metrics import neighbours
 from core.settings import settings
 from core.tasks.projecting import PROJECTING

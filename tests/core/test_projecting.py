@@ -15,7 +15,8 @@ from torch import Tensor
 from core import data
 from core.data import Images
 from core.errors import LabError, UnknownName
-from core.inference import encoding, latent, maps, projecting
+from core.inference import codes as encoding
+from core.inference import latent, maps, projecting
 from core.inference.maps import LatentMap
 from core.metrics import neighbours
 from core.registry import FAMILIES, family

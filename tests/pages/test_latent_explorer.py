@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from core import data
-from core.inference import encoding, maps, projecting
+from core.inference import codes as encoding
+from core.inference import maps, projecting
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run

@@ -7,9 +7,10 @@ import streamlit as st
 from torch import Tensor
 
 from core import data
-from core.inference import clusters, encoding, maps
+from core.inference import clusters, maps
+from core.inference import codes as encoding
 from core.inference.clusters import Clusters
-from core.inference.encoding import Codes
+from core.inference.codes import Codes
 from core.inference.maps import LatentMap
 from core.metrics import neighbours
 from core.runs import store

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from core.images import contact_sheet, to_png
 from core.inference import latent
-from core.inference.encoding import shape_of
+from core.inference.codes import shape_of
 from core.inference.maps import LatentMap
 from core.metrics import neighbours
 from core.metrics.neighbours import Metric

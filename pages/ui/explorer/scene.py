@@ -11,7 +11,7 @@ from torch import Tensor
 from core import data
 from core.errors import LabError
 from core.inference import maps
-from core.inference.encoding import Codes
+from core.inference.codes import Codes
 from core.inference.maps import LatentMap
 from pages.ui import cached
 from pages.ui.map import inside

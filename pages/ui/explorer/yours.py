@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from core.data import Images
-from core.inference import encoding, maps, ordinary
-from core.inference.encoding import Codes
+from core.inference import codes as encoding
+from core.inference import maps, ordinary
+from core.inference.codes import Codes
 from core.metrics import neighbours
 from core.metrics.image import percent
 from core.runs import store
