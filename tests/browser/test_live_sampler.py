@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.inference import latent, ordinary
+from core.inference import latent, outliers
 from pages.ui import live
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -85,15 +85,15 @@ def test_another_model_and_another_image_take_the_stage(server, page):
 @pytest.mark.parametrize("variant", ["vae", "ae_conv"])
 def test_the_browser_judges_a_code_as_python_does(server, page, variant):
     run = next(r for r in SHIPPED if r.config().variant == variant)
-    spread, length = ordinary.spread(run), len(latent.dimensions(run))
+    spread, length = outliers.spread(run), len(latent.dimensions(run))
     root = opened(page, server, f"?model={run.id}")
     field, judged = root.get_by_label("Code", exact=True), root.locator(".judged")
     for scale in (0, 0.3, 0.5, 1, 9):
         code = (spread.centre + scale * torch.ones(length)).round(decimals=3)
         field.fill(", ".join(f"{v:g}" for v in code.tolist()))
         field.press("Enter")
-        found = ordinary.distance(run, code[None])
-        state = ordinary.state(spread, found)
+        found = outliers.distance(run, code[None])
+        state = outliers.state(spread, found)
         badge, why = live.ordinary(spread)[state]
         said = f"{badge}{why.format(share=live.share_text(found.share))}"
         expect(judged).to_have_text(said)

@@ -13,7 +13,7 @@ from torch import Tensor
 from core import data, training
 from core.data import Images
 from core.errors import LabError, RunBroken
-from core.inference import latent, ordinary
+from core.inference import latent, outliers
 from core.models.autoencoders import Autoencoder
 from core.runs import store
 from core.runs.store import Run
@@ -244,11 +244,11 @@ def test_the_prior_is_neither_boiling_nor_below_nothing(temperature: float) -> N
 
 def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
     run = measured(lab, living(20))
-    found = [ordinary.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
+    found = [outliers.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
     even(torch.tensor([d.share for d in found]))
     squares = torch.tensor([d.radius**2 for d in found])
     assert float(squares.mean()) == pytest.approx(1, abs=0.03)
-    middle, far = (ordinary.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
+    middle, far = (outliers.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
     assert (middle.radius, middle.share, middle.outside) == (0, 0, False)
     assert far.radius == pytest.approx(2) and far.share > 0.999 and far.outside
 
@@ -263,7 +263,7 @@ def living(count: int, dead: int = 0) -> dict[str, list[float]]:
 
 
 def said_of(run: Run, code: Tensor, mean: bool = False) -> str:
-    return ordinary.state(ordinary.spread(run), ordinary.distance(run, code[None]), mean)
+    return outliers.state(outliers.spread(run), outliers.distance(run, code[None]), mean)
 
 
 def test_both_the_middle_and_the_far_ends_of_many_dimensions_are_unusual(lab: Path) -> None:
@@ -274,7 +274,7 @@ def test_both_the_middle_and_the_far_ends_of_many_dimensions_are_unusual(lab: Pa
     assert said_of(run, torch.zeros(20)) == said_of(run, 0.5 * draws[0]) == "near"
     assert said_of(run, 2 * draws[0]) == "outside"
     half_way = (draws[:1000] + draws[1000:]) / 2
-    shares = torch.tensor([ordinary.distance(run, code[None]).share for code in half_way])
+    shares = torch.tensor([outliers.distance(run, code[None]).share for code in half_way])
     radii = half_way.norm(dim=1) / 20**0.5
     assert float(radii.mean()) == pytest.approx(0.5**0.5, abs=0.01)
     assert float(shares.median()) < 0.04  # 71 % of the radius: nearer in than nearly all draws
@@ -295,7 +295,7 @@ def test_dimensions_that_are_not_in_use_say_nothing(lab: Path) -> None:
     run = measured(lab, living(10, dead=10))
     draws = latent.prior_samples(10, 2000, 0)
     codes = torch.cat([torch.full((2000, 10), 50.0), draws], 1)  # which changes no picture
-    even(torch.tensor([ordinary.distance(run, code[None]).share for code in codes]))
+    even(torch.tensor([outliers.distance(run, code[None]).share for code in codes]))
 
 
 def test_a_plain_autoencoder_has_a_middle_too(lab: Path) -> None:
@@ -310,16 +310,16 @@ def test_a_plain_autoencoder_is_measured_against_its_own_codes(lab: Path) -> Non
         lab, {"code_mean": mean.tolist(), "code_covariance": covariance.tolist()}, "ae_conv"
     )
     codes = mean + latent.prior_samples(2, 2000, 0) @ torch.linalg.cholesky(covariance).T
-    even(torch.tensor([ordinary.distance(run, code[None]).share for code in codes]))
-    assert ordinary.distance(run, mean[None]).radius == 0
-    assert ordinary.distance(run, torch.zeros(1, 2)).outside
+    even(torch.tensor([outliers.distance(run, code[None]).share for code in codes]))
+    assert outliers.distance(run, mean[None]).radius == 0
+    assert outliers.distance(run, torch.zeros(1, 2)).outside
 
 
 def test_codes_that_never_move_in_a_direction_are_no_fault(lab: Path) -> None:
     flat = {"code_mean": [0.0, 0.0], "code_covariance": [[1.0, 0.0], [0.0, 0.0]]}
     run = measured(lab, flat, "ae_conv")
-    assert not ordinary.distance(run, torch.tensor([[0.5, 0.0]])).outside
-    assert ordinary.distance(run, torch.tensor([[0.5, 0.5]])).outside
+    assert not outliers.distance(run, torch.tensor([[0.5, 0.0]])).outside
+    assert outliers.distance(run, torch.tensor([[0.5, 0.5]])).outside
 
 
 def test_a_covariance_that_was_rounded_makes_no_hole_in_space(lab: Path) -> None:
@@ -331,9 +331,9 @@ def test_a_covariance_that_was_rounded_makes_no_hole_in_space(lab: Path) -> None
     metrics = {"code_mean": [0.0] * 32, "code_covariance": covariance.tolist()}
     run = measured(lab, metrics, "ae_conv_tiny")
     codes = latent.prior_samples(4, 2000, seed=1) @ basis
-    even(torch.tensor([ordinary.distance(run, code[None]).share for code in codes]))
+    even(torch.tensor([outliers.distance(run, code[None]).share for code in codes]))
     for direction in torch.from_numpy(directions.eigenvectors.T[:28]).float():
-        assert ordinary.distance(run, 3 * direction[None]).outside
+        assert outliers.distance(run, 3 * direction[None]).outside
 
 
 def even(shares: Tensor) -> None:
@@ -347,8 +347,8 @@ def test_noise_is_stranger_than_digits(shelf: dict[str, Run], variant: str) -> N
     run, images = shelf[variant], digits(200)
     model = latent.network(run)
     noise = torch.randint(0, 256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(0))
-    usual = ordinary.strangeness(run, model, images.pixels, images.labels)
-    strange = ordinary.strangeness(run, model, noise.byte(), torch.arange(20) % 10)
+    usual = outliers.strangeness(run, model, images.pixels, images.labels)
+    strange = outliers.strangeness(run, model, noise.byte(), torch.arange(20) % 10)
     assert min(s.score for s in strange) > max(s.score for s in usual)
     assert {s.share for s in strange} == {1.0}
     assert all(0 <= s.share <= 1 for s in usual)

@@ -11,7 +11,7 @@ from torch import Tensor
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet, to_png
-from core.inference import latent, ordinary
+from core.inference import latent, outliers
 from core.inference.browser import pack
 from core.models.autoencoders import Autoencoder
 from core.runs import store
@@ -132,14 +132,14 @@ def sampled(
 def _strange(run_id: str, version: int, pixels: NDArray[np.uint8]) -> int:
     network = cast(Autoencoder, model_at(run_id, version))
     run = store.open_run(run_id)
-    found = ordinary.strangeness(run, network, torch.from_numpy(pixels))
+    found = outliers.strangeness(run, network, torch.from_numpy(pixels))
     return sum(one.strange for one in found)
 
 
 def strange(dataset: str, pixels: Tensor) -> int:
     """How many of some images, uint8 (N, C, H, W), are unlike those of a data set, as far as a
     shipped autoencoder can tell; none where there is no such autoencoder."""
-    judge = ordinary.judges(models(AUTOENCODING.name), dataset)
+    judge = outliers.judges(models(AUTOENCODING.name), dataset)
     if not judge or tuple(pixels.shape[1:]) != judge[0].config().data.shape:
         return 0
     return _strange(judge[0].id, judge[0].version(), pixels.numpy())
@@ -148,11 +148,11 @@ def strange(dataset: str, pixels: Tensor) -> int:
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _strangeness(
     run_id: str, version: int, pixels: NDArray[np.uint8], label: int | None
-) -> ordinary.Strangeness:
+) -> outliers.Strangeness:
     model = cast(Autoencoder, model_at(run_id, version))
-    return ordinary.strangeness(store.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
+    return outliers.strangeness(store.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
 
 
-def strangeness(run: Run, pixels: Tensor, label: int | None) -> ordinary.Strangeness:
+def strangeness(run: Run, pixels: Tensor, label: int | None) -> outliers.Strangeness:
     """How unlike its training data a model finds an image, uint8 (1, C, H, W)."""
     return _strangeness(run.id, run.version(), pixels.numpy(), label)

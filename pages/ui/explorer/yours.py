@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.data import Images
 from core.inference import codes as encoding
-from core.inference import maps, ordinary
+from core.inference import maps, outliers
 from core.inference.codes import Codes
 from core.metrics import neighbours
 from core.metrics.image import percent
@@ -100,7 +100,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
         return None
     model = cached.autoencoder(run)
     labels = codes.images.labels if model.classes else None
-    return [s.share for s in ordinary.strangeness(run, model, codes.images.pixels, labels)]
+    return [s.share for s in outliers.strangeness(run, model, codes.images.pixels, labels)]
 
 
 def _title(scene: Scene, row: int) -> str:

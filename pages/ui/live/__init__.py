@@ -16,7 +16,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.inference.latent import COLUMN, FAR, checked_code
-from core.inference.ordinary import RARE, Spread, State
+from core.inference.outliers import RARE, Spread, State
 from core.runs.store import Run
 from pages.ui import mounting
 from pages.ui.component import component, nothing

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
-from core.inference import latent, ordinary
+from core.inference import latent, outliers
 from core.metrics.image import percent
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
@@ -138,8 +138,8 @@ def picture(model: Autoencoder, at: Place) -> Tensor:
 
 def _ordinary(run: Run, at: Place) -> None:
     """Whether the code is one that the decoder knows."""
-    found, spread = ordinary.distance(run, torch.tensor([at.code])), ordinary.spread(run)
-    state = ordinary.state(spread, found, at.code == st.session_state["own_code"])
+    found, spread = outliers.distance(run, torch.tensor([at.code])), outliers.spread(run)
+    state = outliers.state(spread, found, at.code == st.session_state["own_code"])
     badge, why = live.ordinary(spread)[state]
     st.badge(badge, color=COLOURS[state])  # type: ignore[arg-type]
     st.caption(why.format(share=live.share_text(found.share)))
@@ -215,7 +215,7 @@ def _by_hand(run: Run, model: Autoencoder, start: Start) -> None:
         class_names=latent.class_names(run),
         original_png=picture,
         original_code=st.session_state["own_code"],
-        spread=ordinary.spread(run),
+        spread=outliers.spread(run),
         name=run.id,
     )
 
