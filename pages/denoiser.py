@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core import data
 from core.data import CORRUPTIONS
-from core.inference import denoising
+from core.inference import restoration
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.ui import ahead, cached, inputs, links
@@ -124,7 +124,7 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
     if compare:
         if strange:
             parts.say_strange(strange, len(pixels))
-        spoilt = denoising.spoil(pixels, corruption, strength, seed)
+        spoilt = restoration.spoil(pixels, corruption, strength, seed)
         parts.all_models(spoilt, picture_titles(len(pixels)), run, list(models.values()), names)
         return
     parts.this_model(run, pixels, corruption, strength, seed, strange)

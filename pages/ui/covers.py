@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
-from core.inference import denoising, dreaming, latent, maps
+from core.inference import dreaming, latent, maps, restoration
 from core.inference.pictures import fitted
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
@@ -33,8 +33,8 @@ def denoiser() -> tuple[str, str]:
     """Noisy digits above, what the first shipped model makes of them below."""
     run = _shipped(DENOISING.name)[0]
     images = cached.test_pictures(run.config().dataset, 30, 10)
-    spoilt = denoising.spoil(images.pixels, "gaussian", 0.5, 1)
-    restored = denoising.restore(run.config().variant, cached.model(run), spoilt)
+    spoilt = restoration.spoil(images.pixels, "gaussian", 0.5, 1)
+    restored = restoration.restore(run.config().variant, cached.model(run), spoilt)
     sheet = contact_sheet(torch.cat([spoilt.noisy, restored.images]), columns=10, fill=0)
     return data_url(to_png(sheet)), "Noisy digits, and the same digits restored"
 

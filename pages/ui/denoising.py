@@ -7,8 +7,8 @@ import streamlit as st
 from torch import Tensor
 
 from core import data
-from core.inference import denoising
-from core.inference.denoising import Restored, Spoilt
+from core.inference import restoration
+from core.inference.restoration import Restored, Spoilt
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.ui import ahead, cached, charts, pictures
@@ -113,7 +113,7 @@ def _quiet_line(run: Run, stage: Stage, strange: bool) -> None:
             on_click="ignore",
         )
         csv_button(
-            lambda: pd.DataFrame(denoising.export_rows(stage.spoilt, stage.restored)), run.id
+            lambda: pd.DataFrame(restoration.export_rows(stage.spoilt, stage.restored)), run.id
         )
 
 
@@ -139,7 +139,7 @@ def all_models(
     for run in runs:
         asked = run.config()
         if run.id == chosen.id or asked.dataset == chosen.config().dataset:
-            results.append((run, denoising.restore(asked.variant, cached.model(run), one)))
+            results.append((run, restoration.restore(asked.variant, cached.model(run), one)))
     results.sort(key=lambda pair: -float(pair[1].psnr[0]))
     before = results[0][1]
     cards = [
@@ -184,7 +184,7 @@ def _line(name: str, restored: Restored) -> dict[str, str | float]:
 
 def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     """PSNR or SSIM against the strength, of the chosen model and of those to compare it with."""
-    corruption, _ = denoising.sweep(chosen)
+    corruption, _ = restoration.sweep(chosen)
     measure = st.segmented_control(
         "Measure", ["PSNR", "SSIM"], default="PSNR", required=True, key="measure",
         bind="query-params", label_visibility="collapsed",
@@ -196,7 +196,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         [r for r in runs if r.config().dataset == chosen.config().dataset]
     )
     for run in runs:
-        kind, rows = denoising.sweep(run)
+        kind, rows = restoration.sweep(run)
         if kind != corruption or run.config().dataset != chosen.config().dataset:
             continue
         rows = [r for r in rows if r["strength"] > 0]
@@ -218,7 +218,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         dashes=dashes,
         widths=widths,
     )
-    kind, low, high = denoising.trained_range(chosen)
+    kind, low, high = restoration.trained_range(chosen)
     if kind == corruption:
         low, high = (low, high) if high > low else (high - 0.01, high + 0.01)
         figure.add_vrect(low, high, fillcolor=own_colours[chosen.id], opacity=0.1, line_width=0)

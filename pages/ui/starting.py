@@ -19,11 +19,11 @@ def load() -> None:
         import torch
 
         torch.set_num_threads(1)  # a picture is small, and visitors are many
-        from core.inference import denoising
+        from core.inference import restoration
         from core.jobs import queue  # noqa: F401 - loaded
         from pages.ui import channels, chart, compare, live, map, wall  # noqa: F401 - served
 
-        denoising.warm_up()
+        restoration.warm_up()
         gc.collect()
         gc.freeze()
         loaded.set()

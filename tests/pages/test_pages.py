@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import data
 from core.errors import LabError
 from core.images import to_png
-from core.inference import denoising
+from core.inference import restoration
 from core.runs import store
 from pages.ui import denoising as parts
 from pages.ui import looks
@@ -137,7 +137,7 @@ def test_nonsense_in_the_url_falls_back_to_the_default(lab, query):
 
 def test_each_shipped_model_can_be_chosen_and_restores(lab):
     app = opened("denoiser.py")
-    for run in denoising.denoisers():
+    for run in restoration.denoisers():
         app.selectbox(key="model").set_value(run.id).run()
         assert not app.exception
         assert app.selectbox(key="model").value == run.id
@@ -155,8 +155,8 @@ def test_each_corruption_reaches_the_stage(lab, corruption):
 def test_all_models_stand_side_by_side(lab):
     app = opened("denoiser.py", view="All models")
     cards = next(h.proto.body for h in app.get("html") if "lab-cards" in h.proto.body)
-    chosen = denoising.denoisers()[0].config().dataset
-    assert cards.count("<figure>") == 2 + len(denoising.denoisers(chosen))
+    chosen = restoration.denoisers()[0].config().dataset
+    assert cards.count("<figure>") == 2 + len(restoration.denoisers(chosen))
     said = " ".join(c.value for c in app.caption)
     assert "Test image 0 of MNIST." in said and "All models" not in said
     app.number_input(key="one_of").set_value(3).run()
@@ -183,7 +183,7 @@ def test_curves_say_what_they_were_measured_on():
 
 
 def test_each_denoiser_says_its_own_loss(lab):
-    said = {run.config().variant: parts.learnt(run) for run in denoising.denoisers("mnist")}
+    said = {run.config().variant: parts.learnt(run) for run in restoration.denoisers("mnist")}
     assert "mean squared error" in said["conv"] and "Gaussian noise" in said["conv"]
     assert "root of its mean squared error" in said["unet"]
     assert "cross-entropy" in said["conv_pyramid"] and "clean pictures" in said["conv_plain"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import CORRUPTIONS
-from core.inference import denoising
-from core.inference.denoising import Restored, Spoilt
+from core.inference import restoration
+from core.inference.restoration import Restored, Spoilt
 from core.runs import store
 from core.runs.store import Run
 from pages.ui import pictures
@@ -47,9 +47,9 @@ def _stage(asked: Asked) -> Stage:
     # A class looks at the same pictures: most moves of a slider have been made by a neighbour, and
     # the network is two thirds of what a move costs.
     pixels = torch.from_numpy(asked.pixels)
-    spoilt = denoising.spoil(pixels, asked.corruption, asked.strength, asked.seed)
+    spoilt = restoration.spoil(pixels, asked.corruption, asked.strength, asked.seed)
     variant = store.open_run(asked.run_id).config().variant
-    restored = denoising.restore(variant, model_at(asked.run_id, asked.version), spoilt)
+    restored = restoration.restore(variant, model_at(asked.run_id, asked.version), spoilt)
     rows = _rows(spoilt, restored, CORRUPTIONS[asked.corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)
     return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
@@ -63,7 +63,7 @@ def stage(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int)
 def _rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:
     before = f"{_mean(restored.psnr_noisy):.1f} dB · SSIM {_mean(restored.ssim_noisy):.2f}"
     after = f"{_mean(restored.psnr):.1f} dB · SSIM {_mean(restored.ssim):.2f}"
-    errors = denoising.error_map(restored.images, spoilt.clean)
+    errors = restoration.error_map(restored.images, spoilt.clean)
     return [
         Row("Clean", spoilt.clean),
         Row(f"Spoilt: {corruption}", spoilt.noisy, before),

@@ -6,7 +6,7 @@ import streamlit as st
 from torch import nn
 
 from core.data import Images
-from core.inference import denoising
+from core.inference import restoration
 from core.jobs import queue
 from core.registry import family
 from core.runs import store
@@ -31,7 +31,7 @@ def model(run: Run) -> nn.Module:
 @st.cache_resource(max_entries=64, show_spinner="Reading the images")
 def test_pictures(dataset: str, first: int, count: int) -> Images:
     """Test images as denoisers take them."""
-    return denoising.test_pictures(dataset, first, count)
+    return restoration.test_pictures(dataset, first, count)
 
 
 @st.cache_resource(ttl=2, max_entries=8, show_spinner=False)
