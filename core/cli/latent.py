@@ -16,7 +16,7 @@ from core.cli.runs import finished
 from core.cli.show import OK, ProgressLine, print_json
 from core.data import Images
 from core.errors import LabError, UnknownName
-from core.inference import gans, latent
+from core.inference import generators, latent
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
 from core.runs.store import Run
@@ -124,7 +124,7 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 def _sample(args: argparse.Namespace) -> int:
     run = finished(args.run)
     gan = run.config().task == ADVERSARIAL.name
-    model = gans.network(run) if gan else latent.network(run)
+    model = generators.network(run) if gan else latent.network(run)
     if args.codes and args.codes.resolve() == args.output.resolve():
         raise LabError("The picture and the codes need two files.")
     labels = _classes_to_draw(run, model, args.class_name, args.count)
@@ -132,7 +132,7 @@ def _sample(args: argparse.Namespace) -> int:
         if isinstance(model, GAN):
             drawn = _latents(run, model, args)
             line.show("drawing")
-            pictures = gans.draw(model, drawn.codes, labels)
+            pictures = generators.draw(model, drawn.codes, labels)
         else:
             drawn = _codes(run, model, args, line)
             line.show("drawing")
@@ -203,7 +203,7 @@ def _latents(run: Run, model: GAN, args: argparse.Namespace) -> Drawn:
             "draws from."
         )
     truncation = 1.0 if args.truncation is None else args.truncation
-    codes = gans.prior(model, args.count, args.seed, truncation)
+    codes = generators.prior(model, args.count, args.seed, truncation)
     source = {"uniform": "uniform latents", "normal": "normal latents"}[model.prior]
     contracted = f", contracted to {truncation:g}" if truncation < 1 else ""
     return Drawn(codes, source + contracted, {"truncation": truncation})

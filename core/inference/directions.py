@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from core.errors import LabError
 from core.images import LUMINANCE
-from core.inference.gans import Check, draw
+from core.inference.generators import Check, draw
 from core.metrics.generative import Extractor
 from core.models.gans import GAN, seeded_noise
 from core.tasks.games import turns

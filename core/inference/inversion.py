@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from core.errors import LabError
-from core.inference.gans import Check, draw
+from core.inference.generators import Check, draw
 from core.inference.latent import checked_labels
 from core.models.gans import GAN, seeded_noise
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Browser, Page
 
-from core.inference import gans, latent
+from core.inference import generators, latent
 from core.runs.store import Run
 from pages.ui.names import model_names
 from tests.benchmarks.browser import CHROMIUM, chromium, visitor
@@ -28,7 +28,7 @@ def live(quick: bool) -> Iterator[Row]:
         return
     with started() as running, chromium() as browser:
         wait_ready(running)
-        for found in (latent.autoencoders(), gans.generators()):
+        for found in (latent.autoencoders(), generators.generators()):
             runs = [run for run in found if run.shipped]
             names = model_names(runs)
             for run in runs[:2] if quick else runs:

@@ -12,7 +12,7 @@ from PIL import Image
 from core import images, training
 from core.__main__ import main
 from core.cli import latent as commands
-from core.inference import gans
+from core.inference import generators
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
@@ -47,7 +47,7 @@ def shown(path: Path) -> np.ndarray:
         return np.array(sheet)
 
 
-def expected(drawn: gans.Drawn, columns: int) -> np.ndarray:
+def expected(drawn: generators.Drawn, columns: int) -> np.ndarray:
     return images.contact_sheet(drawn.images, columns, scale=commands.SHEET_SCALE)
 
 
@@ -57,7 +57,7 @@ def test_a_sheet_shows_draws_of_the_seed(
     run = make("gan")
     assert main(sample(run, lab, "--count", "10", "--seed", "3")) == 0
     assert "10 pictures, drawn from uniform latents.\n" in capsys.readouterr().out
-    drawn = gans.drawn(gans.network(run), 10, 3)
+    drawn = generators.drawn(generators.network(run), 10, 3)
     np.testing.assert_array_equal(shown(lab / "sheet.png"), expected(drawn, 4))
 
 
@@ -72,7 +72,7 @@ def test_the_report_and_the_latents_of_a_contracted_draw(
         "drawn_from": "uniform latents, contracted to 0.5", "note": "",
         "output": str(lab / "sheet.png"), "codes": str(table),
     }  # fmt: skip
-    drawn = gans.drawn(gans.network(run), 5, 0, truncation=0.5)
+    drawn = generators.drawn(generators.network(run), 5, 0, truncation=0.5)
     np.testing.assert_array_equal(shown(lab / "sheet.png"), expected(drawn, 3))
     found = pd.read_csv(table)
     assert list(found) == [f"Latent {i}" for i in range(96)]
@@ -81,15 +81,15 @@ def test_the_report_and_the_latents_of_a_contracted_draw(
 
 def test_a_class_is_asked_for_alone_or_all_in_turn(make: Make, lab: Path) -> None:
     run, table = make("cgan"), lab / "latents.csv"
-    model = gans.network(run)
+    model = generators.network(run)
     for asked, label, columns in (("3", 3, 5), ("all", None, 10)):
         flags = ["--count", "25", "--class", asked, "--codes", str(table)]
         assert main(sample(run, lab, *flags)) == 0
-        drawn = gans.drawn(model, 25, 0, label)
+        drawn = generators.drawn(model, 25, 0, label)
         assert drawn.labels is not None
         assert pd.read_csv(table)["label"].tolist() == drawn.labels.tolist()
         np.testing.assert_array_equal(shown(lab / "sheet.png"), expected(drawn, columns))
-    one, turn = (gans.drawn(model, 4, 0, label).images for label in (3, None))
+    one, turn = (generators.drawn(model, 4, 0, label).images for label in (3, None))
     assert torch.equal(one[3], turn[3])
 
 

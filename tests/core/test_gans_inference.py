@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from core import training
 from core.data import Images
 from core.errors import Cancelled, LabError
-from core.inference import directions, gans, inversion, latent
+from core.inference import directions, generators, inversion, latent
 from core.metrics.generative import Extractor
 from core.models import gans as models
 from core.models.convnets import cnn
@@ -81,65 +81,72 @@ def angles(latents: Tensor) -> Tensor:
 
 
 def test_one_seed_draws_the_same_whatever_the_count_or_the_batch(mlp: GAN, dcgan: GAN) -> None:
-    many, few = gans.drawn(mlp, 300, 5), gans.drawn(mlp, 7, 5)
+    many, few = generators.drawn(mlp, 300, 5), generators.drawn(mlp, 7, 5)
     assert many.images.shape == (300, *SHAPE) and many.labels is None
     assert float(many.images.min()) >= 0 and float(many.images.max()) <= 1
     torch.testing.assert_close(many.images[:7], few.images)
-    torch.testing.assert_close(few.latents, gans.drawn(dcgan, 7, 5).latents), "for every network"
-    assert not torch.equal(few.latents, gans.drawn(mlp, 7, 6).latents)
+    (
+        torch.testing.assert_close(few.latents, generators.drawn(dcgan, 7, 5).latents),
+        "for every network",
+    )
+    assert not torch.equal(few.latents, generators.drawn(mlp, 7, 6).latents)
 
 
 def test_truncation_contracts_latents_to_the_middle(mlp: GAN, face: GAN) -> None:
     for model in (mlp, face):
-        whole = gans.prior(model, 4, 0)
-        torch.testing.assert_close(gans.drawn(model, 4, 0, truncation=0.3).latents, 0.3 * whole)
+        whole = generators.prior(model, 4, 0)
+        torch.testing.assert_close(
+            generators.drawn(model, 4, 0, truncation=0.3).latents, 0.3 * whole
+        )
 
 
 def test_classes_are_asked_for_one_in_turn_or_each(cgan: GAN, mlp: GAN) -> None:
-    in_turn = gans.drawn(cgan, 6, 0)
+    in_turn = generators.drawn(cgan, 6, 0)
     assert in_turn.labels is not None and in_turn.labels.tolist() == [0, 1, 2, 3, 0, 1]
-    one = gans.drawn(cgan, 6, 0, 3)
+    one = generators.drawn(cgan, 6, 0, 3)
     assert one.labels is not None and one.labels.tolist() == [3] * 6
     torch.testing.assert_close(one.images[3], in_turn.images[3])
-    each = gans.drawn(cgan, 2, 0, torch.tensor([3, 1]))
+    each = generators.drawn(cgan, 2, 0, torch.tensor([3, 1]))
     torch.testing.assert_close(each.images, torch.stack([one.images[0], in_turn.images[1]]))
-    torch.testing.assert_close(gans.drawn(mlp, 2, 0, 99).images, gans.drawn(mlp, 2, 0).images)
+    torch.testing.assert_close(
+        generators.drawn(mlp, 2, 0, 99).images, generators.drawn(mlp, 2, 0).images
+    )
 
 
 @pytest.mark.parametrize("truncation", [0, -0.5, 1.01, math.nan, math.inf])
 def test_a_truncation_that_is_none_is_refused(mlp: GAN, truncation: float) -> None:
     with pytest.raises(LabError, match="more than 0 and at most 1"):
-        gans.drawn(mlp, 1, 0, truncation=truncation)
+        generators.drawn(mlp, 1, 0, truncation=truncation)
 
 
 def test_what_cannot_be_drawn_is_a_sentence(cgan: GAN, mlp: GAN) -> None:
     for count in (0, -1, 10_001, 10**12):
         with pytest.raises(LabError, match="from 1 to 10,000"):
-            gans.drawn(mlp, count, 0)
+            generators.drawn(mlp, count, 0)
     for seed in (-1, 2**31):
         with pytest.raises(LabError, match="seed"):
-            gans.drawn(mlp, 1, seed)
+            generators.drawn(mlp, 1, seed)
     for label in (-1, 4):
         with pytest.raises(LabError, match="classes 0 to 3"):
-            gans.drawn(cgan, 1, 0, label)
+            generators.drawn(cgan, 1, 0, label)
     with pytest.raises(LabError, match="choose which"):
-        gans.draw(cgan, torch.zeros(1, 96))
+        generators.draw(cgan, torch.zeros(1, 96))
     for shape in ((1, 95), (96,)):
         with pytest.raises(LabError, match="have 96 numbers"):
-            gans.draw(mlp, torch.zeros(shape))
+            generators.draw(mlp, torch.zeros(shape))
     with pytest.raises(LabError, match="finite"):
-        gans.draw(mlp, torch.full((1, 96), math.nan))
+        generators.draw(mlp, torch.full((1, 96), math.nan))
 
 
 def test_scores_are_the_critics_of_what_it_saw_in_training(cgan: GAN) -> None:
-    drawn = gans.drawn(cgan, 5, 0)
+    drawn = generators.drawn(cgan, 5, 0)
     expected = cgan.score(cgan.draw(drawn.latents, drawn.labels), drawn.labels)
-    found = gans.scores(cgan, drawn.images, drawn.labels)
+    found = generators.scores(cgan, drawn.images, drawn.labels)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-    shares = gans.scores(cgan, drawn.images, drawn.labels, probability=True)
+    shares = generators.scores(cgan, drawn.images, drawn.labels, probability=True)
     torch.testing.assert_close(shares, found.sigmoid())
     with pytest.raises(LabError, match="choose which"):
-        gans.scores(cgan, drawn.images)
+        generators.scores(cgan, drawn.images)
 
 
 @pytest.fixture
@@ -160,18 +167,23 @@ def test_runs_tell_what_their_scores_are_and_which_classes_they_draw(
     made: Callable[..., Run],
 ) -> None:
     found = {name: made("adversarial", name) for name in ("gan", "dcgan", "lsgan", "cgan")}
-    assert [gans.tells_probability(run) for run in found.values()] == [True, True, False, True]
+    assert [generators.tells_probability(run) for run in found.values()] == [
+        True,
+        True,
+        False,
+        True,
+    ]
     assert latent.class_names(found["cgan"]) == tuple("0123456789")
     assert latent.class_names(found["gan"]) == ()
     made("denoising", "median")
-    assert {run.id for run in gans.generators()} == {run.id for run in found.values()}
+    assert {run.id for run in generators.generators()} == {run.id for run in found.values()}
 
 
 def test_only_a_gan_has_a_generator(made: Callable[..., Run]) -> None:
     other = made("denoising", "median")
     other.write_weights({})
     with pytest.raises(LabError, match="is no GAN"):
-        gans.network(other)
+        generators.network(other)
 
 
 # ---- ways
@@ -180,8 +192,8 @@ def test_only_a_gan_has_a_generator(made: Callable[..., Run]) -> None:
 @pytest.mark.parametrize("way", latent.PATHS)
 def test_a_way_meets_both_ends(mlp: GAN, face: GAN, way: latent.Path) -> None:
     for model in (mlp, face):
-        a, b = gans.prior(model, 2, 0)
-        found = gans.between(model, a, b, 9, way)
+        a, b = generators.prior(model, 2, 0)
+        found = generators.between(model, a, b, 9, way)
         assert found.shape == (9, model.latent)
         torch.testing.assert_close(found[0], a, atol=1e-4, rtol=0)
         torch.testing.assert_close(found[-1], b, atol=1e-4, rtol=0)
@@ -190,38 +202,42 @@ def test_a_way_meets_both_ends(mlp: GAN, face: GAN, way: latent.Path) -> None:
 def test_an_arc_keeps_its_radius_in_the_normal_space_and_serves_all_networks(
     mlp: GAN, face: GAN
 ) -> None:
-    a, b = gans.prior(face, 2, 0)
+    a, b = generators.prior(face, 2, 0)
     b = b * a.norm() / b.norm()
-    arc = gans.between(face, a, b, 9, "slerp")
+    arc = generators.between(face, a, b, 9, "slerp")
     torch.testing.assert_close(arc.norm(dim=1), a.norm().expand(9))
-    assert float(gans.between(face, a, b, 9, "lerp").norm(dim=1).min()) < 0.8 * float(a.norm())
+    assert float(generators.between(face, a, b, 9, "lerp").norm(dim=1).min()) < 0.8 * float(
+        a.norm()
+    )
     u = arc[:, : mlp.latent]  # of the same directions, and their own radius
     first, last = mlp.latents(u[:1])[0], mlp.latents(u[-1:])[0]
-    seeds = gans.seeds_of(mlp, gans.between(mlp, first, last, 9, "slerp"))
+    seeds = generators.seeds_of(mlp, generators.between(mlp, first, last, 9, "slerp"))
     blended = torch.lerp(u[0].norm(), u[-1].norm(), torch.linspace(0, 1, 9))
     torch.testing.assert_close(seeds.norm(dim=1), blended, atol=1e-3, rtol=0)
 
 
 def test_latents_at_the_edge_of_a_uniform_prior_can_be_walked_from(mlp: GAN) -> None:
-    found = gans.between(mlp, torch.ones(96), -3 * torch.ones(96), 5, "slerp")
+    found = generators.between(mlp, torch.ones(96), -3 * torch.ones(96), 5, "slerp")
     assert bool(found.isfinite().all()) and float(found.abs().max()) <= 1
 
 
 def test_seeds_are_found_again(mlp: GAN, face: GAN) -> None:
     for model in (mlp, face):
         u = seeded_noise(4, 0)[:, : model.latent]
-        torch.testing.assert_close(gans.seeds_of(model, model.latents(u)), u, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            generators.seeds_of(model, model.latents(u)), u, atol=1e-3, rtol=1e-3
+        )
 
 
 @pytest.mark.parametrize(("stops", "frames"), [(2, 4), (5, 12), (7, 1)])
 def test_a_walk_is_closed_and_keeps_its_speed(mlp: GAN, face: GAN, stops: int, frames: int) -> None:
     for model in (mlp, face):
-        found = gans.walk(model, 3, stops, frames)
+        found = generators.walk(model, 3, stops, frames)
         assert found.shape == (stops * frames, model.latent)
-        corners = gans.prior(model, stops, 3)
+        corners = generators.prior(model, stops, 3)
         torch.testing.assert_close(found[0], corners[0], atol=1e-4, rtol=0)
-        u = gans.seeds_of(model, found)
-        seeds = gans.seeds_of(model, corners)
+        u = generators.seeds_of(model, found)
+        seeds = generators.seeds_of(model, corners)
         step = float(angles(torch.cat([seeds, seeds[:1]])).sum()) / len(found)
         strides = angles(torch.cat([u, u[:1]]))  # the last frame flows into the first
         assert float(strides.max()) < 1.01 * step, "never faster"
@@ -237,10 +253,10 @@ def test_a_walk_is_closed_and_keeps_its_speed(mlp: GAN, face: GAN, stops: int, f
 def test_bounds_of_ways(mlp: GAN) -> None:
     for steps in (1, 1001):
         with pytest.raises(LabError, match="Steps"):
-            gans.between(mlp, torch.zeros(96), torch.ones(96), steps)
+            generators.between(mlp, torch.zeros(96), torch.ones(96), steps)
     for stops, frames in ((1, 5), (101, 5), (3, 0), (3, 1001)):
         with pytest.raises(LabError, match=r"[Ss]tops"):
-            gans.walk(mlp, 0, stops, frames)
+            generators.walk(mlp, 0, stops, frames)
 
 
 # ---- directions
@@ -306,12 +322,12 @@ def test_an_attribute_that_follows_no_line_explains_nothing() -> None:
 
 
 def test_moving_along_a_direction_changes_its_attribute(mlp: GAN, face: GAN) -> None:
-    start = gans.prior(mlp, 1, 0).expand(5, -1)
+    start = generators.prior(mlp, 1, 0).expand(5, -1)
     ink = directions.attribute_directions(mlp, Extractor())[0]
     found = directions.moved(mlp, start, ink, torch.tensor([-5.0, -2.0, 0.0, 2.0, 5.0]))
     torch.testing.assert_close(found[2], start[2])
     assert float(found.abs().max()) <= 1, "no farther than the prior"
-    brightness = gans.draw(mlp, found).mean((1, 2, 3)).tolist()
+    brightness = generators.draw(mlp, found).mean((1, 2, 3)).tolist()
     assert brightness == sorted(brightness)
     assert ink.reach == pytest.approx(directions.REACH / math.sqrt(3))
 
@@ -359,15 +375,15 @@ def test_the_latent_of_an_own_drawing_is_nearly_found(
     name: str, label: int | None, request: pytest.FixtureRequest
 ) -> None:
     model = request.getfixturevalue(name)
-    own = gans.drawn(model, 1, 11, label).images
+    own = generators.drawn(model, 1, 11, label).images
     found = inversion.invert(model, own, label, starts=3, steps=120)
     assert found.best < 0.25 * found.nearest, "better by far than the nearest of 1,000"
     assert found.errors.shape == (3,) and found.best == pytest.approx(float(found.errors.min()))
-    torch.testing.assert_close(found.drawing, gans.draw(model, found.latent, label))
+    torch.testing.assert_close(found.drawing, generators.draw(model, found.latent, label))
     missed = (found.drawing - own).square().mean().sqrt()
     assert found.best == pytest.approx(float(missed), rel=1e-4)
     assert float(found.latent.abs().max()) <= 1
-    random = gans.draw(model, model.latents(seeded_noise(1000, inversion.SEED)), label)
+    random = generators.draw(model, model.latents(seeded_noise(1000, inversion.SEED)), label)
     errors = (random - own).square().mean((1, 2, 3)).sqrt()
     assert found.nearest == pytest.approx(float(errors.min()), rel=1e-4)
     torch.testing.assert_close(found.nearest_drawing[0], random[errors.argmin()])
@@ -410,7 +426,7 @@ def test_a_search_can_be_stopped_and_leaves_the_weights_alone(mlp: GAN) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        inversion.invert(model, gans.drawn(model, 1, 0).images, steps=50, check=check)
+        inversion.invert(model, generators.drawn(model, 1, 0).images, steps=50, check=check)
     assert len(said) == 4
     assert all(p.grad is None for p in model.parameters())
 
@@ -422,41 +438,46 @@ def test_a_search_can_be_stopped_and_leaves_the_weights_alone(mlp: GAN) -> None:
 def test_batch_norm_makes_pictures_depend_on_their_batch(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gans, "BATCH", 8)
+    monkeypatch.setattr(generators, "BATCH", 8)
     model = request.getfixturevalue(name)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    latents = gans.prior(model, 2, 0)
+    latents = generators.prior(model, 2, 0)
     labels = torch.tensor([1, 3]) if model.classes else None
-    views = gans.batch_norm_views(model, latents, 9, labels)
+    views = generators.batch_norm_views(model, latents, 9, labels)
     assert not any(module.training for module in model.modules())
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key]), key
-    kept = gans.draw(model, latents, labels)
+    kept = generators.draw(model, latents, labels)
     torch.testing.assert_close(views.kept, kept)
-    torch.testing.assert_close(gans.draw(model, latents, labels), kept)
-    assert views.batches.shape == (gans.BATCHES, *kept.shape) and views.copies.shape == kept.shape
+    torch.testing.assert_close(generators.draw(model, latents, labels), kept)
+    assert (
+        views.batches.shape == (generators.BATCHES, *kept.shape)
+        and views.copies.shape == kept.shape
+    )
     assert float((views.batches[0] - views.batches[1]).abs().max()) > 1e-4
-    again = gans.batch_norm_views(model, latents, 9, labels)
+    again = generators.batch_norm_views(model, latents, 9, labels)
     torch.testing.assert_close(again.batches, views.batches)
-    alone = gans.batch_norm_views(model, latents[1:], 9, None if labels is None else labels[1:])
+    alone = generators.batch_norm_views(
+        model, latents[1:], 9, None if labels is None else labels[1:]
+    )
     torch.testing.assert_close(alone.batches[:, 0], views.batches[:, 1])
 
 
 def test_in_a_batch_of_copies_places_still_differ_where_norms_are_over_maps(face: GAN) -> None:
-    views = gans.batch_norm_views(face, gans.prior(face, 2, 0), 0)
-    assert gans.norms_keep_places(face)
+    views = generators.batch_norm_views(face, generators.prior(face, 2, 0), 0)
+    assert generators.norms_keep_places(face)
     assert float(views.copies.std((2, 3)).mean()) > 0.01  # a picture, not a grey plane
     assert float(F.l1_loss(views.copies[0], views.copies[1])) > 0.01  # of its own noise
 
 
 def test_in_a_batch_of_copies_all_latents_look_the_same(dcgan: GAN, mlp: GAN) -> None:
     """What makes one differ from the others is the batch norm's mean, and is taken off."""
-    assert not gans.norms_keep_places(dcgan)
-    views = gans.batch_norm_views(dcgan, gans.prior(dcgan, 2, 0), 0)
+    assert not generators.norms_keep_places(dcgan)
+    views = generators.batch_norm_views(dcgan, generators.prior(dcgan, 2, 0), 0)
     torch.testing.assert_close(views.copies[0], views.copies[1], atol=0.05, rtol=0)
     assert float(F.l1_loss(views.kept[0], views.kept[1])) > 0.05
     with pytest.raises(LabError, match="no batch norm"):
-        gans.batch_norm_views(mlp, gans.prior(mlp, 1, 0), 0)
+        generators.batch_norm_views(mlp, generators.prior(mlp, 1, 0), 0)
     for count in (0, 17):
         with pytest.raises(LabError, match="from 1 to 16"):
-            gans.batch_norm_views(dcgan, torch.zeros(count, 96), 0)
+            generators.batch_norm_views(dcgan, torch.zeros(count, 96), 0)

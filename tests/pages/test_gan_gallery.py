@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.inference import gans
+from core.inference import generators as gans
 from core.inference.copying import Matches
 from core.metrics.generative import verdict
 from core.runs import store

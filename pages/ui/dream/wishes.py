@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, fit
-from core.inference import dreaming, gans, pictures
+from core.inference import dreaming, generators, pictures
 from core.inference.pictures import MADE, NOISE, Picture
 from core.models import backbones
 from core.models.backbones import BACKBONES
@@ -213,7 +213,7 @@ def _made() -> Picture | None:
     run = links.run_box("Drawn by", runs, names, key="drawn_by", place=left)
     seed = right.number_input("Its seed", 0, 10_000, 0, key="drawn_seed", bind="query-params")
     model = cached.generator(run)
-    found = gans.drawn(model, SHEET, int(seed))
+    found = generators.drawn(model, SHEET, int(seed))
     images = (found.images * 255).round().byte()
     large = fit(images, (3, *images.shape[2:]))
     sheet = torch.from_numpy(contact_sheet(large, 3, gap=0)).permute(2, 0, 1)

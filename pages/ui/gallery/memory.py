@@ -4,7 +4,7 @@ import streamlit as st
 import torch
 
 from core.errors import LabError
-from core.inference import copying, gans
+from core.inference import copying, generators
 from core.inference.copying import Matches
 from pages.ui import cached, pictures
 from pages.ui.gallery.stage import Scene
@@ -24,7 +24,7 @@ def nearest(scene: Scene) -> None:
     except LabError as error:
         st.info(str(error))
         return
-    drawn = gans.drawn(cached.generator(run), SHOWN, scene.seed, None, scene.truncation)
+    drawn = generators.drawn(cached.generator(run), SHOWN, scene.seed, None, scene.truncation)
     found = copying.search(drawn.images, library, NEIGHBOURS, check_visitor)
     rows = [
         Row(

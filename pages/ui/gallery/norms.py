@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.inference import gans
+from core.inference import generators
 from pages.ui import cached, pictures
 from pages.ui.gallery.stage import Scene
 from pages.ui.pictures import Row
@@ -31,34 +31,34 @@ def copies_text(places: bool) -> str:
 def views(scene: Scene) -> None:
     """The same eight latents with kept statistics, among strangers, and among copies."""
     model = cached.generator(scene.run)
-    if not gans.has_batch_norm(model):
+    if not generators.has_batch_norm(model):
         st.info(
             "This generator has no batch norm: each picture is drawn alone, whatever the batch. "
             "Choose a DCGAN above."
         )
         return
     seed = st.number_input(
-        "Seed of the strangers", 0, gans.MOST_SEED, 0, key="strangers", bind="query-params",
+        "Seed of the strangers", 0, generators.MOST_SEED, 0, key="strangers", bind="query-params",
         width=200,
     )  # fmt: skip
-    drawn = gans.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
-    found = gans.batch_norm_views(model, drawn.latents, int(seed), drawn.labels)
+    drawn = generators.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
+    found = generators.batch_norm_views(model, drawn.latents, int(seed), drawn.labels)
     rows = [Row("Kept statistics (eval): alone or not, always the same", found.kept)]
     for i, batch in enumerate(found.batches):
         apart = (batch - found.kept).abs().mean()
         rows.append(
-            Row(f"Batch {i + 1} of {gans.BATCH}, the others strangers (train)", batch,
+            Row(f"Batch {i + 1} of {generators.BATCH}, the others strangers (train)", batch,
                 f"{255 * float(apart):.0f} grey levels away on average")
         )  # fmt: skip
     apart = (found.copies - found.kept).abs().mean()
     rows.append(
-        Row(f"A batch of {gans.BATCH} copies of itself (train)", found.copies,
+        Row(f"A batch of {generators.BATCH} copies of itself (train)", found.copies,
             f"{255 * float(apart):.0f} grey levels away on average")
     )  # fmt: skip
     pictures.rows(rows)
     st.caption(
         "In training, batch norm takes mean and variance from the batch, so a picture depends on "
-        f"its company. {copies_text(gans.norms_keep_places(model))} Afterwards it uses statistics "
+        f"its company. {copies_text(generators.norms_keep_places(model))} Afterwards it uses statistics "
         "that were kept, and each picture stands for itself."
     )
     st.download_button(

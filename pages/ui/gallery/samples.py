@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from core.images import contact_sheet, to_png
-from core.inference import gans, latent
-from core.inference.gans import Drawn
+from core.inference import generators, latent
+from core.inference.generators import Drawn
 from pages.ui import cached, pictures
 from pages.ui.frame import csv_button
 from pages.ui.gallery.stage import Scene, opinion
@@ -21,7 +21,7 @@ ORDERS = ("As drawn", "Most real first", "Least real first")
 def samples(scene: Scene) -> None:
     """Forty samples, or one a class where there are more, with the critic's score under each."""
     run, model = scene.run, cached.generator(scene.run)
-    probable = gans.tells_probability(run)
+    probable = generators.tells_probability(run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order = st.segmented_control(
             "Order", ORDERS, default=ORDERS[0], required=True, key="order", bind="query-params"
@@ -31,8 +31,10 @@ def samples(scene: Scene) -> None:
             help="Each class in turn; off draws the one that is chosen above.",
         )  # fmt: skip
     count = min(max(COUNT, model.classes), MOST) if every else COUNT
-    drawn = gans.drawn(model, count, scene.seed, None if every else scene.label, scene.truncation)
-    scores = gans.scores(model, drawn.images, drawn.labels, probable)
+    drawn = generators.drawn(
+        model, count, scene.seed, None if every else scene.label, scene.truncation
+    )
+    scores = generators.scores(model, drawn.images, drawn.labels, probable)
     ranked = torch.arange(count)
     if order != ORDERS[0]:
         ranked = scores.argsort(descending=order == ORDERS[1])

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, to_png
-from core.inference import curves, gans, latent
+from core.inference import curves, generators, latent
 from core.inference.directions import FAINT, Direction
 from core.inference.latent import class_names
 from core.runs.store import Run
@@ -47,7 +47,7 @@ def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
                 st.selectbox("Class", told, key="class", bind="query-params", width=130)
             )
         seed = st.number_input(
-            "Seed", 0, gans.MOST_SEED, 0, key="seed", bind="query-params", width=130,
+            "Seed", 0, generators.MOST_SEED, 0, key="seed", bind="query-params", width=130,
             help="One seed is the same noise for every network.",
         )  # fmt: skip
         truncation = st.slider(
@@ -62,7 +62,7 @@ def start(scene: Scene) -> Tensor:
     if (found := _found(scene)) is not None:
         return found
     model = cached.generator(scene.run)
-    return gans.drawn(model, 1, scene.seed, scene.label, scene.truncation).latents[0]
+    return generators.drawn(model, 1, scene.seed, scene.label, scene.truncation).latents[0]
 
 
 def put(scene: Scene, found: Tensor) -> None:
@@ -216,16 +216,18 @@ def _sliders(scene: Scene, base: Tensor, found: list[Direction], at: list[float]
                 key=f"along-{d.name}-{st.session_state['gan-origin']}",
             )  # fmt: skip
     with left:
-        picture = gans.draw(cached.generator(scene.run), latents(base, found, to), scene.label)
+        picture = generators.draw(
+            cached.generator(scene.run), latents(base, found, to), scene.label
+        )
         pictures.cards([(scene.title, picture[0], "")])
     return to
 
 
 def _judged(scene: Scene, drawn: Tensor) -> None:
     """What the critic says of the picture on the stage."""
-    model, probable = cached.generator(scene.run), gans.tells_probability(scene.run)
-    picture = gans.draw(model, drawn, scene.label)
-    score = float(gans.scores(model, picture, scene.label, probable)[0])
+    model, probable = cached.generator(scene.run), generators.tells_probability(scene.run)
+    picture = generators.draw(model, drawn, scene.label)
+    score = float(generators.scores(model, picture, scene.label, probable)[0])
     said = f"{score:.0%}" if probable else f"{score:.2f}"
     st.badge(f"critic: {said}", icon=":material/gavel:", color="grey")
     st.caption(opinion(scene))
@@ -242,7 +244,7 @@ def _downloads(scene: Scene, drawn: Tensor) -> None:
     model = cached.generator(scene.run)
     st.download_button(
         "PNG",
-        lambda: to_png(contact_sheet(gans.draw(model, drawn, scene.label), 1, scale=10)),
+        lambda: to_png(contact_sheet(generators.draw(model, drawn, scene.label), 1, scale=10)),
         f"{scene.run.id}.png", "image/png", icon=":material/download:", on_click="ignore",
     )  # fmt: skip
     csv_button(lambda: latent.code_table(drawn), scene.run.id)

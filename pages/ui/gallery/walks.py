@@ -4,7 +4,7 @@ import streamlit as st
 import torch
 
 from core.images import to_gif
-from core.inference import gans
+from core.inference import generators
 from pages.ui import cached, pictures
 from pages.ui.gallery.stage import Scene
 from pages.ui.pictures import Row
@@ -20,24 +20,24 @@ def between(scene: Scene) -> None:
     run, model = scene.run, cached.generator(scene.run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         other = st.number_input(
-            "To seed", 0, gans.MOST_SEED, 1, key="to_seed", bind="query-params", width=130
+            "To seed", 0, generators.MOST_SEED, 1, key="to_seed", bind="query-params", width=130
         )
         steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params", width=220)
         stops = st.slider(
             "Stops of the walk", 2, 12, 5, key="stops", bind="query-params", width=220
         )
     first, second = (
-        gans.drawn(model, 1, seed, scene.label, scene.truncation).latents[0]
+        generators.drawn(model, 1, seed, scene.label, scene.truncation).latents[0]
         for seed in (scene.seed, int(other))
     )
-    ways = {way: gans.between(model, first, second, steps, way) for way in ("lerp", "slerp")}
+    ways = {way: generators.between(model, first, second, steps, way) for way in ("lerp", "slerp")}
     rows = [
-        Row(name, gans.draw(model, ways[way], scene.label), _lengths(ways[way]))
+        Row(name, generators.draw(model, ways[way], scene.label), _lengths(ways[way]))
         for name, way in (("Straight line (lerp)", "lerp"), ("Arc (slerp)", "slerp"))
     ]
     pictures.rows(rows)
-    frames = scene.truncation * gans.walk(model, scene.seed, stops, FRAMES)
-    gif = to_gif(gans.draw(model, frames, scene.label), 70, 8 if model_is_small(scene) else 4)
+    frames = scene.truncation * generators.walk(model, scene.seed, stops, FRAMES)
+    gif = to_gif(generators.draw(model, frames, scene.label), 70, 8 if model_is_small(scene) else 4)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         pictures.sheet_image(gif, f"A walk past {stops} samples and back", kind="gif")
