@@ -330,7 +330,7 @@ def _made(
 @lru_cache(maxsize=16)
 def _packed(run_id: str, _version: int) -> bytes:
     from core import tasks
-    from core.inference import browser
+    from core.inference import browser_weights
     from core.models.autoencoders import Autoencoder
     from core.models.gans import GAN
     from core.runs import store
@@ -338,7 +338,7 @@ def _packed(run_id: str, _version: int) -> bytes:
     model = tasks.load_model(store.open_run(run_id))
     if not isinstance(model, Autoencoder | GAN):
         raise LabError("There is no such decoder.")
-    return browser.pack(model)
+    return browser_weights.pack(model)
 
 
 @lru_cache(maxsize=8)

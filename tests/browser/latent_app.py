@@ -8,7 +8,7 @@ import base64
 import streamlit as st
 from latent_models import CLASSES, directions, model
 
-from core.inference.browser import pack
+from core.inference.browser_weights import pack
 from pages.ui import live
 
 name = st.query_params.get("model", "vae")

@@ -8,7 +8,7 @@ from latent_models import model
 from sklearn.decomposition import PCA
 
 from core import data
-from core.inference.browser import pack
+from core.inference.browser_weights import pack
 from pages.ui import assets
 
 FRAMES = 5

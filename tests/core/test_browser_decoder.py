@@ -9,7 +9,7 @@ from support import built
 from torch import nn
 
 from core.errors import LabError
-from core.inference.browser import pack
+from core.inference.browser_weights import pack
 from core.models import autoencoders, gans
 from core.models.autoencoders import Autoencoder
 from core.tasks.adversarial import ADVERSARIAL

@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from core import data
 from core.errors import LabError
 from core.inference import maps
-from core.inference.browser import pack
+from core.inference.browser_weights import pack
 from core.runs import store
 from core.runs.schema import DataUsed, RunConfig
 from core.tasks import load_model, task

@@ -12,7 +12,7 @@ from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet, to_png
 from core.inference import latent, outliers
-from core.inference.browser import pack
+from core.inference.browser_weights import pack
 from core.models.autoencoders import Autoencoder
 from core.runs import store
 from core.runs.store import Run

@@ -93,7 +93,7 @@ def latent(
 
     Args:
         key: of the component; one for all models of a page.
-        decoder_url: where `core.inference.browser.pack`'s bytes are; `data:` addresses work too.
+        decoder_url: where `core.inference.browser_weights.pack`'s bytes are; `data:` addresses work too.
         code: the numbers by index; one may lie outside of its slider's range.
         dimensions: the sliders in the order in which they are shown, all numbers of the code once.
             Six are in view, the others folded; `dead` ones are folded apart.

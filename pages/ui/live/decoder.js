@@ -1,4 +1,4 @@
-// Runs a decoder that core/inference/browser.py has packed, in typed arrays.
+// Runs a decoder that core/inference/browser_weights.py has packed, in typed arrays.
 // Activations are HWC; the outputs of every weight are neighbours, and zeros are skipped.
 
 const room = { values: new Float64Array(0), places: new Int32Array(0), count: 0 }; // for all layers
