@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.metrics.neighbours import checked
-from core.tasks.layouts import principal
+from core.projection.methods import principal
 
 MOST = 50
 """Clusters by k-means: more than anybody can tell apart."""

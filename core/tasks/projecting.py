@@ -5,8 +5,7 @@ from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
-from core.tasks.family import Family, FamilyConfig, Variant
-from core.tasks.layouts import (
+from core.projection.methods import (
     ProjectionConfig,
     pca,
     place_between,
@@ -15,6 +14,7 @@ from core.tasks.layouts import (
     tsne,
     umap,
 )
+from core.tasks.family import Family, FamilyConfig, Variant
 
 OF_TSNE = frozenset({"perplexity", "exaggeration", "iterations", "start"})
 OF_UMAP = frozenset({"neighbours", "least_distance"})

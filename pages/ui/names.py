@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from core import data
+from core.projection.methods import PIXELS
 from core.registry import family
 from core.runs import store
 from core.runs.store import Run
-from core.tasks.layouts import PIXELS
 from core.tasks.projecting import PROJECTING
 
 

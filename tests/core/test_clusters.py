@@ -10,7 +10,7 @@ from torch import Tensor
 from core import data
 from core.errors import LabError
 from core.inference import clusters
-from core.tasks.layouts import principal
+from core.projection.methods import principal
 
 
 def digits() -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from core import data
 from core.errors import LabError
 from core.metrics import neighbours
-from core.tasks.layouts import principal
+from core.projection.methods import principal
 
 
 @pytest.fixture(scope="module")

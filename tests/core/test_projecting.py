@@ -19,12 +19,13 @@ from core.inference import codes as encoding
 from core.inference import latent, maps, projecting
 from core.inference.maps import LatentMap
 from core.metrics import neighbours
+from core.projection import methods
+from core.projection.methods import PIXELS, ProjectionConfig, principal
 from core.registry import FAMILIES, family
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
-from core.tasks import TASKS, layouts
-from core.tasks.layouts import PIXELS, ProjectionConfig, principal
+from core.tasks import TASKS
 from core.tasks.projecting import PROJECTING
 
 QUICK = {"iterations": 60, "perplexity": 10, "points": 150}
@@ -208,13 +209,13 @@ def test_a_refused_number_is_told_with_one_that_can_be_asked_for(points: int) ->
         """Nobody looks."""
 
     with pytest.raises(LabError) as refused:
-        layouts.tsne(codes, ProjectionConfig(perplexity=30, iterations=50), watch)
+        methods.tsne(codes, ProjectionConfig(perplexity=30, iterations=50), watch)
     if points < 7:
         assert "needs 7 points at least" in str(refused.value)
         return
     least, most = map(int, re.findall(r"from (\d+) to (\d+)", str(refused.value))[0])
     for told in (least, most):
-        found = layouts.tsne(codes, ProjectionConfig(perplexity=told, iterations=50), watch)
+        found = methods.tsne(codes, ProjectionConfig(perplexity=told, iterations=50), watch)
         assert found.points.shape == (points, 2)
 
 

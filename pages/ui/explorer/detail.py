@@ -11,9 +11,9 @@ from core.inference.maps import LatentMap
 from core.metrics import neighbours
 from core.metrics.neighbours import Metric
 from core.models.autoencoders import Autoencoder
+from core.projection.methods import PIXELS
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.layouts import PIXELS
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
 from pages.ui.explorer.standing import Standing

@@ -6,7 +6,7 @@ from core import data
 from core.errors import LabError
 from core.inference import projecting
 from core.jobs import queue
-from core.tasks.layouts import PIXELS
+from core.projection.methods import PIXELS
 from core.tasks.projecting import PROJECTING
 from pages.ui import cached, links
 from pages.ui.form import config_form

@@ -1,0 +1,1 @@
+"""Projection: maps of codes as runs."""
