@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from core import training
 from core.errors import UnknownName
-from core.inference import dreaming, projecting
+from core.inference import dreaming
+from core.projection import map_runs
 from core.runs.schema import RunConfig, Status
 from core.runs.store import Run
 from core.tasks import TASKS
@@ -30,7 +31,7 @@ KINDS: dict[str, Kind] = {
     kind.family.name: kind
     for kind in (
         *(Kind(task, training.train, training.evaluate) for task in TASKS.values()),
-        Kind(PROJECTING, projecting.project, projecting.evaluate),
+        Kind(PROJECTING, map_runs.project, map_runs.evaluate),
         Kind(DREAMING, dreaming.dream, dreaming.evaluate),
     )
 }

@@ -8,7 +8,8 @@ from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
 from core.inference import codes as encoding
-from core.inference import maps, projecting
+from core.inference import maps
+from core.projection import map_runs
 from core.runs import store
 from core.tasks.projecting import PROJECTING
 
@@ -35,8 +36,8 @@ def project_parser(parser: argparse.ArgumentParser) -> None:
 def _project(args: argparse.Namespace) -> int:
     if args.output is not None and not args.output.parent.is_dir():
         raise LabError(f"There is no folder {args.output.parent}: make it first.")
-    question = projecting.ask(args.variant, args.dataset, values_of(args, PROJECTING))
-    code = answer(args, question, projecting.project, "laid out")
+    question = map_runs.ask(args.variant, args.dataset, values_of(args, PROJECTING))
+    code = answer(args, question, map_runs.project, "laid out")
     if code == OK and args.output is not None:
         found = maps.open_map(store.open_run(question.run_id))
         chosen = encoding.chosen_images(args.dataset, found.config.split, found.ids)

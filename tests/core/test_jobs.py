@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from core.errors import Refused, RunBroken
-from core.inference import projecting
 from core.jobs import queue
 from core.jobs import scheduler as clusters
 from core.jobs.scheduler import Cluster
+from core.projection import map_runs
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -123,7 +123,7 @@ def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
 def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
     long = queue.request(question(LONG, seed=40), "ann")
     until_working(long)
-    asked = projecting.ask("pca", "digits", {"points": 50})
+    asked = map_runs.ask("pca", "digits", {"points": 50})
     assert (queue.lane(long), queue.lane(queue.request(asked, "ann"))) == ("long", "quick")
     found = store.open_run(asked.run_id)
     until_state(found, "done", "failed")
@@ -285,7 +285,7 @@ def test_workers_that_die_at_birth_or_at_work_are_started_again(
 
     monkeypatch.setattr(Cluster, "_start_worker", stillborn)
     run = queue.request(question(MIDDLING, seed=30), "ann")
-    quick = queue.request(projecting.ask("pca", "digits", {"points": 60}), "ann")
+    quick = queue.request(map_runs.ask("pca", "digits", {"points": 60}), "ann")
     assert queue.jobs().settled(DEADLINE) and sorted(born) == ["long", "quick"]
     stages = set()
 

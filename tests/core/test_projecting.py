@@ -16,10 +16,10 @@ from core import data
 from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import codes as encoding
-from core.inference import latent, maps, projecting
+from core.inference import latent, maps
 from core.inference.maps import LatentMap
 from core.metrics import neighbours
-from core.projection import methods
+from core.projection import map_runs, methods
 from core.projection.methods import PIXELS, ProjectionConfig, principal
 from core.registry import FAMILIES, family
 from core.runs import store
@@ -39,10 +39,10 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(variant: str, **values: Any) -> Run:
     """The finished map of the digits."""
-    asked = projecting.ask(variant, "digits", values)
+    asked = map_runs.ask(variant, "digits", values)
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = projecting.project(run)
+    status = map_runs.project(run)
     assert status.state == "done", status.error
     return run
 
@@ -93,22 +93,22 @@ def test_a_method_keeps_the_contract_of_a_family(variant: str) -> None:
 def test_bounds_hold_and_methods_have_their_own_settings() -> None:
     for bad in ({"perplexity": 1}, {"dimensions": 4}, {"points": 2}, {"points": 10**6}):
         with pytest.raises(LabError, match=next(iter(bad))):
-            projecting.ask("tsne", "digits", bad)
+            map_runs.ask("tsne", "digits", bad)
     with pytest.raises(LabError, match="PCA has no setting 'perplexity'"):
-        projecting.ask("pca", "digits", {"perplexity": 5})
+        map_runs.ask("pca", "digits", {"perplexity": 5})
 
 
 def test_the_same_question_is_the_same_map(lab: Path) -> None:
-    first = projecting.ask("tsne", "digits").run_id
-    assert projecting.ask("tsne", "digits", {"perplexity": 30, "seed": 0}).run_id == first
+    first = map_runs.ask("tsne", "digits").run_id
+    assert map_runs.ask("tsne", "digits", {"perplexity": 30, "seed": 0}).run_id == first
     others = ({"seed": 1}, {"points": 100}, {"split": "train"}, {"metric": "cosine"})
-    assert len({first, *(projecting.ask("tsne", "digits", o).run_id for o in others)}) == 5
-    assert projecting.ask("pca", "digits").run_id != first
+    assert len({first, *(map_runs.ask("tsne", "digits", o).run_id for o in others)}) == 5
+    assert map_runs.ask("pca", "digits").run_id != first
 
 
 def test_the_weights_of_the_source_are_part_of_the_question(lab: Path) -> None:
     other = next(r.id for r in latent.autoencoders("mnist") if r.id != MODEL)
-    asked = [projecting.ask("pca", "mnist", {"source": s}) for s in (PIXELS, MODEL, other)]
+    asked = [map_runs.ask("pca", "mnist", {"source": s}) for s in (PIXELS, MODEL, other)]
     assert len({q.run_id for q in asked}) == 3
     assert asked[1].config.data.n_test == 10_000 and not asked[1].config.private
 
@@ -120,9 +120,9 @@ def test_what_cannot_be_mapped_is_refused(lab: Path) -> None:
         ("../../etc", "no run called"),
     ):
         with pytest.raises(LabError, match=sentence):
-            projecting.ask("tsne", "mnist", {"source": source})
+            map_runs.ask("tsne", "mnist", {"source": source})
     with pytest.raises(UnknownName):
-        projecting.ask("tsne", "atlantis")
+        map_runs.ask("tsne", "atlantis")
 
 
 # ---- making
@@ -146,8 +146,8 @@ def test_its_figures_are_those_of_the_points_that_are_shown(laid_out: LatentMap)
     expected = trustworthiness(pixels().numpy(), laid_out.points.numpy(), n_neighbors=12)
     assert metrics["trustworthiness"] == pytest.approx(expected, abs=1e-4)
     assert metrics["trustworthiness"] > 0.95 and metrics["knn_accuracy_map"] > 0.85
-    assert projecting.evaluate(laid_out.run) == {
-        k: metrics[k] for k in projecting.evaluate(laid_out.run)
+    assert map_runs.evaluate(laid_out.run) == {
+        k: metrics[k] for k in map_runs.evaluate(laid_out.run)
     }
     kept = neighbours.measure(pixels(), laid_out.points, digits().labels, 12).preserved
     assert torch.allclose(laid_out.preserved, kept, atol=1e-3)
@@ -189,10 +189,10 @@ def test_three_dimensions_and_cosine(lab: Path) -> None:
 
 @pytest.mark.parametrize("points", [8, 20])
 def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int) -> None:
-    asked = projecting.ask("tsne", "digits", {"points": points, "perplexity": 30})
+    asked = map_runs.ask("tsne", "digits", {"points": points, "perplexity": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = projecting.project(run)
+    status = map_runs.project(run)
     assert status.state == "failed" and "Perplexity 30 needs 91 points or more" in status.error
 
 
@@ -231,10 +231,10 @@ def test_without_umap_a_sentence_says_how_to_get_it(
     import sys
 
     monkeypatch.setitem(sys.modules, "umap", None)
-    asked = projecting.ask("umap", "digits")
+    asked = map_runs.ask("umap", "digits")
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = projecting.project(run)
+    status = map_runs.project(run)
     assert status.state == "failed" and "pip install umap-learn" in status.error
 
 
@@ -244,22 +244,22 @@ def test_codes_that_are_all_the_same_are_a_sentence(
     blank = Images(
         torch.zeros(30, 1, 28, 28, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64)
     )
-    monkeypatch.setattr(projecting, "chosen_images", lambda *_: blank)
-    asked = projecting.ask("pca", "digits", {"points": 30})
+    monkeypatch.setattr(map_runs, "chosen_images", lambda *_: blank)
+    asked = map_runs.ask("pca", "digits", {"points": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    assert "All codes are the same" in projecting.project(run).error
+    assert "All codes are the same" in map_runs.project(run).error
 
 
 def test_codes_that_are_no_numbers_are_a_sentence(
     lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = encoding.Codes(torch.full((30, 5), torch.nan), digits().first(30))
-    monkeypatch.setattr(projecting, "encode", lambda *_: broken)
-    asked = projecting.ask("pca", "digits", {"points": 30})
+    monkeypatch.setattr(map_runs, "encode", lambda *_: broken)
+    asked = map_runs.ask("pca", "digits", {"points": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = projecting.project(run)
+    status = map_runs.project(run)
     assert status.state == "failed" and "fault of ours" not in status.error
 
 
@@ -273,7 +273,7 @@ def test_a_constant_column_and_one_class_do_no_harm(lab: Path) -> None:
 
 
 def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
-    asked = projecting.ask("tsne", "digits", {"iterations": 5000})
+    asked = map_runs.ask("tsne", "digits", {"iterations": 5000})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     seen: list[Status] = []
@@ -283,18 +283,18 @@ def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
         if status.active and status.epoch:
             run.request_cancel()
 
-    assert projecting.project(run, listen).state == "cancelled"
+    assert map_runs.project(run, listen).state == "cancelled"
     assert max(s.epoch for s in seen) < 5000 and not run.cancel_requested()
     with pytest.raises(LabError):
         maps.open_map(run)
 
 
 def test_a_map_of_images_that_changed_is_refused(lab: Path) -> None:
-    asked = projecting.ask("pca", "digits")
+    asked = map_runs.ask("pca", "digits")
     stale = asked.config.data.model_copy(update={"fingerprint": "another"})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config.model_copy(update={"data": stale}))
-    assert "have changed" in projecting.project(run).error
+    assert "have changed" in map_runs.project(run).error
 
 
 # ---- opening and adding to

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import training
 from core.errors import LabError
-from core.inference import projecting
+from core.projection import map_runs
 from core.runs import store
 from pages.ui import cached
 from pages.ui.run_panel import span
@@ -85,7 +85,7 @@ def test_a_damaged_run_of_mine_hides_no_other(lab):
 
 
 def test_a_map_is_found_again(lab):
-    run = asked(projecting.ask("pca", "digits", {"points": 50}), "cancelled")
+    run = asked(map_runs.ask("pca", "digits", {"points": 50}), "cancelled")
     app = page("latent_explorer.py", tab="Make a map")
     assert run.id in panel(app) and "Resume" in panel(app)
 

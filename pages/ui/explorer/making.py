@@ -4,8 +4,8 @@ import streamlit as st
 
 from core import data
 from core.errors import LabError
-from core.inference import projecting
 from core.jobs import queue
+from core.projection import map_runs
 from core.projection.methods import PIXELS
 from core.tasks.projecting import PROJECTING
 from pages.ui import cached, links
@@ -31,7 +31,7 @@ def panel(use: Use) -> None:
     if values is not None:
         try:
             with st.spinner("Handing it to a worker"):
-                run = queue.request(projecting.ask(method, dataset, values), who())
+                run = queue.request(map_runs.ask(method, dataset, values), who())
             keep_watching(PROJECTING, run.id)
         except LabError as error:
             st.error(str(error))

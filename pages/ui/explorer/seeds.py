@@ -6,8 +6,9 @@ import streamlit as st
 
 from core.errors import LabError
 from core.images import scatter, to_png
-from core.inference import maps, projecting
+from core.inference import maps
 from core.jobs import queue
+from core.projection import map_runs
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -54,7 +55,7 @@ def panel(scene: Scene) -> None:
 def _question(scene: Scene, **values: Any) -> Question:
     config = scene.found.config
     same = {"source": config.source, "split": config.split, "metric": config.metric}
-    return projecting.ask("tsne", scene.dataset, {**same, **values})
+    return map_runs.ask("tsne", scene.dataset, {**same, **values})
 
 
 def _finished(question: Question) -> Run | None:
