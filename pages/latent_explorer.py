@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.inference import maps
-from core.inference.maps import LatentMap
+from core.projection import maps
+from core.projection.maps import LatentMap
 from core.tasks.projecting import PROJECTING
 from pages.ui import cached, links
 from pages.ui.explorer import explained, making, seeds, selection, stage, trust, yours

@@ -8,8 +8,7 @@ from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
 from core.inference import codes as encoding
-from core.inference import maps
-from core.projection import map_runs
+from core.projection import map_runs, maps
 from core.runs import store
 from core.tasks.projecting import PROJECTING
 

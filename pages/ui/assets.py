@@ -343,7 +343,7 @@ def _packed(run_id: str, _version: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _framed(run_id: str, _version: int) -> bytes:
-    from core.inference import maps
+    from core.projection import maps
     from core.runs import store
     from core.tasks.projecting import PROJECTING
 

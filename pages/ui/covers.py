@@ -11,8 +11,9 @@ from PIL import Image
 
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
-from core.inference import dreaming, latent, maps, restoration
+from core.inference import dreaming, latent, restoration
 from core.inference.pictures import fitted
+from core.projection import maps
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING

@@ -16,10 +16,10 @@ from core import data
 from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import codes as encoding
-from core.inference import latent, maps
-from core.inference.maps import LatentMap
+from core.inference import latent
 from core.metrics import neighbours
-from core.projection import map_runs, methods
+from core.projection import map_runs, maps, methods
+from core.projection.maps import LatentMap
 from core.projection.methods import PIXELS, ProjectionConfig, principal
 from core.registry import FAMILIES, family
 from core.runs import store

@@ -6,8 +6,7 @@ import torch
 
 from core import data
 from core.inference import codes as encoding
-from core.inference import maps
-from core.projection import map_runs
+from core.projection import map_runs, maps
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run

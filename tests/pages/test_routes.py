@@ -17,8 +17,8 @@ from starlette.middleware import Middleware
 
 from core import data
 from core.errors import LabError
-from core.inference import maps
 from core.inference.browser_weights import pack
+from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataUsed, RunConfig
 from core.tasks import load_model, task

@@ -7,12 +7,13 @@ import streamlit as st
 from torch import Tensor
 
 from core import data
-from core.inference import clusters, maps
+from core.inference import clusters
 from core.inference import codes as encoding
 from core.inference.clusters import Clusters
 from core.inference.codes import Codes
-from core.inference.maps import LatentMap
 from core.metrics import neighbours
+from core.projection import maps
+from core.projection.maps import LatentMap
 from core.runs import store
 from core.runs.store import Run
 from core.tasks import TASKS

@@ -4,7 +4,7 @@ import shlex
 
 import streamlit as st
 
-from core.inference.maps import LatentMap
+from core.projection.maps import LatentMap
 from core.tasks.projecting import PROJECTING
 from pages.ui.explorer.detail import source_line
 from pages.ui.texts import as_in_the_text

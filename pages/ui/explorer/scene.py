@@ -10,9 +10,9 @@ from torch import Tensor
 
 from core import data
 from core.errors import LabError
-from core.inference import maps
 from core.inference.codes import Codes
-from core.inference.maps import LatentMap
+from core.projection import maps
+from core.projection.maps import LatentMap
 from pages.ui import cached
 from pages.ui.map import inside
 

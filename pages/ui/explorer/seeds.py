@@ -6,9 +6,8 @@ import streamlit as st
 
 from core.errors import LabError
 from core.images import scatter, to_png
-from core.inference import maps
 from core.jobs import queue
-from core.projection import map_runs
+from core.projection import map_runs, maps
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run

@@ -9,7 +9,7 @@ from core.images import scatter as drawn
 from core.images import to_png
 from core.inference import clusters, latent
 from core.inference.clusters import Clusters
-from core.inference.maps import LatentMap, has_frames
+from core.projection.maps import LatentMap, has_frames
 from core.runs import store
 from pages.ui import cached, live
 from pages.ui.assets import frames_url, thumbnails_url

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from core.data import Images
 from core.inference import codes as encoding
-from core.inference import maps, outliers
+from core.inference import outliers
 from core.inference.codes import Codes
 from core.metrics import neighbours
 from core.metrics.image import percent
+from core.projection import maps
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
