@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core import data
 from core.errors import LabError
-from core.inference import clusters
+from core.projection import clusters
 from core.projection.methods import principal
 
 

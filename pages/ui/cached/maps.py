@@ -7,12 +7,11 @@ import streamlit as st
 from torch import Tensor
 
 from core import data
-from core.inference import clusters
 from core.inference import codes as encoding
-from core.inference.clusters import Clusters
 from core.inference.codes import Codes
 from core.metrics import neighbours
-from core.projection import maps
+from core.projection import clusters, maps
+from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap
 from core.runs import store
 from core.runs.store import Run

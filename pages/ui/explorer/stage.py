@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from core.images import scatter as drawn
 from core.images import to_png
-from core.inference import clusters, latent
-from core.inference.clusters import Clusters
+from core.inference import latent
+from core.projection import clusters
+from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap, has_frames
 from core.runs import store
 from pages.ui import cached, live
