@@ -6,6 +6,7 @@ from pathlib import Path
 from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
+from core.dreaming.config import ATLAS
 from core.errors import LabError
 from core.inference import dreaming, films, pictures, recipes
 from core.inference.pictures import Picture
@@ -14,7 +15,6 @@ from core.runs.schema import Question
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
-from core.tasks.dreams.recipe import ATLAS
 
 AGAIN = "again"
 

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.dreaming.config import CLASSES, Target
 from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.tasks.base import unit
-from core.tasks.dreams.recipe import CLASSES, Target
 
 READ = 5
 

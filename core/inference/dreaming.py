@@ -13,6 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import files, images
+from core.dreaming.config import (
+    ATLAS,
+    CLASSES,
+    Dream,
+    DreamConfig,
+    Scene,
+    check_targets,
+    targets,
+)
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
 from core.inference.films import to_mp4
@@ -27,15 +36,6 @@ from core.settings import settings
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams import ascent
 from core.tasks.dreams.objectives import GUIDE_SIDE, Objective
-from core.tasks.dreams.recipe import (
-    ATLAS,
-    CLASSES,
-    Dream,
-    DreamConfig,
-    Scene,
-    check_targets,
-    targets,
-)
 from core.training.run_context import Listener, Work, carry_out, describe
 
 PREVIEW_EVERY = 0.5

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from cachetools import LRUCache
 
+from core.dreaming.config import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
 from core.errors import LabError
 from core.inference import dreaming
 from core.models import backbones
@@ -17,7 +18,6 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreams import ascent, classic
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
 
 PROBED = 160
 """Pixels of the picture by which a machine's speed is told."""

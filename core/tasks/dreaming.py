@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from core.dreaming.config import NEW, Dream, DreamConfig
 from core.tasks.dreams.ascent import dream
 from core.tasks.dreams.classic import classic
-from core.tasks.dreams.recipe import NEW, Dream, DreamConfig
 from core.tasks.dreams.visions import atlas, visualise
 from core.tasks.dreams.zoom import zoom
 from core.tasks.family import Family, FamilyConfig, Variant

@@ -14,6 +14,7 @@ import torch
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
+from core.dreaming.config import SQUEEZED, DreamConfig, Scene
 from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
@@ -22,7 +23,6 @@ from core.settings import ROOT
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams import ascent, classic
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import SQUEEZED, DreamConfig, Scene
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio
 
 ASKED_STEP, ASKED_RISING, ASKED_SECONDS, ASKED_PREVIEW = 0.4, 0.9, 8, 1
@@ -36,7 +36,7 @@ from core.models import backbones
 from core.models.pretrained import folded
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams import ascent
-from core.tasks.dreams.recipe import Scene
+from core.dreaming.config import Scene
 side, tile, steps = (int(word) for word in sys.argv[1:4])
 picture = fitted(sample("china").pixels, side).float() / 255
 picture = torch.nn.functional.interpolate(picture[None], (side, side))[0]

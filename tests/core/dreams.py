@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.dreaming.config import Scene
 from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
 from core.models.pretrained import FeatureNet
-from core.tasks.dreams.recipe import Scene
 
 
 @lru_cache(maxsize=1)

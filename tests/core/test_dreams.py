@@ -13,13 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
-from core.errors import LabError, UnknownName
-from core.models import backbones
-from core.models.backbones import BACKBONES
-from core.tasks.dreaming import DREAMING
-from core.tasks.dreams import ascent, classic, visions, zoom
-from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import (
+from core.dreaming.config import (
     DreamConfig,
     Scene,
     Target,
@@ -27,6 +21,12 @@ from core.tasks.dreams.recipe import (
     targets,
     written,
 )
+from core.errors import LabError, UnknownName
+from core.models import backbones
+from core.models.backbones import BACKBONES
+from core.tasks.dreaming import DREAMING
+from core.tasks.dreams import ascent, classic, visions, zoom
+from core.tasks.dreams.objectives import Objective
 from tests.core.dreams import flower, lite0, random_vgg, scene, unwatched
 
 SMALL = {"side": 96, "octaves": 2, "steps": 3}

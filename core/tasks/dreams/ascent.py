@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.dreaming.config import Dream, DreamConfig, Scene, Watch
 from core.errors import LabError
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import Dream, DreamConfig, Scene, Watch
 
 SIGMAS = (0.5, 1.0, 2.0)
 """Blurs of the gradient that are added up."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.dreaming.config import CLASSES, DreamConfig, Scene, Target, targets
 from core.errors import LabError
-from core.tasks.dreams.recipe import CLASSES, DreamConfig, Scene, Target, targets
 
 GUIDE_SIDE, GUIDE_PLACES = 320, 400
 """Pixels along the guide's longer side, and how many of its positions are held against."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.dreaming.config import Dream, DreamConfig, Scene, Watch, answering, targets
 from core.tasks.dreams.objectives import Objective
-from core.tasks.dreams.recipe import Dream, DreamConfig, Scene, Watch, answering, targets
 
 COLOURS = (
     (0.26, 0.09, 0.02),

@@ -5,12 +5,12 @@ from html import escape
 import streamlit as st
 import torch
 
+from core.dreaming.config import targets
 from core.images import COLOURS
 from core.inference import dreaming
 from core.inference.explain import overlaid
 from core.metrics.image import percent
 from core.runs.store import Run
-from core.tasks.dreams.recipe import targets
 from pages.ui import charts
 from pages.ui.assets import sheet_url
 from pages.ui.cached import dreams

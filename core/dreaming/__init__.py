@@ -1,0 +1,1 @@
+"""Dreaming: pictures changed until a network responds more."""
