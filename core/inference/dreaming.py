@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import files, images
+from core.dreaming import ascent
 from core.dreaming.config import (
     ATLAS,
     CLASSES,
@@ -34,7 +35,6 @@ from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.dreaming import DREAMING
-from core.tasks.dreams import ascent
 from core.tasks.dreams.objectives import GUIDE_SIDE, Objective
 from core.training.run_context import Listener, Work, carry_out, describe
 

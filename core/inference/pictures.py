@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from core import images
+from core.dreaming import ascent
 from core.errors import LabError
-from core.tasks.dreams import ascent
 
 SAMPLES = {"china": "china.jpg", "flower": "flower.jpg"}
 """Photographs that come with scikit-learn."""

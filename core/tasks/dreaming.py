@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from core.dreaming.ascent import dream
 from core.dreaming.config import NEW, Dream, DreamConfig
-from core.tasks.dreams.ascent import dream
 from core.tasks.dreams.classic import classic
 from core.tasks.dreams.visions import atlas, visualise
 from core.tasks.dreams.zoom import zoom

@@ -7,10 +7,10 @@ import torch
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
+from core.dreaming.ascent import DEAD, UNMOVED, share_done
 from core.dreaming.config import SQUEEZED, Dream, DreamConfig, Scene, Watch, targets
 from core.errors import LabError
 from core.models import backbones
-from core.tasks.dreams.ascent import DEAD, UNMOVED, share_done
 from core.tasks.dreams.objectives import Objective
 
 

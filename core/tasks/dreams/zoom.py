@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.dreaming.ascent import dream
 from core.dreaming.config import Dream, DreamConfig, Scene, Watch
-from core.tasks.dreams.ascent import dream
 
 STAGES = 6
 """Frames that are shown beside each other."""
