@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from cachetools import LRUCache
 
-from core.dreaming import ascent
+from core.dreaming import ascent, classic
 from core.dreaming.config import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
 from core.errors import LabError
 from core.inference import dreaming
@@ -17,7 +17,6 @@ from core.models import backbones
 from core.models.pretrained import folded
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks.dreams import classic
 from core.tasks.dreams.objectives import Objective
 
 PROBED = 160

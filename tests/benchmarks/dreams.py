@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
-from core.dreaming import ascent
+from core.dreaming import ascent, classic
 from core.dreaming.config import SQUEEZED, DreamConfig, Scene
 from core.inference.pictures import fitted, sample
 from core.models import backbones
@@ -22,7 +22,6 @@ from core.models.backbones import backbone
 from core.models.pretrained import folded
 from core.settings import ROOT
 from core.tasks.dreaming import DREAMING
-from core.tasks.dreams import classic
 from core.tasks.dreams.objectives import Objective
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio
 
