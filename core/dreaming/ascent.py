@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.dreaming.config import Dream, DreamConfig, Scene, Watch
+from core.dreaming.objectives import Objective
 from core.errors import LabError
-from core.tasks.dreams.objectives import Objective
 
 SIGMAS = (0.5, 1.0, 2.0)
 """Blurs of the gradient that are added up."""

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from core.dreaming.ascent import DEAD, UNMOVED, share_done
 from core.dreaming.config import SQUEEZED, Dream, DreamConfig, Scene, Watch, targets
+from core.dreaming.objectives import Objective
 from core.errors import LabError
 from core.models import backbones
-from core.tasks.dreams.objectives import Objective
 
 
 def classic(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:

@@ -11,13 +11,13 @@ from cachetools import LRUCache
 
 from core.dreaming import ascent, classic
 from core.dreaming.config import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
+from core.dreaming.objectives import Objective
 from core.errors import LabError
 from core.inference import dreaming
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks.dreams.objectives import Objective
 
 PROBED = 160
 """Pixels of the picture by which a machine's speed is told."""

@@ -22,12 +22,12 @@ from core.dreaming.config import (
     targets,
     written,
 )
+from core.dreaming.objectives import Objective
 from core.errors import LabError, UnknownName
 from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.tasks.dreaming import DREAMING
 from core.tasks.dreams import visions, zoom
-from core.tasks.dreams.objectives import Objective
 from tests.core.dreams import flower, lite0, random_vgg, scene, unwatched
 
 SMALL = {"side": 96, "octaves": 2, "steps": 3}

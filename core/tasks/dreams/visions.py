@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.dreaming.config import Dream, DreamConfig, Scene, Watch, answering, targets
-from core.tasks.dreams.objectives import Objective
+from core.dreaming.objectives import Objective
 
 COLOURS = (
     (0.26, 0.09, 0.02),
