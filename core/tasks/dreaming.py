@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 from core.dreaming.ascent import dream
 from core.dreaming.classic import classic
 from core.dreaming.config import NEW, Dream, DreamConfig
-from core.tasks.dreams.visions import atlas, visualise
+from core.dreaming.visions import atlas, visualise
 from core.tasks.dreams.zoom import zoom
 from core.tasks.family import Family, FamilyConfig, Variant
 
