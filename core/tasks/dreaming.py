@@ -8,7 +8,7 @@ from core.dreaming.ascent import dream
 from core.dreaming.classic import classic
 from core.dreaming.config import NEW, Dream, DreamConfig
 from core.dreaming.visions import atlas, visualise
-from core.tasks.dreams.zoom import zoom
+from core.dreaming.zoom import zoom
 from core.tasks.family import Family, FamilyConfig, Variant
 
 OF_CLASSIC = frozenset({"blur", "blend", "squeeze", "add_up"})

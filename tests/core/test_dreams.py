@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
-from core.dreaming import ascent, classic, visions
+from core.dreaming import ascent, classic, visions, zoom
 from core.dreaming.config import (
     DreamConfig,
     Scene,
@@ -27,7 +27,6 @@ from core.errors import LabError, UnknownName
 from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.tasks.dreaming import DREAMING
-from core.tasks.dreams import zoom
 from tests.core.dreams import flower, lite0, random_vgg, scene, unwatched
 
 SMALL = {"side": 96, "octaves": 2, "steps": 3}
