@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from core import training
+from core.dreaming.variants import DREAMING
 from core.errors import UnknownName
 from core.inference import dreaming
 from core.projection import map_runs
@@ -14,7 +15,6 @@ from core.runs.schema import RunConfig, Status
 from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.base import Check
-from core.tasks.dreaming import DREAMING
 from core.tasks.family import Family
 from core.tasks.projecting import PROJECTING
 

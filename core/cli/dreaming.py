@@ -7,6 +7,7 @@ from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
 from core.dreaming.config import ATLAS
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.inference import dreaming, films, pictures, recipes
 from core.inference.pictures import Picture
@@ -14,7 +15,6 @@ from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks.dreaming import DREAMING
 
 AGAIN = "again"
 

@@ -24,6 +24,7 @@ from core.dreaming.config import (
     targets,
 )
 from core.dreaming.objectives import GUIDE_SIDE, Objective
+from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
 from core.inference.films import to_mp4
@@ -35,7 +36,6 @@ from core.runs import store
 from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks.dreaming import DREAMING
 from core.training.run_context import Listener, Work, carry_out, describe
 
 PREVIEW_EVERY = 0.5

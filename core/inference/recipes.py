@@ -9,11 +9,11 @@ from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from core.dreaming.config import DreamConfig
+from core.dreaming.variants import DREAMING
 from core.errors import BadUpload
 from core.images import display_name
 from core.runs.schema import CLASSIC_BEFORE
 from core.settings import settings
-from core.tasks.dreaming import DREAMING
 
 KEY = "latent-lab-dream"
 """The name of the note in a PNG."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
 from core.inference import dreaming, latent, restoration
@@ -18,7 +19,6 @@ from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
-from core.tasks.dreaming import DREAMING
 from core.tasks.projecting import PROJECTING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, pictures

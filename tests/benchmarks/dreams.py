@@ -17,12 +17,12 @@ from torch import Tensor
 from core.dreaming import ascent, classic
 from core.dreaming.config import SQUEEZED, DreamConfig, Scene
 from core.dreaming.objectives import Objective
+from core.dreaming.variants import DREAMING
 from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
 from core.models.pretrained import folded
 from core.settings import ROOT
-from core.tasks.dreaming import DREAMING
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio
 
 ASKED_STEP, ASKED_RISING, ASKED_SECONDS, ASKED_PREVIEW = 0.4, 0.9, 8, 1
@@ -34,7 +34,7 @@ import torch
 from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.pretrained import folded
-from core.tasks.dreaming import DREAMING
+from core.dreaming.variants import DREAMING
 from core.tasks.dreams import ascent
 from core.dreaming.config import Scene
 side, tile, steps = (int(word) for word in sys.argv[1:4])

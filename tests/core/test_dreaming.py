@@ -14,6 +14,7 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from core.dreaming.config import Target
+from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
 from core.inference import answers, dreaming, estimating, films, recipes
@@ -26,7 +27,6 @@ from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks.dreaming import DREAMING
 
 SMALL: dict[str, Any] = {"side": 64, "steps": 2, "octaves": 2}
 

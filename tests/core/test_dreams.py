@@ -23,10 +23,10 @@ from core.dreaming.config import (
     written,
 )
 from core.dreaming.objectives import Objective
+from core.dreaming.variants import DREAMING
 from core.errors import LabError, UnknownName
 from core.models import backbones
 from core.models.backbones import BACKBONES
-from core.tasks.dreaming import DREAMING
 from tests.core.dreams import flower, lite0, random_vgg, scene, unwatched
 
 SMALL = {"side": 96, "octaves": 2, "steps": 3}

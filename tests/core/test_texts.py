@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from core.dreaming.variants import DREAMING
 from core.registry import FAMILIES
 from core.settings import ROOT
 from core.tasks import TASKS, texts
-from core.tasks.dreaming import DREAMING
 from tests.core.support import built
 
 # From the texts: epochs, batch size, learning rate, and what else differs from a task's own.

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import to_png
 from core.inference import dreaming, estimating, pictures, recipes
@@ -15,7 +16,6 @@ from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs import store
 from core.settings import settings
-from core.tasks.dreaming import DREAMING
 from pages.ui import cached, covers
 from pages.ui.dream.recipe import command
 from pages.ui.dream.wishes import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers

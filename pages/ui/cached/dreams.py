@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.dreaming.config import ATLAS, Target, targets
+from core.dreaming.variants import DREAMING
 from core.inference import answers, dreaming, estimating, pictures
 from core.inference.estimating import Span
 from core.inference.pictures import Picture
@@ -15,7 +16,6 @@ from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.runs import store
 from core.runs.store import Run
-from core.tasks.dreaming import DREAMING
 from pages.ui import cached
 from pages.ui.turns import heavy
 

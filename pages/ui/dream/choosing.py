@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.dreaming.config import ATLAS, CLASSES, targets
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.inference import dreaming
 from core.jobs import queue
 from core.models import backbones
-from core.tasks.dreaming import DREAMING
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.channels import Layer, channels

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.tasks.dreaming import DREAMING
+from core.dreaming.variants import DREAMING
 from pages.ui.texts import as_in_the_text
 
 TEXT = r"""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 from torch import Tensor
 
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.inference import films
@@ -13,7 +14,6 @@ from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
-from core.tasks.dreaming import DREAMING
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.compare import before_after

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.dreaming.config import Target, targets, written
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, fit
 from core.inference import dreaming, generators, pictures
@@ -18,7 +19,6 @@ from core.models.backbones import BACKBONES
 from core.runs.schema import Question
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.dreaming import DREAMING
 from pages.ui import cached, form, links
 from pages.ui.cached import dreams
 from pages.ui.dream.painting import painted

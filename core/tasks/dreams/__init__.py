@@ -1,1 +1,0 @@
-"""Dreaming: pictures changed until a network answers more."""
