@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from core import training
+from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import UnknownName
-from core.inference import dreaming
 from core.projection import map_runs
 from core.runs.schema import RunConfig, Status
 from core.runs.store import Run
@@ -32,7 +32,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         *(Kind(task, training.train, training.evaluate) for task in TASKS.values()),
         Kind(PROJECTING, map_runs.project, map_runs.evaluate),
-        Kind(DREAMING, dreaming.dream, dreaming.evaluate),
+        Kind(DREAMING, dream_runs.dream, dream_runs.evaluate),
     )
 }
 FAMILIES: dict[str, Family] = {name: kind.family for name, kind in KINDS.items()}

@@ -6,10 +6,11 @@ from pathlib import Path
 from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
+from core.dreaming import dream_runs
 from core.dreaming.config import ATLAS
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.inference import dreaming, films, pictures, recipes
+from core.inference import films, pictures, recipes
 from core.inference.pictures import Picture
 from core.runs import store
 from core.runs.schema import Question
@@ -58,7 +59,7 @@ def _dream(args: argparse.Namespace) -> int:
         picture = _picture(args.picture)
         mask = None if args.mask is None else pictures.brought(*_read(args.mask)).pixels[0]
     guide = None if args.guide is None else pictures.brought(*_read(args.guide)).pixels
-    question = dreaming.ask(args.variant, picture, values_of(args, DREAMING), guide, mask)
+    question = dream_runs.ask(args.variant, picture, values_of(args, DREAMING), guide, mask)
     return _made(args, question)
 
 
@@ -68,13 +69,13 @@ def _again(args: argparse.Namespace) -> int:
     if DREAMING.begins_with_a_picture(recipe.variant):
         picture = _picture(str(args.picture or recipe.source))
     guide = None if args.guide is None else pictures.brought(*_read(args.guide)).pixels
-    return _made(args, dreaming.ask_again(recipe, picture, guide))
+    return _made(args, dream_runs.ask_again(recipe, picture, guide))
 
 
 def _film(run: Run, suffix: str) -> bytes:
     path = run.path / "film.mp4"
     if suffix.lower() == ".gif":
-        return films.gif(path, dreaming.config_of(run).fps)
+        return films.gif(path, dream_runs.config_of(run).fps)
     return path.read_bytes()
 
 
@@ -101,7 +102,7 @@ def _made(args: argparse.Namespace, question: Question) -> int:
         raise LabError("An atlas is a sheet a layer: they lie in the folder of its run.")
     if question.config.variant != "zoom" and args.film is not None:
         raise LabError("Only a zoom is a film.")
-    code = answer(args, question, dreaming.dream, "dreamt")
+    code = answer(args, question, dream_runs.dream, "dreamt")
     if code == OK:
         run = store.open_run(question.run_id)
         if args.output is not None:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import torch
 from cachetools import LRUCache
 
-from core.dreaming import ascent, classic
+from core.dreaming import ascent, classic, dream_runs
 from core.dreaming.config import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
 from core.dreaming.objectives import Objective
 from core.errors import LabError
-from core.inference import dreaming
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs.store import Run
@@ -99,7 +98,7 @@ def _seen(
         try:
             if run.shipped or run.config().variant != variant:
                 continue
-            figures, other = run.metrics(), dreaming.config_of(run)
+            figures, other = run.metrics(), dream_runs.config_of(run)
             shape = run.config().data.shape
             before = work(variant, other, (shape[1], shape[2]))
         except LabError:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
-from core.inference import dreaming, latent, restoration
+from core.inference import latent, restoration
 from core.inference.pictures import fitted
 from core.projection import maps
 from core.runs.store import Run
@@ -85,7 +86,7 @@ def deepdream() -> tuple[str, str]:
     """The picture of a shipped dream, and what a network made of it: two thirds of their height."""
     for run in _shipped(DREAMING.name):
         if (run.path / "picture.png").exists():
-            found = [dreaming.pixels_of(run, name) for name in ("picture.png", "dream.png")]
+            found = [dream_runs.pixels_of(run, name) for name in ("picture.png", "dream.png")]
             sixth = found[0].shape[1] // 6
             halves = [fitted(p[:, sixth:-sixth], HALF) for p in found]
             sheet = contact_sheet(torch.stack(halves), columns=2)

@@ -13,12 +13,13 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
+from core.dreaming import dream_runs
 from core.dreaming.config import Target
+from core.dreaming.dream_runs import ask, ask_again
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
-from core.inference import answers, dreaming, estimating, films, recipes
-from core.inference.dreaming import ask, ask_again
+from core.inference import answers, estimating, films, recipes
 from core.inference.pictures import Picture, brought, fitted, sample
 from core.inference.recipes import KEY, Recipe
 from core.jobs import queue
@@ -41,7 +42,7 @@ def created(variant: str = "deep", values: dict[str, Any] | None = None, **more:
 
 def dreamt(variant: str = "deep", values: dict[str, Any] | None = None, **more: Any) -> Run:
     run = created(variant, values, **more)
-    status = dreaming.dream(run)
+    status = dream_runs.dream(run)
     assert status.state == "done", status.error
     return run
 
@@ -85,7 +86,7 @@ def animated() -> bytes:
 def test_any_picture_can_be_dreamt_on(make: Callable[[], bytes]) -> None:
     picture = brought(make(), "odd")
     run = dreamt(values={"steps": 1}, picture=picture)
-    found = dreaming.pixels_of(run, "dream.png")
+    found = dream_runs.pixels_of(run, "dream.png")
     assert found.shape[0] == 3 and max(found.shape[1:]) == 64 and min(found.shape[1:]) >= 32
 
 
@@ -189,14 +190,14 @@ def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
     question = ask(variant, sample("flower"), values)
     run = store.create(question.run_id, question.config, question.given)
     heard: list[Status] = []
-    assert dreaming.dream(run, heard.append).state == "done"
+    assert dream_runs.dream(run, heard.append).state == "done"
     content = (run.path / "dream.png").read_bytes()
     recipe = recipes.read(content)
     assert recipe.variant == variant and recipe.config == run.config().config
     assert list(run.samples()) == list(range(1, len(run.metrics()["stages"]) + 1))
     assert not (run.path / "preview.png").exists() and heard[-1].state == "done"
     assert run.history()["epoch"].is_monotonic_increasing
-    measured = dreaming.evaluate(run)
+    measured = dream_runs.evaluate(run)
     assert measured["objective"] == pytest.approx(run.metrics()["objective"], rel=1e-4)
     again = ask_again(recipe, sample("flower"))
     assert again.run_id == run.id
@@ -208,7 +209,7 @@ def test_the_film_of_a_zoom_can_be_played() -> None:
         assert film.streams.video[0].codec_context.name == "h264"
     frames = films.frames(run.path / "film.mp4")
     assert len(frames) == 3 and frames.shape[3] == 64
-    first = dreaming.pixels_of(run, "samples/epoch-001.png")[:, : frames.shape[2], :64]
+    first = dream_runs.pixels_of(run, "samples/epoch-001.png")[:, : frames.shape[2], :64]
     assert float((frames[0].float() - first).abs().mean()) < 12
     with Image.open(io.BytesIO(films.gif(run.path / "film.mp4", 10))) as moving:
         assert moving.n_frames == 3 and moving.size == (64, frames.shape[2])
@@ -220,9 +221,9 @@ def test_the_film_of_a_zoom_can_be_played() -> None:
 def test_the_atlas_leaves_a_sheet_a_layer() -> None:
     question = ask("atlas", None, {"side": 48, "steps": 1, "layers": "blocks.0"})
     run = store.create(question.run_id, question.config, question.given)
-    assert dreaming.dream(run).state == "done"
+    assert dream_runs.dream(run).state == "done"
     with Image.open(run.path / "channels-blocks.0.webp") as sheet:
-        assert sheet.size == (16 * dreaming.TILE, dreaming.TILE)
+        assert sheet.size == (16 * dream_runs.TILE, dream_runs.TILE)
     assert "channels-blocks.0.webp" in run.archive().decode("latin-1")
 
 
@@ -236,35 +237,35 @@ def test_cancelled_in_the_middle_it_leaves_nothing_and_begins_anew(
         if status.state == "running" and status.epoch > 3:
             run.request_cancel()
 
-    assert dreaming.dream(run, listen).state == "cancelled"
+    assert dream_runs.dream(run, listen).state == "cancelled"
     assert not (run.path / "dream.png").exists()
-    assert dreaming.dream(run).state == "done"
+    assert dream_runs.dream(run).state == "done"
     assert torch.equal(
-        dreaming.pixels_of(run, "dream.png"),
-        dreaming.pixels_of(dreamt(values={"steps": 50}), "dream.png"),
+        dream_runs.pixels_of(run, "dream.png"),
+        dream_runs.pixels_of(dreamt(values={"steps": 50}), "dream.png"),
     )
 
 
 def test_a_preview_is_there_while_it_is_dreamt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dreaming, "PREVIEW_EVERY", 0.0)
+    monkeypatch.setattr(dream_runs, "PREVIEW_EVERY", 0.0)
     monkeypatch.setattr("core.training.run_context.REPORT_EVERY", 0.0)
     run, seen = created(), []
 
     def listen(status: Status) -> None:
         if status.stage.startswith("octave"):
-            seen.append(dreaming.pixels_of(run, "preview.png").shape)
+            seen.append(dream_runs.pixels_of(run, "preview.png").shape)
 
-    assert dreaming.dream(run, listen).state == "done"
-    assert seen and set(seen) == {dreaming.pixels_of(run, "picture.png").shape}
+    assert dream_runs.dream(run, listen).state == "done"
+    assert seen and set(seen) == {dream_runs.pixels_of(run, "picture.png").shape}
 
 
 def test_a_damaged_picture_is_said() -> None:
     run = created()
     (run.path / "picture.png").write_bytes(b"no")
-    status = dreaming.dream(run)
+    status = dream_runs.dream(run)
     assert status.state == "failed" and "dream anew" in status.error
     with pytest.raises(RunBroken):
-        dreaming.evaluate(run)
+        dream_runs.evaluate(run)
 
 
 # ---- recipes
@@ -281,13 +282,13 @@ def test_a_recipe_gives_the_same_bytes_elsewhere(
     settings.cache_clear()
     question = ask_again(recipes.read(content), sample("flower"), guide)
     run = store.create(question.run_id, question.config, question.given)
-    assert dreaming.dream(run).state == "done"
+    assert dream_runs.dream(run).state == "done"
     assert (run.path / "dream.png").read_bytes() == content
 
 
 def test_a_recipe_knows_its_pictures() -> None:
     guide = sample("china").pixels
-    recipe = dreaming.recipe_of(created(guide=guide))
+    recipe = dream_runs.recipe_of(created(guide=guide))
     with pytest.raises(LabError, match="another picture"):
         ask_again(recipe, sample("china"), guide)
     with pytest.raises(LabError, match="another guide"):
@@ -369,7 +370,7 @@ def test_an_estimate_is_learnt_from_finished_dreams(
     wrong = 1.0  # a probe beside which others worked
 
     def finished(seconds: float, device: str = "cpu, 2 threads", **values: object) -> store.Run:
-        asked = dreaming.ask("deep", sample("flower"), {"side": 256, **values})
+        asked = dream_runs.ask("deep", sample("flower"), {"side": 256, **values})
         run = store.create(asked.run_id, asked.config, asked.given)
         run.write_metrics({"seconds": seconds, "device": device})
         run.update(state="done")
@@ -377,7 +378,9 @@ def test_an_estimate_is_learnt_from_finished_dreams(
 
     def estimate(*done: store.Run, **values: object) -> estimating.Span:
         config = DREAMING.config("deep", {"side": 256, **values})
-        height, width = dreaming.ask("deep", sample("flower"), {"side": 256}).config.data.shape[1:]
+        height, width = dream_runs.ask("deep", sample("flower"), {"side": 256}).config.data.shape[
+            1:
+        ]
         return estimating.estimate("deep", config, (height, width), done, lambda *_: wrong)
 
     assert estimate().most > 1000

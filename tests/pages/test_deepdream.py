@@ -7,10 +7,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
+from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import to_png
-from core.inference import dreaming, estimating, pictures, recipes
+from core.inference import estimating, pictures, recipes
 from core.inference.pictures import NOISE
 from core.jobs import queue
 from core.models.backbones import BACKBONES
@@ -46,14 +47,14 @@ def offline(monkeypatch):
 
 
 def asked(variant="deep", picture="flower", values=SMALL, **given):
-    return dreaming.ask(variant, pictures.sample(picture), values, **given)
+    return dream_runs.ask(variant, pictures.sample(picture), values, **given)
 
 
 def made(question, state=None, **status):
     """The run of a question: dreamt to its end, or left in a state."""
     run = store.create(question.run_id, question.config, question.given)
     if state is None:
-        assert dreaming.dream(run).state == "done", run.status().error
+        assert dream_runs.dream(run).state == "done", run.status().error
     else:
         run.update(state=state, **status)
     cached.forget_models()
@@ -345,7 +346,7 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     content = jpeg()
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
-    run = made(dreaming.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
+    run = made(dream_runs.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
     assert run.config().private
     run.set_owners([VISITOR])
     app = upload(opened(PAGE, **link), "mine.jpg", content)
@@ -477,7 +478,7 @@ def test_the_recipe_of_a_dream_brings_it_back(dreamt):
 
 def test_the_recipe_of_ones_own_picture_asks_for_it():
     content = jpeg()
-    run = made(dreaming.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
+    run = made(dream_runs.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
     app = used((run.path / "dream.png").read_bytes())
     assert (
         app.selectbox(key="picture").value == "upload" and "Choose a picture" in app.info[0].value
@@ -599,7 +600,7 @@ def test_the_list_is_of_the_chosen_network(monkeypatch):
 
 def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     values = {"layers": "stem", "side": 32, "steps": 1}
-    run = made(dreaming.ask("atlas", None, values))
+    run = made(dream_runs.ask("atlas", None, values))
     listed = []
     monkeypatch.setattr(
         "pages.ui.dream.choosing.channels",

@@ -7,9 +7,10 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
+from core.dreaming import dream_runs
 from core.dreaming.config import ATLAS, Target, targets
 from core.dreaming.variants import DREAMING
-from core.inference import answers, dreaming, estimating, pictures
+from core.inference import answers, estimating, pictures
 from core.inference.estimating import Span
 from core.inference.pictures import Picture
 from core.models import backbones
@@ -41,8 +42,8 @@ def head(name: str) -> nn.Module:
 @heavy(st.cache_data(max_entries=64, show_spinner="Asking the network"))
 def _read(run_id: str, version: int, name: str) -> list[tuple[str, float]]:
     run = store.open_run(run_id)
-    backbone = dreaming.config_of(run).backbone
-    pixels = dreaming.pixels_of(run, name)
+    backbone = dream_runs.config_of(run).backbone
+    pixels = dream_runs.pixels_of(run, name)
     return answers.read(network(backbone), head(backbone), pixels)
 
 
@@ -54,9 +55,9 @@ def read(run: Run, name: str) -> list[tuple[str, float]]:
 @heavy(st.cache_data(max_entries=32, show_spinner="Asking the network"))
 def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor] | None:
     run = store.open_run(run_id)
-    net = network(dreaming.config_of(run).backbone)
-    before = answers.activity(net, dreaming.pixels_of(run, "picture.png"), target)
-    after = answers.activity(net, dreaming.pixels_of(run, "dream.png"), target)
+    net = network(dream_runs.config_of(run).backbone)
+    before = answers.activity(net, dream_runs.pixels_of(run, "picture.png"), target)
+    after = answers.activity(net, dream_runs.pixels_of(run, "dream.png"), target)
     if before is None or after is None:
         return None
     least, most = torch.minimum(before.min(), after.min()), torch.maximum(before.max(), after.max())

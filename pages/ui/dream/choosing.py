@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from core.dreaming import dream_runs
 from core.dreaming.config import ATLAS, CLASSES, targets
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.inference import dreaming
 from core.jobs import queue
 from core.models import backbones
 from pages.ui.assets import dream_url
@@ -86,7 +86,7 @@ def _offer(backbone: str, layer: str) -> None:
             st.caption("The network is fetched first.")
     if pressed:
         try:
-            run = queue.request(dreaming.ask(ATLAS, None, values), who())
+            run = queue.request(dream_runs.ask(ATLAS, None, values), who())
             keep_watching(DREAMING, run.id, ATLAS)
         except LabError as error:
             st.error(str(error), icon=":material/error:")

@@ -5,9 +5,9 @@ from html import escape
 import streamlit as st
 import torch
 
+from core.dreaming import dream_runs
 from core.dreaming.config import targets
 from core.images import COLOURS
-from core.inference import dreaming
 from core.inference.explain import overlaid
 from core.metrics.image import percent
 from core.runs.store import Run
@@ -51,7 +51,7 @@ def octaves(run: Run) -> None:
 
 def said(run: Run) -> None:
     """The classes read and the activity of the layers, before and after."""
-    config = dreaming.config_of(run)
+    config = dream_runs.config_of(run)
     before = (run.path / "picture.png").exists()
     left, right = st.columns(2, gap="large")
     if before:
@@ -62,7 +62,7 @@ def said(run: Run) -> None:
     st.caption("What the same network reads in the middle of the picture, as it was trained.")
     if not before:
         return
-    original, dreamt = (dreaming.pixels_of(run, n) for n in ("picture.png", "dream.png"))
+    original, dreamt = (dream_runs.pixels_of(run, n) for n in ("picture.png", "dream.png"))
     for target in targets(config.layers):
         found = dreams.activity(run, target)
         if found is None:

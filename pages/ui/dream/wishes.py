@@ -8,11 +8,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.dreaming import dream_runs
 from core.dreaming.config import Target, targets, written
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, fit
-from core.inference import dreaming, generators, pictures
+from core.inference import generators, pictures
 from core.inference.pictures import MADE, NOISE, Picture
 from core.models import backbones
 from core.models.backbones import BACKBONES
@@ -107,7 +108,7 @@ def wish(below: DeltaGenerator) -> Wish:
         if variant != "classic":
             mask = painted(picture.pixels, below)
     try:
-        question = dreaming.ask(variant, picture, values, guide, mask)
+        question = dream_runs.ask(variant, picture, values, guide, mask)
     except LabError as error:
         return Wish(variant, picture, values, place, None, str(error))
     return Wish(variant, picture, values, place, question)
