@@ -24,12 +24,12 @@ from core.dreaming.config import (
     targets,
 )
 from core.dreaming.objectives import GUIDE_SIDE, Objective
+from core.dreaming.recipes import Recipe, signed
 from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
 from core.inference.films import to_mp4
 from core.inference.pictures import NOISE, Picture, fitted, pixels_in
-from core.inference.recipes import Recipe, signed
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs import store

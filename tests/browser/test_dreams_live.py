@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from sklearn.datasets import load_sample_images
 
-from core.inference import recipes
+from core.dreaming import recipes
 
 pytestmark = pytest.mark.browser
 LONG = 120_000

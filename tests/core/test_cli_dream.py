@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.__main__ import main
-from core.inference import recipes
+from core.dreaming import recipes
 from core.runs import store
 from core.settings import settings
 from tests.core.support import said

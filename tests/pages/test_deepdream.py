@@ -7,11 +7,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
-from core.dreaming import dream_runs
+from core.dreaming import dream_runs, recipes
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import to_png
-from core.inference import estimating, pictures, recipes
+from core.inference import estimating, pictures
 from core.inference.pictures import NOISE
 from core.jobs import queue
 from core.models.backbones import BACKBONES

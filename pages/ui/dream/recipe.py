@@ -4,11 +4,12 @@ import shlex
 
 import streamlit as st
 
+from core.dreaming import recipes
+from core.dreaming.recipes import Recipe
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.inference import pictures, recipes
+from core.inference import pictures
 from core.inference.pictures import OWN
-from core.inference.recipes import Recipe
 from core.runs.store import Run
 from pages.ui.dream.wishes import KINDS_OF_DREAM, SOURCES
 
