@@ -6,11 +6,11 @@ from pathlib import Path
 from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
-from core.dreaming import dream_runs, recipes
+from core.dreaming import dream_runs, films, recipes
 from core.dreaming.config import ATLAS
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.inference import films, pictures
+from core.inference import pictures
 from core.inference.pictures import Picture
 from core.runs import store
 from core.runs.schema import Question

@@ -23,12 +23,12 @@ from core.dreaming.config import (
     check_targets,
     targets,
 )
+from core.dreaming.films import to_mp4
 from core.dreaming.objectives import GUIDE_SIDE, Objective
 from core.dreaming.recipes import Recipe, signed
 from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
-from core.inference.films import to_mp4
 from core.inference.pictures import NOISE, Picture, fitted, pixels_in
 from core.models import backbones
 from core.models.pretrained import folded

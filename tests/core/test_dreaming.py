@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from core.dreaming import dream_runs, recipes
+from core.dreaming import dream_runs, films, recipes
 from core.dreaming.config import Target
 from core.dreaming.dream_runs import ask, ask_again
 from core.dreaming.recipes import KEY, Recipe
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
-from core.inference import answers, estimating, films
+from core.inference import answers, estimating
 from core.inference.pictures import Picture, brought, fitted, sample
 from core.jobs import queue
 from core.models import backbones

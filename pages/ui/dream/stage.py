@@ -5,10 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 from torch import Tensor
 
+from core.dreaming import films
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
-from core.inference import films
 from core.inference.pictures import NOISE, fitted
 from core.jobs import queue
 from core.runs import store
