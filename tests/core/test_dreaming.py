@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from core.dreaming import dream_runs, films, recipes
+from core.dreaming import dream_runs, dream_time, films, recipes
 from core.dreaming.config import Target
 from core.dreaming.dream_runs import ask, ask_again
 from core.dreaming.recipes import KEY, Recipe
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
-from core.inference import answers, estimating
+from core.inference import answers
 from core.inference.pictures import Picture, brought, fitted, sample
 from core.jobs import queue
 from core.models import backbones
@@ -351,9 +351,9 @@ def test_a_palace_is_read_and_where_a_layer_answers_is_shown() -> None:
 
 
 def test_an_estimate_grows_with_the_work() -> None:
-    def estimate(variant: str, **values: object) -> estimating.Span:
+    def estimate(variant: str, **values: object) -> dream_time.Span:
         config = DREAMING.config(variant, {"side": 256, **values})
-        return estimating.estimate(variant, config, (256, 200), probe=lambda *_: 1e-6)
+        return dream_time.estimate(variant, config, (256, 200), probe=lambda *_: 1e-6)
 
     few, more, film = estimate("deep"), estimate("deep", steps=40), estimate("zoom", frames=10)
     assert 0 < few.least < more.least < film.least
@@ -376,12 +376,12 @@ def test_an_estimate_is_learnt_from_finished_dreams(
         run.update(state="done")
         return run
 
-    def estimate(*done: store.Run, **values: object) -> estimating.Span:
+    def estimate(*done: store.Run, **values: object) -> dream_time.Span:
         config = DREAMING.config("deep", {"side": 256, **values})
         height, width = dream_runs.ask("deep", sample("flower"), {"side": 256}).config.data.shape[
             1:
         ]
-        return estimating.estimate("deep", config, (height, width), done, lambda *_: wrong)
+        return dream_time.estimate("deep", config, (height, width), done, lambda *_: wrong)
 
     assert estimate().most > 1000
     quick, slow = finished(4.0, seed=1), finished(6.0, seed=2)
@@ -398,6 +398,6 @@ def test_an_estimate_is_learnt_from_finished_dreams(
 def test_a_probe_changes_nothing_that_others_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "set_num_threads", lambda n: pytest.fail("threads were set"))
     before = torch.get_rng_state()
-    first = estimating.seconds_a_pixel("lite0", "stem")
-    assert 0 < estimating.seconds_a_pixel("lite0", "stem") <= first
+    first = dream_time.seconds_a_pixel("lite0", "stem")
+    assert 0 < dream_time.seconds_a_pixel("lite0", "stem") <= first
     assert torch.equal(before, torch.get_rng_state())

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
-from core.dreaming import dream_runs, recipes
+from core.dreaming import dream_runs, dream_time, recipes
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import to_png
-from core.inference import estimating, pictures
+from core.inference import pictures
 from core.inference.pictures import NOISE
 from core.jobs import queue
 from core.models.backbones import BACKBONES
@@ -34,7 +34,7 @@ VISITOR, OTHER = "a" * 32, "b" * 32
 def quick(lab, monkeypatch):
     """Each test has dreams of its own and one thread, and guesses no times."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
-    monkeypatch.setattr(estimating, "estimate", lambda *_: estimating.Span(2.0, 5.0))
+    monkeypatch.setattr(dream_time, "estimate", lambda *_: dream_time.Span(2.0, 5.0))
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     settings.cache_clear()
     cached.forget_models()

@@ -7,11 +7,11 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from core.dreaming import dream_runs
+from core.dreaming import dream_runs, dream_time
 from core.dreaming.config import ATLAS, Target, targets
+from core.dreaming.dream_time import Span
 from core.dreaming.variants import DREAMING
-from core.inference import answers, estimating, pictures
-from core.inference.estimating import Span
+from core.inference import answers, pictures
 from core.inference.pictures import Picture
 from core.models import backbones
 from core.models.pretrained import FeatureNet
@@ -73,7 +73,7 @@ def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
 
 @heavy(st.cache_data(ttl=600, max_entries=64, show_spinner=False))
 def _probe(backbone: str, layers: str) -> float:
-    return estimating.seconds_a_pixel(backbone, layers)
+    return dream_time.seconds_a_pixel(backbone, layers)
 
 
 def seconds(variant: str, values: Mapping[str, object], size: tuple[int, int]) -> Span:
@@ -81,7 +81,7 @@ def seconds(variant: str, values: Mapping[str, object], size: tuple[int, int]) -
     start = f"{DREAMING.kind}-{variant}-"
     done = [run for run in cached.models(DREAMING.name) if run.id.startswith(start)]
     config = DREAMING.config(variant, values)
-    return estimating.estimate(variant, config, size, done, _probe)
+    return dream_time.estimate(variant, config, size, done, _probe)
 
 
 def sheets(backbone: str) -> dict[str, tuple[Run, Path]]:
