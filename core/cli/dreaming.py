@@ -6,12 +6,11 @@ from pathlib import Path
 from core import files
 from core.cli.asking import add_settings, answer, values_of
 from core.cli.show import OK
-from core.dreaming import dream_runs, films, recipes
+from core.dreaming import dream_runs, films, recipes, starting_pictures
 from core.dreaming.config import ATLAS
+from core.dreaming.starting_pictures import Picture
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.inference import pictures
-from core.inference.pictures import Picture
 from core.runs import store
 from core.runs.schema import Question
 from core.runs.store import Run
@@ -28,7 +27,7 @@ def dream_parser(parser: argparse.ArgumentParser) -> None:
             variant.name, help=variant.summary, description=variant.summary, allow_abbrev=False
         )
         if DREAMING.begins_with_a_picture(variant.name):
-            known = ", ".join([*pictures.SAMPLES, pictures.NOISE])
+            known = ", ".join([*starting_pictures.SAMPLES, starting_pictures.NOISE])
             named.add_argument("picture", metavar="PICTURE", help=f"a file, or {known}")
             named.add_argument("--mask", type=Path, metavar="FILE", help="white where to dream")
         named.add_argument("--guide", type=Path, metavar="FILE", help="whose features it takes on")
@@ -57,8 +56,8 @@ def _dream(args: argparse.Namespace) -> int:
     picture = mask = None
     if DREAMING.begins_with_a_picture(args.variant):
         picture = _picture(args.picture)
-        mask = None if args.mask is None else pictures.brought(*_read(args.mask)).pixels[0]
-    guide = None if args.guide is None else pictures.brought(*_read(args.guide)).pixels
+        mask = None if args.mask is None else starting_pictures.brought(*_read(args.mask)).pixels[0]
+    guide = None if args.guide is None else starting_pictures.brought(*_read(args.guide)).pixels
     question = dream_runs.ask(args.variant, picture, values_of(args, DREAMING), guide, mask)
     return _made(args, question)
 
@@ -68,7 +67,7 @@ def _again(args: argparse.Namespace) -> int:
     picture = None
     if DREAMING.begins_with_a_picture(recipe.variant):
         picture = _picture(str(args.picture or recipe.source))
-    guide = None if args.guide is None else pictures.brought(*_read(args.guide)).pixels
+    guide = None if args.guide is None else starting_pictures.brought(*_read(args.guide)).pixels
     return _made(args, dream_runs.ask_again(recipe, picture, guide))
 
 
@@ -81,12 +80,12 @@ def _film(run: Run, suffix: str) -> bytes:
 
 def _picture(name: str) -> Picture:
     """A sample, or a file."""
-    if name in (*pictures.SAMPLES, pictures.NOISE):
-        return pictures.sample(name)
+    if name in (*starting_pictures.SAMPLES, starting_pictures.NOISE):
+        return starting_pictures.sample(name)
     if not Path(name).is_file():
-        known = ", ".join([*pictures.SAMPLES, pictures.NOISE])
+        known = ", ".join([*starting_pictures.SAMPLES, starting_pictures.NOISE])
         raise LabError(f"There is no picture {name[:80]!r}. Name a file, or one of: {known}.")
-    return pictures.brought(*_read(Path(name)))
+    return starting_pictures.brought(*_read(Path(name)))
 
 
 def _read(path: Path) -> tuple[bytes, str]:

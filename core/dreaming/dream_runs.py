@@ -26,10 +26,10 @@ from core.dreaming.config import (
 from core.dreaming.films import to_mp4
 from core.dreaming.objectives import GUIDE_SIDE, Objective
 from core.dreaming.recipes import Recipe, signed
+from core.dreaming.starting_pictures import NOISE, Picture, fitted, pixels_in
 from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
-from core.inference.pictures import NOISE, Picture, fitted, pixels_in
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs import store

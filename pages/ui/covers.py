@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from core.dreaming import dream_runs
+from core.dreaming.starting_pictures import fitted
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
 from core.inference import latent, restoration
-from core.inference.pictures import fitted
 from core.projection import maps
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL

@@ -17,8 +17,8 @@ from torch import Tensor
 from core.dreaming import ascent, classic
 from core.dreaming.config import SQUEEZED, DreamConfig, Scene
 from core.dreaming.objectives import Objective
+from core.dreaming.starting_pictures import fitted, sample
 from core.dreaming.variants import DREAMING
-from core.inference.pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
 from core.models.pretrained import folded
@@ -31,7 +31,7 @@ LAYER, SIDE, LARGE = "blocks.4", 512, 2048
 CHILD = """
 import resource, sys
 import torch
-from core.inference.pictures import fitted, sample
+from core.dreaming.starting_pictures import fitted, sample
 from core.models import backbones
 from core.models.pretrained import folded
 from core.dreaming.variants import DREAMING

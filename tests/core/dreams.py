@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.dreaming.config import Scene
-from core.inference.pictures import fitted, sample
+from core.dreaming.starting_pictures import fitted, sample
 from core.models import backbones
 from core.models.backbones import backbone
 from core.models.pretrained import FeatureNet

@@ -17,11 +17,11 @@ from core.dreaming import dream_runs, dream_time, films, recipes
 from core.dreaming.config import Target
 from core.dreaming.dream_runs import ask, ask_again
 from core.dreaming.recipes import KEY, Recipe
+from core.dreaming.starting_pictures import Picture, brought, fitted, sample
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
 from core.inference import answers
-from core.inference.pictures import Picture, brought, fitted, sample
 from core.jobs import queue
 from core.models import backbones
 from core.runs import store

@@ -7,12 +7,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
-from core.dreaming import dream_runs, dream_time, recipes
+from core.dreaming import dream_runs, dream_time, recipes, starting_pictures
+from core.dreaming.starting_pictures import NOISE
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import to_png
-from core.inference import pictures
-from core.inference.pictures import NOISE
 from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs import store
@@ -47,7 +46,7 @@ def offline(monkeypatch):
 
 
 def asked(variant="deep", picture="flower", values=SMALL, **given):
-    return dream_runs.ask(variant, pictures.sample(picture), values, **given)
+    return dream_runs.ask(variant, starting_pictures.sample(picture), values, **given)
 
 
 def made(question, state=None, **status):
@@ -346,7 +345,7 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     content = jpeg()
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
-    run = made(dream_runs.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
+    run = made(dream_runs.ask("deep", starting_pictures.brought(content, "mine.jpg"), SMALL))
     assert run.config().private
     run.set_owners([VISITOR])
     app = upload(opened(PAGE, **link), "mine.jpg", content)
@@ -478,7 +477,7 @@ def test_the_recipe_of_a_dream_brings_it_back(dreamt):
 
 def test_the_recipe_of_ones_own_picture_asks_for_it():
     content = jpeg()
-    run = made(dream_runs.ask("deep", pictures.brought(content, "mine.jpg"), SMALL))
+    run = made(dream_runs.ask("deep", starting_pictures.brought(content, "mine.jpg"), SMALL))
     app = used((run.path / "dream.png").read_bytes())
     assert (
         app.selectbox(key="picture").value == "upload" and "Choose a picture" in app.info[0].value
@@ -489,7 +488,7 @@ def test_the_recipe_of_ones_own_picture_asks_for_it():
 
 
 def test_the_recipe_of_a_guided_dream_asks_for_the_guide():
-    guide = pictures.sample("china").pixels
+    guide = starting_pictures.sample("china").pixels
     run = made(asked(guide=guide))
     app = used((run.path / "dream.png").read_bytes())
     assert "choose that one too" in captions(app)

@@ -7,12 +7,12 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from core.dreaming import dream_runs, dream_time
+from core.dreaming import dream_runs, dream_time, starting_pictures
 from core.dreaming.config import ATLAS, Target, targets
 from core.dreaming.dream_time import Span
+from core.dreaming.starting_pictures import Picture
 from core.dreaming.variants import DREAMING
-from core.inference import answers, pictures
-from core.inference.pictures import Picture
+from core.inference import answers
 from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.runs import store
@@ -24,7 +24,7 @@ from pages.ui.turns import heavy
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture")
 def sample(name: str) -> Picture:
     """A photograph that is always there."""
-    return pictures.sample(name)
+    return starting_pictures.sample(name)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the network")

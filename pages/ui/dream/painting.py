@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.inference.pictures import fitted
+from core.dreaming.starting_pictures import fitted
 from pages.ui.streamlit_private import DeltaGenerator
 
 WIDTH = 320

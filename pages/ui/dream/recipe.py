@@ -4,12 +4,11 @@ import shlex
 
 import streamlit as st
 
-from core.dreaming import recipes
+from core.dreaming import recipes, starting_pictures
 from core.dreaming.recipes import Recipe
+from core.dreaming.starting_pictures import OWN
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.inference import pictures
-from core.inference.pictures import OWN
 from core.runs.store import Run
 from pages.ui.dream.wishes import KINDS_OF_DREAM, SOURCES
 
@@ -46,7 +45,7 @@ def _loaded(recipe: Recipe) -> None:
         st.error(f"A recipe for “{title}” is not used here; the command line can.")
         return
     st.caption(f"{title}, {config.backbone}, `{config.layers}`.")
-    if recipe.source == pictures.MADE:
+    if recipe.source == starting_pictures.MADE:
         st.caption("It was made of a picture drawn by the lab: choose its model and seed above.")
     if recipe.source == OWN:
         st.caption("It was made of a picture of somebody's own: choose that picture above too.")
@@ -83,7 +82,9 @@ def command(run: Run) -> str:
     config = DREAMING.config(asked.variant, asked.config)
     words = ["python", "-m", "core", "dream", asked.variant]
     if DREAMING.begins_with_a_picture(asked.variant):
-        words.append("PICTURE.jpg" if asked.dataset in (OWN, pictures.MADE) else asked.dataset)
+        words.append(
+            "PICTURE.jpg" if asked.dataset in (OWN, starting_pictures.MADE) else asked.dataset
+        )
     for name in ("guide", "mask"):
         if (run.path / f"{name}.png").exists():
             words += [f"--{name}", f"{name.upper()}.png"]

@@ -6,10 +6,10 @@ import streamlit as st
 from torch import Tensor
 
 from core.dreaming import films
+from core.dreaming.starting_pictures import NOISE, fitted
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
-from core.inference.pictures import NOISE, fitted
 from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status

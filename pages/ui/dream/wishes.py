@@ -8,13 +8,13 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.dreaming import dream_runs
+from core.dreaming import dream_runs, starting_pictures
 from core.dreaming.config import Target, targets, written
+from core.dreaming.starting_pictures import MADE, NOISE, Picture
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, fit
-from core.inference import generators, pictures
-from core.inference.pictures import MADE, NOISE, Picture
+from core.inference import generators
 from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.runs.schema import Question
@@ -197,7 +197,7 @@ def _choose_picture() -> Picture | None:
 
 def _opened(file: UploadedFile) -> Picture | None:
     try:
-        return pictures.brought(file.getvalue(), file.name)
+        return starting_pictures.brought(file.getvalue(), file.name)
     except LabError as error:
         st.error(str(error), icon=":material/error:")
         return None
