@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from core.dreaming import dream_runs, dream_time, films, recipes
+from core.dreaming import dream_runs, dream_time, films, recipes, responses
 from core.dreaming.config import Target
 from core.dreaming.dream_runs import ask, ask_again
 from core.dreaming.recipes import KEY, Recipe
@@ -21,7 +21,6 @@ from core.dreaming.starting_pictures import Picture, brought, fitted, sample
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
-from core.inference import answers
 from core.jobs import queue
 from core.models import backbones
 from core.runs import store
@@ -342,12 +341,12 @@ def test_a_recipe_is_read_from_its_note() -> None:
 def test_a_palace_is_read_and_where_a_layer_answers_is_shown() -> None:
     net, head = backbones.load("lite0"), backbones.load_head("lite0")
     pixels = sample("china").pixels
-    read = answers.read(net, head, pixels)
+    read = responses.read(net, head, pixels)
     assert read[0][0] == "palace" and [p for _, p in read] == sorted((p for _, p in read))[::-1]
     for target in (Target("blocks.4"), Target("blocks.2", 3)):
-        where = answers.activity(net, pixels, target)
+        where = responses.activity(net, pixels, target)
         assert where is not None and where.shape == pixels.shape[1:] and float(where.min()) >= 0
-    assert answers.activity(net, pixels, Target("classes", 3)) is None
+    assert responses.activity(net, pixels, Target("classes", 3)) is None
 
 
 def test_an_estimate_grows_with_the_work() -> None:

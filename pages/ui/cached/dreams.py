@@ -7,12 +7,11 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from core.dreaming import dream_runs, dream_time, starting_pictures
+from core.dreaming import dream_runs, dream_time, responses, starting_pictures
 from core.dreaming.config import ATLAS, Target, targets
 from core.dreaming.dream_time import Span
 from core.dreaming.starting_pictures import Picture
 from core.dreaming.variants import DREAMING
-from core.inference import answers
 from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.runs import store
@@ -44,7 +43,7 @@ def _read(run_id: str, version: int, name: str) -> list[tuple[str, float]]:
     run = store.open_run(run_id)
     backbone = dream_runs.config_of(run).backbone
     pixels = dream_runs.pixels_of(run, name)
-    return answers.read(network(backbone), head(backbone), pixels)
+    return responses.read(network(backbone), head(backbone), pixels)
 
 
 def read(run: Run, name: str) -> list[tuple[str, float]]:
@@ -56,8 +55,8 @@ def read(run: Run, name: str) -> list[tuple[str, float]]:
 def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor] | None:
     run = store.open_run(run_id)
     net = network(dream_runs.config_of(run).backbone)
-    before = answers.activity(net, dream_runs.pixels_of(run, "picture.png"), target)
-    after = answers.activity(net, dream_runs.pixels_of(run, "dream.png"), target)
+    before = responses.activity(net, dream_runs.pixels_of(run, "picture.png"), target)
+    after = responses.activity(net, dream_runs.pixels_of(run, "dream.png"), target)
     if before is None or after is None:
         return None
     least, most = torch.minimum(before.min(), after.min()), torch.maximum(before.max(), after.max())
