@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from core import files
-from core.cli.asking import add_settings, answer, values_of
+from core.cli.arguments import add_settings, answer, values_of
 from core.cli.show import OK
 from core.errors import LabError
 from core.inference import codes as encoding

@@ -3,7 +3,7 @@
 import argparse
 
 from core import training
-from core.cli.asking import add_settings, answer, values_of
+from core.cli.arguments import add_settings, answer, values_of
 from core.tasks import TASKS, task
 
 
