@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from core.cli import cleaning, data, dreaming, latent, predicting, projecting, runs, training
+from core.cli import clean_command, data, dreaming, latent, predicting, projecting, runs, training
 from core.cli.show import CANCELLED, FAILED, fault
 from core.errors import DISK_FULL, LabError, disk_is_full
 
@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "project": ("lay a data set out as a map", projecting.project_parser),
     "dream": ("let a network grow what it sees in a picture", dreaming.dream_parser),
     "predict": ("say what pictures are of", predicting.predict_parser),
-    "clean": ("remove old pictures of people, and leftovers", cleaning.clean_parser),
+    "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
     "encode": ("write the codes of pictures as a table", latent.encode_parser),
 }
 """Each command with what it does and what adds its flags, `command` among the defaults."""
