@@ -4,12 +4,21 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from core.cli import clean_command, data, dreaming, latent, predicting, projecting, runs, training
+from core.cli import (
+    clean_command,
+    data_commands,
+    dreaming,
+    latent,
+    predicting,
+    projecting,
+    runs,
+    training,
+)
 from core.cli.show import CANCELLED, FAILED, fault
 from core.errors import DISK_FULL, LabError, disk_is_full
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
-    "data": ("list, fetch and add data sets", data.data_parser),
+    "data": ("list, fetch and add data sets", data_commands.data_parser),
     "train": ("train a network, or find it trained", training.train_parser),
     "evaluate": ("measure a finished run again", runs.evaluate_parser),
     "runs": ("list the runs and their figures", runs.runs_parser),
