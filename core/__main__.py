@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from core.cli import (
     clean_command,
     data_commands,
-    dreaming,
+    dream_command,
     latent,
     predicting,
     projecting,
@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "export": ("write a run's network as ONNX", runs.export_parser),
     "sample": ("draw new pictures with an autoencoder or a GAN", latent.sample_parser),
     "project": ("lay a data set out as a map", projecting.project_parser),
-    "dream": ("let a network grow what it sees in a picture", dreaming.dream_parser),
+    "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
     "predict": ("say what pictures are of", predicting.predict_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
     "encode": ("write the codes of pictures as a table", latent.encode_parser),

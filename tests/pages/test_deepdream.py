@@ -539,7 +539,7 @@ def test_the_command_makes_the_same_dream(monkeypatch):
     words = command(run).split(" ", 3)
     assert words[:3] == ["python", "-m", "core"]
     found = []
-    monkeypatch.setattr("core.cli.dreaming._made", lambda _, q: found.append(q.run_id) or 0)
+    monkeypatch.setattr("core.cli.dream_command._made", lambda _, q: found.append(q.run_id) or 0)
     import shlex
 
     assert main(shlex.split(words[3])) == 0
