@@ -8,7 +8,7 @@ from core.cli import (
     clean_command,
     data_commands,
     dream_command,
-    latent,
+    latent_commands,
     predicting,
     projecting,
     runs,
@@ -23,12 +23,12 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "evaluate": ("measure a finished run again", runs.evaluate_parser),
     "runs": ("list the runs and their figures", runs.runs_parser),
     "export": ("write a run's network as ONNX", runs.export_parser),
-    "sample": ("draw new pictures with an autoencoder or a GAN", latent.sample_parser),
+    "sample": ("draw new pictures with an autoencoder or a GAN", latent_commands.sample_parser),
     "project": ("lay a data set out as a map", projecting.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
     "predict": ("say what pictures are of", predicting.predict_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
-    "encode": ("write the codes of pictures as a table", latent.encode_parser),
+    "encode": ("write the codes of pictures as a table", latent_commands.encode_parser),
 }
 """Each command with what it does and what adds its flags, `command` among the defaults."""
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core import images, training
 from core.__main__ import main
-from core.cli import latent as commands
+from core.cli import latent_commands as commands
 from core.inference import generators
 from core.runs import store
 from core.runs.store import Run

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core import data, images, training
 from core.__main__ import main
-from core.cli import latent as commands
+from core.cli import latent_commands as commands
 from core.inference import latent
 from core.runs import store
 from core.runs.store import Run
