@@ -9,7 +9,7 @@ from core.cli import (
     data_commands,
     dream_command,
     latent_commands,
-    predicting,
+    predict_command,
     projecting,
     runs,
     training,
@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "sample": ("draw new pictures with an autoencoder or a GAN", latent_commands.sample_parser),
     "project": ("lay a data set out as a map", projecting.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
-    "predict": ("say what pictures are of", predicting.predict_parser),
+    "predict": ("say what pictures are of", predict_command.predict_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
     "encode": ("write the codes of pictures as a table", latent_commands.encode_parser),
 }
