@@ -10,7 +10,7 @@ from core.cli import (
     dream_command,
     latent_commands,
     predict_command,
-    projecting,
+    project_command,
     runs,
     training,
 )
@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "runs": ("list the runs and their figures", runs.runs_parser),
     "export": ("write a run's network as ONNX", runs.export_parser),
     "sample": ("draw new pictures with an autoencoder or a GAN", latent_commands.sample_parser),
-    "project": ("lay a data set out as a map", projecting.project_parser),
+    "project": ("lay a data set out as a map", project_command.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
     "predict": ("say what pictures are of", predict_command.predict_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
