@@ -11,7 +11,7 @@ from core.cli import (
     latent_commands,
     predict_command,
     project_command,
-    runs,
+    run_commands,
     training,
 )
 from core.cli.show import CANCELLED, FAILED, fault
@@ -20,9 +20,9 @@ from core.errors import DISK_FULL, LabError, disk_is_full
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "data": ("list, fetch and add data sets", data_commands.data_parser),
     "train": ("train a network, or find it trained", training.train_parser),
-    "evaluate": ("measure a finished run again", runs.evaluate_parser),
-    "runs": ("list the runs and their figures", runs.runs_parser),
-    "export": ("write a run's network as ONNX", runs.export_parser),
+    "evaluate": ("measure a finished run again", run_commands.evaluate_parser),
+    "runs": ("list the runs and their figures", run_commands.runs_parser),
+    "export": ("write a run's network as ONNX", run_commands.export_parser),
     "sample": ("draw new pictures with an autoencoder or a GAN", latent_commands.sample_parser),
     "project": ("lay a data set out as a map", project_command.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),

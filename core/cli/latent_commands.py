@@ -12,7 +12,7 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from core import data, files, images
-from core.cli.runs import finished
+from core.cli.run_commands import finished
 from core.cli.show import OK, ProgressLine, print_json
 from core.data import Images
 from core.errors import LabError, UnknownName

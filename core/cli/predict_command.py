@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from core import images
-from core.cli.runs import finished
+from core.cli.run_commands import finished
 from core.cli.show import OK, ProgressLine, print_json, table
 from core.inference import explain
 from core.metrics.image import percent
