@@ -14,7 +14,7 @@ from core.cli import (
     run_commands,
     training,
 )
-from core.cli.show import CANCELLED, FAILED, fault
+from core.cli.output import CANCELLED, FAILED, fault
 from core.errors import DISK_FULL, LabError, disk_is_full
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

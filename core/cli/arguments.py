@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from core.cli.show import (
+from core.cli.output import (
     CANCELLED,
     FAILED,
     OK,

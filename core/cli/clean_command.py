@@ -2,7 +2,7 @@
 
 import argparse
 
-from core.cli.show import OK, print_json
+from core.cli.output import OK, print_json
 from core.jobs.retention import clean
 from core.settings import settings
 

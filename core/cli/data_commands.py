@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core import data
-from core.cli.show import OK, ProgressLine, print_json, shown, table
+from core.cli.output import OK, ProgressLine, print_json, shown, table
 
 
 def data_parser(parser: argparse.ArgumentParser) -> None:

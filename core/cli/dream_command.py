@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core import files
 from core.cli.arguments import add_settings, answer, values_of
-from core.cli.show import OK
+from core.cli.output import OK
 from core.dreaming import dream_runs, films, recipes, starting_pictures
 from core.dreaming.config import ATLAS
 from core.dreaming.starting_pictures import Picture

@@ -12,8 +12,8 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from core import data, files, images
+from core.cli.output import OK, ProgressLine, print_json
 from core.cli.run_commands import finished
-from core.cli.show import OK, ProgressLine, print_json
 from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import generators, latent

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from core import images
+from core.cli.output import OK, ProgressLine, print_json, table
 from core.cli.run_commands import finished
-from core.cli.show import OK, ProgressLine, print_json, table
 from core.inference import explain
 from core.metrics.image import percent
 from core.runs.query import classes_of

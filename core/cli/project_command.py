@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core import files
 from core.cli.arguments import add_settings, answer, values_of
-from core.cli.show import OK
+from core.cli.output import OK
 from core.errors import LabError
 from core.inference import codes as encoding
 from core.projection import map_runs, maps

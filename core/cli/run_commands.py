@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core.cli.show import (
+from core.cli.output import (
     OK,
     ProgressLine,
     difference,

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from core import data
-from core.cli.show import difference
+from core.cli.output import difference
 from core.data import Images
 from core.errors import LabError
 from core.runs import store

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from core.__main__ import COMMANDS, main
-from core.cli.show import difference, intervals, shown, table
+from core.cli.output import difference, intervals, shown, table
 from core.inference import export as exporting
 from core.runs import store
 from core.runs.store import Run
