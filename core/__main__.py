@@ -12,14 +12,14 @@ from core.cli import (
     predict_command,
     project_command,
     run_commands,
-    training,
+    train_command,
 )
 from core.cli.output import CANCELLED, FAILED, fault
 from core.errors import DISK_FULL, LabError, disk_is_full
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "data": ("list, fetch and add data sets", data_commands.data_parser),
-    "train": ("train a network, or find it trained", training.train_parser),
+    "train": ("train a network, or find it trained", train_command.train_parser),
     "evaluate": ("measure a finished run again", run_commands.evaluate_parser),
     "runs": ("list the runs and their figures", run_commands.runs_parser),
     "export": ("write a run's network as ONNX", run_commands.export_parser),
