@@ -20,9 +20,10 @@ from core.tasks import load_model, task
 from core.tasks.autoencoding import (
     ACTIVE,
     AUTOENCODING,
+    AutoencodingConfig,
+    anomaly_score,
 )
 from core.tasks.base import fitted, unit
-from core.tasks.bounds import AutoencodingConfig, anomaly_score
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

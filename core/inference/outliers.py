@@ -11,8 +11,8 @@ from torch import Tensor
 from core.inference.latent import checked_labels, class_names, dimensions, settings_of
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
+from core.tasks.autoencoding import anomaly_score
 from core.tasks.base import unit
-from core.tasks.bounds import anomaly_score
 
 STRANGE = 0.99
 """An image is strange when so many test images are less strange."""

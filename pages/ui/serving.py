@@ -22,7 +22,7 @@ from core.settings import settings
 from pages.ui import held
 from pages.ui.assets import plotly_url
 from pages.ui.mounting import address
-from pages.ui.visitor import cookie_header
+from pages.ui.visitor import cookie_header, visitor_of
 
 
 def _policy() -> bytes:

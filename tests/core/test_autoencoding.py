@@ -13,15 +13,16 @@ from core.data import load
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
 from core.tasks import autoencoding as module
-from core.tasks.autoencoding import AUTOENCODING, AutoencodingConfig
-from core.tasks.base import unit
-from core.tasks.bounds import (
+from core.tasks.autoencoding import (
+    AUTOENCODING,
+    AutoencodingConfig,
     bound,
     importance_bound,
     least_cross_entropy,
     left_out,
     reconstruction,
 )
+from core.tasks.base import unit
 from tests.core.support import Layers, built, tiny
 
 VARIATIONAL = [

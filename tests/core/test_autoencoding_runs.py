@@ -17,9 +17,8 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks import autoencoding as module
 from core.tasks import load_model
-from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.autoencoding import AUTOENCODING, bound_name, left_out
 from core.tasks.base import fitted, unit
-from core.tasks.bounds import bound_name, left_out
 from core.training import ask, evaluate, run_context, train
 from tests.core.support import built, tiny
 

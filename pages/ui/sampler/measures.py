@@ -9,8 +9,8 @@ import streamlit as st
 from core.errors import LabError
 from core.inference import latent
 from core.runs.store import Run
+from core.tasks.autoencoding import least_cross_entropy
 from core.tasks.base import unit
-from core.tasks.bounds import least_cross_entropy
 from pages.ui import cached, charts
 from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
