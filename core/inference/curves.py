@@ -5,8 +5,7 @@ import contextlib
 import pandas as pd
 
 from core.metrics.generative import Health, verdict
-from core.tasks.adversarial import ADVERSARIAL, of_row
-from core.tasks.games import Game
+from core.tasks.adversarial import ADVERSARIAL, Game, of_row
 
 LOST, WON = 0.1, 0.9
 

@@ -12,7 +12,7 @@ from core.images import LUMINANCE
 from core.inference.generators import Check, draw
 from core.metrics.generative import Extractor
 from core.models.gans import GAN, seeded_noise
-from core.tasks.games import turns
+from core.tasks.adversarial import turns
 
 SEED = 60_000
 SAMPLES = 1500

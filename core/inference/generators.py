@@ -14,8 +14,7 @@ from core.models.gans import GAN, seeded_noise
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.adversarial import ADVERSARIAL, CHUNK
-from core.tasks.games import Game, turns
+from core.tasks.adversarial import ADVERSARIAL, CHUNK, Game, turns
 
 MOST_SAMPLES = 10_000
 MOST_STEPS = 1000

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from core.data import Images
 from core.models.gans import GAN
-from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.games import AdversarialConfig, AdversarialLearner
+from core.tasks.adversarial import ADVERSARIAL, AdversarialConfig, AdversarialLearner
 from tests.core.support import built, tiny
 
 

@@ -12,11 +12,10 @@ from core.runs import store
 from core.runs.schema import State, Status
 from core.runs.store import Run
 from core.settings import SHIPPED, settings
+from core.tasks import adversarial, load_model
 from core.tasks import adversarial as module
-from core.tasks import games, load_model
-from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.adversarial import ADVERSARIAL, AdversarialLearner
 from core.tasks.classification import RECOGNITION
-from core.tasks.games import AdversarialLearner
 from core.training import ask, evaluate, run_context, train
 from core.training.request import judge
 from tests.core.support import built
@@ -40,7 +39,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "SAMPLES", 40)
-    monkeypatch.setattr(games, "AVERAGED", 2)
+    monkeypatch.setattr(adversarial, "AVERAGED", 2)
 
 
 def new(variant: str, task: str = "adversarial", dataset: str = "digits", **values: Any) -> Run:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.inference.curves import collapses, healths, opinion, reading
-from core.tasks.games import BCE
+from core.tasks.adversarial import BCE
 
 GOOD = {
     "fid": 50.0, "precision": 0.8, "recall": 0.7, "density": 0.9, "coverage": 0.8,

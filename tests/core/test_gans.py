@@ -9,9 +9,8 @@ from torch.nn import functional as F
 from core.data import Images
 from core.errors import LabError
 from core.models.gans import CLASS_NUMBERS, SEED_NUMBERS, dcgan, seeded_noise
-from core.tasks.adversarial import ADVERSARIAL, samples
+from core.tasks.adversarial import ADVERSARIAL, gradient_penalty, samples, turns
 from core.tasks.base import unit
-from core.tasks.games import gradient_penalty, turns
 from tests.core.games import digits, learner, network, seeded, settings
 from tests.core.support import Layers
 

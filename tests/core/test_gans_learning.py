@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from core.models.gans import seeded_noise
-from core.tasks import games
-from core.tasks.adversarial import ADVERSARIAL
+from core.tasks import adversarial
+from core.tasks.adversarial import ADVERSARIAL, SETTLING_SEED, AdversarialLearner
 from core.tasks.base import unit
-from core.tasks.games import SETTLING_SEED, AdversarialLearner
 from tests.core.games import copied, digits, equal, learner, network, seeded
 
 SMALL = [name for name in ADVERSARIAL.variants if name != "face_dcgan"]
@@ -19,7 +18,7 @@ SMALL = [name for name in ADVERSARIAL.variants if name != "face_dcgan"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Statistics of an average's batch norms over few batches."""
-    monkeypatch.setattr(games, "AVERAGED", 3)
+    monkeypatch.setattr(adversarial, "AVERAGED", 3)
 
 
 # ---- who moves when

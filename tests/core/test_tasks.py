@@ -16,16 +16,7 @@ from torch import nn
 from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
-from core.tasks import (
-    TASKS,
-    TaskConfig,
-    adversarial,
-    classification,
-    denoising,
-    games,
-    task,
-    transfer,
-)
+from core.tasks import TASKS, TaskConfig, adversarial, classification, denoising, task, transfer
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import Task
 from tests.core.support import built, tiny
@@ -215,7 +206,7 @@ def test_an_averaged_generator_and_its_picture_can_be_stopped(values: dict[str, 
     learner = chosen.learner("gan", config, model)
     asked: list[str] = []
     result = learner.result(asked.append)
-    assert len(asked) == (games.AVERAGED if values else 0)
+    assert len(asked) == (adversarial.AVERAGED if values else 0)
     chosen.render("gan", config, result.eval(), images, asked.append)
     assert asked[-1] == "drawing samples"
 
