@@ -15,8 +15,7 @@ from core.models.backbones import BACKBONES
 from core.models.transfer import Transfer, head
 from core.runs.schema import RunConfig
 from core.settings import settings
-from core.tasks.teaching import TransferConfig, class_weights, cropped
-from core.tasks.transfer import TRANSFER, TransferLearner
+from core.tasks.transfer import TRANSFER, TransferConfig, TransferLearner, class_weights, cropped
 
 WIDTH = 1280
 
