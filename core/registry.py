@@ -11,12 +11,12 @@ from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import UnknownName
 from core.projection import map_runs
+from core.projection.methods import PROJECTING
 from core.runs.schema import RunConfig, Status
 from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.base import Check
 from core.tasks.family import Family
-from core.tasks.projecting import PROJECTING
 
 
 class Kind(NamedTuple):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.projection import maps
 from core.projection.maps import LatentMap
-from core.tasks.projecting import PROJECTING
+from core.projection.methods import PROJECTING
 from pages.ui import cached, links
 from pages.ui.explorer import explained, making, seeds, selection, stage, trust, yours
 from pages.ui.explorer.standing import standing

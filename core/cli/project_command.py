@@ -9,8 +9,8 @@ from core.cli.output import OK
 from core.errors import LabError
 from core.inference import codes as encoding
 from core.projection import map_runs, maps
+from core.projection.methods import PROJECTING
 from core.runs import store
-from core.tasks.projecting import PROJECTING
 
 
 def project_parser(parser: argparse.ArgumentParser) -> None:

@@ -12,13 +12,12 @@ from core.errors import DataMissing, LabError, RunBroken
 from core.inference.codes import Codes, chosen_images, encode, shape_of, source_run
 from core.metrics import neighbours
 from core.projection.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
-from core.projection.methods import PIXELS, Map, ProjectionConfig
+from core.projection.methods import PIXELS, PROJECTING, Map, ProjectionConfig
 from core.runs import store
 from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.base import Check
-from core.tasks.projecting import PROJECTING
 from core.training.run_context import Listener, Work, carry_out, describe
 
 SIDE = 480

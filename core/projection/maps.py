@@ -15,11 +15,10 @@ from core.errors import LabError, RunBroken
 from core.inference.codes import Codes
 from core.metrics import neighbours
 from core.metrics.neighbours import Strangeness
-from core.projection.methods import PIXELS, ProjectionConfig, principal
+from core.projection.methods import PIXELS, PROJECTING, ProjectionConfig, principal
 from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run
-from core.tasks.projecting import PROJECTING
 
 NEIGHBOURS = 12
 """k of trustworthiness and preservation."""

@@ -344,8 +344,8 @@ def _packed(run_id: str, _version: int) -> bytes:
 @lru_cache(maxsize=8)
 def _framed(run_id: str, _version: int) -> bytes:
     from core.projection import maps
+    from core.projection.methods import PROJECTING
     from core.runs import store
-    from core.tasks.projecting import PROJECTING
 
     run = store.open_run(run_id)
     if run.config().task != PROJECTING.name:

@@ -16,11 +16,11 @@ from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png
 from core.inference import latent, restoration
 from core.projection import maps
+from core.projection.methods import PROJECTING
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
-from core.tasks.projecting import PROJECTING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, pictures
 

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from core import data
-from core.projection.methods import PIXELS
+from core.projection.methods import PIXELS, PROJECTING
 from core.registry import family
 from core.runs import store
 from core.runs.store import Run
-from core.tasks.projecting import PROJECTING
 
 
 def model_names(found: list[Run]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 from core import data
 from core.inference import codes as encoding
 from core.metrics import neighbours
+from core.projection.methods import PROJECTING
 from core.settings import settings
-from core.tasks.projecting import PROJECTING
 from tests.benchmarks.browser import CHROMIUM, WEBGL, chromium, first_paint, visitor
 from tests.benchmarks.measuring import MIB, Row, at_least, at_most, percentile, torch_threads
 from tests.benchmarks.server import Server, started, wait_ready

@@ -20,13 +20,12 @@ from core.inference import latent
 from core.metrics import neighbours
 from core.projection import map_runs, maps, methods
 from core.projection.maps import LatentMap
-from core.projection.methods import PIXELS, ProjectionConfig, principal
+from core.projection.methods import PIXELS, PROJECTING, ProjectionConfig, principal
 from core.registry import FAMILIES, family
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks import TASKS
-from core.tasks.projecting import PROJECTING
 
 QUICK = {"iterations": 60, "perplexity": 10, "points": 150}
 MODEL = "autoencode-vae-mnist-dd3f87e3"

@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 from core import data
+from core.projection.methods import PROJECTING
 from core.runs import store
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
-from core.tasks.projecting import PROJECTING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.cached import dreams

@@ -5,7 +5,7 @@ import shlex
 import streamlit as st
 
 from core.projection.maps import LatentMap
-from core.tasks.projecting import PROJECTING
+from core.projection.methods import PROJECTING
 from pages.ui.explorer.detail import source_line
 from pages.ui.texts import as_in_the_text
 

@@ -6,8 +6,7 @@ from core import data
 from core.errors import LabError
 from core.jobs import queue
 from core.projection import map_runs
-from core.projection.methods import PIXELS
-from core.tasks.projecting import PROJECTING
+from core.projection.methods import PIXELS, PROJECTING
 from pages.ui import cached, links
 from pages.ui.form import config_form
 from pages.ui.names import model_names
