@@ -10,12 +10,14 @@ from core.data import Images
 from core.errors import LabError
 from core.inference import latent
 from core.models.autoencoders import Autoencoder
-from core.projection.methods import PIXELS
 from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import TASKS, load_model, task
 from core.tasks.base import Check, unit
+
+PIXELS = "pixels"
+"""The source that needs no network: an image's own pixels."""
 
 
 class Codes(NamedTuple):

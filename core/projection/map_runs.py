@@ -9,10 +9,10 @@ from torch import Tensor
 
 from core import data, images
 from core.errors import DataMissing, LabError, RunBroken
-from core.inference.codes import Codes, chosen_images, encode, shape_of, source_run
+from core.inference.codes import PIXELS, Codes, chosen_images, encode, shape_of, source_run
 from core.metrics import neighbours
 from core.projection.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
-from core.projection.methods import PIXELS, PROJECTING, Map, ProjectionConfig
+from core.projection.methods import PROJECTING, Map, ProjectionConfig
 from core.runs import store
 from core.runs.schema import DataUsed, Question, RunConfig, Status
 from core.runs.store import Run

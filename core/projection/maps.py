@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError, RunBroken
-from core.inference.codes import Codes
+from core.inference.codes import PIXELS, Codes
 from core.metrics import neighbours
 from core.metrics.neighbours import Strangeness
-from core.projection.methods import PIXELS, PROJECTING, ProjectionConfig, principal
+from core.projection.methods import PROJECTING, ProjectionConfig, principal
 from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run

@@ -11,12 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.errors import LabError
+from core.inference.codes import PIXELS
 from core.metrics.neighbours import Metric, nearest
 from core.settings import settings
 from core.tasks.family import Family, FamilyConfig, Variant
 
-PIXELS = "pixels"
-"""The source that needs no network: an image's own pixels."""
 MOST_POINTS = 20_000
 EARLY = 0.5
 """Share of the iterations with exaggeration."""

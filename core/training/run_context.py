@@ -1,9 +1,6 @@
 """A run under way, whatever its kind: it reports, stops when asked, and ends with a sentence."""
 
-import contextlib
-import ctypes
 import logging
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 import torch
 
 from core.errors import DISK_FULL, Cancelled, LabError, disk_is_full
+from core.memory import keep_memory
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
@@ -18,12 +16,6 @@ from core.runs.store import Run
 Listener = Callable[[Status], None]
 REPORT_EVERY = 1.0
 """Seconds between two entries in status.json."""
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-"""Names of glibc's `mallopt`."""
-KEPT, LARGEST = 2**30, 2**25
-"""Bytes of free memory that stay, and of the largest block that may be among them (the most that
-glibc allows)."""
-
 log = logging.getLogger(__name__)
 
 
@@ -119,17 +111,3 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return "There was not enough memory. Try a smaller batch, or fewer images."
     return f"The work met a fault of ours ({type(error).__name__}); the log has the details."
-
-
-def keep_memory() -> None:
-    """Have freed memory kept by this process, where its C library is glibc.
-
-    torch frees and asks for the same sizes at every step. Given back to the system each time,
-    their pages have to be filled with zeros again: half of a step of a small network.
-    """
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(TRIM_THRESHOLD, KEPT)
-        mallopt(MMAP_THRESHOLD, LARGEST)

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from core import data
-from core.projection.methods import PIXELS, PROJECTING
+from core.inference.codes import PIXELS
+from core.projection.methods import PROJECTING
 from core.registry import family
 from core.runs import store
 from core.runs.store import Run

@@ -15,7 +15,7 @@ from core.models.transfer import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import cross_validation, lr_finder
+from core.training import cross_validation, lr_finder, training_time
 from core.training.request import config_of, train_images
 from tests.core.test_transfer import built, clouds
 
@@ -146,11 +146,11 @@ def test_pictures_that_were_looked_at_cost_no_time(
 ) -> None:
     monkeypatch.setattr(type(TRANSFER), "most_test", 30)
     asked = cast(TransferConfig, TRANSFER.config("new_head", {"train_images": 40}))
-    seen = lr_finder.estimate("new_head", asked, "digits")
+    seen = training_time.estimate("new_head", asked, "digits")
     assert seen.pictures == 70 and seen.looking == 0 < seen.learning
     other = asked.model_copy(update={"backbones": "lite1"})
-    assert lr_finder.estimate("new_head", other, "digits").looking > 0
-    tuned = lr_finder.estimate("fine_tune", asked, "digits")
+    assert training_time.estimate("new_head", other, "digits").looking > 0
+    tuned = training_time.estimate("fine_tune", asked, "digits")
     assert tuned.looking == 0 and tuned.learning > seen.learning
     p = cross_validation.prepared(taught)
     assert features.known("lite0", training.asking.train_images(taught).pixels) == 40

@@ -17,10 +17,11 @@ from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference import codes as encoding
 from core.inference import latent
+from core.inference.codes import PIXELS
 from core.metrics import neighbours
 from core.projection import map_runs, maps, methods
 from core.projection.maps import LatentMap
-from core.projection.methods import PIXELS, PROJECTING, ProjectionConfig, principal
+from core.projection.methods import PROJECTING, ProjectionConfig, principal
 from core.registry import FAMILIES, family
 from core.runs import store
 from core.runs.schema import Status

@@ -6,7 +6,7 @@ import resource
 import pytest
 import torch
 
-from core.training.run_context import keep_memory
+from core.memory import keep_memory
 
 
 def faults() -> int:

@@ -12,10 +12,11 @@ from core.models.transfer import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training import cross_validation, lr_finder
+from core.training import cross_validation, lr_finder, training_time
 from core.training.cross_validation import Scores
-from core.training.lr_finder import Estimate, Sweep
+from core.training.lr_finder import Sweep
 from core.training.request import config_of, test_images, train_images
+from core.training.training_time import Estimate
 from pages.ui.cached.networks import model, model_at
 from pages.ui.turns import check_visitor, heavy
 
@@ -104,7 +105,7 @@ def with_few(run: Run) -> dict[int, Scores]:
 def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
     """How long a classifier's training will take. Raises LabError where it cannot be told."""
     config = TRANSFER.config(variant, {"backbones": backbones})
-    return lr_finder.estimate(variant, cast(TransferConfig, config), dataset)
+    return training_time.estimate(variant, cast(TransferConfig, config), dataset)
 
 
 @heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))

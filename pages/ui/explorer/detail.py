@@ -6,12 +6,11 @@ from torch import Tensor
 
 from core.images import contact_sheet, to_png
 from core.inference import latent
-from core.inference.codes import shape_of
+from core.inference.codes import PIXELS, shape_of
 from core.metrics import neighbours
 from core.metrics.neighbours import Metric
 from core.models.autoencoders import Autoencoder
 from core.projection.maps import LatentMap
-from core.projection.methods import PIXELS
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, pictures

@@ -4,9 +4,10 @@ import streamlit as st
 
 from core import data
 from core.errors import LabError
+from core.inference.codes import PIXELS
 from core.jobs import queue
 from core.projection import map_runs
-from core.projection.methods import PIXELS, PROJECTING
+from core.projection.methods import PROJECTING
 from pages.ui import cached, links
 from pages.ui.form import config_form
 from pages.ui.names import model_names
