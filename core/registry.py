@@ -12,7 +12,7 @@ from core.dreaming.variants import DREAMING
 from core.errors import UnknownName
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
-from core.runs.schema import RunConfig, Status
+from core.runs.schema import RunSpec, Status
 from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.base import Check
@@ -50,10 +50,10 @@ def family(name: str) -> Family:
     return kind(name).family
 
 
-def checked(run: Run) -> RunConfig:
+def checked(run: Run) -> RunSpec:
     """What was asked for, of a run that can be shown in a list: each of its files is sound.
 
     Raises:
         LabError: it is damaged, or of a kind that this version does not know.
     """
-    return family(run.config().task).checked(run)
+    return family(run.spec().task).checked(run)

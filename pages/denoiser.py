@@ -32,7 +32,7 @@ def other_images() -> None:
 
 def model_changed() -> None:
     """Show the images that the model was trained on."""
-    trained_on = models[st.session_state["model"]].config().dataset
+    trained_on = models[st.session_state["model"]].spec().dataset
     if "dataset" in st.session_state and data.known(trained_on):
         st.session_state["dataset"] = trained_on
 
@@ -99,7 +99,7 @@ def controls() -> tuple[Run, Tensor | None, str, int, bool]:
 
 def not_learnt(run: Run) -> bool:
     """Whether the test images are those of another data set than the model's."""
-    return bool(st.session_state.get("dataset", run.config().dataset) != run.config().dataset)
+    return bool(st.session_state.get("dataset", run.spec().dataset) != run.spec().dataset)
 
 
 @st.fragment
@@ -120,7 +120,7 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         return
     strange = 0
     if st.session_state["source"] != "Test images" or not_learnt(run):
-        strange = cached.strange(run.config().dataset, pixels)
+        strange = cached.strange(run.spec().dataset, pixels)
     if compare:
         if strange:
             parts.say_strange(strange, len(pixels))

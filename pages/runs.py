@@ -23,14 +23,14 @@ title("Runs", "Every training, shipped or made here: its state, its figures, its
 def row(run: Run) -> dict[str, Any]:
     """What the table says of a run; a damaged one has its sentence instead of figures."""
     try:
-        asked, status, metrics = checked(run), run.status(), run.metrics()
+        spec, status, metrics = checked(run), run.status(), run.metrics()
     except LabError as error:
         return {"Run": run.id, "State": "damaged", "Network": str(error)}
     return {
         "Run": run.id,
         "State": "shipped" if run.shipped else status.state,
-        "Network": family(asked.task).variant(asked.variant).title,
-        "Data": dataset_title(asked.dataset),
+        "Network": family(spec.task).variant(spec.variant).title,
+        "Data": dataset_title(spec.dataset),
         "PSNR": metrics.get("psnr"),
         "SSIM": metrics.get("ssim"),
         "Neg. ELBO": metrics.get("negative_elbo"),
@@ -41,7 +41,7 @@ def row(run: Run) -> dict[str, Any]:
         if {"accuracy", "n_test"} <= metrics.keys()
         else None,
         "Trust": metrics.get("trustworthiness"),
-        "Epochs": asked.config.get("epochs"),
+        "Epochs": spec.config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
         "Yours": queue.mine(run, who()),
     }
@@ -89,8 +89,8 @@ def differences(chosen: list[Run]) -> pd.DataFrame:
     """The settings that are not the same in all of them, or that some lack; a column a run."""
     columns = {}
     for run in chosen:
-        asked = run.config()
-        columns[run.id] = {"network": asked.variant, "data set": asked.dataset, **asked.config}
+        spec = run.spec()
+        columns[run.id] = {"network": spec.variant, "data set": spec.dataset, **spec.config}
     table = pd.DataFrame(columns).astype(str)
     return table[table.nunique(axis=1, dropna=False) > 1]
 
@@ -101,7 +101,7 @@ def own_measures(chosen: list[Run], column: str) -> bool:
         return False
     kinds = {
         (c.task, c.variant, c.dataset, c.config.get("likelihood"))
-        for c in (run.config() for run in chosen)
+        for c in (run.spec() for run in chosen)
     }
     return len(kinds) > 1
 
@@ -183,7 +183,7 @@ elif len(chosen) == 1:
         )  # fmt: skip
         deletion(run)
     with st.expander("Settings"):
-        st.json(run.config().model_dump(exclude={"private"}))
+        st.json(run.spec().model_dump(exclude={"private"}))
 elif chosen:
     columns = sorted({c for r in chosen for c in r.history().columns} - {"epoch", "seconds"})
     if columns:

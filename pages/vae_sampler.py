@@ -65,7 +65,7 @@ if chosen is not None:
         with learning:
             over_epochs(chosen, "Digits, their reconstructions and draws from the prior")
             measures.collapse(chosen)
-            measures.figures(everyone, names, chosen.config().dataset)
+            measures.figures(everyone, names, chosen.spec().dataset)
 if training.open:
     with training:
         panel(AUTOENCODING, names, use_model)

@@ -22,7 +22,7 @@ from core.cli.output import (
 from core.errors import Refused
 from core.identity import COMMAND_LINE
 from core.runs import store
-from core.runs.schema import Question, Status
+from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
 from core.tasks import Family, FamilyConfig, Variant
 from core.training.run_context import Listener
@@ -66,7 +66,7 @@ def values_of(args: argparse.Namespace, family: Family) -> dict[str, Any]:
 
 def answer(
     args: argparse.Namespace,
-    question: Question,
+    question: RunRequest,
     labour: Callable[[Run, Listener], Status],
     made: str,
 ) -> int:
@@ -105,7 +105,7 @@ def _progress(status: Status) -> tuple[str, float, str]:
     return stage, status.done, f"{status.images_per_second:,.0f} images/s, {left} left"
 
 
-def claim(question: Question) -> Run:
+def claim(question: RunRequest) -> Run:
     """The run that answers: done already, or made ready to be trained from where it stopped.
 
     Raises:

@@ -12,7 +12,7 @@ from core.dreaming.starting_pictures import Picture
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.runs import store
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import settings
 
@@ -93,7 +93,7 @@ def _read(path: Path) -> tuple[bytes, str]:
         return file.read(settings().max_upload_bytes + 1), path.name
 
 
-def _made(args: argparse.Namespace, question: Question) -> int:
+def _made(args: argparse.Namespace, question: RunRequest) -> int:
     for output in (args.output, args.film):
         if output is not None and not output.parent.is_dir():
             raise LabError(f"There is no folder {output.parent}: make it first.")

@@ -123,7 +123,7 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 
 def _sample(args: argparse.Namespace) -> int:
     run = finished(args.run)
-    gan = run.config().task == ADVERSARIAL.name
+    gan = run.spec().task == ADVERSARIAL.name
     model = generators.network(run) if gan else latent.network(run)
     if args.codes and args.codes.resolve() == args.output.resolve():
         raise LabError("The picture and the codes need two files.")
@@ -227,7 +227,7 @@ def _codes(run: Run, model: Autoencoder, args: argparse.Namespace, line: Progres
             "from where they do.",
         )
     line.show("encoding the test images")
-    known = latent.test_images(run.config().dataset)
+    known = latent.test_images(run.spec().dataset)
     if args.mixture > len(known.labels):
         raise LabError(f"{len(known.labels)} codes are too few for {args.mixture} Gaussians.")
     codes = latent.encode(model, known.pixels, known.labels)
@@ -271,7 +271,7 @@ def _from_files(run: Run, args: argparse.Namespace) -> Images:
         raise LabError(
             "Choose pictures of your own or a data set: --dataset, --split and --first are for one."
         )
-    shape = run.config().data.shape
+    shape = run.spec().data.shape
     pixels = torch.stack([images.to_tensor(_opened(path), shape) for path in args.images])
     return Images(pixels, torch.full((len(pixels),), -1))
 
@@ -283,7 +283,7 @@ def _opened(path: Path) -> Picture:
 
 
 def _from_data_set(run: Run, args: argparse.Namespace) -> Images:
-    name = args.dataset or run.config().dataset
+    name = args.dataset or run.spec().dataset
     return fitted(data.load(name, args.split or "test").first(args.first or 0))
 
 
@@ -294,7 +294,7 @@ def _classes_to_tell(
     if args.class_name is not None or not model.classes:
         return _one_class(run, model, args.class_name, len(found.labels))
     if not args.images:
-        name = args.dataset or run.config().dataset
+        name = args.dataset or run.spec().dataset
         if data.info(name).classes == latent.class_names(run):
             return found.labels
     parts = torch.split(found.pixels, CHUNK)
@@ -303,8 +303,8 @@ def _classes_to_tell(
 
 
 def _title(run: Run) -> str:
-    asked = run.config()
-    return f"{task(asked.task).variant(asked.variant).title} ({run.id})"
+    spec = run.spec()
+    return f"{task(spec.task).variant(spec.variant).title} ({run.id})"
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

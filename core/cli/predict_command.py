@@ -27,10 +27,10 @@ def predict_parser(parser: argparse.ArgumentParser) -> None:
 
 def _predict(args: argparse.Namespace) -> int:
     run = finished(args.run)
-    asked = run.config()
+    spec = run.spec()
     with ProgressLine() as line:
         line.show("reading")
-        pixels = torch.stack([_picture(path, asked.data.shape) for path in args.files])
+        pixels = torch.stack([_picture(path, spec.data.shape) for path in args.files])
         model = explain.classifier(run)
         found: list[explain.Prediction] = []
         for part in torch.split(pixels, BATCH):

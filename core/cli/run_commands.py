@@ -81,7 +81,7 @@ def finished(run_id: str) -> Run:
 def _evaluate(args: argparse.Namespace) -> int:
     run = finished(args.run)
     with ProgressLine() as line:
-        figures = kind(run.config().task).evaluate(run, line.show)
+        figures = kind(run.spec().task).evaluate(run, line.show)
         stored = run.metrics()
     if args.save:
         run.write_metrics({**stored, **figures})
@@ -128,13 +128,13 @@ def _comparable(metrics: dict[str, Any]) -> dict[str, Any]:
 def _record(run: Run) -> dict[str, Any]:
     """A run for the list; one that cannot be read says why, and hides no other."""
     try:
-        asked = checked(run)
+        spec = checked(run)
         return {
             "run": run.id,
-            "title": family(asked.task).variant(asked.variant).title,
-            "dataset": asked.dataset,
+            "title": family(spec.task).variant(spec.variant).title,
+            "dataset": spec.dataset,
             "state": run.status().state,
-            "epochs": asked.config.get("epochs"),
+            "epochs": spec.config.get("epochs"),
             "shipped": run.shipped,
             "metrics": run.metrics(),
         }

@@ -33,7 +33,7 @@ from core.images import contact_sheet, to_png
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs import store
-from core.runs.schema import DataUsed, Question, RunConfig, Status
+from core.runs.schema import DataSpec, RunRequest, RunSpec, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.training.run_context import Listener, Work, carry_out, describe
@@ -57,7 +57,7 @@ def ask(
     values: Mapping[str, Any] | None = None,
     guide: Tensor | None = None,
     mask: Tensor | None = None,
-) -> Question:
+) -> RunRequest:
     """Validate a question for a dream and name its run. Nothing is written.
 
     Args:
@@ -92,14 +92,14 @@ def ask(
     prints = [f"{name} {_print(pixels)}" for name, pixels in given.items()]
     shape = given["picture"].shape if "picture" in given else (3, config.side, config.side)
     name, changed = DREAMING.identity(variant, config)
-    return Question(
+    return RunRequest(
         run_id=store.run_id(DREAMING.kind, name, source, changed, prints),
-        config=RunConfig(
+        config=RunSpec(
             task=DREAMING.name,
             variant=variant,
             dataset=source,
             config=config.model_dump(),
-            data=DataUsed(
+            data=DataSpec(
                 fingerprint=_print(given["picture"]) if "picture" in given else "",
                 n_train=0,
                 n_test=1,
@@ -111,7 +111,7 @@ def ask(
     )
 
 
-def ask_again(recipe: Recipe, picture: Picture | None, guide: Tensor | None = None) -> Question:
+def ask_again(recipe: Recipe, picture: Picture | None, guide: Tensor | None = None) -> RunRequest:
     """The question that a recipe answers.
 
     Raises:
@@ -167,11 +167,11 @@ def dream(run: Run, listener: Listener = lambda status: None) -> Status:
 
 def config_of(run: Run) -> DreamConfig:
     """The run's settings, validated again. Raises RunBroken; LabError when it is no dream."""
-    asked = run.config()
-    if asked.task != DREAMING.name:
+    spec = run.spec()
+    if spec.task != DREAMING.name:
         raise LabError(f"{run.id} is no dream.")
     try:
-        return DREAMING.config(asked.variant, asked.config)
+        return DREAMING.config(spec.variant, spec.config)
     except LabError as error:
         raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
 
@@ -210,7 +210,7 @@ def pixels_of(run: Run, name: str) -> Tensor:
 
 def _dream(run: Run, work: Work) -> None:
     torch.set_num_threads(settings().torch_threads)
-    asked, config = run.config(), config_of(run)
+    spec, config = run.spec(), config_of(run)
     work.report("reading the network", state="running", error="")
     chosen = backbones.backbone(config.backbone)
     if not chosen.here():
@@ -218,11 +218,11 @@ def _dream(run: Run, work: Work) -> None:
     watch = _Watch(run, work)
     scene = scene_of(run, watch.tick)
     began = time.monotonic()
-    found = DREAMING.maker(asked.variant)(scene, config, watch)
+    found = DREAMING.maker(spec.variant)(scene, config, watch)
     seconds = time.monotonic() - began
     work.report("writing the picture", done=1.0)
     recipe = recipe_of(run)
-    if asked.variant == ATLAS:
+    if spec.variant == ATLAS:
         for name, sheet in found.stages:
             files.write_bytes(run.path / f"channels-{name}.webp", _sheet(sheet))
     else:
@@ -234,7 +234,7 @@ def _dream(run: Run, work: Work) -> None:
     run.write_history(found.history or [{"epoch": 0}])
     run.write_metrics(
         {
-            **_measured(scene, config, found, asked.variant),
+            **_measured(scene, config, found, spec.variant),
             "stages": [name for name, _ in found.stages],
             "remarks": found.remarks,
             "seconds": round(seconds, 2),
@@ -272,14 +272,14 @@ class _Watch:
 
 def recipe_of(run: Run) -> Recipe:
     """What the run is made with. Raises RunBroken."""
-    asked = run.config()
+    spec = run.spec()
     guide = run.path / "guide.png"
     mask = run.path / "mask.png"
     return Recipe(
-        variant=asked.variant,
-        source=asked.dataset,
-        config=asked.config,
-        picture=asked.data.fingerprint,
+        variant=spec.variant,
+        source=spec.dataset,
+        config=spec.config,
+        picture=spec.data.fingerprint,
         guide=_print(pixels_of(run, "guide.png")) if guide.exists() else "",
         mask=base64.b64encode(mask.read_bytes()).decode("ascii") if mask.exists() else "",
     )
@@ -314,7 +314,7 @@ def _objective(scene: Scene, config: DreamConfig, picture: Tensor) -> float:
 
 def evaluate(run: Run, check: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
     """Measure a finished dream again; nothing is written. Raises RunBroken, DataMissing."""
-    config, variant = config_of(run), run.config().variant
+    config, variant = config_of(run), run.spec().variant
     check("looking")
     scene = scene_of(run)
     picture = pixels_of(run, "dream.png").float() / 255

@@ -96,10 +96,10 @@ def _seen(
     here = f"cpu, {threads} thread{'s' if threads > 1 else ''}"
     for run in done:
         try:
-            if run.shipped or run.config().variant != variant:
+            if run.shipped or run.spec().variant != variant:
                 continue
             figures, other = run.metrics(), dream_runs.config_of(run)
-            shape = run.config().data.shape
+            shape = run.spec().data.shape
             before = work(variant, other, (shape[1], shape[2]))
         except LabError:
             continue

@@ -36,7 +36,7 @@ def shape_of(source: str, dataset: str) -> images.Shape:
     """The (C, H, W) in which a source takes the images of a data set."""
     if source == PIXELS:
         return data.info(dataset).shape
-    return store.open_run(source).config().data.shape
+    return store.open_run(source).spec().data.shape
 
 
 def encode(source: str, found: Images, check: Check = lambda stage: None) -> Codes:
@@ -51,8 +51,8 @@ def encode(source: str, found: Images, check: Check = lambda stage: None) -> Cod
     if source == PIXELS:
         return Codes(unit(found.pixels).flatten(1), found)
     run = source_run(source)
-    chosen, model = task(run.config().task), load_model(run)
-    prepared = chosen.prepare(run.config().variant, found)
+    chosen, model = task(run.spec().task), load_model(run)
+    prepared = chosen.prepare(run.spec().variant, found)
     if isinstance(model, Autoencoder) and model.classes:
         prepared = Images(prepared.pixels, _classes(run, model, prepared))
     return Codes(chosen.codes(model, prepared, check).float(), prepared)
@@ -73,8 +73,8 @@ def _classes(run: Run, model: Autoencoder, found: Images) -> Tensor:
 def source_run(run_id: str) -> Run:
     """The finished run whose codes can be mapped. Raises LabError."""
     run = store.open_run(run_id)
-    asked = run.config()
-    if asked.task not in TASKS or not task(asked.task).encodes:
+    spec = run.spec()
+    if spec.task not in TASKS or not task(spec.task).encodes:
         raise LabError(f"{run.id} has no codes to map.")
     if run.status().state != "done":
         raise LabError(f"{run.id} is not finished: its codes cannot be mapped yet.")

@@ -133,13 +133,13 @@ def export(run: Run, output: Path) -> ExportReport:
     if isinstance(graph.module, Photographs):
         scaling = _scaling_difference(content, graph.module)
     files.write_bytes(output, content)
-    shape = run.config().data.shape
+    shape = run.spec().data.shape
     return ExportReport(output, len(content), shape, difference, graph.compared_on, scaling)
 
 
 def _graph(run: Run) -> _Graph:
-    asked = run.config()
-    variant = task(asked.task).variant(asked.variant)
+    spec = run.spec()
+    variant = task(spec.task).variant(spec.variant)
     if not variant.learns:
         raise LabError(f"{variant.title} has learnt nothing: there is no network to export.")
     model, count = load_model(run), sum(BATCHES)
@@ -147,7 +147,7 @@ def _graph(run: Run) -> _Graph:
         images, compared_on = _photographs(run, count)
         facts = {"classes": json.dumps(classes_of(run)), "output": "float32, a row an image"}
         return _Graph(
-            Photographs(model, asked.data.shape[-1]).eval(),
+            Photographs(model, spec.data.shape[-1]).eval(),
             "probabilities", images, compared_on,
             {0: Dim("batch"), 1: Dim.DYNAMIC, 2: Dim.DYNAMIC}, {**facts, "input": PHOTOGRAPHS},
         )  # fmt: skip
@@ -171,9 +171,9 @@ def _restoring(model: nn.Module, variant: Variant) -> nn.Module:
 
 def _test_images(run: Run, count: int) -> Tensor:
     """uint8 (count, C, H, W), again and again those of somebody's small set."""
-    asked = run.config()
-    chosen = data.load(asked.dataset, "test").choice(count)
-    images = task(asked.task).prepare(asked.variant, chosen)
+    spec = run.spec()
+    chosen = data.load(spec.dataset, "test").choice(count)
+    images = task(spec.task).prepare(spec.variant, chosen)
     times = -(-count // len(images.labels))
     return images.pixels.repeat(times, 1, 1, 1)[:count].contiguous()
 
@@ -190,7 +190,7 @@ def _photographs(run: Run, count: int) -> tuple[Tensor, str]:
 
         china, flower = (torch.from_numpy(p.copy()) for p in load_sample_images().images)
         steps = [(31 * i, 53 * i) for i in range(-(-count // 2))]
-        side = run.config().data.shape[-1]  # what is not scaled is rounded alike everywhere
+        side = run.spec().data.shape[-1]  # what is not scaled is rounded alike everywhere
         crops = [p[y : y + side, x : x + side] for y, x in steps for p in (china, flower)]
         return torch.stack(crops[:count]), "crops of two photographs"
 
@@ -209,8 +209,8 @@ def _onnx(run: Run, graph: _Graph) -> bytes:
     assert program is not None
     proto = program.model_proto
     _forget_origin(proto.graph)
-    asked = run.config()
-    title = f"{task(asked.task).variant(asked.variant).title}, trained on {asked.dataset}"
+    spec = run.spec()
+    title = f"{task(spec.task).variant(spec.variant).title}, trained on {spec.dataset}"
     onnx.helper.set_model_props(proto, {"run": run.id, "title": title, **graph.facts})
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString())

@@ -69,7 +69,7 @@ def network(run: Run) -> GAN:
 
 def tells_probability(run: Run) -> bool:
     """Whether the scores of the run's critic are logits: its opinions lie between 0 and 1."""
-    game: Game = ADVERSARIAL.variant(run.config().variant).options["game"]
+    game: Game = ADVERSARIAL.variant(run.spec().variant).options["game"]
     return game.probability
 
 

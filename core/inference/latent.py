@@ -74,8 +74,8 @@ def autoencoders(dataset: str | None = None) -> list[Run]:
 
 def class_names(run: Run) -> tuple[str, ...]:
     """The classes that the run can be asked for; empty where it knows of none."""
-    asked = run.config()
-    if not task(asked.task).variant(asked.variant).options.get("conditional"):
+    spec = run.spec()
+    if not task(spec.task).variant(spec.variant).options.get("conditional"):
         return ()
     return classes_of(run)
 
@@ -90,8 +90,8 @@ def network(run: Run) -> Autoencoder:
 
 def settings_of(run: Run) -> AutoencodingConfig:
     """The settings that the run was trained with."""
-    asked = run.config()
-    return cast(AutoencodingConfig, AUTOENCODING.config(asked.variant, asked.config))
+    spec = run.spec()
+    return cast(AutoencodingConfig, AUTOENCODING.config(spec.variant, spec.config))
 
 
 def dimensions(run: Run) -> list[Dimension]:

@@ -141,7 +141,7 @@ def judges(found: Sequence[Run], dataset: str) -> list[Run]:
         run
         for run in found
         if run.shipped
-        and run.config().dataset == dataset
+        and run.spec().dataset == dataset
         and not class_names(run)
         and {"anomaly_quantiles", "kl_per_dimension"} <= run.metrics().keys()
     ]

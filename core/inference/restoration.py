@@ -83,7 +83,7 @@ def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:
 
 def trained_range(run: Run) -> tuple[str, float, float]:
     """The corruption and the range of strengths that a run saw in training."""
-    config = cast(DenoisingConfig, DENOISING.config(run.config().variant, run.config().config))
+    config = cast(DenoisingConfig, DENOISING.config(run.spec().variant, run.spec().config))
     low = 0.0 if config.blind else config.strength
     return config.corruption, low, config.strength
 
@@ -116,5 +116,5 @@ def warm_up() -> None:
     if not found:
         return
     run = found[0]
-    pictures = spoil(test_pictures(run.config().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
-    restore(run.config().variant, load_model(run), pictures)
+    pictures = spoil(test_pictures(run.spec().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
+    restore(run.spec().variant, load_model(run), pictures)

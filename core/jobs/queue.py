@@ -18,7 +18,7 @@ from core.errors import LabError, Refused
 from core.jobs.scheduler import Cluster
 from core.registry import family, kind
 from core.runs import store
-from core.runs.schema import Question, Status
+from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
 from core.settings import settings
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # ---- asking and withdrawing
 
 
-def request(question: Question, who: str) -> Run:
+def request(question: RunRequest, who: str) -> Run:
     """Ask for a run: the one there is, or a new one in the queue. Whoever asks becomes an owner.
 
     Raises:
@@ -151,7 +151,7 @@ def may_change(run: Run, who: str) -> bool:
 
 def visible(run: Run, who: str) -> bool:
     """Runs on people's own pictures are shown to those who asked; all others to everybody."""
-    return run.shipped or not run.config().private or who in run.owners()
+    return run.shipped or not run.spec().private or who in run.owners()
 
 
 # ---- the queue
@@ -236,7 +236,7 @@ def work(run_id: str) -> None:
     if not run.status().active:  # withdrawn while it waited
         return
     try:
-        ended = kind(run.config().task).carry_out(run)
+        ended = kind(run.spec().task).carry_out(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
     except LabError as error:  # damaged
@@ -247,8 +247,8 @@ def work(run_id: str) -> None:
 
 def lane(run: Run) -> str:
     """The worker that a run waits for."""
-    asked = run.config()
-    return "quick" if family(asked.task).variant(asked.variant).quick else "long"
+    spec = run.spec()
+    return "quick" if family(spec.task).variant(spec.variant).quick else "long"
 
 
 def _send(chosen: list[Run], waiting: list[Run]) -> None:
@@ -271,7 +271,7 @@ def _send(chosen: list[Run], waiting: list[Run]) -> None:
 def _told(run: Run) -> str:
     """A run in the log; what people call their own sets is not told."""
     try:
-        return run.id[-8:] if run.config().private else run.id
+        return run.id[-8:] if run.spec().private else run.id
     except LabError:  # damaged
         return run.id[-8:]
 

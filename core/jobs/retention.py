@@ -45,7 +45,7 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
     if not pretend:
         store.mark_active(run.id for run in store.all_runs() if not run.shipped)
     ended = list(_ended_runs())
-    old_runs = [run for run in ended if days and run.config().private and _age(run) > days * DAY]
+    old_runs = [run for run in ended if days and run.spec().private and _age(run) > days * DAY]
     old_runs += _too_much([run for run in ended if run not in old_runs])
     size = sum(files.size(path) for path in [*leftovers, *(run.path for run in old_runs)])
     old_sets = ownership.remove_old(days, pretend=True) if days else []
@@ -81,7 +81,7 @@ def _leftovers() -> Iterator[Path]:
 def _ended_runs() -> Iterator[Run]:
     for run in store.all_runs():
         try:
-            if not run.shipped and run.config() and not run.status().active:
+            if not run.shipped and run.spec() and not run.status().active:
                 yield run
         except LabError:  # damaged: for its owner to mend or delete
             continue

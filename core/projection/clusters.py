@@ -37,14 +37,14 @@ def kmeans(points: Tensor, number: int, seed: int = 0) -> Clusters:
     Raises:
         LabError: not 2 to `MOST` clusters, or more than points.
     """
-    found = checked(points)
-    most = min(MOST, len(found))
+    spec = checked(points)
+    most = min(MOST, len(spec))
     if not 2 <= number <= most:
-        raise LabError(f"k-means makes 2 to {most} clusters of {len(found):,} points.")
+        raise LabError(f"k-means makes 2 to {most} clusters of {len(spec):,} points.")
     from sklearn.cluster import KMeans  # here: few need it, and it takes a second
 
     model = KMeans(number, n_init=1, random_state=seed)
-    return Clusters(_by_size(model.fit_predict(found.numpy())), reduced=False)
+    return Clusters(_by_size(model.fit_predict(spec.numpy())), reduced=False)
 
 
 def hdbscan(points: Tensor, least: int) -> Clusters:

@@ -14,7 +14,7 @@ from core.metrics import neighbours
 from core.projection.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
 from core.projection.methods import PROJECTING, Map, ProjectionConfig
 from core.runs import store
-from core.runs.schema import DataUsed, Question, RunConfig, Status
+from core.runs.schema import DataSpec, RunRequest, RunSpec, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks.base import Check
@@ -24,7 +24,7 @@ SIDE = 480
 """Pixels along each side of the picture that is kept of a map."""
 
 
-def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> Question:
+def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> RunRequest:
     """Validate a question for a map and name its run. Nothing is written.
 
     Raises:
@@ -39,19 +39,19 @@ def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> 
     if config.source != PIXELS:
         source = source_run(config.source)
         inputs.append(source.weights_fingerprint())
-        private = private or source.config().private
+        private = private or source.spec().private
     # The source's weights are among the inputs: by what name they are called is no matter.
     changed = {k: v for k, v in PROJECTING.changed(variant, config).items() if k != "source"}
-    used = DataUsed(
+    used = DataSpec(
         fingerprint=inputs[0],
         n_train=0,
         n_test=min(info.splits[config.split], config.points),
         shape=shape_of(config.source, dataset),
         classes=len(info.classes),
     )
-    return Question(
+    return RunRequest(
         run_id=store.run_id(PROJECTING.kind, variant, dataset, changed, inputs),
-        config=RunConfig(
+        config=RunSpec(
             task=PROJECTING.name,
             variant=variant,
             dataset=dataset,
@@ -78,16 +78,16 @@ def project(run: Run, listener: Listener = lambda status: None) -> Status:
 
 def _project(run: Run, work: Work) -> None:
     torch.set_num_threads(settings().torch_threads)
-    asked = run.config()
-    config = PROJECTING.config(asked.variant, asked.config)
+    spec = run.spec()
+    config = PROJECTING.config(spec.variant, spec.config)
     began = time.monotonic()
     work.report("reading the images", state="running", error="")
-    if _fingerprint(asked.dataset) != asked.data.fingerprint:
+    if _fingerprint(spec.dataset) != spec.data.fingerprint:
         raise RunBroken(
-            f"The images of {asked.dataset} have changed since {run.id} was asked for: ask anew."
+            f"The images of {spec.dataset} have changed since {run.id} was asked for: ask anew."
         )
-    ids = chosen_points(asked.dataset, config)
-    codes = encode(config.source, chosen_images(asked.dataset, config.split, ids), work.check)
+    ids = chosen_points(spec.dataset, config)
+    codes = encode(config.source, chosen_images(spec.dataset, config.split, ids), work.check)
     values = neighbours.checked(codes.values)
     if not bool((values != values[0]).any()):
         raise LabError("All codes are the same: there is nothing to lay out.")
@@ -97,7 +97,7 @@ def _project(run: Run, work: Work) -> None:
             f"The codes have {values.shape[1]} numbers, fewer than the map's {config.dimensions} "
             f"dimensions. {other}"
         )
-    found: Map = PROJECTING.variant(asked.variant).build(values, config, work.check)
+    found: Map = PROJECTING.variant(spec.variant).build(values, config, work.check)
     work.report("measuring", done=1.0)
     measured, kept = _measured(found.points, codes, config, work.check)
     near = min(UNLIKE, len(ids) - 1)
@@ -114,13 +114,13 @@ def _project(run: Run, work: Work) -> None:
     )
     if found.history:
         run.write_history(found.history)
-    classes = codes.images.labels if asked.data.classes else None
+    classes = codes.images.labels if spec.data.classes else None
     last = found.iterations[-1] if found.iterations else 0
     run.write_sample(last, images.to_png(images.scatter(found.points, classes, SIDE)))
     run.write_metrics(
         {
             **measured,
-            "n_all": data.info(asked.dataset).splits[config.split],
+            "n_all": data.info(spec.dataset).splits[config.split],
             **_explained(found),
             "seconds": round(time.monotonic() - began, 1),
             "device": describe(torch.device("cpu")),
@@ -154,7 +154,7 @@ def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
         DataMissing: the images are not here.
     """
     found = open_map(run)
-    chosen = chosen_images(run.config().dataset, found.config.split, found.ids)
+    chosen = chosen_images(run.spec().dataset, found.config.split, found.ids)
     return _measured(found.points, encode(found.config.source, chosen, check), found.config, check)[
         0
     ]

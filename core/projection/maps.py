@@ -43,8 +43,8 @@ class LatentMap:
     @property
     def config(self) -> ProjectionConfig:
         """What the map was asked."""
-        asked = self.run.config()
-        return PROJECTING.config(asked.variant, asked.config)
+        spec = self.run.spec()
+        return PROJECTING.config(spec.variant, spec.config)
 
 
 def maps(dataset: str | None = None) -> list[Run]:
@@ -126,7 +126,7 @@ def table(found: LatentMap, codes: Codes, error: Tensor | None) -> pd.DataFrame:
 
 def place(found: LatentMap, codes: Tensor, new: Tensor) -> Tensor:
     """Where new codes (M, d) lie on a finished map, (M, D); no point of it moves."""
-    put = PROJECTING.place(found.run.config().variant)
+    put = PROJECTING.place(found.run.spec().variant)
     return put(found.tensors, codes, new, found.config).float()
 
 

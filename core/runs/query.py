@@ -5,7 +5,7 @@ from typing import Protocol
 from core import data
 from core.errors import LabError
 from core.runs import store
-from core.runs.schema import RunConfig
+from core.runs.schema import RunSpec
 from core.runs.store import Run
 
 
@@ -16,7 +16,7 @@ class Ranked(Protocol):
     headline: str
     lower_is_better: bool
 
-    def checked(self, run: Run) -> RunConfig:
+    def checked(self, run: Run) -> RunSpec:
         """What was asked for, of a run whose files are sound; raises RunBroken."""
 
     def learns(self, variant: str) -> bool:
@@ -32,8 +32,8 @@ def finished(family: Ranked, dataset: str | None = None) -> list[Run]:
     found = []
     for run in store.all_runs():
         try:
-            asked = run.config()
-            if asked.task == family.name and dataset in (None, asked.dataset):
+            spec = run.spec()
+            if spec.task == family.name and dataset in (None, spec.dataset):
                 family.checked(run)
                 if run.status().state == "done":
                     found.append((_place(run, family), run))
@@ -44,21 +44,21 @@ def finished(family: Ranked, dataset: str | None = None) -> list[Run]:
 
 def classes_of(run: Run) -> tuple[str, ...]:
     """The names of the classes that the run was trained on; numbers where nobody kept them."""
-    asked = run.config()
-    if asked.data.class_names:
-        return asked.data.class_names
-    if found := data.known(asked.dataset):
+    spec = run.spec()
+    if spec.data.class_names:
+        return spec.data.class_names
+    if found := data.known(spec.dataset):
         return tuple(found.classes)
-    return tuple(str(i) for i in range(asked.data.classes))
+    return tuple(str(i) for i in range(spec.data.classes))
 
 
 def _place(run: Run, family: Ranked) -> tuple[bool, int, bool, float, float, str]:
-    asked = run.config()
+    spec = run.spec()
     sets = list(data.BUILT_IN)
-    place = sets.index(asked.dataset) if asked.dataset in sets else len(sets)
+    place = sets.index(spec.dataset) if spec.dataset in sets else len(sets)
     sign = 1 if family.lower_is_better else -1
     metrics = run.metrics()
     value = metrics.get(family.headline)
     rank = float("inf") if value is None else sign * float(value)
-    learns = family.learns(asked.variant)
+    learns = family.learns(spec.variant)
     return not run.shipped, place, not learns, rank, -float(metrics.get("psnr", 0.0)), run.id

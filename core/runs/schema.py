@@ -21,7 +21,7 @@ CLASSIC_BEFORE = {"squeeze": False, "add_up": False}
 """Settings that the classic dream did not have: how it was made without them."""
 
 
-class DataUsed(BaseModel):
+class DataSpec(BaseModel):
     """What a run was trained on: the images' SHA-256, how many, their (C, H, W) as used, the number
     of their classes, and what these are called, for where the images are not."""
 
@@ -41,7 +41,7 @@ class DataUsed(BaseModel):
         return self
 
 
-class RunConfig(BaseModel):
+class RunSpec(BaseModel):
     """What was asked: enough to do the same again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,7 +50,7 @@ class RunConfig(BaseModel):
     variant: Name
     dataset: Name
     config: dict[str, Any]
-    data: DataUsed
+    data: DataSpec
     private: bool = False
     version: int = VERSION
 
@@ -170,12 +170,12 @@ class Figures(BaseModel):
     stages: list[str] = []
 
 
-class Question(BaseModel):
+class RunRequest(BaseModel):
     """A validated question; `run_id` names the run that answers it."""
 
     model_config = ConfigDict(frozen=True)
 
     run_id: str
-    config: RunConfig
+    config: RunSpec
     given: dict[str, bytes] = {}
     """Files that the work begins with, by name: a picture, a mask."""

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from core import files
 from core.errors import LabError, Refused, RunBroken, disk_is_full
-from core.runs.schema import Figures, RunConfig, Status
+from core.runs.schema import Figures, RunSpec, Status
 from core.runs.weights import check_scales, packed, unpacked
 from core.settings import SHIPPED, settings
 
@@ -64,7 +64,7 @@ class Run:
 
     # ---- reading
 
-    def config(self) -> RunConfig:
+    def spec(self) -> RunSpec:
         """What was asked, which never changes. Raises RunBroken."""
         return _config(self.path, self._changed("config.json"))
 
@@ -101,7 +101,7 @@ class Run:
         Raises:
             RunBroken: something is damaged; the message names it.
         """
-        self.config()
+        self.spec()
         self.status()
         self.metrics()
         self.samples()
@@ -301,9 +301,9 @@ def _shipped_version(path: Path) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _config(path: Path, _changed: int) -> RunConfig:
+def _config(path: Path, _changed: int) -> RunSpec:
     # A page asks dozens of times a run, and reading it anew was a tenth of a busy server's work.
-    return Run(path)._parsed("config.json", RunConfig)
+    return Run(path)._parsed("config.json", RunSpec)
 
 
 @lru_cache(maxsize=4096)
@@ -538,7 +538,7 @@ def store_lock(timeout: float = 30) -> Iterator[None]:
         lock.release()
 
 
-def create(run_id: str, config: RunConfig, given: Mapping[str, bytes] | None = None) -> Run:
+def create(run_id: str, config: RunSpec, given: Mapping[str, bytes] | None = None) -> Run:
     """Make the directory of a new run, in state `queued`; call it under `store_lock`.
 
     Args:

@@ -34,18 +34,18 @@ def load_model(run: Run) -> nn.Module:
         RunBroken: files are damaged, or the weights are of another network.
         UnknownName: the run is no training.
     """
-    asked = run.config()
-    chosen, used = task(asked.task), asked.data
-    if used.shape != chosen.variant(asked.variant).shape_for(used.shape):
+    spec = run.spec()
+    chosen, used = task(spec.task), spec.data
+    if used.shape != chosen.variant(spec.variant).shape_for(used.shape):
         raise RunBroken(f"The run {run.id} cannot be used: its images have an impossible shape.")
-    config = chosen.config(asked.variant, asked.config)
+    config = chosen.config(spec.variant, spec.config)
     with Seeded(0):  # what is drawn is not kept
-        model = chosen.build(asked.variant, used.shape, config, used.classes)
+        model = chosen.build(spec.variant, used.shape, config, used.classes)
     try:
         model.load_state_dict(run.weights())
     except RuntimeError as error:
         raise RunBroken(
-            f"The weights of {run.id} do not fit the network {asked.variant}: they are another's."
+            f"The weights of {run.id} do not fit the network {spec.variant}: they are another's."
         ) from error
     # A third less time for the U-Net on a processor than with the weights as they are stored.
     model = model.to(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import LabError, RunBroken, UnknownName
-from core.runs.schema import RunConfig
+from core.runs.schema import RunSpec
 from core.runs.store import Run
 
 Shape = tuple[int, int, int]
@@ -126,7 +126,7 @@ class Family:
         """Whether a run of the variant can be of images of `shape`."""
         return True
 
-    def checked(self, run: Run) -> RunConfig:
+    def checked(self, run: Run) -> RunSpec:
         """What was asked for, of a run of this family that can be shown in a list: each of its
         files is sound.
 
@@ -134,12 +134,12 @@ class Family:
             RunBroken: it is damaged.
         """
         run.check()
-        asked = run.config()
+        spec = run.spec()
         try:
-            _valid(self, asked.variant, json.dumps(asked.config), asked.data.shape)
+            _valid(self, spec.variant, json.dumps(spec.config), spec.data.shape)
         except LabError as error:
             raise RunBroken(f"The run {run.id} cannot be used: {error}") from error
-        return asked
+        return spec
 
 
 @lru_cache(maxsize=4096)

@@ -147,14 +147,14 @@ def prepared(run: Run, check: Check = lambda stage: None) -> Prepared:
     Raises:
         LabError: its backbones were trained themselves; DataMissing: its pictures are not here.
     """
-    model, asked = load_model(run), run.config()
+    model, spec = load_model(run), run.spec()
     if not isinstance(model, Transfer) or model.trained:
         raise LabError("Only heads on frozen networks can be trained again in seconds.")
     train, test = (
         Images(seen_by(model, images.pixels, check), images.labels)
         for images in (train_images(run), test_images(run))
     )
-    return Prepared(model, asked.variant, cast(TransferConfig, config_of(run)), train, test)
+    return Prepared(model, spec.variant, cast(TransferConfig, config_of(run)), train, test)
 
 
 def curve(p: Prepared, check: Check = lambda stage: None) -> dict[int, Scores]:

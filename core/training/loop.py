@@ -48,10 +48,10 @@ class _Training:
     """One training under way."""
 
     def __init__(self, run: Run, work: Work) -> None:
-        asked = run.config()
+        spec = run.spec()
         self.run, self.work = run, work
-        self.task: Task = task(asked.task)
-        self.variant = asked.variant
+        self.task: Task = task(spec.task)
+        self.variant = spec.variant
         self.config: TaskConfig = config_of(run)
         self.device = device()
         self.history: list[dict[str, float]] = []
@@ -64,7 +64,7 @@ class _Training:
         self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
         self.judge = judge(self.run, self.device)
         data, self.held = self.task.split(self.config, data)
-        used = self.run.config().data
+        used = self.run.spec().data
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
             model = self.task.build(self.variant, used.shape, self.config, used.classes)

@@ -10,7 +10,7 @@ from core import data
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken
 from core.runs import store
-from core.runs.schema import DataUsed, Question, RunConfig
+from core.runs.schema import DataSpec, RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
@@ -22,7 +22,7 @@ TEST_SEED = 40_002
 
 def ask(
     task_name: str, variant: str, dataset: str, values: Mapping[str, Any] | None = None
-) -> Question:
+) -> RunRequest:
     """Validate a question and name its run. Nothing is written.
 
     Args:
@@ -59,7 +59,7 @@ def ask(
     if store.find(run_id) is None and "train" not in data.available(dataset):
         raise DataMissing(data.missing_sentence(dataset))
     n_train = info.splits["train"]
-    used = DataUsed(
+    used = DataSpec(
         fingerprint=fingerprint,
         n_train=min(n_train, config.train_images or n_train),
         n_test=min(info.splits["test"], chosen.most_test or info.splits["test"]),
@@ -67,15 +67,15 @@ def ask(
         classes=len(info.classes),
         class_names=info.classes,
     )
-    return Question(
+    return RunRequest(
         run_id=run_id,
-        config=RunConfig(
+        config=RunSpec(
             task=task_name,
             variant=variant,
             dataset=dataset,
             config=config.model_dump(),
             data=used,
-            private=info.private or (start is not None and start.config().private),
+            private=info.private or (start is not None and start.spec().private),
         ),
     )
 
@@ -85,17 +85,17 @@ def _start(run_id: str, task_name: str, variant: str) -> Run | None:
     if not run_id:
         return None
     run = store.open_run(run_id)
-    found = run.config()
-    if (found.task, found.variant) != (task_name, variant) or run.status().state != "done":
+    spec = run.spec()
+    if (spec.task, spec.variant) != (task_name, variant) or run.status().state != "done":
         raise LabError(f"{run.id} is no finished {variant}: its weights cannot be the start.")
     return run
 
 
 def config_of(run: Run) -> TaskConfig:
     """The run's settings, validated again. Raises RunBroken."""
-    asked = run.config()
+    spec = run.spec()
     try:
-        return task(asked.task).config(asked.variant, asked.config)
+        return task(spec.task).config(spec.variant, spec.config)
     except Exception as error:
         raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
 
@@ -107,20 +107,20 @@ def train_images(run: Run) -> Images:
         DataMissing: the set is not here.
         RunBroken: the data set has other images now than when the run was asked for.
     """
-    asked = run.config()
-    if data.data_fingerprint(asked.dataset) != asked.data.fingerprint:
+    spec = run.spec()
+    if data.data_fingerprint(spec.dataset) != spec.data.fingerprint:
         raise RunBroken(
-            f"The images of {asked.dataset} have changed since {run.id} was asked for: train anew."
+            f"The images of {spec.dataset} have changed since {run.id} was asked for: train anew."
         )
-    images = some(data.load(asked.dataset, "train"), asked.data.n_train, config_of(run).seed)
-    return task(asked.task).prepare(asked.variant, images)
+    images = some(data.load(spec.dataset, "train"), spec.data.n_train, config_of(run).seed)
+    return task(spec.task).prepare(spec.variant, images)
 
 
 def test_images(run: Run) -> Images:
     """The run's test split in the task's shape, or what it uses of it. Raises DataMissing."""
-    asked, images = run.config(), data.load(run.config().dataset, "test")
-    most = task(asked.task).most_test or len(images.labels)
-    return task(asked.task).prepare(asked.variant, images.choice(most, TEST_SEED))
+    spec, images = run.spec(), data.load(run.spec().dataset, "test")
+    most = task(spec.task).most_test or len(images.labels)
+    return task(spec.task).prepare(spec.variant, images.choice(most, TEST_SEED))
 
 
 def some(images: Images, count: int, seed: int) -> Images:
@@ -139,43 +139,43 @@ def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
         RunBroken: no usable weights.
         DataMissing: the test split is not here.
     """
-    asked = run.config()
+    spec = run.spec()
     model = load_model(run)
-    return task(asked.task).evaluate(
-        asked.variant, config_of(run), model, test_images(run), check, judge(run)
+    return task(spec.task).evaluate(
+        spec.variant, config_of(run), model, test_images(run), check, judge(run)
     )
 
 
 def judge(run: Run, device: torch.device | None = None) -> Judge | None:
     """What measures a run: the best finished run that its task names, of the same images."""
-    asked = run.config()
-    wanted = task(asked.task).judge
+    spec = run.spec()
+    wanted = task(spec.task).judge
     if wanted is None:
         return None
     chosen = task(wanted[0])
-    fit = [r for r in store.all_runs() if _judges(r, wanted, asked)]
+    fit = [r for r in store.all_runs() if _judges(r, wanted, spec)]
     for best in sorted(fit, key=lambda r: float(r.metrics().get(chosen.headline, 0)), reverse=True):
         with suppress(RunBroken):  # somebody else's damaged run is no reason to fail
             model = load_model(best).to(device or torch.device("cpu"))
-            return Judge(best.id, model, _training_images(asked))
+            return Judge(best.id, model, _training_images(spec))
     return None
 
 
-def _training_images(asked: RunConfig) -> Callable[[int], Images] | None:
+def _training_images(spec: RunSpec) -> Callable[[int], Images] | None:
     """What gives a choice of the set's training images in the shape of a run's."""
-    if "train" not in data.available(asked.dataset):
+    if "train" not in data.available(spec.dataset):
         return None
-    chosen = task(asked.task)
+    chosen = task(spec.task)
     return lambda count: chosen.prepare(
-        asked.variant, data.load(asked.dataset, "train").choice(count)
+        spec.variant, data.load(spec.dataset, "train").choice(count)
     )
 
 
-def _judges(run: Run, wanted: tuple[str, str], asked: RunConfig) -> bool:
+def _judges(run: Run, wanted: tuple[str, str], spec: RunSpec) -> bool:
     try:
-        found, state = run.config(), run.status().state
+        spec, state = run.spec(), run.status().state
         run.metrics()
     except RunBroken:
         return False
-    same = found.data.fingerprint == asked.data.fingerprint and found.data.shape == asked.data.shape
-    return state == "done" and (found.task, found.variant) == wanted and same
+    same = spec.data.fingerprint == spec.data.fingerprint and spec.data.shape == spec.data.shape
+    return state == "done" and (spec.task, spec.variant) == wanted and same

@@ -348,7 +348,7 @@ def _framed(run_id: str, _version: int) -> bytes:
     from core.runs import store
 
     run = store.open_run(run_id)
-    if run.config().task != PROJECTING.name:
+    if run.spec().task != PROJECTING.name:
         raise LabError("There is no such replay.")
     return maps.frames(run)
 

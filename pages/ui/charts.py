@@ -19,8 +19,8 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 def colour(run: Run) -> str:
     """A variant's colour, by its place in its task."""
-    asked = run.config()
-    return COLOURS[list(family(asked.task).variants).index(asked.variant) % len(COLOURS)]
+    spec = run.spec()
+    return COLOURS[list(family(spec.task).variants).index(spec.variant) % len(COLOURS)]
 
 
 def colours_of(runs: Sequence[Run]) -> dict[str, str]:

@@ -34,9 +34,9 @@ HALF = 240
 def denoiser() -> tuple[str, str]:
     """Noisy digits above, what the first shipped model makes of them below."""
     run = _shipped(DENOISING.name)[0]
-    images = cached.test_pictures(run.config().dataset, 30, 10)
+    images = cached.test_pictures(run.spec().dataset, 30, 10)
     spoilt = restoration.spoil(images.pixels, "gaussian", 0.5, 1)
-    restored = restoration.restore(run.config().variant, cached.model(run), spoilt)
+    restored = restoration.restore(run.spec().variant, cached.model(run), spoilt)
     sheet = contact_sheet(torch.cat([spoilt.noisy, restored.images]), columns=10, fill=0)
     return data_url(to_png(sheet)), "Noisy digits, and the same digits restored"
 
@@ -45,7 +45,7 @@ def vae_sampler() -> tuple[str, str]:
     """A closed walk past four test images through a VAE's space."""
     run = next(r for r in _shipped(AUTOENCODING.name) if not latent.class_names(r))
     model = cached.autoencoder(run)
-    images = cached.test_pictures(run.config().dataset, 0, 4)
+    images = cached.test_pictures(run.spec().dataset, 0, 4)
     codes = latent.loop(latent.encode(model, images.pixels), 5, "slerp")
     sheet = contact_sheet(latent.decode(model, codes), columns=10, fill=0)
     return data_url(to_png(sheet)), "Digits that turn into one another"
@@ -57,7 +57,7 @@ def gan_gallery() -> tuple[str, str]:
     sheets = [np.asarray(Image.open(path)) for path in run.samples().values()]
     if not sheets:
         raise LabError("This model kept no sample sheets.")
-    row = run.config().data.shape[1] + 1
+    row = run.spec().data.shape[1] + 1
     chosen = [sheets[round(s * (len(sheets) - 1))][:row] for s in (0.2, 1)]
     return data_url(to_png(np.vstack(chosen))), "Digits that a GAN draws better with every epoch"
 
@@ -99,7 +99,7 @@ def runs() -> tuple[str, str]:
     slow = [  # the last that learns: its progress is the easiest to see
         run
         for run in _shipped(DENOISING.name)
-        if len(run.samples()) > 10 and run.config().config["corruption"] != "none"
+        if len(run.samples()) > 10 and run.spec().config["corruption"] != "none"
     ]
     if not slow:
         raise LabError("There is no shipped model with a history of ten epochs.")

@@ -137,9 +137,9 @@ def all_models(
     one = Spoilt(*(part[number : number + 1] for part in spoilt))
     results = []
     for run in runs:
-        asked = run.config()
-        if run.id == chosen.id or asked.dataset == chosen.config().dataset:
-            results.append((run, restoration.restore(asked.variant, cached.model(run), one)))
+        spec = run.spec()
+        if run.id == chosen.id or spec.dataset == chosen.spec().dataset:
+            results.append((run, restoration.restore(spec.variant, cached.model(run), one)))
     results.sort(key=lambda pair: -float(pair[1].psnr[0]))
     before = results[0][1]
     cards = [
@@ -192,19 +192,17 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     column = str(measure).lower()
     series, colours, dashes, widths = {}, {}, {}, {}
     counts: dict[str, int] = {}
-    own_colours = charts.colours_of(
-        [r for r in runs if r.config().dataset == chosen.config().dataset]
-    )
+    own_colours = charts.colours_of([r for r in runs if r.spec().dataset == chosen.spec().dataset])
     for run in runs:
         kind, rows = restoration.sweep(run)
-        if kind != corruption or run.config().dataset != chosen.config().dataset:
+        if kind != corruption or run.spec().dataset != chosen.spec().dataset:
             continue
         rows = [r for r in rows if r["strength"] > 0]
         strengths = [r["strength"] for r in rows]
         series["Spoilt input"] = (strengths, [r[f"{column}_noisy"] for r in rows])
         name = names[run.id].split(" · ")[0] if run.shipped else names[run.id]
         series[name] = (strengths, [r[column] for r in rows])
-        learns = DENOISING.variant(run.config().variant).learns
+        learns = DENOISING.variant(run.spec().variant).learns
         counts[name] = int(run.metrics().get("n_test", 0))
         colours[name], dashes[name] = own_colours[run.id], "solid" if learns else "dot"
         widths[name] = 4 if run.id == chosen.id else 1.6
@@ -254,21 +252,21 @@ def explanation(chosen: Run | None) -> None:
     """The equations and the source."""
     st.markdown(TEXT)
     if chosen is not None:
-        variant = DENOISING.variant(chosen.config().variant)
+        variant = DENOISING.variant(chosen.spec().variant)
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
         st.markdown(learnt(chosen))
-        if chosen.config().variant in SOURCES:
-            st.caption(SOURCES[chosen.config().variant])
+        if chosen.spec().variant in SOURCES:
+            st.caption(SOURCES[chosen.spec().variant])
     as_in_the_text(DENOISING)
 
 
 def learnt(run: Run) -> str:
     """What a run's network learnt to make small, and on what, as a sentence."""
-    asked = run.config()
-    variant = DENOISING.variant(asked.variant)
+    spec = run.spec()
+    variant = DENOISING.variant(spec.variant)
     if not variant.learns:
         return "It learns nothing: there is no loss."
-    kind = data.CORRUPTIONS[str(asked.config["corruption"])]
+    kind = data.CORRUPTIONS[str(spec.config["corruption"])]
     on = "clean pictures" if kind.name == "none" else f"pictures under {_lower(kind.title)}"
     return f"On {on} it learns to make small the mean of {LEARNT[variant.options['loss']]}."
 

@@ -20,7 +20,7 @@ SHAPE: Shape = (1, 28, 28)
 
 def choose_dataset(run: Run) -> str:
     """A data set whose test images are here; at first the one that the run was trained on."""
-    asked = run.config().dataset
+    asked = run.spec().dataset
     options = [n for n in data.BUILT_IN if "test" in data.available(n)]
     own = data.known(asked)
     if asked not in options and own and own.splits["test"]:

@@ -28,7 +28,7 @@ def over_epochs(run: Run, shown: str) -> None:
 def scrubber(run: Run, shown: str) -> bool:
     """The sample sheets by epoch; says so, and gives False, where there are none to compare."""
     if len(run.samples()) < 2:
-        learns = task(run.config().task).variant(run.config().variant).learns
+        learns = task(run.spec().task).variant(run.spec().variant).learns
         st.info(
             "This run kept no sample sheets, so there is nothing to play."
             if learns

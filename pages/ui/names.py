@@ -17,12 +17,12 @@ def model_names(found: list[Run]) -> dict[str, str]:
     Where two would be the same, the end of their id stands behind; shipped runs keep their names
     whatever else is there.
     """
-    return _apart(found, lambda run: f"{_network(run)} · {dataset_title(run.config().dataset)}")
+    return _apart(found, lambda run: f"{_network(run)} · {dataset_title(run.spec().dataset)}")
 
 
 def map_names(found: list[Run]) -> dict[str, str]:
     """A name for each map: its method, what it shows, and what is special about it."""
-    return _apart(found, lambda run: f"{_map(run)} · {dataset_title(run.config().dataset)}")
+    return _apart(found, lambda run: f"{_map(run)} · {dataset_title(run.spec().dataset)}")
 
 
 def _apart(found: list[Run], plain: Callable[[Run], str]) -> dict[str, str]:
@@ -59,10 +59,10 @@ def class_title(dataset: str, label: int) -> str:
 
 
 def _map(run: Run) -> str:
-    asked = run.config()
-    variant, config = PROJECTING.variant(asked.variant), asked.config
+    spec = run.spec()
+    variant, config = PROJECTING.variant(spec.variant), spec.config
     parts = [f"{variant.title} of {source_name(str(config['source']))}"]
-    usual = PROJECTING.config(asked.variant).model_dump()
+    usual = PROJECTING.config(spec.variant).model_dump()
     said = {
         "perplexity": "perplexity {:g}", "neighbours": "{} neighbours", "dimensions": "{}-D",
         "split": "{} images", "points": "{:,} points", "metric": "{}", "start": "{} start",
@@ -74,10 +74,10 @@ def _map(run: Run) -> str:
 
 
 def _network(run: Run) -> str:
-    asked = run.config()
-    title = family(asked.task).variant(asked.variant).title
-    if latent := asked.config.get("latent"):
+    spec = run.spec()
+    title = family(spec.task).variant(spec.variant).title
+    if latent := spec.config.get("latent"):
         title = f"{title}, {latent} numbers"
-    if (beta := asked.config.get("beta", 1)) != 1:
+    if (beta := spec.config.get("beta", 1)) != 1:
         title = f"{title}, β = {beta:g}"
-    return f"{title}, tuned" if asked.config.get("start_from") else title
+    return f"{title}, tuned" if spec.config.get("start_from") else title

@@ -61,7 +61,7 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
             use is not None
             and status.state == "done"
             and st.button(
-                "Use this model" if run.config().task in TASKS else "Show this map",
+                "Use this model" if run.spec().task in TASKS else "Show this map",
                 icon=":material/arrow_upward:",
                 key=f"use-{run.id}",
                 on_click=use,
@@ -77,7 +77,7 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
         pictures.sheet_image(
             samples[last].read_bytes(), f"Sample sheet of epoch {last}", f"After epoch {last}"
         )
-    if (chosen := TASKS.get(run.config().task)) is not None:
+    if (chosen := TASKS.get(run.spec().task)) is not None:
         with contextlib.suppress(KeyError):  # a history of an older kind
             if said := chosen.remark(run.history().to_dict("records")):  # type: ignore[arg-type]
                 st.caption(said)
@@ -117,7 +117,7 @@ def _progress(run: Run, status: Status) -> None:
     elif status.state == "failed":
         st.error(status.error)
     elif status.state == "cancelled":
-        if run.config().task not in TASKS:
+        if run.spec().task not in TASKS:
             st.info("Stopped before its end. Resume begins anew.")
             return
         kept = f"{status.epoch - 1} whole epochs are kept." if status.epoch > 1 else ""

@@ -89,7 +89,7 @@ def _asked(figures: dict[str, Figures]) -> Iterator[Row]:
 def _classes(quick: bool) -> Iterator[Row]:
     """How many of a thousand pictures a judge that never saw the models reads as asked for."""
     name, asked = "quality cvae: pictures read as the class asked for", f"≥ {ASKED_CLASS:g} %"
-    runs = [r for r in shipped_runs(AUTOENCODING) if r.config().variant == "cvae"]
+    runs = [r for r in shipped_runs(AUTOENCODING) if r.spec().variant == "cvae"]
     if not runs:
         yield Row(name, asked, "no cvae is shipped")
     elif quick:

@@ -47,8 +47,8 @@ def classifiers(quick: bool) -> Iterator[Row]:
     """Accuracy on the test images."""
     for run in shipped_runs(RECOGNITION):
         found = run.metrics() if quick else evaluate(run)
-        judges = (RECOGNITION.name, run.config().variant) == ADVERSARIAL.judge
-        asked = ASKED_ACCURACY.get(run.config().dataset, 0.0) if judges else 0.0
+        judges = (RECOGNITION.name, run.spec().variant) == ADVERSARIAL.judge
+        asked = ASKED_ACCURACY.get(run.spec().dataset, 0.0) if judges else 0.0
         name = f"quality {run.id}: test accuracy"
         yield at_least(name, found["accuracy"], asked, "", f"n = {found['n_test']}")
 
@@ -67,9 +67,9 @@ def generators(quick: bool) -> Iterator[Row]:
                 f"quality {run.id}: Fréchet distance again", apart, TOLERANCE, "of it apart", note
             )
         yield from _one(run, figures)
-        asked = run.config()
-        if asked.dataset == "mnist":
-            best[asked.variant] = min(figures["fid"], best.get(asked.variant, float("inf")))
+        spec = run.spec()
+        if spec.dataset == "mnist":
+            best[spec.variant] = min(figures["fid"], best.get(spec.variant, float("inf")))
     yield from _beside(best)
 
 

@@ -32,13 +32,13 @@ def live(quick: bool) -> Iterator[Row]:
             runs = [run for run in found if run.shipped]
             names = model_names(runs)
             for run in runs[:2] if quick else runs:
-                url = f"{running.url}{PAGES[run.config().task]}?model={run.id}"
+                url = f"{running.url}{PAGES[run.spec().task]}?model={run.id}"
                 moves = QUICK_MOVES if quick else MOVES
                 yield _dragged(browser, url, names[run.id], moves, _asked(run))
 
 
 def _asked(run: Run) -> float:
-    return ASKED_FRAME if run.config().data.shape[1] <= 28 else ASKED_LARGE
+    return ASKED_FRAME if run.spec().data.shape[1] <= 28 else ASKED_LARGE
 
 
 def _dragged(browser: Browser, url: str, name: str, moves: int, asked: float) -> Row:

@@ -113,7 +113,7 @@ def _lead(name: str, ours: Figures, other: Figures) -> Row:
 def evaluate_on(run: Run, count: int) -> Figures:
     """A run's figures on the choice of `count` test images that classical methods have."""
     images: Images = test_images(run).choice(count)
-    model, variant = load_model(run), run.config().variant
+    model, variant = load_model(run), run.spec().variant
     return DENOISING.evaluate(variant, config_of(run), model, images, lambda stage: None)
 
 

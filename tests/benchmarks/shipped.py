@@ -12,7 +12,7 @@ LENGTH = {"epochs", "seed", "start_from"}
 
 def shipped_runs(task: Task) -> list[Run]:
     """Every shipped run of a task."""
-    return [run for run in store.all_runs() if run.shipped and run.config().task == task.name]
+    return [run for run in store.all_runs() if run.shipped and run.spec().task == task.name]
 
 
 def shipped(
@@ -26,11 +26,11 @@ def shipped(
     found = [
         run
         for run in shipped_runs(task)
-        if (run.config().variant, run.config().dataset) == (variant, dataset)
+        if (run.spec().variant, run.spec().dataset) == (variant, dataset)
         and not (default and _changed(task, run) - LENGTH)
     ]
     return max(found, key=lambda run: len(run.history()), default=None)
 
 
 def _changed(task: Task, run: Run) -> set[str]:
-    return set(task.changed(run.config().variant, config_of(run)))
+    return set(task.changed(run.spec().variant, config_of(run)))

@@ -84,7 +84,7 @@ def test_another_model_and_another_image_take_the_stage(server, page):
 
 @pytest.mark.parametrize("variant", ["vae", "ae_conv"])
 def test_the_browser_judges_a_code_as_python_does(server, page, variant):
-    run = next(r for r in SHIPPED if r.config().variant == variant)
+    run = next(r for r in SHIPPED if r.spec().variant == variant)
     spread, length = outliers.spread(run), len(latent.dimensions(run))
     root = opened(page, server, f"?model={run.id}")
     field, judged = root.get_by_label("Code", exact=True), root.locator(".judged")
@@ -103,7 +103,7 @@ def test_the_browser_judges_a_code_as_python_does(server, page, variant):
 
 
 def test_the_code_of_an_image_is_called_so_and_has_its_original_beside_it(server, page):
-    run = next(r for r in SHIPPED if r.config().variant == "vae")
+    run = next(r for r in SHIPPED if r.spec().variant == "vae")
     root = opened(page, server, f"?model={run.id}")
     expect(root.locator(".judged")).to_have_attribute("data-state", "mean")
     expect(root.locator(".original")).to_be_visible()
@@ -113,7 +113,7 @@ def test_the_code_of_an_image_is_called_so_and_has_its_original_beside_it(server
 
 
 def test_the_picture_and_its_numbers_are_taken_from_the_browser(server, page):
-    run = next(r for r in SHIPPED if r.config().variant == "cvae")
+    run = next(r for r in SHIPPED if r.spec().variant == "cvae")
     code = [0.125] * len(latent.dimensions(run))
     link = f"&code={quote(','.join(map(str, code)))}&class=3"
     root = opened(page, server, f"?model={run.id}{link}")

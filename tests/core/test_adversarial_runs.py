@@ -94,7 +94,7 @@ def test_a_classifier_from_before_the_text_s_had_its_name_still_judges() -> None
     asked = json.loads(path.read_text())
     assert (asked["variant"], asked["version"]) == ("cnn_strong", 2)
     path.write_text(json.dumps({**asked, "variant": "cnn", "version": 1}))
-    assert old.config().variant == "cnn_strong"
+    assert old.spec().variant == "cnn_strong"
     found = judge(new("gan"))
     assert found is not None and found.name == old.id
     question = ask("recognition", "cnn_strong", "digits", {**SMALL, "seed": 1})
@@ -111,7 +111,7 @@ def test_the_shipped_judges_are_found_under_todays_name(monkeypatch: pytest.Monk
     ):
         found = judge(store.open_run(name))
         assert found is not None and found.name == shipped
-        assert store.open_run(shipped).config().variant == "cnn_strong"
+        assert store.open_run(shipped).spec().variant == "cnn_strong"
 
 
 def test_a_classifier_of_other_images_or_another_size_does_not_judge(
@@ -122,7 +122,7 @@ def test_a_classifier_of_other_images_or_another_size_does_not_judge(
     assert judge(new("face_dcgan")) is None, "its images are larger"
     assert judge(kept) is None, "a classifier needs none"
     config = kept.path / "config.json"
-    fingerprint = kept.config().data.fingerprint
+    fingerprint = kept.spec().data.fingerprint
     config.write_text(config.read_text().replace(fingerprint, "0" * 64))
     assert judge(new("gan")) is None
 

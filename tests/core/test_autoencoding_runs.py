@@ -82,7 +82,7 @@ def test_what_is_held_back_is_never_learnt_from(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module.PlainLearner, "step", noting)
     run = new("ae_conv", train_images=0, epochs=1, batch_size=256)
     assert train(run).state == "done"
-    config = AUTOENCODING.config("ae_conv", run.config().config)
+    config = AUTOENCODING.config("ae_conv", run.spec().config)
     whole = fitted(data.load("digits", "train"))
     learnt, held = AUTOENCODING.split(config, whole)
     assert len(held.labels) == 287 and len(torch.cat(seen)) == len(learnt.labels) == 1150

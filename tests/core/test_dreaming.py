@@ -192,7 +192,7 @@ def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
     assert dream_runs.dream(run, heard.append).state == "done"
     content = (run.path / "dream.png").read_bytes()
     recipe = recipes.read(content)
-    assert recipe.variant == variant and recipe.config == run.config().config
+    assert recipe.variant == variant and recipe.config == run.spec().config
     assert list(run.samples()) == list(range(1, len(run.metrics()["stages"]) + 1))
     assert not (run.path / "preview.png").exists() and heard[-1].state == "done"
     assert run.history()["epoch"].is_monotonic_increasing

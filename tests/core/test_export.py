@@ -78,8 +78,8 @@ def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], co
     session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
     found: np.ndarray = session.run(None, {INPUT: batch.numpy()})[0]
     wanted: Tensor
-    if run.config().task == DENOISING.name:
-        variant = run.config().variant
+    if run.spec().task == DENOISING.name:
+        variant = run.spec().variant
         wanted = DENOISING.restore(variant, load_model(run), batch, torch.zeros(count))
     else:
         wanted = latent.reconstruct(latent.network(run), pixels)
@@ -139,7 +139,7 @@ def test_a_classifier_takes_photographs_of_any_size(
     photographs = [pictures[0][:300], pictures[1][:, :200], pictures[0][:20, :28]]
     for photograph in photographs:
         (found,) = session.run(None, {INPUT: photograph[None]})
-        pixels = to_tensor(Image.fromarray(photograph), run.config().data.shape)
+        pixels = to_tensor(Image.fromarray(photograph), run.spec().data.shape)
         wanted = explain.predict(explain.classifier(run), pixels[None]).probabilities
         np.testing.assert_allclose(found, wanted.numpy(), atol=0.02)  # Pillow rounds twice
         np.testing.assert_allclose(found.sum(), 1, atol=1e-5)
@@ -149,7 +149,7 @@ def test_a_classifier_takes_photographs_of_any_size(
     monkeypatch.chdir(lab)
     exec(USE.format(name="model"), {})
     said = [line.split() for line in capsys.readouterr().out.strip().splitlines()]
-    pixels = to_tensor(decode((lab / "photo.jpg").read_bytes()), run.config().data.shape)
+    pixels = to_tensor(decode((lab / "photo.jpg").read_bytes()), run.spec().data.shape)
     wanted = explain.predict(explain.classifier(run), pixels[None]).probabilities[0]
     for i, name, probability in said:
         assert name == str(i) and abs(float(probability) - float(wanted[int(i)])) < 0.02

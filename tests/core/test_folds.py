@@ -105,7 +105,7 @@ def test_a_run_is_trained_read_and_explained(taught: Run, monkeypatch: pytest.Mo
     monkeypatch.setattr(type(TRANSFER), "most_test", 30)
     figures = taught.metrics()
     assert figures["n_test"] == 30 == sum(sum(row) for row in figures["confusion"])
-    assert taught.config().data.class_names == tuple("0123456789")
+    assert taught.spec().data.class_names == tuple("0123456789")
     assert {"test_loss", "validation_loss"} <= set(taught.history().columns)
     model = explain.classifier(taught)
     images = training.asking.test_images(taught)

@@ -18,7 +18,7 @@ from core.jobs import scheduler as clusters
 from core.jobs.scheduler import Cluster
 from core.projection import map_runs
 from core.runs import store
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.training import ask, train
@@ -87,7 +87,7 @@ def until_working(run: Run) -> None:
     until(lambda: history.exists() and run.alive(), f"{run.id} learns")
 
 
-def question(values: dict[str, Any], seed: int = 0) -> Question:
+def question(values: dict[str, Any], seed: int = 0) -> RunRequest:
     return ask("denoising", "linear", "digits", {**values, "seed": seed})
 
 

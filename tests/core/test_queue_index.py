@@ -11,7 +11,7 @@ import pytest
 from core.jobs import queue
 from core.jobs.scheduler import Cluster
 from core.runs import store
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
@@ -46,7 +46,7 @@ def sent(alone: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def question(seed: int) -> Question:
+def question(seed: int) -> RunRequest:
     return ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed})
 
 

@@ -79,7 +79,7 @@ def test_dropout_and_shuffles_too() -> None:
 def test_nothing_that_pages_train_or_load_moves_the_global_generator() -> None:
     net = untouched(lambda: backbones.load("lite0"))
     assert isinstance(net, FeatureNet)
-    run = next(r for r in store.all_runs() if r.shipped and r.config().task == "denoising")
+    run = next(r for r in store.all_runs() if r.shipped and r.spec().task == "denoising")
     untouched(lambda: load_model(run))
     values, labels = torch.randn(24, net.width), torch.arange(24) % 2
     seen = Images(values + labels[:, None], labels)

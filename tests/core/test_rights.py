@@ -12,7 +12,7 @@ from core.errors import Refused
 from core.jobs import queue
 from core.jobs.scheduler import Cluster
 from core.runs import store
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import settings
 from core.training import ask
@@ -41,7 +41,7 @@ def allow(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
     settings.cache_clear()
 
 
-def question(seed: int) -> Question:
+def question(seed: int) -> RunRequest:
     return ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed})
 
 

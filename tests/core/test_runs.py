@@ -21,7 +21,7 @@ import torch
 from core import data
 from core.errors import LabError, Refused, RunBroken
 from core.runs import store
-from core.runs.schema import Question, State, Status
+from core.runs.schema import RunRequest, State, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model, task
@@ -39,7 +39,7 @@ def shipped(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @cache
-def asked() -> Question:
+def asked() -> RunRequest:
     """A question about data that are the same wherever the lab lies."""
     return ask("denoising", "linear", "digits", {"epochs": 2, "train_images": 64})
 
@@ -153,7 +153,7 @@ def test_a_name_that_is_no_run_s_is_never_looked_up(lab: Path, name: str) -> Non
 def test_a_run_is_found_and_read(run: Run) -> None:
     assert store.find(run.id) == run == store.open_run(run.id)
     assert store.all_runs() == [run]
-    config = run.config()
+    config = run.spec()
     assert (config.task, config.variant, config.dataset) == ("denoising", "linear", "digits")
     assert config.config["epochs"] == 2 and config.data.n_train == 64
     assert config.data.shape == (1, 28, 28) and len(config.data.fingerprint) == 64

@@ -13,7 +13,7 @@ from core.data import Images
 from core.errors import LabError
 from core.models.backbones import BACKBONES
 from core.models.transfer import Transfer, head
-from core.runs.schema import RunConfig
+from core.runs.schema import RunSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferConfig, TransferLearner, class_weights, cropped
 
@@ -68,8 +68,8 @@ def test_the_head_of_four_layers_has_a_name_of_its_own_and_keeps_its_runs() -> N
         "config": TRANSFER.config("new_head").model_dump() | {"head": "published"},
         "data": {"fingerprint": "", "n_train": 1, "n_test": 1, "shape": (3, 32, 32), "classes": 2},
     }  # fmt: skip
-    assert RunConfig.model_validate(asked).config["head"] == "mlp"
-    assert RunConfig.model_validate({**asked, "version": 2}).config["head"] == "published"
+    assert RunSpec.model_validate(asked).config["head"] == "mlp"
+    assert RunSpec.model_validate({**asked, "version": 2}).config["head"] == "published"
 
 
 def test_frozen_backbones_are_not_kept_and_trained_ones_are() -> None:

@@ -19,7 +19,7 @@ from pages.ui import covers
 def drawn():
     """Two photographs, each with where the best shipped classifier looks in it."""
     shipped = covers._shipped(TRANSFER.name)[0]
-    side = shipped.config().data.shape[-1]
+    side = shipped.spec().data.shape[-1]
     crops = [p[:, 100:527] for p in load_sample_images().images]
     pixels = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in crops])
     pixels = fit(pixels, (3, side, side))

@@ -19,7 +19,7 @@ def spoilt(lab: Path) -> dict[str, str]:
     """The name of each damage by its run, beside a sound one."""
     shipped = next(
         run for run in store.all_runs()
-        if run.config().variant == "linear" and run.config().dataset == "mnist"
+        if run.spec().variant == "linear" and run.spec().dataset == "mnist"
     )  # fmt: skip
     path = settings().runs / "denoise-linear-mnist-0123abcd"
     shutil.copytree(shipped.path, path)

@@ -346,7 +346,7 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
     run = made(dream_runs.ask("deep", starting_pictures.brought(content, "mine.jpg"), SMALL))
-    assert run.config().private
+    assert run.spec().private
     run.set_owners([VISITOR])
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert not dreams_of(sound(app)) and app.session_state["dream_shown"] == run.id

@@ -19,9 +19,9 @@ TABS = [
     "What is happening",
 ]  # fmt: skip
 MODELS = [run for run in gans.generators() if run.shipped]
-CONDITIONAL = next((r for r in MODELS if r.config().variant == "cgan"), None)
-PLAIN = next(r for r in MODELS if r.config().variant == "gan")
-NORMED = next(r for r in MODELS if r.config().variant == "dcgan")
+CONDITIONAL = next((r for r in MODELS if r.spec().variant == "cgan"), None)
+PLAIN = next(r for r in MODELS if r.spec().variant == "gan")
+NORMED = next(r for r in MODELS if r.spec().variant == "dcgan")
 KINDS = [run for run in (PLAIN, NORMED, CONDITIONAL) if run is not None]
 told_a_class = pytest.mark.skipif(CONDITIONAL is None, reason="no conditional network ships")
 
@@ -42,13 +42,13 @@ def test_it_opens_without_an_error(lab):
 
 def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
     hung = hanging.hung(MODELS)
-    kinds = [(r.config().variant, r.config().dataset) for r in hung]
+    kinds = [(r.spec().variant, r.spec().dataset) for r in hung]
     assert len(kinds) == len(set(kinds))
     order = list(ADVERSARIAL.variants)
     assert [order.index(v) for v, _ in kinds] == sorted(order.index(v) for v, _ in kinds)
     for run, card in zip(hung, hanging.cards(hung), strict=True):
         epochs = [sheet.epoch for sheet in card.sheets]
-        assert epochs == list(range(run.config().config["epochs"] + 1))
+        assert epochs == list(range(run.spec().config["epochs"] + 1))
         end, found = card.sheets[-1], health.read(run)
         assert found is not None and end.state == verdict(found).state
         if found.classes:
@@ -61,7 +61,7 @@ def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
 
 
 def test_the_shipped_networks_are_what_they_are_said_to_be():
-    found = {(r.config().variant, r.config().dataset): health.read(r) for r in MODELS}
+    found = {(r.spec().variant, r.spec().dataset): health.read(r) for r in MODELS}
     states = {kind: verdict(figures).state for kind, figures in found.items() if figures}
     assert {states["cgan", "mnist"], states["wgan_gp", "mnist"]} == {"healthy"}
     assert "collapsed" not in states.values()
@@ -69,7 +69,7 @@ def test_the_shipped_networks_are_what_they_are_said_to_be():
 
 
 def test_faces_have_no_distance_as_nothing_has_learnt_to_tell_them_apart(lab):
-    faces = next(r for r in MODELS if r.config().variant == "face_dcgan")
+    faces = next(r for r in MODELS if r.spec().variant == "face_dcgan")
     app = on(faces, tab="Health")
     assert not {"FID", "Fréchet distance"} & {m.label for m in app.metric}
     assert "there is no Fréchet distance" in captions(app)
@@ -95,11 +95,11 @@ def test_a_run_without_sheets_is_left_off_the_wall(lab, monkeypatch):
 def test_each_shipped_network_can_be_chosen(lab, run):
     app = on(run)
     assert not app.exception and not app.error
-    assert any(s.key == "class" for s in app.selectbox) is (run.config().variant == "cgan")
+    assert any(s.key == "class" for s in app.selectbox) is (run.spec().variant == "cgan")
 
 
 @pytest.mark.parametrize("tab", TABS)
-@pytest.mark.parametrize("run", KINDS, ids=lambda run: run.config().variant)
+@pytest.mark.parametrize("run", KINDS, ids=lambda run: run.spec().variant)
 def test_each_tab_opens(lab, tab, run, monkeypatch):
     monkeypatch.setattr(generators, "REAL", 500)
     app = on(run, tab=tab)

@@ -8,7 +8,7 @@ from core import data
 from core.inference import codes as encoding
 from core.projection import map_runs, maps
 from core.runs import store
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.explorer.standing import lasso_of, lasso_text
@@ -36,7 +36,7 @@ def clicked(app) -> str:
     return next(m.value for m in app.markdown if m.value.startswith("**Image "))
 
 
-def made(question: Question) -> Run:
+def made(question: RunRequest) -> Run:
     with store.store_lock():
         run = store.create(question.run_id, question.config)
     assert map_runs.project(run).state == "done"
@@ -45,7 +45,7 @@ def made(question: Question) -> Run:
 
 
 def test_maps_of_the_test_digits_ship():
-    shown = {(r.config().variant, r.config().config["source"].split("-mnist")[0]) for r in MAPS}
+    shown = {(r.spec().variant, r.spec().config["source"].split("-mnist")[0]) for r in MAPS}
     assert shown >= {
         ("tsne", "pixels"), ("tsne", "autoencode-vae"), ("tsne", "autoencode-ae_conv")
     }  # fmt: skip
@@ -94,7 +94,7 @@ def test_three_numbers_of_the_codes(lab):
 def test_the_neighbours_are_those_of_brute_force(lab):
     app = opened(PAGE, point="1234")
     assert "Image 1,234: " in clicked(app)
-    source = chosen(app).config().config["source"]
+    source = chosen(app).spec().config["source"]
     codes = encoding.encode(source, data.load("mnist", "test")).values.double()
     apart = (codes - codes[1234]).square().sum(1).sqrt()
     apart[1234] = torch.inf
@@ -199,7 +199,7 @@ def test_a_map_in_three_dimensions(lab):
 
 def test_a_map_whose_source_was_deleted_is_a_sentence(lab, monkeypatch):
     run = made(map_runs.ask("pca", "digits", {"points": 60}))
-    written = run.config()
+    written = run.spec()
     gone = {**written.config, "source": "autoencode-vae-mnist-00000000"}
     (run.path / "config.json").write_text(
         written.model_copy(update={"config": gone}).model_dump_json()
@@ -213,7 +213,7 @@ def test_a_map_whose_source_was_deleted_is_a_sentence(lab, monkeypatch):
 def test_private_maps_are_for_those_who_asked(lab):
     run = made(map_runs.ask("pca", "digits", {"points": 70}))
     (run.path / "config.json").write_text(
-        run.config().model_copy(update={"private": True}).model_dump_json()
+        run.spec().model_copy(update={"private": True}).model_dump_json()
     )
     assert run.id not in opened(PAGE).selectbox(key="map_of").options
     assert not any("70 points" in o for o in opened(PAGE).selectbox(key="map_of").options)
@@ -255,6 +255,6 @@ def test_the_command_makes_the_same_map(lab):
     line = next(c.value for c in app.code if "core project" in c.value)
     run = chosen(app)
     assert line.startswith("python -m core project tsne --dataset mnist")
-    assert f"--source {run.config().config['source']}" in line
-    changed = {"source": run.config().config["source"]}
+    assert f"--source {run.spec().config['source']}" in line
+    changed = {"source": run.spec().config["source"]}
     assert map_runs.ask("tsne", "mnist", changed).run_id == run.id

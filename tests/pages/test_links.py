@@ -28,7 +28,7 @@ PAGES = [
 
 
 def shipped(family):
-    return [r for r in ALL if r.shipped and r.config().task == family.name]
+    return [r for r in ALL if r.shipped and r.spec().task == family.name]
 
 
 def again(run, end="aaaaaaaa", private=False, owners=("somebody",)):
@@ -37,7 +37,7 @@ def again(run, end="aaaaaaaa", private=False, owners=("somebody",)):
     shutil.copytree(run.path, path)
     made = store.open_run(path.name)
     if private:
-        config = made.config().model_copy(update={"private": True})
+        config = made.spec().model_copy(update={"private": True})
         (path / "config.json").write_text(config.model_dump_json())
     made.set_owners(list(owners))
     cached.forget_models()

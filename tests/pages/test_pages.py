@@ -155,7 +155,7 @@ def test_each_corruption_reaches_the_stage(lab, corruption):
 def test_all_models_stand_side_by_side(lab):
     app = opened("denoiser.py", view="All models")
     cards = next(h.proto.body for h in app.get("html") if "lab-cards" in h.proto.body)
-    chosen = restoration.denoisers()[0].config().dataset
+    chosen = restoration.denoisers()[0].spec().dataset
     assert cards.count("<figure>") == 2 + len(restoration.denoisers(chosen))
     said = " ".join(c.value for c in app.caption)
     assert "Test image 0 of MNIST." in said and "All models" not in said
@@ -183,7 +183,7 @@ def test_curves_say_what_they_were_measured_on():
 
 
 def test_each_denoiser_says_its_own_loss(lab):
-    said = {run.config().variant: parts.learnt(run) for run in restoration.denoisers("mnist")}
+    said = {run.spec().variant: parts.learnt(run) for run in restoration.denoisers("mnist")}
     assert "mean squared error" in said["conv"] and "Gaussian noise" in said["conv"]
     assert "root of its mean squared error" in said["unet"]
     assert "cross-entropy" in said["conv_pyramid"] and "clean pictures" in said["conv_plain"]
@@ -269,7 +269,7 @@ def test_runs_compares_settings(lab):
     assert not app.exception
     table = app.dataframe[1].value
     assert "network" in table.index
-    first, last = (set(run.config().config) for run in (SHIPPED[0], SHIPPED[-1]))
+    first, last = (set(run.spec().config) for run in (SHIPPED[0], SHIPPED[-1]))
     assert first ^ last
     assert first ^ last <= set(table.index)  # what only one of them has is a difference too
 

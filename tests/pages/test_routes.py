@@ -20,14 +20,14 @@ from core.errors import LabError
 from core.inference.browser_weights import pack
 from core.projection import maps
 from core.runs import store
-from core.runs.schema import DataUsed, RunConfig
+from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
 from pages.ui import assets, looks
 from pages.ui.serving import Headers
 from pages.ui.visitor import COOKIE, cookie_header, identity
 
 APP = Starlette(routes=assets.ROUTES, middleware=[Middleware(Headers)])
-USED = DataUsed(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)
+USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def visitor():
 
 
 def made(run_id, family="autoencoding", variant="vae", state="done", **more):
-    config = RunConfig(task=family, variant=variant, dataset="digits", config={}, data=USED, **more)
+    config = RunSpec(task=family, variant=variant, dataset="digits", config={}, data=USED, **more)
     run = store.create(run_id, config)
     chosen = task(family)
     network = chosen.build(variant, USED.shape, chosen.config(variant), 10)
@@ -293,7 +293,7 @@ def test_sheets_are_made_once_and_not_without_end():
 
 def test_a_replay_is_for_those_who_may_see_the_map(lab, monkeypatch):
     monkeypatch.setattr(maps, "frames", lambda run: f"frames of {run.id}".encode())
-    config = RunConfig(
+    config = RunSpec(
         task="projecting", variant="pca", dataset="digits", config={}, data=USED, private=True
     )
     run = store.create("project-pca-digits-00000007", config)
@@ -326,7 +326,7 @@ DREAMT = ("picture.png", "guide.png", "preview.png", "dream.png", "film.mp4", "c
 
 def dreamed(run_id="dream-zoom-flower-00000001", state="done", **more):
     """A run with every file that a dream may have, and others that are not for browsers."""
-    config = RunConfig(task="dreaming", variant="zoom", dataset="flower", config={}, data=USED,
+    config = RunSpec(task="dreaming", variant="zoom", dataset="flower", config={}, data=USED,
                        **more)  # fmt: skip
     run = store.create(run_id, config)
     for name in DREAMT:

@@ -15,7 +15,7 @@ from core.inference import explain
 from core.jobs import queue
 from core.metrics.image import wilson_interval
 from core.runs import store
-from core.runs.schema import DataUsed
+from core.runs.schema import DataSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
@@ -98,7 +98,7 @@ def test_it_opens_without_any_classifier(lab, monkeypatch):
     assert not app.exception and not app.error and "no trained classifier" in texts(app)
 
 
-@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.config().variant)
+@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.spec().variant)
 @pytest.mark.parametrize("tab", TABS)
 def test_each_shipped_classifier_opens_in_each_tab(lab, monkeypatch, run, tab):
     app = page(monkeypatch, tab=tab, classifier=run.id)
@@ -204,7 +204,7 @@ def test_worst_mistakes_are_mistakes():
 
 
 def test_calibration_says_what_it_rests_on():
-    used = DataUsed(fingerprint="", n_train=1281, n_test=321, shape=(3, 8, 8), classes=2)
+    used = DataSpec(fingerprint="", n_train=1281, n_test=321, shape=(3, 8, 8), classes=2)
     said = reading.calibration(2.0, 0.1, used)
     assert "about 128 pictures" in said and "cautious side" in said
     few = used.model_copy(update={"n_train": 50})

@@ -12,7 +12,7 @@ from tests.pages.test_pages import opened
 PAGE = "vae_sampler.py"
 TABS = ["Samples", "Traversals", "Plane", "Between", "Codes", "Learning", "What is happening"]
 MODELS = [run for run in latent.autoencoders() if run.shipped]
-VARIANTS = {run.config().variant for run in MODELS}
+VARIANTS = {run.spec().variant for run in MODELS}
 CONDITIONAL = next(run for run in MODELS if latent.class_names(run))
 
 
@@ -24,11 +24,9 @@ def place(app: AppTest) -> tuple[list[float], int | None]:
 def test_every_variant_ships():
     assert {"ae_conv", "ae_mlp3", "ae_conv_tiny", "vae", "cvae", "vae_conv"} <= VARIANTS
     assert {"vae_squared", "cvae_squared"} <= VARIANTS
-    sizes = {(r.config().variant, r.config().config["latent"]) for r in MODELS}
+    sizes = {(r.spec().variant, r.spec().config["latent"]) for r in MODELS}
     assert {("ae_conv", 2), ("ae_conv", 4), ("vae", 2)} <= sizes
-    assert ("vae_conv", "fashion-mnist") in {
-        (r.config().variant, r.config().dataset) for r in MODELS
-    }
+    assert ("vae_conv", "fashion-mnist") in {(r.spec().variant, r.spec().dataset) for r in MODELS}
 
 
 def test_it_opens_on_the_code_of_a_test_image(lab):
@@ -37,7 +35,7 @@ def test_it_opens_on_the_code_of_a_test_image(lab):
     assert not app.error
     run = latent.autoencoders()[0]
     model = latent.network(run)
-    code = latent.encode(model, latent.test_images(run.config().dataset, 0, 1).pixels)[0]
+    code = latent.encode(model, latent.test_images(run.spec().dataset, 0, 1).pixels)[0]
     assert place(app)[0] == pytest.approx(code.tolist(), abs=1e-3)
 
 
@@ -53,7 +51,7 @@ def test_each_shipped_model_can_be_chosen(lab, run):
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("kind", ["first", "conditional", "plain"])
 def test_each_tab_opens_for_each_kind_of_model(lab, tab, kind):
-    plain = next(r for r in MODELS if r.config().variant == "ae_mlp3")
+    plain = next(r for r in MODELS if r.spec().variant == "ae_mlp3")
     app = opened(PAGE, tab=tab)
     chosen = {"first": MODELS[0], "conditional": CONDITIONAL, "plain": plain}[kind]
     app.selectbox(key="model").set_value(chosen.id).run()
@@ -117,7 +115,7 @@ def test_a_run_of_another_data_set_is_guessed_a_class(lab):
 
 def test_an_image_of_another_kind_is_called_strange(lab):
     app = opened(PAGE, dataset="fashion-mnist")
-    run = next(r for r in MODELS if r.config().dataset == "mnist")
+    run = next(r for r in MODELS if r.spec().dataset == "mnist")
     app.selectbox(key="model").set_value(run.id).run()
     app.selectbox(key="dataset").set_value("fashion-mnist").run()
     app.number_input(key="first").set_value(1).run()  # a pullover
@@ -168,7 +166,7 @@ def test_a_server_s_own_verdict_is_that_of_the_browser(lab, monkeypatch):
     from pages.ui import cached
 
     monkeypatch.setattr(cached, "browser_refusal", lambda run: "A layer is unknown.")
-    vae = next(r for r in MODELS if r.config().variant == "vae" and r.config().config["latent"] > 2)
+    vae = next(r for r in MODELS if r.spec().variant == "vae" and r.spec().config["latent"] > 2)
 
     def said(**query: str) -> str:
         app = opened(PAGE, model=vae.id, **query)
@@ -180,7 +178,7 @@ def test_a_server_s_own_verdict_is_that_of_the_browser(lab, monkeypatch):
 
 
 def test_bounds_of_another_likelihood_stand_in_columns_of_their_own(lab):
-    run = next(r for r in MODELS if r.config().variant == "vae_squared")
+    run = next(r for r in MODELS if r.spec().variant == "vae_squared")
     app = opened(PAGE, tab="Learning")
     app.selectbox(key="model").set_value(run.id).run()
     assert not app.exception

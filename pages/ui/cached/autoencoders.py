@@ -107,7 +107,7 @@ def _sampled(asked: Draws) -> Sampled:
             places % asked.columns if asked.columns >= model.classes else places
         ) % model.classes
     if asked.fitted:
-        mixed = _mixture(asked.run_id, asked.version, run.config().dataset, COMPONENTS)
+        mixed = _mixture(asked.run_id, asked.version, run.spec().dataset, COMPONENTS)
         codes = latent.mixture_samples(mixed, asked.number, asked.seed)
     else:
         codes = latent.prior_samples(model.latent, asked.number, asked.seed, asked.temperature)
@@ -140,7 +140,7 @@ def strange(dataset: str, pixels: Tensor) -> int:
     """How many of some images, uint8 (N, C, H, W), are unlike those of a data set, as far as a
     shipped autoencoder can tell; none where there is no such autoencoder."""
     judge = outliers.judges(models(AUTOENCODING.name), dataset)
-    if not judge or tuple(pixels.shape[1:]) != judge[0].config().data.shape:
+    if not judge or tuple(pixels.shape[1:]) != judge[0].spec().data.shape:
         return 0
     return _strange(judge[0].id, judge[0].version(), pixels.numpy())
 

@@ -48,7 +48,7 @@ def _stage(asked: Asked) -> Stage:
     # the network is two thirds of what a move costs.
     pixels = torch.from_numpy(asked.pixels)
     spoilt = restoration.spoil(pixels, asked.corruption, asked.strength, asked.seed)
-    variant = store.open_run(asked.run_id).config().variant
+    variant = store.open_run(asked.run_id).spec().variant
     restored = restoration.restore(variant, model_at(asked.run_id, asked.version), spoilt)
     rows = _rows(spoilt, restored, CORRUPTIONS[asked.corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)

@@ -87,9 +87,9 @@ def sheets(backbone: str) -> dict[str, tuple[Run, Path]]:
     """What has been drawn of a backbone's channels: by layer, the atlas and its sheet."""
     found: dict[str, tuple[Run, Path]] = {}
     for run in cached.models(DREAMING.name):
-        if run.config().variant != ATLAS or run.config().config["backbone"] != backbone:
+        if run.spec().variant != ATLAS or run.spec().config["backbone"] != backbone:
             continue
-        for target in targets(str(run.config().config["layers"])):
+        for target in targets(str(run.spec().config["layers"])):
             path = run.path / f"channels-{target.layer}.webp"
             if target.layer not in found and path.exists():
                 found[target.layer] = (run, path)

@@ -44,8 +44,8 @@ def _principal(run_id: str, version: int) -> list[Direction]:
 
 @heavy(st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what"))
 def _attributes(run_id: str, version: int) -> list[Direction]:
-    asked = store.open_run(run_id).config()
-    known = data.known(asked.dataset)
+    spec = store.open_run(run_id).spec()
+    known = data.known(spec.dataset)
     classes = () if known is None else known.classes
     found = cast(GAN, model_at(run_id, version))
     return attribute_directions(found, _extractor(run_id, version), classes, check=check_visitor)

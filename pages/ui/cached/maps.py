@@ -39,7 +39,7 @@ def latent_map(run: Run) -> LatentMap:
 def _map_codes(run_id: str, version: int) -> Codes:
     found = _map(run_id, version)
     config = found.config
-    images = encoding.chosen_images(found.run.config().dataset, config.split, found.ids)
+    images = encoding.chosen_images(found.run.spec().dataset, config.split, found.ids)
     return encoding.encode(config.source, images, check_visitor)
 
 
@@ -51,7 +51,7 @@ def map_codes(found: LatentMap) -> Codes:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _map_labels(run_id: str, version: int) -> Tensor:
     found = _map(run_id, version)
-    return data.load(found.run.config().dataset, found.config.split).labels[found.ids]
+    return data.load(found.run.spec().dataset, found.config.split).labels[found.ids]
 
 
 def map_labels(found: LatentMap) -> Tensor:

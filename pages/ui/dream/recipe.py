@@ -36,7 +36,7 @@ def panel(run: Run | None) -> None:
             st.markdown("**The recipe of this dream**")
             st.code(command(run), language="sh", wrap_lines=True)
             with st.expander("All settings"):
-                st.json(run.config().config)
+                st.json(run.spec().config)
 
 
 def _loaded(recipe: Recipe) -> None:
@@ -78,17 +78,17 @@ def take_loaded() -> None:
 
 def command(run: Run) -> str:
     """What makes the same on the command line; files in capitals are one's own."""
-    asked = run.config()
-    config = DREAMING.config(asked.variant, asked.config)
-    words = ["python", "-m", "core", "dream", asked.variant]
-    if DREAMING.begins_with_a_picture(asked.variant):
+    spec = run.spec()
+    config = DREAMING.config(spec.variant, spec.config)
+    words = ["python", "-m", "core", "dream", spec.variant]
+    if DREAMING.begins_with_a_picture(spec.variant):
         words.append(
-            "PICTURE.jpg" if asked.dataset in (OWN, starting_pictures.MADE) else asked.dataset
+            "PICTURE.jpg" if spec.dataset in (OWN, starting_pictures.MADE) else spec.dataset
         )
     for name in ("guide", "mask"):
         if (run.path / f"{name}.png").exists():
             words += [f"--{name}", f"{name.upper()}.png"]
-    for name, value in DREAMING.changed(asked.variant, config).items():
+    for name, value in DREAMING.changed(spec.variant, config).items():
         if (name, value) == ("measure", "guide"):  # comes with the file
             continue
         flag = f"--{name.replace('_', '-')}"
@@ -96,5 +96,5 @@ def command(run: Run) -> str:
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
             words += [flag, str(value)]
-    film = ["--film", "dream.mp4"] if asked.variant == "zoom" else []
+    film = ["--film", "dream.mp4"] if spec.variant == "zoom" else []
     return shlex.join([*words, "--output", "dream.png", *film])

@@ -141,7 +141,7 @@ def _progress(run: Run, status: Status) -> None:
 
 def _pictures(run: Run, name: str) -> None:
     """The picture and what has become of it; only the latter where it began with noise."""
-    alt = f"{DREAMING.variant(run.config().variant).title} by {run.config().config['layers']}"
+    alt = f"{DREAMING.variant(run.spec().variant).title} by {run.spec().config['layers']}"
     has_begun = (run.path / name).exists()
     after = dream_url(run, name)
     if (run.path / "picture.png").exists():
@@ -174,7 +174,7 @@ def _quiet_line(run: Run) -> None:
         st.space("stretch")
         film, picture = run.path / "film.mp4", run.path / "dream.png"
         if film.exists():
-            fps = int(run.config().config["fps"])
+            fps = int(run.spec().config["fps"])
             _download("Film", film.read_bytes, f"{run.id}.mp4", "video/mp4")
             _download("GIF", lambda: films.gif(film, fps), f"{run.id}.gif", "image/gif")
         if picture.exists():
@@ -228,7 +228,7 @@ def _plain(pixels: Tensor, alt: str) -> None:
 
 def _same_picture(last: Run, asked: Wish) -> bool:
     """Whether another dream of what is asked for is on the stage; a refusal leaves it there."""
-    config = last.config()
+    config = last.spec()
     if config.variant != asked.variant:
         return False
     if asked.question is None:

@@ -17,7 +17,7 @@ from core.images import contact_sheet, fit
 from core.inference import generators
 from core.models import backbones
 from core.models.backbones import BACKBONES
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, form, links
@@ -63,7 +63,7 @@ class Wish(NamedTuple):
     picture: Picture | None
     values: Mapping[str, Any]
     place: DeltaGenerator
-    question: Question | None
+    question: RunRequest | None
     refusal: str = ""
 
 
@@ -218,7 +218,7 @@ def _made() -> Picture | None:
     images = (found.images * 255).round().byte()
     large = fit(images, (3, *images.shape[2:]))
     sheet = torch.from_numpy(contact_sheet(large, 3, gap=0)).permute(2, 0, 1)
-    return Picture(MADE, sheet, run.config().private)
+    return Picture(MADE, sheet, run.spec().private)
 
 
 def _choose_guide() -> Tensor | None:

@@ -103,7 +103,7 @@ def reconstruction(scene: Scene, code: Tensor, labels: Tensor) -> list[tuple[str
 def autoencoder_of(source: str) -> Autoencoder | None:
     """The source's network, where it can draw what its codes mean."""
     run = store.find(source) if source != PIXELS else None
-    if run is None or run.config().task != AUTOENCODING.name:
+    if run is None or run.spec().task != AUTOENCODING.name:
         return None
     return cached.autoencoder(run)
 
@@ -137,5 +137,5 @@ def _elsewhere(scene: Scene, now: Standing) -> None:
 def source_line(found: LatentMap) -> str:
     """What the codes of a map are."""
     numbers = found.run.metrics().get("code_numbers", 0)
-    shape = "×".join(map(str, shape_of(found.config.source, found.run.config().dataset)))
+    shape = "×".join(map(str, shape_of(found.config.source, found.run.spec().dataset)))
     return f"Codes: {source_name(found.config.source)}, {numbers} numbers for images of {shape}."

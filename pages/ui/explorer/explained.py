@@ -46,8 +46,8 @@ def explanation(found: LatentMap | None) -> None:
     as_in_the_text(PROJECTING)
     if found is None:
         return
-    asked = found.run.config()
-    variant = PROJECTING.variant(asked.variant)
+    spec = found.run.spec()
+    variant = PROJECTING.variant(spec.variant)
     st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
     st.caption(source_line(found))
     st.markdown("The same from the command line:")
@@ -56,9 +56,9 @@ def explanation(found: LatentMap | None) -> None:
 
 def command(found: LatentMap) -> str:
     """What makes this map again, as one would type it."""
-    asked = found.run.config()
-    changed = PROJECTING.changed(asked.variant, found.config)
+    spec = found.run.spec()
+    changed = PROJECTING.changed(spec.variant, found.config)
     flags = [f"--{name.replace('_', '-')} {shlex.quote(str(v))}" for name, v in changed.items()]
     return " ".join(
-        [f"python -m core project {asked.variant} --dataset {shlex.quote(asked.dataset)}", *flags]
+        [f"python -m core project {spec.variant} --dataset {shlex.quote(spec.dataset)}", *flags]
     )

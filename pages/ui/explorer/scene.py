@@ -34,7 +34,7 @@ class Scene:
     @cached_property
     def dataset(self) -> str:
         """The data set of the images."""
-        return self.found.run.config().dataset
+        return self.found.run.spec().dataset
 
     @property
     def is_map(self) -> bool:
@@ -111,7 +111,7 @@ def _own_axis(found: LatentMap) -> Scene:
     codes = cached.map_codes(found)
     kept = {name: selection_called(name, found) for name in ENDS}
     ends = {name: rows for name, rows in kept.items() if len(rows)}
-    classes = list(data.info(found.run.config().dataset).classes)
+    classes = list(data.info(found.run.spec().dataset).classes)
     options = [*classes, *(f"Selection {name}" for name in ends)]
     if len(options) < 2:
         raise LabError("Lasso two regions and keep them as A and B: the axis goes between them.")
@@ -142,7 +142,7 @@ def keep_selection(name: str, scene: Scene, rows: Tensor) -> None:
 def selection_called(name: str, found: LatentMap) -> Tensor:
     """The rows of a kept selection on this map; none where it is of other images."""
     dataset, split, ids = st.session_state.get("selections", {}).get(name, ("", "", []))
-    if (dataset, split) != (found.run.config().dataset, found.config.split):
+    if (dataset, split) != (found.run.spec().dataset, found.config.split):
         return torch.zeros(0, dtype=torch.int64)
     return torch.isin(found.ids, torch.tensor(ids)).nonzero()[:, 0]
 

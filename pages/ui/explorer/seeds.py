@@ -9,7 +9,7 @@ from core.images import scatter, to_png
 from core.jobs import queue
 from core.projection import map_runs, maps
 from core.runs import store
-from core.runs.schema import Question
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from pages.ui import cached, pictures
 from pages.ui.explorer.scene import Scene
@@ -51,18 +51,18 @@ def panel(scene: Scene) -> None:
     st.fragment(_grid, run_every=1.0 if under_way else None)(scene, asked, under_way)
 
 
-def _question(scene: Scene, **values: Any) -> Question:
+def _question(scene: Scene, **values: Any) -> RunRequest:
     config = scene.found.config
     same = {"source": config.source, "split": config.split, "metric": config.metric}
     return map_runs.ask("tsne", scene.dataset, {**same, **values})
 
 
-def _finished(question: Question) -> Run | None:
+def _finished(question: RunRequest) -> Run | None:
     run = store.find(question.run_id)
     return run if run is not None and run.status().state == "done" else None
 
 
-def _request(questions: list[Question]) -> None:
+def _request(questions: list[RunRequest]) -> None:
     try:
         with st.spinner("Handing them to a worker"):
             for question in questions:
@@ -71,7 +71,7 @@ def _request(questions: list[Question]) -> None:
         st.error(str(error))
 
 
-def _grid(scene: Scene, asked: dict[float, list[Question]], was_active: bool) -> None:
+def _grid(scene: Scene, asked: dict[float, list[RunRequest]], was_active: bool) -> None:
     found = [store.find(q.run_id) for row in asked.values() for q in row]
     if was_active and not any(run is not None and run.status().active for run in found):
         st.rerun()
@@ -83,7 +83,7 @@ def _grid(scene: Scene, asked: dict[float, list[Question]], was_active: bool) ->
                 _small(question)
 
 
-def _small(question: Question) -> None:
+def _small(question: RunRequest) -> None:
     run, seed = store.find(question.run_id), question.config.config["seed"]
     if run is None:
         st.caption(f"Seed {seed}: not made yet.")

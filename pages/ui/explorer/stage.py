@@ -176,7 +176,7 @@ def _quiet_line(scene: Scene) -> None:
 def sizes(found: LatentMap) -> str:
     """How many of how many images the map shows."""
     shown, everything = len(found.ids), found.run.metrics().get("n_all", len(found.ids))
-    images = f"{found.config.split} images of {dataset_title(found.run.config().dataset)}"
+    images = f"{found.config.split} images of {dataset_title(found.run.spec().dataset)}"
     if shown < everything:
         return f"{shown:,} of {everything:,} {images}: a choice, always the same."
     return f"All {shown:,} {images}."

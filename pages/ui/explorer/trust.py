@@ -30,9 +30,7 @@ NOTES = (
 
 def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
     """Measures of all maps of this data set, and where on this one neighbours were lost."""
-    table = pd.DataFrame(
-        [_row(run, names) for run in maps if run.config().dataset == scene.dataset]
-    )
+    table = pd.DataFrame([_row(run, names) for run in maps if run.spec().dataset == scene.dataset])
     st.dataframe(
         table,
         hide_index=True,
@@ -55,7 +53,7 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
     with left:
         _histogram(scene)
     with right:
-        notes = SHADOW if scene.found.run.config().variant == "pca" else NOTES
+        notes = SHADOW if scene.found.run.spec().variant == "pca" else NOTES
         st.markdown("\n".join(f"- {note}" for note in notes))
         if (share := scene.found.run.metrics().get("explained_variance")) is not None:
             st.caption(f"The directions shown hold {share:.0%} of the codes' variance.")
@@ -65,7 +63,7 @@ def _row(run: Run, names: dict[str, str]) -> dict[str, object]:
     metrics = run.metrics()
     return {
         "Map": names[run.id].split(" · ")[0],
-        "Codes": source_name(str(run.config().config["source"])),
+        "Codes": source_name(str(run.spec().config["source"])),
         "Trustworthiness": metrics.get("trustworthiness"),
         "Kept": metrics.get("preservation"),
         "kNN codes": metrics.get("knn_accuracy_codes"),

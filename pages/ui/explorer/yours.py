@@ -97,7 +97,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
     A code of few numbers hides what is strange: anything falls among the known ones.
     """
     run = store.find(scene.found.config.source)
-    if run is None or run.config().task != AUTOENCODING.name:
+    if run is None or run.spec().task != AUTOENCODING.name:
         return None
     model = cached.autoencoder(run)
     labels = codes.images.labels if model.classes else None

@@ -65,6 +65,6 @@ def explanation(chosen: Run | None) -> None:
     """The equations, and which network is on the stage."""
     st.markdown(TEXT)
     if chosen is not None:
-        variant = ADVERSARIAL.variant(chosen.config().variant)
+        variant = ADVERSARIAL.variant(chosen.spec().variant)
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
     as_in_the_text(ADVERSARIAL, RECOGNITION)

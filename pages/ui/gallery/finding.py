@@ -72,20 +72,20 @@ def find(scene: Scene) -> None:
 
 def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
     """(1, C, H, W) in [0, 1], and what it is."""
-    asked = scene.run.config()
+    spec = scene.run.spec()
     if source != SOURCES[0]:
-        pixels = inputs.own_pixels(source, 1, asked.data.shape)
+        pixels = inputs.own_pixels(source, 1, spec.data.shape)
         name = "Your drawing" if source == "Draw" else "Your picture"
         return None if pixels is None else pixels.float() / 255, name
-    if data.known(asked.dataset) is None or "test" not in data.available(asked.dataset):
+    if data.known(spec.dataset) is None or "test" not in data.available(spec.dataset):
         st.info("The test images of this data set are not on this machine. Draw or upload one.")
         return None, ""
-    images = data.load(asked.dataset, "test")
+    images = data.load(spec.dataset, "test")
     _begin(scene, images.labels)
     first = inputs.place_in("Test image", len(images.labels), key="wanted_image", width=160)
-    one = fitted(type(images)(*(t[first : first + 1] for t in images)), asked.data.shape)
+    one = fitted(type(images)(*(t[first : first + 1] for t in images)), spec.data.shape)
     label = int(images.labels[first])
-    of = f", class {class_title(asked.dataset, label)}" if label >= 0 else ""
+    of = f", class {class_title(spec.dataset, label)}" if label >= 0 else ""
     return one.pixels.float() / 255, f"Test image {first:,}{of}"
 
 
@@ -93,7 +93,7 @@ def _begin(scene: Scene, labels: Tensor) -> None:
     """Where the stage's network is told a class, begin with the first test image of that class; a
     link's image stays until another class is chosen."""
     state, key = st.session_state, "wanted_of"
-    of = f"{scene.run.config().dataset} {scene.label}"
+    of = f"{scene.run.spec().dataset} {scene.label}"
     opened = key not in state and "wanted_image" in st.query_params
     if state.get(key) == of or scene.label is None or opened:
         state[key] = of

@@ -15,8 +15,8 @@ def hung(models: list[Run]) -> list[Run]:
     """The best run of each network and data set, in the order of the networks."""
     found: dict[tuple[str, str], Run] = {}
     for run in models:  # the best first
-        asked = run.config()
-        found.setdefault((asked.variant, asked.dataset), run)
+        spec = run.spec()
+        found.setdefault((spec.variant, spec.dataset), run)
     order = list(ADVERSARIAL.variants)
     return [found[k] for k in sorted(found, key=lambda k: order.index(k[0]))]
 
@@ -45,12 +45,12 @@ def _distance(run: Run, found: Health) -> str:
     if not found.classes:
         return ""
     floor = "" if found.floor is None else f", floor {found.floor:,.1f}"
-    features = f"features of our {dataset_title(run.config().dataset)} classifier"
+    features = f"features of our {dataset_title(run.spec().dataset)} classifier"
     return f"Fréchet distance {found.fid:,.0f}{floor}, in {features}"
 
 
 def _card(run: Run) -> Card | None:
-    asked, said = run.config(), {}
+    spec, said = run.spec(), {}
     for epoch, found in cached.healths(run).items():
         said[epoch] = (_distance(run, found), verdict(found).state)
     samples = run.samples()
@@ -62,11 +62,11 @@ def _card(run: Run) -> Card | None:
     # The last is seen first: it does not wait for a request behind the app's own files.
     urls = {e: sheet_url(run, e) for e in samples} | {last: data_url(samples[last].read_bytes())}
     sheets = [Sheet(e, url, *said.get(e, ("", ""))) for e, url in urls.items()]
-    title = ADVERSARIAL.variant(asked.variant).title
+    title = ADVERSARIAL.variant(spec.variant).title
     return Card(
         run.id,
         title,
-        f"{dataset_title(asked.dataset)}, {asked.config['epochs']} epochs",
-        f"Samples of {title} on {dataset_title(asked.dataset)}",
+        f"{dataset_title(spec.dataset)}, {spec.config['epochs']} epochs",
+        f"Samples of {title} on {dataset_title(spec.dataset)}",
         sheets,
     )

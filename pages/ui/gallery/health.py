@@ -88,7 +88,7 @@ def features(run: Run, found: Health) -> str:
     """What the figures were taken in, in words."""
     if not found.classes:
         return found.extractor
-    return f"the features of our classifier of {dataset_title(run.config().dataset)}"
+    return f"the features of our classifier of {dataset_title(run.spec().dataset)}"
 
 
 def _floor(found: Health) -> str:
@@ -124,7 +124,7 @@ HELP = {
 
 
 def _classes(run: Run, found: Health) -> None:
-    dataset = run.config().dataset
+    dataset = run.spec().dataset
     if not found.histogram:
         st.info("There is no classifier for this data set, so classes cannot be counted.")
         return

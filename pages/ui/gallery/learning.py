@@ -14,7 +14,7 @@ SIDES = {"critic": COLOURS[0], "generator": COLOURS[1]}
 
 def over_epochs(run: Run) -> None:
     """Sheets with a scrubber, then losses, scores and gradients."""
-    variant, history = run.config().variant, run.history()
+    variant, history = run.spec().variant, run.history()
     scrubber(run, "Samples of the same sixty seeds")
     st.markdown(curves.reading(variant, history))
     left, middle, right = st.columns(3)

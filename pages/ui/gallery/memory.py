@@ -17,10 +17,10 @@ SHOWN, NEIGHBOURS = 6, 7
 def nearest(scene: Scene) -> None:
     """A row a sample: itself, then the real images nearest to it."""
     run = scene.run
-    asked = run.config()
+    spec = run.spec()
     try:
-        images, split = cached.real_images(asked.dataset, asked.variant)
-        library = cached.library(asked.dataset, asked.variant)
+        images, split = cached.real_images(spec.dataset, spec.variant)
+        library = cached.library(spec.dataset, spec.variant)
     except LabError as error:
         st.info(str(error))
         return

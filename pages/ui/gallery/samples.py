@@ -41,9 +41,7 @@ def samples(scene: Scene) -> None:
     form = "{:.0%}" if probable else "{:.2f}"
     items = []
     for i in ranked.tolist():
-        told = (
-            "" if drawn.labels is None else class_title(run.config().dataset, int(drawn.labels[i]))
-        )
+        told = "" if drawn.labels is None else class_title(run.spec().dataset, int(drawn.labels[i]))
         items.append((f"{i + 1}", drawn.images[i], f"{form.format(float(scores[i]))} {told}"))
     pictures.cards(items, least=78)
     st.caption(

@@ -32,9 +32,9 @@ class Scene(NamedTuple):
     @property
     def title(self) -> str:
         """Of what is drawn, for those who cannot see it."""
-        asked = self.run.config()
-        name = dataset_title(asked.dataset)
-        return name if self.label is None else f"{class_title(asked.dataset, self.label)}, {name}"
+        spec = self.run.spec()
+        name = dataset_title(spec.dataset)
+        return name if self.label is None else f"{class_title(spec.dataset, self.label)}, {name}"
 
 
 def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
@@ -235,9 +235,9 @@ def _judged(scene: Scene, drawn: Tensor) -> None:
 
 def opinion(scene: Scene) -> str:
     """What the critic's scores of this network's pictures are."""
-    asked = scene.run.config()
-    averaged = bool(asked.config.get("ema"))
-    return curves.opinion(asked.variant, scene.run.history(), averaged=averaged)
+    spec = scene.run.spec()
+    averaged = bool(spec.config.get("ema"))
+    return curves.opinion(spec.variant, scene.run.history(), averaged=averaged)
 
 
 def _downloads(scene: Scene, drawn: Tensor) -> None:

@@ -59,7 +59,7 @@ def between(scene: Scene) -> None:
 
 def model_is_small(scene: Scene) -> bool:
     """Whether its pictures are 28×28."""
-    return scene.run.config().data.shape[1] <= 28
+    return scene.run.spec().data.shape[1] <= 28
 
 
 def _lengths(latents: torch.Tensor) -> str:

@@ -94,7 +94,7 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
     """The measures of all models of a data set, side by side."""
     rows, drawn = [], set()
     for run in models:
-        if run.config().dataset == dataset:
+        if run.spec().dataset == dataset:
             metrics = run.metrics()
             likelihood = latent.settings_of(run).likelihood
             bounded = "kl" in metrics

@@ -27,10 +27,10 @@ def family(chosen: Run, models: list[Run]) -> dict[str, Run]:
 
     The chosen run stands for its own kind.
     """
-    asked = chosen.config()
+    spec = chosen.spec()
     found = {_kind(chosen): chosen}
     for run in models:
-        if run.config().dataset == asked.dataset:
+        if run.spec().dataset == spec.dataset:
             found.setdefault(_kind(run), run)
     return {kind: found[kind] for kind in COMMENTS if kind in found}
 

@@ -97,7 +97,7 @@ def _rectangle(run: Run) -> torch.Tensor:
 @st.fragment
 def between(run: Run) -> None:
     """From one test image to another, on the straight line and on the arc."""
-    dataset = run.config().dataset
+    dataset = run.spec().dataset
     images = cached.digits(dataset)
     count = len(images.labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -149,7 +149,7 @@ def _lengths(codes: torch.Tensor) -> str:
 
 def codes(run: Run) -> None:
     """The codes of the test images, as a table and as points in the plane or in space."""
-    dataset = run.config().dataset
+    dataset = run.spec().dataset
     labels = cached.digits(dataset).labels
     axes = [d.index for d in latent.dimensions(run)]
     if len(axes) > 3:
@@ -174,7 +174,7 @@ def codes(run: Run) -> None:
 
 def _scatter(run: Run, axes: list[int], key: str) -> None:
     """Test images as points, coloured by class."""
-    dataset = run.config().dataset
+    dataset = run.spec().dataset
     every = Images(cached.codes(run, dataset), cached.digits(dataset).labels)
     points, labels = every.choice(POINTS)
     figure = go.Figure()

@@ -65,7 +65,7 @@ def choose_start(run: Run, row: DeltaGenerator) -> Start:
         return Start(pixels, None, f"{source} {digest}")
     images = cached.digits(dataset)
     # The label of another data set's image means another thing: its class is then guessed.
-    label = int(images.labels[first]) if dataset == run.config().dataset else None
+    label = int(images.labels[first]) if dataset == run.spec().dataset else None
     return Start(images.pixels[first : first + 1], label, f"{dataset} {first}")
 
 

@@ -26,11 +26,11 @@ MIB = 2**20
 
 def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
     """All finished classifiers of the same pictures in one table, and how sure its figures are."""
-    asked = run.config()
-    same = [r for r in models if r.config().data.fingerprint == asked.data.fingerprint]
+    spec = run.spec()
+    same = [r for r in models if r.spec().data.fingerprint == spec.data.fingerprint]
     st.caption(
-        f"Everything taught on {dataset_title(asked.dataset)}, measured on the same "
-        f"{asked.data.n_test:,} test images. ± is the standard deviation over runs that differ "
+        f"Everything taught on {dataset_title(spec.dataset)}, measured on the same "
+        f"{spec.data.n_test:,} test images. ± is the standard deviation over runs that differ "
         "only in their seed; the 95 % interval is what the choice of the test images leaves open: "
         "where two of them overlap much, the order of the two may be chance."
     )
@@ -54,7 +54,7 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
             f"To teach it the other ways, with other seeds or in folds takes the photographs. {way}"
         )
         return
-    _others(asked.dataset, {r.config().variant for r in same})
+    _others(spec.dataset, {r.spec().variant for r in same})
     if not cached.classifier(run).trained:
         _trust(run, names[run.id])
 
@@ -64,26 +64,26 @@ def rows(models: list[Run]) -> pd.DataFrame:
     is measured stands first: a phone shows three columns."""
     groups: defaultdict[str, list[Run]] = defaultdict(list)
     for run in models:
-        asked = run.config()
-        settled = {k: v for k, v in asked.config.items() if k != "seed"}
-        groups[f"{asked.variant} {sorted(settled.items())}"].append(run)
+        spec = run.spec()
+        settled = {k: v for k, v in spec.config.items() if k != "seed"}
+        groups[f"{spec.variant} {sorted(settled.items())}"].append(run)
     return pd.DataFrame([_row(group) for group in groups.values()]).dropna(axis=1, how="all")
 
 
 def _row(group: list[Run]) -> dict[str, object]:
-    asked = group[0].config()
+    spec = group[0].spec()
     figures = [run.metrics() for run in group]
     scores = [float(f["accuracy"]) for f in figures]
-    standing = str(asked.config["backbones"]).split("+")
+    standing = str(spec.config["backbones"]).split("+")
     return {
-        "method": TRANSFER.variant(asked.variant).title,
+        "method": TRANSFER.variant(spec.variant).title,
         "accuracy": statistics.fmean(scores),
-        "95 % interval": interval(statistics.fmean(scores), asked.data.n_test),
+        "95 % interval": interval(statistics.fmean(scores), spec.data.n_test),
         "±": statistics.stdev(scores) if len(scores) > 1 else None,
         "runs": len(scores),
         "seconds": statistics.fmean(float(f["seconds"]) for f in figures),
         "MB": _megabytes(group[0], standing),
-        "head": asked.config["head"],
+        "head": spec.config["head"],
         "stands on": " + ".join(BACKBONES[n].title for n in standing),
         "changed": _changed(group[0]),
     }
@@ -91,8 +91,8 @@ def _row(group: list[Run]) -> dict[str, object]:
 
 def _changed(run: Run) -> str | None:
     """The settings without a column that are not as usual; None where all are."""
-    asked = run.config()
-    changed = TRANSFER.changed(asked.variant, TRANSFER.config(asked.variant, asked.config))
+    spec = run.spec()
+    changed = TRANSFER.changed(spec.variant, TRANSFER.config(spec.variant, spec.config))
     fields = TRANSFER.config_class.model_fields
     said = [
         f"{fields[name].title} {value}"
@@ -105,7 +105,7 @@ def _changed(run: Run) -> str | None:
 def _megabytes(run: Run, standing: list[str]) -> float:
     """Of the run's weights, and of the frozen networks that are not among them."""
     own = (run.path / "model.safetensors").stat().st_size / MIB
-    if TRANSFER.variant(run.config().variant).options["trained"]:
+    if TRANSFER.variant(run.spec().variant).options["trained"]:
         return own
     return own + sum(BACKBONES[name].megabytes for name in standing)
 
@@ -122,7 +122,7 @@ def _others(dataset: str, done: set[str]) -> None:
             except LabError as error:
                 st.error(str(error))
     for run in recent_of_mine(TRANSFER):
-        if run.config().dataset == dataset and run.status().state != "done":
+        if run.spec().dataset == dataset and run.status().state != "done":
             with st.container(border=True):
                 watch(run.id)
 
@@ -140,13 +140,13 @@ def _trust(run: Run, name: str) -> None:
     try:
         if again:
             found = cached.repeated(run)
-            n = run.config().data.n_test
+            n = run.spec().data.n_test
             st.markdown(
                 f"Five seeds: **{found.mean:.2%} ± {found.spread:.2%}** of the same {n:,} test "
                 f"images; 95 % interval of these {interval(found.mean, n)}"
             )
         if folds:
-            found, used = cached.folded(run), run.config().data
+            found, used = cached.folded(run), run.spec().data
             n = used.n_train + used.n_test
             st.markdown(
                 f"Five folds: **{found.mean:.2%} ± {found.spread:.2%}** from fold to fold, each of "

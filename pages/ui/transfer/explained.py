@@ -49,7 +49,7 @@ def explanation(chosen: Run | None) -> None:
     """The methods, and which of them was chosen."""
     st.markdown(TEXT)
     if chosen is not None:
-        variant = TRANSFER.variant(chosen.config().variant)
+        variant = TRANSFER.variant(chosen.spec().variant)
         st.markdown(f"**Chosen above: {variant.title}.** {variant.summary}")
         st.caption(f"In the text: {variant.source}.")
     as_in_the_text(TRANSFER)

@@ -18,7 +18,7 @@ MOST = 10
 def missing(run: Run) -> str:
     """How to have the photographs that a run was taught with, as a sentence; empty where they are
     on this machine."""
-    name = run.config().dataset
+    name = run.spec().dataset
     known = data.known(name)
     if known and data.available(name) >= {"train", "test"}:
         return ""

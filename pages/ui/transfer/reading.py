@@ -12,7 +12,7 @@ from core.images import COLOURS
 from core.inference import explain
 from core.inference.explain import Losses
 from core.runs.query import classes_of
-from core.runs.schema import DataUsed
+from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.transfer import LEAST_HELD
 from pages.ui import cached, charts
@@ -96,11 +96,11 @@ def _figures(run: Run) -> None:
 
 def _trust(run: Run) -> None:
     """How much the figures can be trusted, and the way to five folds."""
-    figures, asked = run.metrics(), run.config()
-    st.caption(calibration(figures["temperature"], asked.config["validation_share"], asked.data))
+    figures, spec = run.metrics(), run.spec()
+    st.caption(calibration(figures["temperature"], spec.config["validation_share"], spec.data))
     if missing(run) or cached.classifier(run).trained:
         return
-    count = asked.data.n_train + asked.data.n_test
+    count = spec.data.n_train + spec.data.n_test
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Test it in five folds", icon=":material/view_week:", on_click=_five_folds,
@@ -109,7 +109,7 @@ def _trust(run: Run) -> None:
         st.caption(f"Then all {count:,} pictures are tested, instead of {figures['n_test']:,}.")
 
 
-def calibration(temperature: float, share: float, used: DataUsed) -> str:
+def calibration(temperature: float, share: float, used: DataSpec) -> str:
     """What the calibration rests on, as a sentence.
 
     Args:
@@ -274,5 +274,5 @@ def _rates(run: Run) -> None:
     )  # fmt: skip
     figure.update_xaxes(**charts.log_axis(found.rates))
     charts.show(figure, key=f"rates-{run.id}", height=260)
-    used = run.config().config["learning_rate"]
+    used = run.spec().config["learning_rate"]
     st.caption(f"The loss fell fastest at {found.best:g}; this one was taught at {used:g}.")

@@ -28,7 +28,7 @@ def panel(run: Run) -> None:
     classes = classes_of(run)
     left, right = st.columns([5, 9], gap="large")
     with left:
-        found = brought(run.config().data.shape)
+        found = brought(run.spec().data.shape)
         said = st.selectbox(
             "Heat map for", [AS_READ, *classes], key="heat_for", bind="query-params",
             help="Where the network sees signs of this class (Grad-CAM).",
