@@ -58,7 +58,9 @@ def _dream(args: argparse.Namespace) -> int:
         picture = _picture(args.picture)
         mask = None if args.mask is None else starting_pictures.brought(*_read(args.mask)).pixels[0]
     guide = None if args.guide is None else starting_pictures.brought(*_read(args.guide)).pixels
-    question = dream_runs.ask(args.variant, picture, values_of(args, DREAMING), guide, mask)
+    question = dream_runs.make_request(
+        args.variant, picture, values_of(args, DREAMING), guide, mask
+    )
     return _made(args, question)
 
 

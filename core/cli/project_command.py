@@ -35,7 +35,7 @@ def project_parser(parser: argparse.ArgumentParser) -> None:
 def _project(args: argparse.Namespace) -> int:
     if args.output is not None and not args.output.parent.is_dir():
         raise LabError(f"There is no folder {args.output.parent}: make it first.")
-    question = map_runs.ask(args.variant, args.dataset, values_of(args, PROJECTING))
+    question = map_runs.make_request(args.variant, args.dataset, values_of(args, PROJECTING))
     code = answer(args, question, map_runs.project, "laid out")
     if code == OK and args.output is not None:
         found = maps.open_map(store.open_run(question.run_id))

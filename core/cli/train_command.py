@@ -26,5 +26,5 @@ def train_parser(parser: argparse.ArgumentParser) -> None:
 
 def _train(args: argparse.Namespace) -> int:
     values = values_of(args, task(args.task))
-    question = training.ask(args.task, args.variant, args.dataset, values)
+    question = training.make_request(args.task, args.variant, args.dataset, values)
     return answer(args, question, training.train, "trained")

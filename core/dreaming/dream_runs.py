@@ -51,7 +51,7 @@ COLUMNS = 16
 # ---- asking
 
 
-def ask(
+def make_request(
     variant: str,
     picture: Picture | None,
     values: Mapping[str, Any] | None = None,
@@ -121,7 +121,9 @@ def ask_again(recipe: Recipe, picture: Picture | None, guide: Tensor | None = No
     mask = None if drawn is None else pixels_in(images.decode(drawn, "mask"))[0]
     if recipe.guide and guide is None:
         raise LabError("This dream had a guide picture: bring it too.")
-    question = ask(recipe.variant, picture, recipe.config, guide if recipe.guide else None, mask)
+    question = make_request(
+        recipe.variant, picture, recipe.config, guide if recipe.guide else None, mask
+    )
     if recipe.picture and question.config.data.fingerprint != recipe.picture:
         raise LabError("This recipe was made with another picture: bring that one.")
     if recipe.guide and guide is not None and _print(fitted(guide, GUIDE_SIDE)) != recipe.guide:

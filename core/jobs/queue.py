@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # ---- asking and withdrawing
 
 
-def request(question: RunRequest, who: str) -> Run:
+def submit(question: RunRequest, who: str) -> Run:
     """Ask for a run: the one there is, or a new one in the queue. Whoever asks becomes an owner.
 
     Raises:
@@ -56,7 +56,7 @@ def request(question: RunRequest, who: str) -> Run:
 def resume(run: Run, who: str) -> None:
     """Put a failed or cancelled run back into the queue; it goes on from its last epoch.
 
-    Raises: as `request`.
+    Raises: as `submit`.
     """
     with store.store_lock():
         if run.shipped or run.status().state not in ("failed", "cancelled"):

@@ -24,7 +24,7 @@ SIDE = 480
 """Pixels along each side of the picture that is kept of a map."""
 
 
-def ask(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> RunRequest:
+def make_request(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> RunRequest:
     """Validate a question for a map and name its run. Nothing is written.
 
     Raises:

@@ -1,6 +1,6 @@
 """Training: a task and a config in, a run out."""
 
 from core.training.loop import train
-from core.training.request import ask, evaluate
+from core.training.request import evaluate, make_request
 
-__all__ = ["ask", "evaluate", "train"]
+__all__ = ["evaluate", "make_request", "train"]

@@ -20,7 +20,7 @@ TEST_SEED = 40_002
 """Of the choice of test images, where there are more than a task looks at."""
 
 
-def ask(
+def make_request(
     task_name: str, variant: str, dataset: str, values: Mapping[str, Any] | None = None
 ) -> RunRequest:
     """Validate a question and name its run. Nothing is written.

@@ -17,7 +17,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import Family, Task
-from core.training import ask
+from core.training import make_request
 from pages.ui import links
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
@@ -90,7 +90,7 @@ def _natural(options: list[str], photographs: bool) -> str:
 def _request(task: Task, variant: str, dataset: str, values: dict[str, Any]) -> None:
     try:
         with st.spinner("Handing it to a worker"):
-            run = queue.request(ask(task.name, variant, dataset, values), who())
+            run = queue.submit(make_request(task.name, variant, dataset, values), who())
         keep_watching(task, run.id)
     except LabError as error:
         st.error(str(error))

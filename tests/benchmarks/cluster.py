@@ -14,7 +14,7 @@ from core import data
 from core.jobs import queue
 from core.runs.store import Run
 from core.settings import settings
-from core.training import ask
+from core.training import make_request
 from tests.benchmarks.measuring import MIB, Row, Samples, at_most, end, resident, wait_until
 
 WHO = "benchmarks"
@@ -81,9 +81,9 @@ def _in_turns(dataset: str, rounds: int) -> Iterator[Row]:
 
 def _request(dataset: str, seed: int) -> tuple[Run, float]:
     """The run, and when it was asked for: naming it, which reads the data here, is not counted."""
-    question = ask("denoising", VARIANT, dataset, {"epochs": EPOCHS, "seed": seed})
+    question = make_request("denoising", VARIANT, dataset, {"epochs": EPOCHS, "seed": seed})
     began = time.perf_counter()
-    return queue.request(question, WHO), began
+    return queue.submit(question, WHO), began
 
 
 def _until_running(asked: tuple[Run, float]) -> float:

@@ -8,7 +8,7 @@ from core import identity
 from core.jobs import queue
 from core.runs import store
 from core.settings import settings
-from core.training import ask
+from core.training import make_request
 from tests.browser.conftest import lab
 
 pytest.importorskip("authlib", reason="signing in needs streamlit[auth]")
@@ -43,7 +43,7 @@ def private_run(lab_folder, monkeypatch):
     monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(lab_folder / "checkpoints"))
     monkeypatch.setenv("LATENT_LAB_DATA", str(lab_folder / "data"))
     settings.cache_clear()
-    asked = ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50})
+    asked = make_request("denoising", "linear", "digits", {"epochs": 1, "train_images": 50})
     config = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
     run = store.create("denoise-linear-pets-00000000-00000000", config)
     run.write_sample(1, b"\x89PNG not really")

@@ -16,7 +16,7 @@ from core.tasks import adversarial, load_model
 from core.tasks import adversarial as module
 from core.tasks.adversarial import ADVERSARIAL, AdversarialLearner
 from core.tasks.classification import RECOGNITION
-from core.training import ask, evaluate, run_context, train
+from core.training import evaluate, make_request, run_context, train
 from core.training.request import judge
 from tests.core.support import built
 
@@ -44,7 +44,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def new(variant: str, task: str = "adversarial", dataset: str = "digits", **values: Any) -> Run:
     """A new run, whatever there was of it."""
-    question = ask(task, variant, dataset, {**SMALL, **values})
+    question = make_request(task, variant, dataset, {**SMALL, **values})
     if (old := store.find(question.run_id)) is not None:
         old.delete()
     return store.create(question.run_id, question.config)
@@ -97,9 +97,11 @@ def test_a_classifier_from_before_the_text_s_had_its_name_still_judges() -> None
     assert old.spec().variant == "cnn_strong"
     found = judge(new("gan"))
     assert found is not None and found.name == old.id
-    question = ask("recognition", "cnn_strong", "digits", {**SMALL, "seed": 1})
+    question = make_request("recognition", "cnn_strong", "digits", {**SMALL, "seed": 1})
     assert question.run_id == old.id, "the same question has the same answer as before"
-    of_text = ask("recognition", "cnn", "digits", {**SMALL, "seed": 1, "learning_rate": 1e-3})
+    of_text = make_request(
+        "recognition", "cnn", "digits", {**SMALL, "seed": 1, "learning_rate": 1e-3}
+    )
     assert of_text.run_id.startswith("recognise-cnn-digits-") and of_text.run_id != old.id
 
 

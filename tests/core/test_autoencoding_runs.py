@@ -19,7 +19,7 @@ from core.tasks import autoencoding as module
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING, bound_name, left_out
 from core.tasks.base import fitted, unit
-from core.training import ask, evaluate, run_context, train
+from core.training import evaluate, make_request, run_context, train
 from tests.core.support import built, tiny
 
 SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
@@ -44,7 +44,7 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def new(variant: str, **values: Any) -> Run:
     """A new run, whatever there was of it."""
-    question = ask("autoencoding", variant, "digits", {**SMALL, **values})
+    question = make_request("autoencoding", variant, "digits", {**SMALL, **values})
     if (old := store.find(question.run_id)) is not None:
         old.delete()
     return store.create(question.run_id, question.config)
@@ -194,7 +194,7 @@ def test_what_is_kept_is_what_was_measured(variant: str) -> None:
 
 
 def test_a_data_set_without_classes_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    question = ask("autoencoding", "cvae", "digits", SMALL)
+    question = make_request("autoencoding", "cvae", "digits", SMALL)
     nameless = question.config.data.model_copy(update={"classes": 0, "class_names": ()})
     config = question.config.model_copy(update={"data": nameless})
     status = train(store.create(question.run_id, config))
@@ -204,8 +204,8 @@ def test_a_data_set_without_classes_is_a_sentence(monkeypatch: pytest.MonkeyPatc
 def test_a_setting_that_the_network_does_not_have_makes_no_run(lab: Any) -> None:
     for variant, field in (("ae_mlp3", "latent"), ("ae_conv_tiny", "latent"), ("ae_conv", "beta")):
         with pytest.raises(LabError, match=f"has no setting '{field}' to change"):
-            ask("autoencoding", variant, "digits", {field: 5})
-    assert ask("autoencoding", "ae_mlp3", "digits", {"latent": 3}).run_id
+            make_request("autoencoding", variant, "digits", {field: 5})
+    assert make_request("autoencoding", "ae_mlp3", "digits", {"latent": 3}).run_id
 
 
 # ---- going on

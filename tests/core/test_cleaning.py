@@ -14,7 +14,7 @@ from core.errors import DataMissing, UnknownName
 from core.jobs.retention import clean
 from core.runs import store
 from core.settings import settings
-from core.training import ask
+from core.training import make_request
 from tests.core.test_imported import CLASSES, packed
 
 DAY = 24 * 3600
@@ -137,7 +137,7 @@ def test_a_set_of_the_command_line_is_nobody_s_and_stays(alone: Path, tmp_path: 
 
 
 def test_old_pictures_go_and_runs_made_of_them_and_nothing_else(pets: data.DatasetInfo) -> None:
-    mine = ask("denoising", "linear", "digits", {"epochs": 1})
+    mine = make_request("denoising", "linear", "digits", {"epochs": 1})
     own = mine.config.model_copy(update={"private": True, "dataset": pets.name})
     old, busy, young, public = (
         store.create(f"denoise-linear-pets-0000000{i}-00000000", config)
@@ -189,7 +189,7 @@ def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
     owners = [["v0"], ["v1"], ["v2"], ["v3"], ["v4", ann], [identity.COMMAND_LINE], [], ["v7"]]
     found = []
     for seed, who in enumerate(owners):
-        asked = ask("denoising", "linear", "digits", {"seed": seed})
+        asked = make_request("denoising", "linear", "digits", {"seed": seed})
         run = store.create(asked.run_id, asked.config)
         (run.path / "model.safetensors").write_bytes(bytes(600_000))
         if who:
@@ -213,7 +213,7 @@ def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
 
 
 def test_what_a_worker_left_at_its_very_end_goes_after_a_day(alone: Path) -> None:
-    asked = ask("denoising", "linear", "digits", {"seed": 1})
+    asked = make_request("denoising", "linear", "digits", {"seed": 1})
     run = store.create(asked.run_id, asked.config)
     left = run.path / "resume.pt"
     left.write_bytes(bytes(10))

@@ -29,7 +29,7 @@ def make(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
     def made(variant: str) -> Run:
         chosen = ADVERSARIAL if variant in ADVERSARIAL.variants else AUTOENCODING
-        question = training.ask(chosen.name, variant, "digits")
+        question = training.make_request(chosen.name, variant, "digits")
         run = store.create(question.run_id, question.config)
         run.write_weights(built(chosen, variant).state_dict(), half=True)
         run.update(state="done")

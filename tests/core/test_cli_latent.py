@@ -34,7 +34,7 @@ def make(lab: Path) -> Make:
     """Makes a finished run with random weights: neither command needs it to be good."""
 
     def made(variant: str) -> Run:
-        question = training.ask("autoencoding", variant, "digits")
+        question = training.make_request("autoencoding", variant, "digits")
         run = store.create(question.run_id, question.config)
         run.write_weights(built(AUTOENCODING, variant).state_dict(), half=True)
         run.update(state="done")
@@ -219,7 +219,7 @@ def test_only_a_finished_autoencoder_has_codes(
     run.update(state="failed")
     assert main(command(run, lab)) == 1
     assert "is failed; only one that is done can be used." in capsys.readouterr().err
-    question = training.ask("denoising", "median", "digits")
+    question = training.make_request("denoising", "median", "digits")
     other = store.create(question.run_id, question.config)
     other.write_weights({})
     other.update(state="done")

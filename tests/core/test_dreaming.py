@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from core.dreaming import dream_runs, dream_time, films, recipes, responses
 from core.dreaming.config import Target
-from core.dreaming.dream_runs import ask, ask_again
+from core.dreaming.dream_runs import ask_again, make_request
 from core.dreaming.recipes import KEY, Recipe
 from core.dreaming.starting_pictures import Picture, brought, fitted, sample
 from core.dreaming.variants import DREAMING
@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {"side": 64, "steps": 2, "octaves": 2}
 
 def created(variant: str = "deep", values: dict[str, Any] | None = None, **more: Any) -> Run:
     picture = more.pop("picture", sample("flower"))
-    question = ask(variant, picture, {**SMALL, **(values or {})}, **more)
+    question = make_request(variant, picture, {**SMALL, **(values or {})}, **more)
     return store.find(question.run_id) or store.create(
         question.run_id, question.config, question.given
     )
@@ -118,12 +118,15 @@ def test_samples_are_known_by_name() -> None:
 
 
 def test_the_same_question_is_the_same_run_and_another_picture_another() -> None:
-    one, same = ask("deep", sample("flower"), SMALL), ask("deep", sample("flower"), SMALL)
-    other = ask("deep", sample("china"), SMALL)
-    seeded = ask("deep", sample("flower"), {**SMALL, "seed": 1})
+    one, same = (
+        make_request("deep", sample("flower"), SMALL),
+        make_request("deep", sample("flower"), SMALL),
+    )
+    other = make_request("deep", sample("china"), SMALL)
+    seeded = make_request("deep", sample("flower"), {**SMALL, "seed": 1})
     mask = torch.zeros(10, 10, dtype=torch.uint8)
-    masked = ask("deep", sample("flower"), SMALL, mask=mask)
-    guided = ask("deep", sample("flower"), SMALL, guide=sample("china").pixels)
+    masked = make_request("deep", sample("flower"), SMALL, mask=mask)
+    guided = make_request("deep", sample("flower"), SMALL, guide=sample("china").pixels)
     ids = {q.run_id for q in (one, other, seeded, masked, guided)}
     assert one.run_id == same.run_id and len(ids) == 5
     assert one.run_id.startswith("dream-deep-flower-")
@@ -134,11 +137,11 @@ def test_the_same_question_is_the_same_run_and_another_picture_another() -> None
 def test_what_is_made_of_somebodys_own_is_theirs() -> None:
     own = brought(encoded(GRAIN), "mine.png")
     mask = torch.zeros(10, 10, dtype=torch.uint8)
-    assert ask("deep", own, SMALL).config.private
-    assert ask("deep", sample("flower"), SMALL, mask=mask).config.private
-    assert ask("deep", Picture("made", own.pixels, private=True), SMALL).config.private
-    assert not ask("deep", sample("flower"), SMALL).config.private
-    assert not ask("visualise", None, {"side": 64}).config.private
+    assert make_request("deep", own, SMALL).config.private
+    assert make_request("deep", sample("flower"), SMALL, mask=mask).config.private
+    assert make_request("deep", Picture("made", own.pixels, private=True), SMALL).config.private
+    assert not make_request("deep", sample("flower"), SMALL).config.private
+    assert not make_request("visualise", None, {"side": 64}).config.private
 
 
 @pytest.mark.parametrize(
@@ -157,12 +160,12 @@ def test_questions_that_cannot_be_answered(
     variant: str, values: dict[str, Any], error: type[LabError]
 ) -> None:
     with pytest.raises(error):
-        ask(variant, sample("flower"), values)
+        make_request(variant, sample("flower"), values)
 
 
 def test_a_picture_is_needed() -> None:
     with pytest.raises(LabError, match="picture"):
-        ask("deep", None, SMALL)
+        make_request("deep", None, SMALL)
 
 
 def test_published_weights_without_a_network_are_refused_at_once(
@@ -171,7 +174,7 @@ def test_published_weights_without_a_network_are_refused_at_once(
     monkeypatch.setenv("LATENT_LAB_DOWNLOADS", "off")
     settings.cache_clear()
     with pytest.raises(DataMissing, match="always here"):
-        ask("classic", sample("flower"))
+        make_request("classic", sample("flower"))
 
 
 def test_dreams_wait_in_the_quick_lane() -> None:
@@ -186,7 +189,7 @@ def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
     more = {"deep": {}, "classic": {"backbone": "lite0", "layers": "blocks.4"},
             "visualise": {}, "zoom": {"frames": 3}}[variant]  # fmt: skip
     values = {"side": 64, "steps": 6 if variant == "visualise" else 2, **more}
-    question = ask(variant, sample("flower"), values)
+    question = make_request(variant, sample("flower"), values)
     run = store.create(question.run_id, question.config, question.given)
     heard: list[Status] = []
     assert dream_runs.dream(run, heard.append).state == "done"
@@ -218,7 +221,7 @@ def test_the_film_of_a_zoom_can_be_played() -> None:
 
 
 def test_the_atlas_leaves_a_sheet_a_layer() -> None:
-    question = ask("atlas", None, {"side": 48, "steps": 1, "layers": "blocks.0"})
+    question = make_request("atlas", None, {"side": 48, "steps": 1, "layers": "blocks.0"})
     run = store.create(question.run_id, question.config, question.given)
     assert dream_runs.dream(run).state == "done"
     with Image.open(run.path / "channels-blocks.0.webp") as sheet:
@@ -369,7 +372,7 @@ def test_an_estimate_is_learnt_from_finished_dreams(
     wrong = 1.0  # a probe beside which others worked
 
     def finished(seconds: float, device: str = "cpu, 2 threads", **values: object) -> store.Run:
-        asked = dream_runs.ask("deep", sample("flower"), {"side": 256, **values})
+        asked = dream_runs.make_request("deep", sample("flower"), {"side": 256, **values})
         run = store.create(asked.run_id, asked.config, asked.given)
         run.write_metrics({"seconds": seconds, "device": device})
         run.update(state="done")
@@ -377,9 +380,9 @@ def test_an_estimate_is_learnt_from_finished_dreams(
 
     def estimate(*done: store.Run, **values: object) -> dream_time.Span:
         config = DREAMING.config("deep", {"side": 256, **values})
-        height, width = dream_runs.ask("deep", sample("flower"), {"side": 256}).config.data.shape[
-            1:
-        ]
+        height, width = dream_runs.make_request(
+            "deep", sample("flower"), {"side": 256}
+        ).config.data.shape[1:]
         return dream_time.estimate("deep", config, (height, width), done, lambda *_: wrong)
 
     assert estimate().most > 1000

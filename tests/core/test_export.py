@@ -43,7 +43,7 @@ NETWORKS: list[tuple[Task, str]] = [
 
 def made(variant: str, bias: float = 0.0, chosen: Task = DENOISING) -> Run:
     """A run with random weights: no layer is at rest, and no training is needed."""
-    question = training.ask(chosen.name, variant, "digits")
+    question = training.make_request(chosen.name, variant, "digits")
     run = store.create(question.run_id, question.config)
     network = built(chosen, variant)
     torch.manual_seed(0)

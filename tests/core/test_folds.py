@@ -92,7 +92,9 @@ def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
 @pytest.fixture
 def taught(lab: Path) -> Run:
     """Trained on a few of scikit-learn's digits."""
-    question = training.ask("transfer", "new_head", "digits", {"train_images": 40, "epochs": 3})
+    question = training.make_request(
+        "transfer", "new_head", "digits", {"train_images": 40, "epochs": 3}
+    )
     run = store.create(question.run_id, question.config)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(TRANSFER), "most_test", 30)
@@ -161,7 +163,7 @@ def test_one_class_is_refused_before_anything_is_made(lab: Path) -> None:
     pictures = {"only": [(f"{i}.png", _png(i)) for i in range(10)]}
     info = data.import_classes(pictures, "Alone", size=32, grey=False)
     with pytest.raises(LabError, match="needs 2 classes at least; Alone has 1"):
-        training.ask("transfer", "new_head", info.name)
+        training.make_request("transfer", "new_head", info.name)
 
 
 def _png(seed: int) -> bytes:
@@ -173,7 +175,7 @@ def _png(seed: int) -> bytes:
 def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(TRANSFER), "most_test", 6)
     values = {"train_images": 12, "epochs": 2, "batch_size": 4}
-    question = training.ask("transfer", "fine_tune", "digits", values)
+    question = training.make_request("transfer", "fine_tune", "digits", values)
     run = store.create(question.run_id, question.config)
     assert training.train(run).state == "done", run.status().error
     model = explain.classifier(run)

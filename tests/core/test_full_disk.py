@@ -14,7 +14,7 @@ from core.jobs.scheduler import Cluster
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
-from core.training import ask
+from core.training import make_request
 from tests.core.support import TRAIN
 
 EPOCHS = ["--epochs", "2"]
@@ -83,7 +83,7 @@ def test_a_run_of_the_queue_fails_with_the_sentence(
     monkeypatch.setattr(queue.os, "nice", lambda by: 10)
     disk(1500)
     values = {"epochs": 2, "train_images": 64}
-    run = queue.request(ask("denoising", "linear", "digits", values), "ann")
+    run = queue.submit(make_request("denoising", "linear", "digits", values), "ann")
     assert run.status().state == "failed" and run.status().error == DISK_FULL
     with open(run.path / "ballast", "wb") as ballast, pytest.raises(OSError, match="No space"):
         ballast.write(bytes(2**22))

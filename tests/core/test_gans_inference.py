@@ -155,7 +155,7 @@ def made(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
     def make(task: str, variant: str) -> Run:
-        question = training.ask(task, variant, "digits")
+        question = training.make_request(task, variant, "digits")
         run = store.create(question.run_id, question.config)
         run.update(state="done")
         return run

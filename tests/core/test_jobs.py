@@ -21,7 +21,7 @@ from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import ROOT, settings
-from core.training import ask, train
+from core.training import make_request, train
 
 pytestmark = pytest.mark.cluster
 
@@ -88,7 +88,7 @@ def until_working(run: Run) -> None:
 
 
 def question(values: dict[str, Any], seed: int = 0) -> RunRequest:
-    return ask("denoising", "linear", "digits", {**values, "seed": seed})
+    return make_request("denoising", "linear", "digits", {**values, "seed": seed})
 
 
 def cluster_processes(folder: Path) -> list[psutil.Process]:
@@ -106,14 +106,14 @@ def cluster_processes(folder: Path) -> list[psutil.Process]:
 
 def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
     asked = question(SHORT, seed=1)
-    run = queue.request(asked, "ann")
+    run = queue.submit(asked, "ann")
     assert run.id == asked.run_id and run.owners() == ["ann"]
     until_state(run, "done", "failed")
     assert run.status().state == "done" and run.status().attempt == 1
     assert run.metrics()["psnr"] > 0 and len(run.history()) == 1
     # The same question again is answered by the same run, which now has two owners.
     before = run.path.joinpath("model.safetensors").stat().st_mtime_ns
-    assert queue.request(asked, "bob") == run
+    assert queue.submit(asked, "bob") == run
     assert run.owners() == ["ann", "bob"] and run.status().attempt == 1
     assert run.path.joinpath("model.safetensors").stat().st_mtime_ns == before
     assert queue.jobs().state() == "running" and queue.active() == []
@@ -121,10 +121,10 @@ def test_a_run_that_is_asked_for_is_trained(cluster: Path) -> None:
 
 
 def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
-    long = queue.request(question(LONG, seed=40), "ann")
+    long = queue.submit(question(LONG, seed=40), "ann")
     until_working(long)
-    asked = map_runs.ask("pca", "digits", {"points": 50})
-    assert (queue.lane(long), queue.lane(queue.request(asked, "ann"))) == ("long", "quick")
+    asked = map_runs.make_request("pca", "digits", {"points": 50})
+    assert (queue.lane(long), queue.lane(queue.submit(asked, "ann"))) == ("long", "quick")
     found = store.open_run(asked.run_id)
     until_state(found, "done", "failed")
     assert found.status().state == "done" and found.metrics()["n_test"] == 50
@@ -137,7 +137,7 @@ def test_two_who_ask_at_the_same_moment_get_one_run(cluster: Path) -> None:
 
     def visitor(name: str) -> None:
         gate.wait()
-        given[name] = queue.request(asked, name)
+        given[name] = queue.submit(asked, name)
 
     threads = [threading.Thread(target=visitor, args=(name,)) for name in ("ann", "bob")]
     for thread in threads:
@@ -153,8 +153,8 @@ def test_two_who_ask_at_the_same_moment_get_one_run(cluster: Path) -> None:
 
 def test_the_first_of_two_who_withdraws_stops_nothing(cluster: Path) -> None:
     asked = question(LONG, seed=3)
-    run = queue.request(asked, "ann")
-    queue.request(asked, "bob")
+    run = queue.submit(asked, "ann")
+    queue.submit(asked, "bob")
     until_working(run)
     with pytest.raises(Refused, match="Only those who asked"):
         queue.cancel(run, "eve")
@@ -170,7 +170,7 @@ def test_the_first_of_two_who_withdraws_stops_nothing(cluster: Path) -> None:
 
 
 def test_a_running_run_is_cancelled_and_goes_on_when_it_is_resumed(cluster: Path) -> None:
-    run = queue.request(question(LONG, seed=4), "ann")
+    run = queue.submit(question(LONG, seed=4), "ann")
     until_working(run)
     with pytest.raises(Refused, match="under way: cancel it first"):
         queue.delete(run, "ann")
@@ -187,20 +187,20 @@ def test_a_running_run_is_cancelled_and_goes_on_when_it_is_resumed(cluster: Path
 
 def test_a_cancelled_run_that_is_asked_for_again_goes_on(cluster: Path) -> None:
     asked = question(LONG, seed=5)
-    run = queue.request(asked, "ann")
+    run = queue.submit(asked, "ann")
     until_working(run)
     queue.cancel(run, "ann")
     until_state(run, "cancelled")
-    assert queue.request(asked, "bob") == run
+    assert queue.submit(asked, "bob") == run
     until_working(run)
     assert set(run.owners()) >= {"bob"}
 
 
 def test_a_run_that_waits_is_cancelled_at_once_and_never_begins(cluster: Path) -> None:
-    busy = queue.request(question(LONG, seed=6), "ann")
+    busy = queue.submit(question(LONG, seed=6), "ann")
     until_working(busy)
-    waiting = queue.request(question(SHORT, seed=7), "ann")
-    last = queue.request(question(SHORT, seed=8), "ann")
+    waiting = queue.submit(question(SHORT, seed=7), "ann")
+    last = queue.submit(question(SHORT, seed=8), "ann")
     assert waiting.status().state == "queued"
     assert [r.id for r in queue.active()] == [busy.id, waiting.id, last.id]
     assert [queue.ahead(r) for r in (busy, waiting, last)] == [0, 1, 2]
@@ -220,18 +220,18 @@ def test_a_full_queue_refuses_and_writes_nothing(
 ) -> None:
     monkeypatch.setenv("LATENT_LAB_MAX_QUEUE", "1")
     settings.cache_clear()
-    busy = queue.request(question(LONG, seed=9), "ann")
+    busy = queue.submit(question(LONG, seed=9), "ann")
     asked = question(SHORT, seed=10)
     with pytest.raises(Refused, match=r"The queue is full \(1 jobs\)"):
-        queue.request(asked, "bob")
+        queue.submit(asked, "bob")
     assert store.find(asked.run_id) is None
     until_working(busy)
-    assert queue.request(question(LONG, seed=9), "bob") == busy, "what is there is still given"
+    assert queue.submit(question(LONG, seed=9), "bob") == busy, "what is there is still given"
 
 
 def test_a_killed_worker_s_run_ends_by_itself(cluster: Path) -> None:
     asked = question(MIDDLING, seed=11)
-    run = queue.request(asked, "ann")
+    run = queue.submit(asked, "ann")
     until_working(run)
     client = queue.jobs()._client
     assert client is not None
@@ -250,7 +250,7 @@ def test_a_killed_worker_s_run_ends_by_itself(cluster: Path) -> None:
 
 
 def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -> None:
-    run = queue.request(question(LONG, seed=12), "ann")
+    run = queue.submit(question(LONG, seed=12), "ann")
     until_working(run)
     before = {p.pid for p in cluster_processes(cluster)}
     queue.jobs().close()
@@ -258,7 +258,7 @@ def test_another_client_joins_the_cluster_and_sees_what_it_does(cluster: Path) -
     queue.jobs.cache_clear()  # as a server that was started again
     queue.tend()
     assert queue.tend() == 0, "the run is worked on: nothing was left behind"
-    other = queue.request(question(SHORT, seed=13), "bob")
+    other = queue.submit(question(SHORT, seed=13), "bob")
     assert other.status().state == "queued"
     assert {p.pid for p in cluster_processes(cluster)} == before, "no second cluster"
     queue.cancel(run, "ann")
@@ -284,8 +284,8 @@ def test_workers_that_die_at_birth_or_at_work_are_started_again(
             process.kill()
 
     monkeypatch.setattr(Cluster, "_start_worker", stillborn)
-    run = queue.request(question(MIDDLING, seed=30), "ann")
-    quick = queue.request(map_runs.ask("pca", "digits", {"points": 60}), "ann")
+    run = queue.submit(question(MIDDLING, seed=30), "ann")
+    quick = queue.submit(map_runs.make_request("pca", "digits", {"points": 60}), "ann")
     assert queue.jobs().settled(DEADLINE) and sorted(born) == ["long", "quick"]
     stages = set()
 
@@ -358,8 +358,8 @@ def test_nobody_waits_for_a_cluster_that_starts(
     here = Cluster(cluster / "slow", "", print, print)
     monkeypatch.setattr(queue, "jobs", lambda: here)
     try:
-        first = queue.request(question(SHORT, seed=32), "ann")
-        second = queue.request(question(SHORT, seed=33), "bob")
+        first = queue.submit(question(SHORT, seed=32), "ann")
+        second = queue.submit(question(SHORT, seed=33), "bob")
         assert first.status().stage == clusters.STARTING
         assert queue.tend() == 2
         queue.cancel(first, "ann")
@@ -375,11 +375,11 @@ def test_nobody_waits_for_a_cluster_that_starts(
 
 ASK = """
 import sys
-from core import jobs
-from core.training import ask
+from core.jobs import queue
+from core.training import make_request
 values = {"epochs": 1, "train_images": 50, "seed": 14}
-print(jobs.request(ask("denoising", "linear", "digits", values), "cli").id, flush=True)
-jobs.jobs().close(wait=60)
+print(queue.submit(make_request("denoising", "linear", "digits", values), "cli").id, flush=True)
+queue.jobs().close(wait=60)
 """
 
 
@@ -396,8 +396,8 @@ def test_what_another_process_asks_for_is_trained_though_it_ends(cluster: Path) 
 
 
 def test_runs_left_behind_by_a_dead_cluster_are_taken_up(cluster: Path) -> None:
-    working = queue.request(question(MIDDLING, seed=15), "ann")
-    waiting = queue.request(question(SHORT, seed=16), "ann")
+    working = queue.submit(question(MIDDLING, seed=15), "ann")
+    waiting = queue.submit(question(SHORT, seed=16), "ann")
     until_working(working)
     old = cluster_processes(cluster)
     assert len(old) >= 2, "a scheduler and the worker of the lane"
@@ -436,9 +436,9 @@ def test_with_training_off_nothing_starts(cluster: Path, monkeypatch: pytest.Mon
     settings.cache_clear()
     monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: pytest.fail("a job was started"))
     with pytest.raises(Refused, match="Training is switched off on this server"):
-        queue.request(question(SHORT, seed=20), "ann")
+        queue.submit(question(SHORT, seed=20), "ann")
     assert store.find(question(SHORT, seed=20).run_id) is None
-    assert queue.request(done, "ann") == run, "what is there is still given"
+    assert queue.submit(done, "ann") == run, "what is there is still given"
     assert queue.tend() == 0
     queue.tend()
     store.open_run(left.run_id).delete()
@@ -480,7 +480,7 @@ def test_a_damaged_run_can_be_deleted_and_trained_anew(cluster: Path, name: str)
     (run.path / name).write_text("{damaged")
     if name == "status.json":
         with pytest.raises(RunBroken, match="Delete it and train anew"):
-            queue.request(asked, "ann")
+            queue.submit(asked, "ann")
         assert queue.active() == []
     queue.delete(run, "ann")
     assert store.find(run.id) is None
@@ -491,7 +491,7 @@ def test_a_shipped_run_is_nobody_s_and_stays(cluster: Path) -> None:
     made = store.create(asked.run_id, asked.config)
     (cluster / "shipped").mkdir(exist_ok=True)
     shipped = Run(made.path.rename(cluster / "shipped" / made.id))
-    assert queue.request(asked, "ann") == shipped
+    assert queue.submit(asked, "ann") == shipped
     assert shipped.owners() == [] and not queue.mine(shipped, "ann")
     assert queue.visible(shipped, "anybody") and shipped not in queue.active()
     queue.resume(shipped, "ann")

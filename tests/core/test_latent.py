@@ -37,7 +37,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         patch.setattr(autoencoding, "IWAE_IMAGES", 2)
         found = {}
         for variant in TRAINED:
-            question = training.ask("autoencoding", variant, "digits", BRIEFLY)
+            question = training.make_request("autoencoding", variant, "digits", BRIEFLY)
             found[variant] = store.create(question.run_id, question.config)
             assert training.train(found[variant]).state == "done"
         yield found
@@ -57,7 +57,7 @@ def new(variant: str, **values: Any) -> Autoencoder:
 
 def measured(lab: Path, metrics: dict[str, Any], variant: str = "vae") -> Run:
     """A run whose codes are said to lie so; it has no weights."""
-    question = training.ask("autoencoding", variant, "digits")
+    question = training.make_request("autoencoding", variant, "digits")
     run = store.create(question.run_id, question.config)
     run.write_metrics(metrics)
     return run
@@ -135,7 +135,7 @@ def test_the_classes_have_their_names(
 
 
 def test_what_is_no_autoencoder_is_a_sentence(lab: Path) -> None:
-    question = training.ask("denoising", "median", "digits")
+    question = training.make_request("denoising", "median", "digits")
     run = store.create(question.run_id, question.config)
     run.write_weights({})
     with pytest.raises(LabError, match="is no autoencoder: it has no codes"):

@@ -39,7 +39,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(variant: str, **values: Any) -> Run:
     """The finished map of the digits."""
-    asked = map_runs.ask(variant, "digits", values)
+    asked = map_runs.make_request(variant, "digits", values)
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     status = map_runs.project(run)
@@ -93,22 +93,22 @@ def test_a_method_keeps_the_contract_of_a_family(variant: str) -> None:
 def test_bounds_hold_and_methods_have_their_own_settings() -> None:
     for bad in ({"perplexity": 1}, {"dimensions": 4}, {"points": 2}, {"points": 10**6}):
         with pytest.raises(LabError, match=next(iter(bad))):
-            map_runs.ask("tsne", "digits", bad)
+            map_runs.make_request("tsne", "digits", bad)
     with pytest.raises(LabError, match="PCA has no setting 'perplexity'"):
-        map_runs.ask("pca", "digits", {"perplexity": 5})
+        map_runs.make_request("pca", "digits", {"perplexity": 5})
 
 
 def test_the_same_question_is_the_same_map(lab: Path) -> None:
-    first = map_runs.ask("tsne", "digits").run_id
-    assert map_runs.ask("tsne", "digits", {"perplexity": 30, "seed": 0}).run_id == first
+    first = map_runs.make_request("tsne", "digits").run_id
+    assert map_runs.make_request("tsne", "digits", {"perplexity": 30, "seed": 0}).run_id == first
     others = ({"seed": 1}, {"points": 100}, {"split": "train"}, {"metric": "cosine"})
-    assert len({first, *(map_runs.ask("tsne", "digits", o).run_id for o in others)}) == 5
-    assert map_runs.ask("pca", "digits").run_id != first
+    assert len({first, *(map_runs.make_request("tsne", "digits", o).run_id for o in others)}) == 5
+    assert map_runs.make_request("pca", "digits").run_id != first
 
 
 def test_the_weights_of_the_source_are_part_of_the_question(lab: Path) -> None:
     other = next(r.id for r in latent.autoencoders("mnist") if r.id != MODEL)
-    asked = [map_runs.ask("pca", "mnist", {"source": s}) for s in (PIXELS, MODEL, other)]
+    asked = [map_runs.make_request("pca", "mnist", {"source": s}) for s in (PIXELS, MODEL, other)]
     assert len({q.run_id for q in asked}) == 3
     assert asked[1].config.data.n_test == 10_000 and not asked[1].config.private
 
@@ -120,9 +120,9 @@ def test_what_cannot_be_mapped_is_refused(lab: Path) -> None:
         ("../../etc", "no run called"),
     ):
         with pytest.raises(LabError, match=sentence):
-            map_runs.ask("tsne", "mnist", {"source": source})
+            map_runs.make_request("tsne", "mnist", {"source": source})
     with pytest.raises(UnknownName):
-        map_runs.ask("tsne", "atlantis")
+        map_runs.make_request("tsne", "atlantis")
 
 
 # ---- making
@@ -189,7 +189,7 @@ def test_three_dimensions_and_cosine(lab: Path) -> None:
 
 @pytest.mark.parametrize("points", [8, 20])
 def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int) -> None:
-    asked = map_runs.ask("tsne", "digits", {"points": points, "perplexity": 30})
+    asked = map_runs.make_request("tsne", "digits", {"points": points, "perplexity": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     status = map_runs.project(run)
@@ -231,7 +231,7 @@ def test_without_umap_a_sentence_says_how_to_get_it(
     import sys
 
     monkeypatch.setitem(sys.modules, "umap", None)
-    asked = map_runs.ask("umap", "digits")
+    asked = map_runs.make_request("umap", "digits")
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     status = map_runs.project(run)
@@ -245,7 +245,7 @@ def test_codes_that_are_all_the_same_are_a_sentence(
         torch.zeros(30, 1, 28, 28, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64)
     )
     monkeypatch.setattr(map_runs, "chosen_images", lambda *_: blank)
-    asked = map_runs.ask("pca", "digits", {"points": 30})
+    asked = map_runs.make_request("pca", "digits", {"points": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     assert "All codes are the same" in map_runs.project(run).error
@@ -256,7 +256,7 @@ def test_codes_that_are_no_numbers_are_a_sentence(
 ) -> None:
     broken = encoding.Codes(torch.full((30, 5), torch.nan), digits().first(30))
     monkeypatch.setattr(map_runs, "encode", lambda *_: broken)
-    asked = map_runs.ask("pca", "digits", {"points": 30})
+    asked = map_runs.make_request("pca", "digits", {"points": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     status = map_runs.project(run)
@@ -273,7 +273,7 @@ def test_a_constant_column_and_one_class_do_no_harm(lab: Path) -> None:
 
 
 def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
-    asked = map_runs.ask("tsne", "digits", {"iterations": 5000})
+    asked = map_runs.make_request("tsne", "digits", {"iterations": 5000})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
     seen: list[Status] = []
@@ -290,7 +290,7 @@ def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
 
 
 def test_a_map_of_images_that_changed_is_refused(lab: Path) -> None:
-    asked = map_runs.ask("pca", "digits")
+    asked = map_runs.make_request("pca", "digits")
     stale = asked.config.data.model_copy(update={"fingerprint": "another"})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config.model_copy(update={"data": stale}))

@@ -14,7 +14,7 @@ from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import settings
-from core.training import ask
+from core.training import make_request
 
 opened: list[str] | None = None
 
@@ -47,7 +47,9 @@ def sent(alone: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def question(seed: int) -> RunRequest:
-    return ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed})
+    return make_request(
+        "denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed}
+    )
 
 
 def made(seed: int, state: str, owner: str = "ann") -> Run:
@@ -137,7 +139,7 @@ def test_a_damaged_run_fails_with_a_sentence_and_keeps_nobody_waiting(sent: list
     assert empty.status().state == later.status().state == "failed"
     assert "config.json is missing or damaged" in empty.status().error
     assert "no denoising variant called 'of tomorrow'" in later.status().error
-    assert queue.request(question(9), "visitor 0").status().state == "queued"
+    assert queue.submit(question(9), "visitor 0").status().state == "queued"
     assert queue.ahead(good) == 0
 
 

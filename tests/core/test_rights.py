@@ -15,7 +15,7 @@ from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import settings
-from core.training import ask
+from core.training import make_request
 
 
 def signed_in(number: int, name: str) -> str:
@@ -42,7 +42,9 @@ def allow(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
 
 
 def question(seed: int) -> RunRequest:
-    return ask("denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed})
+    return make_request(
+        "denoising", "linear", "digits", {"epochs": 1, "train_images": 50, "seed": seed}
+    )
 
 
 def private(owner: str, state: str = "done") -> Run:
@@ -87,9 +89,9 @@ def test_only_who_has_signed_in_may_start_where_it_is_asked(
     allow(monkeypatch, training="signed-in")
     assert not queue.may_start("visitor") and "Sign in" in queue.refusal("visitor")
     with pytest.raises(Refused, match="Sign in"):
-        queue.request(question(1), "visitor")
+        queue.submit(question(1), "visitor")
     assert store.find(question(1).run_id) is None and not sent
-    run = queue.request(question(1), ANN)
+    run = queue.submit(question(1), ANN)
     assert sent == [run.id] and queue.refusal(ANN) == ""
     run.update(state="failed")
     with pytest.raises(Refused, match="Sign in"):
@@ -100,11 +102,11 @@ def test_one_person_has_so_many_jobs_and_keeps_nobody_else_from_theirs(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, max_jobs_each=3, max_running_each=1)
-    mine = [queue.request(question(seed), "ann") for seed in range(3)]
+    mine = [queue.submit(question(seed), "ann") for seed in range(3)]
     with pytest.raises(Refused, match="3 jobs of yours"):
-        queue.request(question(4), "ann")
-    assert queue.request(question(0), "ann") == mine[0], "what is there is still given"
-    other = queue.request(question(5), "bob")
+        queue.submit(question(4), "ann")
+    assert queue.submit(question(0), "ann") == mine[0], "what is there is still given"
+    other = queue.submit(question(5), "bob")
     assert sent == [mine[0].id, other.id], "her second waits for her first, his does not"
     sent.clear()
     queue.tend()
@@ -124,8 +126,8 @@ def test_a_map_does_not_wait_for_a_training_of_the_same_person(
     allow(monkeypatch, max_running_each=1)
     monkeypatch.setattr(queue, "lane", lambda run: "quick" if run.id == quick else "long")
     quick = question(2).run_id
-    queue.request(question(1), "ann")
-    queue.request(question(2), "ann")
+    queue.submit(question(1), "ann")
+    queue.submit(question(2), "ann")
     assert quick in sent
 
 
@@ -133,14 +135,14 @@ def test_what_one_person_keeps_on_disk_is_bounded(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(monkeypatch, max_disk_mb_each=1)
-    run = queue.request(question(1), "ann")
+    run = queue.submit(question(1), "ann")
     run.update(state="done")
     (run.path / "model.safetensors").write_bytes(bytes(2**20))
     with pytest.raises(Refused, match="as much as one person may use"):
-        queue.request(question(2), "ann")
-    queue.request(question(2), "bob")
+        queue.submit(question(2), "ann")
+    queue.submit(question(2), "bob")
     queue.delete(run, "ann")
-    queue.request(question(3), "ann")
+    queue.submit(question(3), "ann")
 
 
 # ---- stopping, deleting, seeing
@@ -177,7 +179,7 @@ def test_an_administrator_deletes_nothing_that_ships(
 
 
 def test_who_signs_in_keeps_what_they_had_asked_for(sent: list[str]) -> None:
-    first, second = private("visitor"), queue.request(question(2), "visitor")
+    first, second = private("visitor"), queue.submit(question(2), "visitor")
     second.set_owners(["visitor", ANN, "carl"])
     assert queue.take_over("visitor", ANN) == 2
     assert first.owners() == [ANN] and second.owners() == [ANN, "carl"]
@@ -206,7 +208,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def test_the_log_has_a_line_an_action_and_nobody_in_it(sent: list[str], told: list[str]) -> None:
-    run = queue.request(question(1), ANN)
+    run = queue.submit(question(1), ANN)
     queue.cancel(run, ANN)
     queue.delete(run, ANN)
     assert [json.loads(line)["action"] for line in told] == ["asked", "cancelled", "deleted"]

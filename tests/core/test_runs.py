@@ -25,7 +25,7 @@ from core.runs.schema import RunRequest, State, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model, task
-from core.training import ask
+from core.training import make_request
 
 PARTS = ("config.json", "model.safetensors", "history.csv", "metrics.json", "status.json")
 
@@ -41,7 +41,7 @@ def shipped(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @cache
 def asked() -> RunRequest:
     """A question about data that are the same wherever the lab lies."""
-    return ask("denoising", "linear", "digits", {"epochs": 2, "train_images": 64})
+    return make_request("denoising", "linear", "digits", {"epochs": 2, "train_images": 64})
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def _touch(path: str) -> None:
 
 
 def identifier(values: dict[str, object], dataset: str = "digits") -> str:
-    return ask("denoising", "conv", dataset, values).run_id
+    return make_request("denoising", "conv", dataset, values).run_id
 
 
 # ---- names

@@ -24,7 +24,7 @@ from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.tasks import load_model
 from core.tasks.denoising import Denoising, DenoisingLearner
-from core.training import ask, evaluate, loop, run_context, train
+from core.training import evaluate, loop, make_request, run_context, train
 from core.training.request import test_images as images_for_testing
 from core.training.request import train_images
 
@@ -47,7 +47,7 @@ def quick(
 
 def new(values: dict[str, Any] | None = None, variant: str = "linear") -> Run:
     """A new run, whatever there was of it."""
-    question = ask("denoising", variant, "digits", {**SMALL, **(values or {})})
+    question = make_request("denoising", variant, "digits", {**SMALL, **(values or {})})
     if (old := store.find(question.run_id)) is not None:
         old.delete()
     return store.create(question.run_id, question.config)
@@ -165,7 +165,7 @@ def test_no_epochs_at_all_keep_the_initial_weights() -> None:
 
 
 def test_a_classical_method_has_figures_and_nothing_to_learn() -> None:
-    question = ask("denoising", "median", "digits")
+    question = make_request("denoising", "median", "digits")
     run = store.create(question.run_id, question.config)
     assert train(run).state == "done"
     assert run.metrics()["psnr"] > run.metrics()["psnr_noisy"]
@@ -507,9 +507,9 @@ def test_settings_that_are_not_valid_any_more_are_a_sentence() -> None:
 def test_more_epochs_than_allowed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATENT_LAB_MAX_EPOCHS", "5")
     settings.cache_clear()
-    assert ask("denoising", "linear", "digits", {"epochs": 5}).run_id
+    assert make_request("denoising", "linear", "digits", {"epochs": 5}).run_id
     with pytest.raises(Refused, match=r"6 epochs are more than .* \(5, set by LATENT_LAB_MAX_EPO"):
-        ask("denoising", "linear", "digits", {"epochs": 6})
+        make_request("denoising", "linear", "digits", {"epochs": 6})
 
 
 def test_what_cannot_be_asked_is_told_and_nothing_is_written(lab: Path) -> None:
@@ -522,19 +522,19 @@ def test_what_cannot_be_asked_is_told_and_nothing_is_written(lab: Path) -> None:
         (("denoising", "linear", "digits", {"speed": 3}), LabError),
     ):
         with pytest.raises(error):
-            ask(*arguments)
-    ask("denoising", "linear", "digits")
+            make_request(*arguments)
+    make_request("denoising", "linear", "digits")
     assert list(lab.iterdir()) == []
 
 
 def test_a_question_knows_its_data() -> None:
-    question = ask("denoising", "linear", "digits", {"train_images": 100})
+    question = make_request("denoising", "linear", "digits", {"train_images": 100})
     n_test = data.info("digits").splits["test"]
     assert (question.config.data.n_train, question.config.data.n_test) == (100, n_test)
     assert question.config.data.shape == (1, 28, 28)
     assert question.config.data.fingerprint == data.data_fingerprint("digits")
     assert not question.config.private
-    plenty = ask("denoising", "linear", "digits", {"train_images": 10**6})
+    plenty = make_request("denoising", "linear", "digits", {"train_images": 10**6})
     assert plenty.config.data.n_train == data.info("digits").splits["train"]
 
 
@@ -543,12 +543,12 @@ def test_a_published_set_that_is_not_here_answers_only_for_runs_that_are(
 ) -> None:
     monkeypatch.setattr(data, "available", lambda name: {"test"})
     with pytest.raises(DataMissing, match="The training images of MNIST are not on this machine"):
-        ask("denoising", "linear", "mnist")
+        make_request("denoising", "linear", "mnist")
     monkeypatch.setattr(data, "available", lambda name: {"train", "test"})
-    question = ask("denoising", "linear", "mnist")
+    question = make_request("denoising", "linear", "mnist")
     store.create(question.run_id, question.config)
     monkeypatch.setattr(data, "available", lambda name: {"test"})
-    assert ask("denoising", "linear", "mnist") == question
+    assert make_request("denoising", "linear", "mnist") == question
 
 
 # ---- beginning with another run's weights
@@ -571,9 +571,9 @@ def test_other_weights_to_begin_with_make_another_run() -> None:
     first = new({"epochs": 1})
     train(first)
     values = {**SMALL, "start_from": first.id}
-    before = ask("denoising", "linear", "digits", values).run_id
+    before = make_request("denoising", "linear", "digits", values).run_id
     first.write_weights({k: v + 1 for k, v in first.weights().items()})
-    assert ask("denoising", "linear", "digits", values).run_id != before
+    assert make_request("denoising", "linear", "digits", values).run_id != before
 
 
 def test_only_a_finished_run_of_the_same_network_can_be_begun_with() -> None:
@@ -584,10 +584,10 @@ def test_only_a_finished_run_of_the_same_network_can_be_begun_with() -> None:
         ("linear", "../../etc/passwd", "There is no run called"),
     ):
         with pytest.raises(LabError, match=sentence):
-            ask("denoising", variant, "digits", {"start_from": start})
+            make_request("denoising", variant, "digits", {"start_from": start})
     unfinished.update(state="done")
     with pytest.raises(LabError, match="is no finished conv"):
-        ask("denoising", "conv", "digits", {"start_from": unfinished.id})
+        make_request("denoising", "conv", "digits", {"start_from": unfinished.id})
 
 
 def test_weights_to_begin_with_that_are_gone_by_then_are_a_sentence() -> None:

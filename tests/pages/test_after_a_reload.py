@@ -36,7 +36,7 @@ def asked(question, state, owner=ANN, **more):
 
 
 def linear(**values):
-    return training.ask("denoising", "linear", "digits", {"epochs": 3, **values})
+    return training.make_request("denoising", "linear", "digits", {"epochs": 3, **values})
 
 
 def panel(app):
@@ -85,7 +85,7 @@ def test_a_damaged_run_of_mine_hides_no_other(lab):
 
 
 def test_a_map_is_found_again(lab):
-    run = asked(map_runs.ask("pca", "digits", {"points": 50}), "cancelled")
+    run = asked(map_runs.make_request("pca", "digits", {"points": 50}), "cancelled")
     app = page("latent_explorer.py", tab="Make a map")
     assert run.id in panel(app) and "Resume" in panel(app)
 

@@ -46,7 +46,7 @@ def offline(monkeypatch):
 
 
 def asked(variant="deep", picture="flower", values=SMALL, **given):
-    return dream_runs.ask(variant, starting_pictures.sample(picture), values, **given)
+    return dream_runs.make_request(variant, starting_pictures.sample(picture), values, **given)
 
 
 def made(question, state=None, **status):
@@ -345,7 +345,9 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     content = jpeg()
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
-    run = made(dream_runs.ask("deep", starting_pictures.brought(content, "mine.jpg"), SMALL))
+    run = made(
+        dream_runs.make_request("deep", starting_pictures.brought(content, "mine.jpg"), SMALL)
+    )
     assert run.spec().private
     run.set_owners([VISITOR])
     app = upload(opened(PAGE, **link), "mine.jpg", content)
@@ -477,7 +479,9 @@ def test_the_recipe_of_a_dream_brings_it_back(dreamt):
 
 def test_the_recipe_of_ones_own_picture_asks_for_it():
     content = jpeg()
-    run = made(dream_runs.ask("deep", starting_pictures.brought(content, "mine.jpg"), SMALL))
+    run = made(
+        dream_runs.make_request("deep", starting_pictures.brought(content, "mine.jpg"), SMALL)
+    )
     app = used((run.path / "dream.png").read_bytes())
     assert (
         app.selectbox(key="picture").value == "upload" and "Choose a picture" in app.info[0].value
@@ -599,7 +603,7 @@ def test_the_list_is_of_the_chosen_network(monkeypatch):
 
 def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     values = {"layers": "stem", "side": 32, "steps": 1}
-    run = made(dream_runs.ask("atlas", None, values))
+    run = made(dream_runs.make_request("atlas", None, values))
     listed = []
     monkeypatch.setattr(
         "pages.ui.dream.choosing.channels",

@@ -182,7 +182,7 @@ def test_a_link_to_a_map_that_is_gone_shows_another(lab):
 
 
 def test_a_map_of_part_of_the_images_says_so(lab):
-    run = made(map_runs.ask("pca", "digits", {"points": 100}))
+    run = made(map_runs.make_request("pca", "digits", {"points": 100}))
     app = opened(PAGE)
     app.selectbox(key="map_of").set_value(run.id).run()
     sound(app)
@@ -191,14 +191,14 @@ def test_a_map_of_part_of_the_images_says_so(lab):
 
 
 def test_a_map_in_three_dimensions(lab):
-    run = made(map_runs.ask("pca", "digits", {"dimensions": 3, "points": 60}))
+    run = made(map_runs.make_request("pca", "digits", {"dimensions": 3, "points": 60}))
     app = opened(PAGE, tab="Selection", lasso=ALL_OF_IT)
     app.selectbox(key="map_of").set_value(run.id).run()
     sound(app)
 
 
 def test_a_map_whose_source_was_deleted_is_a_sentence(lab, monkeypatch):
-    run = made(map_runs.ask("pca", "digits", {"points": 60}))
+    run = made(map_runs.make_request("pca", "digits", {"points": 60}))
     written = run.spec()
     gone = {**written.config, "source": "autoencode-vae-mnist-00000000"}
     (run.path / "config.json").write_text(
@@ -211,7 +211,7 @@ def test_a_map_whose_source_was_deleted_is_a_sentence(lab, monkeypatch):
 
 
 def test_private_maps_are_for_those_who_asked(lab):
-    run = made(map_runs.ask("pca", "digits", {"points": 70}))
+    run = made(map_runs.make_request("pca", "digits", {"points": 70}))
     (run.path / "config.json").write_text(
         run.spec().model_copy(update={"private": True}).model_dump_json()
     )
@@ -257,4 +257,4 @@ def test_the_command_makes_the_same_map(lab):
     assert line.startswith("python -m core project tsne --dataset mnist")
     assert f"--source {run.spec().config['source']}" in line
     changed = {"source": run.spec().config["source"]}
-    assert map_runs.ask("tsne", "mnist", changed).run_id == run.id
+    assert map_runs.make_request("tsne", "mnist", changed).run_id == run.id

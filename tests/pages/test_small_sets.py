@@ -30,7 +30,7 @@ def tiny(folder, tests):
 
 
 def trained(task, variant, dataset):
-    asked = training.ask(task, variant, dataset, {"epochs": 1, "batch_size": 8})
+    asked = training.make_request(task, variant, dataset, {"epochs": 1, "batch_size": 8})
     run = store.create(asked.run_id, asked.config)
     training.train(run)
     assert run.status().state == "done", run.status().error
@@ -72,8 +72,8 @@ def test_the_sampler_works_on_a_set_with_one_test_image(lab, monkeypatch, varian
 def test_a_gan_is_not_trained_where_it_cannot_be_measured(lab):
     one = tiny(lab, 1)
     with pytest.raises(LabError, match="measured on 2 at least"):
-        training.ask("adversarial", "gan", one.name)
-    assert training.ask("adversarial", "gan", tiny(lab, 2).name)
+        training.make_request("adversarial", "gan", one.name)
+    assert training.make_request("adversarial", "gan", tiny(lab, 2).name)
 
 
 def test_a_number_from_a_larger_set_is_brought_back_into_the_smaller(lab):

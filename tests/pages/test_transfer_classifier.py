@@ -79,7 +79,7 @@ def taught(made, brought):
 
 
 def _question(name):
-    question = training.ask("transfer", "new_head", name, {"epochs": 3, "batch_size": 4})
+    question = training.make_request("transfer", "new_head", name, {"epochs": 3, "batch_size": 4})
     return question.run_id, question.config
 
 

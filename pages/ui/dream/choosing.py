@@ -86,7 +86,7 @@ def _offer(backbone: str, layer: str) -> None:
             st.caption("The network is fetched first.")
     if pressed:
         try:
-            run = queue.request(dream_runs.ask(ATLAS, None, values), who())
+            run = queue.submit(dream_runs.make_request(ATLAS, None, values), who())
             keep_watching(DREAMING, run.id, ATLAS)
         except LabError as error:
             st.error(str(error), icon=":material/error:")

@@ -95,7 +95,7 @@ def _button(asked: Wish, run: Run | None) -> None:
     if st.button("Dream", type="primary", icon=":material/auto_awesome:", width="stretch"):
         try:
             with st.spinner("Handing it to a worker"):
-                queue.request(asked.question, who())
+                queue.submit(asked.question, who())
         except LabError as error:
             st.error(str(error), icon=":material/error:")
             return

@@ -108,7 +108,7 @@ def wish(below: DeltaGenerator) -> Wish:
         if variant != "classic":
             mask = painted(picture.pixels, below)
     try:
-        question = dream_runs.ask(variant, picture, values, guide, mask)
+        question = dream_runs.make_request(variant, picture, values, guide, mask)
     except LabError as error:
         return Wish(variant, picture, values, place, None, str(error))
     return Wish(variant, picture, values, place, question)

@@ -31,7 +31,7 @@ def panel(use: Use) -> None:
     if values is not None:
         try:
             with st.spinner("Handing it to a worker"):
-                run = queue.request(map_runs.ask(method, dataset, values), who())
+                run = queue.submit(map_runs.make_request(method, dataset, values), who())
             keep_watching(PROJECTING, run.id)
         except LabError as error:
             st.error(str(error))

@@ -54,7 +54,7 @@ def panel(scene: Scene) -> None:
 def _question(scene: Scene, **values: Any) -> RunRequest:
     config = scene.found.config
     same = {"source": config.source, "split": config.split, "metric": config.metric}
-    return map_runs.ask("tsne", scene.dataset, {**same, **values})
+    return map_runs.make_request("tsne", scene.dataset, {**same, **values})
 
 
 def _finished(question: RunRequest) -> Run | None:
@@ -66,7 +66,7 @@ def _request(questions: list[RunRequest]) -> None:
     try:
         with st.spinner("Handing them to a worker"):
             for question in questions:
-                queue.request(question, who())
+                queue.submit(question, who())
     except LabError as error:
         st.error(str(error))
 

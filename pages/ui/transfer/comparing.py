@@ -11,7 +11,7 @@ from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
-from core.training import ask
+from core.training import make_request
 from pages.ui import cached
 from pages.ui.frame import csv_button
 from pages.ui.names import dataset_title
@@ -118,7 +118,7 @@ def _others(dataset: str, done: set[str]) -> None:
         if st.button(f"Teach it the other ways: {said}", icon=":material/play_arrow:"):
             try:
                 for name in missing:
-                    queue.request(ask(TRANSFER.name, name, dataset), who())
+                    queue.submit(make_request(TRANSFER.name, name, dataset), who())
             except LabError as error:
                 st.error(str(error))
     for run in recent_of_mine(TRANSFER):
