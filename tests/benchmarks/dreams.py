@@ -35,7 +35,7 @@ from core.dreaming.starting_pictures import fitted, sample
 from core.models import backbones
 from core.models.pretrained import folded
 from core.dreaming.variants import DREAMING
-from core.tasks.dreams import ascent
+from core.dreaming import ascent
 from core.dreaming.config import Scene
 side, tile, steps = (int(word) for word in sys.argv[1:4])
 picture = fitted(sample("china").pixels, side).float() / 255

@@ -291,9 +291,10 @@ def test_without_its_place_a_training_begins_anew(undisturbed: dict[str, Any]) -
 
 CHILD = """
 import sys
-from core import runs, working
+from core.runs import store
+from core.training import run_context
 from core.training import loop, train
-working.REPORT_EVERY = 0.0
+run_context.REPORT_EVERY = 0.0
 whole = loop.test_images
 loop.test_images = lambda run: whole(run).first(20)
 
@@ -302,7 +303,7 @@ def listen(status):
         print("in epoch 2", flush=True)
         sys.stdin.read()
 
-train(runs.open_run(sys.argv[1]), listen)
+train(store.open_run(sys.argv[1]), listen)
 """
 
 
