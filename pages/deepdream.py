@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.dream import choosing, explained, looking, recipe, stage
+from pages.parts.deepdream import choosing, explained, looking, recipe, stage
 from pages.ui.frame import title
 
 title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")

@@ -17,8 +17,8 @@ from core.models.backbones import BACKBONES
 from core.runs import store
 from core.settings import settings
 from pages.ui import cached, covers
-from pages.ui.dream.recipe import command
-from pages.ui.dream.wishes import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers
+from pages.parts.deepdream.recipe import command
+from pages.parts.deepdream.wishes import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers
 from tests.pages.test_pages import captions, opened
 
 PAGE = "deepdream.py"
@@ -105,7 +105,7 @@ def test_a_dream_and_the_channels_of_a_network_ship(monkeypatch):
     cached.forget_models()
     listed = []
     monkeypatch.setattr(
-        "pages.ui.dream.choosing.channels",
+        "pages.parts.deepdream.choosing.channels",
         lambda layers, **_: listed.append({layer.name: layer.sheet for layer in layers}),
     )
     app = sound(opened(PAGE))
@@ -316,7 +316,7 @@ def test_a_dream_under_way_shows_how_far_it_is(monkeypatch):
     assert not dreams_of(app)
     assert not [b for b in app.button if b.label == "Cancel"]  # somebody else asked for it
     run.set_owners([VISITOR])
-    monkeypatch.setattr("pages.ui.dream.stage.who", lambda: VISITOR)
+    monkeypatch.setattr("pages.parts.deepdream.stage.who", lambda: VISITOR)
     app = sound(opened(PAGE, **LINK))
     assert [b.label for b in app.button if b.label == "Cancel"] == ["Cancel"]
     app.button(key="cancel-dream").click().run()
@@ -340,7 +340,7 @@ def test_a_cancelled_dream_can_begin_anew():
 
 
 def test_an_upload_is_dreamt_on_in_private(monkeypatch):
-    monkeypatch.setattr("pages.ui.dream.stage.who", lambda: VISITOR)
+    monkeypatch.setattr("pages.parts.deepdream.stage.who", lambda: VISITOR)
     link = {**LINK, "picture": SOURCES["upload"]}
     content = jpeg()
     app = upload(opened(PAGE, **link), "mine.jpg", content)
@@ -353,7 +353,7 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert not dreams_of(sound(app)) and app.session_state["dream_shown"] == run.id
 
-    monkeypatch.setattr("pages.ui.dream.stage.who", lambda: OTHER)
+    monkeypatch.setattr("pages.parts.deepdream.stage.who", lambda: OTHER)
     app = upload(opened(PAGE, **link), "the same.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
     app.session_state["dream_shown"] = run.id
@@ -557,7 +557,7 @@ def picking(monkeypatch, *picks):
     """Says the next of some picks each time that the list of channels is drawn."""
     waiting = list(picks)
     monkeypatch.setattr(
-        "pages.ui.dream.choosing.channels", lambda **_: waiting.pop(0) if waiting else None
+        "pages.parts.deepdream.choosing.channels", lambda **_: waiting.pop(0) if waiting else None
     )
 
 
@@ -591,7 +591,7 @@ def test_the_weights_of_the_others_stay_when_one_is_picked(monkeypatch):
 def test_the_list_is_of_the_chosen_network(monkeypatch):
     listed = []
     monkeypatch.setattr(
-        "pages.ui.dream.choosing.channels",
+        "pages.parts.deepdream.choosing.channels",
         lambda layers, **_: listed.append([layer.name for layer in layers]),
     )
     app = opened(PAGE)
@@ -606,7 +606,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     run = made(dream_runs.make_request("atlas", None, values))
     listed = []
     monkeypatch.setattr(
-        "pages.ui.dream.choosing.channels",
+        "pages.parts.deepdream.choosing.channels",
         lambda layers, **_: listed.append({layer.name: layer.sheet for layer in layers}),
     )
     app = sound(opened(PAGE))

@@ -11,7 +11,7 @@ from core.models import backbones
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
 from pages.ui.channels import Layer, channels
-from pages.ui.dream.wishes import pick
+from pages.parts.deepdream.wishes import pick
 from pages.ui.run_panel import span, watch
 from pages.ui.training import keep_watching, watched
 from pages.ui.visitor import who

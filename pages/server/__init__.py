@@ -1,0 +1,1 @@
+"""Everything about HTTP: start-up, middleware, routes, the visitor's cookie."""
