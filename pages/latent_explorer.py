@@ -6,8 +6,8 @@ from core.projection import maps
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
 from pages.ui import cached, links
-from pages.ui.explorer import explained, making, seeds, selection, stage, trust, yours
-from pages.ui.explorer.standing import standing
+from pages.parts.latent_explorer import explained, making, seeds, selection, stage, trust, yours
+from pages.parts.latent_explorer.standing import standing
 from pages.ui.frame import title
 from pages.ui.names import map_names
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages.ui.explorer.scene import Scene
+from pages.parts.latent_explorer.scene import Scene
 from pages.ui.map.said import Said, heard
 
 STATE = "standing"

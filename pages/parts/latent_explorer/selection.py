@@ -11,8 +11,8 @@ from torch import Tensor
 from core.images import COLOURS, contact_sheet, to_png
 from core.metrics.image import percent
 from pages.ui import cached, charts, pictures
-from pages.ui.explorer.scene import ENDS, Scene, keep_selection, selected
-from pages.ui.explorer.standing import Standing
+from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
+from pages.parts.latent_explorer.standing import Standing
 from pages.ui.frame import csv_button
 
 MOST_SHOWN = 480

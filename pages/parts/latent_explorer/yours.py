@@ -17,7 +17,7 @@ from core.projection import maps
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
-from pages.ui.explorer.scene import Scene
+from pages.parts.latent_explorer.scene import Scene
 from pages.ui.shares import farther
 
 STATE = "yours"

@@ -14,10 +14,10 @@ from core.projection.maps import LatentMap, has_frames
 from core.runs import store
 from pages.ui import cached, live
 from pages.ui.assets import frames_url, thumbnails_url
-from pages.ui.explorer import yours
-from pages.ui.explorer.detail import autoencoder_of, detail, neighbours_of
-from pages.ui.explorer.scene import Scene, choose
-from pages.ui.explorer.standing import Standing, moved, remember, standing
+from pages.parts.latent_explorer import yours
+from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
+from pages.parts.latent_explorer.scene import Scene, choose
+from pages.parts.latent_explorer.standing import Standing, moved, remember, standing
 from pages.ui.frame import csv_button
 from pages.ui.map import Classes, Scale, said, scatter
 from pages.ui.names import dataset_title

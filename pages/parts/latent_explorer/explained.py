@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
-from pages.ui.explorer.detail import source_line
+from pages.parts.latent_explorer.detail import source_line
 from pages.ui.texts import as_in_the_text
 
 TEXT = r"""

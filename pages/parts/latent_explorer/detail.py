@@ -14,8 +14,8 @@ from core.projection.maps import LatentMap
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, pictures
-from pages.ui.explorer.scene import Scene
-from pages.ui.explorer.standing import Standing
+from pages.parts.latent_explorer.scene import Scene
+from pages.parts.latent_explorer.standing import Standing
 from pages.ui.names import source_name
 
 NEAR = 12
