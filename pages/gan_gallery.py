@@ -5,7 +5,7 @@ import streamlit as st
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import ahead, cached, links
 from pages.ui.frame import title
-from pages.ui.gallery import (
+from pages.parts.gan_gallery import (
     explained,
     finding,
     hanging,

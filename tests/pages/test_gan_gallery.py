@@ -10,7 +10,7 @@ from core.runs import store
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
-from pages.ui.gallery import hanging, health, memory, norms
+from pages.parts.gan_gallery import hanging, health, memory, norms
 from tests.pages.test_pages import captions, opened
 
 PAGE = "gan_gallery.py"

@@ -11,7 +11,7 @@ from core.inference import latent
 from core.tasks.base import fitted
 from pages.ui import cached, inputs, pictures
 from pages.ui.frame import csv_button
-from pages.ui.gallery.stage import Scene, put
+from pages.parts.gan_gallery.stage import Scene, put
 from pages.ui.names import class_title
 
 SOURCES = ("Test image", "Draw", "Upload")

@@ -7,7 +7,7 @@ from core.errors import LabError
 from core.inference import copying, generators
 from core.inference.copying import Matches
 from pages.ui import cached, pictures
-from pages.ui.gallery.stage import Scene
+from pages.parts.gan_gallery.stage import Scene
 from pages.ui.pictures import Row
 from pages.ui.turns import check_visitor
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.inference import generators
 from pages.ui import cached, pictures
-from pages.ui.gallery.stage import Scene
+from pages.parts.gan_gallery.stage import Scene
 from pages.ui.pictures import Row
 
 SHOWN = 8

@@ -10,7 +10,7 @@ from core.inference import generators, latent
 from core.inference.generators import Drawn
 from pages.ui import cached, pictures
 from pages.ui.frame import csv_button
-from pages.ui.gallery.stage import Scene, opinion
+from pages.parts.gan_gallery.stage import Scene, opinion
 from pages.ui.names import class_title
 
 COUNT, MOST = 40, 200

@@ -6,7 +6,7 @@ from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.assets import sheet_url
-from pages.ui.gallery import health
+from pages.parts.gan_gallery import health
 from pages.ui.names import dataset_title
 from pages.ui.wall import Card, Sheet
 

@@ -6,7 +6,7 @@ import torch
 from core.images import to_gif
 from core.inference import generators
 from pages.ui import cached, pictures
-from pages.ui.gallery.stage import Scene
+from pages.parts.gan_gallery.stage import Scene
 from pages.ui.pictures import Row
 
 STEPS = 11
