@@ -8,7 +8,7 @@ from pages.ui import ahead, cached, links
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
 from pages.ui.names import model_names
-from pages.ui.sampler import explained, measures, sampling, space, stage
+from pages.parts.vae_sampler import explained, measures, sampling, space, stage
 from pages.ui.training import panel
 
 title(

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.inference import latent
-from pages.ui.sampler import measures
+from pages.parts.vae_sampler import measures
 from tests.pages.test_pages import opened
 
 PAGE = "vae_sampler.py"
@@ -140,7 +140,7 @@ def test_a_decoder_that_no_browser_can_run_gets_sliders_of_the_server(lab, monke
 
 def test_every_class_is_among_the_samples(lab, monkeypatch):
     from pages.ui import cached
-    from pages.ui.sampler import sampling
+    from pages.parts.vae_sampler import sampling
 
     assert sampling.columns(CONDITIONAL) == 10 and sampling.columns(MODELS[0]) == 8
     found = cached.sampled(CONDITIONAL, 80, 10, seed=0, temperature=1.0, fitted=False)

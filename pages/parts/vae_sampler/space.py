@@ -12,7 +12,7 @@ from pages.ui import cached, charts, inputs, links, pictures
 from pages.ui.frame import csv_button
 from pages.ui.names import class_title, dataset_title
 from pages.ui.pictures import Row
-from pages.ui.sampler.stage import Place
+from pages.parts.vae_sampler.stage import Place
 
 STEPS = 11
 SIDE = 20
