@@ -6,7 +6,7 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.ui.transfer import (
+from pages.parts.transfer_classifier import (
     comparing,
     curating,
     explained,

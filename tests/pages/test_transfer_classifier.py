@@ -20,8 +20,8 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.shares import interval
-from pages.ui.transfer import comparing, curating, reading
-from pages.ui.transfer.photographs import missing
+from pages.parts.transfer_classifier import comparing, curating, reading
+from pages.parts.transfer_classifier.photographs import missing
 from tests.pages.test_pages import opened
 
 PAGE = "transfer_classifier.py"

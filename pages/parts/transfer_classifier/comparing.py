@@ -18,7 +18,7 @@ from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
 from pages.ui.shares import interval
 from pages.ui.training import recent_of_mine
-from pages.ui.transfer.photographs import missing
+from pages.parts.transfer_classifier.photographs import missing
 from pages.ui.visitor import who
 
 MIB = 2**20

@@ -15,7 +15,7 @@ from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.shares import farther
 from pages.ui.streamlit_private import DeltaGenerator
-from pages.ui.transfer.photographs import brought, photographs, url
+from pages.parts.transfer_classifier.photographs import brought, photographs, url
 
 AS_READ = "The class read"
 SHOWN = 6

@@ -18,7 +18,7 @@ from core.tasks.transfer import LEAST_HELD
 from pages.ui import cached, charts
 from pages.ui.frame import csv_button
 from pages.ui.shares import interval
-from pages.ui.transfer.photographs import missing, photographs
+from pages.parts.transfer_classifier.photographs import missing, photographs
 
 MOST_SHOWN = 24
 WORST = 8

@@ -15,7 +15,7 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, held
 from pages.ui.names import dataset_title
 from pages.ui.training import import_zip, own_sets, removal
-from pages.ui.transfer.photographs import url
+from pages.parts.transfer_classifier.photographs import url
 from pages.ui.turns import IMPORT, turn
 from pages.ui.visitor import who
 
