@@ -11,7 +11,7 @@ from core.inference import restoration
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.ui import ahead, cached, inputs, links
-from pages.ui import denoising as parts
+from pages.parts.denoiser import stage as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
 from pages.ui.names import dataset_title, model_names

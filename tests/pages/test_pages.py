@@ -12,7 +12,7 @@ from core.errors import LabError
 from core.images import to_png
 from core.inference import restoration
 from core.runs import store
-from pages.ui import denoising as parts
+from pages.parts.denoiser import stage as parts
 from pages.ui import looks
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
