@@ -13,7 +13,7 @@ from core.inference import explain
 from core.runs import store
 from core.tasks import load_model
 from core.tasks.transfer import TRANSFER
-from pages.ui import covers
+from pages.parts.home import covers
 
 
 def drawn():
