@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core.images import data_url, to_png
-from pages.ui.channels import Layer, Pick, channels
+from pages.components.channels import Layer, Pick, channels
 from pages.ui.compare import before_after
 
 state = st.session_state

@@ -574,7 +574,7 @@ def picking(monkeypatch, *picks):
     ],
 )
 def test_what_is_picked_comes_into_the_mixture(monkeypatch, picks, layers):
-    from pages.ui.channels import Pick
+    from pages.components.channels import Pick
 
     picking(monkeypatch, *(Pick(*pick) for pick in picks))
     app = sound(opened(PAGE))
@@ -582,7 +582,7 @@ def test_what_is_picked_comes_into_the_mixture(monkeypatch, picks, layers):
 
 
 def test_the_weights_of_the_others_stay_when_one_is_picked(monkeypatch):
-    from pages.ui.channels import Pick
+    from pages.components.channels import Pick
 
     picking(monkeypatch, Pick("stem", 1, True))
     app = sound(opened(PAGE, layers="blocks.2*0.5 + blocks.4/17"))

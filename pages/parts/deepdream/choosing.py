@@ -10,7 +10,7 @@ from core.jobs import queue
 from core.models import backbones
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
-from pages.ui.channels import Layer, channels
+from pages.components.channels import Layer, channels
 from pages.parts.deepdream.wishes import pick
 from pages.ui.run_panel import span, watch
 from pages.ui.training import keep_watching, watched
