@@ -10,7 +10,7 @@ import plotly.io
 from core.images import COLOURS
 from core.registry import family
 from core.runs.store import Run
-from pages.ui.chart import chart
+from pages.components.chart import chart
 
 plotly.io.templates.default = "none"  # the page gives its own, and this one is large
 
