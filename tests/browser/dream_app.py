@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.images import data_url, to_png
 from pages.components.channels import Layer, Pick, channels
-from pages.ui.compare import before_after
+from pages.components.compare import before_after
 
 state = st.session_state
 

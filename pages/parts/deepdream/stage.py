@@ -16,7 +16,7 @@ from core.runs.schema import Status
 from core.runs.store import Run
 from pages.ui.assets import dream_url
 from pages.ui.cached import dreams
-from pages.ui.compare import before_after
+from pages.components.compare import before_after
 from pages.parts.deepdream.wishes import Wish, wish
 from pages.ui.run_panel import duration, span, waiting
 from pages.ui.visitor import admitted, who
