@@ -9,7 +9,7 @@ import streamlit as st
 from latent_models import CLASSES, directions, model
 
 from core.inference.browser_weights import pack
-from pages.ui import live
+from pages.components import live
 
 name = st.query_params.get("model", "vae")
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from core.inference import latent, outliers
-from pages.ui import live
+from pages.components import live
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser

@@ -15,7 +15,8 @@ from core.inference import latent, outliers
 from core.metrics.image import percent
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
-from pages.ui import cached, inputs, live, pictures
+from pages.ui import cached, inputs, pictures
+from pages.components import live
 from pages.ui.frame import csv_button
 from pages.ui.streamlit_private import DeltaGenerator
 
