@@ -37,7 +37,7 @@ def made_of(points):
 @st.fragment
 def bench():
     """The map, and what it said last."""
-    from pages.ui.map import Classes, Scale, inside, scatter
+    from pages.components.map import Classes, Scale, inside, scatter
 
     asked, state = st.query_params, st.session_state
     state.setdefault("count", 0)

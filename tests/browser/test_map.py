@@ -10,8 +10,8 @@ import torch
 from latent_models import model
 
 from core import data
-from pages.ui.map import inside
-from pages.ui.map.said import heard, state
+from pages.components.map import inside
+from pages.components.map.said import heard, state
 
 pytestmark = pytest.mark.browser
 APP = "map_app.py"

@@ -66,7 +66,7 @@ def test_one_file_a_library_has_them():
         for path in (ROOT / "pages").rglob("*.js")
         if PLOTLY_IN_THE_BROWSER.search(path.read_text(encoding="utf-8"))
     }
-    assert browser == {"pages/ui/map/picking.js"}
+    assert browser == {"pages/components/map/picking.js"}
 
 
 def test_streamlit_has_what_is_used_of_it():

@@ -14,7 +14,7 @@ from core.inference.codes import Codes
 from core.projection import maps
 from core.projection.maps import LatentMap
 from pages.ui import cached
-from pages.ui.map import inside
+from pages.components.map import inside
 
 VIEWS = ("Map", "Numbers", "My axis")
 ENDS = ("A", "B")

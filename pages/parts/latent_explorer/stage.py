@@ -20,7 +20,7 @@ from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbour
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.standing import Standing, moved, remember, standing
 from pages.ui.frame import csv_button
-from pages.ui.map import Classes, Scale, said, scatter
+from pages.components.map import Classes, Scale, said, scatter
 from pages.ui.names import dataset_title
 
 KEY = "map"

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from core.images import COLOURS
 from pages.ui.assets import plotly_url
 from pages.ui.component import component, nothing
-from pages.ui.map.packing import Classes, Scale, pack, pack_colours, pack_points
-from pages.ui.map.said import MOST_VERTICES, Said, heard, inside, state
+from pages.components.map.packing import Classes, Scale, pack, pack_colours, pack_points
+from pages.components.map.said import MOST_VERTICES, Said, heard, inside, state
 
 MOST_GROUPS = 1000
 """Of a legend that has no labels: the groups of its colours."""
