@@ -19,7 +19,7 @@ from pages.parts.gan_gallery import (
 )
 from pages.ui.names import model_names
 from pages.ui.training import panel
-from pages.ui.wall import wall
+from pages.components.wall import wall
 
 title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
 ahead.begin()

@@ -21,7 +21,7 @@ def load() -> None:
         torch.set_num_threads(1)  # a picture is small, and visitors are many
         from core.inference import restoration
         from core.jobs import queue  # noqa: F401 - loaded
-        from pages.ui import wall
+        from pages.components import wall
         from pages.components import map
         from pages.components import live
         from pages.components import compare

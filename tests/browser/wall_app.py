@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from core.images import data_url, to_png
-from pages.ui.wall import Card, Sheet, wall
+from pages.components.wall import Card, Sheet, wall
 
 
 def sheet(grey, epoch):

@@ -8,7 +8,7 @@ from pages.ui import cached
 from pages.ui.assets import sheet_url
 from pages.parts.gan_gallery import health
 from pages.ui.names import dataset_title
-from pages.ui.wall import Card, Sheet
+from pages.components.wall import Card, Sheet
 
 
 def hung(models: list[Run]) -> list[Run]:
