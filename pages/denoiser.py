@@ -10,7 +10,8 @@ from core.data import CORRUPTIONS
 from core.inference import restoration
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import ahead, cached, inputs, links
+from pages.ui import cached, inputs, links
+from pages.components import slider_preview
 from pages.parts.denoiser import stage as parts
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
@@ -18,7 +19,7 @@ from pages.ui.names import dataset_title, model_names
 from pages.ui.training import panel
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
-ahead.begin()
+slider_preview.begin()
 models = {run.id: run for run in cached.models(DENOISING.name)}
 names = model_names(list(models.values()))
 

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.tasks.adversarial import ADVERSARIAL
-from pages.ui import ahead, cached, links
+from pages.ui import cached, links
+from pages.components import slider_preview
 from pages.ui.frame import title
 from pages.parts.gan_gallery import (
     explained,
@@ -22,7 +23,7 @@ from pages.ui.training import panel
 from pages.components.wall import wall
 
 title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
-ahead.begin()
+slider_preview.begin()
 models = {run.id: run for run in cached.models(ADVERSARIAL.name)}
 names = model_names(list(models.values()))
 

@@ -4,7 +4,8 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui import ahead, cached, links
+from pages.ui import cached, links
+from pages.components import slider_preview
 from pages.ui.frame import title
 from pages.ui.learning import over_epochs
 from pages.ui.names import model_names
@@ -14,7 +15,7 @@ from pages.ui.training import panel
 title(
     "VAE sampler", "Drag through the space of codes that a network has learnt, and watch it draw."
 )
-ahead.begin()
+slider_preview.begin()
 models = {run.id: run for run in cached.models(AUTOENCODING.name)}
 names = model_names(list(models.values()))
 

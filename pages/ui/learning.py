@@ -5,7 +5,8 @@ import streamlit as st
 from core.errors import LabError
 from core.runs.store import Run
 from core.tasks import task
-from pages.ui import ahead, charts, pictures
+from pages.ui import charts, pictures
+from pages.components import slider_preview
 from pages.ui.frame import csv_button
 
 
@@ -54,4 +55,4 @@ def _scrub(run: Run, shown: str) -> None:
 
     of = f"{run.id} {run.version()} {shown} {epochs}".encode()  # more come while it is trained
     place = epochs.index(epoch)
-    ahead.show(look(place), place, look, of, slider="Epoch")
+    slider_preview.show(look(place), place, look, of, slider="Epoch")

@@ -11,7 +11,8 @@ from core.inference import restoration
 from core.inference.restoration import Restored, Spoilt
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
-from pages.ui import ahead, cached, charts, pictures
+from pages.ui import cached, charts, pictures
+from pages.components import slider_preview
 from pages.ui.cached import Stage
 from pages.ui.frame import csv_button
 from pages.ui.pictures import Row
@@ -69,7 +70,7 @@ def this_model(
         return cached.stage(run, pixels, corruption, at, seed).drawn
 
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
-    ahead.show(stage.drawn, strength, look, of, slider="Strength")
+    slider_preview.show(stage.drawn, strength, look, of, slider="Strength")
     if strange:
         say_strange(strange, len(pixels))
     _quiet_line(run, stage, strange > 0)

@@ -8,7 +8,8 @@ import streamlit as st
 from core.errors import LabError
 from core.inference import latent
 from core.runs.store import Run
-from pages.ui import ahead, cached, pictures
+from pages.ui import cached, pictures
+from pages.components import slider_preview
 from pages.ui.frame import csv_button
 
 ROWS, COLUMNS = 8, 8
@@ -106,7 +107,7 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
     except LabError as error:  # too few test images to fit anything to
         st.info(str(error))
         return
-    ahead.show(look(temperature), temperature, look, of, slider="Sampling temperature")
+    slider_preview.show(look(temperature), temperature, look, of, slider="Sampling temperature")
 
 
 def _comment(kind: str, run: Run) -> str:
