@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import LabError
-from pages.ui import looks
+from pages.components.slider_preview import previews
 from pages.ui.mounting import address
 from pages.ui.visitor import visitor_of
 
@@ -377,6 +377,6 @@ ROUTES = [
     Route("/api/frames/{run_id}/{version}", frames),
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),
-    Route("/api/looks/{name}/{value}", looks.answer),
+    Route("/api/looks/{name}/{value}", previews.answer),
     Route("/api/{rest:path}", nothing),  # else Streamlit would answer with its page
 ]

@@ -13,7 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 
-from pages.ui import assets, looks, mounting
+from pages.ui import assets, mounting
+from pages.components.slider_preview import previews
 from pages.ui.mounting import Hosts, mounted, ours
 from pages.ui.visitor import cookie_header
 
@@ -69,7 +70,7 @@ def test_all_that_is_ours_lies_below_the_path(lab, option, written):
         assets.script_url("part", "export default 1;"),
         assets.array_url(b"1234"),
         assets.thumbnails_url("mnist", "test").replace("{part}", "0"),
-        looks.address(lambda value: "seen", b"of") + "0",
+        previews.address(lambda value: "seen", b"of") + "0",
     ]
     app = Starlette(routes=mounted(assets.ROUTES))
     for url in urls:

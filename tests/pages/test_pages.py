@@ -13,7 +13,7 @@ from core.images import to_png
 from core.inference import restoration
 from core.runs import store
 from pages.parts.denoiser import stage as parts
-from pages.ui import looks
+from pages.components.slider_preview import previews
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
 TIMEOUT = 120
@@ -70,9 +70,9 @@ def test_a_slider_changes_the_picture_and_back_again(lab):
 
 
 def test_what_a_look_ahead_shows_is_what_comes_when_the_slider_is_let_go(lab, monkeypatch):
-    monkeypatch.setattr(looks, "KNOWN", looks.LRUCache(8))
+    monkeypatch.setattr(previews, "KNOWN", previews.LRUCache(8))
     app = opened("denoiser.py")
-    (look,) = looks.KNOWN.values()
+    (look,) = previews.KNOWN.values()
     ahead = look(0.8)
     app.slider(key="strength").set_value(0.8).run()
     assert ahead in stage(app)
@@ -82,9 +82,9 @@ def test_what_a_look_ahead_shows_is_what_comes_when_the_slider_is_let_go(lab, mo
 
 
 def test_a_look_ahead_of_the_scrubber_is_by_its_place(lab, monkeypatch):
-    monkeypatch.setattr(looks, "KNOWN", looks.LRUCache(8))
+    monkeypatch.setattr(previews, "KNOWN", previews.LRUCache(8))
     app = opened("denoiser.py", tab="Over epochs")
-    _, look = looks.KNOWN.values()
+    _, look = previews.KNOWN.values()
     (scrubber,) = app.select_slider
     first, last = scrubber.options[0], scrubber.options[-1]
     drawn = " ".join(h.proto.body for h in app.get("html"))

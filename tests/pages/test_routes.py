@@ -22,7 +22,8 @@ from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
-from pages.ui import assets, looks
+from pages.ui import assets
+from pages.components.slider_preview import previews
 from pages.ui.serving import Headers
 from pages.ui.visitor import COOKIE, cookie_header, identity
 
@@ -449,12 +450,12 @@ def test_the_numbers_of_maps_are_bounded_in_memory(monkeypatch):
 
 
 def test_a_look_is_what_the_page_would_show_there_and_nobody_keeps_it():
-    url = looks.address(lambda value: f"<img> at {value:g}", b"these pictures")
+    url = previews.address(lambda value: f"<img> at {value:g}", b"these pictures")
     status, headers, body = asked(url + "0.35")
     assert (status, body, headers["cache-control"]) == (200, b"<img> at 0.35", "no-store")
     assert headers["content-type"].startswith("text/plain"), "no page of its own"
-    assert looks.address(lambda value: "", b"these pictures") == url
-    assert looks.address(lambda value: "", b"other pictures") != url
+    assert previews.address(lambda value: "", b"these pictures") == url
+    assert previews.address(lambda value: "", b"other pictures") != url
 
 
 @pytest.mark.parametrize("value", ["", "x", "0x1", "1e", "0/1", "nan", "9", "-1"])
@@ -464,18 +465,18 @@ def test_a_look_at_nothing_is_not_found(value):
             raise LabError("There is nothing here.")
         return "something"
 
-    assert asked(looks.address(look, b"between 0 and 1") + value)[0] == 404
+    assert asked(previews.address(look, b"between 0 and 1") + value)[0] == 404
 
 
 def test_a_look_at_what_is_gone_is_not_found(tmp_path):
-    gone = looks.address(lambda value: (tmp_path / "gone").read_text(), b"gone")
+    gone = previews.address(lambda value: (tmp_path / "gone").read_text(), b"gone")
     assert asked(gone + "0")[0] == 404
     assert asked(f"/api/looks/{'0' * 32}/0")[0] == 404
 
 
 def test_addresses_of_looks_cannot_be_guessed_and_are_bounded(monkeypatch):
-    monkeypatch.setattr(looks, "KNOWN", looks.LRUCache(2))
-    urls = [looks.address(lambda value: "seen", bytes([i])) for i in range(3)]
+    monkeypatch.setattr(previews, "KNOWN", previews.LRUCache(2))
+    urls = [previews.address(lambda value: "seen", bytes([i])) for i in range(3)]
     assert [asked(url + "0")[0] for url in urls] == [404, 200, 200]
-    monkeypatch.setattr(looks, "SECRET", bytes(32))
-    assert looks.address(lambda value: "", bytes([2])) != urls[2]
+    monkeypatch.setattr(previews, "SECRET", bytes(32))
+    assert previews.address(lambda value: "", bytes([2])) != urls[2]

@@ -8,9 +8,10 @@ the usual way, and is the same.
 
 from html import escape
 
-from pages.ui import looks, pictures
+from pages.ui import pictures
+from pages.components.slider_preview import previews
 from pages.ui.component import component
-from pages.ui.looks import Look
+from pages.components.slider_preview.previews import Look
 
 
 def begin() -> None:
@@ -30,7 +31,7 @@ def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> Non
     """
     pictures.show(
         f'<div data-slider="{escape(slider)}" data-at="{value:g}" '
-        f'data-looks="{looks.address(look, of)}">{drawn}</div>'
+        f'data-looks="{previews.address(look, of)}">{drawn}</div>'
     )
 
 
