@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.component import component, nothing
+from pages.components.component import component, nothing
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import json
 import plotly.graph_objects as go
 
 from pages.ui.assets import plotly_url
-from pages.ui.component import component
+from pages.components.component import component
 
 
 def chart(figure: go.Figure, *, key: str, height: int, alt: str) -> None:

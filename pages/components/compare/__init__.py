@@ -4,7 +4,7 @@ Nothing is sent to the server. A new picture takes its place when the browser ha
 that a live preview neither flickers nor moves the divider.
 """
 
-from pages.ui.component import component
+from pages.components.component import component
 
 
 def before_after(

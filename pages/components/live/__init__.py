@@ -19,7 +19,7 @@ from core.inference.latent import COLUMN, FAR, checked_code
 from core.inference.outliers import RARE, Spread, State
 from core.runs.store import Run
 from pages.ui import mounting
-from pages.ui.component import component, nothing
+from pages.components.component import component, nothing
 
 HEAT = (0.0, 1.5)
 FAILURES = "live-failures"

@@ -10,7 +10,7 @@ from html import escape
 
 from pages.ui import pictures
 from pages.components.slider_preview import previews
-from pages.ui.component import component
+from pages.components.component import component
 from pages.components.slider_preview.previews import Look
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from pages.ui.component import component, nothing
+from pages.components.component import component, nothing
 
 MOST = 10_000
 
