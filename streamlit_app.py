@@ -29,7 +29,7 @@ from core.settings import settings  # noqa: E402
 from pages.ui import starting, streamlit_private, uvicorn_private  # noqa: E402
 from pages.ui.assets import ROUTES  # noqa: E402
 from pages.ui.mounting import Hosts, mounted, own_address  # noqa: E402
-from pages.ui.serving import MAX_FRAME, Bounds, Headers  # noqa: E402
+from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
 
 TEND, CLEAN = 5.0, 3600.0
 """Seconds between two looks at the queue, and between two at what is old."""

@@ -24,7 +24,7 @@ from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
 from pages.ui import assets
 from pages.components.slider_preview import previews
-from pages.ui.serving import Headers
+from pages.server.middleware import Headers
 from pages.ui.visitor import COOKIE, cookie_header, identity
 
 APP = Starlette(routes=assets.ROUTES, middleware=[Middleware(Headers)])

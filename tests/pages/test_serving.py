@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import Refused
 from core.settings import settings
-from pages.ui import serving, streamlit_private
-from pages.ui.serving import BURST, Bounds, Headers
+from pages.ui import streamlit_private
+from pages.server import middleware
+from pages.server.middleware import BURST, Bounds, Headers
 from pages.ui.visitor import cookie_header
 
 
@@ -163,13 +164,13 @@ def test_one_visitor_does_not_take_all_places(allowed):
 def test_a_flood_is_read_slowly_and_a_hand_is_not(allowed, monkeypatch):
     allowed()
     waits, clock = [], [0.0]
-    monkeypatch.setattr(serving.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(middleware.time, "monotonic", lambda: clock[0])
 
     async def sleep(seconds):
         waits.append(seconds)
         clock[0] += seconds
 
-    monkeypatch.setattr(serving.asyncio, "sleep", sleep)
+    monkeypatch.setattr(middleware.asyncio, "sleep", sleep)
 
     async def read(count, pause):
         async def receive():
@@ -189,7 +190,7 @@ def test_a_flood_is_read_slowly_and_a_hand_is_not(allowed, monkeypatch):
     assert waits == []
     began = clock[0]
     run(read(BURST + 1000, pause=0.0))
-    assert (BURST + 1000) / (clock[0] - began) < 1.3 * serving.RATE
+    assert (BURST + 1000) / (clock[0] - began) < 1.3 * middleware.RATE
 
 
 def test_the_files_of_one_page_are_bounded_together(allowed, monkeypatch):
@@ -276,18 +277,18 @@ async def sent(bounds, sizes, scope):
 def clock(monkeypatch):
     """A clock that only sleeping moves."""
     now = [0.0]
-    monkeypatch.setattr(serving.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(middleware.time, "monotonic", lambda: now[0])
 
     async def sleep(seconds):
         now[0] += seconds
 
-    monkeypatch.setattr(serving.asyncio, "sleep", sleep)
+    monkeypatch.setattr(middleware.asyncio, "sleep", sleep)
     return now
 
 
 def test_one_message_is_so_large_and_no_larger(allowed, clock):
     allowed()
-    full = serving.MAX_FRAME
+    full = middleware.MAX_FRAME
     got, told = run(sent(Bounds(None), [90, full, full + 1, 90], socket_of()))
     assert got == [90, full] and told == [{"type": "websocket.close", "code": 1009}]
 
@@ -295,7 +296,7 @@ def test_one_message_is_so_large_and_no_larger(allowed, clock):
 def test_all_pages_of_a_visitor_send_so_much_together_and_others_as_before(allowed, clock):
     allowed()
     mine, other = (b"cookie", cookie()), (b"cookie", cookie())
-    bounds, large = Bounds(None), serving.MAX_FRAME // 2
+    bounds, large = Bounds(None), middleware.MAX_FRAME // 2
 
     async def scenario():
         pages = [await sent(bounds, [large] * 4, socket_of([mine])) for _ in range(10)]
@@ -303,8 +304,8 @@ def test_all_pages_of_a_visitor_send_so_much_together_and_others_as_before(allow
 
     pages, (got, told) = run(scenario())
     arrived = sum(sum(got) for got, _ in pages)
-    allowance = serving.BURST_BYTES + serving.RATE_BYTES * (clock[0] + serving.LATE)
-    assert arrived <= allowance + serving.MAX_FRAME
+    allowance = middleware.BURST_BYTES + middleware.RATE_BYTES * (clock[0] + middleware.LATE)
+    assert arrived <= allowance + middleware.MAX_FRAME
     assert got == [large] * 4 and not told, "who comes again has no new allowance, others have"
 
 
@@ -333,9 +334,9 @@ def test_the_bound_of_a_message_is_streamlit_s_too():
     import tomllib
     from pathlib import Path
 
-    config = Path(serving.__file__).parents[2] / ".streamlit" / "config.toml"
+    config = Path(middleware.__file__).parents[2] / ".streamlit" / "config.toml"
     server = tomllib.loads(config.read_text())["server"]
-    assert server["maxWidgetStateSize"] * 10**6 == serving.MAX_FRAME
+    assert server["maxWidgetStateSize"] * 10**6 == middleware.MAX_FRAME
     assert server["maxMessageSize"] <= 32
     assert server["address"] == "localhost"
 
