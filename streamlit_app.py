@@ -27,7 +27,7 @@ from core import audit_log  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
 from pages.ui import starting, streamlit_private, uvicorn_private  # noqa: E402
-from pages.ui.assets import ROUTES  # noqa: E402
+from pages.server.routes import ROUTES  # noqa: E402
 from pages.ui.mounting import Hosts, mounted, own_address  # noqa: E402
 from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
 

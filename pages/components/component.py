@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.assets import script_url
+from pages.server.routes import script_url
 
 HERE = Path(__file__).parent
 SHARED = "elements.js"

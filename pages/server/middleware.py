@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import settings
 from pages.ui import held
-from pages.ui.assets import plotly_url
+from pages.server.routes import plotly_url
 from pages.ui.mounting import address
 from pages.ui.visitor import cookie_header, visitor_of
 

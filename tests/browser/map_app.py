@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from core import data
 from core.inference.browser_weights import pack
-from pages.ui import assets
+from pages.server import routes
 
 FRAMES = 5
 
@@ -77,7 +77,7 @@ def bench():
             "cluster": Classes(clusters, ["Left", "Right"]),
             "ink": Scale(ink, "ink"),
         }[colour],
-        thumbnails=assets.thumbnails_url("mnist", "test"),
+        thumbnails=routes.thumbnails_url("mnist", "test"),
         shown=state["shown"],
         clicked=state["clicked"],
         neighbours=[int(ids[i]) for i in near],

@@ -4,6 +4,6 @@ import os
 
 import streamlit as st
 
-from pages.ui.assets import ROUTES
+from pages.server.routes import ROUTES
 
 app = st.App(os.environ["PAGE_OF_PARTS"], routes=ROUTES)

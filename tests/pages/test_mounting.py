@@ -13,7 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 
-from pages.ui import assets, mounting
+from pages.ui import mounting
+from pages.server import routes
 from pages.components.slider_preview import previews
 from pages.ui.mounting import Hosts, mounted, ours
 from pages.ui.visitor import cookie_header
@@ -66,13 +67,13 @@ def asked(app, path, *hosts, kind="http"):
 def test_all_that_is_ours_lies_below_the_path(lab, option, written):
     option("server.baseUrlPath", written)
     urls = [
-        assets.plotly_url(),
-        assets.script_url("part", "export default 1;"),
-        assets.array_url(b"1234"),
-        assets.thumbnails_url("mnist", "test").replace("{part}", "0"),
+        routes.plotly_url(),
+        routes.script_url("part", "export default 1;"),
+        routes.array_url(b"1234"),
+        routes.thumbnails_url("mnist", "test").replace("{part}", "0"),
         previews.address(lambda value: "seen", b"of") + "0",
     ]
-    app = Starlette(routes=mounted(assets.ROUTES))
+    app = Starlette(routes=mounted(routes.ROUTES))
     for url in urls:
         assert url.startswith("/class/lab/api/")
         path = url.partition("?")[0]
@@ -83,7 +84,7 @@ def test_all_that_is_ours_lies_below_the_path(lab, option, written):
 
 
 def test_without_a_path_nothing_is_before_it(lab):
-    assert assets.plotly_url().startswith("/api/")
+    assert routes.plotly_url().startswith("/api/")
     assert b"Path=/;" in cookie_header(secure=False)
 
 

@@ -22,18 +22,18 @@ from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
-from pages.ui import assets
+from pages.server import routes
 from pages.components.slider_preview import previews
 from pages.server.middleware import Headers
 from pages.ui.visitor import COOKIE, cookie_header, identity
 
-APP = Starlette(routes=assets.ROUTES, middleware=[Middleware(Headers)])
+APP = Starlette(routes=routes.ROUTES, middleware=[Middleware(Headers)])
 USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)
 
 
 @pytest.fixture(autouse=True)
 def nothing_packed(lab):
-    for cache in (assets._packed, assets._framed, assets._sheet):
+    for cache in (routes._packed, routes._framed, routes._sheet):
         cache.cache_clear()
 
 
@@ -115,7 +115,7 @@ def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = made("autoencode-vae-digits-00000001")
     run.write_sample(0, b"a picture")
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
-    for address in (f"/api/decoders/{run.id}/{run.version()}", assets.sheet_url(run, 0)):
+    for address in (f"/api/decoders/{run.id}/{run.version()}", routes.sheet_url(run, 0)):
         status, headers, _ = asked(address)
         assert status == 200
         assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -171,7 +171,7 @@ def test_a_decoder_is_packed_once_until_its_run_changes(lab):
     run = made("autoencode-vae-digits-00000006")
     for version in ("1", "2", "other"):
         asked(f"/api/decoders/{run.id}/{version}")
-    assert assets._packed.cache_info().misses == 1
+    assert routes._packed.cache_info().misses == 1
 
 
 # ---- Plotly
@@ -179,7 +179,7 @@ def test_a_decoder_is_packed_once_until_its_run_changes(lab):
 
 def test_plotly_is_given_as_its_package_has_it():
     package = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    status, headers, body = asked(assets.plotly_url())
+    status, headers, body = asked(routes.plotly_url())
     assert (status, body) == (200, package.read_bytes())
     assert headers["content-type"].startswith("text/javascript")
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -189,12 +189,12 @@ def test_plotly_is_given_as_its_package_has_it():
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5, *", "deflate,gzip"])
 def test_plotly_is_compressed_for_those_who_can_read_it(accepted):
-    _, headers, body = asked(assets.plotly_url(), accept=accepted)
+    _, headers, body = asked(routes.plotly_url(), accept=accepted)
     assert headers["content-encoding"] == "gzip"
     assert len(body) < 2_000_000
-    assert gzip.decompress(body) == asked(assets.plotly_url())[2]
+    assert gzip.decompress(body) == asked(routes.plotly_url())[2]
     for refused in ("br", "gzip;q=0, br", "identity", "notgzip"):
-        assert "content-encoding" not in asked(assets.plotly_url(), accept=refused)[1]
+        assert "content-encoding" not in asked(routes.plotly_url(), accept=refused)[1]
 
 
 def test_another_version_is_not_found():
@@ -208,13 +208,13 @@ def test_another_version_is_not_found():
 
 
 def cell(sheet, place, height, width):
-    row, column = divmod(place, assets.COLUMNS)
+    row, column = divmod(place, routes.COLUMNS)
     return sheet[row * height : (row + 1) * height, column * width : (column + 1) * width]
 
 
 def test_thumbnails_are_the_images_of_the_set_in_their_order():
     images = data.load("mnist", "test").pixels
-    url = assets.thumbnails_url("mnist", "test")
+    url = routes.thumbnails_url("mnist", "test")
     assert url == "/api/thumbnails/mnist/test/{part}?v=a29846c0"
     path = url.partition("?")[0]
     for part in (0, 3, 9):
@@ -228,7 +228,7 @@ def test_thumbnails_are_the_images_of_the_set_in_their_order():
             wanted = images[1000 * part + place, 0].numpy()
             assert (cell(sheet, place, 28, 28) == wanted).all()
     first = path.replace("{part}", "0")
-    assert asked(first, query="v=a29846c0")[1]["cache-control"] == assets.FOR_GOOD
+    assert asked(first, query="v=a29846c0")[1]["cache-control"] == routes.FOR_GOOD
     for query in ("v=1", "v=", "v=a29846c0&v=1", "x=1"):
         status, headers, _ = asked(first, query=query)
         assert headers["cache-control"] == "no-store" and status == (200 if query == "x=1" else 404)
@@ -265,7 +265,7 @@ def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
     for k, colour in enumerate(colours):
         Image.new("RGB", (96, 96), colour).save(folder / f"{k:02}.png")
     info = data.import_set(folder, "Mine", size=96, grey=False)
-    url = assets.thumbnails_url(info.name, "train")
+    url = routes.thumbnails_url(info.name, "train")
     assert url.endswith(f"/train/{{part}}?v={info.name[-8:]}")
     status, headers, body = asked(f"/api/thumbnails/{info.name}/train/0")
     assert status == 200
@@ -285,8 +285,8 @@ def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
 def test_sheets_are_made_once_and_not_without_end():
     for _ in range(2):
         asked("/api/thumbnails/mnist/test/1")
-    assert assets._sheet.cache_info().misses == 1
-    assert assets._sheet.cache_info().maxsize <= 24
+    assert routes._sheet.cache_info().misses == 1
+    assert routes._sheet.cache_info().maxsize <= 24
 
 
 # ---- replays
@@ -301,20 +301,20 @@ def test_a_replay_is_for_those_who_may_see_the_map(lab, monkeypatch):
     run.update(state="done")
     cookie, who = visitor()
     run.set_owners([who])
-    assert assets.frames_url(run) == f"/api/frames/{run.id}/{run.version()}"
-    status, headers, body = asked(assets.frames_url(run), cookie)
+    assert routes.frames_url(run) == f"/api/frames/{run.id}/{run.version()}"
+    status, headers, body = asked(routes.frames_url(run), cookie)
     assert (status, body) == (200, f"frames of {run.id}".encode())
     assert headers["cache-control"] == "private, no-cache"
-    status, _, body = asked(assets.frames_url(run), visitor()[0])
+    status, _, body = asked(routes.frames_url(run), visitor()[0])
     assert status == 404
     assert json.loads(body) == {"error": "There is no such replay."}
     run.update(state="running")
-    assert asked(assets.frames_url(run), cookie)[0] == 404
+    assert asked(routes.frames_url(run), cookie)[0] == 404
 
 
 def test_a_run_that_is_no_map_has_no_replay(lab):
     run = made("autoencode-vae-digits-00000008")
-    status, _, body = asked(assets.frames_url(run))
+    status, _, body = asked(routes.frames_url(run))
     assert status == 404
     assert json.loads(body)["error"]
 
@@ -340,7 +340,7 @@ def dreamed(run_id="dream-zoom-flower-00000001", state="done", **more):
 @pytest.mark.parametrize("name", DREAMT)
 def test_what_a_dream_has_made_is_given(lab, name):
     run = dreamed()
-    address = assets.dream_url(run, name)
+    address = routes.dream_url(run, name)
     assert address.startswith(f"/api/dreams/{run.id}/") and address.endswith(f"/{name}")
     status, headers, body = asked(address)
     assert (status, body) == (200, name.encode())
@@ -352,13 +352,13 @@ def test_what_a_dream_has_made_is_given(lab, name):
 
 def test_another_picture_has_another_address(lab):
     run = dreamed(state="running")
-    before = assets.dream_url(run, "preview.png")
+    before = routes.dream_url(run, "preview.png")
     path = run.path / "preview.png"
     path.write_bytes(b"later")
     os.utime(path, ns=(1, 1))
-    assert assets.dream_url(run, "preview.png") != before
+    assert routes.dream_url(run, "preview.png") != before
     path.unlink()
-    assert asked(assets.dream_url(run, "preview.png"))[0] == 404
+    assert asked(routes.dream_url(run, "preview.png"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -378,10 +378,10 @@ def test_no_other_file_of_a_dream_is_given(lab, name):
 def test_an_unfinished_dream_gives_what_there_is_and_nobody_keeps_it(lab):
     run = dreamed(state="running")
     (run.path / "dream.png").unlink()
-    status, headers, body = asked(assets.dream_url(run, "preview.png"))
+    status, headers, body = asked(routes.dream_url(run, "preview.png"))
     assert (status, body) == (200, b"preview.png")
     assert headers["cache-control"] in ("private, no-cache", "no-store")
-    status, headers, body = asked(assets.dream_url(run, "dream.png"))
+    status, headers, body = asked(routes.dream_url(run, "dream.png"))
     assert status == 404 and headers["cache-control"] == "no-store"
     assert json.loads(body) == {"error": "There is no such picture."}
 
@@ -391,7 +391,7 @@ def test_somebody_s_private_dream_is_for_those_who_asked(lab):
     cookie, who = visitor()
     run.set_owners([who])
     for name in DREAMT:
-        address = assets.dream_url(run, name)
+        address = routes.dream_url(run, name)
         status, headers, body = asked(address, cookie)
         assert (status, body) == (200, name.encode())
         assert headers["cache-control"] == "private, no-cache"
@@ -411,7 +411,7 @@ def test_a_dream_that_is_not_there_is_not_found(lab, run_id):
 def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = dreamed()
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
-    headers = asked(assets.dream_url(run, "dream.png"))[1]
+    headers = asked(routes.dream_url(run, "dream.png"))[1]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
@@ -419,30 +419,30 @@ def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
 
 
 def test_a_component_s_script_is_kept_for_good_and_another_one_has_another_address():
-    url = assets.script_url("part", "export default () => 1;")
+    url = routes.script_url("part", "export default () => 1;")
     status, headers, body = asked(url)
     assert (status, body) == (200, b"export default () => 1;")
     assert headers["content-type"].startswith("text/javascript")
-    assert headers["cache-control"] == assets.FOR_GOOD
-    assert assets.script_url("part", "export default () => 2;") != url
+    assert headers["cache-control"] == routes.FOR_GOOD
+    assert routes.script_url("part", "export default () => 2;") != url
     assert asked(url)[2] == body
     assert asked(f"/api/scripts/part-{'0' * 16}.js")[0] == 404
 
 
 def test_a_map_s_numbers_are_found_by_an_address_that_tells_them():
     content = np.arange(5, dtype="<u2").tobytes()
-    url = assets.array_url(content)
+    url = routes.array_url(content)
     status, headers, body = asked(url)
     assert (status, body) == (200, content)
     assert headers["cache-control"].startswith("private")
-    assert assets.array_url(content) == url
-    assert assets.array_url(content[:-2]) != url
+    assert routes.array_url(content) == url
+    assert routes.array_url(content[:-2]) != url
     assert asked(f"/api/arrays/{'0' * 32}")[0] == 404
 
 
 def test_the_numbers_of_maps_are_bounded_in_memory(monkeypatch):
-    monkeypatch.setattr(assets, "ARRAYS", assets.LRUCache(1000, getsizeof=len))
-    urls = [assets.array_url(bytes([i]) * 400) for i in range(3)]
+    monkeypatch.setattr(routes, "ARRAYS", routes.LRUCache(1000, getsizeof=len))
+    urls = [routes.array_url(bytes([i]) * 400) for i in range(3)]
     assert [asked(url)[0] for url in urls] == [404, 200, 200]
 
 

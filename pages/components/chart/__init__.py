@@ -8,7 +8,7 @@ import json
 
 import plotly.graph_objects as go
 
-from pages.ui.assets import plotly_url
+from pages.server.routes import plotly_url
 from pages.components.component import component
 
 

@@ -15,7 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.images import COLOURS
-from pages.ui.assets import plotly_url
+from pages.server.routes import plotly_url
 from pages.components.component import component, nothing
 from pages.components.map.packing import Classes, Scale, pack, pack_colours, pack_points
 from pages.components.map.said import MOST_VERTICES, Said, heard, inside, state

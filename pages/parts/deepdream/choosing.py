@@ -8,7 +8,7 @@ from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.jobs import queue
 from core.models import backbones
-from pages.ui.assets import dream_url
+from pages.server.routes import dream_url
 from pages.ui.cached import dreams
 from pages.components.channels import Layer, channels
 from pages.parts.deepdream.wishes import pick

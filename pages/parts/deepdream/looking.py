@@ -12,7 +12,7 @@ from core.inference.explain import overlaid
 from core.metrics.image import percent
 from core.runs.store import Run
 from pages.ui import charts
-from pages.ui.assets import sheet_url
+from pages.server.routes import sheet_url
 from pages.ui.cached import dreams
 from pages.ui.frame import csv_button
 from pages.ui.pictures import STYLE, cards

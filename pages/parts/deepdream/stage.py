@@ -14,7 +14,7 @@ from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
-from pages.ui.assets import dream_url
+from pages.server.routes import dream_url
 from pages.ui.cached import dreams
 from pages.components.compare import before_after
 from pages.parts.deepdream.wishes import Wish, wish

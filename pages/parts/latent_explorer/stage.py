@@ -14,7 +14,7 @@ from core.projection.maps import LatentMap, has_frames
 from core.runs import store
 from pages.ui import cached
 from pages.components import live
-from pages.ui.assets import frames_url, thumbnails_url
+from pages.server.routes import frames_url, thumbnails_url
 from pages.parts.latent_explorer import yours
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
