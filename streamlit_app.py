@@ -26,7 +26,8 @@ if str(ROOT) not in sys.path:  # started from another folder
 from core import audit_log  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
-from pages.ui import starting, streamlit_private, uvicorn_private  # noqa: E402
+from pages.ui import streamlit_private, uvicorn_private
+from pages.server import startup  # noqa: E402
 from pages.server.routes import ROUTES  # noqa: E402
 from pages.ui.mounting import Hosts, mounted, own_address  # noqa: E402
 from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
@@ -54,10 +55,10 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """The heavy imports begin, beside the first visitor's; then the queue is tended."""
     settings()  # a wrong variable stops the server here, with its sentence
     audit_log.begin()
-    starting.begin()
+    startup.begin()
     if streamlit_private.started_by_streamlit():
         print(f"\n  Latent Lab: {own_address()}\n", flush=True)
-    loading = asyncio.create_task(asyncio.to_thread(starting.load))
+    loading = asyncio.create_task(asyncio.to_thread(startup.load))
     tending = asyncio.create_task(_tend(loading))
     yield {}
     tending.cancel()
@@ -93,7 +94,7 @@ async def _tend(loading: asyncio.Task[None]) -> None:
 
 async def ready(_request: Request) -> JSONResponse:
     """For load balancers: says so once everything is loaded."""
-    found = starting.loaded.is_set()
+    found = startup.loaded.is_set()
     return JSONResponse({"ready": found}, 200 if found else 503)
 
 

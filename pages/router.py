@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import starting
+from pages.server import startup
 
-starting.wait()
+startup.wait()
 
 from pages.ui import links  # noqa: E402
 from pages.ui.frame import ICON  # noqa: E402
