@@ -29,7 +29,7 @@ from core.settings import settings  # noqa: E402
 from pages.ui import streamlit_private, uvicorn_private
 from pages.server import startup  # noqa: E402
 from pages.server.routes import ROUTES  # noqa: E402
-from pages.ui.mounting import Hosts, mounted, own_address  # noqa: E402
+from pages.server.base_path import Hosts, mounted, own_address  # noqa: E402
 from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
 
 TEND, CLEAN = 5.0, 3600.0

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.settings import settings
 from pages.ui import held
 from pages.server.routes import plotly_url
-from pages.ui.mounting import address
+from pages.server.base_path import address
 from pages.ui.visitor import cookie_header, visitor_of
 
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from core.errors import LabError
 from pages.components.slider_preview import previews
-from pages.ui.mounting import address
+from pages.server.base_path import address
 from pages.ui.visitor import visitor_of
 
 if TYPE_CHECKING:

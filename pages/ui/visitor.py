@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, Signer
 
 from core import files, identity
 from core.settings import settings
-from pages.ui.mounting import address
+from pages.server.base_path import address
 from pages.ui.streamlit_private import (
     USER_COOKIE_NAME,
     decode_signed_value,

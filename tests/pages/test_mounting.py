@@ -13,13 +13,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 
-from pages.ui import mounting
+from pages.server import base_path
 from pages.server import routes
 from pages.components.slider_preview import previews
-from pages.ui.mounting import Hosts, mounted, ours
+from pages.server.base_path import Hosts, mounted, ours
 from pages.ui.visitor import cookie_header
 
-PAGES = Path(mounting.__file__).parents[1]
+PAGES = Path(base_path.__file__).parents[1]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def option(monkeypatch):
     read = config.get_option
     chosen = {}
     monkeypatch.setattr(config, "get_option", lambda key: chosen.get(key, read(key)))
-    monkeypatch.setattr(mounting.st, "get_option", lambda key: chosen.get(key, read(key)))
+    monkeypatch.setattr(base_path.st, "get_option", lambda key: chosen.get(key, read(key)))
 
     def choose(key, value):
         chosen[key] = value

@@ -18,7 +18,7 @@ from core.errors import LabError
 from core.inference.latent import COLUMN, FAR, checked_code
 from core.inference.outliers import RARE, Spread, State
 from core.runs.store import Run
-from pages.ui import mounting
+from pages.server import base_path
 from pages.components.component import component, nothing
 
 HEAT = (0.0, 1.5)
@@ -55,7 +55,7 @@ class Released(NamedTuple):
 
 def decoder_url(run: Run) -> str:
     """Where the browser finds a finished run's decoder."""
-    return mounting.address(f"/api/decoders/{run.id}/{run.version()}")
+    return base_path.address(f"/api/decoders/{run.id}/{run.version()}")
 
 
 def failure(decoder_url: str) -> str | None:

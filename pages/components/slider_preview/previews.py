@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.errors import LabError
-from pages.ui import mounting
+from pages.server import base_path
 
 Look = Callable[[float], str]
 """What stands on the page, as HTML, when the slider is at a value; raises LabError."""
@@ -37,7 +37,7 @@ def address(look: Look, of: bytes) -> str:
     name = blake2b(of, key=SECRET, digest_size=16).hexdigest()
     with LOCK:
         KNOWN[name] = look
-    return mounting.address(f"/api/looks/{name}/")
+    return base_path.address(f"/api/looks/{name}/")
 
 
 async def answer(request: Request) -> Response:
