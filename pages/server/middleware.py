@@ -22,7 +22,7 @@ from core.settings import settings
 from pages.ui import held
 from pages.server.routes import plotly_url
 from pages.server.base_path import address
-from pages.ui.visitor import cookie_header, visitor_of
+from pages.server.visitor import cookie_header, visitor_of
 
 
 def _policy() -> bytes:

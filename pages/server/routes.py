@@ -20,7 +20,7 @@ from starlette.routing import Route
 from core.errors import LabError
 from pages.components.slider_preview import previews
 from pages.server.base_path import address
-from pages.ui.visitor import visitor_of
+from pages.server.visitor import visitor_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks import TASKS
 from pages.ui import charts, pictures
-from pages.ui.visitor import who
+from pages.server.visitor import who
 
 Use = Callable[[str], None]
 BADGES = {

@@ -23,7 +23,7 @@ from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 from pages.ui.streamlit_private import DeltaGenerator
 from pages.ui.turns import IMPORT, turn
-from pages.ui.visitor import admitted, who
+from pages.server.visitor import admitted, who
 
 RECENT = 24 * 3600
 """Seconds for which a panel shows how a run has ended."""

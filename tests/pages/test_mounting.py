@@ -17,7 +17,7 @@ from pages.server import base_path
 from pages.server import routes
 from pages.components.slider_preview import previews
 from pages.server.base_path import Hosts, mounted, ours
-from pages.ui.visitor import cookie_header
+from pages.server.visitor import cookie_header
 
 PAGES = Path(base_path.__file__).parents[1]
 

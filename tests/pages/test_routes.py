@@ -25,7 +25,7 @@ from core.tasks import load_model, task
 from pages.server import routes
 from pages.components.slider_preview import previews
 from pages.server.middleware import Headers
-from pages.ui.visitor import COOKIE, cookie_header, identity
+from pages.server.visitor import COOKIE, cookie_header, identity
 
 APP = Starlette(routes=routes.ROUTES, middleware=[Middleware(Headers)])
 USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)

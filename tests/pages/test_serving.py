@@ -12,7 +12,7 @@ from core.settings import settings
 from pages.ui import streamlit_private
 from pages.server import middleware
 from pages.server.middleware import BURST, Bounds, Headers
-from pages.ui.visitor import cookie_header
+from pages.server.visitor import cookie_header
 
 
 def run(coroutine):

@@ -14,7 +14,7 @@ from pages.components.channels import Layer, channels
 from pages.parts.deepdream.wishes import pick
 from pages.ui.run_panel import span, watch
 from pages.ui.training import keep_watching, watched
-from pages.ui.visitor import who
+from pages.server.visitor import who
 
 SEEN = {
     "stem": "edges, colours",

@@ -19,7 +19,7 @@ from pages.ui.cached import dreams
 from pages.components.compare import before_after
 from pages.parts.deepdream.wishes import Wish, wish
 from pages.ui.run_panel import duration, span, waiting
-from pages.ui.visitor import admitted, who
+from pages.server.visitor import admitted, who
 
 EVERY = 0.5
 """Seconds between two looks at a dream that is being made."""

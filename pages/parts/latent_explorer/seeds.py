@@ -13,7 +13,7 @@ from core.runs.schema import RunRequest
 from core.runs.store import Run
 from pages.ui import cached, pictures
 from pages.parts.latent_explorer.scene import Scene
-from pages.ui.visitor import who
+from pages.server.visitor import who
 
 PERPLEXITIES = (5, 10, 30, 50, 100)
 SEEDS = 3

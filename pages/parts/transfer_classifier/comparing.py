@@ -19,7 +19,7 @@ from pages.ui.run_panel import watch
 from pages.ui.shares import interval
 from pages.ui.training import recent_of_mine
 from pages.parts.transfer_classifier.photographs import missing
-from pages.ui.visitor import who
+from pages.server.visitor import who
 
 MIB = 2**20
 

@@ -14,7 +14,7 @@ from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from pages.ui.turns import heavy
-from pages.ui.visitor import who
+from pages.server.visitor import who
 
 
 @st.cache_resource(max_entries=32, show_spinner="Loading the model")
