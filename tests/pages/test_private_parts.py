@@ -24,7 +24,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.server import ServerProtocol
 from websockets.sync.client import connect
 
-from pages.ui import streamlit_private, uvicorn_private
+from pages.ui import streamlit_private
+from pages.server import uvicorn_private
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = {"streamlit": "1.67", "uvicorn": "0.54", "websockets": "17", "plotly": "7.1"}
@@ -60,7 +61,7 @@ def imports(pattern):
 def test_one_file_a_library_has_them():
     private = r"(from|import) streamlit\.(?!testing)|from streamlit import \w*(config|util)"
     assert imports(private) == {"pages/ui/streamlit_private.py"}
-    assert imports(r"(from|import) uvicorn") == {"pages/ui/uvicorn_private.py"}
+    assert imports(r"(from|import) uvicorn") == {"pages/server/uvicorn_private.py"}
     browser = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "pages").rglob("*.js")
