@@ -26,7 +26,7 @@ if str(ROOT) not in sys.path:  # started from another folder
 from core import audit_log  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
-from pages.ui import streamlit_private
+from pages.server import streamlit_private
 from pages.server import uvicorn_private
 from pages.server import startup  # noqa: E402
 from pages.server.routes import ROUTES  # noqa: E402

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pages.ui.streamlit_private import get_display_address, is_host_allowed
+from pages.server.streamlit_private import get_display_address, is_host_allowed
 
 HOST = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<name>[^\s:/@\[\]]+)(:\d+)?")
 FOREIGN = (

@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, Signer
 from core import files, identity
 from core.settings import settings
 from pages.server.base_path import address
-from pages.ui.streamlit_private import (
+from pages.server.streamlit_private import (
     USER_COOKIE_NAME,
     decode_signed_value,
     get_cookie_secret,

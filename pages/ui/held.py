@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.errors import Refused
 from core.settings import settings
-from pages.ui.streamlit_private import get_script_run_ctx, uploaded_bytes
+from pages.server.streamlit_private import get_script_run_ctx, uploaded_bytes
 
 KEY = "held"
 

@@ -14,7 +14,7 @@ from core import data
 from core.runs.store import Run
 from core.tasks import Family
 from pages.ui.names import dataset_title
-from pages.ui.streamlit_private import get_script_run_ctx
+from pages.server.streamlit_private import get_script_run_ctx
 
 PAGE, READ = "links_page", "links_read"
 """Where a session keeps which page it is on, and what it has read from its address: by parameter,

@@ -21,7 +21,7 @@ from core.training import make_request
 from pages.ui import links
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
-from pages.ui.streamlit_private import DeltaGenerator
+from pages.server.streamlit_private import DeltaGenerator
 from pages.ui.turns import IMPORT, turn
 from pages.server.visitor import admitted, who
 

@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.server import ServerProtocol
 from websockets.sync.client import connect
 
-from pages.ui import streamlit_private
+from pages.server import streamlit_private
 from pages.server import uvicorn_private
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def imports(pattern):
 
 def test_one_file_a_library_has_them():
     private = r"(from|import) streamlit\.(?!testing)|from streamlit import \w*(config|util)"
-    assert imports(private) == {"pages/ui/streamlit_private.py"}
+    assert imports(private) == {"pages/server/streamlit_private.py"}
     assert imports(r"(from|import) uvicorn") == {"pages/server/uvicorn_private.py"}
     browser = {
         str(path.relative_to(ROOT))

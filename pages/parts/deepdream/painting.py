@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.dreaming.starting_pictures import fitted
-from pages.ui.streamlit_private import DeltaGenerator
+from pages.server.streamlit_private import DeltaGenerator
 
 WIDTH = 320
 """Pixels of the canvas's longer side: a phone has room for them, and so has a narrow stage."""

@@ -24,7 +24,7 @@ from pages.ui import cached, form, links
 from pages.ui.cached import dreams
 from pages.parts.deepdream.painting import painted
 from pages.ui.names import model_names
-from pages.ui.streamlit_private import DeltaGenerator, UploadedFile
+from pages.server.streamlit_private import DeltaGenerator, UploadedFile
 
 KINDS_OF_DREAM = {"deep": "Dream", "classic": "Classic", "visualise": "From noise", "zoom": "Zoom"}
 SOURCES = {

@@ -10,7 +10,7 @@ from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs.store import Run
 from core.settings import settings
 from pages.ui.pictures import cards
-from pages.ui.streamlit_private import UploadedFile
+from pages.server.streamlit_private import UploadedFile
 
 MOST = 10
 

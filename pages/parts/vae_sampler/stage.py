@@ -18,7 +18,7 @@ from core.runs.store import Run
 from pages.ui import cached, inputs, pictures
 from pages.components import live
 from pages.ui.frame import csv_button
-from pages.ui.streamlit_private import DeltaGenerator
+from pages.server.streamlit_private import DeltaGenerator
 
 SOURCES = ("Test image", "Draw", "Upload")
 DECIMALS = 3
