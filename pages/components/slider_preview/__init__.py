@@ -16,7 +16,7 @@ from pages.components.slider_preview.previews import Look
 
 def begin() -> None:
     """Have the browser follow all that `show` draws on this page; call it once, in no fragment."""
-    _component(key="ahead")
+    _component(key="slider_preview")
 
 
 def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> None:
@@ -35,4 +35,5 @@ def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> Non
     )
 
 
-_component = component("ahead", "ahead.html", "ahead.css", ["ahead.js"], isolate_styles=False)
+_component = component(
+    "slider_preview", "slider_preview.html", "slider_preview.css", ["slider_preview.js"], isolate_styles=False)
