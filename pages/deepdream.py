@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.parts.deepdream import choosing, explained, looking, recipe, stage
+from pages.parts.deepdream import explained, looking, recipe, stage
+from pages.parts.deepdream import channel_picker
 from pages.ui.frame import title
 
 title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")
@@ -13,7 +14,7 @@ tabs = ["Layers", "Octaves", "What it answers", "Recipe", "What is happening"]
 layers, octaves, answers, kept, happening = st.tabs(tabs, key="tab", bind="query-params")
 if layers.open:
     with layers:
-        choosing.panel()
+        channel_picker.panel()
 if octaves.open:
     with octaves:
         if run is not None:

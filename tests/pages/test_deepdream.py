@@ -106,7 +106,7 @@ def test_a_dream_and_the_channels_of_a_network_ship(monkeypatch):
     cached.forget_models()
     listed = []
     monkeypatch.setattr(
-        "pages.parts.deepdream.choosing.channels",
+        "pages.parts.deepdream.channel_picker.channels",
         lambda layers, **_: listed.append({layer.name: layer.sheet for layer in layers}),
     )
     app = sound(opened(PAGE))
@@ -558,7 +558,7 @@ def picking(monkeypatch, *picks):
     """Says the next of some picks each time that the list of channels is drawn."""
     waiting = list(picks)
     monkeypatch.setattr(
-        "pages.parts.deepdream.choosing.channels", lambda **_: waiting.pop(0) if waiting else None
+        "pages.parts.deepdream.channel_picker.channels", lambda **_: waiting.pop(0) if waiting else None
     )
 
 
@@ -592,7 +592,7 @@ def test_the_weights_of_the_others_stay_when_one_is_picked(monkeypatch):
 def test_the_list_is_of_the_chosen_network(monkeypatch):
     listed = []
     monkeypatch.setattr(
-        "pages.parts.deepdream.choosing.channels",
+        "pages.parts.deepdream.channel_picker.channels",
         lambda layers, **_: listed.append([layer.name for layer in layers]),
     )
     app = opened(PAGE)
@@ -607,7 +607,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     run = made(dream_runs.make_request("atlas", None, values))
     listed = []
     monkeypatch.setattr(
-        "pages.parts.deepdream.choosing.channels",
+        "pages.parts.deepdream.channel_picker.channels",
         lambda layers, **_: listed.append({layer.name: layer.sheet for layer in layers}),
     )
     app = sound(opened(PAGE))
