@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.parts.deepdream import explained, looking, recipe, stage
+from pages.parts.deepdream import explained, recipe, stage
+from pages.parts.deepdream import result_tabs
 from pages.parts.deepdream import channel_picker
 from pages.ui.frame import title
 
@@ -18,13 +19,13 @@ if layers.open:
 if octaves.open:
     with octaves:
         if run is not None:
-            looking.octaves(run)
+            result_tabs.octaves(run)
         else:
             st.info("Dream first: its octaves are shown here.")
 if answers.open:
     with answers:
         if run is not None:
-            looking.said(run)
+            result_tabs.said(run)
         else:
             st.info("Dream first: what the network says before and after is shown here.")
 if kept.open:
