@@ -22,7 +22,7 @@ from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, form, links
 from pages.ui.cached import dreams
-from pages.parts.deepdream.painting import painted
+from pages.parts.deepdream.mask_painter import painted
 from pages.ui.names import model_names
 from pages.server.streamlit_private import DeltaGenerator, UploadedFile
 
