@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages.parts.deepdream import explained, recipe, stage
+from pages.parts.deepdream import explained, stage
+from pages.parts.deepdream import recipe_panel
 from pages.parts.deepdream import result_tabs
 from pages.parts.deepdream import channel_picker
 from pages.ui.frame import title
 
 title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")
-recipe.take_loaded()
+recipe_panel.take_loaded()
 run = stage.drawn()
 
 tabs = ["Layers", "Octaves", "What it answers", "Recipe", "What is happening"]
@@ -30,7 +31,7 @@ if answers.open:
             st.info("Dream first: what the network says before and after is shown here.")
 if kept.open:
     with kept:
-        recipe.panel(run)
+        recipe_panel.panel(run)
 if happening.open:
     with happening:
         explained.explanation()

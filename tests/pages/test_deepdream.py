@@ -18,7 +18,7 @@ from core.runs import store
 from core.settings import settings
 from pages.ui import cached
 from pages.parts.home import covers
-from pages.parts.deepdream.recipe import command
+from pages.parts.deepdream.recipe_panel import command
 from pages.parts.deepdream.wishes import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers
 from tests.pages.test_pages import captions, opened
 
