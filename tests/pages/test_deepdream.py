@@ -19,7 +19,7 @@ from core.settings import settings
 from pages.ui import cached
 from pages.parts.home import covers
 from pages.parts.deepdream.recipe_panel import command
-from pages.parts.deepdream.wishes import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers
+from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers
 from tests.pages.test_pages import captions, opened
 
 PAGE = "deepdream.py"

@@ -11,7 +11,7 @@ from core.models import backbones
 from pages.server.routes import dream_url
 from pages.ui.cached import dreams
 from pages.components.channels import Layer, channels
-from pages.parts.deepdream.wishes import pick
+from pages.parts.deepdream.controls import pick
 from pages.ui.run_panel import span, watch
 from pages.ui.training import keep_watching, watched
 from pages.server.visitor import who

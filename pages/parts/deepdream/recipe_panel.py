@@ -10,7 +10,7 @@ from core.dreaming.starting_pictures import OWN
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.runs.store import Run
-from pages.parts.deepdream.wishes import KINDS_OF_DREAM, SOURCES
+from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
 
 LOADED = "recipe_loaded"
 

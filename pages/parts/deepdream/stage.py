@@ -17,7 +17,7 @@ from core.runs.store import Run
 from pages.server.routes import dream_url
 from pages.ui.cached import dreams
 from pages.components.compare import before_after
-from pages.parts.deepdream.wishes import Wish, wish
+from pages.parts.deepdream.controls import Wish, wish
 from pages.ui.run_panel import duration, span, waiting
 from pages.server.visitor import admitted, who
 
