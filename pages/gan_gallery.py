@@ -6,18 +6,8 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
 from pages.ui.frame import title
-from pages.parts.gan_gallery import (
-    explained,
-    finding,
-    hanging,
-    health,
-    learning,
-    memory,
-    norms,
-    samples,
-    stage,
-    walks,
-)
+from pages.parts.gan_gallery import explained, hanging, health, learning, memory, norms, samples, stage, walks
+from pages.parts.gan_gallery import inversion_tab
 from pages.ui.names import model_names
 from pages.ui.training import panel
 from pages.components.wall import wall
@@ -82,7 +72,7 @@ if scene is not None:
             norms.views(scene)
     if found.open:
         with found:
-            finding.find(scene)
+            inversion_tab.find(scene)
 if training.open:
     with training:
         panel(ADVERSARIAL, names, use_model)
