@@ -6,7 +6,8 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
 from pages.ui.frame import title
-from pages.parts.gan_gallery import explained, hanging, health, learning, memory, norms, samples, stage, walks
+from pages.parts.gan_gallery import explained, health, learning, memory, norms, samples, stage, walks
+from pages.parts.gan_gallery import wall_runs
 from pages.parts.gan_gallery import inversion_tab
 from pages.ui.names import model_names
 from pages.ui.training import panel
@@ -27,8 +28,8 @@ def use_model(run_id: str) -> None:
 
 def hang() -> None:
     """The wall; a click puts a network on the stage."""
-    hung = hanging.hung(list(models.values()))
-    cards = hanging.cards(hung)
+    hung = wall_runs.hung(list(models.values()))
+    cards = wall_runs.cards(hung)
     if not cards:
         st.info("These runs kept no sample sheets, so there is no wall to hang.")
         return
@@ -36,7 +37,7 @@ def hang() -> None:
     chosen = st.session_state["model"]
     if (picked := wall(key="wall", cards=cards, chosen=chosen)) is not None:
         st.session_state["model"] = picked
-    st.caption(hanging.measured(hung))
+    st.caption(wall_runs.measured(hung))
 
 
 scene: stage.Scene | None = None

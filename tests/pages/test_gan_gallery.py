@@ -10,7 +10,8 @@ from core.runs import store
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
-from pages.parts.gan_gallery import hanging, health, memory, norms
+from pages.parts.gan_gallery import health, memory, norms
+from pages.parts.gan_gallery import wall_runs
 from tests.pages.test_pages import captions, opened
 
 PAGE = "gan_gallery.py"
@@ -41,12 +42,12 @@ def test_it_opens_without_an_error(lab):
 
 
 def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
-    hung = hanging.hung(MODELS)
+    hung = wall_runs.hung(MODELS)
     kinds = [(r.spec().variant, r.spec().dataset) for r in hung]
     assert len(kinds) == len(set(kinds))
     order = list(ADVERSARIAL.variants)
     assert [order.index(v) for v, _ in kinds] == sorted(order.index(v) for v, _ in kinds)
-    for run, card in zip(hung, hanging.cards(hung), strict=True):
+    for run, card in zip(hung, wall_runs.cards(hung), strict=True):
         epochs = [sheet.epoch for sheet in card.sheets]
         assert epochs == list(range(run.spec().config["epochs"] + 1))
         end, found = card.sheets[-1], health.read(run)
@@ -85,7 +86,7 @@ def test_the_search_for_copies_has_no_verdict_without_training_images(ratio, spl
 
 def test_a_run_without_sheets_is_left_off_the_wall(lab, monkeypatch):
     monkeypatch.setattr(store.Run, "samples", lambda self: {})
-    assert hanging.cards(MODELS) == []
+    assert wall_runs.cards(MODELS) == []
     app = opened(PAGE, tab="Learning")
     said = " ".join(i.value for i in app.info)
     assert not app.exception and "no wall to hang" in said and "kept no sample sheets" in said
