@@ -6,7 +6,8 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
 from pages.ui.frame import title
-from pages.parts.gan_gallery import explained, health, learning, memory, norms, samples, stage, walks
+from pages.parts.gan_gallery import explained, health, learning, norms, samples, stage, walks
+from pages.parts.gan_gallery import copy_check
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.gan_gallery import inversion_tab
 from pages.ui.names import model_names
@@ -67,7 +68,7 @@ if scene is not None:
             learning.over_epochs(scene.run)
     if memorised.open:
         with memorised:
-            memory.nearest(scene)
+            copy_check.nearest(scene)
     if normed.open:
         with normed:
             norms.views(scene)
