@@ -6,7 +6,8 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
 from pages.ui.frame import title
-from pages.parts.gan_gallery import explained, health, learning, norms, samples, stage, walks
+from pages.parts.gan_gallery import explained, health, learning, samples, stage, walks
+from pages.parts.gan_gallery import batch_norm
 from pages.parts.gan_gallery import copy_check
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.gan_gallery import inversion_tab
@@ -71,7 +72,7 @@ if scene is not None:
             copy_check.nearest(scene)
     if normed.open:
         with normed:
-            norms.views(scene)
+            batch_norm.views(scene)
     if found.open:
         with found:
             inversion_tab.find(scene)

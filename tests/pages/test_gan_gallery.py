@@ -10,7 +10,8 @@ from core.runs import store
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached
 from pages.ui.cached import generators
-from pages.parts.gan_gallery import health, norms
+from pages.parts.gan_gallery import health
+from pages.parts.gan_gallery import batch_norm
 from pages.parts.gan_gallery import copy_check
 from pages.parts.gan_gallery import wall_runs
 from tests.pages.test_pages import captions, opened
@@ -207,8 +208,8 @@ def test_the_critic_s_answer_is_an_opinion(lab):
 
 
 def test_copies_in_a_batch_leave_what_the_norms_leave():
-    assert "one picture for every noise" in norms.copies_text(False)
-    assert "each map still varies" in norms.copies_text(True)
+    assert "one picture for every noise" in batch_norm.copies_text(False)
+    assert "each map still varies" in batch_norm.copies_text(True)
 
 
 def test_without_models_the_page_offers_to_train(lab, monkeypatch):
