@@ -6,7 +6,8 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
 from pages.ui.frame import title
-from pages.parts.gan_gallery import explained, health, learning, samples, stage, walks
+from pages.parts.gan_gallery import explained, health, learning, samples, stage
+from pages.parts.gan_gallery import interpolation
 from pages.parts.gan_gallery import batch_norm
 from pages.parts.gan_gallery import copy_check
 from pages.parts.gan_gallery import wall_runs
@@ -60,7 +61,7 @@ if scene is not None:
             samples.samples(scene)
     if between.open:
         with between:
-            walks.between(scene)
+            interpolation.between(scene)
     if healthy.open:
         with healthy:
             health.panel(scene.run)
