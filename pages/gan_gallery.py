@@ -6,7 +6,8 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
 from pages.ui.frame import title
-from pages.parts.gan_gallery import explained, health, learning, samples, stage
+from pages.parts.gan_gallery import explained, health, samples, stage
+from pages.parts.gan_gallery import training_tab
 from pages.parts.gan_gallery import interpolation
 from pages.parts.gan_gallery import batch_norm
 from pages.parts.gan_gallery import copy_check
@@ -67,7 +68,7 @@ if scene is not None:
             health.panel(scene.run)
     if learnt.open:
         with learnt:
-            learning.over_epochs(scene.run)
+            training_tab.over_epochs(scene.run)
     if memorised.open:
         with memorised:
             copy_check.nearest(scene)
