@@ -6,7 +6,8 @@ from core.projection import maps
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
 from pages.ui import cached, links
-from pages.parts.latent_explorer import explained, making, seeds, selection, stage, trust, yours
+from pages.parts.latent_explorer import explained, seeds, selection, stage, trust, yours
+from pages.parts.latent_explorer import map_form
 from pages.parts.latent_explorer.standing import standing
 from pages.ui.frame import title
 from pages.ui.names import map_names
@@ -59,7 +60,7 @@ if found is not None:
             selection.codes(scene, standing(scene))
 if make.open:
     with make:
-        making.panel(use_map)
+        map_form.panel(use_map)
 if happening.open:
     with happening:
         explained.explanation(found)
