@@ -6,7 +6,8 @@ from core.projection import maps
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
 from pages.ui import cached, links
-from pages.parts.latent_explorer import explained, seeds, selection, stage, trust, yours
+from pages.parts.latent_explorer import explained, selection, stage, trust, yours
+from pages.parts.latent_explorer import stability
 from pages.parts.latent_explorer import map_form
 from pages.parts.latent_explorer.standing import standing
 from pages.ui.frame import title
@@ -54,7 +55,7 @@ if found is not None:
             yours.panel(scene)
     if seeded.open:
         with seeded:
-            seeds.panel(scene)
+            stability.panel(scene)
     if codes.open:
         with codes:
             selection.codes(scene, standing(scene))
