@@ -9,7 +9,7 @@ from pages.ui import cached, links
 from pages.parts.latent_explorer import explained, selection, stage, trust, yours
 from pages.parts.latent_explorer import stability
 from pages.parts.latent_explorer import map_form
-from pages.parts.latent_explorer.standing import standing
+from pages.parts.latent_explorer.view_state import standing
 from pages.ui.frame import title
 from pages.ui.names import map_names
 

@@ -11,7 +11,7 @@ from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
 from pages.ui import cached
-from pages.parts.latent_explorer.standing import lasso_of, lasso_text
+from pages.parts.latent_explorer.view_state import lasso_of, lasso_text
 from pages.components.map.said import inside
 from pages.ui.names import map_names
 from pages.ui.shares import farther

@@ -15,7 +15,7 @@ from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, pictures
 from pages.parts.latent_explorer.scene import Scene
-from pages.parts.latent_explorer.standing import Standing
+from pages.parts.latent_explorer.view_state import Standing
 from pages.ui.names import source_name
 
 NEAR = 12

@@ -12,7 +12,7 @@ from core.images import COLOURS, contact_sheet, to_png
 from core.metrics.image import percent
 from pages.ui import cached, charts, pictures
 from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
-from pages.parts.latent_explorer.standing import Standing
+from pages.parts.latent_explorer.view_state import Standing
 from pages.ui.frame import csv_button
 
 MOST_SHOWN = 480

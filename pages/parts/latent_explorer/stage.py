@@ -18,7 +18,7 @@ from pages.server.routes import frames_url, thumbnails_url
 from pages.parts.latent_explorer import yours
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
-from pages.parts.latent_explorer.standing import Standing, moved, remember, standing
+from pages.parts.latent_explorer.view_state import Standing, moved, remember, standing
 from pages.ui.frame import csv_button
 from pages.components.map import Classes, Scale, said, scatter
 from pages.ui.names import dataset_title
