@@ -6,7 +6,8 @@ from core.projection import maps
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
 from pages.ui import cached, links
-from pages.parts.latent_explorer import explained, selection, stage, trust, yours
+from pages.parts.latent_explorer import explained, selection, stage, trust
+from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer import stability
 from pages.parts.latent_explorer import map_form
 from pages.parts.latent_explorer.view_state import standing
@@ -52,7 +53,7 @@ if found is not None:
             trust.panel(scene, list(made.values()), names)
     if own.open:
         with own:
-            yours.panel(scene)
+            own_image.panel(scene)
     if seeded.open:
         with seeded:
             stability.panel(scene)

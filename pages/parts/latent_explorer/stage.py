@@ -15,7 +15,7 @@ from core.runs import store
 from pages.ui import cached
 from pages.components import live
 from pages.server.routes import frames_url, thumbnails_url
-from pages.parts.latent_explorer import yours
+from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import Standing, moved, remember, standing
@@ -62,7 +62,7 @@ def bench(found: LatentMap) -> None:
             neighbours=found.ids[near.ids[0]].tolist(),
             lasso=now.lasso,
             view=now.view,
-            yours=yours.places(scene),
+            yours=own_image.places(scene),
             frames=frames_url(found.run) if scene.is_map and has_frames(found) else None,
             decoder=_decoder(scene),
             alt=f"A map of {len(found.ids):,} images of {dataset_title(scene.dataset)}",
