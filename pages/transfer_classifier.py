@@ -6,15 +6,8 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import (
-    comparing,
-    curating,
-    explained,
-    exporting,
-    reading,
-    teaching,
-    using,
-)
+from pages.parts.transfer_classifier import curating, explained, exporting, reading, teaching, using
+from pages.parts.transfer_classifier import comparison
 
 title(
     "Transfer classifier",
@@ -51,7 +44,7 @@ if run is not None:
             reading.panel(run)
     if compare.open:
         with compare:
-            comparing.panel(run, list(models.values()), names)
+            comparison.panel(run, list(models.values()), names)
     if export.open:
         with export:
             exporting.panel(run)

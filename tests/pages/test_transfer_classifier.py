@@ -20,7 +20,8 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.shares import interval
-from pages.parts.transfer_classifier import comparing, curating, reading
+from pages.parts.transfer_classifier import curating, reading
+from pages.parts.transfer_classifier import comparison
 from pages.parts.transfer_classifier.photographs import missing
 from tests.pages.test_pages import opened
 
@@ -161,10 +162,10 @@ def test_heads_are_taught_with_fewer_and_at_other_rates(taught, monkeypatch):
 
 
 def test_runs_that_differ_only_in_their_seed_are_one_row(taught):
-    table = comparing.rows([taught, taught])
+    table = comparison.rows([taught, taught])
     assert table["runs"].tolist() == [2] and table["±"].tolist() == [0.0]
     assert table["MB"][0] > 19  # the network that it stands on is part of it
-    assert "±" not in comparing.rows([taught])
+    assert "±" not in comparison.rows([taught])
     assert table["changed"].tolist() == ["Epochs 3, Batch size 4"]
 
 
