@@ -6,7 +6,8 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import curating, explained, exporting, reading, teaching, using
+from pages.parts.transfer_classifier import explained, exporting, reading, teaching, using
+from pages.parts.transfer_classifier import image_set_editor
 from pages.parts.transfer_classifier import comparison
 
 title(
@@ -50,7 +51,7 @@ if run is not None:
             exporting.panel(run)
 if bring.open:
     with bring:
-        curating.panel()
+        image_set_editor.panel()
 if teach.open:
     with teach:
         teaching.panel(names, use_model)

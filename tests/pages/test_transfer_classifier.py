@@ -20,7 +20,8 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.shares import interval
-from pages.parts.transfer_classifier import curating, reading
+from pages.parts.transfer_classifier import reading
+from pages.parts.transfer_classifier import image_set_editor
 from pages.parts.transfer_classifier import comparison
 from pages.parts.transfer_classifier.photographs import missing
 from tests.pages.test_pages import opened
@@ -216,7 +217,7 @@ def test_calibration_says_what_it_rests_on():
 
 
 def look(monkeypatch, *names, **query):
-    monkeypatch.setattr(curating, "own_sets", lambda: list(names))
+    monkeypatch.setattr(image_set_editor, "own_sets", lambda: list(names))
     return page(monkeypatch, tab="Your pictures", **query)
 
 
@@ -241,13 +242,13 @@ def test_changes_of_the_table_become_rows_of_the_splits(brought):
     shown = [("train", row) for row in range(len(labels))] + [("test", 0)]
     first = int(data.load(brought.name, "test").labels[0])
     names = list(brought.classes)
-    table = curating.view(
-        brought, {s: data.load(brought.name, s) for s in curating.SPLITS}, {}, shown
+    table = image_set_editor.view(
+        brought, {s: data.load(brought.name, s) for s in image_set_editor.SPLITS}, {}, shown
     )
     assert table["class"].tolist() == [names[n] for n in [*labels, first]]
     table.loc[0, "class"] = names[1 - labels[0]]
     table.loc[len(labels), "keep"] = False
-    changes = curating.changed(shown, [*labels, first], table, names)
+    changes = image_set_editor.changed(shown, [*labels, first], table, names)
     assert changes == {"train": {0: 1 - labels[0]}, "test": {0: -1}}
     edited = data.edit(brought.name, changes)
     assert len(data.load(edited.name, "test").labels) == brought.splits["test"] - 1
