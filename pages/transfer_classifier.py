@@ -6,7 +6,8 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import explained, exporting, reading, teaching, using
+from pages.parts.transfer_classifier import explained, reading, teaching, using
+from pages.parts.transfer_classifier import export_tab
 from pages.parts.transfer_classifier import image_set_editor
 from pages.parts.transfer_classifier import comparison
 
@@ -48,7 +49,7 @@ if run is not None:
             comparison.panel(run, list(models.values()), names)
     if export.open:
         with export:
-            exporting.panel(run)
+            export_tab.panel(run)
 if bring.open:
     with bring:
         image_set_editor.panel()

@@ -28,7 +28,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import Task, unit
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
-from pages.parts.transfer_classifier.exporting import USE
+from pages.parts.transfer_classifier.export_tab import USE
 from tests.core.support import built
 
 NETWORKS: list[tuple[Task, str]] = [
