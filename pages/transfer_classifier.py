@@ -6,7 +6,8 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import explained, reading, teaching, using
+from pages.parts.transfer_classifier import explained, teaching, using
+from pages.parts.transfer_classifier import evaluation
 from pages.parts.transfer_classifier import export_tab
 from pages.parts.transfer_classifier import image_set_editor
 from pages.parts.transfer_classifier import comparison
@@ -43,7 +44,7 @@ if run is not None:
             using.panel(run)
     if read.open:
         with read:
-            reading.panel(run)
+            evaluation.panel(run)
     if compare.open:
         with compare:
             comparison.panel(run, list(models.values()), names)

@@ -20,7 +20,7 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.shares import interval
-from pages.parts.transfer_classifier import reading
+from pages.parts.transfer_classifier import evaluation
 from pages.parts.transfer_classifier import image_set_editor
 from pages.parts.transfer_classifier import comparison
 from pages.parts.transfer_classifier.photographs import missing
@@ -171,7 +171,7 @@ def test_runs_that_differ_only_in_their_seed_are_one_row(taught):
 
 
 def test_the_table_of_classes_adds_up(taught):
-    table = reading.per_class(taught.metrics(), ("china", "flower"))
+    table = evaluation.per_class(taught.metrics(), ("china", "flower"))
     assert table["images"].sum() == taught.metrics()["n_test"]
     assert table.index.tolist() == ["china", "flower"]
 
@@ -183,7 +183,7 @@ def test_each_share_of_a_class_has_its_interval():
         "class_precision": [0.6, 1.0],
         "class_f1": [0.75, 5 / 6],
     }
-    table = reading.per_class(figures, ("china", "flower"))
+    table = evaluation.per_class(figures, ("china", "flower"))
     assert table["recall, 95 %"].tolist() == [interval(1, 3), interval(5 / 7, 7)]
     assert table["precision, 95 %"].tolist() == [interval(0.6, 5), interval(1, 5)]
     assert interval(1, 3) == "43.9% to 100.0%"
@@ -197,20 +197,20 @@ def losses(read, labels):
 
 def test_worst_mistakes_are_mistakes():
     found, labels = losses([1, 0, 0, 1, 1], torch.tensor([0, 0, 1, 1, 0]))
-    shown, wrong = reading.worst(found, labels, 2)
+    shown, wrong = evaluation.worst(found, labels, 2)
     assert wrong and shown.ids.tolist() == [0, 2]
-    shown, wrong = reading.worst(found, labels, 9)
+    shown, wrong = evaluation.worst(found, labels, 9)
     assert wrong and shown.ids.tolist() == [0, 2, 4]  # fewer, rather than a right answer
-    shown, wrong = reading.worst(*losses([1, 0, 1], torch.tensor([1, 0, 1])), 2)
+    shown, wrong = evaluation.worst(*losses([1, 0, 1], torch.tensor([1, 0, 1])), 2)
     assert not wrong and shown.ids.tolist() == [0, 1]
 
 
 def test_calibration_says_what_it_rests_on():
     used = DataSpec(fingerprint="", n_train=1281, n_test=321, shape=(3, 8, 8), classes=2)
-    said = reading.calibration(2.0, 0.1, used)
+    said = evaluation.calibration(2.0, 0.1, used)
     assert "about 128 pictures" in said and "cautious side" in said
     few = used.model_copy(update={"n_train": 50})
-    assert "not calibrated: about 5 pictures" in reading.calibration(1.0, 0.1, few)
+    assert "not calibrated: about 5 pictures" in evaluation.calibration(1.0, 0.1, few)
 
 
 # ---- bringing and curating pictures
