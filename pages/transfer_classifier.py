@@ -6,7 +6,8 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import explained, teaching, using
+from pages.parts.transfer_classifier import explained, using
+from pages.parts.transfer_classifier import training_form
 from pages.parts.transfer_classifier import evaluation
 from pages.parts.transfer_classifier import export_tab
 from pages.parts.transfer_classifier import image_set_editor
@@ -56,7 +57,7 @@ if bring.open:
         image_set_editor.panel()
 if teach.open:
     with teach:
-        teaching.panel(names, use_model)
+        training_form.panel(names, use_model)
 if happening.open:
     with happening:
         explained.explanation(run)
