@@ -6,7 +6,8 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import explained, using
+from pages.parts.transfer_classifier import explained
+from pages.parts.transfer_classifier import prediction
 from pages.parts.transfer_classifier import training_form
 from pages.parts.transfer_classifier import evaluation
 from pages.parts.transfer_classifier import export_tab
@@ -42,7 +43,7 @@ use, bring, teach, read, compare, export, happening = st.tabs(
 if run is not None:
     if use.open:
         with use:
-            using.panel(run)
+            prediction.panel(run)
     if read.open:
         with read:
             evaluation.panel(run)
