@@ -12,7 +12,7 @@ from core.runs.schema import RunRequest
 from core.runs.store import Run
 from pages.ui import cached
 from pages.parts.latent_explorer.view_state import lasso_of, lasso_text
-from pages.components.map.said import inside
+from pages.components.map.events import inside
 from pages.ui.names import map_names
 from pages.ui.shares import farther
 from tests.pages.test_pages import captions, opened

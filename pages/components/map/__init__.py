@@ -18,7 +18,7 @@ from core.images import COLOURS
 from pages.server.routes import plotly_url
 from pages.components.component import component, nothing
 from pages.components.map.packing import Classes, Scale, pack, pack_colours, pack_points
-from pages.components.map.said import MOST_VERTICES, Said, heard, inside, state
+from pages.components.map.events import MOST_VERTICES, Said, heard, inside, state
 
 MOST_GROUPS = 1000
 """Of a legend that has no labels: the groups of its colours."""

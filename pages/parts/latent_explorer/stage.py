@@ -20,7 +20,8 @@ from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbour
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import Standing, moved, remember, standing
 from pages.ui.frame import csv_button
-from pages.components.map import Classes, Scale, said, scatter
+from pages.components.map import Classes, Scale, scatter
+from pages.components.map import events
 from pages.ui.names import dataset_title
 
 KEY = "map"
@@ -74,7 +75,7 @@ def bench(found: LatentMap) -> None:
 
 def _moved(scene: Scene, before: Standing, labels: NDArray[Any] | None) -> Standing:
     """The standing after what the visitor did on the map, heard before anything is drawn."""
-    news = said(
+    news = events(
         KEY,
         points=scene.points.numpy(),
         ids=scene.found.ids.numpy(),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.parts.latent_explorer.scene import Scene
-from pages.components.map.said import Said, heard
+from pages.components.map.events import Said, heard
 
 STATE = "standing"
 DIGITS = 6
