@@ -22,7 +22,7 @@ from pages.ui import links
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui.turns import IMPORT, turn
+from pages.ui.concurrency import IMPORT, turn
 from pages.server.visitor import admitted, who
 
 RECENT = 24 * 3600

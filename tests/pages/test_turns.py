@@ -7,16 +7,16 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import Refused
 from core.settings import settings
-from pages.ui import turns
+from pages.ui import concurrency
 
 
 @pytest.fixture(autouse=True)
 def one_place(lab, monkeypatch):
     monkeypatch.setenv("LATENT_LAB_HEAVY_AT_ONCE", "1")
     settings.cache_clear()
-    turns._places.cache_clear()
+    concurrency._places.cache_clear()
     yield
-    turns._places.cache_clear()
+    concurrency._places.cache_clear()
 
 
 def page():
@@ -24,7 +24,7 @@ def page():
     import streamlit as st
 
     from core.errors import Refused
-    from pages.ui.turns import heavy
+    from pages.ui.concurrency import heavy
 
     @heavy(st.cache_data(max_entries=8, show_spinner=False))
     def letters(word):
@@ -47,9 +47,9 @@ def shown(word):
 
 
 def test_what_was_looked_at_is_shown_though_all_places_are_taken(monkeypatch):
-    monkeypatch.setattr(turns, "PATIENCE", 0.5)
+    monkeypatch.setattr(concurrency, "PATIENCE", 0.5)
     assert shown("known").markdown[0].value == "25 squared"
-    with turns.turn():
+    with concurrency.turn():
         assert shown("known").markdown[0].value == "25 squared"
         assert "Too many people" in shown("another").error[0].value
     assert shown("another").markdown[0].value == "49 squared", "the refusal was not kept"
@@ -66,35 +66,35 @@ def test_who_waits_is_told_and_comes_in_when_the_place_is_free(monkeypatch):
         def empty(self):
             said.append("")
 
-    monkeypatch.setattr(turns.st, "empty", Line)
+    monkeypatch.setattr(concurrency.st, "empty", Line)
     inside = threading.Event()
 
     def other():
-        with turns.turn():
+        with concurrency.turn():
             inside.set()
             leave.wait(10)
 
     thread = threading.Thread(target=other)
     thread.start()
     inside.wait(10)
-    with turns.turn(), turns.turn():
+    with concurrency.turn(), concurrency.turn():
         assert not thread.is_alive() or leave.is_set()
     thread.join()
     assert "One moment" in said[0] and said[-1] == ""
-    assert turns._places(turns.LOOK).acquire(blocking=False), "the place was given back"
+    assert concurrency._places(concurrency.LOOK).acquire(blocking=False), "the place was given back"
 
 
 def test_a_place_is_given_back_after_an_error():
-    with pytest.raises(ValueError), turns.turn():
+    with pytest.raises(ValueError), concurrency.turn():
         raise ValueError
-    with turns.turn():
-        assert not turns._places(turns.LOOK).acquire(blocking=False)
+    with concurrency.turn():
+        assert not concurrency._places(concurrency.LOOK).acquire(blocking=False)
 
 
 def test_nobody_waits_for_ever(monkeypatch):
-    monkeypatch.setattr(turns, "PATIENCE", 0.3)
-    turns._places(turns.LOOK).acquire()
-    with pytest.raises(Refused, match="Try again"), turns.turn():
+    monkeypatch.setattr(concurrency, "PATIENCE", 0.3)
+    concurrency._places(concurrency.LOOK).acquire()
+    with pytest.raises(Refused, match="Try again"), concurrency.turn():
         pass
 
 
@@ -103,7 +103,7 @@ def abandoned():
     import streamlit as st
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-    from pages.ui.turns import check_visitor, heavy
+    from pages.ui.concurrency import check_visitor, heavy
 
     st.session_state["done"] = done = []
 
@@ -122,15 +122,15 @@ def abandoned():
 def test_what_nobody_waits_for_ends_and_gives_its_place_back():
     app = AppTest.from_function(abandoned).run()
     assert app.session_state["done"] == [0, 1, 2] and not app.markdown
-    assert turns._places(turns.LOOK).acquire(blocking=False)
+    assert concurrency._places(concurrency.LOOK).acquire(blocking=False)
 
 
 def test_an_import_waits_for_no_look():
-    with turns.turn():
+    with concurrency.turn():
         done = threading.Event()
 
         def importing():
-            with turns.turn(turns.IMPORT):
+            with concurrency.turn(concurrency.IMPORT):
                 done.set()
 
         threading.Thread(target=importing).start()

@@ -9,7 +9,7 @@ from core.inference.copying import Matches
 from pages.ui import cached, pictures
 from pages.parts.gan_gallery.stage import Scene
 from pages.ui.pictures import Row
-from pages.ui.turns import check_visitor
+from pages.ui.concurrency import check_visitor
 
 SHOWN, NEIGHBOURS = 6, 7
 

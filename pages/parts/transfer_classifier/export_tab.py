@@ -10,7 +10,7 @@ from core.inference.export import ExportReport
 from core.inference.export import export as write
 from core.runs.store import Run
 from pages.ui import held
-from pages.ui.turns import turn
+from pages.ui.concurrency import turn
 
 FILES = "onnx"
 """The group of what is held that such a file is in."""

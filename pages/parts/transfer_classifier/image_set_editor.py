@@ -16,7 +16,7 @@ from pages.ui import cached, held
 from pages.ui.names import dataset_title
 from pages.ui.training import import_zip, own_sets, removal
 from pages.parts.transfer_classifier.photographs import url
-from pages.ui.turns import IMPORT, turn
+from pages.ui.concurrency import IMPORT, turn
 from pages.server.visitor import who
 
 Place = tuple[Split, int]

@@ -18,7 +18,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui.cached.networks import model, model_at, models
-from pages.ui.turns import heavy
+from pages.ui.concurrency import heavy
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

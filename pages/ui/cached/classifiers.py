@@ -18,7 +18,7 @@ from core.training.lr_finder import Sweep
 from core.training.request import config_of, test_images, train_images
 from core.training.training_time import Estimate
 from pages.ui.cached.networks import model, model_at
-from pages.ui.turns import check_visitor, heavy
+from pages.ui.concurrency import check_visitor, heavy
 
 
 class Tested(NamedTuple):

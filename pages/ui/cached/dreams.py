@@ -17,7 +17,7 @@ from core.models.pretrained import FeatureNet
 from core.runs import store
 from core.runs.store import Run
 from pages.ui import cached
-from pages.ui.turns import heavy
+from pages.ui.concurrency import heavy
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture")

@@ -20,7 +20,7 @@ from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.training.request import judge
 from pages.ui.cached.networks import model, model_at
-from pages.ui.turns import check_visitor, heavy
+from pages.ui.concurrency import check_visitor, heavy
 
 REAL = 60_000
 """Real images, at most, that are searched for copies."""

@@ -17,7 +17,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.tasks import TASKS
 from pages.ui.cached.networks import models
-from pages.ui.turns import check_visitor, heavy
+from pages.ui.concurrency import check_visitor, heavy
 
 CLUSTERINGS: dict[str, Callable[[Tensor, int], Clusters]] = {
     "k-means": clusters.kmeans,

@@ -13,7 +13,7 @@ from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
-from pages.ui.turns import heavy
+from pages.ui.concurrency import heavy
 from pages.server.visitor import who
 
 
