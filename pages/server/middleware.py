@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import settings
-from pages.ui import held
+from pages.ui import session_files
 from pages.server.routes import plotly_url
 from pages.server.base_path import address
 from pages.server.visitor import cookie_header, visitor_of
@@ -196,7 +196,7 @@ class Bounds:
     async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         most = settings().max_session_mb
         declared = int(Request(scope).headers.get("content-length") or 0)
-        if held.total(session) + self.arriving[session] + declared > most * 2**20:
+        if session_files.total(session) + self.arriving[session] + declared > most * 2**20:
             while (await receive()).get("more_body"):
                 pass  # a proxy that is hung up on while it sends takes this server for dead
             said = f"The files of this page are more than {most} MB. Remove some, or reload it."

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.settings import settings
-from pages.ui import held
+from pages.ui import session_files
 
 
 @pytest.fixture
@@ -19,16 +19,16 @@ def shots():
     import streamlit as st
 
     from core.errors import Refused
-    from pages.ui import held
+    from pages.ui import session_files
 
     for name, kilobytes in (("a", 400), ("b", 400), ("c", 400), ("a", 500), ("b", 400)):
         try:
-            held.hold("shots", name, bytes(kilobytes * 1024))
+            session_files.hold("shots", name, bytes(kilobytes * 1024))
         except Refused as error:
             st.error(str(error))
     if st.button("Let go"):
-        held.let_go("shots", "a")
-    st.text(f"{sorted(held.held('shots'))} {held.total(held._session()) // 1024}")
+        session_files.let_go("shots", "a")
+    st.text(f"{sorted(session_files.held('shots'))} {session_files.total(session_files._session()) // 1024}")
 
 
 def test_what_is_held_is_counted_and_refused_when_it_is_too_much(one_megabyte):
@@ -42,24 +42,24 @@ def test_what_is_held_is_counted_and_refused_when_it_is_too_much(one_megabyte):
 def test_an_ended_session_holds_nothing(one_megabyte):
     AppTest.from_function(shots).run()
     gc.collect()
-    assert not held.SESSIONS
+    assert not session_files.SESSIONS
 
 
 def uploads_and_shots():
     import streamlit as st
 
     from core.errors import Refused
-    from pages.ui import held
+    from pages.ui import session_files
 
-    held.uploaded_bytes = lambda session: 900 * 1024
+    session_files.uploaded_bytes = lambda session: 900 * 1024
     try:
-        held.hold("onnx", "run", bytes(200 * 1024))
+        session_files.hold("onnx", "run", bytes(200 * 1024))
     except Refused as error:
         st.error(str(error))
 
 
 def test_uploads_and_what_is_held_are_bounded_together(one_megabyte, monkeypatch):
-    monkeypatch.setattr(held, "uploaded_bytes", held.uploaded_bytes)
+    monkeypatch.setattr(session_files, "uploaded_bytes", session_files.uploaded_bytes)
     assert len(AppTest.from_function(uploads_and_shots).run().error) == 1
 
 
@@ -68,7 +68,7 @@ def test_no_file_lies_in_a_session_uncounted():
     import re
     from pathlib import Path
 
-    pages = Path(held.__file__).parents[1]
+    pages = Path(session_files.__file__).parents[1]
     wrong = re.compile(r"session_state\[[^]]+\] = .*(read_bytes|getvalue|getbuffer)\(")
     found = [
         str(path) for path in pages.rglob("*.py") if wrong.search(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from core.errors import LabError
 from core.inference.export import ExportReport
 from core.inference.export import export as write
 from core.runs.store import Run
-from pages.ui import held
+from pages.ui import session_files
 from pages.ui.concurrency import turn
 
 FILES = "onnx"
@@ -44,7 +44,7 @@ def panel(run: Run) -> None:
         )
         if st.button("Make the file", icon=":material/deployed_code:", key=f"make-{run.id}"):
             _make(run)
-        content = held.held(FILES).get(run.id)
+        content = session_files.held(FILES).get(run.id)
         if content is not None and "onnx_report" in st.session_state:
             _offer(run, content, st.session_state["onnx_report"])
     with right:
@@ -66,9 +66,9 @@ def _make(run: Run) -> None:
         path = Path(folder) / "model.onnx"
         try:
             report = write(run, path)
-            held.let_go(FILES)  # the one before
-            held.check_room(path.stat().st_size)
-            held.hold(FILES, run.id, path.read_bytes())
+            session_files.let_go(FILES)  # the one before
+            session_files.check_room(path.stat().st_size)
+            session_files.hold(FILES, run.id, path.read_bytes())
         except LabError as error:
             st.error(str(error))
             return

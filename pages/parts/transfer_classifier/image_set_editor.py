@@ -12,7 +12,8 @@ from core.data.imported import NAMED
 from core.errors import LabError, Refused
 from core.jobs import queue
 from core.tasks.transfer import TRANSFER
-from pages.ui import cached, held
+from pages.ui import cached
+from pages.ui import session_files
 from pages.ui.names import dataset_title
 from pages.ui.training import import_zip, own_sets, removal
 from pages.parts.transfer_classifier.photographs import url
@@ -118,12 +119,12 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
         taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
         if taken is not None:
             try:
-                held.hold(group, f"camera {taken.file_id}.jpg", taken.getvalue())
+                session_files.hold(group, f"camera {taken.file_id}.jpg", taken.getvalue())
             except Refused as error:
                 st.error(str(error))
-        shots = held.held(group)
+        shots = session_files.held(group)
         if oldest := list(shots)[:-MOST_SHOTS]:
-            held.let_go(group, *oldest)
+            session_files.let_go(group, *oldest)
         st.caption(f"{len(shots)} taken. Clear the picture to take another.")
     found = [(f.name, f.getvalue()) for f in files] + list(shots.items())
     st.caption(f"{len(found)} pictures")
