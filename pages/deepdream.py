@@ -6,7 +6,7 @@ from pages.parts.deepdream import explained, stage
 from pages.parts.deepdream import recipe_panel
 from pages.parts.deepdream import result_tabs
 from pages.parts.deepdream import channel_picker
-from pages.ui.frame import title
+from pages.ui.page_frame import title
 
 title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")
 recipe_panel.take_loaded()

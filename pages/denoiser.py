@@ -13,7 +13,7 @@ from core.tasks.denoising import DENOISING
 from pages.ui import cached, inputs, links
 from pages.components import slider_preview
 from pages.parts.denoiser import stage as parts
-from pages.ui.frame import title
+from pages.ui.page_frame import title
 from pages.ui.training_history import over_epochs
 from pages.ui.names import dataset_title, model_names
 from pages.ui.training import panel

@@ -5,7 +5,7 @@ import streamlit as st
 from core.tasks.adversarial import ADVERSARIAL
 from pages.ui import cached, links
 from pages.components import slider_preview
-from pages.ui.frame import title
+from pages.ui.page_frame import title
 from pages.parts.gan_gallery import explained, health, samples, stage
 from pages.parts.gan_gallery import training_tab
 from pages.parts.gan_gallery import interpolation

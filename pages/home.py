@@ -15,7 +15,7 @@ from core.runs import store
 from core.settings import settings
 from pages.ui import cached
 from pages.parts.home import covers
-from pages.ui.frame import title
+from pages.ui.page_frame import title
 
 title(
     "Latent Lab", "Look inside image models with your own hands. Everything runs on this machine."

@@ -11,7 +11,7 @@ from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer import stability
 from pages.parts.latent_explorer import map_form
 from pages.parts.latent_explorer.view_state import standing
-from pages.ui.frame import title
+from pages.ui.page_frame import title
 from pages.ui.names import map_names
 
 title("Latent explorer", "Every image a point: see what lies together, and ask whether it should.")

@@ -11,7 +11,7 @@ from core.registry import checked, family
 from core.runs import store
 from core.runs.store import Run
 from pages.ui import charts, links
-from pages.ui.frame import csv_button, title
+from pages.ui.page_frame import csv_button, title
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import actions, badge, watch
 from pages.ui.shares import interval

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
-from pages.ui.frame import title
+from pages.ui.page_frame import title
 from pages.ui.names import model_names
 from pages.parts.transfer_classifier import explained
 from pages.parts.transfer_classifier import prediction

@@ -14,7 +14,7 @@ from core.runs.store import Run
 from pages.ui import charts
 from pages.server.routes import sheet_url
 from pages.ui.cached import dreams
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.pictures import STYLE, cards
 
 

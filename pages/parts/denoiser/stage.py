@@ -14,7 +14,7 @@ from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.ui import cached, charts, pictures
 from pages.components import slider_preview
 from pages.ui.cached import Stage
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.pictures import Row
 from pages.ui.texts import as_in_the_text
 

@@ -10,7 +10,7 @@ from core.errors import LabError
 from core.inference import latent
 from core.tasks.base import fitted
 from pages.ui import cached, inputs, pictures
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.parts.gan_gallery.stage import Scene, put
 from pages.ui.names import class_title
 

@@ -9,7 +9,7 @@ from core.images import contact_sheet, to_png
 from core.inference import generators, latent
 from core.inference.generators import Drawn
 from pages.ui import cached, pictures
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.parts.gan_gallery.stage import Scene, opinion
 from pages.ui.names import class_title
 

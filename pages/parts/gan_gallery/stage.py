@@ -14,7 +14,7 @@ from core.inference.latent import class_names
 from core.runs.store import Run
 from pages.ui import cached, links, pictures
 from pages.components import live
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.names import class_title, dataset_title
 
 DECIMALS = 4

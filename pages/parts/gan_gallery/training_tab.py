@@ -6,7 +6,7 @@ from core.images import COLOURS
 from core.inference import curves
 from core.runs.store import Run
 from pages.ui import charts
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.training_history import scrubber
 
 SIDES = {"critic": COLOURS[0], "generator": COLOURS[1]}

@@ -13,7 +13,7 @@ from core.metrics.image import percent
 from pages.ui import cached, charts, pictures
 from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
 from pages.parts.latent_explorer.view_state import Standing
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 
 MOST_SHOWN = 480
 COLUMNS = 24

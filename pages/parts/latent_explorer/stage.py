@@ -19,7 +19,7 @@ from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import Standing, moved, remember, standing
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.components.map import Classes, Scale, scatter
 from pages.components.map import events
 from pages.ui.names import dataset_title

@@ -8,7 +8,7 @@ import torch
 from core.runs.store import Run
 from pages.ui import charts
 from pages.parts.latent_explorer.scene import Scene
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.names import source_name
 
 SHADOW = (

@@ -13,7 +13,7 @@ from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
 from core.training import make_request
 from pages.ui import cached
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
 from pages.ui.shares import interval

@@ -16,7 +16,7 @@ from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.transfer import LEAST_HELD
 from pages.ui import cached, charts
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.shares import interval
 from pages.parts.transfer_classifier.photographs import missing, photographs
 

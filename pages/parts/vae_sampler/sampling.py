@@ -10,7 +10,7 @@ from core.inference import latent
 from core.runs.store import Run
 from pages.ui import cached, pictures
 from pages.components import slider_preview
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 
 ROWS, COLUMNS = 8, 8
 MOST_COLUMNS = 20

@@ -9,7 +9,7 @@ from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs.store import Run
 from pages.ui import cached, charts, inputs, links, pictures
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.ui.names import class_title, dataset_title
 from pages.ui.pictures import Row
 from pages.parts.vae_sampler.stage import Place

@@ -17,7 +17,7 @@ from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
 from pages.ui import cached, inputs, pictures
 from pages.components import live
-from pages.ui.frame import csv_button
+from pages.ui.page_frame import csv_button
 from pages.server.streamlit_private import DeltaGenerator
 
 SOURCES = ("Test image", "Draw", "Upload")
