@@ -14,7 +14,7 @@ from pages.ui import charts, links
 from pages.ui.page_frame import csv_button, title
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import actions, badge, watch
-from pages.ui.shares import interval
+from pages.ui.proportions import interval
 from pages.server.visitor import who
 
 title("Runs", "Every training, shipped or made here: its state, its figures, its curves.")

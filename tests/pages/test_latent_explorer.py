@@ -14,7 +14,7 @@ from pages.ui import cached
 from pages.parts.latent_explorer.view_state import lasso_of, lasso_text
 from pages.components.map.events import inside
 from pages.ui.names import map_names
-from pages.ui.shares import farther
+from pages.ui.proportions import farther
 from tests.pages.test_pages import captions, opened
 
 PAGE = "latent_explorer.py"

@@ -19,7 +19,7 @@ from core.runs.schema import DataSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
-from pages.ui.shares import interval
+from pages.ui.proportions import interval
 from pages.parts.transfer_classifier import evaluation
 from pages.parts.transfer_classifier import image_set_editor
 from pages.parts.transfer_classifier import comparison

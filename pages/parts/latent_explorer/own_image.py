@@ -18,7 +18,7 @@ from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui import cached, inputs, pictures
 from pages.parts.latent_explorer.scene import Scene
-from pages.ui.shares import farther
+from pages.ui.proportions import farther
 
 STATE = "yours"
 MOST = 10

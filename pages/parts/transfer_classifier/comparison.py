@@ -16,7 +16,7 @@ from pages.ui import cached
 from pages.ui.page_frame import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
-from pages.ui.shares import interval
+from pages.ui.proportions import interval
 from pages.ui.training import recent_of_mine
 from pages.parts.transfer_classifier.photographs import missing
 from pages.server.visitor import who

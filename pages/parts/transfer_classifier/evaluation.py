@@ -17,7 +17,7 @@ from core.runs.store import Run
 from core.tasks.transfer import LEAST_HELD
 from pages.ui import cached, charts
 from pages.ui.page_frame import csv_button
-from pages.ui.shares import interval
+from pages.ui.proportions import interval
 from pages.parts.transfer_classifier.photographs import missing, photographs
 
 MOST_SHOWN = 24

@@ -13,7 +13,7 @@ from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
 from pages.ui import cached
-from pages.ui.shares import farther
+from pages.ui.proportions import farther
 from pages.server.streamlit_private import DeltaGenerator
 from pages.parts.transfer_classifier.photographs import brought, photographs, url
 
