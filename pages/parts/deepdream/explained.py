@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.dreaming.variants import DREAMING
-from pages.ui.texts import as_in_the_text
+from pages.ui.text_comparison import as_in_the_text
 
 TEXT = r"""
 A network that was taught to name photographs answers a picture $x$ layer by layer: early layers to

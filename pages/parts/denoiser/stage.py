@@ -16,7 +16,7 @@ from pages.components import slider_preview
 from pages.ui.cached import Stage
 from pages.ui.page_frame import csv_button
 from pages.ui.pictures import Row
-from pages.ui.texts import as_in_the_text
+from pages.ui.text_comparison import as_in_the_text
 
 COUNT = 8
 """Test images on the stage: they stay legible on a phone."""

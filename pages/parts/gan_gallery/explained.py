@@ -5,7 +5,7 @@ import streamlit as st
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.classification import RECOGNITION
-from pages.ui.texts import as_in_the_text
+from pages.ui.text_comparison import as_in_the_text
 
 TEXT = r"""
 A **generator** $G$ draws images from noise $z$; a **critic** $D$ is shown real and drawn images and

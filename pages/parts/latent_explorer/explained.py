@@ -7,7 +7,7 @@ import streamlit as st
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
 from pages.parts.latent_explorer.detail import source_line
-from pages.ui.texts import as_in_the_text
+from pages.ui.text_comparison import as_in_the_text
 
 TEXT = r"""
 A network puts each image into a **code** $x_i$ of $d$ numbers. A map lays the codes out in two or

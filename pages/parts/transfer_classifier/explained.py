@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
-from pages.ui.texts import as_in_the_text
+from pages.ui.text_comparison import as_in_the_text
 
 TEXT = r"""
 A network that was trained on a million photographs (**ImageNet**) has learnt to see: its last layer

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui.texts import as_in_the_text
+from pages.ui.text_comparison import as_in_the_text
 
 TEXT = r"""
 An **autoencoder** squeezes an image $x$ into a few numbers $z$ and draws it again from them. A
