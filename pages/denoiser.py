@@ -16,7 +16,7 @@ from pages.parts.denoiser import stage as parts
 from pages.ui.page_frame import title
 from pages.ui.training_history import over_epochs
 from pages.ui.names import dataset_title, model_names
-from pages.ui.training import panel
+from pages.ui.training_panel import panel
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
 slider_preview.begin()

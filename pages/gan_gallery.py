@@ -14,7 +14,7 @@ from pages.parts.gan_gallery import copy_check
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.gan_gallery import inversion_tab
 from pages.ui.names import model_names
-from pages.ui.training import panel
+from pages.ui.training_panel import panel
 from pages.components.wall import wall
 
 title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")

@@ -10,7 +10,7 @@ from pages.ui.page_frame import title
 from pages.ui.training_history import over_epochs
 from pages.ui.names import model_names
 from pages.parts.vae_sampler import explained, measures, sampling, space, stage
-from pages.ui.training import panel
+from pages.ui.training_panel import panel
 
 title(
     "VAE sampler", "Drag through the space of codes that a network has learnt, and watch it draw."

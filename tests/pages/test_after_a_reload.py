@@ -12,7 +12,7 @@ from core.projection import map_runs
 from core.runs import store
 from pages.ui import cached
 from pages.ui.run_panel import span
-from pages.ui.training import RECENT
+from pages.ui.training_panel import RECENT
 from tests.pages.test_pages import ROUTER, TIMEOUT
 
 ANN = "a" * 32

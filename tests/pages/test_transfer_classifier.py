@@ -289,7 +289,7 @@ def test_the_command_line_says_the_same(taught, tmp_path, capsys):
 
 
 def test_methods_are_offered_with_an_estimate(brought, monkeypatch):
-    from pages.ui import training as panel
+    from pages.ui import training_panel as panel
 
     monkeypatch.setattr(panel, "own_sets", lambda: [brought.name])
     app = page(monkeypatch, tab="Teach")

@@ -13,7 +13,7 @@ from pages.ui.cached import dreams
 from pages.components.channels import Layer, channels
 from pages.parts.deepdream.controls import pick
 from pages.ui.run_panel import span, watch
-from pages.ui.training import keep_watching, watched
+from pages.ui.training_panel import keep_watching, watched
 from pages.server.visitor import who
 
 SEEN = {

@@ -12,7 +12,7 @@ from pages.ui import cached, links
 from pages.ui.form import config_form
 from pages.ui.names import model_names
 from pages.ui.run_panel import Use, watch
-from pages.ui.training import keep_watching, own_sets, watched
+from pages.ui.training_panel import keep_watching, own_sets, watched
 from pages.server.visitor import admitted, who
 
 

@@ -17,7 +17,7 @@ from pages.ui.page_frame import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.run_panel import watch
 from pages.ui.proportions import interval
-from pages.ui.training import recent_of_mine
+from pages.ui.training_panel import recent_of_mine
 from pages.parts.transfer_classifier.photographs import missing
 from pages.server.visitor import who
 

@@ -15,7 +15,7 @@ from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui import session_files
 from pages.ui.names import dataset_title
-from pages.ui.training import import_zip, own_sets, removal
+from pages.ui.training_panel import import_zip, own_sets, removal
 from pages.parts.transfer_classifier.photographs import url
 from pages.ui.concurrency import IMPORT, turn
 from pages.server.visitor import who

@@ -8,7 +8,7 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferConfig
 from pages.ui import cached
 from pages.ui.run_panel import Use
-from pages.ui.training import panel as training_panel
+from pages.ui.training_panel import panel as training_panel
 
 SIDE_BY_SIDE = "lite0+lite1+lite2"
 
