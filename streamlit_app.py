@@ -26,12 +26,10 @@ if str(ROOT) not in sys.path:  # started from another folder
 from core import audit_log  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
-from pages.server import streamlit_private
-from pages.server import uvicorn_private
-from pages.server import startup  # noqa: E402
-from pages.server.routes import ROUTES  # noqa: E402
+from pages.server import startup, streamlit_private, uvicorn_private  # noqa: E402
 from pages.server.base_path import Hosts, mounted, own_address  # noqa: E402
 from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
+from pages.server.routes import ROUTES  # noqa: E402
 
 TEND, CLEAN = 5.0, 3600.0
 """Seconds between two looks at the queue, and between two at what is old."""

@@ -2,10 +2,7 @@
 
 import streamlit as st
 
-from pages.parts.deepdream import explained, stage
-from pages.parts.deepdream import recipe_panel
-from pages.parts.deepdream import result_tabs
-from pages.parts.deepdream import channel_picker
+from pages.parts.deepdream import channel_picker, explained, recipe_panel, result_tabs, stage
 from pages.ui.page_frame import title
 
 title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")

@@ -10,12 +10,12 @@ from core.data import CORRUPTIONS
 from core.inference import restoration
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
-from pages.ui import cached, inputs, links
 from pages.components import slider_preview
 from pages.parts.denoiser import stage as parts
+from pages.ui import cached, inputs, links
+from pages.ui.names import dataset_title, model_names
 from pages.ui.page_frame import title
 from pages.ui.training_history import over_epochs
-from pages.ui.names import dataset_title, model_names
 from pages.ui.training_panel import panel
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")

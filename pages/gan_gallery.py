@@ -3,19 +3,24 @@
 import streamlit as st
 
 from core.tasks.adversarial import ADVERSARIAL
-from pages.ui import cached, links
 from pages.components import slider_preview
-from pages.ui.page_frame import title
-from pages.parts.gan_gallery import explained, health, samples, stage
-from pages.parts.gan_gallery import training_tab
-from pages.parts.gan_gallery import interpolation
-from pages.parts.gan_gallery import batch_norm
-from pages.parts.gan_gallery import copy_check
-from pages.parts.gan_gallery import wall_runs
-from pages.parts.gan_gallery import inversion_tab
-from pages.ui.names import model_names
-from pages.ui.training_panel import panel
 from pages.components.wall import wall
+from pages.parts.gan_gallery import (
+    batch_norm,
+    copy_check,
+    explained,
+    health,
+    interpolation,
+    inversion_tab,
+    samples,
+    stage,
+    training_tab,
+    wall_runs,
+)
+from pages.ui import cached, links
+from pages.ui.names import model_names
+from pages.ui.page_frame import title
+from pages.ui.training_panel import panel
 
 title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
 slider_preview.begin()

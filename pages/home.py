@@ -13,8 +13,8 @@ from core.errors import LabError
 from core.jobs import queue
 from core.runs import store
 from core.settings import settings
-from pages.ui import cached
 from pages.parts.home import covers
+from pages.ui import cached
 from pages.ui.page_frame import title
 
 title(

@@ -5,14 +5,19 @@ import streamlit as st
 from core.projection import maps
 from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING
-from pages.ui import cached, links
-from pages.parts.latent_explorer import explained, selection, stage, trust
-from pages.parts.latent_explorer import own_image
-from pages.parts.latent_explorer import stability
-from pages.parts.latent_explorer import map_form
+from pages.parts.latent_explorer import (
+    explained,
+    map_form,
+    own_image,
+    selection,
+    stability,
+    stage,
+    trust,
+)
 from pages.parts.latent_explorer.view_state import standing
-from pages.ui.page_frame import title
+from pages.ui import cached, links
 from pages.ui.names import map_names
+from pages.ui.page_frame import title
 
 title("Latent explorer", "Every image a point: see what lies together, and ask whether it should.")
 made = {run.id: run for run in cached.models(PROJECTING.name)}

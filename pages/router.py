@@ -6,9 +6,9 @@ from pages.server import startup
 
 startup.wait()
 
+from pages.server.visitor import signing_in  # noqa: E402
 from pages.ui import links  # noqa: E402
 from pages.ui.page_frame import ICON  # noqa: E402
-from pages.server.visitor import signing_in  # noqa: E402
 
 st.set_page_config(page_title="Latent Lab", page_icon=ICON, layout="wide")
 chosen = st.navigation(

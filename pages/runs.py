@@ -10,12 +10,12 @@ from core.jobs import queue
 from core.registry import checked, family
 from core.runs import store
 from core.runs.store import Run
-from pages.ui import charts, links
-from pages.ui.page_frame import csv_button, title
-from pages.ui.names import dataset_title
-from pages.ui.run_panel import actions, badge, watch
-from pages.ui.proportions import interval
 from pages.server.visitor import who
+from pages.ui import charts, links
+from pages.ui.names import dataset_title
+from pages.ui.page_frame import csv_button, title
+from pages.ui.proportions import interval
+from pages.ui.run_panel import actions, badge, watch
 
 title("Runs", "Every training, shipped or made here: its state, its figures, its curves.")
 

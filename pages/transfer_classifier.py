@@ -3,16 +3,18 @@
 import streamlit as st
 
 from core.tasks.transfer import TRANSFER
+from pages.parts.transfer_classifier import (
+    comparison,
+    evaluation,
+    explained,
+    export_tab,
+    image_set_editor,
+    prediction,
+    training_form,
+)
 from pages.ui import cached, links
-from pages.ui.page_frame import title
 from pages.ui.names import model_names
-from pages.parts.transfer_classifier import explained
-from pages.parts.transfer_classifier import prediction
-from pages.parts.transfer_classifier import training_form
-from pages.parts.transfer_classifier import evaluation
-from pages.parts.transfer_classifier import export_tab
-from pages.parts.transfer_classifier import image_set_editor
-from pages.parts.transfer_classifier import comparison
+from pages.ui.page_frame import title
 
 title(
     "Transfer classifier",

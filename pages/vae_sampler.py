@@ -4,12 +4,12 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui import cached, links
 from pages.components import slider_preview
+from pages.parts.vae_sampler import explained, measures, sampling, space, stage
+from pages.ui import cached, links
+from pages.ui.names import model_names
 from pages.ui.page_frame import title
 from pages.ui.training_history import over_epochs
-from pages.ui.names import model_names
-from pages.parts.vae_sampler import explained, measures, sampling, space, stage
 from pages.ui.training_panel import panel
 
 title(

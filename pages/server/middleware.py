@@ -19,10 +19,10 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import settings
-from pages.ui import session_files
-from pages.server.routes import plotly_url
 from pages.server.base_path import address
+from pages.server.routes import plotly_url
 from pages.server.visitor import cookie_header, visitor_of
+from pages.ui import session_files
 
 
 def _policy() -> bytes:

@@ -21,12 +21,9 @@ def load() -> None:
         torch.set_num_threads(1)  # a picture is small, and visitors are many
         from core.inference import restoration
         from core.jobs import queue  # noqa: F401 - loaded
-        from pages.components import wall
-        from pages.components import map
-        from pages.components import live
-        from pages.components import compare
-        from pages.components import chart
-        from pages.components import channels  # noqa: F401 - served
+        from pages.components import (
+            channels,  # noqa: F401 - served
+        )
 
         restoration.warm_up()
         gc.collect()

@@ -13,8 +13,8 @@ import streamlit as st
 from core import data
 from core.runs.store import Run
 from core.tasks import Family
-from pages.ui.names import dataset_title
 from pages.server.streamlit_private import get_script_run_ctx
+from pages.ui.names import dataset_title
 
 PAGE, READ = "links_page", "links_read"
 """Where a session keeps which page it is on, and what it has read from its address: by parameter,

@@ -11,8 +11,8 @@ from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks import TASKS
-from pages.ui import charts, pictures
 from pages.server.visitor import who
+from pages.ui import charts, pictures
 
 Use = Callable[[str], None]
 BADGES = {

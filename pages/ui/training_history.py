@@ -5,8 +5,8 @@ import streamlit as st
 from core.errors import LabError
 from core.runs.store import Run
 from core.tasks import task
-from pages.ui import charts, pictures
 from pages.components import slider_preview
+from pages.ui import charts, pictures
 from pages.ui.page_frame import csv_button
 
 

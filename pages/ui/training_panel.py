@@ -18,12 +18,12 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks import Family, Task
 from core.training import make_request
+from pages.server.streamlit_private import DeltaGenerator
+from pages.server.visitor import admitted, who
 from pages.ui import links
+from pages.ui.concurrency import IMPORT, turn
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
-from pages.server.streamlit_private import DeltaGenerator
-from pages.ui.concurrency import IMPORT, turn
-from pages.server.visitor import admitted, who
 
 RECENT = 24 * 3600
 """Seconds for which a panel shows how a run has ended."""

@@ -11,7 +11,7 @@ from latent_models import model
 
 from core import data
 from pages.components.map import inside
-from pages.components.map.events import heard, state
+from pages.components.map.map_events import heard, state
 
 pytestmark = pytest.mark.browser
 APP = "map_app.py"

@@ -16,10 +16,10 @@ from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs import store
 from core.settings import settings
-from pages.ui import cached
-from pages.parts.home import covers
-from pages.parts.deepdream.recipe_panel import command
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES, STRENGTHS, usual_layers
+from pages.parts.deepdream.recipe_panel import command
+from pages.parts.home import covers
+from pages.ui import cached
 from tests.pages.test_pages import captions, opened
 
 PAGE = "deepdream.py"
@@ -558,7 +558,8 @@ def picking(monkeypatch, *picks):
     """Says the next of some picks each time that the list of channels is drawn."""
     waiting = list(picks)
     monkeypatch.setattr(
-        "pages.parts.deepdream.channel_picker.channels", lambda **_: waiting.pop(0) if waiting else None
+        "pages.parts.deepdream.channel_picker.channels",
+        lambda **_: waiting.pop(0) if waiting else None,
     )
 
 

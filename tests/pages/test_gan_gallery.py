@@ -8,12 +8,9 @@ from core.inference.copying import Matches
 from core.metrics.generative import verdict
 from core.runs import store
 from core.tasks.adversarial import ADVERSARIAL
+from pages.parts.gan_gallery import batch_norm, copy_check, health, wall_runs
 from pages.ui import cached
 from pages.ui.cached import generators
-from pages.parts.gan_gallery import health
-from pages.parts.gan_gallery import batch_norm
-from pages.parts.gan_gallery import copy_check
-from pages.parts.gan_gallery import wall_runs
 from tests.pages.test_pages import captions, opened
 
 PAGE = "gan_gallery.py"

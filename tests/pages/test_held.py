@@ -28,7 +28,8 @@ def shots():
             st.error(str(error))
     if st.button("Let go"):
         session_files.let_go("shots", "a")
-    st.text(f"{sorted(session_files.held('shots'))} {session_files.total(session_files._session()) // 1024}")
+    kilobytes = session_files.total(session_files._session()) // 1024
+    st.text(f"{sorted(session_files.held('shots'))} {kilobytes}")
 
 
 def test_what_is_held_is_counted_and_refused_when_it_is_too_much(one_megabyte):

@@ -10,9 +10,9 @@ from core.projection import map_runs, maps
 from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
-from pages.ui import cached
+from pages.components.map.map_events import inside
 from pages.parts.latent_explorer.view_state import lasso_of, lasso_text
-from pages.components.map.events import inside
+from pages.ui import cached
 from pages.ui.names import map_names
 from pages.ui.proportions import farther
 from tests.pages.test_pages import captions, opened

@@ -13,9 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 
-from pages.server import base_path
-from pages.server import routes
 from pages.components.slider_preview import previews
+from pages.server import base_path, routes
 from pages.server.base_path import Hosts, mounted, ours
 from pages.server.visitor import cookie_header
 

@@ -24,8 +24,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.server import ServerProtocol
 from websockets.sync.client import connect
 
-from pages.server import streamlit_private
-from pages.server import uvicorn_private
+from pages.server import streamlit_private, uvicorn_private
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = {"streamlit": "1.67", "uvicorn": "0.54", "websockets": "17", "plotly": "7.1"}

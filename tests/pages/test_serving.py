@@ -9,8 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import Refused
 from core.settings import settings
-from pages.server import streamlit_private
-from pages.server import middleware
+from pages.server import middleware, streamlit_private
 from pages.server.middleware import BURST, Bounds, Headers
 from pages.server.visitor import cookie_header
 

@@ -18,12 +18,10 @@ from core.runs import store
 from core.runs.schema import DataSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
+from pages.parts.transfer_classifier import comparison, evaluation, image_set_editor
+from pages.parts.transfer_classifier.photographs import missing
 from pages.ui import cached
 from pages.ui.proportions import interval
-from pages.parts.transfer_classifier import evaluation
-from pages.parts.transfer_classifier import image_set_editor
-from pages.parts.transfer_classifier import comparison
-from pages.parts.transfer_classifier.photographs import missing
 from tests.pages.test_pages import opened
 
 PAGE = "transfer_classifier.py"

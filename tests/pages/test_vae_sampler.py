@@ -139,8 +139,8 @@ def test_a_decoder_that_no_browser_can_run_gets_sliders_of_the_server(lab, monke
 
 
 def test_every_class_is_among_the_samples(lab, monkeypatch):
-    from pages.ui import cached
     from pages.parts.vae_sampler import sampling
+    from pages.ui import cached
 
     assert sampling.columns(CONDITIONAL) == 10 and sampling.columns(MODELS[0]) == 8
     found = cached.sampled(CONDITIONAL, 80, 10, seed=0, temperature=1.0, fitted=False)

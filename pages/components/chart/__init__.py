@@ -8,8 +8,8 @@ import json
 
 import plotly.graph_objects as go
 
-from pages.server.routes import plotly_url
 from pages.components.component import component
+from pages.server.routes import plotly_url
 
 
 def chart(figure: go.Figure, *, key: str, height: int, alt: str) -> None:

@@ -18,8 +18,8 @@ from core.errors import LabError
 from core.inference.latent import COLUMN, FAR, checked_code
 from core.inference.outliers import RARE, Spread, State
 from core.runs.store import Run
-from pages.server import base_path
 from pages.components.component import component, nothing
+from pages.server import base_path
 
 HEAT = (0.0, 1.5)
 FAILURES = "live-failures"
@@ -93,7 +93,8 @@ def latent(
 
     Args:
         key: of the component; one for all models of a page.
-        decoder_url: where `core.inference.browser_weights.pack`'s bytes are; `data:` addresses work too.
+        decoder_url: where `core.inference.browser_weights.pack`'s bytes are; `data:` addresses work
+            too.
         code: the numbers by index; one may lie outside of its slider's range.
         dimensions: the sliders in the order in which they are shown, all numbers of the code once.
             Six are in view, the others folded; `dead` ones are folded apart.
@@ -236,5 +237,5 @@ def _note_failure(key: str) -> None:
 
 
 _component = component(
-    "live", "latent.html", "latent.css", ["decoder.js", "pad.js", "aside.js", "latent.js"]
+    "live", "latent.html", "latent.css", ["decoder.js", "pad.js", "plausibility.js", "latent.js"]
 )

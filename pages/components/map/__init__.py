@@ -15,10 +15,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.images import COLOURS
-from pages.server.routes import plotly_url
 from pages.components.component import component, nothing
+from pages.components.map.map_events import MOST_VERTICES, Said, heard, inside, state
 from pages.components.map.packing import Classes, Scale, pack, pack_colours, pack_points
-from pages.components.map.events import MOST_VERTICES, Said, heard, inside, state
+from pages.server.routes import plotly_url
 
 MOST_GROUPS = 1000
 """Of a legend that has no labels: the groups of its colours."""
@@ -164,8 +164,8 @@ _component = component(
     [
         "../plotly.js",
         "../live/decoder.js",
-        "reading.js",
-        "talk.js",
+        "geometry.js",
+        "messages.js",
         "thumbnails.js",
         "figure.js",
         "marks.js",
@@ -173,7 +173,7 @@ _component = component(
         "replay.js",
         "picking.js",
         "pinch.js",
-        "hand.js",
+        "gestures.js",
         "map.js",
     ],
     # Plotly puts its styles into the page's head, where a shadow root would not see them.

@@ -8,10 +8,10 @@ the usual way, and is the same.
 
 from html import escape
 
-from pages.ui import pictures
-from pages.components.slider_preview import previews
 from pages.components.component import component
+from pages.components.slider_preview import previews
 from pages.components.slider_preview.previews import Look
+from pages.ui import pictures
 
 
 def begin() -> None:
@@ -36,4 +36,9 @@ def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> Non
 
 
 _component = component(
-    "slider_preview", "slider_preview.html", "slider_preview.css", ["slider_preview.js"], isolate_styles=False)
+    "slider_preview",
+    "slider_preview.html",
+    "slider_preview.css",
+    ["slider_preview.js"],
+    isolate_styles=False,
+)

@@ -8,13 +8,13 @@ from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.jobs import queue
 from core.models import backbones
-from pages.server.routes import dream_url
-from pages.ui.cached import dreams
 from pages.components.channels import Layer, channels
 from pages.parts.deepdream.controls import pick
+from pages.server.routes import dream_url
+from pages.server.visitor import who
+from pages.ui.cached import dreams
 from pages.ui.run_panel import span, watch
 from pages.ui.training_panel import keep_watching, watched
-from pages.server.visitor import who
 
 SEEN = {
     "stem": "edges, colours",

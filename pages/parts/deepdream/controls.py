@@ -20,11 +20,11 @@ from core.models.backbones import BACKBONES
 from core.runs.schema import RunRequest
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
+from pages.parts.deepdream.mask_painter import painted
+from pages.server.streamlit_private import DeltaGenerator, UploadedFile
 from pages.ui import cached, form, links
 from pages.ui.cached import dreams
-from pages.parts.deepdream.mask_painter import painted
 from pages.ui.names import model_names
-from pages.server.streamlit_private import DeltaGenerator, UploadedFile
 
 KINDS_OF_DREAM = {"deep": "Dream", "classic": "Classic", "visualise": "From noise", "zoom": "Zoom"}
 SOURCES = {

@@ -11,8 +11,8 @@ from core.images import COLOURS
 from core.inference.explain import overlaid
 from core.metrics.image import percent
 from core.runs.store import Run
-from pages.ui import charts
 from pages.server.routes import sheet_url
+from pages.ui import charts
 from pages.ui.cached import dreams
 from pages.ui.page_frame import csv_button
 from pages.ui.pictures import STYLE, cards

@@ -14,12 +14,12 @@ from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
-from pages.server.routes import dream_url
-from pages.ui.cached import dreams
 from pages.components.compare import before_after
 from pages.parts.deepdream.controls import Wish, wish
-from pages.ui.run_panel import duration, span, waiting
+from pages.server.routes import dream_url
 from pages.server.visitor import admitted, who
+from pages.ui.cached import dreams
+from pages.ui.run_panel import duration, span, waiting
 
 EVERY = 0.5
 """Seconds between two looks at a dream that is being made."""

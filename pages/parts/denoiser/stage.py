@@ -11,8 +11,8 @@ from core.inference import restoration
 from core.inference.restoration import Restored, Spoilt
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
-from pages.ui import cached, charts, pictures
 from pages.components import slider_preview
+from pages.ui import cached, charts, pictures
 from pages.ui.cached import Stage
 from pages.ui.page_frame import csv_button
 from pages.ui.pictures import Row

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.inference import generators
-from pages.ui import cached, pictures
 from pages.parts.gan_gallery.stage import Scene
+from pages.ui import cached, pictures
 from pages.ui.pictures import Row
 
 SHOWN = 8
@@ -58,8 +58,8 @@ def views(scene: Scene) -> None:
     pictures.rows(rows)
     st.caption(
         "In training, batch norm takes mean and variance from the batch, so a picture depends on "
-        f"its company. {copies_text(generators.norms_keep_places(model))} Afterwards it uses statistics "
-        "that were kept, and each picture stands for itself."
+        f"its company. {copies_text(generators.norms_keep_places(model))} Afterwards it uses "
+        "statistics that were kept, and each picture stands for itself."
     )
     st.download_button(
         "PNG", lambda: pictures.rows_png(rows), f"{scene.run.id}-batch-norm.png", "image/png",

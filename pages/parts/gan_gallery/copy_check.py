@@ -6,10 +6,10 @@ import torch
 from core.errors import LabError
 from core.inference import copying, generators
 from core.inference.copying import Matches
-from pages.ui import cached, pictures
 from pages.parts.gan_gallery.stage import Scene
-from pages.ui.pictures import Row
+from pages.ui import cached, pictures
 from pages.ui.concurrency import check_visitor
+from pages.ui.pictures import Row
 
 SHOWN, NEIGHBOURS = 6, 7
 

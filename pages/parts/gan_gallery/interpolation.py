@@ -5,8 +5,8 @@ import torch
 
 from core.images import to_gif
 from core.inference import generators
-from pages.ui import cached, pictures
 from pages.parts.gan_gallery.stage import Scene
+from pages.ui import cached, pictures
 from pages.ui.pictures import Row
 
 STEPS = 11

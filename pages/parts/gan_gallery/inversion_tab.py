@@ -9,10 +9,10 @@ from core import data
 from core.errors import LabError
 from core.inference import latent
 from core.tasks.base import fitted
-from pages.ui import cached, inputs, pictures
-from pages.ui.page_frame import csv_button
 from pages.parts.gan_gallery.stage import Scene, put
+from pages.ui import cached, inputs, pictures
 from pages.ui.names import class_title
+from pages.ui.page_frame import csv_button
 
 SOURCES = ("Test image", "Draw", "Upload")
 

@@ -8,10 +8,10 @@ from torch import Tensor
 from core.images import contact_sheet, to_png
 from core.inference import generators, latent
 from core.inference.generators import Drawn
-from pages.ui import cached, pictures
-from pages.ui.page_frame import csv_button
 from pages.parts.gan_gallery.stage import Scene, opinion
+from pages.ui import cached, pictures
 from pages.ui.names import class_title
+from pages.ui.page_frame import csv_button
 
 COUNT, MOST = 40, 200
 ORDERS = ("As drawn", "Most real first", "Least real first")

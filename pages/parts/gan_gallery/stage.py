@@ -12,10 +12,10 @@ from core.inference import curves, generators, latent
 from core.inference.directions import FAINT, Direction
 from core.inference.latent import class_names
 from core.runs.store import Run
-from pages.ui import cached, links, pictures
 from pages.components import live
-from pages.ui.page_frame import csv_button
+from pages.ui import cached, links, pictures
 from pages.ui.names import class_title, dataset_title
+from pages.ui.page_frame import csv_button
 
 DECIMALS = 4
 """Of a latent in an address."""

@@ -4,11 +4,11 @@ from core.images import data_url
 from core.metrics.generative import DISTANCE, Health, verdict
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
-from pages.ui import cached
-from pages.server.routes import sheet_url
-from pages.parts.gan_gallery import health
-from pages.ui.names import dataset_title
 from pages.components.wall import Card, Sheet
+from pages.parts.gan_gallery import health
+from pages.server.routes import sheet_url
+from pages.ui import cached
+from pages.ui.names import dataset_title
 
 
 def hung(models: list[Run]) -> list[Run]:

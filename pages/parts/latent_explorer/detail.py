@@ -13,9 +13,9 @@ from core.models.autoencoders import Autoencoder
 from core.projection.maps import LatentMap
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui import cached, pictures
 from pages.parts.latent_explorer.scene import Scene
 from pages.parts.latent_explorer.view_state import Standing
+from pages.ui import cached, pictures
 from pages.ui.names import source_name
 
 NEAR = 12

@@ -8,12 +8,12 @@ from core.inference.codes import PIXELS
 from core.jobs import queue
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
+from pages.server.visitor import admitted, who
 from pages.ui import cached, links
 from pages.ui.form import config_form
 from pages.ui.names import model_names
 from pages.ui.run_panel import Use, watch
 from pages.ui.training_panel import keep_watching, own_sets, watched
-from pages.server.visitor import admitted, who
 
 
 def panel(use: Use) -> None:

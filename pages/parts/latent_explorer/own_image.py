@@ -16,8 +16,8 @@ from core.metrics.image import percent
 from core.projection import maps
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui import cached, inputs, pictures
 from pages.parts.latent_explorer.scene import Scene
+from pages.ui import cached, inputs, pictures
 from pages.ui.proportions import farther
 
 STATE = "yours"

@@ -13,8 +13,8 @@ from core.errors import LabError
 from core.inference.codes import Codes
 from core.projection import maps
 from core.projection.maps import LatentMap
-from pages.ui import cached
 from pages.components.map import inside
+from pages.ui import cached
 
 VIEWS = ("Map", "Numbers", "My axis")
 ENDS = ("A", "B")

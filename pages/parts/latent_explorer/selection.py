@@ -10,9 +10,9 @@ from torch import Tensor
 
 from core.images import COLOURS, contact_sheet, to_png
 from core.metrics.image import percent
-from pages.ui import cached, charts, pictures
 from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
 from pages.parts.latent_explorer.view_state import Standing
+from pages.ui import cached, charts, pictures
 from pages.ui.page_frame import csv_button
 
 MOST_SHOWN = 480

@@ -11,9 +11,9 @@ from core.projection import map_runs, maps
 from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
-from pages.ui import cached, pictures
 from pages.parts.latent_explorer.scene import Scene
 from pages.server.visitor import who
+from pages.ui import cached, pictures
 
 PERPLEXITIES = (5, 10, 30, 50, 100)
 SEEDS = 3

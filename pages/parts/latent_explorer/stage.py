@@ -12,17 +12,16 @@ from core.projection import clusters
 from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap, has_frames
 from core.runs import store
-from pages.ui import cached
 from pages.components import live
-from pages.server.routes import frames_url, thumbnails_url
+from pages.components.map import Classes, Scale, events, scatter
 from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import Standing, moved, remember, standing
-from pages.ui.page_frame import csv_button
-from pages.components.map import Classes, Scale, scatter
-from pages.components.map import events
+from pages.server.routes import frames_url, thumbnails_url
+from pages.ui import cached
 from pages.ui.names import dataset_title
+from pages.ui.page_frame import csv_button
 
 KEY = "map"
 COLOURINGS = ("Label", "Cluster", "Error", "Preserved")

@@ -6,10 +6,10 @@ import streamlit as st
 import torch
 
 from core.runs.store import Run
-from pages.ui import charts
 from pages.parts.latent_explorer.scene import Scene
-from pages.ui.page_frame import csv_button
+from pages.ui import charts
 from pages.ui.names import source_name
+from pages.ui.page_frame import csv_button
 
 SHADOW = (
     "**A shadow, no map of neighbours.** Distances can only shrink: what is far apart here is far "

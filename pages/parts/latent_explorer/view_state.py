@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from pages.components.map.map_events import Said, heard
 from pages.parts.latent_explorer.scene import Scene
-from pages.components.map.events import Said, heard
 
 STATE = "standing"
 DIGITS = 6

@@ -12,14 +12,14 @@ from core.models.backbones import BACKBONES
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
 from core.training import make_request
-from pages.ui import cached
-from pages.ui.page_frame import csv_button
-from pages.ui.names import dataset_title
-from pages.ui.run_panel import watch
-from pages.ui.proportions import interval
-from pages.ui.training_panel import recent_of_mine
 from pages.parts.transfer_classifier.photographs import missing
 from pages.server.visitor import who
+from pages.ui import cached
+from pages.ui.names import dataset_title
+from pages.ui.page_frame import csv_button
+from pages.ui.proportions import interval
+from pages.ui.run_panel import watch
+from pages.ui.training_panel import recent_of_mine
 
 MIB = 2**20
 

@@ -15,10 +15,10 @@ from core.runs.query import classes_of
 from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.transfer import LEAST_HELD
+from pages.parts.transfer_classifier.photographs import missing, photographs
 from pages.ui import cached, charts
 from pages.ui.page_frame import csv_button
 from pages.ui.proportions import interval
-from pages.parts.transfer_classifier.photographs import missing, photographs
 
 MOST_SHOWN = 24
 WORST = 8

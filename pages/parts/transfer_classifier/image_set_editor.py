@@ -12,13 +12,12 @@ from core.data.imported import NAMED
 from core.errors import LabError, Refused
 from core.jobs import queue
 from core.tasks.transfer import TRANSFER
-from pages.ui import cached
-from pages.ui import session_files
+from pages.parts.transfer_classifier.photographs import url
+from pages.server.visitor import who
+from pages.ui import cached, session_files
+from pages.ui.concurrency import IMPORT, turn
 from pages.ui.names import dataset_title
 from pages.ui.training_panel import import_zip, own_sets, removal
-from pages.parts.transfer_classifier.photographs import url
-from pages.ui.concurrency import IMPORT, turn
-from pages.server.visitor import who
 
 Place = tuple[Split, int]
 """A picture: its split and its row there."""

@@ -9,8 +9,8 @@ from core.errors import LabError
 from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs.store import Run
 from core.settings import settings
-from pages.ui.pictures import cards
 from pages.server.streamlit_private import UploadedFile
+from pages.ui.pictures import cards
 
 MOST = 10
 

@@ -12,10 +12,10 @@ from core.inference.explain import STRANGE, Prediction
 from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
+from pages.parts.transfer_classifier.photographs import brought, photographs, url
+from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached
 from pages.ui.proportions import farther
-from pages.server.streamlit_private import DeltaGenerator
-from pages.parts.transfer_classifier.photographs import brought, photographs, url
 
 AS_READ = "The class read"
 SHOWN = 6

@@ -12,8 +12,8 @@ from core.runs.store import Run
 from core.tasks.autoencoding import least_cross_entropy
 from core.tasks.base import unit
 from pages.ui import cached, charts
-from pages.ui.page_frame import csv_button
 from pages.ui.names import dataset_title
+from pages.ui.page_frame import csv_button
 
 TERMS = {
     "bernoulli": ("nats", {"negative ELBO": "test_negative_elbo",

@@ -8,8 +8,8 @@ import streamlit as st
 from core.errors import LabError
 from core.inference import latent
 from core.runs.store import Run
-from pages.ui import cached, pictures
 from pages.components import slider_preview
+from pages.ui import cached, pictures
 from pages.ui.page_frame import csv_button
 
 ROWS, COLUMNS = 8, 8

@@ -8,11 +8,11 @@ from core.data import Images
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs.store import Run
-from pages.ui import cached, charts, inputs, links, pictures
-from pages.ui.page_frame import csv_button
-from pages.ui.names import class_title, dataset_title
-from pages.ui.pictures import Row
 from pages.parts.vae_sampler.stage import Place
+from pages.ui import cached, charts, inputs, links, pictures
+from pages.ui.names import class_title, dataset_title
+from pages.ui.page_frame import csv_button
+from pages.ui.pictures import Row
 
 STEPS = 11
 SIDE = 20

@@ -15,10 +15,10 @@ from core.inference import latent, outliers
 from core.metrics.image import percent
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
-from pages.ui import cached, inputs, pictures
 from pages.components import live
-from pages.ui.page_frame import csv_button
 from pages.server.streamlit_private import DeltaGenerator
+from pages.ui import cached, inputs, pictures
+from pages.ui.page_frame import csv_button
 
 SOURCES = ("Test image", "Draw", "Upload")
 DECIMALS = 3

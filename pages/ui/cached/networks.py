@@ -13,8 +13,8 @@ from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
-from pages.ui.concurrency import heavy
 from pages.server.visitor import who
+from pages.ui.concurrency import heavy
 
 
 @st.cache_resource(max_entries=32, show_spinner="Loading the model")

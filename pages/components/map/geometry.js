@@ -1,6 +1,6 @@
 // Small tools of the map: packed arrays, polygons.
 
-const MOST_VERTICES = 200; // as in said.py
+const MOST_VERTICES = 200; // as in map_events.py
 const FINE = 1 / 1500; // of the view: what a lasso may be simplified by, at first
 
 const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
