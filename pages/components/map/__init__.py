@@ -23,7 +23,7 @@ from pages.server.routes import plotly_url
 MOST_GROUPS = 1000
 """Of a legend that has no labels: the groups of its colours."""
 
-__all__ = ["MOST_VERTICES", "Classes", "Said", "Scale", "inside", "said", "scatter"]
+__all__ = ["MOST_VERTICES", "Classes", "Said", "Scale", "inside", "interactions", "scatter"]
 
 
 def scatter(
@@ -98,12 +98,12 @@ def scatter(
         "seen": st.session_state.get(told, 0),
     }
     _component(key=key, data=data, on_said_change=nothing)
-    return said(
+    return interactions(
         key, points=points, ids=ids, labels=labels, class_names=class_names, clicked=clicked
     )
 
 
-def said(
+def interactions(
     key: str,
     *,
     points: NDArray[Any],

@@ -13,7 +13,7 @@ from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap, has_frames
 from core.runs import store
 from pages.components import live
-from pages.components.map import Classes, Scale, events, scatter
+from pages.components.map import Classes, Scale, interactions, scatter
 from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
@@ -74,7 +74,7 @@ def bench(found: LatentMap) -> None:
 
 def _moved(scene: Scene, before: Standing, labels: NDArray[Any] | None) -> Standing:
     """The standing after what the visitor did on the map, heard before anything is drawn."""
-    news = events(
+    news = interactions(
         KEY,
         points=scene.points.numpy(),
         ids=scene.found.ids.numpy(),
