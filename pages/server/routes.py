@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import LabError
-from pages.components.slider_preview import previews
+from pages.server import previews
 from pages.server.base_path import address
 from pages.server.visitor import visitor_of
 

@@ -13,8 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 
-from pages.components.slider_preview import previews
-from pages.server import base_path, routes
+from pages.server import base_path, previews, routes
 from pages.server.base_path import Hosts, mounted, ours
 from pages.server.visitor import cookie_header
 

@@ -12,8 +12,8 @@ from core.errors import LabError
 from core.images import to_png
 from core.inference import restoration
 from core.runs import store
-from pages.components.slider_preview import previews
 from pages.parts.denoiser import stage as parts
+from pages.server import previews
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
 TIMEOUT = 120

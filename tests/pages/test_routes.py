@@ -22,8 +22,7 @@ from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
-from pages.components.slider_preview import previews
-from pages.server import routes
+from pages.server import previews, routes
 from pages.server.middleware import Headers
 from pages.server.visitor import COOKIE, cookie_header, identity
 

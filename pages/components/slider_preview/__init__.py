@@ -9,8 +9,8 @@ the usual way, and is the same.
 from html import escape
 
 from pages.components.component import component
-from pages.components.slider_preview import previews
-from pages.components.slider_preview.previews import Look
+from pages.server import previews
+from pages.server.previews import Look
 from pages.ui import pictures
 
 
