@@ -1,21 +1,17 @@
 """Networks that take a spoilt image and give it back clean: (N, C, H, W) to the same shape.
 
-The first four are those of the texts, layer by layer; `UNet` is ours.
+The first four are those of the texts, layer by layer; `UNet` is ours. Where speed matters, the
+convolutional ones are run in the forms of `core.models.fused`.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 Shape = tuple[int, int, int]
 """(C, H, W) of an image."""
-
-_ROWS = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
-_SUMS = torch.kron(_ROWS, _ROWS)
-"""A 3×3 kernel times this, (9, 16), is it over 2×2 ones, turned as transposed convolutions ask."""
 
 
 class LinearDenoiser(nn.Module):
@@ -60,10 +56,8 @@ class ConvDenoiser(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """What `layers` gives, computed sooner: see `_halved` and `_doubled`."""
-        down, further, up, last = (m for m in self.layers if isinstance(m, nn.Conv2d))
-        x = _halved(further, _halved(down, x))
-        return _doubled(last, F.relu(_doubled(up, x)))
+        out: Tensor = self.layers(x)
+        return out
 
 
 class ConvPyramid(nn.Module):
@@ -87,36 +81,11 @@ class ConvPyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for convolution in self.down:
-            x = _halved(convolution, x)
+            x = F.max_pool2d(F.relu(convolution(x)), 2, ceil_mode=True)
         for convolution, size in zip(self.up, self.sizes, strict=True):
-            x = F.relu(_resized(convolution, x, size))
+            x = F.relu(convolution(F.interpolate(x, size, mode="nearest")))
         out: Tensor = self.last(x)
         return out
-
-
-def _halved(convolution: nn.Module, x: Tensor) -> Tensor:
-    """Convolution, ReLU, pooling; the ReLU comes last, where it gives the same on a quarter."""
-    return F.relu(F.max_pool2d(convolution(x), 2, ceil_mode=True))
-
-
-def _resized(convolution: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Nearest resizing, then the convolution."""
-    assert isinstance(convolution, nn.Conv2d)
-    if size == (2 * x.shape[2], 2 * x.shape[3]):
-        return _doubled(convolution, x)
-    out: Tensor = convolution(F.interpolate(x, size, mode="nearest"))
-    return out
-
-
-def _doubled(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """Nearest resizing to twice the sides, then a 3×3 convolution, as one transposed convolution.
-
-    Resizing is a transposed convolution by 2×2 ones, so the two make one of 4×4: four products
-    a pixel instead of nine, and no enlarged picture in between.
-    """
-    kernel = convolution.weight.flatten(2) @ _SUMS.to(x)  # (out, in, 16)
-    kernel = kernel.view(*kernel.shape[:2], 4, 4).transpose(0, 1)
-    return F.conv_transpose2d(x, kernel, convolution.bias, stride=2, padding=1)
 
 
 class ResidualBlock(nn.Module):

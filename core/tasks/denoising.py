@@ -17,6 +17,7 @@ from core.images import contact_sheet
 from core.metrics.image import psnr, rms_error, ssim
 from core.models.classical import Classical, Grey, median_filter, non_local_means, total_variation
 from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
+from core.models.fused import fused
 from core.tasks.base import (
     Check,
     Descent,
@@ -102,7 +103,7 @@ class DenoisingLearner(Descent):
 
     def __init__(self, config: DenoisingConfig, model: nn.Module, options: Mapping[str, Any]):
         super().__init__(model, options["optimiser"], config.learning_rate, options["schedule"])
-        self.config = config
+        self.config, self.forward = config, fused(model)
         self.loss: Loss = options["loss"]
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
@@ -111,7 +112,7 @@ class DenoisingLearner(Descent):
         if self.config.blind:
             strength = strength * torch.rand(len(clean), generator=generator, device=clean.device)
         noisy = corrupt(clean, self.config.corruption, strength, generator)
-        loss = self.loss(self.model(noisy), clean).mean()
+        loss = self.loss(self.forward(noisy), clean).mean()
         self.descend(loss, progress)
         return {"loss": loss.item()}
 
@@ -249,8 +250,8 @@ class Denoising(Task):
             return cast(Tensor, model(noisy, rms))
         squash = self.variant(variant).options["squash"]
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        parts = [model(part) for part in torch.split(noisy, CHUNK)]
-        out = torch.cat(parts)
+        forward = fused(model)
+        out = torch.cat([forward(part) for part in torch.split(noisy, CHUNK)])
         return cast(Tensor, squash(out) if squash is torch.sigmoid else squash(out, 0, 1))
 
     def validate(
@@ -272,7 +273,7 @@ class Denoising(Task):
         for part, target in _chunks(model, noisy, clean):
             check("measuring")
             with torch.inference_mode():
-                losses.append(loss(model(part), target))
+                losses.append(loss(fused(model)(part), target))
             restored = self.restore(variant, model, part, rms_error(part, target))
             quality.append(psnr(restored, target))
         return {

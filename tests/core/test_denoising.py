@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.models.fused import fused
 from core.tasks import denoising as denoising_module
 from core.tasks import task
 from core.tasks.base import unit
@@ -217,3 +218,17 @@ def test_logits_are_shown_through_their_sigmoid(variant: str, squash: str) -> No
     expected = out.sigmoid() if squash == "sigmoid" else out.clamp(0, 1)
     restored = DENOISING.restore(variant, model, noisy, torch.zeros(3))
     torch.testing.assert_close(restored, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["conv", "conv_pyramid", "conv_plain"])
+def test_a_fused_form_has_the_outputs_and_the_gradients_of_the_layers(variant: str) -> None:
+    model = built(DENOISING, variant).double()
+    images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0)).double()
+    results = []
+    for forward in (model, fused(model)):
+        model.zero_grad()
+        out = forward(images)
+        out.square().sum().backward()
+        results.append([out.detach(), *(p.grad.clone() for p in model.parameters())])
+    for plain, quick in zip(*results, strict=True):
+        torch.testing.assert_close(plain, quick)
