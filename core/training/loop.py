@@ -4,10 +4,10 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from core import images
 from core.data import Images
 from core.errors import LabError
 from core.runs.schema import Status
@@ -15,6 +15,7 @@ from core.runs.store import Run, open_run
 from core.runs.weights import packed, unpacked
 from core.settings import settings
 from core.tasks import Learner, Task, TaskConfig, task
+from core.training.checkpointer import Checkpointer
 from core.training.request import config_of, judge, test_images, train_images
 from core.training.run_context import Listener, Work, carry_out, describe
 
@@ -49,12 +50,11 @@ class _Training:
 
     def __init__(self, run: Run, work: Work) -> None:
         spec = run.spec()
-        self.run, self.work = run, work
+        self.run, self.work, self.variant = run, work, spec.variant
         self.task: Task = task(spec.task)
-        self.variant = spec.variant
         self.config: TaskConfig = config_of(run)
         self.device = device()
-        self.history: list[dict[str, float]] = []
+        self.kept = Checkpointer(run, self.config.epochs, self.task.sheets, half=self.task.half)
         self.speed = 0.0
 
     def train(self) -> None:
@@ -88,11 +88,11 @@ class _Training:
 
     def learn(self, learner: Learner, data: Images) -> nn.Module:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
-        start = self.resume(learner, generator)
-        if start == 0:
+        start = self.kept.resume(learner, generator)
+        if start is None:
             self.sheet(learner.result(self.check), 0)
-            self.keep(0, learner, generator)
-        for epoch in range(start + 1, self.config.epochs + 1):
+            self.kept.keep(0, learner, generator)
+        for epoch in range((start or 0) + 1, self.config.epochs + 1):
             if learner.enough:
                 break
             row = self.epoch(epoch, learner, data, generator)
@@ -101,12 +101,11 @@ class _Training:
                 self.variant, self.config, model, self.seen, self.held, self.judge, self.check
             )
             learner.heard(row)
-            self.history.append({"epoch": epoch, **row})
+            self.kept.log({"epoch": epoch, **row})
             self.sheet(model, epoch)
-            self.run.write_history(self.history)
-            self.keep(epoch, learner, generator)  # last: a kill before it repeats the epoch whole
-            if reason := self.task.ended(self.config, self.history):
-                self.run.write_weights(model.state_dict(), half=self.task.half)
+            self.kept.keep(epoch, learner, generator)
+            if reason := self.task.ended(self.config, self.kept.history):
+                self.kept.weights(model)
                 raise LabError(reason)
         return learner.finish(self.check)
 
@@ -126,7 +125,7 @@ class _Training:
             progress = (epoch - 1 + seen / n) / total
             losses = learner.step(batch, progress, generator)
             if not all(math.isfinite(value) for value in losses.values()):
-                self.keep_last_good(learner)
+                self.kept.keep_last_good(learner)
                 raise Diverged(_divergence(epoch))
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value * len(rows)
@@ -141,13 +140,13 @@ class _Training:
         if self.task.half:
             # What is measured is what is kept.
             model.load_state_dict(unpacked(packed(model.state_dict())))
-        self.run.write_weights(model.state_dict(), half=self.task.half)
+        self.kept.weights(model)
         self.work.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
         figures = self.task.evaluate(
             self.variant, self.config, model, self.test, self.work.check, self.judge
         )
-        seconds = sum(row["seconds"] for row in self.history)
-        seen = n_train * len(self.history)
+        seconds = sum(row["seconds"] for row in self.kept.history)
+        seen = n_train * len(self.kept.history)
         self.run.write_metrics(
             {
                 **figures,
@@ -157,44 +156,14 @@ class _Training:
             }
         )
 
-    # ---- keeping the place
-
-    def keep(self, epoch: int, learner: Learner, generator: torch.Generator) -> None:
-        state = {
-            "epoch": epoch,
-            "learner": learner.state_dict(),
-            "generator": generator.get_state(),
-            "torch": torch.get_rng_state(),
-            "history": self.history,
-        }
-        self.run.write_resume(state)
-
-    def resume(self, learner: Learner, generator: torch.Generator) -> int:
-        """Take up where the run stopped; gives the epochs that are behind."""
-        state = self.run.read_resume()
-        if state is None:
-            return 0
-        learner.load_state_dict(state["learner"])
-        generator.set_state(state["generator"])
-        torch.set_rng_state(state["torch"])
-        self.history = state["history"]
-        return int(state["epoch"])
-
-    def keep_last_good(self, learner: Learner) -> None:
-        state = self.run.read_resume()
-        if state is not None:
-            learner.load_state_dict(state["learner"])
-            self.run.write_weights(learner.result().state_dict(), half=self.task.half)
-
     def sheet(self, model: nn.Module, epoch: int) -> None:
-        every = -(-self.config.epochs // self.task.sheets)
-        if epoch <= 5 or epoch % every == 0 or epoch == self.config.epochs:
-            model.eval()
-            self.check("drawing")
-            sheet = self.task.render(self.variant, self.config, model, self.test, self.check)
-            self.run.write_sample(epoch, images.to_png(sheet))
+        """The sample sheet of an epoch, where it has one."""
 
-    # ---- telling how it goes
+        def draw() -> np.ndarray:
+            self.check("drawing")
+            return self.task.render(self.variant, self.config, model.eval(), self.test, self.check)
+
+        self.kept.sheet(epoch, draw)
 
     def check(self, stage: str) -> None:
         """Between the steps: only whether to stop, for what is told is the epoch."""
