@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core import training
 from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
-from core.errors import UnknownName
+from core.errors import RunBroken, UnknownName
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
 from core.runs.schema import RunSpec, Status
@@ -56,4 +56,7 @@ def checked(run: Run) -> RunSpec:
     Raises:
         LabError: it is damaged, or of a kind that this version does not know.
     """
-    return family(run.spec().task).checked(run)
+    spec = run.spec()
+    if spec.task not in KINDS:
+        raise RunBroken(f"The run {run.id} cannot be used: {UnknownName('task', spec.task, KINDS)}")
+    return family(spec.task).checked(run)

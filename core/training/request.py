@@ -173,9 +173,9 @@ def _training_images(spec: RunSpec) -> Callable[[int], Images] | None:
 
 def _judges(run: Run, wanted: tuple[str, str], spec: RunSpec) -> bool:
     try:
-        spec, state = run.spec(), run.status().state
+        own, state = run.spec(), run.status().state
         run.metrics()
     except RunBroken:
         return False
-    same = spec.data.fingerprint == spec.data.fingerprint and spec.data.shape == spec.data.shape
-    return state == "done" and (spec.task, spec.variant) == wanted and same
+    same = own.data.fingerprint == spec.data.fingerprint and own.data.shape == spec.data.shape
+    return state == "done" and (own.task, own.variant) == wanted and same

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from core.__main__ import COMMANDS, main
 from core.cli.output import difference, intervals, shown, table
 from core.inference import export as exporting
+from core.registry import KINDS
 from core.runs import store
 from core.runs.store import Run
 from core.settings import ROOT
@@ -172,7 +173,8 @@ def test_only_a_finished_run_is_measured(trained: Run, capsys: pytest.CaptureFix
 def test_figures_that_json_cannot_hold(
     trained: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("core.training.evaluate", lambda *_: {"psnr": float("nan")})
+    measured = KINDS["denoising"]._replace(evaluate=lambda *_: {"psnr": float("nan")})
+    monkeypatch.setitem(KINDS, "denoising", measured)
     assert main(["evaluate", trained.id, "--json"]) == 1
     told = capsys.readouterr()
     assert "infinite or undefined" in told.err and not told.out

@@ -240,4 +240,4 @@ def test_only_one_function_makes_tables_for_spreadsheets() -> None:
     makers = [
         p.name for p in sources if re.search(r"(?<!files)\.to_csv\(|csv\.writer", p.read_text())
     ]
-    assert sorted(makers) == ["files.py", "runs.py"]
+    assert sorted(makers) == ["files.py", "store.py"]

@@ -110,7 +110,7 @@ def test_a_run_is_trained_read_and_explained(taught: Run, monkeypatch: pytest.Mo
     assert taught.spec().data.class_names == tuple("0123456789")
     assert {"test_loss", "validation_loss"} <= set(taught.history().columns)
     model = explain.classifier(taught)
-    images = training.asking.test_images(taught)
+    images = training.request.test_images(taught)
     worst = explain.top_losses(model, images)
     assert worst.losses.tolist() == sorted(worst.losses.tolist(), reverse=True)
     right = sum(int(images.labels[i]) == int(r) for i, r in zip(worst.ids, worst.read, strict=True))
@@ -155,7 +155,7 @@ def test_pictures_that_were_looked_at_cost_no_time(
     tuned = training_time.estimate("fine_tune", asked, "digits")
     assert tuned.looking == 0 and tuned.learning > seen.learning
     p = cross_validation.prepared(taught)
-    assert features.known("lite0", training.asking.train_images(taught).pixels) == 40
+    assert features.known("lite0", training.request.train_images(taught).pixels) == 40
     assert len(p.train.labels) == 40 and len(p.test.labels) == 30
 
 
@@ -179,7 +179,7 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
     run = store.create(question.run_id, question.config)
     assert training.train(run).state == "done", run.status().error
     model = explain.classifier(run)
-    images = training.asking.test_images(run)
+    images = training.request.test_images(run)
     assert model.trained and len(model.known) == len(folds_of(run))
     assert float(explain.heat(model, images.pixels[:1], 0).max()) <= 1
     assert len(explain.top_losses(model, images).ids) == 6
@@ -190,5 +190,5 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
 
 def folds_of(run: Run) -> torch.Tensor:
     """The labels that the run learnt from: those that it did not hold back."""
-    asked = cast(TransferConfig, training.asking.config_of(run))
-    return TRANSFER.split(asked, training.asking.train_images(run))[0].labels
+    asked = cast(TransferConfig, training.request.config_of(run))
+    return TRANSFER.split(asked, training.request.train_images(run))[0].labels

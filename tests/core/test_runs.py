@@ -235,7 +235,7 @@ def damage(content: bytes) -> dict[str, bytes]:
 def test_a_damaged_record_says_so(run: Run, name: str, kind: str) -> None:
     path = run.path / name
     path.write_bytes(damage(path.read_bytes())[kind])
-    read = run.config if name == "config.json" else run.status
+    read = run.spec if name == "config.json" else run.status
     with pytest.raises(RunBroken, match=f"{run.id}.*{name} is missing or damaged. Delete it"):
         read()
 
@@ -243,7 +243,7 @@ def test_a_damaged_record_says_so(run: Run, name: str, kind: str) -> None:
 @pytest.mark.parametrize("name", ["config.json", "status.json", "model.safetensors"])
 def test_a_missing_file_says_so(run: Run, name: str) -> None:
     (run.path / name).unlink()
-    read = {"config.json": run.config, "status.json": run.status, "model.safetensors": run.weights}
+    read = {"config.json": run.spec, "status.json": run.status, "model.safetensors": run.weights}
     with pytest.raises(RunBroken, match=f"{name} is missing or damaged"):
         read[name]()
 

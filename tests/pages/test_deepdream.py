@@ -292,7 +292,7 @@ def test_the_button_asks_for_the_dream_of_the_link(monkeypatch):
         requested.append((question.run_id, visitor))
         return made(question, "queued")
 
-    monkeypatch.setattr(queue, "request", request)
+    monkeypatch.setattr(queue, "submit", request)
     app = opened(PAGE, **LINK)
     dreams_of(app)[0].click().run()
     sound(app)
@@ -304,7 +304,7 @@ def test_a_full_queue_is_a_sentence(monkeypatch):
     def request(question, visitor):
         raise LabError("The queue is full (3 jobs). Try again when one has ended.")
 
-    monkeypatch.setattr(queue, "request", request)
+    monkeypatch.setattr(queue, "submit", request)
     app = opened(PAGE, **LINK)
     dreams_of(app)[0].click().run()
     assert not app.exception and "queue is full" in app.error[0].value
@@ -461,7 +461,7 @@ def used(content, name="dream.png", **query):
 def test_a_recipe_sets_every_control(kind, picture, values, monkeypatch):
     question = asked(kind, picture, values)
     requested = []
-    monkeypatch.setattr(queue, "request", lambda question, _: requested.append(question))
+    monkeypatch.setattr(queue, "submit", lambda question, _: requested.append(question))
     app = used(signed(question))
     assert app.segmented_control(key="kind").value == kind
     assert app.selectbox(key="backbone").value == question.config.config["backbone"]
@@ -621,7 +621,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
         requested.append(question)
         return made(question, "queued")
 
-    monkeypatch.setattr(queue, "request", request)
+    monkeypatch.setattr(queue, "submit", request)
     offered.click().run()
     sound(app)
     assert requested[0].config.variant == "atlas"
