@@ -103,6 +103,6 @@ def _stability(done: list[Run]) -> str:
     """How many neighbours points keep from one seed to another, in words."""
     if len(done) < 2:
         return ""
-    share = cached.stability(tuple((r.id, r.version()) for r in done))
+    share = cached.stability(tuple(done))
     kept = f"a point keeps {share:.0%} of its {maps.NEIGHBOURS} neighbours"
     return f"  \nFrom one seed to another {kept}."

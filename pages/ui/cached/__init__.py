@@ -47,7 +47,7 @@ from pages.ui.cached.maps import (
     map_table,
     stability,
 )
-from pages.ui.cached.networks import cover, forget_models, model, model_at, models, test_pictures
+from pages.ui.cached.networks import cover, forget_models, model, models, test_pictures
 
 __all__ = [
     "CLUSTERINGS",
@@ -78,7 +78,6 @@ __all__ = [
     "map_table",
     "mixture",
     "model",
-    "model_at",
     "models",
     "prospect",
     "real_images",

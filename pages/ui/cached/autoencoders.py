@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-import numpy as np
 import streamlit as st
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import Images
@@ -14,10 +12,10 @@ from core.images import contact_sheet, to_png
 from core.inference import latent, outliers
 from core.inference.browser_weights import pack
 from core.models.autoencoders import Autoencoder
-from core.runs import store
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.ui.cached.networks import model, model_at, models
+from pages.ui.cached.by_run import by_run
+from pages.ui.cached.networks import model, models
 from pages.ui.concurrency import heavy
 
 if TYPE_CHECKING:
@@ -29,18 +27,14 @@ def autoencoder(run: Run) -> Autoencoder:
     return cast(Autoencoder, model(run))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _refusal(run_id: str, version: int) -> str | None:
+@by_run(st.cache_data, max_entries=32, show_spinner=False)
+def browser_refusal(run: Run) -> str | None:
+    """Why a browser cannot run the decoder of a run, as a sentence; None if it can."""
     try:
-        pack(cast(Autoencoder, model_at(run_id, version)))
+        pack(autoencoder(run))
     except LabError as error:
         return str(error)
     return None
-
-
-def browser_refusal(run: Run) -> str | None:
-    """Why a browser cannot run the decoder of a run, as a sentence; None if it can."""
-    return _refusal(run.id, run.version())
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the images")
@@ -49,26 +43,17 @@ def digits(dataset: str) -> Images:
     return latent.test_images(dataset)
 
 
-@heavy(st.cache_resource(max_entries=16, show_spinner="Encoding the test images"))
-def _codes(run_id: str, version: int, dataset: str) -> Tensor:
-    run = store.open_run(run_id)
+@heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Encoding the test images"))
+def codes(run: Run, dataset: str) -> Tensor:
+    """The codes of a whole test split."""
     images = digits(dataset)
     return latent.encode(autoencoder(run), images.pixels, images.labels)
 
 
-def codes(run: Run, dataset: str) -> Tensor:
-    """The codes of a whole test split."""
-    return _codes(run.id, run.version(), dataset)
-
-
-@heavy(st.cache_resource(max_entries=16, show_spinner="Fitting the mixture"))
-def _mixture(run_id: str, version: int, dataset: str, components: int) -> "GaussianMixture":
-    return latent.fit_mixture(_codes(run_id, version, dataset), components)
-
-
+@heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Fitting the mixture"))
 def mixture(run: Run, dataset: str, components: int) -> "GaussianMixture":
     """Gaussians fitted to the codes of a test split."""
-    return _mixture(run.id, run.version(), dataset, components)
+    return latent.fit_mixture(codes(run, dataset), components)
 
 
 class Sampled(NamedTuple):
@@ -87,8 +72,7 @@ COMPONENTS = 20
 class Draws(NamedTuple):
     """One argument, as Streamlit inspects the cached function again for each that it is given."""
 
-    run_id: str
-    version: int
+    run: Run
     number: int
     columns: int
     seed: int
@@ -96,10 +80,10 @@ class Draws(NamedTuple):
     fitted: bool
 
 
-@st.cache_resource(max_entries=1024, show_spinner=False)
+@by_run(st.cache_resource, max_entries=1024, show_spinner=False)
 def _sampled(asked: Draws) -> Sampled:
-    run = store.open_run(asked.run_id)
-    model = cast(Autoencoder, model_at(asked.run_id, asked.version))
+    run = asked.run
+    model = autoencoder(run)
     labels = None
     if model.classes:
         places = torch.arange(asked.number)  # a column a class, where there is room for all
@@ -107,7 +91,7 @@ def _sampled(asked: Draws) -> Sampled:
             places % asked.columns if asked.columns >= model.classes else places
         ) % model.classes
     if asked.fitted:
-        mixed = _mixture(asked.run_id, asked.version, run.spec().dataset, COMPONENTS)
+        mixed = mixture(run, run.spec().dataset, COMPONENTS)
         codes = latent.mixture_samples(mixed, asked.number, asked.seed)
     else:
         codes = latent.prior_samples(model.latent, asked.number, asked.seed, asked.temperature)
@@ -125,14 +109,12 @@ def sampled(
         temperature: the spread of draws from the prior.
         fitted: from Gaussians fitted to the codes of the test images instead.
     """
-    return _sampled(Draws(run.id, run.version(), count, columns, seed, temperature, fitted))
+    return _sampled(Draws(run, count, columns, seed, temperature, fitted))
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _strange(run_id: str, version: int, pixels: NDArray[np.uint8]) -> int:
-    network = cast(Autoencoder, model_at(run_id, version))
-    run = store.open_run(run_id)
-    found = outliers.strangeness(run, network, torch.from_numpy(pixels))
+@by_run(st.cache_resource, max_entries=256, show_spinner=False)
+def _strange(run: Run, pixels: Tensor) -> int:
+    found = outliers.strangeness(run, autoencoder(run), pixels)
     return sum(one.strange for one in found)
 
 
@@ -142,17 +124,10 @@ def strange(dataset: str, pixels: Tensor) -> int:
     judge = outliers.judges(models(AUTOENCODING.name), dataset)
     if not judge or tuple(pixels.shape[1:]) != judge[0].spec().data.shape:
         return 0
-    return _strange(judge[0].id, judge[0].version(), pixels.numpy())
+    return _strange(judge[0], pixels)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _strangeness(
-    run_id: str, version: int, pixels: NDArray[np.uint8], label: int | None
-) -> outliers.Strangeness:
-    model = cast(Autoencoder, model_at(run_id, version))
-    return outliers.strangeness(store.open_run(run_id), model, torch.from_numpy(pixels), label)[0]
-
-
+@by_run(st.cache_resource, max_entries=256, show_spinner=False)
 def strangeness(run: Run, pixels: Tensor, label: int | None) -> outliers.Strangeness:
     """How unlike its training data a model finds an image, uint8 (1, C, H, W)."""
-    return _strangeness(run.id, run.version(), pixels.numpy(), label)
+    return outliers.strangeness(run, autoencoder(run), pixels, label)[0]

@@ -9,7 +9,6 @@ from core import data
 from core.data import Images
 from core.inference.explain import Losses, top_losses
 from core.models.transfer import Transfer
-from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import cross_validation, lr_finder, training_time
@@ -17,7 +16,8 @@ from core.training.cross_validation import Scores
 from core.training.lr_finder import Sweep
 from core.training.request import config_of, test_images, train_images
 from core.training.training_time import Estimate
-from pages.ui.cached.networks import model, model_at
+from pages.ui.cached.by_run import by_run
+from pages.ui.cached.networks import model
 from pages.ui.concurrency import check_visitor, heavy
 
 
@@ -40,65 +40,43 @@ def classifier(run: Run) -> Transfer:
     return cast(Transfer, model(run))
 
 
-@heavy(st.cache_resource(max_entries=4, show_spinner="Looking at the training pictures"))
-def _taught(run_id: str, version: int) -> Images:
-    run, found = store.open_run(run_id), cast(Transfer, model_at(run_id, version))
-    return TRANSFER.split(config_of(run), train_images(run))[0].first(len(found.known))
-
-
+@heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Looking at the training pictures"))
 def taught(run: Run) -> Images:
     """The pictures that a classifier learnt from and whose features it keeps, in their order: the
     first of its training part. Raises DataMissing."""
-    return _taught(run.id, run.version())
+    known = len(classifier(run).known)
+    return TRANSFER.split(config_of(run), train_images(run))[0].first(known)
 
 
-@heavy(st.cache_resource(max_entries=4, show_spinner="Asking it about the test pictures"))
-def _tested(run_id: str, version: int) -> Tested:
-    images = test_images(store.open_run(run_id))
-    return Tested(
-        images, top_losses(cast(Transfer, model_at(run_id, version)), images, check_visitor)
-    )
-
-
+@heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Asking it about the test pictures"))
 def tested(run: Run) -> Tested:
     """A classifier's answers to its test pictures. Raises DataMissing."""
-    return _tested(run.id, run.version())
+    images = test_images(run)
+    return Tested(images, top_losses(classifier(run), images, check_visitor))
 
 
-@heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads anew, with other seeds"))
-def _repeated(run_id: str, version: int) -> Scores:
-    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
+@heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads anew, with other seeds"))
+def repeated(run: Run) -> Scores:
+    """The same head with five seeds."""
+    p = cross_validation.prepared(run, check_visitor)
     return cross_validation.with_few(
         p.model, p.variant, p.config, p.train, p.test, None, check=check_visitor
     )
 
 
-def repeated(run: Run) -> Scores:
-    """The same head with five seeds."""
-    return _repeated(run.id, run.version())
-
-
-@heavy(st.cache_data(max_entries=16, show_spinner="Teaching five heads, each without a fifth"))
-def _folded(run_id: str, version: int) -> Scores:
-    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
+@heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads on four fifths"))
+def folded(run: Run) -> Scores:
+    """The same head, tested on each fifth of all pictures in turn."""
+    p = cross_validation.prepared(run, check_visitor)
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
     return cross_validation.cross_validated(p.model, p.variant, p.config, both, check=check_visitor)
 
 
-def folded(run: Run) -> Scores:
-    """The same head, tested on each fifth of all pictures in turn."""
-    return _folded(run.id, run.version())
-
-
-@heavy(st.cache_data(max_entries=16, show_spinner="Teaching heads with fewer pictures"))
-def _with_few(run_id: str, version: int) -> dict[int, Scores]:
-    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
-    return cross_validation.curve(p, check_visitor)
-
-
+@heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads with fewer pictures"))
 def with_few(run: Run) -> dict[int, Scores]:
     """The same head, taught with fewer pictures of each class."""
-    return _with_few(run.id, run.version())
+    p = cross_validation.prepared(run, check_visitor)
+    return cross_validation.curve(p, check_visitor)
 
 
 @heavy(st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take"))
@@ -108,12 +86,8 @@ def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
     return training_time.estimate(variant, cast(TransferConfig, config), dataset)
 
 
-@heavy(st.cache_data(max_entries=16, show_spinner="Trying learning rates"))
-def _sweep(run_id: str, version: int) -> Sweep:
-    p = cross_validation.prepared(store.open_run(run_id), check_visitor)
-    return lr_finder.sweep(p.model, p.variant, p.config, p.train)
-
-
+@heavy(by_run(st.cache_data, max_entries=16, show_spinner="Trying learning rates"))
 def sweep(run: Run) -> Sweep:
     """Learning rates tried on the run's pictures."""
-    return _sweep(run.id, run.version())
+    p = cross_validation.prepared(run, check_visitor)
+    return lr_finder.sweep(p.model, p.variant, p.config, p.train)

@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import CORRUPTIONS
 from core.inference import restoration
 from core.inference.restoration import Restored, Spoilt
-from core.runs import store
 from core.runs.store import Run
 from pages.ui import pictures
-from pages.ui.cached.networks import model_at
+from pages.ui.cached.by_run import by_run
+from pages.ui.cached.networks import model
 from pages.ui.pictures import Row
 
 
@@ -34,22 +31,19 @@ class Stage:
 class Asked(NamedTuple):
     """One argument, as Streamlit inspects the cached function again for each that it is given."""
 
-    run_id: str
-    version: int
-    pixels: NDArray[np.uint8]
+    run: Run
+    pixels: Tensor
     corruption: str
     strength: float
     seed: int
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@by_run(st.cache_resource, max_entries=256, show_spinner=False)
 def _stage(asked: Asked) -> Stage:
     # A class looks at the same pictures: most moves of a slider have been made by a neighbour, and
     # the network is two thirds of what a move costs.
-    pixels = torch.from_numpy(asked.pixels)
-    spoilt = restoration.spoil(pixels, asked.corruption, asked.strength, asked.seed)
-    variant = store.open_run(asked.run_id).spec().variant
-    restored = restoration.restore(variant, model_at(asked.run_id, asked.version), spoilt)
+    spoilt = restoration.spoil(asked.pixels, asked.corruption, asked.strength, asked.seed)
+    restored = restoration.restore(asked.run.spec().variant, model(asked.run), spoilt)
     rows = _rows(spoilt, restored, CORRUPTIONS[asked.corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)
     return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
@@ -57,7 +51,7 @@ def _stage(asked: Asked) -> Stage:
 
 def stage(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> Stage:
     """Spoil uint8 pictures (N, C, H, W) and let a finished denoiser restore them."""
-    return _stage(Asked(run.id, run.version(), pixels.numpy(), corruption, strength, seed))
+    return _stage(Asked(run, pixels, corruption, strength, seed))
 
 
 def _rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:

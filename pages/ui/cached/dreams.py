@@ -14,9 +14,9 @@ from core.dreaming.starting_pictures import Picture
 from core.dreaming.variants import DREAMING
 from core.models import backbones
 from core.models.pretrained import FeatureNet
-from core.runs import store
 from core.runs.store import Run
 from pages.ui import cached
+from pages.ui.cached.by_run import by_run
 from pages.ui.concurrency import heavy
 
 
@@ -38,22 +38,18 @@ def head(name: str) -> nn.Module:
     return backbones.load_head(name)
 
 
-@heavy(st.cache_data(max_entries=64, show_spinner="Asking the network"))
-def _read(run_id: str, version: int, name: str) -> list[tuple[str, float]]:
-    run = store.open_run(run_id)
+@heavy(by_run(st.cache_data, max_entries=64, show_spinner="Asking the network"))
+def read(run: Run, name: str) -> list[tuple[str, float]]:
+    """The classes that a dream's own network reads in one of its pictures."""
     backbone = dream_runs.config_of(run).backbone
     pixels = dream_runs.pixels_of(run, name)
     return responses.read(network(backbone), head(backbone), pixels)
 
 
-def read(run: Run, name: str) -> list[tuple[str, float]]:
-    """The classes that a dream's own network reads in one of its pictures."""
-    return _read(run.id, run.version(), name)
-
-
-@heavy(st.cache_data(max_entries=32, show_spinner="Asking the network"))
-def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor] | None:
-    run = store.open_run(run_id)
+@heavy(by_run(st.cache_data, max_entries=32, show_spinner="Asking the network"))
+def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
+    """Where a layer answers in a dream's picture and in the dream, (H, W) in [0, 1] on one scale;
+    None where it has no places."""
     net = network(dream_runs.config_of(run).backbone)
     before = responses.activity(net, dream_runs.pixels_of(run, "picture.png"), target)
     after = responses.activity(net, dream_runs.pixels_of(run, "dream.png"), target)
@@ -62,12 +58,6 @@ def _activity(run_id: str, version: int, target: Target) -> tuple[Tensor, Tensor
     least, most = torch.minimum(before.min(), after.min()), torch.maximum(before.max(), after.max())
     span = (most - least).clamp_min(1e-9)
     return (before - least) / span, (after - least) / span
-
-
-def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
-    """Where a layer answers in a dream's picture and in the dream, (H, W) in [0, 1] on one scale;
-    None where it has no places."""
-    return _activity(run.id, run.version(), target)
 
 
 @heavy(st.cache_data(ttl=600, max_entries=64, show_spinner=False))

@@ -2,10 +2,7 @@
 
 from typing import cast
 
-import numpy as np
 import streamlit as st
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core import data
@@ -15,11 +12,11 @@ from core.inference.directions import Direction, attribute_directions, principal
 from core.inference.inversion import Inversion, invert
 from core.metrics.generative import Extractor, Health
 from core.models.gans import GAN
-from core.runs import store
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.training.request import judge
-from pages.ui.cached.networks import model, model_at
+from pages.ui.cached.by_run import by_run
+from pages.ui.cached.networks import model
 from pages.ui.concurrency import check_visitor, heavy
 
 REAL = 60_000
@@ -31,29 +28,28 @@ def generator(run: Run) -> GAN:
     return cast(GAN, model(run))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the classifier")
-def _extractor(run_id: str, version: int) -> Extractor:
-    found = judge(store.open_run(run_id))
+@by_run(st.cache_resource, max_entries=8, show_spinner="Loading the classifier")
+def _extractor(run: Run) -> Extractor:
+    found = judge(run)
     return Extractor(found.model, found.name) if found else Extractor()
 
 
-@heavy(st.cache_resource(max_entries=16, show_spinner="Looking for directions"))
-def _principal(run_id: str, version: int) -> list[Direction]:
-    return principal_directions(cast(GAN, model_at(run_id, version)))
+@heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Looking for directions"))
+def _principal(run: Run) -> list[Direction]:
+    return principal_directions(generator(run))
 
 
-@heavy(st.cache_resource(max_entries=16, show_spinner="Measuring what changes with what"))
-def _attributes(run_id: str, version: int) -> list[Direction]:
-    spec = store.open_run(run_id).spec()
+@heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Measuring what changes with what"))
+def _attributes(run: Run) -> list[Direction]:
+    spec = run.spec()
     known = data.known(spec.dataset)
     classes = () if known is None else known.classes
-    found = cast(GAN, model_at(run_id, version))
-    return attribute_directions(found, _extractor(run_id, version), classes, check=check_visitor)
+    return attribute_directions(generator(run), _extractor(run), classes, check=check_visitor)
 
 
 def directions(run: Run, kind: str) -> list[Direction]:
     """A generator's "principal" or "attribute" directions."""
-    return (_principal if kind == "principal" else _attributes)(run.id, run.version())
+    return (_principal if kind == "principal" else _attributes)(run)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the real images")
@@ -73,25 +69,13 @@ def library(dataset: str, variant: str) -> copying.Library:
     return copying.library(real_images(dataset, variant)[0], check_visitor)
 
 
-@heavy(st.cache_resource(max_entries=32, show_spinner="Searching: eight starts, 200 steps"))
-def _inversion(
-    run_id: str, version: int, wanted: NDArray[np.float32], label: int | None
-) -> Inversion:
-    return invert(
-        cast(GAN, model_at(run_id, version)), torch.from_numpy(wanted), label, check=check_visitor
-    )
-
-
+@heavy(by_run(st.cache_resource, max_entries=32, show_spinner="Searching: eight starts, 200 steps"))
 def inversion(run: Run, wanted: Tensor, label: int | None) -> Inversion:
     """The latent from which a generator draws a picture (1, C, H, W) in [0, 1], or nearly."""
-    return _inversion(run.id, run.version(), wanted.numpy(), label)
+    return invert(generator(run), wanted, label, check=check_visitor)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _healths(run_id: str, version: int) -> dict[int, Health]:
-    return curves.healths(store.open_run(run_id).history())
-
-
+@by_run(st.cache_data, max_entries=64, show_spinner=False)
 def healths(run: Run) -> dict[int, Health]:
     """How a generator did after each epoch."""
-    return _healths(run.id, run.version())
+    return curves.healths(run.history())

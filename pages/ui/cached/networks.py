@@ -14,18 +14,15 @@ from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from pages.server.visitor import who
+from pages.ui.cached.by_run import by_run
 from pages.ui.concurrency import heavy
 
 
-@st.cache_resource(max_entries=32, show_spinner="Loading the model")
-def model_at(run_id: str, version: int) -> nn.Module:
-    """`model`, by its name and the key of its last change."""
-    return load_model(store.open_run(run_id))
-
-
+@by_run(st.cache_resource, max_entries=32, show_spinner="Loading the model")
 def model(run: Run) -> nn.Module:
     """A finished run's network, for inference."""
-    return model_at(run.id, run.version())
+    """`model`, by its name and the key of its last change."""
+    return load_model(run)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the images")
