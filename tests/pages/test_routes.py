@@ -24,7 +24,7 @@ from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
 from pages.server import previews, routes
 from pages.server.middleware import Headers
-from pages.server.visitor import COOKIE, cookie_header, identity
+from pages.server.visitor import COOKIE, cookie_header, visitor_of
 
 APP = Starlette(routes=routes.ROUTES, middleware=[Middleware(Headers)])
 USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), classes=10)
@@ -61,7 +61,7 @@ def asked(path, cookie="", accept="", query=""):
 def visitor():
     """A signed cookie and who it is."""
     cookie = cookie_header(secure=False).decode().split(";")[0].partition("=")[2]
-    return cookie, identity({COOKIE: cookie})
+    return cookie, visitor_of({COOKIE: cookie})
 
 
 def made(run_id, family="autoencoding", variant="vae", state="done", **more):
