@@ -18,6 +18,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the processes look for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes share the tests: a file stays whole, for its fixtures, and one process at a
     time drives a browser."""
