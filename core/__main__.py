@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code. Raises SystemExit for help and wrong usage."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     try:
         code: int = args.command(args)
         return code
@@ -49,12 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fault("Cancelled.", CANCELLED)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """All commands with their flags."""
+    made = argparse.ArgumentParser(prog="python -m core", description=__doc__)
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
     for name, (summary, add_flags) in COMMANDS.items():
         add_flags(commands.add_parser(name, help=summary))
-    return parser
+    return made
 
 
 if __name__ == "__main__":

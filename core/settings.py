@@ -19,7 +19,7 @@ def _cache_home() -> Path:
 
 
 class Settings(BaseSettings):
-    """Each field is the variable `LATENT_LAB_<FIELD>`; the README's table is made from it."""
+    """Each field is the variable `LATENT_LAB_<FIELD>`; core/README.md's table is made from it."""
 
     model_config = SettingsConfigDict(
         env_prefix="LATENT_LAB_", env_ignore_empty=True, frozen=True, extra="ignore"

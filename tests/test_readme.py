@@ -1,13 +1,29 @@
-"""The README says what is so."""
+"""The README and the texts beside it say what is so."""
 
+import re
+import shlex
 from pathlib import Path
 
+import pytest
 from pydantic_core import PydanticUndefined
 
+from core.__main__ import parser
 from core.registry import FAMILIES
 from core.settings import ROOT, Settings
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = [
+    "README.md",
+    "pages/README.md",
+    "core/README.md",
+    "checkpoints/README.md",
+    "tests/hosting/README.md",
+    "tests/benchmarks/README.md",
+]
+MAX_README_BYTES = 9 * 1024
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def settings_rows() -> list[str]:
@@ -24,18 +40,60 @@ def settings_rows() -> list[str]:
     return rows
 
 
-def test_every_variable_stands_in_the_table():
+def test_every_variable_stands_in_the_table() -> None:
     for row in settings_rows():
-        assert row in README
+        assert row in read("core/README.md")
 
 
-def test_every_variant_is_named():
+def test_every_variant_is_named() -> None:
     for family in FAMILIES.values():
         for name in family.variants:
-            assert f"`{name}`" in README
+            assert f"`{name}`" in read("core/README.md")
 
 
-def test_every_picture_is_there():
-    for line in README.splitlines():
-        if line.startswith("!["):
-            assert (ROOT / line.split("](")[1].rstrip(")")).is_file(), line
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").encode()) <= MAX_README_BYTES
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a text's headings, as they are on code hosts."""
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    here = (ROOT / name).parent
+    for target in re.findall(r"\]\(([^)\s]+)\)", read(name)):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = here / path if path else ROOT / name
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_file_that_is_named_is_there(name: str) -> None:
+    for path in re.findall(r"`((?:core|pages|tests|checkpoints)/[\w/.]+)`", read(name)):
+        assert (ROOT / path).exists(), path
+
+
+def commands(text: str) -> list[str]:
+    """The lines of blocks of code, and what stands in sentences as code, in one line each."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    sentences = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    inline = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", sentences)]
+    return [line for block in blocks for line in block.splitlines()] + inline
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_command_is_understood(name: str) -> None:
+    for line in commands(read(name)):
+        command = line.partition("python -m core ")[2]
+        words = shlex.split(command, comments=True)
+        if "--help" in words:
+            with pytest.raises(SystemExit, match="0"):
+                parser().parse_args(words)
+        elif words:
+            parser().parse_args(words)  # leaves with an error where it does not know them

@@ -1,4 +1,4 @@
-"""What is as in the texts and what is not: a line a variant, for pages and for the README."""
+"""What is as in the texts and what is not: a line a variant, for pages and for core/README.md."""
 
 import re
 from collections.abc import Iterable

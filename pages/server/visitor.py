@@ -1,7 +1,7 @@
 """Who is asking: an anonymous visitor with a signed cookie, or somebody who has signed in.
 
 Signing in is Streamlit's own (`st.login`, OpenID Connect), and there where its secrets name a
-service; see the README.
+service; see tests/hosting/README.md.
 """
 
 import json

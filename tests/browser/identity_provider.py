@@ -84,7 +84,7 @@ def provider():
 
 
 def secrets_file(folder, url):
-    """The file that Streamlit reads, as the README shows it."""
+    """The file that Streamlit reads, as tests/hosting/README.md shows it."""
     path = folder / "secrets.toml"
     path.write_text(
         f"""[auth]

@@ -128,6 +128,6 @@ def test_the_environment_is_read_once(environment: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_each_field_has_a_description_that_fits_a_table(name: str) -> None:
     description = Settings.model_fields[name].description
-    assert description, "the README's table is made from it"
+    assert description, "core/README.md's table is made from it"
     assert 10 < len(description) < 100 and "\n" not in description
     assert not description.endswith(".") and "|" not in description

@@ -124,7 +124,7 @@ def test_the_classic_dream_has_the_values_of_the_text() -> None:
 
 
 def test_every_variant_has_its_line_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "core" / "README.md").read_text(encoding="utf-8")
     assert texts.table(FAMILIES.values(), named=True) in readme
     assert " ".join(texts.OF_ALL.split()) in " ".join(readme.split())
     assert "exactly as published" not in readme
