@@ -146,8 +146,9 @@ st.dataframe(
         "Images/s": st.column_config.NumberColumn(format="localized"),
     },
 )
-readable = [i for i, r in zip(found, table.to_dict("records"), strict=True)
-            if r["State"] != "damaged"]  # fmt: skip
+readable = [
+    i for i, r in zip(found, table.to_dict("records"), strict=True) if r["State"] != "damaged"
+]
 for run in (
     found[i] for i in sorted(set(found) - set(readable)) if queue.may_change(found[i], who())
 ):
@@ -178,9 +179,13 @@ elif len(chosen) == 1:
     watch(run.id)
     with st.container(horizontal=True):
         st.download_button(
-            "Run as zip", run.archive, f"{run.id}.zip", "application/zip",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Run as zip",
+            run.archive,
+            f"{run.id}.zip",
+            "application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+        )
         deletion(run)
     with st.expander("Settings"):
         st.json(run.spec().model_dump(exclude={"private"}))

@@ -25,9 +25,11 @@ def data_parser(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--size", type=int, default=28, help="side in pixels, 8 to 512 (default: 28)")
     add.add_argument("--grey", action="store_true", help="one channel instead of three")
     add.add_argument(
-        "--encoding", default="", metavar="NAME",
+        "--encoding",
+        default="",
+        metavar="NAME",
         help="of the names in a zip that does not say it: gbk, cp850 … (default: the likeliest)",
-    )  # fmt: skip
+    )
     add.set_defaults(command=_add)
 
 

@@ -45,33 +45,48 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     """The flags of `sample`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
-        "--count", type=_number(1, MOST_SAMPLES), default=64, metavar="N",
+        "--count",
+        type=_number(1, MOST_SAMPLES),
+        default=64,
+        metavar="N",
         help=f"pictures; 1 to {MOST_SAMPLES} (default: 64)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--seed", type=_number(0, 2**31 - 1), default=0, metavar="N",
+        "--seed",
+        type=_number(0, 2**31 - 1),
+        default=0,
+        metavar="N",
         help="the same seed draws the same pictures (default: 0)",
-    )  # fmt: skip
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--temperature", type=_number(0.0, latent.HOTTEST), default=1.0, metavar="T",
+        "--temperature",
+        type=_number(0.0, latent.HOTTEST),
+        default=1.0,
+        metavar="T",
         help="sampling temperature: the spread of the draws as a share of the prior's; 0 to 10 "
         "(default: 1)",
-    )  # fmt: skip
+    )
     source.add_argument(
-        "--mixture", type=_number(1, MOST_COMPONENTS), metavar="N",
+        "--mixture",
+        type=_number(1, MOST_COMPONENTS),
+        metavar="N",
         help="draw from N Gaussians fitted to the codes of the test images "
         f"instead; 1 to {MOST_COMPONENTS}",
-    )  # fmt: skip
+    )
     source.add_argument(
-        "--truncation", type=_number(0.01, 1.0), metavar="T",
+        "--truncation",
+        type=_number(0.01, 1.0),
+        metavar="T",
         help="of a GAN: latents are contracted to this share of their length; 0.01 to 1 "
         "(default: 1)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--class", dest="class_name", metavar="CLASS",
+        "--class",
+        dest="class_name",
+        metavar="CLASS",
         help="name or number, or `all` for one after the other; for a model that takes classes",
-    )  # fmt: skip
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.png")
     parser.add_argument("--codes", type=Path, metavar="FILE.csv", help="write their codes too")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -82,10 +97,13 @@ def encode_parser(parser: argparse.ArgumentParser) -> None:
     """The flags of `encode`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
-        "images", nargs="*", type=Path, metavar="IMAGE",
+        "images",
+        nargs="*",
+        type=Path,
+        metavar="IMAGE",
         help="files, named right after the run, cut to a square and made grey; without any, "
         "images of a data set",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--dataset", metavar="NAME", help="see `data list` (default: the one of the run)"
     )
@@ -94,10 +112,12 @@ def encode_parser(parser: argparse.ArgumentParser) -> None:
         "--first", type=_number(1, 10**7), metavar="N", help="how many (default: all)"
     )
     parser.add_argument(
-        "--class", dest="class_name", metavar="CLASS",
+        "--class",
+        dest="class_name",
+        metavar="CLASS",
         help="name or number, the same for all; without it a model that takes classes is told "
         "those of its own data set, and for other pictures the likeliest",
-    )  # fmt: skip
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.csv")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_encode)

@@ -148,14 +148,21 @@ def _graph(run: Run) -> _Graph:
         facts = {"classes": json.dumps(classes_of(run)), "output": "float32, a row an image"}
         return _Graph(
             Photographs(model, spec.data.shape[-1]).eval(),
-            "probabilities", images, compared_on,
-            {0: Dim("batch"), 1: Dim.DYNAMIC, 2: Dim.DYNAMIC}, {**facts, "input": PHOTOGRAPHS},
-        )  # fmt: skip
+            "probabilities",
+            images,
+            compared_on,
+            {0: Dim("batch"), 1: Dim.DYNAMIC, 2: Dim.DYNAMIC},
+            {**facts, "input": PHOTOGRAPHS},
+        )
     images = unit(_test_images(run, count))
     return _Graph(
-        _restoring(model, variant), "restored", images, "test images",
-        {0: Dim("batch")}, {"input": RANGE, "output": RANGE},
-    )  # fmt: skip
+        _restoring(model, variant),
+        "restored",
+        images,
+        "test images",
+        {0: Dim("batch")},
+        {"input": RANGE, "output": RANGE},
+    )
 
 
 def _restoring(model: nn.Module, variant: Variant) -> nn.Module:

@@ -243,8 +243,10 @@ class _Diary:
         now = self.behind + step
         self.watch(
             f"iteration {now} of {self.total}",
-            epoch=now, epochs=self.total, done=now / self.total,
-        )  # fmt: skip
+            epoch=now,
+            epochs=self.total,
+            done=now / self.total,
+        )
         if now % self.every == 0:
             self.rows.append({"epoch": now, "kl_divergence_loss": float(divergence)})
             self.seen[now] = np.array(points, dtype=np.float32)

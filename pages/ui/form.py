@@ -12,9 +12,18 @@ from core.tasks import Family
 from pages.ui import links
 
 MAIN = (
-    "epochs", "corruption", "strength", "latent", "beta",
-    "source", "perplexity", "neighbours", "dimensions", "points", "head",
-)  # fmt: skip
+    "epochs",
+    "corruption",
+    "strength",
+    "latent",
+    "beta",
+    "source",
+    "perplexity",
+    "neighbours",
+    "dimensions",
+    "points",
+    "head",
+)
 """The settings in view; the others are folded away."""
 MOST_STOPS = 20
 """Stops of a slider: it can be set to the default and to round numbers by hand."""
@@ -109,9 +118,14 @@ def _choice(place: Any, named: Mapping[str, str], label: str, key: str, help: st
     """One of some runs, or none of them, which stands first."""
     missing = links.NO_RUN.format(noun="model", instead="It is left out.")
     return links.box(
-        label, list(named), key=key, place=place, help=help, missing=missing,
+        label,
+        list(named),
+        key=key,
+        place=place,
+        help=help,
+        missing=missing,
         format_func=named.__getitem__,
-    )  # fmt: skip
+    )
 
 
 def _sentence(text: str) -> str:

@@ -97,17 +97,29 @@ def box(
 
 
 def run_box(
-    label: str, found: Mapping[str, Run], names: Mapping[str, str], *, key: str,
-    noun: str = "model", default: str | None = None, **layout: Any,
-) -> Run:  # fmt: skip
+    label: str,
+    found: Mapping[str, Run],
+    names: Mapping[str, str],
+    *,
+    key: str,
+    noun: str = "model",
+    default: str | None = None,
+    **layout: Any,
+) -> Run:
     """Choose a run; say so where the link's run is private, gone or unfinished."""
     options = list(found)
     default = options[0] if default is None else default
     chosen = box(
-        label, options, key=key, default=default, usual=found[default].shipped,
-        titles=titles_of(found, names), format_func=names.__getitem__,
-        missing=NO_RUN.format(noun=noun, instead="Another is shown."), **layout,
-    )  # fmt: skip
+        label,
+        options,
+        key=key,
+        default=default,
+        usual=found[default].shipped,
+        titles=titles_of(found, names),
+        format_func=names.__getitem__,
+        missing=NO_RUN.format(noun=noun, instead="Another is shown."),
+        **layout,
+    )
     return found[chosen]
 
 
@@ -118,24 +130,41 @@ def set_box(
     usual = (options[0] if default is None else default) in data.BUILT_IN
     titles = {known.title: name for name, known in data.BUILT_IN.items()}
     return box(
-        label, options, key=key, default=default, usual=usual, titles=titles,
-        format_func=dataset_title, missing=NO_SET, **layout,
-    )  # fmt: skip
+        label,
+        options,
+        key=key,
+        default=default,
+        usual=usual,
+        titles=titles,
+        format_func=dataset_title,
+        missing=NO_SET,
+        **layout,
+    )
 
 
 def variant_box(label: str, of: Family, options: Sequence[str], *, key: str, place: Any) -> str:
     """Choose a network or a method of a family."""
     titles = {of.variant(name).title: name for name in options}
     return box(
-        label, options, key=key, place=place, titles=titles,
+        label,
+        options,
+        key=key,
+        place=place,
+        titles=titles,
         format_func=lambda name: of.variant(name).title,
-    )  # fmt: skip
+    )
 
 
 def several(
-    label: str, options: Sequence[str], *, key: str, default: Sequence[str], usual: bool,
-    noun: str, **layout: Any,
-) -> list[str]:  # fmt: skip
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    default: Sequence[str],
+    usual: bool,
+    noun: str,
+    **layout: Any,
+) -> list[str]:
     """Choose several runs, which stand in the address by their ids; of a link that names some that
     are not here the others are chosen, and a sentence says so."""
     state, read = st.session_state, st.session_state.setdefault(READ, {})

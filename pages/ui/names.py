@@ -64,11 +64,18 @@ def _map(run: Run) -> str:
     parts = [f"{variant.title} of {source_name(str(config['source']))}"]
     usual = PROJECTING.config(spec.variant).model_dump()
     said = {
-        "perplexity": "perplexity {:g}", "neighbours": "{} neighbours", "dimensions": "{}-D",
-        "split": "{} images", "points": "{:,} points", "metric": "{}", "start": "{} start",
-        "seed": "seed {}", "iterations": "{} iterations", "exaggeration": "exaggeration {:g}",
+        "perplexity": "perplexity {:g}",
+        "neighbours": "{} neighbours",
+        "dimensions": "{}-D",
+        "split": "{} images",
+        "points": "{:,} points",
+        "metric": "{}",
+        "start": "{} start",
+        "seed": "seed {}",
+        "iterations": "{} iterations",
+        "exaggeration": "exaggeration {:g}",
         "least_distance": "distance {:g}",
-    }  # fmt: skip
+    }
     parts += [form.format(config[k]) for k, form in said.items() if config.get(k) != usual[k]]
     return ", ".join(parts)
 

@@ -196,9 +196,12 @@ def _looked_through(path: Path, upload: str) -> str:
     if seen.readings:
         shown = {one.encoding: f"{one.sample} ({one.language})" for one in seen.readings}
         encoding = st.selectbox(
-            "The names in it read", list(shown), format_func=lambda one: shown[one],
-            key=f"names-{upload}", help="The zip does not say it; the likeliest comes first.",
-        )  # fmt: skip
+            "The names in it read",
+            list(shown),
+            format_func=lambda one: shown[one],
+            key=f"names-{upload}",
+            help="The zip does not say it; the likeliest comes first.",
+        )
         seen = _preview(path, upload, encoding)
     total = sum(seen.classes.values())
     counts = [f"**{name}** {n}" for name, n in list(seen.classes.items())[:MOST_LISTED] if name]

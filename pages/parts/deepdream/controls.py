@@ -43,14 +43,31 @@ STRENGTHS = {
 }
 """Least, most and step of the rate, by the kind of dream."""
 IN_VIEW: Mapping[str, tuple[str, ...]] = {
-    "deep": ("octaves",), "classic": ("octaves",), "visualise": (),
+    "deep": ("octaves",),
+    "classic": ("octaves",),
+    "visualise": (),
     "zoom": ("frames", "zoom", "turn"),
-}  # fmt: skip
+}
 """Settings that are not folded away, by the kind of dream."""
 BEHIND = (
-    "side", "steps", "octaves", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours",
-    "blur", "blend", "squeeze", "add_up", "wobble", "fps", "tile", "seed",
-)  # fmt: skip
+    "side",
+    "steps",
+    "octaves",
+    "ratio",
+    "shift",
+    "smooth",
+    "bands",
+    "flatness",
+    "keep_colours",
+    "blur",
+    "blend",
+    "squeeze",
+    "add_up",
+    "wobble",
+    "fps",
+    "tile",
+    "seed",
+)
 SHEET = 9
 """Pictures of a network of the lab's that make one to dream on."""
 
@@ -71,25 +88,41 @@ def wish(below: DeltaGenerator) -> Wish:
     """Every control beside the stage; what is painted on is `below` it."""
     variant = str(
         st.segmented_control(
-            "Kind of dream", list(KINDS_OF_DREAM), default="deep", required=True, key="kind",
-            format_func=KINDS_OF_DREAM.__getitem__, bind="query-params",
-            on_change=_other_network, label_visibility="collapsed",
+            "Kind of dream",
+            list(KINDS_OF_DREAM),
+            default="deep",
+            required=True,
+            key="kind",
+            format_func=KINDS_OF_DREAM.__getitem__,
+            bind="query-params",
+            on_change=_other_network,
+            label_visibility="collapsed",
         )
-    )  # fmt: skip
+    )
     picture = _choose_picture() if DREAMING.begins_with_a_picture(variant) else None
     backbone = _choose_network(variant)
     _take_pick()
     layers = st.text_input(
-        "Layers", usual_layers(variant, backbone), key="layers", bind="query-params",
+        "Layers",
+        usual_layers(variant, backbone),
+        key="layers",
+        bind="query-params",
         help="What is to answer more: a layer, a channel as `blocks.4/17`, a class as "
         "`classes/207`, or a mixture as `blocks.4 + blocks.2*0.5`. Pick them in the list below.",
-    )  # fmt: skip
+    )
     low, high, step = _strengths(variant)
     usually = DREAMING.config(variant)
     rate = st.slider(
-        "Strength", low, high, usually.rate, step, key=f"{variant}-rate", bind="query-params",
-        format="%.3f", help="How far each step goes, as a share of a pixel's range.",
-    )  # fmt: skip
+        "Strength",
+        low,
+        high,
+        usually.rate,
+        step,
+        key=f"{variant}-rate",
+        bind="query-params",
+        format="%.3f",
+        help="How far each step goes, as a share of a pixel's range.",
+    )
     values: dict[str, Any] = {"backbone": backbone, "layers": layers, "rate": rate}
     values |= form.fields(DREAMING, variant, IN_VIEW[variant])
     place = st.container()
@@ -97,9 +130,13 @@ def wish(below: DeltaGenerator) -> Wish:
     with st.expander("More settings"):
         measures = ["mean square", "mean", "norm"]
         values["measure"] = st.selectbox(
-            "Measure", measures, index=measures.index(usually.measure), key=f"{variant}-measure",
-            bind="query-params", help="Of the answers, over all positions.",
-        )  # fmt: skip
+            "Measure",
+            measures,
+            index=measures.index(usually.measure),
+            key=f"{variant}-measure",
+            bind="query-params",
+            help="Of the answers, over all positions.",
+        )
         folded = [name for name in BEHIND if name not in IN_VIEW[variant]]
         values |= form.fields(DREAMING, variant, folded)
     if picture is not None:
@@ -141,11 +178,15 @@ def _choose_network(variant: str) -> str:
     usual = DREAMING.config(variant).backbone
     name = str(
         st.selectbox(
-            "Network", list(BACKBONES), key="backbone", bind="query-params",
+            "Network",
+            list(BACKBONES),
+            key="backbone",
+            bind="query-params",
             index=list(BACKBONES).index(usual if BACKBONES[usual].here() else "lite0"),
-            format_func=lambda name: BACKBONES[name].title, on_change=_other_network,
+            format_func=lambda name: BACKBONES[name].title,
+            on_change=_other_network,
         )
-    )  # fmt: skip
+    )
     if not BACKBONES[name].here() and settings().downloads == "on":
         st.caption(f"{BACKBONES[name].megabytes} MB, which are fetched before its first dream.")
     return name
@@ -180,9 +221,12 @@ def _take_pick() -> None:
 
 def _choose_picture() -> Picture | None:
     source = st.selectbox(
-        "Picture", list(SOURCES), key="picture", bind="query-params",
+        "Picture",
+        list(SOURCES),
+        key="picture",
+        bind="query-params",
         format_func=SOURCES.__getitem__,
-    )  # fmt: skip
+    )
     if source == MADE:
         return _made()
     if source not in ("upload", "camera"):

@@ -21,9 +21,11 @@ def panel(run: Run | None) -> None:
     with left:
         st.markdown("**Dream again from a PNG**")
         file = st.file_uploader(
-            "A PNG that was downloaded here", type=["png"], key="recipe",
+            "A PNG that was downloaded here",
+            type=["png"],
+            key="recipe",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         if file is not None:
             try:
                 found = recipes.read(file.getvalue(), file.name)

@@ -35,10 +35,11 @@ def octaves(run: Run) -> None:
         return
     series = {
         f"octave {octave}" if history["octave"].nunique() > 1 else "objective": (
-            part["epoch"].tolist(), part["objective"].tolist(),
+            part["epoch"].tolist(),
+            part["objective"].tolist(),
         )
         for octave, part in history.groupby("octave")
-    }  # fmt: skip
+    }
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
     figure = charts.lines(series, x_title="step", y_title="objective", colours=colours)
     charts.show(figure, key="ascent", height=300)

@@ -186,9 +186,14 @@ def _quiet_line(run: Run) -> None:
 def _download(label: str, content: Callable[[], bytes], name: str, kind: str) -> None:
     """A file that is read, or made, when somebody takes it."""
     st.download_button(
-        label, content, name, kind,
-        icon=":material/download:", on_click="ignore", key=f"take-{kind}",
-    )  # fmt: skip
+        label,
+        content,
+        name,
+        kind,
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"take-{kind}",
+    )
 
 
 def _waiting(asked: Wish, run: Run | None) -> None:

@@ -159,11 +159,16 @@ def all_models(
     )
     with st.container(horizontal=True):
         st.download_button(
-            "PNG", lambda: pictures.rows_png([Row("", image[None]) for _, image, _ in cards]),
-            "all-models.png", "image/png", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-        csv_button(lambda: pd.DataFrame([_line(names[run.id], r) for run, r in results]),
-                   "all-models")  # fmt: skip
+            "PNG",
+            lambda: pictures.rows_png([Row("", image[None]) for _, image, _ in cards]),
+            "all-models.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        csv_button(
+            lambda: pd.DataFrame([_line(names[run.id], r) for run, r in results]), "all-models"
+        )
 
 
 def _which(titles: list[str]) -> int:
@@ -171,9 +176,15 @@ def _which(titles: list[str]) -> int:
     if len(titles) == 1:
         return 0
     found = st.number_input(
-        "Picture", 1, len(titles), 1, key="one_of", bind="query-params", width=130,
+        "Picture",
+        1,
+        len(titles),
+        1,
+        key="one_of",
+        bind="query-params",
+        width=130,
         help="Which of the pictures on the stage goes through all models.",
-    )  # fmt: skip
+    )
     return int(found) - 1
 
 
@@ -187,9 +198,14 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     """PSNR or SSIM against the strength, of the chosen model and of those to compare it with."""
     corruption, _ = restoration.sweep(chosen)
     measure = st.segmented_control(
-        "Measure", ["PSNR", "SSIM"], default="PSNR", required=True, key="measure",
-        bind="query-params", label_visibility="collapsed",
-    )  # fmt: skip
+        "Measure",
+        ["PSNR", "SSIM"],
+        default="PSNR",
+        required=True,
+        key="measure",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
     column = str(measure).lower()
     series, colours, dashes, widths = {}, {}, {}, {}
     counts: dict[str, int] = {}
@@ -223,8 +239,11 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         figure.add_vrect(low, high, fillcolor=own_colours[chosen.id], opacity=0.1, line_width=0)
     charts.show(figure, key="against-noise", height=420)
     st.caption(measured_on(title.title, counts, shaded=kind == corruption))
-    table = [{"strength": x, "model": m, column: y} for m, (xs, ys) in series.items()
-             for x, y in zip(xs, ys, strict=True)]  # fmt: skip
+    table = [
+        {"strength": x, "model": m, column: y}
+        for m, (xs, ys) in series.items()
+        for x, y in zip(xs, ys, strict=True)
+    ]
     csv_button(lambda: pd.DataFrame(table), f"{column}-{corruption}")
 
 

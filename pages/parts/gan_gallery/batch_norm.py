@@ -38,23 +38,34 @@ def views(scene: Scene) -> None:
         )
         return
     seed = st.number_input(
-        "Seed of the strangers", 0, generators.MOST_SEED, 0, key="strangers", bind="query-params",
+        "Seed of the strangers",
+        0,
+        generators.MOST_SEED,
+        0,
+        key="strangers",
+        bind="query-params",
         width=200,
-    )  # fmt: skip
+    )
     drawn = generators.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
     found = generators.batch_norm_views(model, drawn.latents, int(seed), drawn.labels)
     rows = [Row("Kept statistics (eval): alone or not, always the same", found.kept)]
     for i, batch in enumerate(found.batches):
         apart = (batch - found.kept).abs().mean()
         rows.append(
-            Row(f"Batch {i + 1} of {generators.BATCH}, the others strangers (train)", batch,
-                f"{255 * float(apart):.0f} grey levels away on average")
-        )  # fmt: skip
+            Row(
+                f"Batch {i + 1} of {generators.BATCH}, the others strangers (train)",
+                batch,
+                f"{255 * float(apart):.0f} grey levels away on average",
+            )
+        )
     apart = (found.copies - found.kept).abs().mean()
     rows.append(
-        Row(f"A batch of {generators.BATCH} copies of itself (train)", found.copies,
-            f"{255 * float(apart):.0f} grey levels away on average")
-    )  # fmt: skip
+        Row(
+            f"A batch of {generators.BATCH} copies of itself (train)",
+            found.copies,
+            f"{255 * float(apart):.0f} grey levels away on average",
+        )
+    )
     pictures.rows(rows)
     st.caption(
         "In training, batch norm takes mean and variance from the batch, so a picture depends on "
@@ -62,6 +73,11 @@ def views(scene: Scene) -> None:
         "statistics that were kept, and each picture stands for itself."
     )
     st.download_button(
-        "PNG", lambda: pictures.rows_png(rows), f"{scene.run.id}-batch-norm.png", "image/png",
-        icon=":material/download:", on_click="ignore", key="png-norm",
-    )  # fmt: skip
+        "PNG",
+        lambda: pictures.rows_png(rows),
+        f"{scene.run.id}-batch-norm.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+        key="png-norm",
+    )

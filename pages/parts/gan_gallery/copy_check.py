@@ -39,9 +39,14 @@ def nearest(scene: Scene) -> None:
     if split == "train":
         st.caption(copying.BEARS)
     st.download_button(
-        "PNG", lambda: pictures.rows_png(rows), f"{run.id}-nearest.png", "image/png",
-        icon=":material/download:", on_click="ignore", key="png-nearest",
-    )  # fmt: skip
+        "PNG",
+        lambda: pictures.rows_png(rows),
+        f"{run.id}-nearest.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+        key="png-nearest",
+    )
 
 
 def verdict(found: Matches, split: str, count: int) -> str:

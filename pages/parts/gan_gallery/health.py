@@ -132,9 +132,11 @@ def _classes(run: Run, found: Health) -> None:
     names = [class_title(dataset, k) for k in range(len(found.histogram))]
     figure = go.Figure()
     figure.add_bar(
-        x=names, y=[c / total for c in found.histogram], name="samples",
+        x=names,
+        y=[c / total for c in found.histogram],
+        name="samples",
         marker_color=charts.colour(run),
-    )  # fmt: skip
+    )
     if data.known(dataset) and "test" in data.available(dataset):
         labels = data.load(dataset, "test").labels
         shares = labels.bincount(minlength=len(names)) / max(len(labels), 1)
@@ -159,18 +161,33 @@ def _over_epochs(run: Run) -> None:
     measured = "classes" in history and bool(history["classes"].iloc[-1])
     if measured:
         figure.add_scatter(
-            x=epochs, y=history["fid"], name="Fréchet distance", line_color=charts.colour(run),
-            mode="lines+markers", marker_size=5,
-        )  # fmt: skip
+            x=epochs,
+            y=history["fid"],
+            name="Fréchet distance",
+            line_color=charts.colour(run),
+            mode="lines+markers",
+            marker_size=5,
+        )
     for name, dash in (("recall", "dash"), ("coverage", "dot")):
         figure.add_scatter(
-            x=epochs, y=history[name], name=name, yaxis="y2", mode="lines",
+            x=epochs,
+            y=history[name],
+            name=name,
+            yaxis="y2",
+            mode="lines",
             line={"color": GREY, "dash": dash, "width": 2},
-        )  # fmt: skip
+        )
     figure.update_layout(
-        yaxis2={"overlaying": "y", "side": "right", "range": [0, 1], "tickformat": ".0%",
-                "showgrid": False, "tickmode": "linear", "dtick": 0.2},
-    )  # fmt: skip
+        yaxis2={
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 1],
+            "tickformat": ".0%",
+            "showgrid": False,
+            "tickmode": "linear",
+            "dtick": 0.2,
+        },
+    )
     figure.update_xaxes(title="epoch")
     if measured:
         axis = charts.log_axis(history["fid"].tolist())

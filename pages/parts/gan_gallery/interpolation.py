@@ -48,13 +48,22 @@ def between(scene: Scene) -> None:
         )
         with st.container(horizontal=True):
             st.download_button(
-                "GIF", gif, f"{run.id}-walk.gif", "image/gif", icon=":material/download:",
+                "GIF",
+                gif,
+                f"{run.id}-walk.gif",
+                "image/gif",
+                icon=":material/download:",
                 on_click="ignore",
-            )  # fmt: skip
+            )
             st.download_button(
-                "PNG", lambda: pictures.rows_png(rows), f"{run.id}-between.png", "image/png",
-                icon=":material/download:", on_click="ignore", key="png-between",
-            )  # fmt: skip
+                "PNG",
+                lambda: pictures.rows_png(rows),
+                f"{run.id}-between.png",
+                "image/png",
+                icon=":material/download:",
+                on_click="ignore",
+                key="png-between",
+            )
 
 
 def model_is_small(scene: Scene) -> bool:

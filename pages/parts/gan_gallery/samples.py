@@ -27,9 +27,12 @@ def samples(scene: Scene) -> None:
             "Order", ORDERS, default=ORDERS[0], required=True, key="order", bind="query-params"
         )
         every = model.classes > 0 and st.toggle(
-            "Every class", True, key="every", bind="query-params",
+            "Every class",
+            True,
+            key="every",
+            bind="query-params",
             help="Each class in turn; off draws the one that is chosen above.",
-        )  # fmt: skip
+        )
     count = min(max(COUNT, model.classes), MOST) if every else COUNT
     drawn = generators.drawn(
         model, count, scene.seed, None if every else scene.label, scene.truncation
@@ -50,10 +53,14 @@ def samples(scene: Scene) -> None:
     )
     with st.container(horizontal=True):
         st.download_button(
-            "PNG", lambda: to_png(contact_sheet(drawn.images[ranked], 10, scale=4)),
-            f"{run.id}-samples.png", "image/png", icon=":material/download:", on_click="ignore",
+            "PNG",
+            lambda: to_png(contact_sheet(drawn.images[ranked], 10, scale=4)),
+            f"{run.id}-samples.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
             key="png-samples",
-        )  # fmt: skip
+        )
         csv_button(lambda: _table(drawn, scores), f"{run.id}-samples")
 
 

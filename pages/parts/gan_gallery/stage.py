@@ -48,13 +48,26 @@ def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
                 st.selectbox("Class", told, key="class", bind="query-params", width=130)
             )
         seed = st.number_input(
-            "Seed", 0, generators.MOST_SEED, 0, key="seed", bind="query-params", width=130,
+            "Seed",
+            0,
+            generators.MOST_SEED,
+            0,
+            key="seed",
+            bind="query-params",
+            width=130,
             help="One seed is the same noise for every network.",
-        )  # fmt: skip
+        )
         truncation = st.slider(
-            "Truncation", 0.1, 1.0, 1.0, 0.05, key="truncation", bind="query-params", width=220,
+            "Truncation",
+            0.1,
+            1.0,
+            1.0,
+            0.05,
+            key="truncation",
+            bind="query-params",
+            width=220,
             help="Less than 1 draws nearer to the middle of the noise: surer, and more alike.",
-        )  # fmt: skip
+        )
     return Scene(run, int(seed), label, truncation)
 
 
@@ -101,10 +114,15 @@ def bench(scene: Scene) -> None:
     """The instrument, and the quiet line under it."""
     kind = KINDS[
         st.segmented_control(
-            "Sliders along", list(KINDS), default="Principal", required=True, key="along",
-            bind="query-params", label_visibility="collapsed",
+            "Sliders along",
+            list(KINDS),
+            default="Principal",
+            required=True,
+            key="along",
+            bind="query-params",
+            label_visibility="collapsed",
         )
-    ]  # fmt: skip
+    ]
     found = cached.directions(scene.run, kind)
     if not found:
         st.info("Nothing that is measured changes in this network's pictures.")
@@ -213,9 +231,13 @@ def _sliders(scene: Scene, base: Tensor, found: list[Direction], at: list[float]
         for i, d in enumerate(found):
             value = min(max(at[i], -d.reach), d.reach)
             to[i] = st.slider(
-                d.title, -d.reach, d.reach, value, 0.01,
+                d.title,
+                -d.reach,
+                d.reach,
+                value,
+                0.01,
                 key=f"along-{d.name}-{st.session_state['gan-origin']}",
-            )  # fmt: skip
+            )
     with left:
         picture = generators.draw(
             cached.generator(scene.run), latents(base, found, to), scene.label
@@ -246,6 +268,9 @@ def _downloads(scene: Scene, drawn: Tensor) -> None:
     st.download_button(
         "PNG",
         lambda: to_png(contact_sheet(generators.draw(model, drawn, scene.label), 1, scale=10)),
-        f"{scene.run.id}.png", "image/png", icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+        f"{scene.run.id}.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+    )
     csv_button(lambda: latent.code_table(drawn), scene.run.id)

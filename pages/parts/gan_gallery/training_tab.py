@@ -24,9 +24,11 @@ def over_epochs(run: Run) -> None:
         _chart(run, "Mean scores", {"real": "real_score", "drawn": "fake_score"})
     with right:
         _chart(
-            run, "Gradient lengths",
-            {"critic": "critic_gradient", "generator": "generator_gradient"}, log=True,
-        )  # fmt: skip
+            run,
+            "Gradient lengths",
+            {"critic": "critic_gradient", "generator": "generator_gradient"},
+            log=True,
+        )
     csv_button(run.history, f"{run.id}-history")
 
 

@@ -51,10 +51,14 @@ def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
     items += reconstruction(scene, code[row : row + 1], images.labels[row : row + 1])
     pictures.cards(items, 100)
     st.segmented_control(
-        "Nearest codes by", ["Euclidean", "Cosine"], default="Euclidean", required=True,
-        key="metric", bind="query-params",
+        "Nearest codes by",
+        ["Euclidean", "Cosine"],
+        default="Euclidean",
+        required=True,
+        key="metric",
+        bind="query-params",
         help="Among the codes, not on the map: what the map should have kept.",
-    )  # fmt: skip
+    )
     rows = near.ids[0]
     pictures.cards(
         [
@@ -117,9 +121,13 @@ def decoded_here(scene: Scene) -> None:
     drawn = latent.decode(model, torch.tensor([place]))
     pictures.cards([("Decoded here", drawn[0], f"{place[0]:.2f}, {place[1]:.2f}")])
     st.download_button(
-        "PNG", to_png(contact_sheet(drawn, 1, scale=10)), "decoded.png", "image/png",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+        "PNG",
+        to_png(contact_sheet(drawn, 1, scale=10)),
+        "decoded.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _elsewhere(scene: Scene, now: Standing) -> None:
@@ -129,9 +137,11 @@ def _elsewhere(scene: Scene, now: Standing) -> None:
         return
     if any(known.id == run.id for known in cached.models(AUTOENCODING.name)):
         st.page_link(
-            "vae_sampler.py", label="Change it in the VAE sampler", icon=":material/tune:",
+            "vae_sampler.py",
+            label="Change it in the VAE sampler",
+            icon=":material/tune:",
             query_params={"model": run.id, "first": str(now.clicked), "dataset": scene.dataset},
-        )  # fmt: skip
+        )
 
 
 def source_line(found: LatentMap) -> str:

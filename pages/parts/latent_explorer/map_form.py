@@ -21,8 +21,9 @@ def panel(use: Use) -> None:
     if not admitted():
         return
     left, right = st.columns(2)
-    method = links.variant_box("Method", PROJECTING, list(PROJECTING.variants), key="projection",
-                               place=left)  # fmt: skip
+    method = links.variant_box(
+        "Method", PROJECTING, list(PROJECTING.variants), key="projection", place=left
+    )
     options = [n for n in (*data.BUILT_IN, *own_sets()) if data.available(n)]
     dataset = links.set_box("Data set to map", options, key="mapped", place=right)
     st.caption(PROJECTING.variant(method).summary)

@@ -42,9 +42,13 @@ def panel(scene: Scene) -> None:
     left, right = st.columns([5, 9], gap="large")
     with left:
         source = st.segmented_control(
-            "Your image", ["Draw", "Upload"], default="Draw", required=True, key="own_source",
+            "Your image",
+            ["Draw", "Upload"],
+            default="Draw",
+            required=True,
+            key="own_source",
             bind="query-params",
-        )  # fmt: skip
+        )
         shape = encoding.shape_of(scene.found.config.source, scene.dataset)
         pixels = inputs.own_pixels(str(source), MOST, shape)
     if _digest(pixels) != _digest(st.session_state.get(STATE)):

@@ -65,9 +65,14 @@ class Scene:
 def choose(found: LatentMap) -> Scene:
     """Ask what to look at: the map itself, or another view of its codes."""
     view = st.segmented_control(
-        "View", VIEWS, default=VIEWS[0], required=True, key="shown_as", bind="query-params",
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        required=True,
+        key="shown_as",
+        bind="query-params",
         help="The map; single numbers of the codes; or the way from one selection to another.",
-    )  # fmt: skip
+    )
     try:
         if view == "Numbers":
             return _numbers(found)
@@ -88,15 +93,21 @@ def _numbers(found: LatentMap) -> Scene:
     last = codes.shape[1] - 1
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         axes = [
-            int(st.number_input(name, 0, last, min(i, last), key=f"number_{i}", width=110,
-                                bind="query-params"))
+            int(
+                st.number_input(
+                    name, 0, last, min(i, last), key=f"number_{i}", width=110, bind="query-params"
+                )
+            )
             for i, name in enumerate(("Across", "Up"))
-        ]  # fmt: skip
+        ]
         if last > 1 and st.toggle("Depth", key="deep", bind="query-params"):
             axes.append(
-                int(st.number_input("Depth of", 0, last, 2, key="number_2", width=110,
-                                    bind="query-params"))
-            )  # fmt: skip
+                int(
+                    st.number_input(
+                        "Depth of", 0, last, 2, key="number_2", width=110, bind="query-params"
+                    )
+                )
+            )
     chosen = tuple(axes)
     return Scene(
         found,
@@ -124,10 +135,16 @@ def _own_axis(found: LatentMap) -> Scene:
 
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         chosen = [
-            st.selectbox(name, options, index=min(i, len(options) - 1), key=f"end_{i}", width=150,
-                         bind="query-params")
+            st.selectbox(
+                name,
+                options,
+                index=min(i, len(options) - 1),
+                key=f"end_{i}",
+                width=150,
+                bind="query-params",
+            )
             for i, name in enumerate(("From", "To"))
-        ]  # fmt: skip
+        ]
     own = maps.axis(codes.values, end(chosen[0]), end(chosen[1]))
     name = f"{found.run.id} {chosen} {[len(r) for r in ends.values()]}"
     return Scene(found, name, own.coordinates(codes.values), own.coordinates)

@@ -34,10 +34,14 @@ def panel(scene: Scene, now: Standing) -> None:
         pictures.sheet_image(png, f"{len(shown)} selected images", _count(len(shown), len(rows)))
         with st.container(horizontal=True):
             st.download_button(
-                "PNG", lambda: to_png(contact_sheet(images, COLUMNS, gap=1, fill=0)),
-                f"{name}.png", "image/png", icon=":material/download:", on_click="ignore",
+                "PNG",
+                lambda: to_png(contact_sheet(images, COLUMNS, gap=1, fill=0)),
+                f"{name}.png",
+                "image/png",
+                icon=":material/download:",
+                on_click="ignore",
                 key="png-selection",
-            )  # fmt: skip
+            )
             csv_button(lambda: cached.map_table(scene.found).iloc[rows.tolist()], name)
             for end in ENDS:
                 if st.button(f"Keep as {end}", help="An end of your own axis: see View, My axis."):

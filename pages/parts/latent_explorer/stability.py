@@ -23,16 +23,26 @@ def panel(scene: Scene) -> None:
     """Ask which maps; show those there are, and how alike seeds come out."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
-            "Perplexities", PERPLEXITIES, [5, 30, 100], key="perplexities", max_selections=4,
-            bind="query-params", width=300,
-        )  # fmt: skip
+            "Perplexities",
+            PERPLEXITIES,
+            [5, 30, 100],
+            key="perplexities",
+            max_selections=4,
+            bind="query-params",
+            width=300,
+        )
         points = st.select_slider(
             "Points", [500, 1000, 2000, 5000], 1000, key="few", bind="query-params"
         )
         start = st.segmented_control(
-            "Start", ["random", "pca"], default="random", required=True, key="begin",
-            bind="query-params", help="From principal components all seeds come out nearly alike.",
-        )  # fmt: skip
+            "Start",
+            ["random", "pca"],
+            default="random",
+            required=True,
+            key="begin",
+            bind="query-params",
+            help="From principal components all seeds come out nearly alike.",
+        )
         asked = {
             float(p): [
                 _question(

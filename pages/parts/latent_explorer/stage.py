@@ -37,9 +37,13 @@ def bench(found: LatentMap) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scene = choose(found)
         colouring = st.segmented_control(
-            "Colour", _colourings(scene), default="Label", required=True, key="colour",
+            "Colour",
+            _colourings(scene),
+            default="Label",
+            required=True,
+            key="colour",
             bind="query-params",
-        )  # fmt: skip
+        )
         grouped = _ask_clusters(found) if colouring == "Cluster" else None
     st.session_state["scene"] = scene
     labels = scene.labels.numpy() if scene.class_names else None
@@ -102,19 +106,33 @@ def _colourings(scene: Scene) -> list[str]:
 
 def _ask_clusters(found: LatentMap) -> Clusters:
     method = st.segmented_control(
-        "Clusters by", list(cached.CLUSTERINGS), default="k-means", required=True, key="method",
+        "Clusters by",
+        list(cached.CLUSTERINGS),
+        default="k-means",
+        required=True,
+        key="method",
         bind="query-params",
-    )  # fmt: skip
+    )
     space = st.segmented_control(
-        "In", ["Codes", "Map"], default="Codes", required=True, key="space", bind="query-params",
+        "In",
+        ["Codes", "Map"],
+        default="Codes",
+        required=True,
+        key="space",
+        bind="query-params",
         help="Among the codes, or among the points of the map.",
-    )  # fmt: skip
+    )
     most = min(50, len(found.ids))
     title = "How many" if method == "k-means" else "Least size"
     size = st.number_input(
-        title, 2, most, min(10 if method == "k-means" else 30, most),
-        key=f"size-{method}", bind="query-params", width=120,
-    )  # fmt: skip
+        title,
+        2,
+        most,
+        min(10 if method == "k-means" else 30, most),
+        key=f"size-{method}",
+        bind="query-params",
+        width=120,
+    )
     return cached.map_clusters(found, str(method), space == "Map", int(size))
 
 
@@ -167,10 +185,14 @@ def _quiet_line(scene: Scene) -> None:
         st.caption(sizes(found))
         st.space("stretch")
         st.download_button(
-            "PNG", lambda: to_png(drawn(scene.points, scene.labels, LARGE)),
-            f"{found.run.id}.png", "image/png", icon=":material/download:", on_click="ignore",
+            "PNG",
+            lambda: to_png(drawn(scene.points, scene.labels, LARGE)),
+            f"{found.run.id}.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
             key="png-map",
-        )  # fmt: skip
+        )
         csv_button(lambda: cached.map_table(found), f"{found.run.id}-codes")
 
 

@@ -36,7 +36,10 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
     )
     table = rows(same)
     st.dataframe(
-        table, hide_index=True, width="stretch", placeholder="–",
+        table,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
         column_config={
             "accuracy": st.column_config.NumberColumn(format="percent"),
             "±": st.column_config.NumberColumn(format="percent"),
@@ -47,7 +50,7 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
                 format="%.1f", help="Of all weights that a prediction needs."
             ),
         },
-    )  # fmt: skip
+    )
     csv_button(lambda: table, f"{run.id}-methods")
     if way := missing(run):
         st.caption(
@@ -133,10 +136,12 @@ def _trust(run: Run, name: str) -> None:
     with st.container(horizontal=True):
         again = st.toggle("Five seeds", key="seeds", bind="query-params")
         folds = st.toggle(
-            "Five folds", key="folds", bind="query-params",
+            "Five folds",
+            key="folds",
+            bind="query-params",
             help="Each fifth of all pictures is tested once, by a head that was taught the others. "
             "Photographs that are nearly the same stay in one fold.",
-        )  # fmt: skip
+        )
     try:
         if again:
             found = cached.repeated(run)

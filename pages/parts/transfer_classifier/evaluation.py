@@ -77,21 +77,24 @@ def _figures(run: Run) -> None:
     with st.container(horizontal=True):
         st.metric("Accuracy", f"{figures['accuracy']:.1%}", help="Of the test images.")
         st.metric(
-            "95 % interval", interval(figures["accuracy"], figures["n_test"]),
+            "95 % interval",
+            interval(figures["accuracy"], figures["n_test"]),
             help="Where the accuracy on many more pictures like these may well lie (Wilson 1927).",
-        )  # fmt: skip
+        )
         st.metric("Test images", f"{figures['n_test']:,}")
         st.metric("Log loss", f"{figures['log_loss']:.3f}", help="In nats; 0 is perfect.")
         st.metric(
-            "Calibration error", f"{figures['calibration_error']:.1%}",
+            "Calibration error",
+            f"{figures['calibration_error']:.1%}",
             help="How far its certainty is from being right, on average (15 bins). Of few test "
             "images a good part of it is chance: it is not 0 for a perfectly calibrated one.",
-        )  # fmt: skip
+        )
         st.metric(
-            "Calibration temperature", f"{figures['temperature']:.2f}",
+            "Calibration temperature",
+            f"{figures['temperature']:.2f}",
             help="What its logits were divided by, so that its certainty can be believed. It has "
             "nothing to do with the temperature at which samples are drawn.",
-        )  # fmt: skip
+        )
 
 
 def _trust(run: Run) -> None:
@@ -103,9 +106,11 @@ def _trust(run: Run) -> None:
     count = spec.data.n_train + spec.data.n_test
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Test it in five folds", icon=":material/view_week:", on_click=_five_folds,
+            "Test it in five folds",
+            icon=":material/view_week:",
+            on_click=_five_folds,
             help="Under “Compare”: five heads, each tested on the fifth that it did not see.",
-        )  # fmt: skip
+        )
         st.caption(f"Then all {count:,} pictures are tested, instead of {figures['n_test']:,}.")
 
 
@@ -139,9 +144,12 @@ def _matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[int, 
     names = [f"{i}" if classes.count(c) > 1 else c for i, c in enumerate(classes)]
     table = pd.DataFrame(confusion, index=pd.Index(names, name="is"), columns=names)
     event = st.dataframe(
-        _shaded(table), width="stretch", key="confusion", on_select="rerun",
+        _shaded(table),
+        width="stretch",
+        key="confusion",
+        on_select="rerun",
         selection_mode="single-cell",
-    )  # fmt: skip
+    )
     csv_button(table.reset_index, "confusion")
     cells = event["selection"]["cells"]
     if not cells:
@@ -230,9 +238,11 @@ def _curve(run: Run) -> None:
     """Accuracy by the number of pictures to learn from, on demand."""
     st.markdown("**How many pictures does it need?**")
     if not st.toggle(
-        "Teach it with fewer", key="few", bind="query-params",
+        "Teach it with fewer",
+        key="few",
+        bind="query-params",
         help="Heads are taught with 2, 5, 10 … pictures of each class, five times each.",
-    ):  # fmt: skip
+    ):
         return
     try:
         found = cached.with_few(run)
@@ -242,8 +252,10 @@ def _curve(run: Run) -> None:
     x = list(found)
     figure = charts.lines(
         {"accuracy": (x, [s.mean for s in found.values()])},
-        x_title="pictures of each class", y_title="accuracy", colours={"accuracy": COLOURS[0]},
-    )  # fmt: skip
+        x_title="pictures of each class",
+        y_title="accuracy",
+        colours={"accuracy": COLOURS[0]},
+    )
     figure.update_traces(error_y={"type": "data", "array": [s.spread for s in found.values()]})
     figure.update_xaxes(**charts.log_axis(x))
     charts.show(figure, key=f"few-{run.id}", height=280)
@@ -259,9 +271,11 @@ def _rates(run: Run) -> None:
     """The loss while the learning rate is raised, on demand."""
     st.markdown("**Which learning rate suits it?**")
     if not st.toggle(
-        "Try rates", key="rates", bind="query-params",
+        "Try rates",
+        key="rates",
+        bind="query-params",
         help="A new head is taught for a hundred steps, each at a higher rate.",
-    ):  # fmt: skip
+    ):
         return
     try:
         found = cached.sweep(run)
@@ -270,8 +284,10 @@ def _rates(run: Run) -> None:
         return
     figure = charts.lines(
         {"loss": (found.rates, found.losses)},
-        x_title="learning rate", y_title="loss", colours={"loss": charts.colour(run)},
-    )  # fmt: skip
+        x_title="learning rate",
+        y_title="loss",
+        colours={"loss": charts.colour(run)},
+    )
     figure.update_xaxes(**charts.log_axis(found.rates))
     charts.show(figure, key=f"rates-{run.id}", height=260)
     used = run.spec().config["learning_rate"]

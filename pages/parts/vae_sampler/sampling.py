@@ -56,9 +56,13 @@ def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
     _drawn(shown, titles, seen)
     with st.container(horizontal=True):  # outside of the fragment, which is drawn at every move
         st.download_button(
-            "PNG", lambda: pictures.beside([d.png for d in seen.values()]), "samples.png",
-            "image/png", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "PNG",
+            lambda: pictures.beside([d.png for d in seen.values()]),
+            "samples.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
+        )
         csv_button(lambda: _table(seen), "samples")
 
 
@@ -76,10 +80,16 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sample_seed", bind="query-params")
         temperature = st.slider(
-            "Sampling temperature", 0.1, 1.5, 1.0, 0.1, key="heat", bind="query-params",
+            "Sampling temperature",
+            0.1,
+            1.5,
+            1.0,
+            0.1,
+            key="heat",
+            bind="query-params",
             help="Spread of the draws from the prior: 1 is the prior itself, below it they are "
             "more alike. It has nothing to do with the temperature that calibrates a classifier.",
-        )  # fmt: skip
+        )
     fitted = source == "A fitted mixture"
     comments = [FITTED if fitted else _comment(kind, run) for kind, run in shown.items()]
 

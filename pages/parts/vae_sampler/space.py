@@ -30,9 +30,14 @@ def traversals(run: Run, at: Place) -> None:
         )
         return
     most = st.slider(
-        "Dimensions", 1, max(len(alive), 2), min(8, max(len(alive), 2)),
-        key="traversed", bind="query-params", help="Those that tell most about an image first.",
-    )  # fmt: skip
+        "Dimensions",
+        1,
+        max(len(alive), 2),
+        min(8, max(len(alive), 2)),
+        key="traversed",
+        bind="query-params",
+        help="Those that tell most about an image first.",
+    )
     chosen = alive[:most]
     codes = latent.traversals(torch.tensor([at.code]), chosen, STEPS)
     images = latent.decode(cached.autoencoder(run), codes.flatten(0, 1), at.label)
@@ -46,9 +51,13 @@ def traversals(run: Run, at: Place) -> None:
         "all other numbers stay as they are on the stage."
     )
     st.download_button(
-        "PNG", lambda: pictures.rows_png(rows), f"{run.id}-traversals.png", "image/png",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+        "PNG",
+        lambda: pictures.rows_png(rows),
+        f"{run.id}-traversals.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _note(dimension: latent.Dimension) -> str:
@@ -69,8 +78,11 @@ def plane(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
         over = st.segmented_control(
             "Spread over",
             ["A rectangle", "The prior's quantiles"] if prior else ["A rectangle"],
-            default="A rectangle", required=True, key="over", bind="query-params",
-        )  # fmt: skip
+            default="A rectangle",
+            required=True,
+            key="over",
+            bind="query-params",
+        )
     codes = latent.quantiles(SIDE) if over != "A rectangle" else _rectangle(run)
     images = latent.decode(cached.autoencoder(run), codes, 0 if latent.class_names(run) else None)
     png = to_png(contact_sheet(images, SIDE, gap=0))
@@ -78,9 +90,14 @@ def plane(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
     with left:
         pictures.sheet_image(png, f"{SIDE} by {SIDE} pictures decoded over the plane")
         st.download_button(
-            "PNG", png, f"{run.id}-plane.png", "image/png",
-            icon=":material/download:", on_click="ignore", key="png-plane",
-        )  # fmt: skip
+            "PNG",
+            png,
+            f"{run.id}-plane.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
+            key="png-plane",
+        )
     with right:
         _scatter(run, [0, 1], "plane-codes")
     st.caption(
@@ -132,13 +149,22 @@ def between(run: Run) -> None:
         )
         with st.container(horizontal=True):
             st.download_button(
-                "PNG", lambda: pictures.rows_png(rows), f"{run.id}-{first}-{second}.png",
-                "image/png", icon=":material/download:", on_click="ignore", key="png-between",
-            )  # fmt: skip
+                "PNG",
+                lambda: pictures.rows_png(rows),
+                f"{run.id}-{first}-{second}.png",
+                "image/png",
+                icon=":material/download:",
+                on_click="ignore",
+                key="png-between",
+            )
             st.download_button(
-                "GIF", gif, f"{run.id}-{first}-{second}.gif", "image/gif",
-                icon=":material/download:", on_click="ignore",
-            )  # fmt: skip
+                "GIF",
+                gif,
+                f"{run.id}-{first}-{second}.gif",
+                "image/gif",
+                icon=":material/download:",
+                on_click="ignore",
+            )
             csv_button(lambda: latent.code_table(codes["slerp"]), f"{run.id}-{first}-{second}")
 
 
@@ -181,11 +207,15 @@ def _scatter(run: Run, axes: list[int], key: str) -> None:
     for label in sorted(set(labels.tolist())):
         rows = points[labels == label][:, axes].numpy()
         named: dict[str, object] = {
-            "x": rows[:, 0], "y": rows[:, 1], "mode": "markers",
+            "x": rows[:, 0],
+            "y": rows[:, 1],
+            "mode": "markers",
             "name": class_title(dataset, int(label)),
-            "marker": {"size": 2.5 if len(axes) == 3 else 4,
-                       "color": COLOURS[int(label) % len(COLOURS)]},
-        }  # fmt: skip
+            "marker": {
+                "size": 2.5 if len(axes) == 3 else 4,
+                "color": COLOURS[int(label) % len(COLOURS)],
+            },
+        }
         if len(axes) == 3:
             figure.add_scatter3d(**named, z=rows[:, 2])
         else:
