@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from core.data import Images
 from core.errors import LabError
-from core.models.transfer import Transfer, joined
+from core.models.feature_classifiers import Transfer, joined
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model

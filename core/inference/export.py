@@ -19,7 +19,7 @@ from core import data, files
 from core.errors import DataMissing, LabError, UnknownName
 from core.images import to_tensor
 from core.models.autoencoders import Autoencoder
-from core.models.transfer import Transfer
+from core.models.feature_classifiers import Transfer
 from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task

@@ -20,7 +20,7 @@ from core.images import contact_sheet
 from core.metrics.image import calibration_error
 from core.models import backbones
 from core.models.backbones import BACKBONES
-from core.models.transfer import Transfer, head, joined
+from core.models.feature_classifiers import Transfer, head, joined
 from core.tasks.base import (
     Check,
     Judge,

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from core.data import Images
 from core.errors import LabError
-from core.models.transfer import Transfer
+from core.models.feature_classifiers import Transfer
 from core.randomness import Seeded
 from core.runs.store import Run
 from core.tasks import load_model

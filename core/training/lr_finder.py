@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from core.data import Images
-from core.models.transfer import Transfer
+from core.models.feature_classifiers import Transfer
 from core.randomness import Seeded
 from core.tasks.transfer import TRANSFER, TransferConfig
 

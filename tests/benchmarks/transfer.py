@@ -16,7 +16,7 @@ from core.features import computed
 from core.inference import explain
 from core.inference.export import TOLERANCE, export
 from core.models import backbones
-from core.models.transfer import Transfer
+from core.models.feature_classifiers import Transfer
 from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
 from core.training import cross_validation
 from tests.benchmarks.measuring import Row, at_least, at_most

@@ -11,7 +11,7 @@ from core.data import Images
 from core.errors import LabError
 from core.images import to_png
 from core.inference import explain
-from core.models.transfer import Transfer
+from core.models.feature_classifiers import Transfer
 from core.runs import store
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig

@@ -8,8 +8,8 @@ from torch import nn
 
 from core.data import Images
 from core.models import backbones
+from core.models.feature_classifiers import Transfer, head
 from core.models.pretrained import FeatureNet
-from core.models.transfer import Transfer, head
 from core.randomness import Seeded
 from core.runs import store
 from core.tasks import TASKS, load_model

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from core.data import Images
 from core.errors import LabError
 from core.models.backbones import BACKBONES
-from core.models.transfer import Transfer, head
+from core.models.feature_classifiers import Transfer, head
 from core.runs.schema import RunSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferConfig, TransferLearner, class_weights, cropped

@@ -8,7 +8,7 @@ import torch
 from core import data
 from core.data import Images
 from core.inference.explain import Losses, top_losses
-from core.models.transfer import Transfer
+from core.models.feature_classifiers import Transfer
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER, TransferConfig
 from core.training import cross_validation, lr_finder, training_time
