@@ -55,7 +55,7 @@ def encode(source: str, found: Images, check: Check = lambda stage: None) -> Cod
     prepared = chosen.prepare(run.spec().variant, found)
     if isinstance(model, Autoencoder) and model.classes:
         prepared = Images(prepared.pixels, _classes(run, model, prepared))
-    return Codes(chosen.codes(model, prepared, check).float(), prepared)
+    return Codes(chosen.encode(model, prepared, check).float(), prepared)
 
 
 def _classes(run: Run, model: Autoencoder, found: Images) -> Tensor:

@@ -12,7 +12,7 @@ from core.images import LUMINANCE
 from core.inference.generators import Check, draw
 from core.metrics.generative import Extractor
 from core.models.gans import GAN, seeded_noise
-from core.tasks.adversarial import turns
+from core.tasks.adversarial import cyclic_labels
 
 SEED = 60_000
 SAMPLES = 1500
@@ -169,7 +169,7 @@ def _regression(inputs: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 
 def _prior(model: GAN) -> tuple[Tensor, Tensor]:
     """Seeded latents (N, latent), and labels (N,) of each class in turn; 0 where there are none."""
-    return model.latents(seeded_noise(SAMPLES, SEED)), turns(model, SAMPLES)
+    return model.latents(seeded_noise(SAMPLES, SEED)), cyclic_labels(model, SAMPLES)
 
 
 def _within(values: Tensor, labels: Tensor) -> Tensor:

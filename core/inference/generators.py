@@ -14,7 +14,7 @@ from core.models.gans import GAN, seeded_noise
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.adversarial import ADVERSARIAL, CHUNK, Game, turns
+from core.tasks.adversarial import ADVERSARIAL, CHUNK, Game, cyclic_labels
 
 MOST_SAMPLES = 10_000
 MOST_STEPS = 1000
@@ -98,7 +98,7 @@ def drawn(
         LabError: a number is out of bounds, or the network does not have the class.
     """
     latents = prior(model, count, seed, truncation)
-    told = checked_labels(model, turns(model, count) if label is None else label, count)
+    told = checked_labels(model, cyclic_labels(model, count) if label is None else label, count)
     return Drawn(latents, told, draw(model, latents, told))
 
 
@@ -255,7 +255,7 @@ def batch_norm_views(
     _bounded("Latents", len(latents), 1, MOST_VIEWED)
     kept = draw(model, latents, labels)
     told = checked_labels(model, labels, len(latents))
-    classes = turns(model, len(latents)) if told is None else told
+    classes = cyclic_labels(model, len(latents)) if told is None else told
     each = list(zip(torch.split(latents, 1), torch.split(classes, 1), strict=True))
     apart = copy.deepcopy(model, {id(p): p for p in model.parameters()}).train()
 
@@ -265,7 +265,7 @@ def batch_norm_views(
 
     noise = _noise(BATCHES * (BATCH - 1), seed)
     strangers = torch.split(model.latents(noise), BATCH - 1)
-    batches = [[among(z, y, s, turns(model, len(s))) for z, y in each] for s in strangers]
+    batches = [[among(z, y, s, cyclic_labels(model, len(s))) for z, y in each] for s in strangers]
     copies = [among(z, y, z.expand(BATCH - 1, -1), y.expand(BATCH - 1)) for z, y in each]
     return BatchNormViews(
         kept, torch.stack([torch.stack(batch) for batch in batches]), torch.stack(copies)

@@ -156,7 +156,7 @@ def encode(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = Non
     """Codes (N, d) of uint8 images (N, C, H, W): the middle of the posterior."""
     found = checked_labels(model, labels, len(pixels))
     none = torch.zeros(len(pixels), dtype=torch.int64)
-    return AUTOENCODING.codes(model, Images(pixels, none if found is None else found))
+    return AUTOENCODING.encode(model, Images(pixels, none if found is None else found))
 
 
 @torch.inference_mode()

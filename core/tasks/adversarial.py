@@ -29,9 +29,9 @@ from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, silent, uni
 from core.tasks.family import Shape, Variant
 
 AVERAGED = 40
-"""Batches over which an averaged generator finds the statistics of its batch norms."""
+"""Batches over which the batch-norm statistics of an averaged generator are computed."""
 SETTLING_SEED = 40_001
-"""Of the latents in them."""
+"""Seed of the latents in these batches."""
 
 
 class AdversarialConfig(TaskConfig):
@@ -64,7 +64,7 @@ class AdversarialConfig(TaskConfig):
 
 @dataclass(frozen=True)
 class Game:
-    """What critic and generator each want: losses of scores (B,)."""
+    """The losses of critic and generator, functions of scores (B,)."""
 
     critic: Any
     generator: Any
@@ -109,7 +109,7 @@ def gradient_penalty(
 
 
 class AdversarialLearner(Learner):
-    """A GAN with an optimiser for each side and, if asked, the generator's running average."""
+    """A GAN with an optimiser for each side and, on request, the generator's running average."""
 
     def __init__(self, config: AdversarialConfig, model: GAN, options: Mapping[str, Any]) -> None:
         sides = {"critic": model.critic_parameters(), "generator": model.generator_parameters()}
@@ -126,21 +126,21 @@ class AdversarialLearner(Learner):
         self.drawn: dict[str, float] = {}
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
-        """One step of the critic, and at every `critic_steps`-th one of the generator."""
+        """Take one step of the critic, and at every `critic_steps`-th one of the generator."""
         real, labels = 2 * unit(images.pixels) - 1, images.labels
         noise = torch.randn(len(real), SEED_NUMBERS, generator=generator, device=real.device)
-        turn = self.steps % self.config.critic_steps == 0
-        with torch.set_grad_enabled(turn):
+        draws = self.steps % self.config.critic_steps == 0
+        with torch.set_grad_enabled(draws):
             fake = self.gan.draw(self.gan.latents(noise), labels)
-        told = self._criticise(real, fake.detach(), labels, generator)
-        if turn:
-            self.drawn = self._draw(fake, labels)
+        figures = self.critic_step(real, fake.detach(), labels, generator)
+        if draws:
+            self.drawn = self.generator_step(fake, labels)
         self.steps += 1
-        return {**told, **self.drawn}
+        return {**figures, **self.drawn}
 
-    def result(self, check: Check = silent) -> GAN:
-        """The network to look at and to keep: the average, its batch norms' statistics found anew
-        over seeded latents, with the critic as it is."""
+    def eval_model(self, check: Check = silent) -> GAN:
+        """Return the network to evaluate and to keep: the averaged generator, its batch-norm
+        statistics recomputed over seeded latents, with the current critic."""
         if self.average is None:
             return self.gan
         self.average.critic.load_state_dict(self.gan.critic.state_dict())
@@ -158,9 +158,10 @@ class AdversarialLearner(Learner):
         if self.average:
             self.average.load_state_dict(state["average"])
 
-    def _criticise(
+    def critic_step(
         self, real: Tensor, fake: Tensor, labels: Tensor, generator: torch.Generator
     ) -> dict[str, float]:
+        """Take one step of the critic on real and generated images (B, C, H, W)."""
         if self.normed:  # its batch norm must not see both kinds in one batch
             scores = self.gan.score(real, labels), self.gan.score(fake, labels)
         else:
@@ -172,11 +173,16 @@ class AdversarialLearner(Learner):
             between = gradient_penalty(self.gan, real, fake, labels, generator)
             total = loss + self.config.penalty * between
         length = self._descend("critic", total)
-        shown = [s.detach().sigmoid() if self.game.probability else s.detach() for s in scores]
-        found = {"critic_loss": total.item(), "critic_gradient": length}
-        return {**found, "real_score": shown[0].mean().item(), "fake_score": shown[1].mean().item()}
+        logged = [s.detach().sigmoid() if self.game.probability else s.detach() for s in scores]
+        return {
+            "critic_loss": total.item(),
+            "critic_gradient": length,
+            "real_score": logged[0].mean().item(),
+            "fake_score": logged[1].mean().item(),
+        }
 
-    def _draw(self, fake: Tensor, labels: Tensor) -> dict[str, float]:
+    def generator_step(self, fake: Tensor, labels: Tensor) -> dict[str, float]:
+        """Take one step of the generator on the images `fake` that it has drawn."""
         for weight in self.sides["critic"]:  # it only passes the gradient on: a fifth of the step
             weight.requires_grad_(False)
         try:
@@ -186,11 +192,11 @@ class AdversarialLearner(Learner):
             for weight in self.sides["critic"]:
                 weight.requires_grad_(True)
         if self.average:
-            self._remember(self.average)
+            self.update_ema(self.average)
         return {"generator_loss": loss.item(), "generator_gradient": length}
 
     def _descend(self, side: str, loss: Tensor) -> float:
-        """One step of a side down its loss; gives the length of its gradient."""
+        """Take one optimiser step of a side; returns the length of its gradient."""
         optimiser = self.optimisers[side]
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -198,19 +204,21 @@ class AdversarialLearner(Learner):
         optimiser.step()
         return torch.nn.utils.get_total_norm(grads).item()
 
-    def _remember(self, average: GAN) -> None:
-        turns = self.steps // self.config.critic_steps
-        past = min(self.config.ema, (1 + turns) / (10 + turns))  # the first weights are forgotten
-        mine = [p.data for p in average.generator_parameters()]
-        torch._foreach_lerp_(mine, [p.data for p in self.gan.generator_parameters()], 1 - past)
+    def update_ema(self, average: GAN) -> None:
+        """Move the averaged generator towards the current one (exponential moving average)."""
+        updates = self.steps // self.config.critic_steps
+        # The share of the past rises slowly, so that the initial weights are forgotten.
+        past = min(self.config.ema, (1 + updates) / (10 + updates))
+        averaged = [p.data for p in average.generator_parameters()]
+        torch._foreach_lerp_(averaged, [p.data for p in self.gan.generator_parameters()], 1 - past)
 
 
 @torch.no_grad()
 def settle(model: GAN, check: Check = silent) -> None:
-    """Find a generator's batch-norm statistics anew, over seeded latents: its weights are a mean
-    of many, and the statistics that were kept are those of others."""
+    """Recompute a generator's batch-norm statistics over seeded latents: its weights are an
+    average, to which the running statistics of the training do not belong."""
     norms = [m for m in model.generator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    kept = [norm.momentum for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all batches
@@ -219,14 +227,14 @@ def settle(model: GAN, check: Check = silent) -> None:
     model.generator.train()
     for i, u in enumerate(torch.split(noise, 128)):
         check("averaging")
-        model.raw(model.latents(u), turns(model, len(u), i))
+        model.raw(model.latents(u), cyclic_labels(model, len(u), i))
     model.generator.eval()
-    for norm, momentum in zip(norms, kept, strict=True):
+    for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
 
-def turns(model: GAN, count: int, start: int = 0) -> Tensor:
-    """Labels (count,): each class in turn."""
+def cyclic_labels(model: GAN, count: int, start: int = 0) -> Tensor:
+    """Return labels (count,) that go through the classes in turn."""
     device = next(model.parameters()).device
     return (torch.arange(count, device=device) + start) % max(model.classes, 1)
 
@@ -238,7 +246,7 @@ COLUMNS, ROWS = 10, 6
 SAMPLES = 10_000
 CHUNK = 250
 PATIENCE = 8
-"""Epochs that a generator may take to draw different things at all."""
+"""Epochs after which a generator must draw different images to count as not collapsed."""
 
 
 @torch.inference_mode()
@@ -249,12 +257,12 @@ def samples(
     labels: Tensor | None = None,
     check: Check = silent,
 ) -> Tensor:
-    """`count` images (N, C, H, W) in [0, 1] from the prior; each class in turn unless `labels`."""
+    """Draw `count` images (N, C, H, W) in [0, 1]; each class in turn unless `labels` are given."""
     device = next(model.parameters()).device
     noise = seeded_noise(count, seed).to(device)
-    asked = turns(model, count) if labels is None else labels
+    classes = cyclic_labels(model, count) if labels is None else labels
     drawn = []
-    for u, y in zip(torch.split(noise, CHUNK), torch.split(asked, CHUNK), strict=True):
+    for u, y in zip(torch.split(noise, CHUNK), torch.split(classes, CHUNK), strict=True):
         check("drawing samples")
         drawn.append(model(model.latents(u), y))
     return torch.cat(drawn)
@@ -404,26 +412,26 @@ class Adversarial(Task):
     ) -> dict[str, float]:
         """The same figures as at the end, of as many samples, so that both can be compared."""
         drawn = samples(cast(GAN, model), SAMPLES, EVALUATION_SEED, check=check)
-        found = health(drawn, self._real(images, judge, check), check=check)
-        figures = found.figures()
+        measured = health(drawn, self._real(images, judge, check), check=check)
+        figures = measured.figures()
         row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
-        for i, count in enumerate(found.histogram or ()):
+        for i, count in enumerate(measured.histogram or ()):
             row[f"class_{i:02d}"] = count
         return row
 
     def ended(self, config: TaskConfig, history: Sequence[Mapping[str, float]]) -> str:
-        """After a collapse, if it was asked to stop then.
+        """Stop after a collapse if the configuration says so.
 
-        All samples are alike at first: that counts only if it lasts for `PATIENCE` epochs.
+        At first all samples are alike: that counts only if it lasts for `PATIENCE` epochs.
         """
         if cast(AdversarialConfig, config).on_collapse == "continue":
             return ""
-        found = [verdict(of_row(row)) for row in history]
-        last, varied = found[-1], any(v.state != "collapsed" for v in found)
-        if last.state != "collapsed" or not (varied or len(found) >= PATIENCE):
+        verdicts = [verdict(of_row(row)) for row in history]
+        last, varied = verdicts[-1], any(v.state != "collapsed" for v in verdicts)
+        if last.state != "collapsed" or not (varied or len(verdicts) >= PATIENCE):
             return ""
         return (
-            f"{last.sentence} Training stopped after epoch {len(found)}, as asked; its weights "
+            f"{last.sentence} Training stopped after epoch {len(verdicts)}, as asked; its weights "
             "are kept. Try another seed, a lower learning rate, or more critic steps."
         )
 
@@ -441,10 +449,10 @@ class Adversarial(Task):
         check: Check,
         judge: Judge | None = None,
     ) -> dict[str, Any]:
-        """Health of ten thousand samples against the test split, at temperature 1, none left out.
+        """Measure ten thousand samples against the test split, at temperature 1, without selection.
 
         A class-conditional network draws each class in turn; `asked_accuracy` is the share of its
-        samples that is read as the class asked for.
+        samples that is classified as the requested class.
         """
         network = cast(GAN, model)
         drawn = samples(network, SAMPLES, EVALUATION_SEED, check=check)
@@ -454,24 +462,24 @@ class Adversarial(Task):
         figures["n_test"] = len(images.labels)
         if network.classes and extractor.classes == network.classes:
             read = extractor.features(drawn, check).classes
-            right = (cast(Tensor, read) == turns(network, SAMPLES)).float().mean()
+            right = (cast(Tensor, read) == cyclic_labels(network, SAMPLES)).float().mean()
             figures["asked_accuracy"] = round(float(right), 4)
         return figures
 
     def _real(self, images: Images, judge: Judge | None, check: Check) -> Real:
-        """The test images as the judge sees them: looked at once, for all epochs of a training."""
-        known, by, real = self._seen
-        if known() is images.pixels and by == (judge and judge.model) and real is not None:
+        """Return the statistics of the test images, computed once for all epochs of a training."""
+        pixels, network, real = self._cached
+        if pixels() is images.pixels and network == (judge and judge.model) and real is not None:
             return real
         training = None
         if judge and judge.training:
             training = judge.training(SAMPLES).pixels.to(images.pixels.device)
         extractor = Extractor(judge.model, judge.name) if judge else Extractor()
         real = Real(images.pixels, extractor, training, check)
-        self._seen = (weakref.ref(images.pixels), judge and judge.model, real)
+        self._cached = (weakref.ref(images.pixels), judge and judge.model, real)
         return real
 
-    _seen: tuple[Callable[[], Tensor | None], nn.Module | None, Real | None] = (
+    _cached: tuple[Callable[[], Tensor | None], nn.Module | None, Real | None] = (
         lambda: None,
         None,
         None,
@@ -485,14 +493,14 @@ class Adversarial(Task):
         images: Images,
         check: Check = silent,
     ) -> np.ndarray:
-        """Samples of the same sixty seeds for every network; with classes a column each."""
+        """Draw samples of the same sixty latents for every network; with classes a column each."""
         return contact_sheet(
             samples(cast(GAN, model), COLUMNS * ROWS, SHEET_SEED, check=check), COLUMNS
         )
 
 
 def of_row(row: Mapping[str, Any]) -> Health:
-    """The health that an epoch's row of history tells of. Raises KeyError where it is missing."""
+    """Read the health from an epoch's row of history. Raises KeyError if it is missing."""
     names: Iterable[str] = sorted(n for n in row if n.startswith("class_"))
     histogram = [int(row[n]) for n in names]
     return Health.read({"extractor": "", **row, "histogram": histogram})

@@ -515,7 +515,7 @@ class Autoencoding(Task):
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
-    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """The middle of the posterior; a conditional network is told the images' classes."""
         network = cast(Autoencoder, model)
         found = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]

@@ -19,15 +19,15 @@ from core.images import fit
 from core.tasks.family import SMALL, Family, FamilyConfig, Shape
 
 Check = Callable[[str], None]
-"""Called between pieces of work with what is being done; raises `Cancelled` to stop it."""
+"""Called between pieces of work with the name of the stage; raises `Cancelled` to stop it."""
 
 
 def silent(stage: str) -> None:
-    """The check of those whom nobody stops."""
+    """A check that never raises."""
 
 
 class TaskConfig(FamilyConfig):
-    """What every training is asked."""
+    """Settings that every training has."""
 
     epochs: int = Field(10, ge=0, le=10_000, title="Epochs", description="passes over the data")
     batch_size: int = Field(
@@ -67,8 +67,8 @@ class TaskConfig(FamilyConfig):
 
 
 class Judge(NamedTuple):
-    """A finished run that measures others: its name, its network in eval mode, and what gives so
-    many training images of the set, by which a distance has a floor; None where there are none."""
+    """A finished run that measures others: its name and its network in eval mode; `training(n)`
+    returns n training images, which give the floor of a distance, or is None if there are none."""
 
     name: str
     model: nn.Module
@@ -95,47 +95,47 @@ class Learner(ABC):
             The losses of this batch by name, as finite or non-finite floats.
         """
 
-    enough = False
-    """It has learnt all that it will: the training may end before its last epoch."""
+    should_stop = False
+    """Whether the training may end before its last epoch."""
 
-    def heard(self, row: Mapping[str, float]) -> None:  # noqa: B027 - most have no use for it
-        """The figures after an epoch."""
+    def on_epoch_end(self, row: Mapping[str, float]) -> None:  # noqa: B027 - most have no use for it
+        """Receive the figures of the epoch that has just ended."""
 
-    def result(self, check: Check = silent) -> nn.Module:
-        """The network to look at after an epoch."""
+    def eval_model(self, check: Check = silent) -> nn.Module:
+        """Return the network to evaluate after an epoch."""
         return self.model
 
     def finish(self, check: Check = silent) -> nn.Module:
-        """The network to keep, after the last epoch."""
-        return self.result(check)
+        """Return the network to keep after the last epoch."""
+        return self.eval_model(check)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on, but for the generator."""
+        """Return everything that the next step depends on, except the random generator."""
         states = {name: o.state_dict() for name, o in self.optimisers.items()}
         return {"model": self.model.state_dict(), "optimisers": states}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Restore a state that `state_dict` returned."""
         self.model.load_state_dict(state["model"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
 
 
 COLD = 1 / 25
-"""Where a rising learning rate begins, as a share of the whole."""
+"""Initial learning rate of a warm-up, as a share of the full rate."""
 
 
 def constant(progress: float) -> float:
-    """The learning rate stays as it is."""
+    """Keep the learning rate constant."""
     return 1.0
 
 
 def warm_cosine(progress: float, warm: float = 0.1) -> float:
-    """Rises for the first tenth, then falls to nothing along a cosine.
+    """Rise for the first tenth, then fall to 0 along a cosine.
 
-    It begins at a share of 1 / 25, as one-cycle schedules do (Smith and Topin 2019): from 0 the
-    first step of a training would move nothing. Runs made before that began with 0, so that the
-    same seed gives other weights now.
+    The factor begins at 1 / 25, as in one-cycle schedules (Smith and Topin 2019): from 0 the
+    first step of a training would move nothing. Earlier runs began with 0, so that the same seed
+    gives other weights now.
     """
     if progress < warm:
         return COLD + (1 - COLD) * progress / warm
@@ -161,7 +161,7 @@ class Descent(Learner):
         self.learning_rate, self.schedule = learning_rate, schedule
 
     def descend(self, loss: Tensor, progress: float) -> None:
-        """One step down the gradient of `loss`."""
+        """Take one optimiser step on `loss`."""
         optimiser = self.optimisers["model"]
         for group in optimiser.param_groups:
             group["lr"] = self.learning_rate * self.schedule(progress)
@@ -171,21 +171,21 @@ class Descent(Learner):
 
 
 class Task(Family, ABC):
-    """A family that learns: networks, their steps and their figures."""
+    """A family whose variants are trained: networks, their steps and their figures."""
 
     config_class: ClassVar[type[TaskConfig]]
     half: ClassVar[bool] = False
-    """Final weights are kept, and measured, in half precision."""
+    """Whether final weights are kept, and measured, in half precision."""
     sheets: ClassVar[int] = 20
-    """Sample sheets kept of a training, beside those of the first five epochs."""
+    """Sample sheets kept of a training, besides those of the first five epochs."""
     least_classes: ClassVar[int] = 0
-    """Classes that a data set must have to be learnt from."""
+    """Minimum number of classes in the data set."""
     least_test: ClassVar[int] = 1
-    """Test images that a data set must have for its networks to be measured."""
+    """Minimum number of test images in the data set."""
     most_test: ClassVar[int] = 0
-    """Test images that are looked at, at most, drawn by a fixed seed; 0 for all."""
+    """Maximum number of test images used, drawn by a fixed seed; 0 for all."""
     judge: ClassVar[tuple[str, str] | None] = None
-    """Task and variant of the run that it is measured with, trained on the same data set."""
+    """Task and variant of the run that measures it, trained on the same data set."""
 
     def config(self, variant: str, values: Mapping[str, Any] | None = None) -> TaskConfig:
         return cast(TaskConfig, super().config(variant, values))
@@ -194,41 +194,41 @@ class Task(Family, ABC):
         return shape == self.variant(variant).shape_for(shape)
 
     def prepare(self, variant: str, images: Images) -> Images:
-        """Bring the images of any data set to the shape and channels that the variant works on."""
+        """Resize images of any data set to the shape and channels of the variant."""
         of = cast(Shape, tuple(images.pixels.shape[1:]))
         return fitted(images, self.variant(variant).shape_for(of))
 
     def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
-        """Training images, and those that are held back from training: here none."""
+        """Return the training images and the held-out ones; none by default."""
         return images, Images(images.pixels[:0], images.labels[:0])
 
     def build(
         self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
     ) -> nn.Module:
-        """A new network for images of `shape`, weights drawn from torch's global generator.
+        """Build a network for images of `shape`; weights come from torch's global generator.
 
         Args:
-            config: settings that shape the network; None takes the variant's own.
+            config: settings that shape the network; None takes the variant's defaults.
             classes: of the data set; 0 where there are none.
         """
         return cast(nn.Module, self.variant(variant).build(shape))
 
-    def embed(
+    def precompute(
         self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
     ) -> Images:
-        """What the learner steps over and is validated on: the images themselves, or what never
-        changes of them, computed once: its `pixels` are then features (N, d)."""
+        """Return what the learner steps over and is validated on: the images themselves, or
+        features of a frozen network, computed once; `pixels` is then (N, d)."""
         return images
 
     @abstractmethod
     def learner(
         self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
     ) -> Learner:
-        """The network with its optimisers, ready for the first step.
+        """Return the learner: the network with its optimisers, ready for the first step.
 
         Args:
-            data: what it will be trained on, as `embed` gives it, for those who have to look at it
-                first.
+            data: the training data as `precompute` returns it, for learners that need its
+                statistics.
         """
 
     def calibrate(
@@ -239,7 +239,7 @@ class Task(Family, ABC):
         held: Images,
         check: Check = silent,
     ) -> None:
-        """A last touch to the finished network, with what `split` held back; here none."""
+        """Calibrate the finished network on the held-out images; does nothing by default."""
 
     @abstractmethod
     def validate(
@@ -252,19 +252,19 @@ class Task(Family, ABC):
         judge: Judge | None = None,
         check: Check = silent,
     ) -> dict[str, float]:
-        """A few quick figures after each epoch, on part of the test split.
+        """Compute a few quick figures after each epoch, on part of the test split.
 
         Args:
-            held: what `split` held back; maybe no image at all.
-            judge: what the task's `judge` names, where there is one.
+            held: the held-out images of `split`; may be empty.
+            judge: the run that the task's `judge` names, if there is one.
         """
 
     def ended(self, config: TaskConfig, history: Sequence[Mapping[str, float]]) -> str:
-        """Why to stop after the epoch of the last row, as a sentence; empty to go on."""
+        """Return why to stop after the epoch of the last row, as a sentence; empty to go on."""
         return ""
 
     def remark(self, history: Sequence[Mapping[str, Any]]) -> str:
-        """What is to be said of a training so far, as a sentence; empty where there is nothing."""
+        """Return a sentence on the training so far; may be empty."""
         return ""
 
     @abstractmethod
@@ -277,7 +277,7 @@ class Task(Family, ABC):
         check: Check,
         judge: Judge | None = None,
     ) -> dict[str, Any]:
-        """All figures on the test split, at the end; `check` is called often."""
+        """Compute all figures on the test split, at the end; `check` is called often."""
 
     @abstractmethod
     def render(
@@ -288,13 +288,13 @@ class Task(Family, ABC):
         images: Images,
         check: Check = silent,
     ) -> np.ndarray:
-        """The sample sheet, uint8 (H, W) or (H, W, 3): the same inputs whenever it is called."""
+        """Draw the sample sheet, uint8 (H, W) or (H, W, 3), from the same inputs at every call."""
 
     encodes: ClassVar[bool] = False
-    """Its networks put images into codes that can be mapped."""
+    """Whether its networks encode images, so that the codes can be mapped."""
 
-    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
-        """The codes (N, d) of prepared images, on the model's device.
+    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+        """Return the codes (N, d) of prepared images, on the model's device.
 
         Raises:
             LabError: networks of this task have none.
@@ -303,10 +303,10 @@ class Task(Family, ABC):
 
 
 def fitted(images: Images, shape: Shape = SMALL) -> Images:
-    """The images in another size and number of channels, as `core.images.fit` makes them."""
+    """Resize images and change their number of channels, see `core.images.fit`."""
     return Images(fit(images.pixels, shape), images.labels)
 
 
 def unit(pixels: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) to floats in [0, 1], in the layout that convolutions like best."""
+    """Convert uint8 (N, C, H, W) to floats in [0, 1], channels last."""
     return (pixels.float() / 255).contiguous(memory_format=torch.channels_last)

@@ -215,7 +215,7 @@ class Recognition(Task):
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
-    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """What the last layer sees."""
         network = cast(Recogniser, model)
         found = [network.features(x) for x in _batches(images, check, "encoding")]

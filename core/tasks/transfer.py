@@ -172,7 +172,7 @@ class TransferLearner(Learner):
         right = (logits.argmax(1) == images.labels).float().mean()
         return {"loss": loss.item(), "accuracy": right.item()}
 
-    def heard(self, row: Mapping[str, float]) -> None:
+    def on_epoch_end(self, row: Mapping[str, float]) -> None:
         loss = row.get("validation_loss")
         if loss is None:
             return
@@ -181,7 +181,7 @@ class TransferLearner(Learner):
             self.best = copy.deepcopy(self.transfer.state_dict())
         else:
             self.waited += 1
-        self.enough = 0 < self.config.patience <= self.waited
+        self.should_stop = 0 < self.config.patience <= self.waited
 
     def finish(self, check: Check = silent) -> nn.Module:
         """With the weights that did best on what was held back."""
@@ -198,7 +198,7 @@ class TransferLearner(Learner):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         self.best, self.least, self.waited = state["best"], state["least"], state["waited"]
-        self.enough = 0 < self.config.patience <= self.waited
+        self.should_stop = 0 < self.config.patience <= self.waited
 
 
 class Transferring(Task):
@@ -306,7 +306,7 @@ class Transferring(Task):
         first, second = (Images(*(t[m.to(t.device)] for t in images)) for m in (~held, held))
         return first, second
 
-    def embed(
+    def precompute(
         self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
     ) -> Images:
         """Frozen backbones look at each picture once."""
@@ -385,7 +385,7 @@ class Transferring(Task):
     ) -> dict[str, Any]:
         """Accuracy, each class's precision, recall and F1, who is taken for whom, calibration."""
         network = cast(Transfer, model)
-        seen = self.embed(variant, config, model, images, check)
+        seen = self.precompute(variant, config, model, images, check)
         logits = _logits(network, seen, check)
         classes = logits.shape[1]
         counts = torch.bincount(images.labels * classes + logits.argmax(1), minlength=classes**2)
@@ -418,7 +418,7 @@ class Transferring(Task):
         """A row a class: the first test pictures that it takes for that class, small."""
         network = cast(Transfer, model)
         few = images.first(SHEET * SHOWN_CLASSES)
-        seen = self.embed(variant, config, model, few, check)
+        seen = self.precompute(variant, config, model, few, check)
         read = _logits(network, seen, check).argmax(1)
         small = F.interpolate(unit(few.pixels), (64, 64), mode="area")
         rows = [small[read == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
@@ -427,7 +427,7 @@ class Transferring(Task):
         pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]
         return contact_sheet(torch.cat(pairs), columns=columns)
 
-    def codes(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """What the backbones say, standardised."""
         network = cast(Transfer, model)
         return network.standard(seen_by(network, images.pixels, check))

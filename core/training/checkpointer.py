@@ -65,4 +65,4 @@ class Checkpointer:
         state = self.run.read_resume()
         if state is not None:
             learner.load_state_dict(state["learner"])
-            self.weights(learner.result())
+            self.weights(learner.eval_model())

@@ -215,7 +215,7 @@ def _trained(
         learner = TRANSFER.learner(variant, config, fresh, own)
         generator = torch.Generator().manual_seed(config.seed)
         for epoch in range(config.epochs):
-            if learner.enough:
+            if learner.should_stop:
                 break
             fresh.train()
             order = torch.randperm(len(own.labels), generator=generator)
@@ -223,7 +223,7 @@ def _trained(
                 batch = Images(*(t[rows] for t in own))
                 learner.step(batch, epoch / config.epochs, generator)
             fresh.eval()
-            learner.heard(TRANSFER.validate(variant, config, fresh, held, held))
+            learner.on_epoch_end(TRANSFER.validate(variant, config, fresh, held, held))
         learner.finish().eval()
     with torch.inference_mode():
         read = fresh.read(data.pixels[test]).argmax(1)

@@ -79,7 +79,7 @@ class _Training:
         """Train on what the task makes of the images; gives the network that is to be kept."""
         parts = (data, self.held, self.test)
         data, self.held, self.seen = (
-            self.task.embed(self.variant, self.config, model, part, self.work.check)
+            self.task.precompute(self.variant, self.config, model, part, self.work.check)
             for part in parts
         )
         model = self.learn(self.task.learner(self.variant, self.config, model, data), data)
@@ -90,17 +90,17 @@ class _Training:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
         start = self.kept.resume(learner, generator)
         if start is None:
-            self.sheet(learner.result(self.check), 0)
+            self.sheet(learner.eval_model(self.check), 0)
             self.kept.keep(0, learner, generator)
         for epoch in range((start or 0) + 1, self.config.epochs + 1):
-            if learner.enough:
+            if learner.should_stop:
                 break
             row = self.epoch(epoch, learner, data, generator)
-            model = learner.result(self.check).eval()
+            model = learner.eval_model(self.check).eval()
             row |= self.task.validate(
                 self.variant, self.config, model, self.seen, self.held, self.judge, self.check
             )
-            learner.heard(row)
+            learner.on_epoch_end(row)
             self.kept.log({"epoch": epoch, **row})
             self.sheet(model, epoch)
             self.kept.keep(epoch, learner, generator)

@@ -183,7 +183,7 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
     assert model.trained and len(model.known) == len(folds_of(run))
     assert float(explain.heat(model, images.pixels[:1], 0).max()) <= 1
     assert len(explain.top_losses(model, images).ids) == 6
-    assert not TRANSFER.codes(model, images).requires_grad
+    assert not TRANSFER.encode(model, images).requires_grad
     with pytest.raises(LabError, match="heads on frozen networks"):
         cross_validation.prepared(run)
 

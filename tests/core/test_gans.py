@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from core.data import Images
 from core.errors import LabError
 from core.models.gans import CLASS_NUMBERS, SEED_NUMBERS, dcgan, seeded_noise
-from core.tasks.adversarial import ADVERSARIAL, gradient_penalty, samples, turns
+from core.tasks.adversarial import ADVERSARIAL, cyclic_labels, gradient_penalty, samples
 from core.tasks.base import unit
 from tests.core.games import digits, learner, network, seeded, settings
 from tests.core.support import Layers
@@ -151,8 +151,8 @@ def test_a_class_is_told_to_both_sides() -> None:
     projection = (model.critic["classes"](labels) * features).sum(1)
     expected = model.critic["head"](features)[:, 0] + projection
     torch.testing.assert_close(model.score(drawn, labels), expected)
-    assert torch.equal(samples(model, 12, 0), samples(model, 12, 0, turns(model, 12)))
-    assert turns(model, 12).tolist() == [*range(10), 0, 1]
+    assert torch.equal(samples(model, 12, 0), samples(model, 12, 0, cyclic_labels(model, 12)))
+    assert cyclic_labels(model, 12).tolist() == [*range(10), 0, 1]
     for wrong in (None, labels - 1, labels + 7):
         with pytest.raises(LabError, match="class"):
             model.draw(z, wrong)

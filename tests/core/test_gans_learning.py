@@ -41,7 +41,7 @@ def test_a_side_is_taught_by_its_own_loss_alone(variant: str) -> None:
     made, images = learner(variant), digits(variant)
     noise = made.gan.latents(torch.randn(8, 128, generator=seeded()))
     before = copied(made.sides["critic"])
-    made._draw(made.gan.draw(noise, images.labels), images.labels)
+    made.generator_step(made.gan.draw(noise, images.labels), images.labels)
     assert equal(before, made.sides["critic"])
     assert all(p.grad is None and p.requires_grad for p in made.sides["critic"])
     assert all(p.grad is not None for p in made.sides["generator"])
@@ -49,7 +49,7 @@ def test_a_side_is_taught_by_its_own_loss_alone(variant: str) -> None:
     for p in made.sides["generator"]:
         p.grad = None
     fake = made.gan.draw(noise, images.labels).detach()
-    made._criticise(2 * unit(images.pixels) - 1, fake, images.labels, seeded())
+    made.critic_step(2 * unit(images.pixels) - 1, fake, images.labels, seeded())
     assert equal(before, made.sides["generator"])
     assert all(p.grad is None for p in made.sides["generator"])
 
@@ -89,7 +89,7 @@ def test_the_average_is_a_running_mean_that_forgets_the_first_weights() -> None:
 def test_the_result_is_the_average_with_statistics_of_its_own() -> None:
     made = averaged("dcgan", 3, ema=0.9)
     before = deepcopy(made.gan.state_dict())
-    result = made.result()
+    result = made.eval_model()
     assert result is made.average and result is not made.gan
     assert not equal(result.generator_parameters(), made.gan.generator_parameters())
     assert equal(result.critic_parameters(), made.gan.critic_parameters())
@@ -103,28 +103,28 @@ def test_the_result_is_the_average_with_statistics_of_its_own() -> None:
     after = made.gan.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before), "what is trained is left alone"
     first = deepcopy(result.state_dict())
-    again = made.result().state_dict()
+    again = made.eval_model().state_dict()
     assert all(torch.equal(first[k], again[k]) for k in first)
-    assert averaged("dcgan", 1).result().state_dict().keys() == first.keys()
+    assert averaged("dcgan", 1).eval_model().state_dict().keys() == first.keys()
 
 
 def test_without_an_average_the_network_itself_is_the_result() -> None:
     made = averaged("gan", 1)
-    assert made.average is None and made.result() is made.gan
+    assert made.average is None and made.eval_model() is made.gan
 
 
 @pytest.mark.parametrize(("variant", "steps"), [("wgan_gp", 4), ("cgan", 2), ("gan", 1)])
 def test_a_learner_goes_on_in_the_middle_of_its_turns(variant: str, steps: int) -> None:
     values: dict[str, Any] = {"critic_steps": 3, "ema": 0.9}
     first = averaged(variant, steps, **values)
-    first.result()  # as after every epoch
+    first.eval_model()  # as after every epoch
     other = learner(variant, network(variant, seed=1), **values)
     other.load_state_dict(deepcopy(first.state_dict()))
     for seed in (1, 2, 3):
         told = [m.step(digits(variant), 0.5, seeded(seed)) for m in (first, other)]
         assert told[0] == told[1]
     pairs = zip(
-        first.result().state_dict().items(), other.result().state_dict().items(), strict=True
+        first.eval_model().state_dict().items(), other.result().state_dict().items(), strict=True
     )
     assert all(torch.equal(a, b) for (_, a), (_, b) in pairs)
     assert equal(list(first.gan.parameters()), list(other.gan.parameters()))

@@ -226,11 +226,11 @@ def test_codes_are_what_the_last_layer_sees(
 ) -> None:
     images, stages = tiny(RECOGNITION, "test", 7), list[str]()
     monkeypatch.setattr(classification, "CHUNK", 3)
-    codes = RECOGNITION.codes(taught, images, stages.append)
+    codes = RECOGNITION.encode(taught, images, stages.append)
     assert codes.shape == (7, 128) == (7, taught.width) and len(stages) == 3
     assert float(codes.min()) >= 0
     torch.testing.assert_close(taught.head(codes), taught(unit(images.pixels)))
-    assert RECOGNITION.codes(taught, images.first(7)).shape == (7, 128)
+    assert RECOGNITION.encode(taught, images.first(7)).shape == (7, 128)
     assert RECOGNITION.encodes
 
 

@@ -54,7 +54,7 @@ def taught(
     """A network after a few steps on one batch, and what it told of each."""
     model = built(chosen, variant, values=values).train()
     config, images = chosen.config(variant, values), tiny(chosen, variant=variant, n=BATCH)
-    batch = chosen.embed(variant, config, model, images, lambda stage: None)
+    batch = chosen.precompute(variant, config, model, images, lambda stage: None)
     learner = chosen.learner(variant, config, model, batch)
     generator = torch.Generator().manual_seed(0)
     told = [learner.step(batch, i / steps, generator) for i in range(steps)]
@@ -156,7 +156,7 @@ def test_a_learner_goes_on_from_its_state(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
     model, generator = built(chosen, variant), torch.Generator().manual_seed(0)
     images = tiny(chosen, variant=variant, n=BATCH)
-    batch = chosen.embed(variant, config, model, images, lambda stage: None)
+    batch = chosen.precompute(variant, config, model, images, lambda stage: None)
     learner = chosen.learner(variant, config, model.train(), batch)
     learner.step(batch, 0.2, generator)
     other = chosen.learner(variant, config, built(chosen, variant, seed=1).train(), batch)
@@ -205,7 +205,7 @@ def test_an_averaged_generator_and_its_picture_can_be_stopped(values: dict[str, 
     model, images = built(chosen, "gan", values=values), tiny(chosen, "test", 4, "gan")
     learner = chosen.learner("gan", config, model)
     asked: list[str] = []
-    result = learner.result(asked.append)
+    result = learner.eval_model(asked.append)
     assert len(asked) == (adversarial.AVERAGED if values else 0)
     chosen.render("gan", config, result.eval(), images, asked.append)
     assert asked[-1] == "drawing samples"

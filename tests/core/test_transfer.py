@@ -115,11 +115,11 @@ def test_a_head_learns_clouds_and_stops_when_it_only_grows_surer() -> None:
     taught = learner(model, data, patience=3)
     generator = torch.Generator().manual_seed(0)
     epochs = 0
-    while not taught.enough and epochs < 200:
+    while not taught.should_stop and epochs < 200:
         for rows in torch.split(torch.randperm(90, generator=generator), 32):
             taught.step(Images(data.pixels[rows], data.labels[rows]), 0.5, generator)
         row = TRANSFER.validate("new_head", taught.config, model.eval(), held, held)
-        taught.heard(row)
+        taught.on_epoch_end(row)
         epochs += 1
     assert row["validation_accuracy"] == pytest.approx(0.9)
     assert taught.waited == 3 < epochs < 200
