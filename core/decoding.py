@@ -141,9 +141,9 @@ def _opened_and_reduced(
         raise _unreadable(shown, "") from error
     try:
         with _turn(_cost(opened, content, shown)):
-            found = _loaded(opened, shown)
+            loaded = _loaded(opened, shown)
             del opened  # before the next large picture has its turn
-            return found
+            return loaded
     except BadUpload:
         raise
     except Exception as error:
@@ -279,17 +279,17 @@ def _reduced(image: Image.Image, factor: int) -> Image.Image:
     """A loaded picture, `factor` times smaller, in 8 bits a channel, strip by strip."""
     deep = _deep_range(image) if _is_deep(image.mode) else (0.0, 0.0)
     rows = factor * max(1, _STRIP_PIXELS // (image.width * factor))
-    found: Image.Image | None = None
+    reduced: Image.Image | None = None
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         strip = _eight_bits(image.crop((0, top, image.width, bottom)), deep)
         strip = strip.reduce(factor) if factor > 1 else strip
-        if found is None:
+        if reduced is None:
             size = (math.ceil(image.width / factor), math.ceil(image.height / factor))
-            found = Image.new(strip.mode, size)
-        found.paste(strip, (0, top // factor))
-    assert found is not None
-    return found
+            reduced = Image.new(strip.mode, size)
+        reduced.paste(strip, (0, top // factor))
+    assert reduced is not None
+    return reduced
 
 
 def _is_deep(mode: str) -> bool:

@@ -206,13 +206,13 @@ def _surface(values: Field) -> Field:
     y, x = np.mgrid[0:height, 0:width].reshape(2, -1) / max(values.shape)
     terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], 1)
     heights = values.ravel().astype(np.float64)
-    kept = np.abs(heights - np.median(heights)) <= 2 * heights.std()
-    found = np.full_like(heights, np.median(heights))
+    inliers = np.abs(heights - np.median(heights)) <= 2 * heights.std()
+    surface = np.full_like(heights, np.median(heights))
     for _ in range(4):
-        found = terms @ np.linalg.lstsq(terms[kept], heights[kept], rcond=None)[0]
-        off = np.abs(heights - found)
-        kept = off <= 2 * np.median(off) + 1e-3
-    return found.reshape(values.shape).astype(np.float32)
+        surface = terms @ np.linalg.lstsq(terms[inliers], heights[inliers], rcond=None)[0]
+        residuals = np.abs(heights - surface)
+        inliers = residuals <= 2 * np.median(residuals) + 1e-3
+    return surface.reshape(values.shape).astype(np.float32)
 
 
 def _step(light: Field) -> Field:
@@ -253,10 +253,10 @@ def _otsu(values: Field) -> float:
 
 def _without_lines(mask: Mask) -> Mask:
     """Without ruled lines: straight, thin, and ink nearly all their way through the photograph."""
-    found = mask.copy()
+    cleaned = mask.copy()
     for angle in (0.0, 90.0):
-        found &= ~_lines(mask, angle)
-    return found
+        cleaned &= ~_lines(mask, angle)
+    return cleaned
 
 
 def _lines(mask: Mask, around: float) -> Mask:

@@ -53,15 +53,15 @@ def features(
     """
     keys = [_key(picture) for picture in pixels]
     with _kept(name) as store:
-        found = store.read(keys)
-        missing = [i for i, key in enumerate(keys) if key not in found]
+        rows_by_key = store.read(keys)
+        missing = [i for i, key in enumerate(keys) if key not in rows_by_key]
         for start in range(0, len(missing), BATCH):
             check(f"looking at picture {start + 1} of {len(missing)} with {name}")
             rows = missing[start : start + BATCH]
             fresh = computed(net, pixels[rows])
             store.write([(keys[i], row) for i, row in zip(rows, fresh, strict=True)])
-            found |= {keys[i]: row for i, row in zip(rows, fresh, strict=True)}
-    return torch.from_numpy(np.stack([found[key] for key in keys])).float()
+            rows_by_key |= {keys[i]: row for i, row in zip(rows, fresh, strict=True)}
+    return torch.from_numpy(np.stack([rows_by_key[key] for key in keys])).float()
 
 
 def known(name: str, pixels: Tensor) -> int:
@@ -74,8 +74,8 @@ def known(name: str, pixels: Tensor) -> int:
 def computed(net: FeatureNet, pixels: Tensor) -> np.ndarray:
     """Features, float16 (N, width), of uint8 pixels (N, 3, H, W)."""
     device = next(net.parameters()).device
-    found: np.ndarray = net(pixels.to(device).float() / 255).cpu().half().numpy()
-    return found
+    rows: np.ndarray = net(pixels.to(device).float() / 255).cpu().half().numpy()
+    return rows
 
 
 def _key(picture: Tensor) -> bytes:
@@ -93,15 +93,15 @@ class _Store:
     def read(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         if self.database is None:
             return {}
-        found: dict[bytes, np.ndarray] = {}
+        rows_by_key: dict[bytes, np.ndarray] = {}
         for start in range(0, len(keys), 500):
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
             rows = self.database.execute(
                 f"SELECT key, row FROM features WHERE key IN ({marks})", part
             )
-            found |= {key: np.frombuffer(row, np.float16) for key, row in rows}
-        return found
+            rows_by_key |= {key: np.frombuffer(row, np.float16) for key, row in rows}
+        return rows_by_key
 
     def write(self, rows: list[tuple[bytes, np.ndarray]]) -> None:
         if self.database is None:

@@ -107,8 +107,8 @@ def stamp(path: Path) -> Stamp:
     Raises:
         OSError: there is no such file.
     """
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def read_json_cached(path: Path) -> Any:
@@ -171,10 +171,10 @@ def shared_secret(path: Path) -> str:
 def _secret(path: Path) -> str:
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    found = path.read_text(encoding="ascii").strip()
-    if len(found) < 32:
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < 32:
         raise ValueError(f"{path} holds no key")
-    return found
+    return key
 
 
 def to_csv(table: "pd.DataFrame") -> bytes:
@@ -204,9 +204,9 @@ def _harmless(value: Any) -> Any:
 def size(path: Path) -> int:
     """Bytes of a file, or of all files in a folder; those that go meanwhile do not count."""
     total = 0
-    for found in [path] if path.is_file() else path.rglob("*"):
+    for file in [path] if path.is_file() else path.rglob("*"):
         with contextlib.suppress(OSError):
-            total += found.stat().st_size if found.is_file() else 0
+            total += file.stat().st_size if file.is_file() else 0
     return total
 
 

@@ -83,9 +83,9 @@ def read_splits(path: Path) -> Splits:
     """What `write_splits` wrote. Raises OSError, SafetensorError or KeyError."""
     if not path.exists():
         raise FileNotFoundError(path)
-    found = load_file(path)
+    tensors = load_file(path)
     splits: tuple[Split, ...] = ("train", "test")
-    return {s: Images(found[f"{s}_pixels"], found[f"{s}_labels"]) for s in splits}
+    return {s: Images(tensors[f"{s}_pixels"], tensors[f"{s}_labels"]) for s in splits}
 
 
 def _places(name: str) -> list[Path]:
@@ -139,10 +139,10 @@ def _faces_sklearn(path: Path) -> Splits:
     """scikit-learn's copy of the faces, grey, at our size."""
     from sklearn.datasets import fetch_lfw_people  # here: see core.data.sets
 
-    found = fetch_lfw_people(data_home=str(path.parent), download_if_missing=False, **FACE_CROP)
-    pixels = torch.from_numpy((found.images * 255).round().astype(np.uint8))[:, None]
+    people = fetch_lfw_people(data_home=str(path.parent), download_if_missing=False, **FACE_CROP)
+    pixels = torch.from_numpy((people.images * 255).round().astype(np.uint8))[:, None]
     everything = Images(fit(pixels, (1, 64, 64)), torch.full((len(pixels),), -1))
-    return _split_people(everything, [str(t) for t in found.target])
+    return _split_people(everything, [str(t) for t in people.target])
 
 
 def _cats_zip(path: Path) -> Splits:

@@ -40,22 +40,22 @@ def edit(name: str, changes: Changes, *, owner: str = "") -> DatasetInfo:
         BadUpload: too little would be left, by the measure of an import.
         LabError: not an imported set, or a row or class that it does not have.
     """
-    found = sets.info(name)
-    if not found.private:
-        raise LabError(f"{found.title} is not a set of your own pictures: it cannot be edited.")
+    dataset = sets.info(name)
+    if not dataset.private:
+        raise LabError(f"{dataset.title} is not a set of your own pictures: it cannot be edited.")
     base, before = imported.origin(name)
     root = imported.load(base)
-    after = _composed(root, before, changes, found)
+    after = _composed(root, before, changes, dataset)
     if after == {split: before.get(split, {}) for split in SPLITS}:
-        return found
+        return dataset
     if not any(after.values()):
         return sets.info(base)
     left = _numbers(root, after)
-    classes = [c for c, n in zip(found.classes, _numbers(root, before), strict=True) if n in left]
+    classes = [c for c, n in zip(dataset.classes, _numbers(root, before), strict=True) if n in left]
     splits = imported.edited(root, after)
     imported.check_enough([n for s in SPLITS for n in splits[s].labels.tolist()], classes)
     imported.check_splits(splits)
-    return _written(found, base, after, classes, splits, owner)
+    return _written(dataset, base, after, classes, splits, owner)
 
 
 def _left(images: Images, edits: Mapping[int, int]) -> dict[int, int]:
@@ -97,20 +97,25 @@ def _check_change(of: DatasetInfo, split: Split, row: int, number: int, n: int) 
 
 
 def _written(
-    found: DatasetInfo, base: str, edits: Edits, classes: Sequence[str], splits: Splits, owner: str
+    dataset: DatasetInfo,
+    base: str,
+    edits: Edits,
+    classes: Sequence[str],
+    splits: Splits,
+    owner: str,
 ) -> DatasetInfo:
     """The record of the edited set; that of an imported one of the same pictures, if there is."""
-    name = imported.set_name(found.title, splits, classes, found.left_out)
-    there = imported.info(name)
-    if there is not None and imported.has_pixels(name):
-        return there
+    name = imported.set_name(dataset.title, splits, classes, dataset.left_out)
+    existing = imported.info(name)
+    if existing is not None and imported.has_pixels(name):
+        return existing
     numbers = [number for rows in edits.values() for number in rows.values()]
     dropped = numbers.count(DROPPED)
     source = f"Your own pictures, {len(numbers) - dropped} of them relabelled, {dropped} dropped"
-    more = {"left_out": found.left_out, "base": base, "edits": edits}
+    more = {"left_out": dataset.left_out, "base": base, "edits": edits}
     if owner:
         owner_file.claim(imported.place(name), imported.RECORD, owner)
-    return imported.write_record(name, found.title, classes, source, splits, more)
+    return imported.write_record(name, dataset.title, classes, source, splits, more)
 
 
 def copies(images: Mapping[Split, Images]) -> Copies:

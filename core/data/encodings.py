@@ -138,17 +138,17 @@ def readings(names: Iterable[bytes]) -> list[Reading]:
     unicode = _decoded(given, "utf-8")
     if unicode is not None and _surely(unicode):
         return [Reading("utf-8", "Unicode")]
-    found: dict[tuple[str, ...], tuple[float, Reading]] = {}
+    candidates: dict[tuple[str, ...], tuple[float, Reading]] = {}
     if unicode is not None:
-        found[unicode] = (math.inf, Reading("utf-8", "Unicode"))
+        candidates[unicode] = (math.inf, Reading("utf-8", "Unicode"))
     for encoding, known in _ENCODINGS.items():
         texts = _decoded(given, encoding)
         if texts is None:
             continue
         likely = math.log(known.prior) + sum(_likelihood(text, encoding) for text in texts)
-        if texts not in found or found[texts][0] < likely:
-            found[texts] = (likely, Reading(encoding, known.language))
-    ranked = sorted(found.values(), key=lambda one: -one[0])
+        if texts not in candidates or candidates[texts][0] < likely:
+            candidates[texts] = (likely, Reading(encoding, known.language))
+    ranked = sorted(candidates.values(), key=lambda one: -one[0])
     return [reading for _, reading in ranked[:_OFFERED]]
 
 

@@ -43,8 +43,8 @@ Edits = dict[Split, dict[int, int]]
 def names() -> list[str]:
     """Imported sets, by name."""
     folder = settings().data / "imported"
-    found = sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
-    return [p.parent.name for p in found if NAME.fullmatch(p.parent.name)]
+    records = sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
+    return [p.parent.name for p in records if NAME.fullmatch(p.parent.name)]
 
 
 def info(name: str) -> DatasetInfo | None:
@@ -70,12 +70,12 @@ def info(name: str) -> DatasetInfo | None:
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Names of classes, told apart where a set of before has two that are shown alike."""
-    seen: Counter[str] = Counter()
-    told = []
+    counts: Counter[str] = Counter()
+    unique = []
     for name in map(str, names):
-        seen[name] += 1
-        told.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
-    return tuple(told)
+        counts[name] += 1
+        unique.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
+    return tuple(unique)
 
 
 def place(name: str) -> Path:
@@ -179,8 +179,8 @@ def import_set(
         OSError: the data folder cannot be written.
     """
     shape = _shape(size, grey)
-    with uploads.brought(source, encoding) as found:
-        return _store(found.pictures, title, shape, owner)
+    with uploads.brought(source, encoding) as contents:
+        return _store(contents.pictures, title, shape, owner)
 
 
 @dataclass(frozen=True)
@@ -205,10 +205,10 @@ def preview(source: Path, encoding: str = "") -> Preview:
         BadUpload: harmful, damaged, too large or empty.
         OSError: there is no such file.
     """
-    with uploads.brought(source, encoding) as found:
-        counts = Counter(p.group or "" for p in found.pictures)
+    with uploads.brought(source, encoding) as contents:
+        counts = Counter(p.group or "" for p in contents.pictures)
         classes = {display_name(g) if g else "": counts[g] for g in uploads.by_number(counts)}
-        return Preview(classes, found.remarks, found.readings)
+        return Preview(classes, contents.remarks, contents.readings)
 
 
 def import_classes(
@@ -360,8 +360,8 @@ def set_name(
     So nobody is shown what others called their files: those who brought the same share the record.
     """
     slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:24] or "pictures"
-    told = [fingerprint(splits["train"], splits["test"]), title, *classes, "", *left_out]
-    return f"{slug}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]}"
+    digested = [fingerprint(splits["train"], splits["test"]), title, *classes, "", *left_out]
+    return f"{slug}-{hashlib.sha256(json.dumps(digested).encode()).hexdigest()[:8]}"
 
 
 def write_record(
@@ -382,6 +382,6 @@ def write_record(
         **more,
     }
     files.write_json(place(name) / RECORD, record)
-    found = info(name)
-    assert found is not None
-    return found
+    dataset = info(name)
+    assert dataset is not None
+    return dataset

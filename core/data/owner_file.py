@@ -20,12 +20,12 @@ UNREADABLE = "unreadable"
 def read(folder: Path) -> list[str] | None:
     """Those who brought the set in a folder; None where the command line did."""
     try:
-        found = files.read_json_cached(folder / OWNERS)
+        owners = files.read_json_cached(folder / OWNERS)
     except (OSError, ValueError):
         return [UNREADABLE]
-    if found is None:
+    if owners is None:
         return None
-    return [str(one) for one in found] if isinstance(found, list) else [UNREADABLE]
+    return [str(one) for one in owners] if isinstance(owners, list) else [UNREADABLE]
 
 
 def write(folder: Path, who: list[str]) -> None:

@@ -107,10 +107,10 @@ def known(name: str) -> DatasetInfo | None:
 
 def info(name: str) -> DatasetInfo:
     """The record of a data set. Raises UnknownName with the known ones."""
-    found = known(name)
-    if found is None:
+    dataset = known(name)
+    if dataset is None:
         raise UnknownName("data set", name, BUILT_IN)  # other people's own sets are not listed
-    return found
+    return dataset
 
 
 def available(name: str) -> set[Split]:
@@ -136,12 +136,12 @@ def load(name: str, split: Split) -> Images:
     key = (name, split, str(settings().data))
     with _locks[name]:  # two sessions that ask at once decode once; other sets do not wait
         with _guard:
-            found = _kept().get(key)
-        if found is None:
-            found = _load(name, split)
+            images = _kept().get(key)
+        if images is None:
+            images = _load(name, split)
             with _guard, contextlib.suppress(ValueError):  # larger than all that may be kept
-                _kept()[key] = found
-        return found
+                _kept()[key] = images
+        return images
 
 
 @lru_cache(maxsize=1)

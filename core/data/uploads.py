@@ -117,9 +117,9 @@ def brought(source: Path, encoding: str = "") -> Iterator[Contents]:
         yield _placed(*_folder_entries(source))
         return
     with _opened(source) as archive:
-        ways = _ways(archive, encoding)
-        found = _placed(*_zip_entries(archive, ways[0].encoding))
-        yield replace(found, readings=ways if len(ways) > 1 else ())
+        name_readings = _ways(archive, encoding)
+        contents = _placed(*_zip_entries(archive, name_readings[0].encoding))
+        yield replace(contents, readings=name_readings if len(name_readings) > 1 else ())
 
 
 def by_hand(pictures: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Picture]:
@@ -140,11 +140,11 @@ def by_hand(pictures: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Picture
         ]
         if not groups[group]:
             raise BadUpload(f"The class {group} is empty: put pictures in it or remove it.")
-    found = [picture for group in by_number(groups) for picture in groups[group]]
-    if not found:
+    in_order = [picture for group in by_number(groups) for picture in groups[group]]
+    if not in_order:
         raise BadUpload(NOTHING)
-    _check_count(len(found))
-    return found
+    _check_count(len(in_order))
+    return in_order
 
 
 def by_number(names: Iterable[str]) -> list[str]:
@@ -188,14 +188,14 @@ def _check_directory(source: Path) -> None:
 
     Files of macOS that are ignored stand beside each picture, and folders are entries too.
     """
-    most = 2 * settings().max_archive_files + 1000
+    max_entries = 2 * settings().max_archive_files + 1000
     with source.open("rb") as file:
         end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
         if not end:
             return  # zipfile says what is wrong
         size = end[_DIRECTORY_SIZE]
         start = end[_LOCATION] - size - (76 if end[_SIGNATURE] == b"PK\x06\x06" else 0)
-        if size > most * _EACH_ENTRY:
+        if size > max_entries * _EACH_ENTRY:
             _check_count(settings().max_archive_files + 1)
         file.seek(max(start, 0))
         directory, at, count = file.read(size), 0, 0
@@ -204,12 +204,12 @@ def _check_directory(source: Path) -> None:
             int.from_bytes(directory[i : i + 2], "little") for i in range(at + 28, at + 34, 2)
         )
         count += 1
-        if count > most:
+        if count > max_entries:
             _check_count(count)
 
 
 def _folder_entries(folder: Path) -> tuple[list[Entry], list[PurePosixPath]]:
-    found: list[Entry] = []
+    entries: list[Entry] = []
     folders = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
@@ -220,9 +220,9 @@ def _folder_entries(folder: Path) -> tuple[list[Entry], list[PurePosixPath]]:
         if path.is_dir():
             folders.append(relative)
         elif path.is_file():
-            found.append(Entry(relative, path.read_bytes, lambda path=path: _head(path)))  # type: ignore[misc]
-            _check_count(len(found))
-    return found, folders
+            entries.append(Entry(relative, path.read_bytes, lambda path=path: _head(path)))  # type: ignore[misc]
+            _check_count(len(entries))
+    return entries, folders
 
 
 def _head(path: Path) -> bytes:
@@ -233,7 +233,7 @@ def _head(path: Path) -> bytes:
 def _zip_entries(
     archive: zipfile.ZipFile, encoding: str
 ) -> tuple[list[Entry], list[PurePosixPath]]:
-    found: list[Entry] = []
+    entries: list[Entry] = []
     total, folders = 0, []
     for member in archive.infolist():
         name = _name(member, encoding)
@@ -246,38 +246,38 @@ def _zip_entries(
         total += member.file_size
         if total > UNPACKED * settings().max_upload_bytes:
             raise BadUpload("The archive would unpack to far more than is allowed here.")
-        found.append(
+        entries.append(
             Entry(
                 path,
                 lambda member=member, path=path: _read_member(archive, member, path),  # type: ignore[misc]
                 lambda member=member, path=path: _read_member(archive, member, path, 32),  # type: ignore[misc]
             )
         )
-        _check_count(len(found))
-    return sorted(found, key=lambda entry: entry.path.parts), folders
+        _check_count(len(entries))
+    return sorted(entries, key=lambda entry: entry.path.parts), folders
 
 
 def _ways(archive: zipfile.ZipFile, encoding: str) -> tuple[Reading, ...]:
     """Ways to read the names of which the archive says nothing; that which was asked for first."""
     raw = [_raw(member) for member in archive.infolist() if _said(member) is None]
     parts = {p for name in raw if not name.startswith(b"__MACOSX/") for p in name.split(b"/")}
-    found = readings(parts)
+    candidates = readings(parts)
     folders = {p for name in raw for p in name.split(b"/")[:-1] if not p.isascii()}
     telling = sorted(folders or {p for p in parts if not p.isascii()})[:_SAMPLED]
-    found = [
+    candidates = [
         replace(one, sample=", ".join(display_name(p.decode(one.encoding)) for p in telling))
-        for one in found
+        for one in candidates
     ]
     if not encoding:
-        return tuple(found)
-    asked = Reading(encoding, "")
-    asked = next((one for one in found if one.encoding == encoding), asked)
+        return tuple(candidates)
+    chosen = Reading(encoding, "")
+    chosen = next((one for one in candidates if one.encoding == encoding), chosen)
     try:
         for name in raw:
             name.decode(encoding)
     except (LookupError, ValueError) as error:
         raise BadUpload(f"The names in it cannot be read as {display_name(encoding)}.") from error
-    return (asked, *(one for one in found if one != asked))
+    return (chosen, *(one for one in candidates if one != chosen))
 
 
 def _raw(member: zipfile.ZipInfo) -> bytes:
@@ -331,13 +331,13 @@ def _safe_path(member: zipfile.ZipInfo, name: str) -> PurePosixPath:
 
 
 def _read_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: PurePosixPath, most: int = 0
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: PurePosixPath, max_bytes: int = 0
 ) -> bytes:
     """At most one upload's bytes, whatever the header claims, or only so many of them."""
     limit = settings().max_upload_bytes
     try:
         with archive.open(member) as file:
-            content = file.read(most or limit + 1)
+            content = file.read(max_bytes or limit + 1)
     except Exception as error:  # each method of compression has errors of its own
         raise BadUpload(f"{display_name(path.name)} is damaged in the archive.") from error
     if len(content) > limit:
@@ -393,9 +393,9 @@ def _placed(entries: Sequence[Entry], folders: Sequence[PurePosixPath]) -> Conte
         remarks = [*said, *remarks]
     groups = [place[0] if place else None for place in places]
     _check_groups({g for g in groups if g is not None}, {f[0] for f in others if f})
-    found = zip(pictures, groups, splits, kept, strict=True)
+    placed = zip(pictures, groups, splits, kept, strict=True)
     return Contents(
-        [Picture(_shown_path(e.path), e.read, g, split) for e, g, split, keep in found if keep],
+        [Picture(_shown_path(e.path), e.read, g, split) for e, g, split, keep in placed if keep],
         tuple(remarks),
     )
 
@@ -421,16 +421,16 @@ def _given(
         plain = {role for role, beside in filter(None, roles.values()) if not beside}
         if None not in roles.values() and len({beside for _, beside in roles.values()}) == 1:  # type: ignore[misc]
             if {"train"} < {role for role, _ in roles.values()}:  # type: ignore[misc]
-                found = [(roles[place[at]][0], place[at]) for place in places]  # type: ignore[index]
+                split_folders = [(roles[place[at]][0], place[at]) for place in places]  # type: ignore[index]
                 rest, depth = [p[:at] + p[at + 1 :] for p in places], 1
                 if at == 0:  # a split's folder within itself, as some tools pack it
                     same = [
                         bool(r) and _role(r[0]) == roles[n]
-                        for r, (_, n) in zip(rest, found, strict=True)
+                        for r, (_, n) in zip(rest, split_folders, strict=True)
                     ]
                     if all(same):
                         rest, depth = [r[1:] for r in rest], 2
-                return found, rest, at, depth
+                return split_folders, rest, at, depth
         elif at == 0 and {"train"} < plain:
             odd = next(name for name, role in roles.items() if role is None)
             what = f"the folder {display_name(odd)} lies" if odd else "pictures lie"

@@ -47,7 +47,7 @@ def submit(question: RunRequest, who: str) -> Run:
         _check_room(who)
         run = run or store.create(question.run_id, question.config, question.given)
         _queue(run, who)
-    audit_log.note("asked", run=_told(run))
+    audit_log.note("asked", run=_logged_id(run))
     _send([run], active())
     jobs().settled(WAIT)
     return run
@@ -63,7 +63,7 @@ def resume(run: Run, who: str) -> None:
             return
         _check_room(who)
         _queue(run, who)
-    audit_log.note("resumed", run=_told(run))
+    audit_log.note("resumed", run=_logged_id(run))
     _send([run], active())
     jobs().settled(WAIT)
 
@@ -80,7 +80,7 @@ def cancel(run: Run, who: str) -> None:
         run.request_cancel()
         if not run.alive():  # still waiting: nobody else will write its status
             run.update(state="cancelled", stage="", eta=None)
-    audit_log.note("cancelled", run=_told(run))
+    audit_log.note("cancelled", run=_logged_id(run))
     jobs().forget(run)
     _hand_on()  # another of the same person may begin
 
@@ -98,9 +98,9 @@ def delete(run: Run, who: str) -> None:
         if status and status.active:
             raise Refused("This run is under way: cancel it first.")
         if not _withdraw(run, who):
-            told = _told(run)
+            logged_id = _logged_id(run)
             run.delete()
-            audit_log.note("deleted", run=told)
+            audit_log.note("deleted", run=logged_id)
 
 
 def take_over(before: str, who: str) -> int:
@@ -110,12 +110,12 @@ def take_over(before: str, who: str) -> int:
     Raises:
         LabError: the folder of runs cannot be written.
     """
-    found = [run for run in store.all_runs() if mine(run, before)]
-    if found:
+    runs = [run for run in store.all_runs() if mine(run, before)]
+    if runs:
         with store.store_lock():
-            for run in found:
+            for run in runs:
                 run.set_owners([*{who if o == before else o: None for o in run.owners()}])
-    return len(found)
+    return len(runs)
 
 
 # ---- what somebody may
@@ -123,8 +123,8 @@ def take_over(before: str, who: str) -> int:
 
 def may_start(who: str) -> bool:
     """Whether somebody may start jobs here."""
-    asked = settings().training
-    return asked == "on" or (asked == "signed-in" and identity.signed_in(who))
+    training = settings().training
+    return training == "on" or (training == "signed-in" and identity.signed_in(who))
 
 
 def refusal(who: str) -> str:
@@ -169,20 +169,20 @@ class Queue(NamedTuple):
 def queue() -> Queue:
     """The queue as it is now; costs as much as it is long."""
     active: list[tuple[float, str, Run]] = []
-    found = Queue([], [], [])
+    current = Queue([], [], [])
     for run in store.marked():
         status = _status(run)
         if status is None or not status.active:
-            found.ended.append(run)
+            current.ended.append(run)
             continue
         try:
             lane(run)
         except LabError as error:
-            found.broken.append((run, str(error)))
+            current.broken.append((run, str(error)))
         else:
             active.append((status.queued_at, run.id, run))
-    found.active.extend(run for *_, run in sorted(active, key=lambda entry: entry[:2]))
-    return found
+    current.active.extend(run for *_, run in sorted(active, key=lambda entry: entry[:2]))
+    return current
 
 
 def active() -> list[Run]:
@@ -202,25 +202,25 @@ def tend() -> int:
 
     A run that is damaged fails, with a sentence, and keeps no other from being looked at.
     """
-    found = queue()
-    for run, sentence in found.broken:
-        with _alone(run):
+    current = queue()
+    for run, sentence in current.broken:
+        with _errors_logged(run):
             if not run.alive():
                 run.update(state="failed", stage="", eta=None, error=sentence)
-                found.ended.append(run)
-    store.forget_ended(found.ended)
-    jobs().keep_only({run.id for run in found.active})
+                current.ended.append(run)
+    store.forget_ended(current.ended)
+    jobs().keep_only({run.id for run in current.active})
     if settings().training == "off":
         return 0
-    left = [run for run in found.active if not run.alive()]
-    _send(left, found.active)
-    jobs().look_after([(run, lane(run)) for run in left])
-    return len(left)
+    orphaned = [run for run in current.active if not run.alive()]
+    _send(orphaned, current.active)
+    jobs().look_after([(run, lane(run)) for run in orphaned])
+    return len(orphaned)
 
 
 @contextmanager
-def _alone(run: Run) -> Iterator[None]:
-    """Whatever happens to one run of many is told to the log and stops nothing."""
+def _errors_logged(run: Run) -> Iterator[None]:
+    """Log an error with one of several runs, so that the others are still processed."""
     try:
         yield
     except Exception as error:
@@ -242,7 +242,7 @@ def work(run_id: str) -> None:
     except LabError as error:  # damaged
         run.update(state="failed", stage="", eta=None, error=str(error))
     else:
-        audit_log.note(ended.state, run=_told(run), attempt=ended.attempt)
+        audit_log.note(ended.state, run=_logged_id(run), attempt=ended.attempt)
 
 
 def lane(run: Run) -> str:
@@ -261,15 +261,15 @@ def _send(chosen: list[Run], waiting: list[Run]) -> None:
     """
     before: Counter[tuple[str, str]] = Counter()
     for run in waiting:
-        with _alone(run):
+        with _errors_logged(run):
             owner, needed = next(iter(run.owners()), ""), lane(run)
             if run in chosen and (not owner or before[owner, needed] < settings().max_running_each):
                 jobs().submit(run, needed)
             before[owner, needed] += 1
 
 
-def _told(run: Run) -> str:
-    """A run in the log; what people call their own sets is not told."""
+def _logged_id(run: Run) -> str:
+    """Return the id of a run for the log; of a private run only its last 8 characters."""
     try:
         return run.id[-8:] if run.spec().private else run.id
     except LabError:  # damaged
@@ -303,12 +303,12 @@ def check_disk(who: str) -> None:
     Raises:
         Refused: their runs and pictures are as much as one person may have.
     """
-    most = settings().max_disk_mb_each
-    made = sum(files.size(run.path) for run in store.all_runs() if mine(run, who)) / 2**20
-    if made + ownership.disk_used(who) >= most:
+    max_mb = settings().max_disk_mb_each
+    used_mb = sum(files.size(run.path) for run in store.all_runs() if mine(run, who)) / 2**20
+    if used_mb + ownership.disk_used(who) >= max_mb:
         raise Refused(
-            f"Your runs and pictures take {most:,} MB, as much as one person may use here. Delete "
-            "some runs on the page Runs, or some of your sets of pictures."
+            f"Your runs and pictures take {max_mb:,} MB, as much as one person may use here. "
+            "Delete some runs on the page Runs, or some of your sets of pictures."
         )
 
 
@@ -351,5 +351,5 @@ def jobs() -> Cluster:
 
 
 def _hand_on() -> None:
-    found = active() if settings().training != "off" else []
-    _send([run for run in found if not run.alive()], found)
+    waiting = active() if settings().training != "off" else []
+    _send([run for run in waiting if not run.alive()], waiting)

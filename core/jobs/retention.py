@@ -50,8 +50,8 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
     size = sum(files.size(path) for path in [*leftovers, *(run.path for run in old_runs)])
     old_sets = ownership.remove_old(days, pretend=True) if days else []
     size += sum(files.size(settings().data / "imported" / name) for name in old_sets)
-    found = Cleaned(old_sets, [run.id for run in old_runs], len(leftovers), size)
-    if not pretend and any(found):
+    cleaned = Cleaned(old_sets, [run.id for run in old_runs], len(leftovers), size)
+    if not pretend and any(cleaned):
         for path in leftovers:
             _remove(path)
         for run in old_runs:
@@ -61,7 +61,7 @@ def clean(days: float, *, pretend: bool = False) -> Cleaned:
         if old_sets:
             ownership.remove_old(days)
         audit_log.note("cleaned", sets=len(old_sets), runs=len(old_runs), bytes=size)
-    return found
+    return cleaned
 
 
 def _leftovers() -> Iterator[Path]:
@@ -90,15 +90,17 @@ def _ended_runs() -> Iterator[Run]:
 def _too_much(ended: Iterable[Run]) -> list[Run]:
     """Of the runs of anonymous visitors those that nobody has asked for longest, so many that the
     rest is as much as the settings allow."""
-    theirs = [run for run in ended if run.owners() and all(map(identity.anonymous, run.owners()))]
-    sizes = {run: files.size(run.path) for run in theirs}
-    excess, going = sum(sizes.values()) - settings().max_disk_mb_anonymous * 2**20, []
-    for run in sorted(theirs, key=_last_asked):
+    anonymous_runs = [
+        run for run in ended if run.owners() and all(map(identity.anonymous, run.owners()))
+    ]
+    sizes = {run: files.size(run.path) for run in anonymous_runs}
+    excess, excess_runs = sum(sizes.values()) - settings().max_disk_mb_anonymous * 2**20, []
+    for run in sorted(anonymous_runs, key=_last_asked):
         if excess <= 0:
             break
-        going.append(run)
+        excess_runs.append(run)
         excess -= sizes[run]
-    return going
+    return excess_runs
 
 
 def _last_asked(run: Run) -> float:

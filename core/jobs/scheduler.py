@@ -131,7 +131,7 @@ class Cluster:
                     self._connecting = None
                     return
                 run, lane = self._waiting.pop(next(iter(self._waiting)))
-            with _told(run):
+            with _errors_logged(run):
                 if client is not None:
                     self._hand_over(client, run, lane)
                 elif failure is not None:
@@ -210,14 +210,14 @@ class Cluster:
                 continue
             elif sentence := self._replace(lane):
                 for run in waiting:
-                    with _told(run):
+                    with _errors_logged(run):
                         self.forget(run)
                         run.update(state="failed", stage="", eta=None, error=sentence)
                 continue
             else:
                 said = STARTING
             for run in waiting:
-                with _told(run):
+                with _errors_logged(run):
                     if said or run.status().stage == STARTING:
                         _say(run, said)
 
@@ -225,10 +225,10 @@ class Cluster:
     def _lanes(client: Client) -> set[str]:
         """Lanes that have a worker, by what the scheduler knows."""
         assert client.scheduler is not None  # it is connected
-        found: dict[str, Any] = client.sync(
+        identity: dict[str, Any] = client.sync(
             client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE
         )
-        return {lane for w in found["workers"].values() for lane in w.get("resources", {})}
+        return {lane for w in identity["workers"].values() for lane in w.get("resources", {})}
 
     def _replace(self, lane: str) -> str:
         """Start the worker of a lane that has none, unless one is on its way; gives a sentence
@@ -347,8 +347,10 @@ class Cluster:
         assert client.scheduler is not None  # it is connected
         with contextlib.suppress(OSError):  # it is gone: `jobs.tend` is for that
             for _ in range(100):
-                told = client.sync(client.scheduler.get_task_status, keys=[key], callback_timeout=1)
-                if told[key]:
+                task_status = client.sync(
+                    client.scheduler.get_task_status, keys=[key], callback_timeout=1
+                )
+                if task_status[key]:
                     return
                 time.sleep(0.01)
 
@@ -360,13 +362,13 @@ class Cluster:
         if self._address:
             if time.monotonic() < self._silent_until:
                 raise TimeoutError(NOBODY)
-            found = Client(self._address, timeout="5s", set_as_default=False)
+            connected = Client(self._address, timeout="5s", set_as_default=False)
         else:
             with FileLock(self._folder / "scheduler.lock", timeout=START_TIMEOUT):
-                found = self._join() or self._start()
+                connected = self._join() or self._start()
         with self._guard:
-            self._client = found
-        return found
+            self._client = connected
+        return connected
 
     def _join(self) -> Client | None:
         if not self._file.exists():  # Client(scheduler_file=…) would wait for ever
@@ -417,8 +419,8 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def _told(run: Run) -> Iterator[None]:
-    """What happens to one of several runs keeps no other from being looked at."""
+def _errors_logged(run: Run) -> Iterator[None]:
+    """Log an error with one of several runs, so that the others are still processed."""
     try:
         yield
     except Exception as error:

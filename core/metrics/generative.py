@@ -79,9 +79,9 @@ class Extractor:
                 small = F.interpolate(x.mean(1, keepdim=True), (PIXEL_SIDE,) * 2, mode="area")
                 values.append(small.flatten(1))
             else:
-                found = self.judge.features(x)
-                values.append(found)
-                classes.append(self.judge.head(found).argmax(1))
+                features = self.judge.features(x)
+                values.append(features)
+                classes.append(self.judge.head(features).argmax(1))
         return Features(torch.cat(values), torch.cat(classes) if classes else None)
 
 
@@ -116,9 +116,9 @@ class Health:
 
     def figures(self) -> dict[str, Any]:
         """As they stand in a run's figures."""
-        found = {k: v for k, v in asdict(self).items() if v is not None}
-        found["histogram"] = list(self.histogram or ())
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}
+        figures = {k: v for k, v in asdict(self).items() if v is not None}
+        figures["histogram"] = list(self.histogram or ())
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
 
     @classmethod
     def read(cls, figures: dict[str, Any]) -> Health:
@@ -331,13 +331,13 @@ def entropy(counts: list[int]) -> float:
 
 def _own_distances(points: Tensor, k: int, check: Check) -> Tensor:
     """(n, k): to the nearest other points, the nearest first."""
-    found = []
+    distances = []
     for i in range(0, len(points), CHUNK):
         check("comparing samples")
         far = torch.cdist(points[i : i + CHUNK], points)
         far[torch.arange(len(far)), torch.arange(i, i + len(far))] = math.inf
-        found.append(far.topk(k, largest=False).values)
-    return torch.cat(found)
+        distances.append(far.topk(k, largest=False).values)
+    return torch.cat(distances)
 
 
 def _mean_distance(points: Tensor) -> float:
@@ -357,7 +357,7 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def verdict(found: Health) -> Verdict:
+def verdict(health: Health) -> Verdict:
     """Whether a generator has collapsed: it draws few things over and over, or leaves classes out.
 
     Bad pictures that differ are no collapse, unless the classifier reads them all as one class; but
@@ -365,80 +365,82 @@ def verdict(found: Health) -> Verdict:
     classes are missing, nor how good the pictures are. That two samples differ little counts
     between pictures only: a classifier's features of bad ones are all small.
     """
-    whys = _collapse(found)
-    if whys:
-        return Verdict("collapsed", f"Collapsed: {_and(whys)}.")
-    whys = _narrowness(found)
-    if whys:
-        return Verdict("narrow", f"Narrow: {_and(whys)}. {UNTESTED}")
-    seen = (
-        f"{found.duplicates:.1%} twins, a sample near {found.coverage:.0%} of the real images, "
-        f"recall {found.recall:.0%}. {UNTESTED}"
+    reasons = _collapse(health)
+    if reasons:
+        return Verdict("collapsed", f"Collapsed: {_and(reasons)}.")
+    reasons = _narrowness(health)
+    if reasons:
+        return Verdict("narrow", f"Narrow: {_and(reasons)}. {UNTESTED}")
+    summary = (
+        f"{health.duplicates:.1%} twins, a sample near {health.coverage:.0%} of the real images, "
+        f"recall {health.recall:.0%}. {UNTESTED}"
     )
-    if not found.classes:
+    if not health.classes:
         return Verdict(
             "not checked for classes",
             "Not checked for classes, nor for how good the pictures are: there is no classifier "
-            f"of this data set. No collapse was seen: {seen}",
+            f"of this data set. No collapse was seen: {summary}",
         )
-    classes = f"all {found.classes} classes, entropy {found.entropy or 0:.2f} nats, "
-    if found.far is not None and found.far > FAR:
+    classes = f"all {health.classes} classes, entropy {health.entropy or 0:.2f} nats, "
+    if health.far is not None and health.far > FAR:
         return Verdict(
             "unlike the data",
-            f"Unlike the data: {_distance(found)}. No collapse was seen: {classes}{seen}",
+            f"Unlike the data: {_distance(health)}. No collapse was seen: {classes}{summary}",
         )
-    if found.variety is None or found.far is None:
+    if health.variety is None or health.far is None:
         return Verdict(
             "not checked",
             "Not checked for few pictures under noise, nor for how far they are from the data: "
-            f"these figures are of an older version. No collapse was seen: {classes}{seen}",
+            f"these figures are of an older version. No collapse was seen: {classes}{summary}",
         )
-    return Verdict("healthy", f"Healthy: {classes}{seen}")
+    return Verdict("healthy", f"Healthy: {classes}{summary}")
 
 
 UNTESTED = "Whether it copies training images is not tested here."
 
 
-def _collapse(found: Health) -> list[str]:
+def _collapse(health: Health) -> list[str]:
     """The signs that few things are drawn over and over."""
-    whys = []
-    if found.duplicates >= 0.5:
-        whys.append(f"{found.duplicates:.0%} of the samples have a twin among them")
-    if found.variety is not None and found.variety <= FEW:
-        whys.append(_variety(found.variety))
-    if found.spread < 0.5 and not found.classes:
-        whys.append(f"two samples differ {found.spread:.0%} as much as two real images")
-    if found.entropy is not None and found.entropy < 0.5 * math.log(max(found.classes, 2)):
-        whys.append(f"the classes they are read as have an entropy of {found.entropy:.2f} nats")
-    few = found.variety is None or found.variety <= SOME
-    if few and found.density >= 0.7 and found.recall < 0.02 and found.coverage < 0.2:
+    signs = []
+    if health.duplicates >= 0.5:
+        signs.append(f"{health.duplicates:.0%} of the samples have a twin among them")
+    if health.variety is not None and health.variety <= FEW:
+        signs.append(_variety(health.variety))
+    if health.spread < 0.5 and not health.classes:
+        signs.append(f"two samples differ {health.spread:.0%} as much as two real images")
+    if health.entropy is not None and health.entropy < 0.5 * math.log(max(health.classes, 2)):
+        signs.append(f"the classes they are read as have an entropy of {health.entropy:.2f} nats")
+    few = health.variety is None or health.variety <= SOME
+    if few and health.density >= 0.7 and health.recall < 0.02 and health.coverage < 0.2:
         # They lie where the data are, but in few places: one picture a class, with some noise.
-        whys.append(f"they look like the data, but reach {found.recall:.1%} of the real images")
-    return whys
+        signs.append(f"they look like the data, but reach {health.recall:.1%} of the real images")
+    return signs
 
 
-def _narrowness(found: Health) -> list[str]:
+def _narrowness(health: Health) -> list[str]:
     """The signs that part of the data is not drawn."""
-    whys = []
-    missing = found.classes - found.covered if found.covered is not None else 0
+    signs = []
+    missing = health.classes - health.covered if health.covered is not None else 0
     if missing:
-        whys.append(f"{missing} of {found.classes} classes get fewer than 2 % of the samples")
-    if found.duplicates >= 0.1:
-        whys.append(f"{found.duplicates:.0%} of the samples have a twin among them")
-    if found.variety is not None and found.variety <= SOME:
-        whys.append(_variety(found.variety))
-    if found.coverage < (0.4 if found.classes else LEAST_COVERAGE):
-        whys.append(f"only {found.coverage:.0%} of the real images have a sample near them")
-    return whys
+        signs.append(f"{missing} of {health.classes} classes get fewer than 2 % of the samples")
+    if health.duplicates >= 0.1:
+        signs.append(f"{health.duplicates:.0%} of the samples have a twin among them")
+    if health.variety is not None and health.variety <= SOME:
+        signs.append(_variety(health.variety))
+    if health.coverage < (0.4 if health.classes else LEAST_COVERAGE):
+        signs.append(f"only {health.coverage:.0%} of the real images have a sample near them")
+    return signs
 
 
 def _variety(share: float) -> str:
     return f"there are {share:.0%} as many different pictures among them as among real images"
 
 
-def _distance(found: Health) -> str:
-    floor = "" if found.floor is None else f", where real training images are at {found.floor:,.1f}"
-    return f"they are at a Fréchet distance of {found.fid:,.0f} from it, in own features{floor}"
+def _distance(health: Health) -> str:
+    floor = (
+        "" if health.floor is None else f", where real training images are at {health.floor:,.1f}"
+    )
+    return f"they are at a Fréchet distance of {health.fid:,.0f} from it, in own features{floor}"
 
 
 def _and(parts: list[str]) -> str:

@@ -51,12 +51,12 @@ def checked(codes: Tensor) -> Tensor:
     """Codes (N, d) as float32. Raises LabError for another shape and for numbers that are none."""
     if codes.ndim != 2 or not codes.numel():
         raise LabError("There are no codes here: a row of numbers an image is needed.")
-    found = codes.detach().float()
-    if not bool(torch.isfinite(found).all()):
+    finite = codes.detach().float()
+    if not bool(torch.isfinite(finite).all()):
         raise LabError(
             "Some codes are no numbers or infinite: look at the model that they come from."
         )
-    return found
+    return finite
 
 
 def largest_k(count: int) -> int:
@@ -87,8 +87,8 @@ def nearest(
     Raises:
         LabError: k is out of range, or a number is none.
     """
-    most = len(codes) - (exclude is not None)
-    if not 1 <= k <= most:
+    max_k = len(codes) - (exclude is not None)
+    if not 1 <= k <= max_k:
         raise LabError(f"{len(codes)} points are too few for {k} neighbours each.")
     parts = [
         _smallest(apart, k) for _, apart in _blocks(checked(codes), checked(queries), metric,
@@ -113,13 +113,13 @@ def _blocks(
     for start in range(0, len(queries), BLOCK):
         check(f"comparing {start:,} of {len(queries):,}")
         rows = slice(start, start + BLOCK)
-        asked = queries[rows]
+        block = queries[rows]
         if metric == "cosine":
-            apart = 1 - asked @ codes.T
+            apart = 1 - block @ codes.T
         elif few:
-            apart = torch.stack([(codes - one).square().sum(1).sqrt() for one in asked])
+            apart = torch.stack([(codes - one).square().sum(1).sqrt() for one in block])
         else:
-            apart = torch.addmm(squares + asked.square().sum(1)[:, None], asked, codes.T, alpha=-2)
+            apart = torch.addmm(squares + block.square().sum(1)[:, None], block, codes.T, alpha=-2)
             apart = apart.clamp_min_(0).sqrt_()
         if exclude is not None:
             apart.scatter_(1, exclude[rows, None], torch.inf)
@@ -213,8 +213,8 @@ def stability(maps: Sequence[Tensor], k: int) -> float:
     if len(maps) < 2 or len({len(points) for points in maps}) > 1:
         raise LabError("Two maps or more of the same points are needed.")
     own = torch.arange(len(maps[0]))
-    found = [nearest(points, points, k, exclude=own).ids for points in maps]
-    shares = [_shared(a, b).mean() for a, b in combinations(found, 2)]
+    neighbour_ids = [nearest(points, points, k, exclude=own).ids for points in maps]
+    shares = [_shared(a, b).mean() for a, b in combinations(neighbour_ids, 2)]
     return float(torch.stack(shares).mean())
 
 

@@ -66,10 +66,10 @@ class Autoencoder(nn.Module):
         x = images if self.output == "sigmoid" else 2 * images - 1
         if self.classes:
             x = torch.cat([x.flatten(1), self.one_hot(labels)], 1)
-        found: Tensor = self.encoder(x)
+        encoded: Tensor = self.encoder(x)
         if not self.variational:
-            return Code(found, None)
-        mu, logvar = found.chunk(2, 1)
+            return Code(encoded, None)
+        mu, logvar = encoded.chunk(2, 1)
         return Code(mu, logvar)
 
     def raw(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -112,8 +112,8 @@ def layers(name: str) -> tuple[Layer, ...]:
     """The layers of a backbone in their order; its weights need not be here."""
     with torch.device("meta"):
         body = backbone(name).body().eval()
-        found = body.responses(torch.zeros(1, 3, PROBE, PROBE), body.layers)
-    return tuple(Layer(n, r.shape[1], PROBE // r.shape[2]) for n, r in found.items())
+        responses = body.responses(torch.zeros(1, 3, PROBE, PROBE), body.layers)
+    return tuple(Layer(n, r.shape[1], PROBE // r.shape[2]) for n, r in responses.items())
 
 
 @lru_cache(maxsize=1)
@@ -187,8 +187,8 @@ def _read_by(*places: str, between: Callable[[], nn.Module] = nn.ReLU, side: int
     """A head of linear layers that stand in the file under these names."""
 
     def head(state: dict[str, Tensor]) -> nn.Module:
-        found = [_linear(state[f"{p}.weight"], state[f"{p}.bias"]) for p in places]
-        readers = [part for layer in found for part in (layer, between())][:-1]
+        linear_layers = [_linear(state[f"{p}.weight"], state[f"{p}.bias"]) for p in places]
+        readers = [part for layer in linear_layers for part in (layer, between())][:-1]
         return _pooled(*readers, side=side)
 
     return head

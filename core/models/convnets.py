@@ -29,8 +29,8 @@ class Recogniser(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """What the head sees of images (N, C, H, W) in [0, 1]: (N, width)."""
-        found: Tensor = self.body(2 * images - 1)
-        return found
+        features: Tensor = self.body(2 * images - 1)
+        return features
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W) in [0, 1]."""

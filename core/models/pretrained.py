@@ -102,17 +102,17 @@ class Chain(nn.Module):
         """What layers say of normalised images, (N, channels, h, w) each; nothing is computed
         beyond the last of them. Raises KeyError where there is none of a name."""
         wanted = set(names)
-        found: dict[str, Tensor] = {}
+        responses: dict[str, Tensor] = {}
         if unknown := wanted - set(self.layers):
             raise KeyError(*unknown)
         for name, paths in self.layers.items():
-            if len(found) == len(wanted):
+            if len(responses) == len(wanted):
                 break
             for path in paths:
                 images = self.net.get_submodule(path)(images)
             if name in wanted:  # a copy, for a layer behind may work in place
-                found[name] = images.clone() if len(found) + 1 < len(wanted) else images
-        return found
+                responses[name] = images.clone() if len(responses) + 1 < len(wanted) else images
+        return responses
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W), normalised, to the last maps."""
@@ -149,9 +149,9 @@ class FeatureNet(nn.Module):
 
     def maps(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to what the last convolutions say, (N, width, h, w)."""
-        seen = self.preprocess(images).contiguous(memory_format=torch.channels_last)
-        found: Tensor = self.body(seen)
-        return found
+        normalised = self.preprocess(images).contiguous(memory_format=torch.channels_last)
+        feature_maps: Tensor = self.body(normalised)
+        return feature_maps
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, width) of images (N, 3, H, W) in [0, 1]."""

@@ -29,17 +29,17 @@ def finished(family: Ranked, dataset: str | None = None) -> list[Run]:
     Shipped ones first, by data set; networks before methods that learn nothing; then by the
     family's headline figure, and those without it last, the best PSNR first.
     """
-    found = []
+    ranked = []
     for run in store.all_runs():
         try:
             spec = run.spec()
             if spec.task == family.name and dataset in (None, spec.dataset):
                 family.checked(run)
                 if run.status().state == "done":
-                    found.append((_place(run, family), run))
+                    ranked.append((_place(run, family), run))
         except LabError:
             continue  # a damaged directory is no model; the page of runs shows it
-    return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+    return [run for _, run in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def classes_of(run: Run) -> tuple[str, ...]:
@@ -47,8 +47,8 @@ def classes_of(run: Run) -> tuple[str, ...]:
     spec = run.spec()
     if spec.data.class_names:
         return spec.data.class_names
-    if found := data.known(spec.dataset):
-        return tuple(found.classes)
+    if dataset := data.known(spec.dataset):
+        return tuple(dataset.classes)
     return tuple(str(i) for i in range(spec.data.classes))
 
 

@@ -89,11 +89,11 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """Sample sheets by epoch, in order. Raises RunBroken."""
-        found = sorted((self.path / "samples").glob("epoch-*.png"))
-        for path in found:
+        sheets = sorted((self.path / "samples").glob("epoch-*.png"))
+        for path in sheets:
             if not SAMPLE.fullmatch(path.name):
                 raise self._broken(f"samples/{path.name[:80]}")
-        return {int(p.stem.removeprefix("epoch-")): p for p in found}
+        return {int(p.stem.removeprefix("epoch-")): p for p in sheets}
 
     def check(self) -> None:
         """Look at everything in the folder, at the weights' table of contents only.
@@ -258,10 +258,10 @@ class Run:
     def owners(self) -> list[str]:
         """The visitors who asked for this run."""
         try:
-            found = files.read_json_cached(self.path / "owners.json")
+            owners = files.read_json_cached(self.path / "owners.json")
         except (OSError, ValueError):
             return []
-        return [str(o) for o in found] if isinstance(found, list) else []
+        return [str(o) for o in owners] if isinstance(owners, list) else []
 
     def set_owners(self, owners: list[str]) -> None:
         files.write_json(self.path / "owners.json", owners)
@@ -316,11 +316,11 @@ def _metrics(path: Path, changed: int) -> dict[str, Any]:
     if not changed:
         return {}
     try:
-        found = _plain(files.read_json(path / "metrics.json"))
-        Figures.model_validate(found)
+        metrics = _plain(files.read_json(path / "metrics.json"))
+        Figures.model_validate(metrics)
     except (ValueError, OSError) as error:
         raise Run(path)._broken("metrics.json") from error
-    return dict(found)
+    return dict(metrics)
 
 
 @lru_cache(maxsize=256)
@@ -331,15 +331,15 @@ def _history(path: Path, _changed: int, size: int | None) -> pd.DataFrame:
     try:
         if size > MAX_HISTORY:
             raise ValueError(f"{size} bytes")
-        found = pd.read_csv(path / "history.csv", float_precision="round_trip")
-        numbers = found.apply(lambda column: is_numeric_dtype(column) and column.dtype != bool)
-        if not (numbers.all() and is_integer_dtype(found["epoch"])):
+        history = pd.read_csv(path / "history.csv", float_precision="round_trip")
+        numbers = history.apply(lambda column: is_numeric_dtype(column) and column.dtype != bool)
+        if not (numbers.all() and is_integer_dtype(history["epoch"])):
             raise ValueError("text among the numbers")
-        if not (found.fillna(0).abs() <= MAX_NUMBER).all(axis=None):  # an empty cell is no fault
+        if not (history.fillna(0).abs() <= MAX_NUMBER).all(axis=None):  # an empty cell is no fault
             raise ValueError("an infinite number")
     except (ValueError, KeyError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise Run(path)._broken("history.csv") from error
-    return found
+    return history
 
 
 @lru_cache(maxsize=4096)
@@ -411,13 +411,13 @@ def _names(folder: Path) -> tuple[str, ...]:
         changed = folder.stat().st_mtime_ns
     except OSError:
         return ()
-    known = _listed.get(folder)
-    if known is not None and known[0] == changed:
-        return known[1]
-    found = tuple(sorted(p.name for p in folder.iterdir() if RUN_ID.fullmatch(p.name)))
+    cached = _listed.get(folder)
+    if cached is not None and cached[0] == changed:
+        return cached[1]
+    names = tuple(sorted(p.name for p in folder.iterdir() if RUN_ID.fullmatch(p.name)))
     if time.time_ns() - changed > CLOCK_TICK:
-        _listed[folder] = changed, found
-    return found
+        _listed[folder] = changed, names
+    return names
 
 
 _listed: dict[Path, tuple[int, tuple[str, ...]]] = {}
@@ -461,9 +461,9 @@ def mark_active(names: Iterable[str]) -> None:
         (settings().runs / QUEUE).mkdir(exist_ok=True)
 
 
-def forget_ended(found: Iterable[Run]) -> None:
+def forget_ended(runs: Iterable[Run]) -> None:
     """Take away the markers of runs that are not active. Does nothing while the store is busy."""
-    ended = list(found)
+    ended = list(runs)
     if not ended:
         return
     with suppress(LabError, OSError), store_lock(timeout=0):
@@ -546,12 +546,12 @@ def create(run_id: str, config: RunSpec, given: Mapping[str, bytes] | None = Non
     """
     run = Run(settings().runs / run_id)
     _mark(run)
-    made = run.path if run.path.exists() else run.path.with_name(f".{run_id}.tmp")
-    made.mkdir(parents=True, exist_ok=True)
+    folder = run.path if run.path.exists() else run.path.with_name(f".{run_id}.tmp")
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in (given or {}).items():
-        files.write_bytes(made / name, content)
-    files.write_json(made / "status.json", Status(queued_at=time.time()).model_dump())
-    files.write_json(made / "config.json", config.model_dump())  # last: now it can be found
-    if made != run.path:
-        made.rename(run.path)  # whole at once: others list the runs meanwhile
+        files.write_bytes(folder / name, content)
+    files.write_json(folder / "status.json", Status(queued_at=time.time()).model_dump())
+    files.write_json(folder / "config.json", config.model_dump())  # last: now it can be found
+    if folder != run.path:
+        folder.rename(run.path)  # whole at once: others list the runs meanwhile
     return run

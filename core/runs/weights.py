@@ -18,16 +18,16 @@ def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Args:
         state: a network's weights and buffers by name.
     """
-    found: dict[str, Tensor] = {}
+    packed_state: dict[str, Tensor] = {}
     for name, tensor in state.items():
         if tensor.is_floating_point() and tensor.numel() >= LARGE:
             others = tuple(range(1, tensor.ndim))
             scale = (tensor.float().abs().amax(others, keepdim=True) / 127).clamp_min(1e-12)
-            found[name] = (tensor.float() / scale).round().to(torch.int8)
-            found[name + SCALE] = scale
+            packed_state[name] = (tensor.float() / scale).round().to(torch.int8)
+            packed_state[name + SCALE] = scale
         else:
-            found[name] = tensor.half() if tensor.is_floating_point() else tensor
-    return found
+            packed_state[name] = tensor.half() if tensor.is_floating_point() else tensor
+    return packed_state
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -37,13 +37,13 @@ def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ValueError: scales that are not one a row of their weight.
     """
     check_scales({name: tuple(tensor.shape) for name, tensor in tensors.items()})
-    found = {}
+    state = {}
     for name, tensor in tensors.items():
         if name + SCALE in tensors:
-            found[name] = tensor.float() * tensors[name + SCALE]
+            state[name] = tensor.float() * tensors[name + SCALE]
         elif not name.endswith(SCALE):
-            found[name] = tensor
-    return found
+            state[name] = tensor
+    return state
 
 
 def check_scales(shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -263,12 +263,14 @@ class VariationalLearner(AutoencoderLearner):
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(images.pixels)
         terms = bound(self.config, self.autoencoder, x, images.labels, generator)
-        drawn, kl = terms.reconstruction.mean(), terms.kl.mean(0)
+        recon, kl_per_dim = terms.reconstruction.mean(), terms.kl.mean(0)
         # Free bits (Kingma et al. 2016): below them a dimension costs nothing and is not pressed.
-        price = kl.clamp_min(self.config.free_bits).sum() if self.config.free_bits else kl.sum()
-        loss = drawn + self.config.beta * self._warm(progress) * price
+        free_bits = self.config.free_bits
+        paid = kl_per_dim.clamp_min(free_bits) if free_bits else kl_per_dim
+        beta = self.config.beta * self._warm(progress)
+        loss = recon + beta * paid.sum()
         self.descend(loss, progress)
-        return {"loss": loss.item(), "reconstruction": drawn.item(), "kl": kl.sum().item()}
+        return {"loss": loss.item(), "reconstruction": recon.item(), "kl": kl_per_dim.sum().item()}
 
     def _warm(self, progress: float) -> float:
         return min(1.0, progress / self.config.warmup) if self.config.warmup else 1.0
@@ -453,16 +455,18 @@ class Autoencoding(Task):
         check: Check = silent,
     ) -> dict[str, float]:
         """Losses and figures on a choice of the test split; KL of each dimension."""
-        chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
-        few = images.choice(VALIDATION_IMAGES)
-        found = self._figures(variant, chosen, network, few, check)
-        row = {f"test_{name}": float(found[name]) for name in found if name != "kl_per_dimension"}
-        for i, kl in enumerate(found.get("kl_per_dimension", ())):
+        settings, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
+        subset = images.choice(VALIDATION_IMAGES)
+        figures = self._figures(variant, settings, network, subset, check)
+        row = {
+            f"test_{name}": float(figures[name]) for name in figures if name != "kl_per_dimension"
+        }
+        for i, kl in enumerate(figures.get("kl_per_dimension", ())):
             row[f"test_kl_{i:02d}"] = kl
         if len(held.labels):
             part = held.choice(VALIDATION_IMAGES)
-            seen = self._figures(variant, chosen, network, part, check)
-            row["validation_loss"] = seen["loss"]
+            held_figures = self._figures(variant, settings, network, part, check)
+            row["validation_loss"] = held_figures["loss"]
         return row
 
     @torch.inference_mode()
@@ -476,19 +480,21 @@ class Autoencoding(Task):
         judge: Judge | None = None,
     ) -> dict[str, Any]:
         """The bound, its terms, the importance-weighted bound, PSNR and the codes' statistics."""
-        chosen, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
-        found = self._figures(variant, chosen, network, images, check)
-        figures: dict[str, Any] = dict(found)
+        settings, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
+        measured = self._figures(variant, settings, network, images, check)
+        figures: dict[str, Any] = dict(measured)
         if network.variational:
-            few, stage = images.choice(IWAE_IMAGES), "importance sampling"
+            subset, stage = images.choice(IWAE_IMAGES), "importance sampling"
             bounds = [
-                importance_bound(chosen, network, x, labels, generator, tick=partial(check, stage))
-                for x, labels, generator in _batches(few, 100, check, stage)
+                importance_bound(
+                    settings, network, x, labels, generator, tick=partial(check, stage)
+                )
+                for x, labels, generator in _batches(subset, 100, check, stage)
             ]
-            name = bound_name(chosen).replace("elbo", "iwae")
+            name = bound_name(settings).replace("elbo", "iwae")
             figures[name] = float(torch.cat(bounds).mean())
-            figures |= {"iwae_samples": IWAE_SAMPLES, "iwae_images": len(few.labels)}
-        figures |= self._codes(chosen, network, images, check)
+            figures |= {"iwae_samples": IWAE_SAMPLES, "iwae_images": len(subset.labels)}
+        figures |= self._codes(settings, network, images, check)
         return {**_rounded(figures), "n_test": len(images.labels)}
 
     def render(
@@ -502,10 +508,10 @@ class Autoencoding(Task):
         """Ten test images, their reconstructions, and for a VAE draws from the prior: ten, or as
         many rows of ten as a conditional one's classes need."""
         network = cast(Autoencoder, model)
-        few = images.first(SHEET)
-        x = unit(few.pixels)
+        subset = images.first(SHEET)
+        x = unit(subset.pixels)
         with torch.inference_mode():
-            rows = [x, network(x, few.labels)]
+            rows = [x, network(x, subset.labels)]
             if network.variational:
                 generator = torch.Generator().manual_seed(EVALUATION_SEED)
                 count = SHEET * max(1, -(-network.classes // SHEET))  # every class is shown
@@ -518,8 +524,8 @@ class Autoencoding(Task):
     def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """The middle of the posterior; a conditional network is told the images' classes."""
         network = cast(Autoencoder, model)
-        found = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
-        return torch.cat(found) if found else torch.zeros(0, network.latent)
+        parts = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
+        return torch.cat(parts) if parts else torch.zeros(0, network.latent)
 
     # ---- measuring
 
@@ -550,18 +556,18 @@ class Autoencoding(Task):
                 batch["mse"] = float((model.finish(raw) - x).square().mean())
             for name, value in batch.items():
                 totals[name] = totals.get(name, 0.0) + value * len(x)
-        found: dict[str, Any] = {k: v / len(images.labels) for k, v in totals.items()}
+        figures: dict[str, Any] = {k: v / len(images.labels) for k, v in totals.items()}
         if model.variational:
-            per_dimension = torch.cat(kls).mean(0)
-            kl = float(per_dimension.sum())
-            found["kl"] = kl
-            found["loss"] = found["reconstruction"] + config.beta * kl
+            kl_per_dim = torch.cat(kls).mean(0)
+            kl = float(kl_per_dim.sum())
+            figures["kl"] = kl
+            figures["loss"] = figures["reconstruction"] + config.beta * kl
             constant_term = left_out(config, images.pixels[0].numel())
-            found[bound_name(config)] = found["reconstruction"] + kl + constant_term
+            figures[bound_name(config)] = figures["reconstruction"] + kl + constant_term
             variance = torch.cat(means).var(0, correction=0)
-            found["active_units"] = int((variance > ACTIVE).sum())
-            found["kl_per_dimension"] = per_dimension.tolist()
-        return found
+            figures["active_units"] = int((variance > ACTIVE).sum())
+            figures["kl_per_dimension"] = kl_per_dim.tolist()
+        return figures
 
     @torch.inference_mode()
     def _codes(
@@ -574,15 +580,15 @@ class Autoencoding(Task):
             scores.append(anomaly_score(config, model, x, labels))
         z = torch.cat(codes)
         shares = torch.linspace(0, 1, 101, device=z.device)
-        found = {
+        statistics = {
             "code_mean": z.mean(0).tolist(),
             "code_std": z.std(0, correction=0).tolist(),
             "anomaly_quantiles": torch.cat(scores).quantile(shares).tolist(),
         }
         if not model.variational:  # it has no prior: these are what a code is held against
             centred = z - z.mean(0)
-            found["code_covariance"] = (centred.T @ centred / len(z)).tolist()
-        return found
+            statistics["code_covariance"] = (centred.T @ centred / len(z)).tolist()
+        return statistics
 
 
 def _batches(

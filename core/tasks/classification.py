@@ -209,17 +209,17 @@ class Recognition(Task):
         logits = _logits(model, few, check)
         read, rows = logits.argmax(1), []
         for k in range(logits.shape[1]):
-            found = few.pixels[read == k][:SHEET]
-            empty = found.new_full((SHEET - len(found), *few.pixels.shape[1:]), 128)
-            rows.append(torch.cat([found, empty]))
+            row = few.pixels[read == k][:SHEET]
+            empty = row.new_full((SHEET - len(row), *few.pixels.shape[1:]), 128)
+            rows.append(torch.cat([row, empty]))
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
     def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
         """What the last layer sees."""
         network = cast(Recogniser, model)
-        found = [network.features(x) for x in _batches(images, check, "encoding")]
-        return torch.cat(found) if found else torch.zeros(0, network.width)
+        parts = [network.features(x) for x in _batches(images, check, "encoding")]
+        return torch.cat(parts) if parts else torch.zeros(0, network.width)
 
 
 @torch.inference_mode()

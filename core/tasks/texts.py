@@ -35,8 +35,8 @@ def _titled(row: tuple[str, str, str], family: Family) -> tuple[str, str, str]:
     titles |= {name: variant.title for name, variant in family.variants.items()}
 
     def title(match: re.Match[str]) -> str:
-        found = titles.get(match[1])
-        return match[0] if found is None else f"“{found}”"
+        title = titles.get(match[1])
+        return match[0] if title is None else f"“{title}”"
 
     name, text, differs = (re.sub(r"`([a-z_0-9]+)`", title, cell) for cell in row)
     return name.strip("“”"), text, differs

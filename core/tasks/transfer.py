@@ -163,14 +163,14 @@ class TransferLearner(Learner):
         else:
             x = cropped(unit(images.pixels), generator)
             with torch.set_grad_enabled(not frozen):
-                seen = self.transfer.features(x)
-            logits = self.transfer.read(seen)
+                features = self.transfer.features(x)
+            logits = self.transfer.read(features)
         loss = F.cross_entropy(logits, images.labels, self.weights)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        right = (logits.argmax(1) == images.labels).float().mean()
-        return {"loss": loss.item(), "accuracy": right.item()}
+        correct = (logits.argmax(1) == images.labels).float().mean()
+        return {"loss": loss.item(), "accuracy": correct.item()}
 
     def on_epoch_end(self, row: Mapping[str, float]) -> None:
         loss = row.get("validation_loss")
@@ -286,12 +286,12 @@ class Transferring(Task):
         chosen = self.variant(variant)
         if classes < 2:
             raise LabError(f"{chosen.title} needs pictures of two classes at least.")
-        asked = cast(TransferConfig, config or self.config(variant))
+        settings = cast(TransferConfig, config or self.config(variant))
         # Moves the generator before the head is drawn, as ever: a seed gives the same head.
-        nets = {name: backbones.drawn(name) for name in asked.backbones.split("+")}
+        nets = {name: backbones.drawn(name) for name in settings.backbones.split("+")}
         width = sum(net.width for net in nets.values())
-        made = head(asked.head, width, classes)
-        return Transfer(nets, made, bool(chosen.options["trained"]))
+        classifier = head(settings.head, width, classes)
+        return Transfer(nets, classifier, bool(chosen.options["trained"]))
 
     def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
         """A seeded share of each class is held back, one picture at least where there are two."""
@@ -321,14 +321,16 @@ class Transferring(Task):
         """It first looks how the training pictures' features lie; where the backbones are trained
         too, those of a few. Of length 1 as they come, a head would need epochs only to grow."""
         network = cast(Transfer, model)
-        found = data or Images(torch.zeros(0, 3, 1, 1).byte(), torch.zeros(0).long())
-        if found.pixels.ndim == 2:
-            network.standardise(found.pixels)
-            network.remember(found.pixels)
-        elif len(found.labels):
-            every = -(-len(found.labels) // LOOKED)  # of all classes, in whatever order they are
-            network.standardise(seen_by(network, found.pixels[::every]))
-        return TransferLearner(cast(TransferConfig, config), network, found)
+        training_data = data or Images(torch.zeros(0, 3, 1, 1).byte(), torch.zeros(0).long())
+        if training_data.pixels.ndim == 2:
+            network.standardise(training_data.pixels)
+            network.remember(training_data.pixels)
+        elif len(training_data.labels):
+            every = -(
+                -len(training_data.labels) // LOOKED
+            )  # of all classes, in whatever order they are
+            network.standardise(seen_by(network, training_data.pixels[::every]))
+        return TransferLearner(cast(TransferConfig, config), network, training_data)
 
     @torch.inference_mode()
     def validate(
@@ -385,8 +387,8 @@ class Transferring(Task):
     ) -> dict[str, Any]:
         """Accuracy, each class's precision, recall and F1, who is taken for whom, calibration."""
         network = cast(Transfer, model)
-        seen = self.precompute(variant, config, model, images, check)
-        logits = _logits(network, seen, check)
+        inputs = self.precompute(variant, config, model, images, check)
+        logits = _logits(network, inputs, check)
         classes = logits.shape[1]
         counts = torch.bincount(images.labels * classes + logits.argmax(1), minlength=classes**2)
         confusion = counts.view(classes, classes)
@@ -417,11 +419,11 @@ class Transferring(Task):
     ) -> np.ndarray:
         """A row a class: the first test pictures that it takes for that class, small."""
         network = cast(Transfer, model)
-        few = images.first(SHEET * SHOWN_CLASSES)
-        seen = self.precompute(variant, config, model, few, check)
-        read = _logits(network, seen, check).argmax(1)
-        small = F.interpolate(unit(few.pixels), (64, 64), mode="area")
-        rows = [small[read == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
+        subset = images.first(SHEET * SHOWN_CLASSES)
+        inputs = self.precompute(variant, config, model, subset, check)
+        predicted = _logits(network, inputs, check).argmax(1)
+        small = F.interpolate(unit(subset.pixels), (64, 64), mode="area")
+        rows = [small[predicted == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
         columns = max(len(row) for row in rows)
         gaps = [small.new_full((columns - len(row), *small.shape[1:]), 0.5) for row in rows]
         pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]
@@ -448,10 +450,10 @@ def seen_by(model: Transfer, pixels: Tensor, check: Check = silent) -> Tensor:
     return joined(looked_up).to(model.mean.device)
 
 
-def _logits(model: Transfer, seen: Images, check: Check = silent) -> Tensor:
+def _logits(model: Transfer, inputs: Images, check: Check = silent) -> Tensor:
     """Of features (N, width), or of pictures."""
-    known = seen.pixels.ndim == 2
-    return model.read(seen.pixels if known else seen_by(model, seen.pixels, check))
+    known = inputs.pixels.ndim == 2
+    return model.read(inputs.pixels if known else seen_by(model, inputs.pixels, check))
 
 
 TRANSFER = Transferring()

@@ -77,11 +77,11 @@ def cross_validated(
             f"Every class needs {folds} pictures for {folds} folds; the smallest has {fewest}. "
             + way
         )
-    began, found = time.monotonic(), []
+    began, outcomes = time.monotonic(), []
     for number, (train, test) in enumerate(_folds(data, folds, config.seed)):
         check(f"fold {number + 1} of {folds}")
-        found.append(_trained(model, variant, config, data, train, test))
-    return Scores(found, time.monotonic() - began)
+        outcomes.append(_trained(model, variant, config, data, train, test))
+    return Scores(outcomes, time.monotonic() - began)
 
 
 def with_few(
@@ -113,13 +113,13 @@ def with_few(
         )
     both = Images(*(torch.cat(pair) for pair in zip(train, test, strict=True)))
     tested = torch.arange(len(train.labels), len(both.labels))
-    began, found = time.monotonic(), []
+    began, outcomes = time.monotonic(), []
     for seed in seeds:
         check(f"seed {seed}" if each is None else f"{each} pictures a class, seed {seed}")
         seeded = config.model_copy(update={"seed": seed})
         rows = _drawn(train.labels, each, seed)
-        found.append(_trained(model, variant, seeded, both, rows, tested))
-    return Scores(found, time.monotonic() - began)
+        outcomes.append(_trained(model, variant, seeded, both, rows, tested))
+    return Scores(outcomes, time.monotonic() - began)
 
 
 def _drawn(labels: Tensor, each: int | None, seed: int) -> Tensor:

@@ -41,8 +41,8 @@ def train(run: Run, listener: Listener = lambda status: None) -> Status:
 
 def device() -> torch.device:
     """The accelerator of this machine, or its processor."""
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return found or torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
 
 
 class _Training:

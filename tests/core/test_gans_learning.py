@@ -124,7 +124,9 @@ def test_a_learner_goes_on_in_the_middle_of_its_turns(variant: str, steps: int) 
         told = [m.step(digits(variant), 0.5, seeded(seed)) for m in (first, other)]
         assert told[0] == told[1]
     pairs = zip(
-        first.eval_model().state_dict().items(), other.result().state_dict().items(), strict=True
+        first.eval_model().state_dict().items(),
+        other.eval_model().state_dict().items(),
+        strict=True,
     )
     assert all(torch.equal(a, b) for (_, a), (_, b) in pairs)
     assert equal(list(first.gan.parameters()), list(other.gan.parameters()))
