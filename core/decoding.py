@@ -1,7 +1,7 @@
 """Files that nobody vouches for become pictures, within a budget of memory.
 
 A decoder may take `BUDGET` bytes for one picture, and only one large picture is decoded at a time.
-What comes out has at most `MOST_PIXELS`: larger pictures are reduced, JPEGs while they are decoded,
+What comes out has at most `MAX_PIXELS`: larger pictures are reduced, JPEGs while they are decoded,
 others strip by strip afterwards, so that no second copy of all pixels is ever made.
 """
 
@@ -24,12 +24,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 READABLE = "PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF or TIFF"
 BUDGET = 250_000_000
 """Bytes that a decoder may take for the pixels of one picture."""
-MOST_PIXELS = 1 << 22
+MAX_PIXELS = 1 << 22
 """Pixels of a decoded picture; a larger one is reduced by a whole number."""
 
 _LARGE = 16_000_000  # bytes from which on pictures wait for one another
 _STRIP_PIXELS = 1 << 20
-_MOST_PROFILE_BYTES = 1 << 22
+_MAX_PROFILE_BYTES = 1 << 22
 _BYTES_PER_PIXEL = {"WEBP": 20.0, "AVIF": 16.0, "HEIF": 12.0, "PNG": 4.0, "BMP": 4.0, "GIF": 4.0}
 """What decoders were seen to take at their worst, all their own copies and Pillow's together."""
 _NAMES = {"WEBP": "WebP", "HEIF": "HEIC"}
@@ -46,7 +46,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
-_MOST_SCANS = 100  # libtiff's limit for the JPEGs inside a TIFF; cameras use about ten
+_MAX_SCANS = 100  # libtiff's limit for the JPEGs inside a TIFF; cameras use about ten
 _BLANKS = ("Cc", "Zs", "Zl", "Zp")
 _MARKUP = frozenset("[]<>*`$:")  # signs that would turn a name into a link or a formula
 
@@ -98,7 +98,7 @@ def decode(
 ) -> Image.Image:
     """The picture in an uploaded file: upright, its first frame, 8 bits sRGB, mode RGB or L.
 
-    At most `MOST_PIXELS`, whatever the file has. Transparency is laid on white, or kept as mode
+    At most `MAX_PIXELS`, whatever the file has. Transparency is laid on white, or kept as mode
     RGBA; deep greys are brought down to 8 bits; notes such as place and camera are dropped.
 
     Raises:
@@ -209,7 +209,7 @@ def _cost(image: Image.Image, content: bytes, shown: str) -> float:
     if kind == "JPEG":
         # Each scan of a progressive JPEG goes over the whole picture, and may be 80 bytes long.
         scans = sum(1 for _ in _SCAN.finditer(content))
-        if scans > _MOST_SCANS:
+        if scans > _MAX_SCANS:
             raise BadUpload(f"“{shown}” would take too long to read. Save it again as a PNG.")
         each = _jpeg_bytes(image, scans)
     if pixels > settings().max_image_pixels:
@@ -245,7 +245,7 @@ def _jpeg_bytes(image: Image.Image, scans: int) -> float:
 
 def _factor(image: Image.Image) -> int:
     """The whole number by which a picture is reduced."""
-    return math.ceil(math.sqrt(max(1.0, image.width * image.height / MOST_PIXELS)))
+    return math.ceil(math.sqrt(max(1.0, image.width * image.height / MAX_PIXELS)))
 
 
 @contextmanager
@@ -356,7 +356,7 @@ def _check_range(image: Image.Image, shown: str) -> None:
 def _screen_colours(image: Image.Image, profile: object) -> Image.Image:
     """The picture in sRGB, if the file says which colours its numbers mean; a profile that is
     damaged, or of another kind of picture, is as good as none."""
-    if not isinstance(profile, bytes) or not 128 < len(profile) <= _MOST_PROFILE_BYTES:
+    if not isinstance(profile, bytes) or not 128 < len(profile) <= _MAX_PROFILE_BYTES:
         return image
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     colours = image.convert("RGB") if alpha is not None else image

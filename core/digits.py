@@ -24,21 +24,21 @@ Mask = NDArray[np.bool_]
 
 _SHAPE: Shape = (1, 28, 28)
 _BOX = 20 / 28
-_LEAST_CONTRAST = 25  # of a drawing, of 255
+_MIN_CONTRAST = 25  # of a drawing, of 255
 _FAINT = 0.2
 
 _SIDE = 400  # pixels of a photograph's longer side, while it is looked at
 _COARSE = 128  # and while its paper is
 _STROKE = 0.24  # share of the shorter side that no stroke is as wide as
-_LEAST_STEP = 0.07  # share of the paper's light by which ink differs
+_MIN_STEP = 0.07  # share of the paper's light by which ink differs
 _NOISE_STEPS = 5.0  # and how many times the paper's grain
-_MOST_INK = 0.45  # share of a photograph: more is no digit on paper
+_MAX_INK = 0.45  # share of a photograph: more is no digit on paper
 _LINE_SHARE = 0.6  # of a line's way through the photograph, that is ink
 _SMALLEST = 0.03  # share of the photograph's longer side: what is smaller is grain
 _PART_SHARE = 0.06  # of the largest part's ink: less is dirt
 _THINNEST = 2.0  # pixels of a stroke when the digit is 20 high; MNIST's are 2 to 4
 _SLANT = 0.35  # sideways per height: MNIST's own digits lean as far
-_MOST_UPRIGHT = 0.4  # slant that is taken away at most
+_MAX_UPRIGHT = 0.4  # slant that is taken away at most
 
 
 def digit_from_drawing(rgba: NDArray[np.uint8], shape: Shape = _SHAPE) -> Tensor:
@@ -97,7 +97,7 @@ def _without_ground(image: Image.Image) -> Image.Image:
     opaque = alpha > 127
     colours = pixels[opaque] if opaque.any() else pixels[alpha > 0]
     # What covers most of a picture is paper, also where a file has transparency and uses none.
-    if opaque.mean() <= _MOST_INK and colours[:, :3].std(0).max() < 40:
+    if opaque.mean() <= _MAX_INK and colours[:, :3].std(0).max() < 40:
         return Image.fromarray(255 - alpha)
     ground = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
@@ -114,7 +114,7 @@ def _drawn(grey: Image.Image) -> Field | None:
     if paper > (values.min() + values.max()) / 2:
         values, paper = 255 - values, 255 - paper
     contrast = float(values.max()) - paper
-    if contrast < _LEAST_CONTRAST:
+    if contrast < _MIN_CONTRAST:
         return None
     ink = (values - paper) / contrast
     ink[ink < _FAINT] = 0
@@ -133,9 +133,9 @@ def _photographed(image: Image.Image) -> Field | None:
     light = _light(image)
     step = _step(light) if _is_dark(light) else _step(1 - light)
     grain = 1.4826 * float(np.median(np.abs(step - np.median(step))))
-    threshold = max(_otsu(step), _LEAST_STEP, float(np.median(step)) + _NOISE_STEPS * grain)
+    threshold = max(_otsu(step), _MIN_STEP, float(np.median(step)) + _NOISE_STEPS * grain)
     mask = step > threshold
-    if not mask.any() or mask.mean() > _MOST_INK:
+    if not mask.any() or mask.mean() > _MAX_INK:
         return None
     mask = ndimage.binary_propagation(mask, mask=step > 0.7 * threshold)
     mask = _largest_parts(_without_lines(mask), step)
@@ -173,7 +173,7 @@ def _upright(ink: Field) -> Field:
     x, y = x - np.average(x, weights=ink), y - np.average(y, weights=ink)
     spread = float((ink * y * y).sum())
     slant = float((ink * x * y).sum()) / spread if spread > 0 else 0.0
-    over = float(np.clip(slant - np.clip(slant, -_SLANT, _SLANT), -_MOST_UPRIGHT, _MOST_UPRIGHT))
+    over = float(np.clip(slant - np.clip(slant, -_SLANT, _SLANT), -_MAX_UPRIGHT, _MAX_UPRIGHT))
     if height < 3 or abs(over) < 0.02:
         return ink
     margin = math.ceil(abs(over) * height)

@@ -39,4 +39,4 @@ class Refused(LabError):
 
 
 class Cancelled(Exception):
-    """Raised inside a job when somebody asked to cancel it; never shown."""
+    """Raised inside a job that is to be cancelled; never shown."""

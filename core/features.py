@@ -25,7 +25,7 @@ Check = Callable[[str], None]
 BATCH = 4
 KEPT = 50_000
 """Pictures whose features a backbone keeps; the oldest go first. About 130 MB at 1,280 numbers."""
-WAIT = 30.0
+LOCK_TIMEOUT = 30.0
 """Seconds for which another process may be writing."""
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _kept(name: str) -> Iterator[_Store]:
 
 def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(path, timeout=WAIT)
+    database = sqlite3.connect(path, timeout=LOCK_TIMEOUT)
     database.execute(
         "CREATE TABLE IF NOT EXISTS features "
         "(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE, row BLOB)"

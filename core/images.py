@@ -19,7 +19,7 @@ COLOURS = (
     "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
     "#0c8599", "#846358", "#868e96", "#d6336c", "#5c940d",
 )  # fmt: skip
-"""A class or a model each, told apart by colour-blind people too."""
+"""A colour for each class or model, distinguishable for colour-blind people too."""
 Shape = tuple[int, int, int]
 """(channels, height, width); one channel is grey, three are RGB."""
 

@@ -51,7 +51,7 @@ def family(name: str) -> Family:
 
 
 def checked(run: Run) -> RunSpec:
-    """What was asked for, of a run that can be shown in a list: each of its files is sound.
+    """Return the spec of a run that can be listed: each of its files is sound.
 
     Raises:
         LabError: it is damaged, or of a kind that this version does not know.

@@ -1,4 +1,4 @@
-"""Edits of people's own pictures: other classes, pictures left out, and copies found.
+"""Edits of uploaded data sets: other classes, pictures left out, and duplicates.
 
 An edited set is a record only: the imported set that it comes from, and what is different in it.
 """

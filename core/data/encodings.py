@@ -111,7 +111,7 @@ _ENCODINGS: Mapping[str, _Encoding] = {
 }
 FALLBACK = "cp437"
 """What a zip's names are in by its definition; every name can be read in it."""
-_MOST_NAMES = 2000
+_MAX_NAMES = 2000
 """Names that are weighed; more say nothing new."""
 _OFFERED = 4
 _SURE = 3
@@ -134,7 +134,7 @@ def readings(names: Iterable[bytes]) -> list[Reading]:
     One alone where they can be nothing else: ASCII, or UTF-8, which other texts are hardly ever by
     chance. Encodings that give the same names count as one.
     """
-    given = sorted({name for name in names if not name.isascii()})[:_MOST_NAMES]
+    given = sorted({name for name in names if not name.isascii()})[:_MAX_NAMES]
     unicode = _decoded(given, "utf-8")
     if unicode is not None and _surely(unicode):
         return [Reading("utf-8", "Unicode")]

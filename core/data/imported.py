@@ -1,4 +1,4 @@
-"""Data sets made from people's own pictures: how they are made, found and loaded.
+"""Data sets made from uploaded pictures: how they are created, listed and loaded.
 
 A set that was made by editing another (`core.data.editing`) has no pixels of its own, only edits.
 """
@@ -31,8 +31,8 @@ NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}")
 IMAGES, RECORD = "images.safetensors", "set.json"
 MINIMUM = 10
 """Fewer pictures cannot be split into training and test."""
-NAMED = 20
-"""How many of the pictures that were left out a record names."""
+MAX_NAMED = 20
+"""Maximum number of left-out pictures that a record names."""
 DROPPED = -1
 """The class that an edit gives to a picture to leave it out."""
 
@@ -69,7 +69,7 @@ def info(name: str) -> DatasetInfo | None:
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of classes, told apart where a set of before has two that are shown alike."""
+    """Make the names of classes unique; older sets may have two that look alike."""
     counts: Counter[str] = Counter()
     unique = []
     for name in map(str, names):
@@ -286,7 +286,7 @@ def _store(
     if owner:  # before anything of it is there
         owner_file.claim(place(name), RECORD, owner)
     write_splits(place(name) / IMAGES, splits)
-    unread = {"left_out": left_out[:NAMED], "n_left_out": len(left_out)}
+    unread = {"left_out": left_out[:MAX_NAMED], "n_left_out": len(left_out)}
     return write_record(name, title, classes, source, splits, unread)
 
 
@@ -372,7 +372,7 @@ def write_record(
     splits: Splits,
     more: Mapping[str, Any],
 ) -> DatasetInfo:
-    """Write what is known of a set, the last thing after its images: now it can be found."""
+    """Write the record of a set; it comes last, after the images, and makes the set visible."""
     record = {
         "title": title,
         "shape": tuple(splits["train"].pixels.shape[1:]),

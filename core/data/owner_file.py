@@ -34,9 +34,9 @@ def write(folder: Path, who: list[str]) -> None:
 
 
 def claim(folder: Path, record: str, who: str) -> None:
-    """Make somebody an owner of the set that is about to be found in a folder.
+    """Make somebody an owner of the set that is about to appear in a folder.
 
-    To be called before anything of it is written: a set that can be found and has no owner is
+    To be called before anything of it is written: a visible set without an owner is
     shown to everybody.
 
     Args:

@@ -13,7 +13,7 @@ from core.errors import DataMissing
 def own(name: str, who: str, instead_of: str = "") -> None:
     """Make somebody an owner of an imported set; of one that it was made from, no longer.
 
-    Of pictures that somebody brings they are the owner before the set can be found, by the
+    Of pictures that somebody brings they are the owner before the set is visible, by the
     `owner` of `import_set`.
 
     Raises:

@@ -21,7 +21,7 @@ from core.images import display_name
 from core.settings import settings
 
 IGNORED = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin")
-UNPACKED = 16
+MAX_UNPACKED_RATIO = 16
 """How many times larger than `max_upload_bytes` the files of an archive may be in all."""
 NOTHING = "There are no pictures in it."
 PICTURES = frozenset(
@@ -45,7 +45,7 @@ PICTURES = frozenset(
         ),
     ]
 )
-"""How the names of pictures end, those too that cannot be read here: they are told as such."""
+"""Suffixes of pictures, including formats that cannot be read here: these are reported."""
 Role = Literal["train", "test", "valid"]
 _ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
@@ -117,7 +117,7 @@ def brought(source: Path, encoding: str = "") -> Iterator[Contents]:
         yield _placed(*_folder_entries(source))
         return
     with _opened(source) as archive:
-        name_readings = _ways(archive, encoding)
+        name_readings = _name_readings(archive, encoding)
         contents = _placed(*_zip_entries(archive, name_readings[0].encoding))
         yield replace(contents, readings=name_readings if len(name_readings) > 1 else ())
 
@@ -244,7 +244,7 @@ def _zip_entries(
             folders.append(path)
             continue
         total += member.file_size
-        if total > UNPACKED * settings().max_upload_bytes:
+        if total > MAX_UNPACKED_RATIO * settings().max_upload_bytes:
             raise BadUpload("The archive would unpack to far more than is allowed here.")
         entries.append(
             Entry(
@@ -257,8 +257,8 @@ def _zip_entries(
     return sorted(entries, key=lambda entry: entry.path.parts), folders
 
 
-def _ways(archive: zipfile.ZipFile, encoding: str) -> tuple[Reading, ...]:
-    """Ways to read the names of which the archive says nothing; that which was asked for first."""
+def _name_readings(archive: zipfile.ZipFile, encoding: str) -> tuple[Reading, ...]:
+    """Return readings of the names without a declared encoding; the requested one comes first."""
     raw = [_raw(member) for member in archive.infolist() if _said(member) is None]
     parts = {p for name in raw if not name.startswith(b"__MACOSX/") for p in name.split(b"/")}
     candidates = readings(parts)

@@ -18,8 +18,8 @@ from core.runs.query import classes_of, finished
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.autoencoding import (
-    ACTIVE,
     AUTOENCODING,
+    MIN_ACTIVE_VARIANCE,
     AutoencodingConfig,
     anomaly_score,
 )
@@ -104,7 +104,7 @@ def dimensions(run: Run) -> list[Dimension]:
         if kls is None:
             found.append(Dimension(i, mean, max(spread, 1e-3), None, spread < 1e-3))
         else:
-            found.append(Dimension(i, 0.0, 1.0, kls[i], spread**2 < ACTIVE))
+            found.append(Dimension(i, 0.0, 1.0, kls[i], spread**2 < MIN_ACTIVE_VARIANCE))
     return sorted(found, key=lambda d: (d.dead, -(d.spread if d.kl is None else d.kl), d.index))
 
 

@@ -1,4 +1,4 @@
-"""The queue: who may ask for a run, stop it and see it, and when it goes to a worker.
+"""The queue: who may request, stop and see a run, and when it goes to a worker.
 
 Progress travels only through the run directory, so any session and any replica can watch.
 """
@@ -22,17 +22,17 @@ from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
 from core.settings import settings
 
-WAIT = 1.5
-"""Seconds for which who asks for a run waits to see it handed to a worker; the queue keeps it."""
+HANDOVER_TIMEOUT = 1.5
+"""Seconds that a request waits for its run to reach a worker; the queue keeps the run."""
 
 log = logging.getLogger(__name__)
 
 
-# ---- asking and withdrawing
+# ---- requests and withdrawals
 
 
-def submit(question: RunRequest, who: str) -> Run:
-    """Ask for a run: the one there is, or a new one in the queue. Whoever asks becomes an owner.
+def submit(request: RunRequest, who: str) -> Run:
+    """Request a run: the existing one, or a new one in the queue. `who` becomes an owner.
 
     Raises:
         Refused: jobs are switched off or not for this person, who has enough of them, or the queue
@@ -40,16 +40,16 @@ def submit(question: RunRequest, who: str) -> Run:
         LabError: the folder of runs cannot be written.
     """
     with store.store_lock():
-        run = store.find(question.run_id)
+        run = store.find(request.run_id)
         if run is not None and (run.shipped or run.status().state in ("done", "queued", "running")):
             _add_owner(run, who)
             return run
         _check_room(who)
-        run = run or store.create(question.run_id, question.config, question.given)
+        run = run or store.create(request.run_id, request.config, request.given)
         _queue(run, who)
     audit_log.note("asked", run=_logged_id(run))
     _send([run], active())
-    jobs().settled(WAIT)
+    jobs().settled(HANDOVER_TIMEOUT)
     return run
 
 
@@ -65,14 +65,14 @@ def resume(run: Run, who: str) -> None:
         _queue(run, who)
     audit_log.note("resumed", run=_logged_id(run))
     _send([run], active())
-    jobs().settled(WAIT)
+    jobs().settled(HANDOVER_TIMEOUT)
 
 
 def cancel(run: Run, who: str) -> None:
-    """Withdraw from a run; when nobody is left who wants it, it is stopped.
+    """Withdraw from a run; without owners left it is stopped.
 
     Raises:
-        Refused: `who` never asked for it, and is no administrator.
+        Refused: `who` is neither an owner nor an administrator.
     """
     with store.store_lock():
         if _withdraw(run, who) or not run.status().active:
@@ -86,10 +86,10 @@ def cancel(run: Run, who: str) -> None:
 
 
 def delete(run: Run, who: str) -> None:
-    """Withdraw from a finished run; when nobody is left who asked for it, it is removed.
+    """Withdraw from a finished run; without owners left it is deleted.
 
     Raises:
-        Refused: shipped, still active, or `who` never asked for it and is no administrator.
+        Refused: shipped, still active, or `who` is neither an owner nor an administrator.
     """
     with store.store_lock():
         if run.shipped:
@@ -104,8 +104,10 @@ def delete(run: Run, who: str) -> None:
 
 
 def take_over(before: str, who: str) -> int:
-    """Give what an anonymous visitor asked for to the person that they have signed in as; gives how
-    many runs that were.
+    """Transfer the runs of an anonymous visitor to the account that they have signed in to.
+
+    Returns:
+        The number of runs.
 
     Raises:
         LabError: the folder of runs cannot be written.
@@ -140,7 +142,7 @@ def refusal(who: str) -> str:
 
 
 def mine(run: Run, who: str) -> bool:
-    """Whether `who` asked for the run."""
+    """Whether `who` is an owner of the run."""
     return not run.shipped and who in run.owners()
 
 
@@ -150,7 +152,7 @@ def may_change(run: Run, who: str) -> bool:
 
 
 def visible(run: Run, who: str) -> bool:
-    """Runs on people's own pictures are shown to those who asked; all others to everybody."""
+    """Whether `who` may see the run: private ones are for their owners, others for everybody."""
     return run.shipped or not run.spec().private or who in run.owners()
 
 
@@ -158,7 +160,7 @@ def visible(run: Run, who: str) -> bool:
 
 
 class Queue(NamedTuple):
-    """What the runs with a marker are, those that wait or work in the order of their coming."""
+    """The runs that have a marker, the active ones in the order of submission."""
 
     active: list[Run]
     broken: list[tuple[Run, str]]
@@ -167,7 +169,7 @@ class Queue(NamedTuple):
 
 
 def queue() -> Queue:
-    """The queue as it is now; costs as much as it is long."""
+    """Read the queue; the cost is proportional to its length."""
     active: list[tuple[float, str, Run]] = []
     current = Queue([], [], [])
     for run in store.marked():
@@ -186,7 +188,7 @@ def queue() -> Queue:
 
 
 def active() -> list[Run]:
-    """Runs that wait or work, first come first."""
+    """Return the runs that wait or run, in the order of submission."""
     return queue().active
 
 
@@ -197,10 +199,10 @@ def ahead(run: Run) -> int:
 
 
 def tend() -> int:
-    """Submit what waits and may begin, and what a dead worker, scheduler or server has left behind;
-    see that there are workers for it. Gives how many runs there were.
+    """Submit the runs that may begin, and those that a dead worker, scheduler or server has left;
+    make sure that they have workers. Returns the number of these runs.
 
-    A run that is damaged fails, with a sentence, and keeps no other from being looked at.
+    A damaged run fails with a message and does not hold up the others.
     """
     current = queue()
     for run, sentence in current.broken:
@@ -228,7 +230,7 @@ def _errors_logged(run: Run) -> Iterator[None]:
 
 
 def work(run_id: str) -> None:
-    """The job itself, in a worker: behind everything that a person waits for."""
+    """Carry out a run in a worker, at a low priority."""
     if hasattr(os, "nice") and os.nice(0) < 10:
         os.nice(10)
     audit_log.begin()
@@ -246,7 +248,7 @@ def work(run_id: str) -> None:
 
 
 def lane(run: Run) -> str:
-    """The worker that a run waits for."""
+    """Return the lane, that is the worker, that a run needs."""
     spec = run.spec()
     return "quick" if family(spec.task).variant(spec.variant).quick else "long"
 

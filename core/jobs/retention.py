@@ -72,7 +72,7 @@ def _leftovers() -> Iterator[Path]:
             yield from folder.glob(f"*/*/{pattern}")
     for place in (settings().data / "imported").glob("*/"):
         if imported.NAME.fullmatch(place.name) and not (place / imported.RECORD).exists():
-            yield place  # an import that ended before its set could be found
+            yield place  # an import that ended before its record was written
     for run in _ended_runs():
         if run.status().state == "done" and (run.path / "resume.pt").exists():
             yield run.path / "resume.pt"  # of a worker that was killed at its very end
@@ -88,14 +88,13 @@ def _ended_runs() -> Iterator[Run]:
 
 
 def _too_much(ended: Iterable[Run]) -> list[Run]:
-    """Of the runs of anonymous visitors those that nobody has asked for longest, so many that the
-    rest is as much as the settings allow."""
+    """Return the least recently used runs of anonymous visitors that exceed the disk limit."""
     anonymous_runs = [
         run for run in ended if run.owners() and all(map(identity.anonymous, run.owners()))
     ]
     sizes = {run: files.size(run.path) for run in anonymous_runs}
     excess, excess_runs = sum(sizes.values()) - settings().max_disk_mb_anonymous * 2**20, []
-    for run in sorted(anonymous_runs, key=_last_asked):
+    for run in sorted(anonymous_runs, key=_last_used):
         if excess <= 0:
             break
         excess_runs.append(run)
@@ -103,8 +102,8 @@ def _too_much(ended: Iterable[Run]) -> list[Run]:
     return excess_runs
 
 
-def _last_asked(run: Run) -> float:
-    """When somebody asked for it, or it was worked on, in seconds since 1970."""
+def _last_used(run: Run) -> float:
+    """Return when it was last requested or worked on, in seconds since 1970."""
     return max(run.status().heartbeat, run.status().queued_at, _changed(run.path / "owners.json"))
 
 

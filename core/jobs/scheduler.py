@@ -33,11 +33,11 @@ TRIES = 3
 """Workers of a lane that may end before they are there; then its runs fail, and say why."""
 NICE = 10
 """Of the local cluster, from its first import on."""
-AGAIN = 10.0
-"""Seconds for which a scheduler that did not answer is not asked again: who asks need not wait."""
-NOBODY = "no scheduler answers"
+RETRY_AFTER = 10.0
+"""Seconds before a scheduler that did not answer is tried again, so that no request waits."""
+NO_SCHEDULER = "no scheduler answers"
 STARTING = "starting a worker"
-PATIENCE = 10
+REPLY_TIMEOUT = 10
 """Seconds for which a scheduler may be too busy to say which workers it has."""
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class Cluster:
             fire_and_forget(future)  # or the scheduler forgets the job when this server dies
             self._futures[run.id] = future
             future.add_done_callback(self._ended)
-        if status.stage == NOBODY:
+        if status.stage == NO_SCHEDULER:
             _say(run, "")
         self._arrived(client, key)
 
@@ -162,8 +162,8 @@ class Cluster:
         if self._address:
             if time.monotonic() >= self._silent_until:
                 log.warning("no scheduler answers at %s: %s", self._address, error)
-                self._silent_until = time.monotonic() + AGAIN
-            _say(run, NOBODY)
+                self._silent_until = time.monotonic() + RETRY_AFTER
+            _say(run, NO_SCHEDULER)
             return
         sentence = f"No worker could be reached ({error}). Try again, or see the log."
         run.update(state="failed", stage="", error=sentence)
@@ -226,7 +226,7 @@ class Cluster:
         """Lanes that have a worker, by what the scheduler knows."""
         assert client.scheduler is not None  # it is connected
         identity: dict[str, Any] = client.sync(
-            client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE
+            client.scheduler.identity, n_workers=-1, callback_timeout=REPLY_TIMEOUT
         )
         return {lane for w in identity["workers"].values() for lane in w.get("resources", {})}
 
@@ -361,7 +361,7 @@ class Cluster:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._address:
             if time.monotonic() < self._silent_until:
-                raise TimeoutError(NOBODY)
+                raise TimeoutError(NO_SCHEDULER)
             connected = Client(self._address, timeout="5s", set_as_default=False)
         else:
             with FileLock(self._folder / "scheduler.lock", timeout=START_TIMEOUT):

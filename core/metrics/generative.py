@@ -15,25 +15,25 @@ from core.models.convnets import Recogniser
 
 NEIGHBOURS = 5
 """The k of precision, recall, density and coverage (Naeem et al. 2020)."""
-RARE = 0.02
-"""A class is covered when so large a share of the samples is read as it."""
-LEAST_COVERAGE = 0.6
-"""Of small pictures: three of MNIST's classes cover 0.52 of it at most, blurred digits 0.85."""
+MIN_CLASS_SHARE = 0.02
+"""Share of the samples from which on a class counts as covered."""
+MIN_COVERAGE = 0.6
+"""For small pictures: three of MNIST's classes cover 0.52 of it at most, blurred digits 0.85."""
 CHUNK = 500
 PIXEL_SIDE = 14
 SIDE = 32
-"""Of the pictures that variety is measured in, at most."""
+"""Maximum side of the pictures in which variety is measured."""
 COMPONENTS = 20
-"""Of those pictures: what most of their differences lie in, and noise hardly any of its."""
-COMPARED = 1000
-"""Pictures of which variety counts the different ones."""
-PALE = 0.5
-"""Contrast, by that of real images, down to which variety does not count it."""
+"""Principal components of those pictures: they hold most differences and hardly any noise."""
+MAX_COMPARED = 1000
+"""Maximum number of pictures in which variety counts the different ones."""
+MIN_CONTRAST = 0.5
+"""Contrast relative to real images, down to which variety does not depend on it."""
 CHOICE_SEED = 50_000
-"""Of the features that are compared, where there are more on one side."""
-FEW, SOME = 0.4, 0.5
-"""Varieties: of a collapse, and of a narrow generator, at most."""
-FAR = 0.1
+"""Seed of the choice of features when one side has more of them."""
+MAX_COLLAPSED_VARIETY, MAX_NARROW_VARIETY = 0.4, 0.5
+"""Maximum variety of a collapsed and of a narrow generator."""
+MAX_DISTANCE = 0.1
 """A Fréchet distance of so large a share of the features' variance is no likeness: real digits
 that are blurred with a standard deviation of a pixel and a half get more."""
 DISTANCE = "Fréchet distance, own features"
@@ -45,7 +45,7 @@ State = Literal[
 
 
 class Features(NamedTuple):
-    """Images as an extractor sees them: `values` (N, d) and, of a classifier, `classes` (N,)."""
+    """Features of images: `values` (N, d) and, of a classifier, `classes` (N,)."""
 
     values: Tensor
     classes: Tensor | None
@@ -115,14 +115,14 @@ class Health:
     floor_n: int | None = None
 
     def figures(self) -> dict[str, Any]:
-        """As they stand in a run's figures."""
+        """Return the figures as a run keeps them."""
         figures = {k: v for k, v in asdict(self).items() if v is not None}
         figures["histogram"] = list(self.histogram or ())
         return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
 
     @classmethod
     def read(cls, figures: dict[str, Any]) -> Health:
-        """From a run's figures. Raises KeyError where they are not there."""
+        """Read the health from a run's figures. Raises KeyError if they are missing."""
         known = {k: figures[k] for k in cls.__dataclass_fields__ if k not in OPTIONAL}
         more = {k: figures[k] for k in OPTIONAL if figures.get(k) not in (None, [])}
         if "histogram" in more:
@@ -138,7 +138,7 @@ class Health:
         """Classes that two samples in a hundred or more are read as."""
         if not self.histogram:
             return None
-        return sum(count >= RARE * sum(self.histogram) for count in self.histogram)
+        return sum(count >= MIN_CLASS_SHARE * sum(self.histogram) for count in self.histogram)
 
 
 OPTIONAL = ("classes", "histogram", "entropy", "variety", "far", "floor", "floor_n")
@@ -235,7 +235,7 @@ class _Pictures:
         the eigenvalues of all similarities. Two pictures are as similar as a Gaussian of their
         distance says, as wide as real images lie from their nearest others.
         """
-        n = min(COMPARED, len(samples), len(self.points))
+        n = min(MAX_COMPARED, len(samples), len(self.points))
         if n < 2:
             return 0.0
         real = _some(self.points, n)
@@ -244,7 +244,9 @@ class _Pictures:
         width = max(float(apart.median()), 1e-6)
         # Pictures that are only paler, or blurred, are not fewer.
         contrast = _mean_distance(drawn) / max(_mean_distance(real), 1e-6)
-        return _different(drawn, width * min(1.0, max(PALE, contrast))) / _different(real, width)
+        return _different(drawn, width * min(1.0, max(MIN_CONTRAST, contrast))) / _different(
+            real, width
+        )
 
 
 def _different(points: Tensor, width: float) -> float:
@@ -330,7 +332,7 @@ def entropy(counts: list[int]) -> float:
 
 
 def _own_distances(points: Tensor, k: int, check: Check) -> Tensor:
-    """(n, k): to the nearest other points, the nearest first."""
+    """Distances (n, k) to the nearest other points, the nearest first."""
     distances = []
     for i in range(0, len(points), CHUNK):
         check("comparing samples")
@@ -351,14 +353,14 @@ def _mean_distance(points: Tensor) -> float:
 
 
 class Verdict(NamedTuple):
-    """What is to be said of a generator: a state, and a sentence with the numbers behind it."""
+    """The state of a generator, and a sentence with the numbers behind it."""
 
     state: State
     sentence: str
 
 
 def verdict(health: Health) -> Verdict:
-    """Whether a generator has collapsed: it draws few things over and over, or leaves classes out.
+    """Judge whether a generator has collapsed: it repeats a few images, or leaves classes out.
 
     Bad pictures that differ are no collapse, unless the classifier reads them all as one class; but
     what is far from the data is not healthy either. Without a classifier nobody knows whether
@@ -382,7 +384,7 @@ def verdict(health: Health) -> Verdict:
             f"of this data set. No collapse was seen: {summary}",
         )
     classes = f"all {health.classes} classes, entropy {health.entropy or 0:.2f} nats, "
-    if health.far is not None and health.far > FAR:
+    if health.far is not None and health.far > MAX_DISTANCE:
         return Verdict(
             "unlike the data",
             f"Unlike the data: {_distance(health)}. No collapse was seen: {classes}{summary}",
@@ -400,34 +402,34 @@ UNTESTED = "Whether it copies training images is not tested here."
 
 
 def _collapse(health: Health) -> list[str]:
-    """The signs that few things are drawn over and over."""
+    """Return the signs that a few images are repeated."""
     signs = []
     if health.duplicates >= 0.5:
         signs.append(f"{health.duplicates:.0%} of the samples have a twin among them")
-    if health.variety is not None and health.variety <= FEW:
+    if health.variety is not None and health.variety <= MAX_COLLAPSED_VARIETY:
         signs.append(_variety(health.variety))
     if health.spread < 0.5 and not health.classes:
         signs.append(f"two samples differ {health.spread:.0%} as much as two real images")
     if health.entropy is not None and health.entropy < 0.5 * math.log(max(health.classes, 2)):
         signs.append(f"the classes they are read as have an entropy of {health.entropy:.2f} nats")
-    few = health.variety is None or health.variety <= SOME
-    if few and health.density >= 0.7 and health.recall < 0.02 and health.coverage < 0.2:
+    low_variety = health.variety is None or health.variety <= MAX_NARROW_VARIETY
+    if low_variety and health.density >= 0.7 and health.recall < 0.02 and health.coverage < 0.2:
         # They lie where the data are, but in few places: one picture a class, with some noise.
         signs.append(f"they look like the data, but reach {health.recall:.1%} of the real images")
     return signs
 
 
 def _narrowness(health: Health) -> list[str]:
-    """The signs that part of the data is not drawn."""
+    """Return the signs that part of the data is not drawn."""
     signs = []
     missing = health.classes - health.covered if health.covered is not None else 0
     if missing:
         signs.append(f"{missing} of {health.classes} classes get fewer than 2 % of the samples")
     if health.duplicates >= 0.1:
         signs.append(f"{health.duplicates:.0%} of the samples have a twin among them")
-    if health.variety is not None and health.variety <= SOME:
+    if health.variety is not None and health.variety <= MAX_NARROW_VARIETY:
         signs.append(_variety(health.variety))
-    if health.coverage < (0.4 if health.classes else LEAST_COVERAGE):
+    if health.coverage < (0.4 if health.classes else MIN_COVERAGE):
         signs.append(f"only {health.coverage:.0%} of the real images have a sample near them")
     return signs
 

@@ -16,8 +16,8 @@ Check = Callable[[str], None]
 
 BLOCK = 250
 """Rows that are compared with all others at a time: 20 MB at 10,000 points."""
-FEW = 16
-"""So many queries are answered without a copy of all codes."""
+MAX_DIRECT_QUERIES = 16
+"""Maximum number of queries that are answered without a copy of all codes."""
 VOTERS = 10
 
 
@@ -60,7 +60,7 @@ def checked(codes: Tensor) -> Tensor:
 
 
 def largest_k(count: int) -> int:
-    """The most neighbours that trustworthiness can be asked for over `count` points; 0 for none."""
+    """Return the largest k for which trustworthiness is defined over `count` points, or 0."""
     return max(0, (count - 1) // 2)
 
 
@@ -101,12 +101,12 @@ def _blocks(
     codes: Tensor, queries: Tensor, metric: Metric, exclude: Tensor | None, check: Check
 ) -> Iterator[tuple[slice, Tensor]]:
     """Rows of the queries, and their distances to all codes, (rows, N); to `exclude` infinite."""
-    few = len(queries) <= FEW
-    if not few:  # in float64, in which differences of float32 numbers outlast the cancellation
+    direct = len(queries) <= MAX_DIRECT_QUERIES
+    if not direct:  # in float64, in which differences of float32 numbers outlast the cancellation
         codes, queries = codes.double(), queries.double()
     if metric == "cosine":
         codes, queries = F.normalize(codes, dim=1), F.normalize(queries, dim=1)
-    elif not few:
+    elif not direct:
         origin = codes.mean(0)  # far from zero, squares would drown the differences
         codes, queries = codes - origin, queries - origin
         squares = codes.square().sum(1)
@@ -116,7 +116,7 @@ def _blocks(
         block = queries[rows]
         if metric == "cosine":
             apart = 1 - block @ codes.T
-        elif few:
+        elif direct:
             apart = torch.stack([(codes - one).square().sum(1).sqrt() for one in block])
         else:
             apart = torch.addmm(squares + block.square().sum(1)[:, None], block, codes.T, alpha=-2)

@@ -34,7 +34,7 @@ LARGEST_FILE = 600 * 2**20
 CLASSES = 1000
 """That every backbone was trained on."""
 PROBE = 256
-"""Side of the picture by which the sizes of layers are told."""
+"""Side of the picture with which the sizes of layers are measured."""
 
 
 Net = TypeVar("Net", bound=nn.Module)

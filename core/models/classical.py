@@ -1,6 +1,6 @@
 """Denoisers from before learning, as modules with nothing to learn (scikit-image).
 
-They have one advantage over the networks: they are told how far the input is from the clean
+They have one advantage over the networks: they are given how far the input is from the clean
 picture (`rms`), and their strength was chosen by that on training images.
 """
 

@@ -105,7 +105,7 @@ class ResidualBlock(nn.Module):
 class UNet(nn.Module):
     """Residual U-Net (Ronneberger et al. 2015; residual as in DnCNN, Zhang et al. 2017), ours.
 
-    It is not told how strong the noise is. It works on 2×2 pixels at a time
+    The noise level is not an input. It works on 2×2 pixels at a time
     (space to depth, as in FFDNet, Zhang et al. 2018), a quarter of the positions for the same
     picture, and predicts what to add to its input. Sides divisible by four.
     """

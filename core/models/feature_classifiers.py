@@ -16,7 +16,7 @@ Head = Literal["linear", "published", "mlp"]
 HIDDEN: dict[Head, tuple[int, ...]] = {"published": (256, 256), "mlp": (512, 256, 256)}
 """Widths of the layers between the features and the classes."""
 QUANTILES = 101
-MOST_KNOWN = 2000
+MAX_KNOWN = 2000
 """Training pictures whose features are kept with the network."""
 NEIGHBOURS = 10
 SMALL = 1e-3
@@ -130,7 +130,7 @@ class Transfer(nn.Module):
 
     def remember(self, features: Tensor) -> None:
         """Keep training pictures' features (N, width), and how far they lie from each other."""
-        self.known = F.normalize(features[:MOST_KNOWN], dim=1)
+        self.known = F.normalize(features[:MAX_KNOWN], dim=1)
         if len(self.known) > 1:
             apart = self._apart(self.known, others=True)
             self.reach.copy_(apart.quantile(torch.linspace(0, 1, QUANTILES, device=apart.device)))

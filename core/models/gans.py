@@ -19,7 +19,7 @@ Prior = Literal["uniform", "normal"]
 SEED_NUMBERS = 128
 """Numbers that one seed draws for an image: as many as the widest latent has."""
 CLASS_NUMBERS = 32
-"""Numbers that a class is embedded in, for a generator that is told it."""
+"""Dimensions of the class embedding of a conditional generator."""
 CLASS_SCALE = 0.1
 """Of these numbers at first. As large as the noise, the class is all that the generator listens to:
 it then draws one picture of each."""
@@ -34,7 +34,7 @@ class GAN(nn.Module):
         body: the critic up to its features: images (N, C, H, W) in [-1, 1] to (N, width, …).
         head: features to one score an image: a logit, or a Wasserstein critic's number.
         prior: what latents are drawn from: uniform on [-1, 1], or standard normal.
-        classes: how many classes there are; 0 for a generator that is told none.
+        classes: how many classes there are; 0 for an unconditional generator.
     """
 
     def __init__(

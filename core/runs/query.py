@@ -1,4 +1,4 @@
-"""Finished runs of a family, the best first, and what is known of their classes."""
+"""Finished runs of a family, the best first, and the names of their classes."""
 
 from typing import Protocol
 
@@ -10,14 +10,14 @@ from core.runs.store import Run
 
 
 class Ranked(Protocol):
-    """What a query asks of a family: `core.tasks.family.Family` has it."""
+    """The part of `core.tasks.family.Family` that a query needs."""
 
     name: str
     headline: str
     lower_is_better: bool
 
     def checked(self, run: Run) -> RunSpec:
-        """What was asked for, of a run whose files are sound; raises RunBroken."""
+        """Return the spec of a run whose files are sound. Raises RunBroken."""
 
     def learns(self, variant: str) -> bool:
         """Whether the variant is a network, and not a method that learns nothing."""
@@ -43,7 +43,7 @@ def finished(family: Ranked, dataset: str | None = None) -> list[Run]:
 
 
 def classes_of(run: Run) -> tuple[str, ...]:
-    """The names of the classes that the run was trained on; numbers where nobody kept them."""
+    """Return the names of the classes that the run was trained on; numbers if unknown."""
     spec = run.spec()
     if spec.data.class_names:
         return spec.data.class_names

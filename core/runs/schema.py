@@ -1,4 +1,4 @@
-"""What a run says of itself: what was asked, what it was made from, how far it is."""
+"""The schemas of a run's files: its spec, its data, its status and its figures."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -42,7 +42,7 @@ class DataSpec(BaseModel):
 
 
 class RunSpec(BaseModel):
-    """What was asked: enough to do the same again."""
+    """The request that a run answers: enough to reproduce it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +62,7 @@ class RunSpec(BaseModel):
 
 
 def todays_names(values: dict[str, Any]) -> dict[str, Any]:
-    """What a run of the first version asked for, as it is called now; its id stays.
+    """Translate the spec of a run of the first version to today's names; its id stays.
 
     The classifier with Adam was `cnn`, the head of four layers `published`, and the classic dream
     was not squeezed and its gradient did not add up.
@@ -171,7 +171,7 @@ class Figures(BaseModel):
 
 
 class RunRequest(BaseModel):
-    """A validated question; `run_id` names the run that answers it."""
+    """A validated request; `run_id` names the run that answers it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -2,8 +2,8 @@
 
 config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png …, status.json,
 and while it is not done resume.pt. A dream has picture.png, guide.png and mask.png to begin with,
-and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json` says who asked and is never
-shown or exported.
+and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json` names the owners; it is
+never shown or exported.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ class Run:
     # ---- reading
 
     def spec(self) -> RunSpec:
-        """What was asked, which never changes. Raises RunBroken."""
+        """Return the request that the run answers; it never changes. Raises RunBroken."""
         return _config(self.path, self._changed("config.json"))
 
     def status(self) -> Status:
@@ -244,7 +244,7 @@ class Run:
             return True
 
     def request_cancel(self) -> None:
-        """Ask whoever works on it to stop; answered at the next step."""
+        """Request a stop, which takes effect at the next training step."""
         (self.path / "cancel").touch()
 
     def cancel_requested(self) -> bool:
@@ -253,10 +253,10 @@ class Run:
     def forget_cancel(self) -> None:
         (self.path / "cancel").unlink(missing_ok=True)
 
-    # ---- who asked
+    # ---- owners
 
     def owners(self) -> list[str]:
-        """The visitors who asked for this run."""
+        """Return the visitors who requested this run."""
         try:
             owners = files.read_json_cached(self.path / "owners.json")
         except (OSError, ValueError):
@@ -344,7 +344,7 @@ def _history(path: Path, _changed: int, size: int | None) -> pd.DataFrame:
 
 @lru_cache(maxsize=4096)
 def _history_is_sound(path: Path, changed: int, size: int | None) -> None:
-    """Raises RunBroken. Kept apart, since this is small and asked of every run in a list."""
+    """Raises RunBroken. Cached apart: this is small and needed for every run in a list."""
     _history(path, changed, size)
 
 
@@ -512,7 +512,7 @@ def open_run(run_id: str) -> Run:
 
 @contextmanager
 def store_lock(timeout: float = 30) -> Iterator[None]:
-    """Held while a run is created, queued or withdrawn, so that two who ask get one run.
+    """Held while a run is created, queued or withdrawn, so that two requests give one run.
 
     Args:
         timeout: seconds to wait for it.
@@ -551,7 +551,7 @@ def create(run_id: str, config: RunSpec, given: Mapping[str, bytes] | None = Non
     for name, content in (given or {}).items():
         files.write_bytes(folder / name, content)
     files.write_json(folder / "status.json", Status(queued_at=time.time()).model_dump())
-    files.write_json(folder / "config.json", config.model_dump())  # last: now it can be found
+    files.write_json(folder / "config.json", config.model_dump())  # last: now the run exists
     if folder != run.path:
         folder.rename(run.path)  # whole at once: others list the runs meanwhile
     return run

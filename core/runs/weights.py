@@ -5,22 +5,22 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-LARGE = 2_000_000
-"""Numbers in one weight from which on it is kept in eight bits: five sixths of a DCGAN are one."""
+MIN_INT8_NUMBERS = 2_000_000
+"""Size of a weight from which on it is kept in eight bits: one holds five sixths of a DCGAN."""
 SCALE = ".scale"
 """Ends the name of the row scales that stand beside such a weight."""
 
 
 def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Half precision; what has `LARGE` numbers as int8 with one scale a row (along the first
-    dimension), the 127th of its largest number.
+    """Convert to half precision, and weights of `MIN_INT8_NUMBERS` or more to int8 with one scale
+    a row (along the first dimension): its largest number / 127.
 
     Args:
         state: a network's weights and buffers by name.
     """
     packed_state: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        if tensor.is_floating_point() and tensor.numel() >= LARGE:
+        if tensor.is_floating_point() and tensor.numel() >= MIN_INT8_NUMBERS:
             others = tuple(range(1, tensor.ndim))
             scale = (tensor.float().abs().amax(others, keepdim=True) / 127).clamp_min(1e-12)
             packed_state[name] = (tensor.float() / scale).round().to(torch.int8)

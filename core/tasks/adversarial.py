@@ -28,9 +28,9 @@ from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
 from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, silent, unit
 from core.tasks.family import Shape, Variant
 
-AVERAGED = 40
+BATCH_NORM_BATCHES = 40
 """Batches over which the batch-norm statistics of an averaged generator are computed."""
-SETTLING_SEED = 40_001
+BATCH_NORM_SEED = 40_001
 """Seed of the latents in these batches."""
 
 
@@ -223,7 +223,7 @@ def settle(model: GAN, check: Check = silent) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all batches
     device = next(model.parameters()).device
-    noise = seeded_noise(128 * AVERAGED, SETTLING_SEED).to(device)
+    noise = seeded_noise(128 * BATCH_NORM_BATCHES, BATCH_NORM_SEED).to(device)
     model.generator.train()
     for i, u in enumerate(torch.split(noise, 128)):
         check("averaging")

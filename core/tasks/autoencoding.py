@@ -229,8 +229,8 @@ VALIDATION_IMAGES = 2000
 CHUNK = 500
 """Images at a time in a measurement."""
 IWAE_IMAGES = 1000
-ACTIVE = 0.01
-"""A dimension is in use when its mean varies by more between images (Burda et al. 2016)."""
+MIN_ACTIVE_VARIANCE = 0.01
+"""A dimension is active when its mean varies by more between images (Burda et al. 2016)."""
 SHEET = 10
 """Images in a row of the sample sheet."""
 
@@ -522,7 +522,7 @@ class Autoencoding(Task):
 
     @torch.inference_mode()
     def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
-        """The middle of the posterior; a conditional network is told the images' classes."""
+        """Return the posterior means; a conditional network also gets the images' classes."""
         network = cast(Autoencoder, model)
         parts = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
         return torch.cat(parts) if parts else torch.zeros(0, network.latent)
@@ -565,7 +565,7 @@ class Autoencoding(Task):
             constant_term = left_out(config, images.pixels[0].numel())
             figures[bound_name(config)] = figures["reconstruction"] + kl + constant_term
             variance = torch.cat(means).var(0, correction=0)
-            figures["active_units"] = int((variance > ACTIVE).sum())
+            figures["active_units"] = int((variance > MIN_ACTIVE_VARIANCE).sum())
             figures["kl_per_dimension"] = kl_per_dim.tolist()
         return figures
 

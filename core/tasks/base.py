@@ -121,7 +121,7 @@ class Learner(ABC):
             optimiser.load_state_dict(state["optimisers"][name])
 
 
-COLD = 1 / 25
+INITIAL_RATE = 1 / 25
 """Initial learning rate of a warm-up, as a share of the full rate."""
 
 
@@ -138,7 +138,7 @@ def warm_cosine(progress: float, warm: float = 0.1) -> float:
     gives other weights now.
     """
     if progress < warm:
-        return COLD + (1 - COLD) * progress / warm
+        return INITIAL_RATE + (1 - INITIAL_RATE) * progress / warm
     return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
 
 

@@ -94,7 +94,7 @@ def varied(config: RecognitionConfig, pixels: Tensor, generator: torch.Generator
 
 
 class Recognition(Task):
-    """Images with classes, told apart."""
+    """Classification of images of any data set with classes."""
 
     least_classes: ClassVar[int] = 2
 

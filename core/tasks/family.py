@@ -1,4 +1,4 @@
-"""What can be asked for by name: families of variants that share their settings."""
+"""Families of variants that share their settings."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,17 +18,16 @@ SMALL: Shape = (1, 28, 28)
 
 
 class FamilyConfig(BaseModel):
-    """What every variant of a family is asked. Bounds hold wherever the values come from.
+    """Settings of every variant of a family. Bounds hold wherever the values come from.
 
-    A number says in its `json_schema_extra` how far one `step` of a form goes; whole numbers
-    without one go by 1.
+    `json_schema_extra` of a number holds the `step` of its form field; the default is 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def step(cls, name: str) -> float:
-        """How far a click on plus or minus goes."""
+        """Return the step of the field in a form."""
         extra = cls.model_fields[name].json_schema_extra
         step = extra.get("step", 1) if isinstance(extra, dict) else 1
         return float(cast(float, step))
@@ -36,16 +35,16 @@ class FamilyConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Variant:
-    """One thing that can be asked for, with its settings unless somebody says otherwise."""
+    """One entry of a family, with its default settings."""
 
     name: str
     title: str
     summary: str
     build: Callable[..., Any]
-    """What makes it, from what its family hands over: a network, or a map."""
+    """Builds its network or map from the arguments of its family."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What only the family itself reads: its loss, its optimiser."""
+    """Read by the family alone: its loss, its optimiser."""
     learns: bool = True
     shape: Shape | None = SMALL
     """(C, H, W) of the images that it works on; None: colour, in the size that they have."""
@@ -127,8 +126,7 @@ class Family:
         return True
 
     def checked(self, run: Run) -> RunSpec:
-        """What was asked for, of a run of this family that can be shown in a list: each of its
-        files is sound.
+        """Return the spec of a run of this family that can be listed: each of its files is sound.
 
         Raises:
             RunBroken: it is damaged.

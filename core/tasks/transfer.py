@@ -122,13 +122,13 @@ __all__ = ["TRANSFER", "TransferConfig", "TransferLearner", "Transferring", "see
 
 CHUNK = 4
 """Pictures at a time in a measurement."""
-LOOKED = 32
-"""Pictures, at most, by which the features of trained backbones are standardised."""
+MAX_STANDARDISED = 32
+"""Maximum number of pictures with which features of trained backbones are standardised."""
 SHEET = 12
 SHOWN_CLASSES = 8
 HEADS_IN_IDS = {"mlp": "published", "published": "published 256-256"}
-LEAST_HELD = 20
-"""Pictures held back, from which on they say how sure one may be."""
+MIN_HELD = 20
+"""Minimum number of held-out pictures for a calibration."""
 
 
 class TransferLearner(Learner):
@@ -202,7 +202,7 @@ class TransferLearner(Learner):
 
 
 class Transferring(Task):
-    """Pictures with classes, told apart by a network that has seen a million others."""
+    """Classification of pictures by a network pretrained on a million others."""
 
     name = "transfer"
     kind: ClassVar[str] = "transfer"
@@ -327,7 +327,7 @@ class Transferring(Task):
             network.remember(training_data.pixels)
         elif len(training_data.labels):
             every = -(
-                -len(training_data.labels) // LOOKED
+                -len(training_data.labels) // MAX_STANDARDISED
             )  # of all classes, in whatever order they are
             network.standardise(seen_by(network, training_data.pixels[::every]))
         return TransferLearner(cast(TransferConfig, config), network, training_data)
@@ -363,10 +363,10 @@ class Transferring(Task):
 
         Where all of it is right, the least loss is that of boundless certainty. So the targets are
         a little below one, as if one picture more had been seen, of any class (after Platt 1999).
-        From a handful nothing can be told: then it stays 1.
+        From a handful nothing can be estimated: then it stays 1.
         """
         network = cast(Transfer, model)
-        if len(held.labels) < LEAST_HELD:
+        if len(held.labels) < MIN_HELD:
             return
         with torch.inference_mode():
             logits = _logits(network, held, check)
@@ -430,7 +430,7 @@ class Transferring(Task):
         return contact_sheet(torch.cat(pairs), columns=columns)
 
     def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
-        """What the backbones say, standardised."""
+        """Return the standardised features of the backbones."""
         network = cast(Transfer, model)
         return network.standard(seen_by(network, images.pixels, check))
 

@@ -1,4 +1,4 @@
-"""The loop: it knows no model, keeps its place, and stops when asked."""
+"""The training loop: independent of the model, resumable and cancellable."""
 
 import math
 import time
@@ -166,7 +166,7 @@ class _Training:
         self.kept.sheet(epoch, draw)
 
     def check(self, stage: str) -> None:
-        """Between the steps: only whether to stop, for what is told is the epoch."""
+        """Check between the steps whether to stop; the reported stage stays the epoch."""
         self.work.stop_if_asked()
 
     def progress(self, epoch: int, seen: int, n: int) -> dict[str, Any]:

@@ -105,12 +105,12 @@ def train_images(run: Run) -> Images:
 
     Raises:
         DataMissing: the set is not here.
-        RunBroken: the data set has other images now than when the run was asked for.
+        RunBroken: the images of the data set have changed since the run was requested.
     """
     spec = run.spec()
     if data.data_fingerprint(spec.dataset) != spec.data.fingerprint:
         raise RunBroken(
-            f"The images of {spec.dataset} have changed since {run.id} was asked for: train anew."
+            f"The images of {spec.dataset} have changed since {run.id} was requested: train anew."
         )
     images = some(data.load(spec.dataset, "train"), spec.data.n_train, config_of(run).seed)
     return task(spec.task).prepare(spec.variant, images)

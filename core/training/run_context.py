@@ -1,4 +1,4 @@
-"""A run under way, whatever its kind: it reports, stops when asked, and ends with a sentence."""
+"""The context of a running job: progress reports, cancellation and the final status."""
 
 import logging
 import time
@@ -30,7 +30,7 @@ class Work:
         """Call between small pieces of work: reports if it is time.
 
         Raises:
-            Cancelled: somebody asked to stop.
+            Cancelled: the run is to stop.
         """
         self.stop_if_asked()
         now = time.monotonic()

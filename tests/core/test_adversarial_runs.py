@@ -39,7 +39,7 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(module, "SAMPLES", 40)
-    monkeypatch.setattr(adversarial, "AVERAGED", 2)
+    monkeypatch.setattr(adversarial, "BATCH_NORM_BATCHES", 2)
 
 
 def new(variant: str, task: str = "adversarial", dataset: str = "digits", **values: Any) -> Run:

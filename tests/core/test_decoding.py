@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from core import decoding
-from core.decoding import MOST_PIXELS, decode
+from core.decoding import MAX_PIXELS, decode
 from core.errors import BadUpload
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -72,7 +72,7 @@ def test_the_largest_accepted_picture_fits_the_memory(
     megabytes, size = done.stdout.split("|")
     assert int(megabytes) <= 300
     width, height = map(int, size.strip(" ()\n").split(","))
-    assert width == height and MOST_PIXELS / 4 < width * height <= MOST_PIXELS
+    assert width == height and MAX_PIXELS / 4 < width * height <= MAX_PIXELS
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_reduced_picture_is_the_same_picture(mode: str, monkeypatch: pytest.Mo
     large = small.resize((17 * 12, 21 * 12), Image.Resampling.NEAREST).convert(mode)
     content = encoded(large, "TIFF")
     whole = np.asarray(decode(content).convert("RGB"))
-    monkeypatch.setattr(decoding, "MOST_PIXELS", 17 * 21 * 16)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 17 * 21 * 16)
     monkeypatch.setattr(decoding, "_STRIP_PIXELS", 1500)
     found = decode(content)
     assert found.size == (17 * 4, 21 * 4)

@@ -8,7 +8,7 @@ import torch
 
 from core.models.gans import seeded_noise
 from core.tasks import adversarial
-from core.tasks.adversarial import ADVERSARIAL, SETTLING_SEED, AdversarialLearner
+from core.tasks.adversarial import ADVERSARIAL, BATCH_NORM_SEED, AdversarialLearner
 from core.tasks.base import unit
 from tests.core.games import copied, digits, equal, learner, network, seeded
 
@@ -18,7 +18,7 @@ SMALL = [name for name in ADVERSARIAL.variants if name != "face_dcgan"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Statistics of an average's batch norms over few batches."""
-    monkeypatch.setattr(adversarial, "AVERAGED", 3)
+    monkeypatch.setattr(adversarial, "BATCH_NORM_BATCHES", 3)
 
 
 # ---- who moves when
@@ -93,7 +93,7 @@ def test_the_result_is_the_average_with_statistics_of_its_own() -> None:
     assert result is made.average and result is not made.gan
     assert not equal(result.generator_parameters(), made.gan.generator_parameters())
     assert equal(result.critic_parameters(), made.gan.critic_parameters())
-    noise = result.latents(seeded_noise(3 * 128, SETTLING_SEED))
+    noise = result.latents(seeded_noise(3 * 128, BATCH_NORM_SEED))
     seen = result.generator[0](noise).relu().detach()
     norm: Any = result.generator[2]
     torch.testing.assert_close(norm.running_mean, seen.mean(0), rtol=1e-4, atol=1e-5)

@@ -277,7 +277,9 @@ def test_a_picture_that_would_fill_the_memory_is_left_out(
 def test_the_first_files_that_were_left_out_are_named(archive: Path) -> None:
     bad = {f"cat/deep/<b>{i:02d}*.png": b"" for i in range(25)}
     made = taken(packed(archive, {**CLASSES, **bad}))
-    assert made.left_out == tuple(f"cat/deep/b{i:02d}.png is empty" for i in range(imported.NAMED))
+    assert made.left_out == tuple(
+        f"cat/deep/b{i:02d}.png is empty" for i in range(imported.MAX_NAMED)
+    )
     record = files.read_json(settings().data / "imported" / made.name / "set.json")
     assert record["n_left_out"] == 25
     assert taken(packed(archive, CLASSES)).left_out == ()
@@ -693,7 +695,7 @@ def test_an_archive_that_unpacks_to_far_more_than_an_upload(
     archive: Path, limit: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit("MAX_UPLOAD_MB", 1)
-    monkeypatch.setattr(uploads, "UNPACKED", 4)
+    monkeypatch.setattr(uploads, "MAX_UNPACKED_RATIO", 4)
 
     def never(*args: object) -> bytes:
         raise AssertionError("nothing may be unpacked")

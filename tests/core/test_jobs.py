@@ -354,7 +354,7 @@ def test_nobody_waits_for_a_cluster_that_starts(
 
     monkeypatch.setattr(Cluster, "_join", lambda self: None)
     monkeypatch.setattr(Cluster, "_start", slow)
-    monkeypatch.setattr(queue, "WAIT", 0)
+    monkeypatch.setattr(queue, "HANDOVER_TIMEOUT", 0)
     here = Cluster(cluster / "slow", "", print, print)
     monkeypatch.setattr(queue, "jobs", lambda: here)
     try:
@@ -536,5 +536,5 @@ def test_a_given_scheduler_may_come_up_later(
         far.submit(run, "long")
         assert far.settled(DEADLINE)
     assert len(tries) == 1, "who asks next does not wait for it again"
-    assert run.status().state == "queued" and run.status().stage == clusters.NOBODY
+    assert run.status().state == "queued" and run.status().stage == clusters.NO_SCHEDULER
     run.delete()

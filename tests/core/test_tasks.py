@@ -206,7 +206,7 @@ def test_an_averaged_generator_and_its_picture_can_be_stopped(values: dict[str, 
     learner = chosen.learner("gan", config, model)
     asked: list[str] = []
     result = learner.eval_model(asked.append)
-    assert len(asked) == (adversarial.AVERAGED if values else 0)
+    assert len(asked) == (adversarial.BATCH_NORM_BATCHES if values else 0)
     chosen.render("gan", config, result.eval(), images, asked.append)
     assert asked[-1] == "drawing samples"
 

@@ -14,7 +14,7 @@ def test_small_weights_are_kept_in_half_precision_and_counters_as_they_are():
 
 
 def test_a_large_matrix_is_kept_in_eight_bits_with_a_scale_a_row(monkeypatch):
-    monkeypatch.setattr(weights, "LARGE", 100)
+    monkeypatch.setattr(weights, "MIN_INT8_NUMBERS", 100)
     matrix = torch.randn(20, 30, generator=torch.Generator().manual_seed(0))
     matrix[3] *= 50  # a row of another size spoils no other
     matrix[5] = 0

@@ -14,7 +14,7 @@ from core.inference.explain import Losses
 from core.runs.query import classes_of
 from core.runs.schema import DataSpec
 from core.runs.store import Run
-from core.tasks.transfer import LEAST_HELD
+from core.tasks.transfer import MIN_HELD
 from pages.parts.transfer_classifier.photographs import missing, photographs
 from pages.ui import cached, charts
 from pages.ui.page_frame import csv_button
@@ -121,7 +121,7 @@ def calibration(temperature: float, share: float, used: DataSpec) -> str:
         share: of the training pictures, which was held back.
     """
     held = round(share * used.n_train)
-    if held < LEAST_HELD:
+    if held < MIN_HELD:
         return (
             f"Its probabilities are not calibrated: about {held} pictures were held back, of which "
             "nothing can be told."
