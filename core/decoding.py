@@ -88,8 +88,8 @@ def display_name(name: str) -> str:
     """
     last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
     spaced = "".join(" " if unicodedata.category(c) in _BLANKS else c for c in last)
-    seen = (c for c in spaced if unicodedata.category(c)[0] != "C" and c not in _MARKUP)
-    plain = " ".join("".join(seen).split())
+    visible = (c for c in spaced if unicodedata.category(c)[0] != "C" and c not in _MARKUP)
+    plain = " ".join("".join(visible).split())
     return (plain if len(plain) <= 60 else f"{plain[:43]}…{plain[-16:]}") or "unnamed"
 
 
@@ -104,50 +104,50 @@ def decode(
     Raises:
         BadUpload: empty, damaged, too large, or no picture of a kind in `FORMATS`.
     """
-    shown, limits = display_name(name), settings()
+    name_shown, limits = display_name(name), settings()
     if not content:
-        raise BadUpload(f"“{shown}” is empty. Choose another picture.")
+        raise BadUpload(f"“{name_shown}” is empty. Choose another picture.")
     if len(content) > limits.max_upload_bytes:
         raise BadUpload(
-            f"“{shown}” is larger than {limits.max_upload_mb} MB. Choose a smaller file."
+            f"“{name_shown}” is larger than {limits.max_upload_mb} MB. Choose a smaller file."
         )
     if kind := _foreign(content):
-        raise _unreadable(shown, kind)
+        raise _unreadable(name_shown, kind)
     _register()
     # A WebP's decoder takes memory when it is opened, before its size is known.
     with _turn(_LARGE if content[8:12] == b"WEBP" else 0):
-        small, profile, turn = _opened_and_reduced(content, shown)
+        small, profile, turn = _opened_and_reduced(content, name_shown)
     try:
         plain = _screen_colours(small, profile)
         if not (keep_transparency and plain.mode == "RGBA"):
             plain = _plain(plain)
     except Exception as error:
-        raise _damaged(shown) from error
+        raise _damaged(name_shown) from error
     plain = plain if turn is None else plain.transpose(turn)
     plain.info = {}  # where and with what a photograph was taken is nobody's business
     return plain
 
 
 def _opened_and_reduced(
-    content: bytes, shown: str
+    content: bytes, name: str
 ) -> tuple[Image.Image, object, Image.Transpose | None]:
     """What `_loaded` gives. No pixels of the whole picture are left when this is done."""
     # Pillow's parsers raise nearly anything on hostile bytes; all of it means the same here.
     try:
         opened = Image.open(io.BytesIO(content), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(shown) from error
+        raise _too_many_pixels(name) from error
     except Exception as error:
-        raise _unreadable(shown, "") from error
+        raise _unreadable(name, "") from error
     try:
-        with _turn(_cost(opened, content, shown)):
-            loaded = _loaded(opened, shown)
+        with _turn(_cost(opened, content, name)):
+            loaded = _loaded(opened, name)
             del opened  # before the next large picture has its turn
             return loaded
     except BadUpload:
         raise
     except Exception as error:
-        raise _damaged(shown) from error
+        raise _damaged(name) from error
 
 
 # ---- what a file is, and what it would cost
@@ -171,27 +171,25 @@ def _foreign(content: bytes) -> str:
     return next((kind for pattern, kind in _FOREIGN if pattern.match(start)), "")
 
 
-def _unreadable(shown: str, kind: str) -> BadUpload:
+def _unreadable(name: str, kind: str) -> BadUpload:
     what = f"{kind}, which cannot" if kind else "not a picture that can"
-    return BadUpload(f"“{shown}” is {what} be read here. Use a {READABLE} file.")
+    return BadUpload(f"“{name}” is {what} be read here. Use a {READABLE} file.")
 
 
-def _damaged(shown: str) -> BadUpload:
-    return BadUpload(
-        f"“{shown}” is damaged or cut short. Save or send it again, or choose another."
-    )
+def _damaged(name: str) -> BadUpload:
+    return BadUpload(f"“{name}” is damaged or cut short. Save or send it again, or choose another.")
 
 
-def _too_many_pixels(shown: str, kind: str = "", most: float = 0) -> BadUpload:
-    most = (most or settings().max_image_pixels) / 1e6
+def _too_many_pixels(name: str, kind: str = "", max_pixels: float = 0) -> BadUpload:
+    max_pixels = (max_pixels or settings().max_image_pixels) / 1e6
     of = f", the most of a {kind} file that fits the memory here" if kind else ""
     other = " or save it as a JPEG" if kind not in ("", "JPEG") else ""
     return BadUpload(
-        f"“{shown}” has more than {most:.3g} million pixels{of}. Make it smaller first{other}."
+        f"“{name}” has more than {max_pixels:.3g} million pixels{of}. Make it smaller first{other}."
     )
 
 
-def _cost(image: Image.Image, content: bytes, shown: str) -> float:
+def _cost(image: Image.Image, content: bytes, name: str) -> float:
     """The bytes that decoding takes, judged by what the file says, before any are given to it.
 
     Raises:
@@ -199,31 +197,31 @@ def _cost(image: Image.Image, content: bytes, shown: str) -> float:
     """
     width, height = image.size
     if width < 1 or height < 1:
-        raise BadUpload(f"“{shown}” has no pixels: it is {width} by {height}.")
+        raise BadUpload(f"“{name}” has no pixels: it is {width} by {height}.")
     kind = "JPEG" if image.format == "MPO" else str(image.format)
     pixels, each = width * height, _BYTES_PER_PIXEL.get(kind, 4.0)
     if kind == "TIFF":
-        pixels, each = _tiff_cost(image, shown)
+        pixels, each = _tiff_cost(image, name)
     if kind == "HEIF" and image.info.get("chroma") == 420:
         each = 9.7  # every telephone's: 24 million pixels must pass
     if kind == "JPEG":
         # Each scan of a progressive JPEG goes over the whole picture, and may be 80 bytes long.
         scans = sum(1 for _ in _SCAN.finditer(content))
         if scans > _MAX_SCANS:
-            raise BadUpload(f"“{shown}” would take too long to read. Save it again as a PNG.")
+            raise BadUpload(f"“{name}” would take too long to read. Save it again as a PNG.")
         each = _jpeg_bytes(image, scans)
     if pixels > settings().max_image_pixels:
-        raise _too_many_pixels(shown)
+        raise _too_many_pixels(name)
     if pixels * each > BUDGET:
-        raise _too_many_pixels(shown, _NAMES.get(kind, kind), BUDGET / each)
+        raise _too_many_pixels(name, _NAMES.get(kind, kind), BUDGET / each)
     return pixels * each
 
 
-def _tiff_cost(image: Image.Image, shown: str) -> tuple[int, float]:
+def _tiff_cost(image: Image.Image, name: str) -> tuple[int, float]:
     """Pixels of a TIFF or of one of its tiles, and bytes of each, a compressed strip's too."""
     tags = getattr(image, "tag_v2", {})
     if _DNG in tags or int(tags.get(_KIND_OF_PART, 0)) & 1:  # of a camera: a preview comes first
-        raise _unreadable(shown, "a RAW file")
+        raise _unreadable(name, "a RAW file")
     tile = int(tags.get(_TILE_WIDTH, 1)) * int(tags.get(_TILE_LENGTH, 1))
     pixels = max(image.width * image.height, tile)  # a tile may be far larger than the picture
     bits = tags.get(_BITS, (1,))
@@ -261,7 +259,7 @@ def _turn(cost: float) -> Iterator[None]:
 # ---- fewer pixels, 8 bits
 
 
-def _loaded(opened: Image.Image, shown: str) -> tuple[Image.Image, object, Image.Transpose | None]:
+def _loaded(opened: Image.Image, name: str) -> tuple[Image.Image, object, Image.Transpose | None]:
     """The pixels of an opened picture, reduced; its colour profile, and how it must be turned."""
     factor = _factor(opened)
     if factor > 1 and opened.format in ("JPEG", "MPO"):
@@ -271,7 +269,7 @@ def _loaded(opened: Image.Image, shown: str) -> tuple[Image.Image, object, Image
     opened.load()
     small = _reduced(opened, factor)
     if sixteen:
-        _check_range(small, shown)
+        _check_range(small, name)
     return small, opened.info.get("icc_profile"), _turned(opened)
 
 
@@ -328,24 +326,24 @@ def _deep_range(image: Image.Image) -> tuple[float, float]:
     low, high = min(lows), max(highs)
     if low < 0:
         return low, high
-    said = getattr(image, "tag_v2", {}).get(_LARGEST_VALUE, 0)
-    said = max(said) if isinstance(said, tuple) and said else said
-    if isinstance(said, int) and 255 < said < 65535 and high <= said:
-        return 0.0, float(said)
+    largest = getattr(image, "tag_v2", {}).get(_LARGEST_VALUE, 0)
+    largest = max(largest) if isinstance(largest, tuple) and largest else largest
+    if isinstance(largest, int) and 255 < largest < 65535 and high <= largest:
+        return 0.0, float(largest)
     sixteen = image.mode not in ("F", "I")
     tops = [1] if image.mode == "F" else []
     tops += [65535] if sixteen and low == high else [255, 4095, 65535]
     return 0.0, next((float(top) for top in tops if high <= top), high)
 
 
-def _check_range(image: Image.Image, shown: str) -> None:
+def _check_range(image: Image.Image, name: str) -> None:
     """Pillow keeps the upper eight of sixteen bits of a colour; of twelve in them that is four."""
     if image.mode not in ("RGB", "RGBA"):
         return
     lows, highs = zip(*image.convert("RGB").getextrema(), strict=True)
     if min(lows) < max(highs) <= 4095 >> 8:
         raise BadUpload(
-            f"“{shown}” is nearly black: it seems to hold 12 bits a colour in 16. "
+            f"“{name}” is nearly black: it seems to hold 12 bits a colour in 16. "
             "Save it with 8 bits a colour."
         )
 

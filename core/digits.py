@@ -270,19 +270,19 @@ def _lines(mask: Mask, around: float) -> Mask:
     normals = np.deg2rad(np.arange(around + 90 - 25, around + 90 + 25.01, 0.5))
     votes, normals, distances = hough_line(mask, normals)  # type: ignore[no-untyped-call]
     votes = ndimage.uniform_filter1d(votes.astype(np.float32), 3, axis=0, mode="constant") * 3
-    ways = np.maximum(_ways(mask.shape, normals, distances), 0.5 * min(mask.shape))
-    share = votes / ways
+    lengths = np.maximum(_ways(mask.shape, normals, distances), 0.5 * min(mask.shape))
+    share = votes / lengths
     clear = (np.where(share > 0.6, share, 0) ** 4).sum(0)
     for _ in range(3):  # a thick stroke may be the clearest
         column = int(np.argmax(clear))
         angle = normals[column]
         across, along = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         for i in np.flatnonzero(share[:, column] > _LINE_SHARE):
-            near = np.abs(across - distances[i]) <= 2
-            place = along[near]
-            passed = len(np.unique(np.round(place))) > _LINE_SHARE * ways[i, column]
-            if passed and np.ptp(place) > 0.9 * ways[i, column]:
-                lines[y[near], x[near]] = True
+            on_line = np.abs(across - distances[i]) <= 2
+            place = along[on_line]
+            passed = len(np.unique(np.round(place))) > _LINE_SHARE * lengths[i, column]
+            if passed and np.ptp(place) > 0.9 * lengths[i, column]:
+                lines[y[on_line], x[on_line]] = True
         if lines.any():
             break
         clear[max(0, column - 6) : column + 7] = 0
@@ -330,8 +330,9 @@ def _largest_parts(mask: Mask, step: Field) -> Mask:
     margin = 0.25 * max(rows.stop - rows.start, columns.stop - columns.start)
     kept = [main + 1]
     for i, (r, c) in enumerate(boxes):
-        apart = max(r.start - rows.stop, rows.start - r.stop, c.start - columns.stop,
-                    columns.start - c.stop)  # fmt: skip
+        apart = max(
+            r.start - rows.stop, rows.start - r.stop, c.start - columns.stop, columns.start - c.stop
+        )
         if i != main and weights[i] >= _PART_SHARE * weights[main] and apart <= margin:
             kept.append(i + 1)
     return np.asarray(mask & np.isin(labels, kept))

@@ -16,9 +16,17 @@ from core.decoding import decode as decode
 from core.decoding import display_name as display_name
 
 COLOURS = (
-    "#4c6ef5", "#f08c00", "#2f9e44", "#e03131", "#9c36b5",
-    "#0c8599", "#846358", "#868e96", "#d6336c", "#5c940d",
-)  # fmt: skip
+    "#4c6ef5",
+    "#f08c00",
+    "#2f9e44",
+    "#e03131",
+    "#9c36b5",
+    "#0c8599",
+    "#846358",
+    "#868e96",
+    "#d6336c",
+    "#5c940d",
+)
 """A colour for each class or model, distinguishable for colour-blind people too."""
 Shape = tuple[int, int, int]
 """(channels, height, width); one channel is grey, three are RGB."""

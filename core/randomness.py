@@ -11,12 +11,24 @@ from torch.overrides import TorchFunctionMode
 Arguments = tuple[Any, ...]
 DRAWING = frozenset(
     {
-        torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.bernoulli,
-        torch.multinomial, torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.bernoulli_,
-        torch.Tensor.random_, torch.Tensor.exponential_, nn.init.uniform_, nn.init.normal_,
-        nn.init.kaiming_uniform_, nn.init.trunc_normal_,
+        torch.rand,
+        torch.randn,
+        torch.randint,
+        torch.randperm,
+        torch.normal,
+        torch.bernoulli,
+        torch.multinomial,
+        torch.Tensor.normal_,
+        torch.Tensor.uniform_,
+        torch.Tensor.bernoulli_,
+        torch.Tensor.random_,
+        torch.Tensor.exponential_,
+        nn.init.uniform_,
+        nn.init.normal_,
+        nn.init.kaiming_uniform_,
+        nn.init.trunc_normal_,
     }
-)  # fmt: skip
+)
 """What draws from the global generator unless it is given another."""
 
 
@@ -52,5 +64,5 @@ class Seeded(TorchFunctionMode):
         """As torch does it on a processor."""
         if not training or p == 0:
             return x
-        kept = torch.empty_like(x).bernoulli_(1 - p, generator=self.generator).div_(1 - p)
-        return x.mul_(kept) if inplace else x * kept
+        mask = torch.empty_like(x).bernoulli_(1 - p, generator=self.generator).div_(1 - p)
+        return x.mul_(mask) if inplace else x * mask

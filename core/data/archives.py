@@ -58,8 +58,8 @@ def _keep_decoded(path: Path, name: str, splits: Splits) -> None:
     room = settings().max_data_mb * 2**20 - sum(i.pixels.nbytes for i in splits.values())
     if room < 0:
         return
-    kept = sorted(path.parent.glob("*.safetensors"), key=lambda one: one.stat().st_mtime)
-    for one in reversed(kept):
+    decoded = sorted(path.parent.glob("*.safetensors"), key=lambda one: one.stat().st_mtime)
+    for one in reversed(decoded):
         size = one.stat().st_size
         if one.name.rsplit("-", 2)[0] == name or size > room:
             one.unlink(missing_ok=True)

@@ -250,31 +250,31 @@ def _shape(size: int, grey: bool) -> tuple[int, int, int]:
 def _store(
     pictures: Sequence[Picture], title: str, shape: tuple[int, int, int], owner: str
 ) -> DatasetInfo:
-    most = settings().max_data_mb * 2**20 // math.prod(shape)
-    if len(pictures) > most:
+    max_pictures = settings().max_data_mb * 2**20 // math.prod(shape)
+    if len(pictures) > max_pictures:
         raise BadUpload(
             f"{len(pictures):,} pictures of {shape[1]} pixels are too many: the memory here may "
-            f"hold {most:,}. Choose a smaller size or fewer pictures."
+            f"hold {max_pictures:,}. Choose a smaller size or fewer pictures."
         )
     groups = uploads.by_number({p.group for p in pictures if p.group is not None})
     numbers: dict[str | None, int] = {group: i for i, group in enumerate(groups)}
     classes = tuple(display_name(g) for g in groups)
     pixels = torch.empty(len(pictures), *shape, dtype=torch.uint8)  # the only copy there ever is
-    kept: list[Picture] = []
+    pictures_kept: list[Picture] = []
     left_out = []
     for picture in pictures:
         content = picture.read()
         try:
-            pixels[len(kept)] = to_tensor(decode(content, picture.name), shape)
+            pixels[len(pictures_kept)] = to_tensor(decode(content, picture.name), shape)
         except BadUpload as error:
             left_out.append(_why(picture.name, error))
             continue
-        kept.append(picture)
-    labels = [numbers.get(picture.group, -1) for picture in kept]
+        pictures_kept.append(picture)
+    labels = [numbers.get(picture.group, -1) for picture in pictures_kept]
     check_enough(labels, classes, len(left_out))
-    given = kept[0].split is not None
-    chosen = np.array([p.split == "train" for p in kept]) if given else _chosen(labels)
-    splits = _parted(pixels[: len(kept)], torch.tensor(labels), chosen)
+    given = pictures_kept[0].split is not None
+    chosen = np.array([p.split == "train" for p in pictures_kept]) if given else _chosen(labels)
+    splits = _parted(pixels[: len(pictures_kept)], torch.tensor(labels), chosen)
     check_splits(splits)
     if missing := set(labels) - set(splits["train"].labels.tolist()):
         raise BadUpload(f"The class {classes[min(missing)]} has no pictures for training.")

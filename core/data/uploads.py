@@ -305,28 +305,28 @@ def _said(member: zipfile.ZipInfo) -> str | None:
 
 
 def _name(member: zipfile.ZipInfo, encoding: str) -> str:
-    said = _said(member)
-    name = _raw(member).decode(encoding, "replace") if said is None else said
+    declared = _said(member)
+    name = _raw(member).decode(encoding, "replace") if declared is None else declared
     return name.partition("\0")[0].replace("\\", "/")
 
 
 def _safe_path(member: zipfile.ZipInfo, name: str) -> PurePosixPath:
     path = PurePosixPath(name)
-    shown = display_name(name)
-    nowhere = not path.parts and not name.endswith("/")  # a file called nothing, or "."
+    displayed = display_name(name)
+    empty = not path.parts and not name.endswith("/")  # a file called nothing, or "."
     outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name)
-    if nowhere or outside:
-        raise BadUpload(f"The archive has an entry that points outside of it ({shown}).")
+    if empty or outside:
+        raise BadUpload(f"The archive has an entry that points outside of it ({displayed}).")
     mode = member.external_attr >> 16
     if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or not stat.S_IFMT(mode)):
-        raise BadUpload(f"The archive has a link or device ({shown}); only files are taken.")
+        raise BadUpload(f"The archive has a link or device ({displayed}); only files are taken.")
     if not name.endswith("/") and member.compress_type not in (
         zipfile.ZIP_STORED,
         zipfile.ZIP_DEFLATED,
     ):  # others are unpacked without any bound on memory
-        raise BadUpload(f"The archive is packed in an unusual way ({shown}). Pack a plain zip.")
+        raise BadUpload(f"The archive is packed in an unusual way ({displayed}). Pack a plain zip.")
     if member.flag_bits & 0x1:
-        raise BadUpload(f"The archive is encrypted ({shown}). Pack it without a password.")
+        raise BadUpload(f"The archive is encrypted ({displayed}). Pack it without a password.")
     return path
 
 
@@ -383,17 +383,17 @@ def _placed(entries: Sequence[Entry], folders: Sequence[PurePosixPath]) -> Conte
         others = {folder[1:] for folder in others if folder[:1] in around}
     given = _given(places)
     splits: Sequence[Split | None] = [None] * len(places)
-    kept: Sequence[bool] = [True] * len(places)
+    taken: Sequence[bool] = [True] * len(places)
     remarks = list(spelled.remarks())
     if given is not None:
         roles, places, at, depth = given
         others = {f[:at] + f[at + depth :] for f in others if len(f) > at}
-        splits, kept, said = _used(roles, places)
+        splits, taken, split_remarks = _used(roles, places)
         places = _as_in_training(places, splits)
-        remarks = [*said, *remarks]
+        remarks = [*split_remarks, *remarks]
     groups = [place[0] if place else None for place in places]
     _check_groups({g for g in groups if g is not None}, {f[0] for f in others if f})
-    placed = zip(pictures, groups, splits, kept, strict=True)
+    placed = zip(pictures, groups, splits, taken, strict=True)
     return Contents(
         [Picture(_shown_path(e.path), e.read, g, split) for e, g, split, keep in placed if keep],
         tuple(remarks),
@@ -487,8 +487,8 @@ def _listed(names: Iterable[str]) -> str:
 
 def _as_in_training(places: Sequence[Place], splits: Sequence[Split | None]) -> list[Place]:
     """Classes spelled as the training pictures' folders are: “Cat” and “cat” are one class."""
-    there = zip(places, splits, strict=True)
-    known = {p[0].casefold(): p[0] for p, split in there if p and split == "train"}
+    located = zip(places, splits, strict=True)
+    known = {p[0].casefold(): p[0] for p, split in located if p and split == "train"}
     return [(known.get(p[0].casefold(), p[0]), *p[1:]) if p else p for p in places]
 
 
@@ -501,22 +501,22 @@ def _check_groups(groups: set[str], folders: set[str]) -> None:
         raise BadUpload(
             f"The folder {display_name(folder)} has no pictures: put some in it or remove it."
         )
-    shown: dict[str, str] = {}
+    displayed: dict[str, str] = {}
     for group in by_number(groups):
         name = display_name(group)
-        if name in shown:
+        if name in displayed:
             raise BadUpload(
                 f"Two folders would both be shown as “{name}”: names are cut after 60 letters, and "
                 "the signs [ ] < > * ` $ : are not shown. Give one of them another name."
             )
-        shown[name] = group
+        displayed[name] = group
 
 
 class _Spelling:
     """Folder names made alike that look alike: “é” as one sign or two, blanks, invisible signs."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, set[str]] = {}
+        self.spellings: dict[str, set[str]] = {}
 
     def __call__(self, parts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._one(part) for part in parts)
@@ -527,18 +527,18 @@ class _Spelling:
         )
         plain = "".join(c for c in spaced if unicodedata.category(c)[0] != "C")
         name = " ".join(unicodedata.normalize("NFC", plain).split()) or "unnamed"
-        self.seen.setdefault(name, set()).add(part)
+        self.spellings.setdefault(name, set()).add(part)
         return name
 
     def one_way(self, place: Place) -> bool:
         """Whether there is such a folder, and only one is called so: then it is around all."""
-        return bool(place) and len(self.seen[place[0]]) == 1
+        return bool(place) and len(self.spellings[place[0]]) == 1
 
     def remarks(self) -> list[str]:
         """A sentence for each name that folders share."""
         return [
             f"{len(parts)} folders look alike and are taken for one: {display_name(name)}."
-            for name, parts in self.seen.items()
+            for name, parts in self.spellings.items()
             if len(parts) > 1
         ]
 

@@ -185,7 +185,7 @@ class Cluster:
 
     # ---- the workers of a local cluster
 
-    def look_after(self, left: Sequence[tuple[Run, str]]) -> None:
+    def look_after(self, orphaned: Sequence[tuple[Run, str]]) -> None:
         """See that the lanes for which runs wait have workers: start those that are missing.
 
         A worker that is there ends what was said of its lane; one that could not be started, three
@@ -194,18 +194,18 @@ class Cluster:
         Args:
             left: runs that nobody works on, with their lanes.
         """
-        if self._address or not left:
+        if self._address or not orphaned:
             return
         with self._guard:
             client = self._running()
         if client is None:  # it is being started, and its workers with it
             return
-        there = self._lanes(client)
+        manned = self._lanes(client)
         for lane in LANES:
-            waiting = [run for run, needed in left if needed == lane]
-            if lane in there:
+            waiting = [run for run, needed in orphaned if needed == lane]
+            if lane in manned:
                 self._workers[lane] = _Worker(self._workers[lane].process, time.monotonic())
-                said = ""
+                stage = ""
             elif not waiting:
                 continue
             elif sentence := self._replace(lane):
@@ -215,11 +215,11 @@ class Cluster:
                         run.update(state="failed", stage="", eta=None, error=sentence)
                 continue
             else:
-                said = STARTING
+                stage = STARTING
             for run in waiting:
                 with _errors_logged(run):
-                    if said or run.status().stage == STARTING:
-                        _say(run, said)
+                    if stage or run.status().stage == STARTING:
+                        _say(run, stage)
 
     @staticmethod
     def _lanes(client: Client) -> set[str]:
@@ -275,9 +275,17 @@ class Cluster:
             worker.log_size = self._log(lane).stat().st_size
         worker.began = time.monotonic()
         worker.process = self._run(
-            lane, "worker", "--nthreads", "1", "--resources", f"{lane}=1", "--name", lane,
-            "--death-timeout", str(START_TIMEOUT),
-        )  # fmt: skip
+            lane,
+            "worker",
+            "--nthreads",
+            "1",
+            "--resources",
+            f"{lane}=1",
+            "--name",
+            lane,
+            "--death-timeout",
+            str(START_TIMEOUT),
+        )
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
@@ -400,8 +408,15 @@ class Cluster:
         """Start a part of the cluster, whose log has this name."""
         # Whoever reaches one of their sockets can run programs here. Left to themselves, workers
         # listen to everybody, and so do Dask's web pages, which --no-dashboard does not end.
-        common = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
-                  "--scheduler-file", str(self._file))  # fmt: skip
+        common = (
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            "--scheduler-file",
+            str(self._file),
+        )
         with open(self._log(name), "ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", command, *args, *common],

@@ -91,9 +91,9 @@ def nearest(
     if not 1 <= k <= max_k:
         raise LabError(f"{len(codes)} points are too few for {k} neighbours each.")
     parts = [
-        _smallest(apart, k) for _, apart in _blocks(checked(codes), checked(queries), metric,
-                                                    exclude, check)
-    ]  # fmt: skip
+        _smallest(apart, k)
+        for _, apart in _blocks(checked(codes), checked(queries), metric, exclude, check)
+    ]
     return Nearest(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
@@ -176,22 +176,22 @@ def measure(
     n = len(points)
     if not 1 <= k <= largest_k(n):
         raise LabError(f"{n} points are too few to measure {k} neighbours each.")
-    wanted, own = min(max(k, VOTERS), n - 1), torch.arange(n)
+    count, own = min(max(k, VOTERS), n - 1), torch.arange(n)
     pairs = zip(
         _blocks(checked(codes), checked(codes), metric, own, check),
         _blocks(checked(points), checked(points), "euclidean", own, check),
         strict=True,
     )
-    penalty, kept, in_codes, on_map = 0.0, [], [], []
+    penalty, shares, in_codes, on_map = 0.0, [], [], []
     for (_, apart), (_, apart_on_map) in pairs:
-        near, shown = (_smallest(a, wanted).ids for a in (apart, apart_on_map))
-        for place in shown.T[:k]:
+        near_codes, near_points = (_smallest(a, count).ids for a in (apart, apart_on_map))
+        for place in near_points.T[:k]:
             rank = (apart < apart.gather(1, place[:, None])).sum(1) + 1
             penalty += float((rank - k).clamp_min(0).sum())
-        kept.append(_shared(near[:, :k], shown[:, :k]))
-        in_codes.append(near)
-        on_map.append(shown)
-    preserved = torch.cat(kept)
+        shares.append(_shared(near_codes[:, :k], near_points[:, :k]))
+        in_codes.append(near_codes)
+        on_map.append(near_points)
+    preserved = torch.cat(shares)
     return Measures(
         1 - 2 / (n * k * (2 * n - 3 * k - 1)) * penalty,
         float(preserved.mean()),
@@ -223,15 +223,15 @@ def _shared(a: Tensor, b: Tensor) -> Tensor:
     return (a[:, :, None] == b[:, None, :]).any(2).float().mean(1)
 
 
-def _accuracy(near: Tensor, labels: Tensor) -> float | None:
+def _accuracy(neighbour_ids: Tensor, labels: Tensor) -> float | None:
     """How often most of the neighbours (N, m) are of a point's class; of equal votes the nearest's.
 
     None with one class, or an unknown one (-1): it would say nothing.
     """
     if not 0 <= int(labels.min()) < int(labels.max()):
         return None
-    votes = F.one_hot(labels[near], int(labels.max()) + 1)
+    votes = F.one_hot(labels[neighbour_ids], int(labels.max()) + 1)
     # A nearer neighbour weighs a trifle more: that decides a draw, and nothing else.
-    weights = 1 - torch.arange(near.shape[1]) / 1000
+    weights = 1 - torch.arange(neighbour_ids.shape[1]) / 1000
     winners = (votes * weights[None, :, None]).sum(1).argmax(1)
     return float((winners == labels).float().mean())

@@ -198,9 +198,16 @@ def _read_by(*places: str, between: Callable[[], nn.Module] = nn.ReLU, side: int
 
 
 def _torchvision(
-    name: str, title: str, width: int, megabytes: int, file: str, body: Callable[[], Chain],
-    head: Head, source: str, norm: Norm = IMAGENET,
-) -> Backbone:  # fmt: skip
+    name: str,
+    title: str,
+    width: int,
+    megabytes: int,
+    file: str,
+    body: Callable[[], Chain],
+    head: Head,
+    source: str,
+    norm: Norm = IMAGENET,
+) -> Backbone:
     def path() -> Path:
         return settings().data / "backbones" / file
 
@@ -212,10 +219,12 @@ def _torchvision(
         try:
             path().parent.mkdir(parents=True, exist_ok=True)
             files.download(
-                _address(file), path(),
+                _address(file),
+                path(),
                 checksum=f"sha256:{file.rpartition('-')[2].removesuffix('.pth')}",
-                max_bytes=LARGEST_FILE, progress=lambda share: progress(title, share),
-            )  # fmt: skip
+                max_bytes=LARGEST_FILE,
+                progress=lambda share: progress(title, share),
+            )
         except OSError as error:
             raise DataMissing(
                 f"{title} ({megabytes} MB) could not be fetched ({error}); is there a network? "
@@ -227,9 +236,19 @@ def _torchvision(
         return {k: state[k.removeprefix("net.")] for k in body.state_dict()}
 
     return Backbone(
-        name, title, 224, width, megabytes, body, head, weights, rename, *norm, source=source,
+        name,
+        title,
+        224,
+        width,
+        megabytes,
+        body,
+        head,
+        weights,
+        rename,
+        *norm,
+        source=source,
         here=lambda: path().is_file(),
-    )  # fmt: skip
+    )
 
 
 def _address(file: str) -> str:
@@ -286,29 +305,56 @@ BACKBONES: dict[str, Backbone] = {
         _lite(1, 240, 22),
         _lite(2, 260, 25),
         _torchvision(
-            "resnet18", "ResNet-18", 512, 45, "resnet18-f37072fd.pth", _resnet(18), _read_by("fc"),
+            "resnet18",
+            "ResNet-18",
+            512,
+            45,
+            "resnet18-f37072fd.pth",
+            _resnet(18),
+            _read_by("fc"),
             "He et al. 2016; torchvision",
         ),
         _torchvision(
-            "resnet50", "ResNet-50", 2048, 98, "resnet50-11ad3fa6.pth", _resnet(50), _read_by("fc"),
+            "resnet50",
+            "ResNet-50",
+            2048,
+            98,
+            "resnet50-11ad3fa6.pth",
+            _resnet(50),
+            _read_by("fc"),
             "He et al. 2016; torchvision",
         ),
         _torchvision(
-            "vgg16", "VGG-16", 512, 528, "vgg16-397923af.pth", _convolutional("vgg16"),
+            "vgg16",
+            "VGG-16",
+            512,
+            528,
+            "vgg16-397923af.pth",
+            _convolutional("vgg16"),
             _read_by("classifier.0", "classifier.3", "classifier.6", side=7),
             "Simonyan and Zisserman 2015; torchvision",
         ),
         _torchvision(
-            "googlenet", "GoogLeNet", 1024, 50, "googlenet-1378be20.pth",
-            _googlenet, _read_by("fc"),
-            "Szegedy et al. 2015; torchvision", CENTRED,
+            "googlenet",
+            "GoogLeNet",
+            1024,
+            50,
+            "googlenet-1378be20.pth",
+            _googlenet,
+            _read_by("fc"),
+            "Szegedy et al. 2015; torchvision",
+            CENTRED,
         ),
         _torchvision(
-            "mobilenet_v3", "MobileNet-V3", 960, 21, "mobilenet_v3_large-5c1a4163.pth",
+            "mobilenet_v3",
+            "MobileNet-V3",
+            960,
+            21,
+            "mobilenet_v3_large-5c1a4163.pth",
             _convolutional("mobilenet_v3_large"),
             _read_by("classifier.0", "classifier.3", between=nn.Hardswish),
             "Howard et al. 2019; torchvision",
         ),
     )
-}  # fmt: skip
+}
 """Every backbone by name; the first three are always here."""

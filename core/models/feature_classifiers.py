@@ -84,8 +84,8 @@ class Transfer(nn.Module):
     def with_new_head(self, kind: Head, classes: int) -> Transfer:
         """Another network on the same frozen backbones, which they share."""
         nets = dict(zip(self.names, self.backbones, strict=True))
-        made = head(kind, len(self.mean), classes)
-        return Transfer(nets, made, trained=False)
+        new_head = head(kind, len(self.mean), classes)
+        return Transfer(nets, new_head, trained=False)
 
     def train(self, mode: bool = True) -> Transfer:
         """Backbones keep their batch norms' statistics: a few pictures have none of their own."""

@@ -92,26 +92,26 @@ class Chain(nn.Module):
             layers: of each layer, in order, the paths of its modules in `net`.
         """
         super().__init__()
-        kept = {path.partition(".")[0] for paths in layers.values() for path in paths}
+        used = {path.partition(".")[0] for paths in layers.values() for path in paths}
         for name, _ in list(net.named_children()):
-            if name not in kept:
+            if name not in used:
                 delattr(net, name)
         self.net, self.layers = net, {name: tuple(paths) for name, paths in layers.items()}
 
     def responses(self, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """What layers say of normalised images, (N, channels, h, w) each; nothing is computed
         beyond the last of them. Raises KeyError where there is none of a name."""
-        wanted = set(names)
+        requested = set(names)
         responses: dict[str, Tensor] = {}
-        if unknown := wanted - set(self.layers):
+        if unknown := requested - set(self.layers):
             raise KeyError(*unknown)
         for name, paths in self.layers.items():
-            if len(responses) == len(wanted):
+            if len(responses) == len(requested):
                 break
             for path in paths:
                 images = self.net.get_submodule(path)(images)
-            if name in wanted:  # a copy, for a layer behind may work in place
-                responses[name] = images.clone() if len(responses) + 1 < len(wanted) else images
+            if name in requested:  # a copy, for a layer behind may work in place
+                responses[name] = images.clone() if len(responses) + 1 < len(requested) else images
         return responses
 
     def forward(self, images: Tensor) -> Tensor:

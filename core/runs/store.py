@@ -43,9 +43,17 @@ MAX_NUMBER, MAX_DEPTH = 1e18, 32
 """Of the numbers in a run's files, and of lists within lists in its JSON."""
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
 EXPORTED = (
-    "config.json", "model.safetensors", "history.csv", "metrics.json", "status.json",
-    "picture.png", "guide.png", "mask.png", "dream.png", "film.mp4",
-)  # fmt: skip
+    "config.json",
+    "model.safetensors",
+    "history.csv",
+    "metrics.json",
+    "status.json",
+    "picture.png",
+    "guide.png",
+    "mask.png",
+    "dream.png",
+    "film.mp4",
+)
 
 
 @dataclass(frozen=True)

@@ -165,11 +165,11 @@ class Recognition(Task):
         judge: Judge | None = None,
         check: Check = silent,
     ) -> dict[str, float]:
-        few = images.choice(VALIDATION_IMAGES)
-        logits = _logits(model, few, check)
-        loss = F.cross_entropy(logits, few.labels)
-        right = (logits.argmax(1) == few.labels).float().mean()
-        return {"test_loss": float(loss), "test_accuracy": float(right)}
+        subset = images.choice(VALIDATION_IMAGES)
+        logits = _logits(model, subset, check)
+        loss = F.cross_entropy(logits, subset.labels)
+        accuracy = (logits.argmax(1) == subset.labels).float().mean()
+        return {"test_loss": float(loss), "test_accuracy": float(accuracy)}
 
     def evaluate(
         self,
@@ -205,12 +205,12 @@ class Recognition(Task):
         check: Check = silent,
     ) -> np.ndarray:
         """A row a class: the first test images that it takes for that class."""
-        few = images.first(VALIDATION_IMAGES)
-        logits = _logits(model, few, check)
-        read, rows = logits.argmax(1), []
+        subset = images.first(VALIDATION_IMAGES)
+        logits = _logits(model, subset, check)
+        predicted, rows = logits.argmax(1), []
         for k in range(logits.shape[1]):
-            row = few.pixels[read == k][:SHEET]
-            empty = row.new_full((SHEET - len(row), *few.pixels.shape[1:]), 128)
+            row = subset.pixels[predicted == k][:SHEET]
+            empty = row.new_full((SHEET - len(row), *subset.pixels.shape[1:]), 128)
             rows.append(torch.cat([row, empty]))
         return contact_sheet(torch.cat(rows), columns=SHEET)
 

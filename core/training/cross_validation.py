@@ -72,16 +72,18 @@ def cross_validated(
         raise LabError("Folds: a number from 2 to 20.")
     fewest = int(torch.bincount(data.labels)[torch.unique(data.labels)].min())
     if fewest < folds:
-        way = f"Choose from 2 to {fewest} folds." if fewest > 1 else "Bring two of each at least."
+        advice = (
+            f"Choose from 2 to {fewest} folds." if fewest > 1 else "Bring two of each at least."
+        )
         raise LabError(
             f"Every class needs {folds} pictures for {folds} folds; the smallest has {fewest}. "
-            + way
+            + advice
         )
-    began, outcomes = time.monotonic(), []
+    started, outcomes = time.monotonic(), []
     for number, (train, test) in enumerate(_folds(data, folds, config.seed)):
         check(f"fold {number + 1} of {folds}")
         outcomes.append(_trained(model, variant, config, data, train, test))
-    return Scores(outcomes, time.monotonic() - began)
+    return Scores(outcomes, time.monotonic() - started)
 
 
 def with_few(
@@ -113,13 +115,13 @@ def with_few(
         )
     both = Images(*(torch.cat(pair) for pair in zip(train, test, strict=True)))
     tested = torch.arange(len(train.labels), len(both.labels))
-    began, outcomes = time.monotonic(), []
+    started, outcomes = time.monotonic(), []
     for seed in seeds:
         check(f"seed {seed}" if each is None else f"{each} pictures a class, seed {seed}")
         seeded = config.model_copy(update={"seed": seed})
         rows = _drawn(train.labels, each, seed)
         outcomes.append(_trained(model, variant, seeded, both, rows, tested))
-    return Scores(outcomes, time.monotonic() - began)
+    return Scores(outcomes, time.monotonic() - started)
 
 
 def _drawn(labels: Tensor, each: int | None, seed: int) -> Tensor:
@@ -161,8 +163,8 @@ def curve(p: Prepared, check: Check = lambda stage: None) -> dict[int, Scores]:
     """Accuracy on the test pictures by the number of pictures of each class to learn from: a few,
     then about twice as many each time, at last as many as the smallest class has."""
     counts = torch.bincount(p.train.labels)
-    most = int(counts[counts > 0].min())
-    steps = [n for n in STEPS if n < most] + [most]
+    smallest_class = int(counts[counts > 0].min())
+    steps = [n for n in STEPS if n < smallest_class] + [smallest_class]
     return {
         n: with_few(p.model, p.variant, p.config, p.train, p.test, n, check=check) for n in steps
     }
@@ -180,8 +182,8 @@ def groups(features: Tensor, check: Check = lambda stage: None) -> Tensor:
 
     for start in range(0, len(unit), BLOCK):
         check("looking for pictures that are nearly the same")
-        near = torch.nonzero(unit[start : start + BLOCK] @ unit.T > ALIKE)
-        for a, b in ((int(i) + start, int(j)) for i, j in near):
+        duplicates = torch.nonzero(unit[start : start + BLOCK] @ unit.T > ALIKE)
+        for a, b in ((int(i) + start, int(j)) for i, j in duplicates):
             if a < b:
                 owner[root(b)] = root(a)
     return torch.tensor([root(i) for i in range(len(unit))])

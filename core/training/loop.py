@@ -54,7 +54,9 @@ class _Training:
         self.task: Task = task(spec.task)
         self.config: TaskConfig = config_of(run)
         self.device = device()
-        self.kept = Checkpointer(run, self.config.epochs, self.task.sheets, half=self.task.half)
+        self.checkpointer = Checkpointer(
+            run, self.config.epochs, self.task.sheets, half=self.task.half
+        )
         self.speed = 0.0
 
     def train(self) -> None:
@@ -63,7 +65,7 @@ class _Training:
         data = Images(*(t.to(self.device) for t in train_images(self.run)))
         self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
         self.judge = judge(self.run, self.device)
-        data, self.held = self.task.split(self.config, data)
+        data, self.held_out = self.task.split(self.config, data)
         used = self.run.spec().data
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
@@ -77,35 +79,41 @@ class _Training:
 
     def prepared(self, model: nn.Module, data: Images) -> nn.Module:
         """Train on what the task makes of the images; gives the network that is to be kept."""
-        parts = (data, self.held, self.test)
-        data, self.held, self.seen = (
+        parts = (data, self.held_out, self.test)
+        data, self.held_out, self.test_inputs = (
             self.task.precompute(self.variant, self.config, model, part, self.work.check)
             for part in parts
         )
         model = self.learn(self.task.learner(self.variant, self.config, model, data), data)
-        self.task.calibrate(self.variant, self.config, model.eval(), self.held, self.check)
+        self.task.calibrate(self.variant, self.config, model.eval(), self.held_out, self.check)
         return model
 
     def learn(self, learner: Learner, data: Images) -> nn.Module:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
-        start = self.kept.resume(learner, generator)
+        start = self.checkpointer.resume(learner, generator)
         if start is None:
             self.sheet(learner.eval_model(self.check), 0)
-            self.kept.keep(0, learner, generator)
+            self.checkpointer.keep(0, learner, generator)
         for epoch in range((start or 0) + 1, self.config.epochs + 1):
             if learner.should_stop:
                 break
             row = self.epoch(epoch, learner, data, generator)
             model = learner.eval_model(self.check).eval()
             row |= self.task.validate(
-                self.variant, self.config, model, self.seen, self.held, self.judge, self.check
+                self.variant,
+                self.config,
+                model,
+                self.test_inputs,
+                self.held_out,
+                self.judge,
+                self.check,
             )
             learner.on_epoch_end(row)
-            self.kept.log({"epoch": epoch, **row})
+            self.checkpointer.log({"epoch": epoch, **row})
             self.sheet(model, epoch)
-            self.kept.keep(epoch, learner, generator)
-            if reason := self.task.ended(self.config, self.kept.history):
-                self.kept.weights(model)
+            self.checkpointer.keep(epoch, learner, generator)
+            if reason := self.task.ended(self.config, self.checkpointer.history):
+                self.checkpointer.weights(model)
                 raise LabError(reason)
         return learner.finish(self.check)
 
@@ -116,42 +124,42 @@ class _Training:
         learner.model.train()
         n, total = len(data.labels), self.config.epochs
         sums: dict[str, float] = {}
-        began, seen = time.monotonic(), 0
+        started, processed = time.monotonic(), 0
         order = torch.randperm(n, generator=generator, device=self.device)
         for rows in torch.split(order, self.config.batch_size):
             if len(rows) == 1 < min(n, self.config.batch_size):
                 continue  # batch norm has nothing to norm in one image left over
             batch = Images(data.pixels[rows], data.labels[rows])
-            progress = (epoch - 1 + seen / n) / total
+            progress = (epoch - 1 + processed / n) / total
             losses = learner.step(batch, progress, generator)
             if not all(math.isfinite(value) for value in losses.values()):
-                self.kept.keep_last_good(learner)
+                self.checkpointer.keep_last_good(learner)
                 raise Diverged(_divergence(epoch))
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value * len(rows)
-            seen += len(rows)
-            self.speed = seen / max(time.monotonic() - began, 1e-9)
-            self.work.check(f"epoch {epoch} of {total}", **self.progress(epoch, seen, n))
-        seconds = time.monotonic() - began
-        means = {name: value / seen for name, value in sums.items()}
+            processed += len(rows)
+            self.speed = processed / max(time.monotonic() - started, 1e-9)
+            self.work.check(f"epoch {epoch} of {total}", **self.progress(epoch, processed, n))
+        seconds = time.monotonic() - started
+        means = {name: value / processed for name, value in sums.items()}
         return {**means, "seconds": round(seconds, 3), "images_per_second": round(n / seconds, 1)}
 
     def finish(self, model: nn.Module, n_train: int) -> None:
         if self.task.half:
             # What is measured is what is kept.
             model.load_state_dict(unpacked(packed(model.state_dict())))
-        self.kept.weights(model)
+        self.checkpointer.weights(model)
         self.work.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
         figures = self.task.evaluate(
             self.variant, self.config, model, self.test, self.work.check, self.judge
         )
-        seconds = sum(row["seconds"] for row in self.kept.history)
-        seen = n_train * len(self.kept.history)
+        seconds = sum(row["seconds"] for row in self.checkpointer.history)
+        processed = n_train * len(self.checkpointer.history)
         self.run.write_metrics(
             {
                 **figures,
                 "seconds": round(seconds, 1),
-                "images_per_second": round(seen / seconds, 1) if seconds else 0.0,
+                "images_per_second": round(processed / seconds, 1) if seconds else 0.0,
                 "device": describe(self.device),
             }
         )
@@ -163,20 +171,20 @@ class _Training:
             self.check("drawing")
             return self.task.render(self.variant, self.config, model.eval(), self.test, self.check)
 
-        self.kept.sheet(epoch, draw)
+        self.checkpointer.sheet(epoch, draw)
 
     def check(self, stage: str) -> None:
         """Check between the steps whether to stop; the reported stage stays the epoch."""
         self.work.stop_if_asked()
 
-    def progress(self, epoch: int, seen: int, n: int) -> dict[str, Any]:
+    def progress(self, epoch: int, processed: int, n: int) -> dict[str, Any]:
         """How far the training is, for the status, when `seen` images of `epoch` are behind."""
-        behind, total = (epoch - 1) * n + seen, n * self.config.epochs
+        completed, total = (epoch - 1) * n + processed, n * self.config.epochs
         return {
             "epoch": epoch,
-            "done": behind / total,
+            "done": completed / total,
             "images_per_second": round(self.speed, 1),
-            "eta": round((total - behind) / self.speed, 1),
+            "eta": round((total - completed) / self.speed, 1),
         }
 
 
@@ -191,8 +199,8 @@ def _begin_with(model: nn.Module, run_id: str) -> None:
 
 
 def _divergence(epoch: int) -> str:
-    kept = f"the weights of epoch {epoch - 1}" if epoch > 1 else "the initial weights"
+    kept_weights = f"the weights of epoch {epoch - 1}" if epoch > 1 else "the initial weights"
     return (
-        f"The loss became infinite or undefined in epoch {epoch}; {kept} are kept. "
+        f"The loss became infinite or undefined in epoch {epoch}; {kept_weights} are kept. "
         "Try a lower learning rate."
     )

@@ -28,25 +28,25 @@ class Sweep(NamedTuple):
     best: float
 
 
-def sweep(model: Transfer, variant: str, config: TransferConfig, seen: Images) -> Sweep:
+def sweep(model: Transfer, variant: str, config: TransferConfig, data: Images) -> Sweep:
     """Raise the learning rate step by step on a new head and watch its loss (Smith 2017).
 
     Args:
         model: of frozen backbones; its head is not touched.
-        seen: features (N, width) and labels.
+        data: features (N, width) and labels.
     """
     with Seeded(config.seed):
         fresh = model.with_new_head(config.head, model.classes)
-        learner = TRANSFER.learner(variant, config, fresh, seen)
+        learner = TRANSFER.learner(variant, config, fresh, data)
         generator = torch.Generator().manual_seed(config.seed)
         low, high = (math.log10(rate) for rate in RATES)
         rates = torch.logspace(low, high, STEPS).tolist()
         losses: list[float] = []
         mean = 0.0
         for i, rate in enumerate(rates):
-            rows = torch.randint(len(seen.labels), (config.batch_size,), generator=generator)
+            rows = torch.randint(len(data.labels), (config.batch_size,), generator=generator)
             learner.config = config.model_copy(update={"learning_rate": rate})  # type: ignore[attr-defined]
-            batch = Images(seen.pixels[rows], seen.labels[rows])
+            batch = Images(data.pixels[rows], data.labels[rows])
             loss = learner.step(batch, 0.0, generator)["loss"]
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             losses.append(mean / (1 - SMOOTHING ** (i + 1)))
@@ -57,6 +57,6 @@ def sweep(model: Transfer, variant: str, config: TransferConfig, seen: Images) -
 
 def _fastest(rates: list[float], losses: list[float]) -> float:
     """The rate at which the loss falls most steeply, before it is least."""
-    least = min(range(len(losses)), key=losses.__getitem__)
-    falls = [losses[i + 1] - losses[i] for i in range(max(1, min(least, len(losses) - 1)))]
+    lowest = min(range(len(losses)), key=losses.__getitem__)
+    falls = [losses[i + 1] - losses[i] for i in range(max(1, min(lowest, len(losses) - 1)))]
     return float(f"{rates[min(range(len(falls)), key=falls.__getitem__)]:.1g}")
