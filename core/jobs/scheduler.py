@@ -60,11 +60,11 @@ class _Worker:
 class Cluster:
     """Joins or starts a cluster when there is something to do.
 
-    Whoever hands a run on never waits for processes or the network: a thread connects, and others
-    meanwhile leave what they have with it.
+    `submit` never waits for processes or the network: a thread connects, and runs that are
+    submitted meanwhile are handed over by it.
 
     Args:
-        folder: where a local cluster says where it is.
+        folder: where a local cluster keeps its address.
         address: of a given scheduler; empty for a local one.
         job: what a worker does with the id of a run.
         ended: called when a job has ended, well or not.
@@ -88,8 +88,7 @@ class Cluster:
         self._silent_until = 0.0
 
     def submit(self, run: Run, lane: str) -> None:
-        """Hand a queued run to the cluster, once, whoever asks and however often; what becomes of
-        it stands in its status.
+        """Hand a queued run to the cluster, at most once; its status tells how it went.
 
         A given scheduler that does not answer may come up later: the run stays in the queue. Where
         no local cluster can be started the run fails with the reason.
@@ -109,7 +108,7 @@ class Cluster:
                 self._connecting.start()
 
     def settled(self, seconds: float) -> bool:
-        """Wait until all that was submitted is with the scheduler, or failed; whether it is."""
+        """Wait until no submitted run waits for the connection; returns whether that is so."""
         if (connecting := self._connecting) is not None:
             connecting.join(seconds)
             return not connecting.is_alive()
@@ -119,7 +118,7 @@ class Cluster:
         return self._client if self._client and self._client.status == "running" else None
 
     def _connect(self) -> None:
-        """In a thread of its own: find or start the scheduler, and hand over what waits for it."""
+        """Connect to the scheduler in a thread of its own, and hand over the waiting runs."""
         client, failure = None, None
         try:
             client = self._connected()
@@ -177,7 +176,7 @@ class Cluster:
             future.cancel(force=True)  # or it stays, since it was fired and forgotten
 
     def keep_only(self, active: Collection[str]) -> None:
-        """Let go of what is known of jobs whose runs are not among these."""
+        """Drop the futures of jobs whose runs are not active."""
         with self._guard:
             for known in (self._futures, self._over):
                 for run_id in [i for i in known if i not in active]:
@@ -186,10 +185,10 @@ class Cluster:
     # ---- the workers of a local cluster
 
     def look_after(self, orphaned: Sequence[tuple[Run, str]]) -> None:
-        """See that the lanes for which runs wait have workers: start those that are missing.
+        """Start the missing workers of lanes for which runs wait.
 
-        A worker that is there ends what was said of its lane; one that could not be started, three
-        times in a row, fails the runs that wait for it, with what its log says.
+        A running worker clears the stage of its waiting runs. If one could not be started three
+        times in a row, the runs that wait for it fail, with the last line of its log.
 
         Args:
             left: runs that nobody works on, with their lanes.
@@ -223,7 +222,7 @@ class Cluster:
 
     @staticmethod
     def _lanes(client: Client) -> set[str]:
-        """Lanes that have a worker, by what the scheduler knows."""
+        """Return the lanes that have a worker, according to the scheduler."""
         assert client.scheduler is not None  # it is connected
         identity: dict[str, Any] = client.sync(
             client.scheduler.identity, n_workers=-1, callback_timeout=REPLY_TIMEOUT
@@ -231,8 +230,8 @@ class Cluster:
         return {lane for w in identity["workers"].values() for lane in w.get("resources", {})}
 
     def _replace(self, lane: str) -> str:
-        """Start the worker of a lane that has none, unless one is on its way; gives a sentence
-        when too many have failed."""
+        """Start the worker of a lane that has none, unless one is starting; returns an error
+        message when too many have failed."""
         worker = self._workers[lane]
         worker.missed += 1
         if worker.process is None:
@@ -258,7 +257,7 @@ class Cluster:
         return ""
 
     def _why(self, lane: str, ended: int | None) -> str:
-        """Why a worker is not there: the last line of its log, or how it ended."""
+        """Return why a worker is missing: the last error in its log, or how it ended."""
         with contextlib.suppress(OSError), open(self._log(lane), "rb") as file:
             file.seek(self._workers[lane].log_size)
             lines = file.read(2**20).decode(errors="replace").split("\n")
@@ -293,13 +292,13 @@ class Cluster:
     # ---- the connection
 
     def state(self) -> str:
-        """A word for the home page: `remote`, `running` or `asleep`."""
+        """Return the state for the home page: `remote`, `running` or `asleep`."""
         if self._address:
             return "remote"
         return "running" if self._file.exists() else "asleep"
 
     def close(self, wait: float = 1.0) -> None:
-        """Let go of the cluster, which goes on.
+        """Disconnect from the cluster, which keeps running.
 
         Args:
             wait: seconds for what was submitted to reach it.
@@ -313,7 +312,7 @@ class Cluster:
                 self._client = None
 
     def stop(self) -> None:
-        """End the cluster and what it works on."""
+        """Stop the cluster and its jobs."""
         self.settled(START_TIMEOUT)
         with self._guard:
             client = self._client or self._join()

@@ -19,13 +19,13 @@ Output = Literal["sigmoid", "tanh"]
 
 
 class Code(NamedTuple):
-    """What an encoder says of images: (N, d) each; `logvar` is None for a plain autoencoder."""
+    """The output of an encoder, (N, d) each; `logvar` is None for a plain autoencoder."""
 
     mu: Tensor
     logvar: Tensor | None
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """A draw from the posterior (Kingma and Welling 2014, the reparameterisation), or `mu`."""
+        """Sample from the posterior (Kingma and Welling 2014, the reparameterisation), or `mu`."""
         if self.logvar is None:
             return self.mu
         noise = torch.randn(self.mu.shape, generator=generator, device=self.mu.device)
@@ -62,7 +62,7 @@ class Autoencoder(nn.Module):
         self.variational = variational
 
     def encode(self, images: Tensor, labels: Tensor | None = None) -> Code:
-        """The codes of images (N, C, H, W) in [0, 1]; `labels` (N,) where there are classes."""
+        """Encode images (N, C, H, W) in [0, 1]; `labels` (N,) where there are classes."""
         x = images if self.output == "sigmoid" else 2 * images - 1
         if self.classes:
             x = torch.cat([x.flatten(1), self.one_hot(labels)], 1)
@@ -80,19 +80,20 @@ class Autoencoder(nn.Module):
         return out
 
     def decode(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Pictures (N, C, H, W) in [0, 1] of codes (N, latent)."""
+        """Decode codes (N, latent) to pictures (N, C, H, W) in [0, 1]."""
         return self.finish(self.raw(codes, labels))
 
     def finish(self, raw: Tensor) -> Tensor:
-        """The output function: from what `raw` gives to [0, 1]."""
+        """Apply the output function: from the values of `raw` to [0, 1]."""
         return raw.sigmoid() if self.output == "sigmoid" else (raw.tanh() + 1) / 2
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Reconstructions in [0, 1], from the middle of the posterior."""
+        """Return reconstructions in [0, 1] from the posterior means."""
         return self.decode(self.encode(images, labels).mu, labels)
 
     def one_hot(self, labels: Tensor | None) -> Tensor:
-        """(N, classes) of labels (N,). Raises ValueError without labels or with others."""
+        """One-hot vectors (N, classes). Raises ValueError without labels or with others than 0 to
+        classes - 1."""
         if labels is None:
             raise ValueError("this network needs a class for each image")
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:

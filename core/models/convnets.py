@@ -1,4 +1,4 @@
-"""Convolutional networks that recognise: pictures in, a score for each class out."""
+"""Convolutional classifiers: images to logits."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Recogniser(nn.Module):
 
     @property
     def width(self) -> int:
-        """Numbers in the features of a picture."""
+        """Dimension of the features."""
         return self.head.in_features
 
     def features(self, images: Tensor) -> Tensor:
-        """What the head sees of images (N, C, H, W) in [0, 1]: (N, width)."""
+        """Return the features (N, width) of images (N, C, H, W) in [0, 1]."""
         features: Tensor = self.body(2 * images - 1)
         return features
 

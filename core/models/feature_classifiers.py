@@ -72,7 +72,7 @@ class Transfer(nn.Module):
 
     @property
     def classes(self) -> int:
-        """How many it tells apart."""
+        """Number of classes."""
         last = [layer for layer in self.head if isinstance(layer, nn.Linear)][-1]
         return last.out_features
 
@@ -111,7 +111,7 @@ class Transfer(nn.Module):
         return joined([net(images) for net in self.backbones])
 
     def read(self, features: Tensor) -> Tensor:
-        """Logits (N, classes) of features (N, width), calibrated."""
+        """Return calibrated logits (N, classes) of features (N, width)."""
         logits: Tensor = self.head(self.standard(features))
         return logits / self.temperature
 
@@ -123,7 +123,7 @@ class Transfer(nn.Module):
         return (features - self.mean) / self.std
 
     def standardise(self, features: Tensor) -> None:
-        """Take the mean and the spread of the training pictures' features (N, width)."""
+        """Set the mean and spread from the training pictures' features (N, width)."""
         self.mean.copy_(features.mean(0))
         if len(features) > 1:
             self.std.fill_((features - self.mean).std().clamp_min(1e-6))

@@ -1,4 +1,4 @@
-"""Generative adversarial networks: a generator that draws, a critic that tells drawn from real.
+"""Generative adversarial networks: a generator, and a critic that scores real and fake images.
 
 Every generator is one `nn.Sequential` of plain layers that ends before its tanh, and every critic
 ends before its sigmoid, so that both can be read, exported and run elsewhere layer by layer.
@@ -83,7 +83,7 @@ class GAN(nn.Module):
         return (self.draw(latents, labels) + 1) / 2
 
     def score(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """How real the critic takes images (N, C, H, W) in [-1, 1] for: (N,), higher is more real.
+        """Score images (N, C, H, W) in [-1, 1]: (N,), higher is more real.
 
         A class is judged by projection: its embedding times the features (Miyato and Koyama 2018).
         """
@@ -94,11 +94,11 @@ class GAN(nn.Module):
         return scores
 
     def critic_parameters(self) -> list[nn.Parameter]:
-        """The weights that learn to tell."""
+        """Return the weights that the critic's optimiser trains."""
         return list(self.critic.parameters())
 
     def generator_parameters(self) -> list[nn.Parameter]:
-        """The weights that learn to draw."""
+        """Return the weights that the generator's optimiser trains."""
         critic = {id(p) for p in self.critic_parameters()}
         return [p for p in self.parameters() if id(p) not in critic]
 

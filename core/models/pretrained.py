@@ -1,4 +1,4 @@
-"""What a pretrained network is here: a record, one preprocessing, and a chain of named layers."""
+"""Pretrained networks: a record, one preprocessing, and a chain of named layers."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ class Chain(nn.Module):
         self.net, self.layers = net, {name: tuple(paths) for name, paths in layers.items()}
 
     def responses(self, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """What layers say of normalised images, (N, channels, h, w) each; nothing is computed
-        beyond the last of them. Raises KeyError where there is none of a name."""
+        """Return the activations of layers, (N, channels, h, w) each, for normalised images;
+        nothing is computed beyond the last of them. Raises KeyError for an unknown name."""
         requested = set(names)
         responses: dict[str, Tensor] = {}
         if unknown := requested - set(self.layers):
@@ -148,7 +148,7 @@ class FeatureNet(nn.Module):
         self.preprocess, self.body, self.width = Preprocess(backbone), body, backbone.width
 
     def maps(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to what the last convolutions say, (N, width, h, w)."""
+        """Map images (N, 3, H, W) in [0, 1] to the last feature maps (N, width, h, w)."""
         normalised = self.preprocess(images).contiguous(memory_format=torch.channels_last)
         feature_maps: Tensor = self.body(normalised)
         return feature_maps

@@ -96,7 +96,7 @@ class Run:
         return self._changed("history.csv"), path.stat().st_size if path.exists() else None
 
     def samples(self) -> dict[int, Path]:
-        """Sample sheets by epoch, in order. Raises RunBroken."""
+        """Return the sample sheets by epoch, in order. Raises RunBroken."""
         sheets = sorted((self.path / "samples").glob("epoch-*.png"))
         for path in sheets:
             if not SAMPLE.fullmatch(path.name):
@@ -104,7 +104,7 @@ class Run:
         return {int(p.stem.removeprefix("epoch-")): p for p in sheets}
 
     def check(self) -> None:
-        """Look at everything in the folder, at the weights' table of contents only.
+        """Validate every file of the run; of the weights only the header is read.
 
         Raises:
             RunBroken: something is damaged; the message names it.
@@ -124,7 +124,7 @@ class Run:
             return 0
 
     def weights(self) -> dict[str, Tensor]:
-        """The final weights, from safetensors: nothing in the file is executed.
+        """Load the final weights from safetensors: nothing in the file is executed.
 
         Raises:
             RunBroken: missing, truncated or not safetensors.
@@ -135,7 +135,7 @@ class Run:
             raise self._broken("model.safetensors") from error
 
     def weights_fingerprint(self) -> str:
-        """SHA-256 of the weights' file, for runs that begin with it. Raises RunBroken."""
+        """Return the SHA-256 of the weights, for runs that start from them. Raises RunBroken."""
         try:
             return files.sha256(self.path / "model.safetensors")
         except OSError as error:
@@ -147,7 +147,7 @@ class Run:
         return _shipped_version(self.path) if self.shipped else self._changed("status.json")
 
     def archive(self) -> bytes:
-        """The run as a zip, without owners and half-done work."""
+        """Return the run as a zip, without owners and resume state."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             sheets = [*self.samples().values(), *sorted(self.path.glob("channels-*.webp"))]
@@ -157,7 +157,7 @@ class Run:
         return buffer.getvalue()
 
     def _changed(self, name: str) -> int:
-        """When a file was written, 0 without one; a shipped one, which stays, is looked at once."""
+        """Return when a file was written, or 0; shipped files never change and are cached."""
         return _shipped_at(self.path / name) if self.shipped else written_at(self.path / name)
 
     def _parsed(self, name: str, model: type[Model]) -> Model:
@@ -175,7 +175,7 @@ class Run:
     # ---- writing
 
     def update(self, **changes: Any) -> Status:
-        """Change the status; a heartbeat goes with it."""
+        """Change fields of the status and renew the heartbeat."""
         status = self.status().model_copy(update={**changes, "heartbeat": round(time.time(), 3)})
         state_changes = "state" in changes
         if state_changes and status.active and not self.shipped:
@@ -213,7 +213,7 @@ class Run:
         files.write_bytes(self.path / "resume.pt", content.getbuffer())
 
     def read_resume(self) -> dict[str, Any] | None:
-        """Where training stopped, or None to begin anew (also when the file is damaged)."""
+        """Return the saved training state, or None if it is missing or damaged."""
         try:
             state = torch.load(self.path / "resume.pt", weights_only=True, map_location="cpu")
         except Exception:  # its parser raises nearly anything on a damaged file
@@ -233,7 +233,7 @@ class Run:
             timeout: seconds; a moment of patience, for `alive` takes the lock to look.
 
         Raises:
-            Refused: another process is at it.
+            Refused: another process holds the lock.
         """
         try:
             with FileLock(self.path / ".lock", timeout=timeout):
@@ -242,7 +242,7 @@ class Run:
             raise Refused(f"The run {self.id} is being trained already.") from error
 
     def alive(self) -> bool:
-        """Whether somebody holds the lock."""
+        """Whether a process holds the lock."""
         if not (self.path / ".lock").exists():
             return False
         try:
@@ -278,7 +278,7 @@ class Run:
         """Remove the directory.
 
         Raises:
-            Refused: it is shipped, or somebody is at it.
+            Refused: it is shipped, or in use.
         """
         if self.shipped:
             raise Refused("Shipped runs are part of the lab and cannot be deleted.")
@@ -290,7 +290,7 @@ class Run:
 
 
 def written_at(path: Path) -> int:
-    """When a file was written, in nanoseconds; 0 without one."""
+    """Return when a file was written, in nanoseconds; 0 if there is none."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -369,7 +369,7 @@ def _weights_are_sound(path: Path, _changed: int, _size: int) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A value out of a JSON file as it is.
+    """Validate a value from a JSON file and return it.
 
     Raises:
         ValueError: it is nested beyond reason, or has numbers or letters that neither strict JSON
@@ -408,13 +408,13 @@ def run_id(
 
 
 def all_runs() -> list[Run]:
-    """Every run, the shipped ones first, by name."""
+    """Return every run, the shipped ones first, by name."""
     folders = (SHIPPED, settings().runs)
     return [Run(folder / name) for folder in folders for name in _names(folder)]
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    """The runs in a folder, in order; the folder is listed again only when it has changed."""
+    """Return the sorted ids of runs in a folder, which is listed only after a change."""
     try:
         changed = folder.stat().st_mtime_ns
     except OSError:
@@ -441,7 +441,7 @@ CLOCK_TICK = 2 * 10**9
 
 
 def marked() -> list[Run]:
-    """The runs that have a marker: all that are active, and some that have just ended.
+    """Return the runs that have a marker: all active ones, and some that have just ended.
 
     What is new in the folder is looked at once by each process, and all of it when the markers are
     gone: another version of the lab may have put it there, or a copy been restored.
@@ -459,7 +459,7 @@ def marked() -> list[Run]:
 
 
 def mark_active(names: Iterable[str]) -> None:
-    """Give a marker to those of the runs in the folder that are active and lack one."""
+    """Create the missing markers of active runs."""
     for name in sorted(names):
         run = Run(settings().runs / name)
         with suppress(LabError, OSError):  # damaged; or the folder may only be read
@@ -470,7 +470,7 @@ def mark_active(names: Iterable[str]) -> None:
 
 
 def forget_ended(runs: Iterable[Run]) -> None:
-    """Take away the markers of runs that are not active. Does nothing while the store is busy."""
+    """Remove the markers of runs that are not active; does nothing while the store is locked."""
     ended = list(runs)
     if not ended:
         return
@@ -499,7 +499,7 @@ QUEUE = ".queue"
 
 
 def find(run_id: str) -> Run | None:
-    """The run of that name, shipped or made here."""
+    """Return the run with this id, shipped or local, or None."""
     if not RUN_ID.fullmatch(run_id):
         return None
     for folder in (SHIPPED, settings().runs):
@@ -509,7 +509,7 @@ def find(run_id: str) -> Run | None:
 
 
 def open_run(run_id: str) -> Run:
-    """`find`, or a sentence. Raises LabError."""
+    """Return the run with this id. Raises LabError if there is none."""
     run = find(run_id)
     if run is None:
         raise LabError(
@@ -547,7 +547,7 @@ def store_lock(timeout: float = 30) -> Iterator[None]:
 
 
 def create(run_id: str, config: RunSpec, given: Mapping[str, bytes] | None = None) -> Run:
-    """Make the directory of a new run, in state `queued`; call it under `store_lock`.
+    """Create the directory of a new run in state `queued`; call it under `store_lock`.
 
     Args:
         given: files that the work begins with, by name.
