@@ -26,7 +26,7 @@ BATCH = 4
 KEPT = 50_000
 """Pictures whose features a backbone keeps; the oldest go first. About 130 MB at 1,280 numbers."""
 LOCK_TIMEOUT = 30.0
-"""Seconds for which another process may be writing."""
+"""Seconds to wait while another process writes."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def features(
     net: FeatureNet,
     check: Check = lambda stage: None,
 ) -> Tensor:
-    """What a backbone says of pictures, by the hand of its cache.
+    """Return the features of pictures, from the cache of a backbone where possible.
 
     Args:
         name: of the backbone.

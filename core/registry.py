@@ -1,4 +1,4 @@
-"""The registry: every family that a run can be of, with what makes such runs and measures them.
+"""The registry: every family of runs, with the functions that carry out and measure its runs.
 
 Pages, forms, command line, queue and tests all read it.
 """

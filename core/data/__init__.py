@@ -1,4 +1,4 @@
-"""Data sets as whole uint8 tensors, and ways to spoil them."""
+"""Data sets as whole uint8 tensors, and corruptions of them."""
 
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
 from core.data.dataset import DatasetInfo, Images, Progress, Split, fingerprint

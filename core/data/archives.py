@@ -30,12 +30,12 @@ PHOTOGRAPH = (3, 256, 256)
 
 
 def source(name: str) -> Path | None:
-    """Where the set lies in the data folder, or None."""
+    """Return the path of the set in the data folder, or None."""
     return next((p for p in _places(name) if p.exists()), None)
 
 
 def load(name: str) -> Splits:
-    """Both splits, from the decoded copy when there is one. Raises DataMissing."""
+    """Load both splits, from the decoded copy if there is one. Raises DataMissing."""
     path = source(name)
     if path is None:
         raise DataMissing(f"{name} is not in {settings().data}.")
@@ -69,7 +69,7 @@ def _keep_decoded(path: Path, name: str, splits: Splits) -> None:
 
 
 def write_splits(path: Path, splits: Splits) -> None:
-    """Both splits into one safetensors file, whole or not at all."""
+    """Write both splits into one safetensors file, atomically."""
     tensors = {
         f"{split}_{kind}": tensor.contiguous()
         for split, images in splits.items()
@@ -80,7 +80,7 @@ def write_splits(path: Path, splits: Splits) -> None:
 
 
 def read_splits(path: Path) -> Splits:
-    """What `write_splits` wrote. Raises OSError, SafetensorError or KeyError."""
+    """Read a file of `write_splits`. Raises OSError, SafetensorError or KeyError."""
     if not path.exists():
         raise FileNotFoundError(path)
     tensors = load_file(path)

@@ -1,4 +1,4 @@
-"""Ways to spoil a picture, batched: images in [0, 1], a strength per image, a seeded generator.
+"""Corruptions of pictures, batched: images in [0, 1], a strength per image, a seeded generator.
 
 `gaussian` adds noise of standard deviation `strength` and clips to [0, 1]; the others reach from
 nothing (0) to hardly anything left (1).
@@ -74,13 +74,13 @@ def blur(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
 
 
 def none(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
-    """The picture as it is."""
+    """Return the pictures unchanged."""
     return x
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A way to spoil pictures; `unit` says what its strength counts."""
+    """A corruption of pictures; `unit` is the unit of its strength."""
 
     name: str
     title: str
@@ -102,7 +102,7 @@ CORRUPTIONS = {
 
 
 def corrupt(x: Tensor, name: str, strength: float | Tensor, generator: Generator) -> Tensor:
-    """Spoil images.
+    """Corrupt images.
 
     Args:
         x: (N, C, H, W) in [0, 1]; not changed.

@@ -1,4 +1,4 @@
-"""What a data set is: a record, and its images as whole uint8 tensors."""
+"""A data set: a record, and its images as whole uint8 tensors."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ class Images(NamedTuple):
     labels: Tensor
 
     def first(self, n: int) -> "Images":
-        """The first `n` images, to be shown; all of them for 0.
+        """Return the first `n` images, for display; all of them for 0.
 
         Never for a figure: a set may be in an order (MNIST's test images are), so that its
         beginning is another distribution. Figures on a part are taken on `choice`.
@@ -30,7 +30,7 @@ class Images(NamedTuple):
         return Images(self.pixels[:n], self.labels[:n]) if n else self
 
     def choice(self, n: int, seed: int = CHOICE_SEED) -> "Images":
-        """A seeded choice of `n` images in which each class has its share of the set.
+        """Return a seeded choice of `n` images in which each class has its share of the set.
 
         All of them for 0, or where there are no more. They stay in the order of the set, so that
         only the whole choice is fair, and not its beginning. Images without classes are one class.
@@ -54,7 +54,7 @@ class Images(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set without loading it. `shape` is (C, H, W)."""
+    """The record of a data set, known without loading it. `shape` is (C, H, W)."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ class DatasetInfo:
     by_hand: str = ""
     """The file that has to be put into the data folder, where no address is known to fetch it."""
     private: bool = False
-    """Made from somebody's own pictures: shown only to those who brought the same."""
+    """Whether it was made from uploaded pictures, which are shown only to its owners."""
     left_out: tuple[str, ...] = ()
     """Pictures that could not be read when it was made: the first of them by path, and why."""
 

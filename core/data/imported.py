@@ -41,14 +41,14 @@ Edits = dict[Split, dict[int, int]]
 
 
 def names() -> list[str]:
-    """Imported sets, by name."""
+    """Return the names of imported sets, sorted."""
     folder = settings().data / "imported"
     records = sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
     return [p.parent.name for p in records if NAME.fullmatch(p.parent.name)]
 
 
 def info(name: str) -> DatasetInfo | None:
-    """The record of an imported set, or None."""
+    """Return the record of an imported set, or None."""
     if not NAME.fullmatch(name):
         return None
     try:
@@ -79,12 +79,12 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def place(name: str) -> Path:
-    """The folder of an imported set."""
+    """Return the folder of an imported set."""
     return settings().data / "imported" / name
 
 
 def load(name: str) -> Splits:
-    """Both splits of an imported or edited set.
+    """Load both splits of an imported or edited set.
 
     Raises:
         DataMissing: its files are damaged, or the set that it was made from is gone.
@@ -149,8 +149,8 @@ def _edited(images: Images, edits: Mapping[int, int]) -> Images:
     dropped = rows[numbers == DROPPED]
     if not len(dropped):
         return Images(images.pixels, labels)
-    kept = torch.ones_like(labels, dtype=torch.bool).index_fill(0, dropped, False)
-    return Images(images.pixels[kept], labels[kept])
+    remaining = torch.ones_like(labels, dtype=torch.bool).index_fill(0, dropped, False)
+    return Images(images.pixels[remaining], labels[remaining])
 
 
 def import_set(
@@ -185,14 +185,14 @@ def import_set(
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would make of a folder or zip."""
+    """The classes and remarks that an import of a folder or zip would have."""
 
     classes: Mapping[str, int]
     """How many pictures each class has; all under an empty name where there are no classes."""
     remarks: tuple[str, ...]
-    """What was made of its folders, a sentence each."""
+    """Sentences on how its folders were understood."""
     readings: tuple[Reading, ...]
-    """Ways to read its names, the one that is taken first; empty where they are certain."""
+    """Possible readings of its names, the chosen one first; empty if they are certain."""
 
 
 def preview(source: Path, encoding: str = "") -> Preview:
@@ -292,8 +292,8 @@ def _store(
 
 def _why(path: str, error: BadUpload) -> str:
     """What is wrong with a picture that was left out, by its path: “cat/a.png is empty”."""
-    shown = "/".join(display_name(part) for part in path.split("/"))
-    sentence = str(error).replace(f"“{display_name(path)}”", shown)
+    display_path = "/".join(display_name(part) for part in path.split("/"))
+    sentence = str(error).replace(f"“{display_name(path)}”", display_path)
     return re.split(r"\. (?=[A-Z])", sentence)[0].removesuffix(".")
 
 
@@ -355,7 +355,7 @@ def _chosen(labels: list[int]) -> np.ndarray:
 def set_name(
     title: str, splits: Splits, classes: Sequence[str], left_out: Sequence[str] = ()
 ) -> str:
-    """What a set is called: a slug of its title, and a digest of all that its record tells.
+    """Return the name of a set: a slug of its title, and a digest of its record.
 
     So nobody is shown what others called their files: those who brought the same share the record.
     """

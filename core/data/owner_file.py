@@ -1,4 +1,4 @@
-"""The file beside a set's record that says who brought it.
+"""The file beside a set's record that names its owners.
 
 A set without one was added by the command line: it is everybody's, and stays.
 """
@@ -14,11 +14,11 @@ from core.settings import settings
 
 OWNERS = "owners.json"
 UNREADABLE = "unreadable"
-"""Stands for the owners in a damaged file: somebody, so that the pictures are shown to nobody."""
+"""Owner of sets whose file is damaged, so that the pictures are shown to nobody."""
 
 
 def read(folder: Path) -> list[str] | None:
-    """Those who brought the set in a folder; None where the command line did."""
+    """Return the owners of the set in a folder; None if the command line added it."""
     try:
         owners = files.read_json_cached(folder / OWNERS)
     except (OSError, ValueError):
@@ -36,8 +36,7 @@ def write(folder: Path, who: list[str]) -> None:
 def claim(folder: Path, record: str, who: str) -> None:
     """Make somebody an owner of the set that is about to appear in a folder.
 
-    To be called before anything of it is written: a visible set without an owner is
-    shown to everybody.
+    To be called before anything of it is written: a set without an owner is shown to everybody.
 
     Args:
         record: the name of the record's file; a set that is everybody's already stays so.
@@ -57,7 +56,7 @@ def claim(folder: Path, record: str, who: str) -> None:
 
 @contextmanager
 def lock() -> Iterator[None]:
-    """Held while owners change."""
+    """Hold the lock under which owners change."""
     folder = settings().data / "imported"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock", timeout=30):

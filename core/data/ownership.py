@@ -1,12 +1,11 @@
-"""Whose the sets are that people brought: who may see and use them, and when they go."""
+"""Ownership of imported sets: who may see and use them, and when they are removed."""
 
 import contextlib
 import shutil
 import time
 
 from core import audit_log, files
-from core.data import imported, sets
-from core.data import owner_file as kept
+from core.data import imported, owner_file, sets
 from core.errors import DataMissing
 
 
@@ -20,7 +19,7 @@ def own(name: str, who: str, instead_of: str = "") -> None:
         OSError: the data folder cannot be written.
     """
     new = who not in owners(name)
-    with kept.lock():
+    with owner_file.lock():
         _set(name, [*_others(name, who), who])
         if instead_of not in ("", name):
             _set(instead_of, _others(instead_of, who))
@@ -30,47 +29,47 @@ def own(name: str, who: str, instead_of: str = "") -> None:
 
 
 def disown(name: str, who: str) -> None:
-    """Take somebody off a set's owners; a set that is nobody's any more is removed.
+    """Remove somebody from a set's owners; a set without owners is removed.
 
     Raises:
         OSError: the data folder cannot be written.
     """
-    with kept.lock():
+    with owner_file.lock():
         if who in owners(name):
             _set(name, _others(name, who))
         _sweep()
 
 
 def owners(name: str) -> list[str]:
-    """Those who brought a set; empty for one of the command line."""
-    return kept.read(imported.place(name)) or []
+    """Return the owners of a set; empty for one of the command line."""
+    return owner_file.read(imported.place(name)) or []
 
 
 def visible(name: str, who: str) -> bool:
-    """Whether somebody may see the pictures of a set: those who brought it, and everybody where
-    nobody did."""
-    brought_by = kept.read(imported.place(name))
-    return brought_by is None or who in brought_by
+    """Whether somebody may see the pictures of a set: its owners, or everybody if the command
+    line added it."""
+    set_owners = owner_file.read(imported.place(name))
+    return set_owners is None or who in set_owners
 
 
 def owned(who: str) -> list[str]:
-    """The sets of somebody, by the time at which they were brought."""
+    """Return the sets of somebody, by the time of their import."""
     mine = [name for name in imported.names() if who in owners(name)]
     return sorted(mine, key=_brought)
 
 
 def disk_used(who: str) -> float:
-    """MiB of the sets of somebody."""
+    """Return the size of somebody's sets in MiB."""
     return sum(files.size(imported.place(name)) for name in owned(who)) / 2**20
 
 
 def remove_old(days: float, pretend: bool = False) -> list[str]:
-    """Remove what people brought more than `days` days ago; gives the sets.
+    """Remove sets that were imported more than `days` days ago; returns their names.
 
-    What others were made from goes with the last of them.
+    A set that others were made from is removed with the last of them.
 
     Args:
-        pretend: only say which.
+        pretend: only return the names.
 
     Raises:
         OSError: the data folder cannot be written.
@@ -79,7 +78,7 @@ def remove_old(days: float, pretend: bool = False) -> list[str]:
     brought = [name for name in imported.names() if owners(name)]
     old = [name for name in brought if _brought(name) < limit]
     if old and not pretend:
-        with kept.lock():
+        with owner_file.lock():
             for name in old:
                 _set(name, [])
             _sweep()
@@ -87,14 +86,14 @@ def remove_old(days: float, pretend: bool = False) -> list[str]:
 
 
 def _sweep() -> None:
-    """Remove what is nobody's and what no other set is made from."""
+    """Remove sets without owners that no other set is made from."""
     needed = set()
     for name in imported.names():
-        if kept.read(imported.place(name)) != []:
+        if owner_file.read(imported.place(name)) != []:
             with contextlib.suppress(DataMissing):
                 needed.add(imported.origin(name)[0])
     for name in imported.names():
-        if kept.read(imported.place(name)) == [] and name not in needed:
+        if owner_file.read(imported.place(name)) == [] and name not in needed:
             place = imported.place(name)
             doomed = place.with_name(f".deleted-{name}-{time.time_ns()}")
             place.rename(doomed)  # gone at once for everybody
@@ -115,4 +114,4 @@ def _others(name: str, who: str) -> list[str]:
 
 
 def _set(name: str, who: list[str]) -> None:
-    kept.write(imported.place(name), who)
+    owner_file.write(imported.place(name), who)

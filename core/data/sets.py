@@ -197,12 +197,14 @@ def missing_sentence(name: str, split: Split = "train") -> str:
     here = [n for n in BUILT_IN if "train" in available(n)]
     part = "The training images of" if available(name) else "The images of"
     known = info(name)
-    way = (
+    advice = (
         f"Put {known.by_hand} into {settings().data}."
         if known.by_hand
         else f"Fetch them with `python -m core data get {name}`, or put them in {settings().data}."
     )
-    return f"{part} {known.title} are not on this machine. {way} Ready to use: {', '.join(here)}."
+    return (
+        f"{part} {known.title} are not on this machine. {advice} Ready to use: {', '.join(here)}."
+    )
 
 
 def forget() -> None:

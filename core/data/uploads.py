@@ -1,4 +1,4 @@
-"""Pictures that people bring: in a folder, in a zip, or by hand into named classes.
+"""Uploaded pictures: in a folder, in a zip, or by hand into named classes.
 
 Archives are never extracted: entries are checked by name and size, and read one at a time.
 """
@@ -61,10 +61,10 @@ _BEGINS = re.compile(
     rb"|.{4}ftyp(?:avi|hei|hev|mif|msf)",
     re.DOTALL,
 )
-"""How pictures begin that can be read here."""
+"""First bytes of the picture formats that can be read here."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 _SAMPLED = 6
-"""Names that show what a reading makes of them."""
+"""Number of names in the sample of a reading."""
 _EACH_ENTRY = 400
 """Bytes of an archive's directory that an entry may take on average."""
 _DIRECTORY_SIZE, _SIGNATURE, _LOCATION = 5, 0, 9  # places in what zipfile knows of the end
@@ -84,7 +84,7 @@ class Picture:
     """A picture file and what is known of it; None where nobody gave a class or a split."""
 
     name: str
-    """Its path inside of what was brought, or its name."""
+    """Its path inside the folder or zip, or its name."""
     read: Callable[[], bytes]
     group: str | None
     split: Split | None = None
@@ -92,13 +92,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Contents:
-    """What was brought: its pictures, and what one should know of them before they are imported."""
+    """The pictures of an upload, and remarks on them for the preview before an import."""
 
     pictures: list[Picture]
     remarks: tuple[str, ...] = ()
-    """What was made of the folders, a sentence each."""
+    """Sentences on how the folders were understood."""
     readings: tuple[Reading, ...] = ()
-    """Ways to read the names, the one that was taken first; empty where they are certain."""
+    """Possible readings of the names, the chosen one first; empty if they are certain."""
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def by_hand(pictures: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Picture
 
 
 def by_number(names: Iterable[str]) -> list[str]:
-    """Names in the order that people expect: numbers by their value, also inside of a name."""
+    """Sort names naturally: numbers by their value, also inside a name."""
 
     def key(name: str) -> tuple[float, list[tuple[int, str]], str]:
         number = float(name.replace(",", ".")) if _NUMBER.fullmatch(name) else float("inf")
@@ -259,7 +259,7 @@ def _zip_entries(
 
 def _name_readings(archive: zipfile.ZipFile, encoding: str) -> tuple[Reading, ...]:
     """Return readings of the names without a declared encoding; the requested one comes first."""
-    raw = [_raw(member) for member in archive.infolist() if _said(member) is None]
+    raw = [_raw(member) for member in archive.infolist() if _declared_name(member) is None]
     parts = {p for name in raw if not name.startswith(b"__MACOSX/") for p in name.split(b"/")}
     candidates = readings(parts)
     folders = {p for name in raw for p in name.split(b"/")[:-1] if not p.isascii()}
@@ -284,8 +284,8 @@ def _raw(member: zipfile.ZipInfo) -> bytes:
     return member.orig_filename.encode(FALLBACK)
 
 
-def _said(member: zipfile.ZipInfo) -> str | None:
-    """A name that the archive itself says how to read: UTF-8 by its flag, or in an extra field."""
+def _declared_name(member: zipfile.ZipInfo) -> str | None:
+    """Return a name whose encoding the archive declares, by a flag or in an extra field."""
     if member.flag_bits & 0x800:
         return member.orig_filename
     extra, raw = member.extra, _raw(member)
@@ -305,7 +305,7 @@ def _said(member: zipfile.ZipInfo) -> str | None:
 
 
 def _name(member: zipfile.ZipInfo, encoding: str) -> str:
-    declared = _said(member)
+    declared = _declared_name(member)
     name = _raw(member).decode(encoding, "replace") if declared is None else declared
     return name.partition("\0")[0].replace("\\", "/")
 
@@ -333,7 +333,7 @@ def _safe_path(member: zipfile.ZipInfo, name: str) -> PurePosixPath:
 def _read_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: PurePosixPath, max_bytes: int = 0
 ) -> bytes:
-    """At most one upload's bytes, whatever the header claims, or only so many of them."""
+    """Read at most `max_upload_bytes`, whatever the header claims, or only `max_bytes`."""
     limit = settings().max_upload_bytes
     try:
         with archive.open(member) as file:
@@ -358,7 +358,7 @@ def _check_count(n: int) -> None:
 
 
 def _is_picture(entry: Entry) -> bool:
-    """By its name, or else by how it begins."""
+    """Recognise a picture by its suffix, or else by its first bytes."""
     suffix = entry.path.suffix.lower().lstrip(".")
     return suffix in PICTURES or _BEGINS.match(entry.head()) is not None
 

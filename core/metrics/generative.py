@@ -193,14 +193,14 @@ def health(
     drawn = real.extractor.features(samples, check)
     n = min(len(drawn.values), len(real.values))
     x, y = real.chosen(n), _some(drawn.values.float(), n)
-    near = closeness(x, y, check)
+    neighbourhoods = closeness(x, y, check)
     counts = None
     if drawn.classes is not None:
         counts = torch.bincount(drawn.classes, minlength=real.extractor.classes).tolist()
     distance = frechet_distance(real.values, drawn.values)
     return Health(
         fid=distance,
-        **near,
+        **neighbourhoods,
         spread=_mean_distance(y) / max(_mean_distance(x), 1e-12),
         n=len(samples),
         n_data=len(real.values),

@@ -99,9 +99,9 @@ def wilson_interval(right: float, n: int) -> tuple[float, float]:
 
 def percent(share: float, places: int = 1) -> str:
     """A share (0 to 1) in percent, never rounded to none or to all where it is neither."""
-    shown, step = round(100 * share, places), 10.0**-places
-    if share < 1 and shown >= 100:
+    rounded, step = round(100 * share, places), 10.0**-places
+    if share < 1 and rounded >= 100:
         return f"> {100 - step:.{places}f}%"
-    if share > 0 and shown <= 0:
+    if share > 0 and rounded <= 0:
         return f"< {step:.{places}f}%"
-    return f"{shown:.{places}f}%"
+    return f"{rounded:.{places}f}%"

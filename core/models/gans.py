@@ -171,8 +171,8 @@ def dcgan(shape: Shape, classes: int = 0) -> GAN:
         nn.MaxPool2d(2),  # (64, 4, 4)
         nn.Flatten(),
     ]
-    seen = 64 * ((h * 4 - 4) // 2 - 4 >> 1) * ((w * 4 - 4) // 2 - 4 >> 1)
-    body = nn.Sequential(*convolutions, nn.Linear(seen, 1024), nn.LeakyReLU(0.01))
+    critic_features = 64 * ((h * 4 - 4) // 2 - 4 >> 1) * ((w * 4 - 4) // 2 - 4 >> 1)
+    body = nn.Sequential(*convolutions, nn.Linear(critic_features, 1024), nn.LeakyReLU(0.01))
     return GAN(generator, body, nn.Linear(1024, 1), 96, classes=classes)
 
 

@@ -1,4 +1,4 @@
-"""Recognition: a network learns to say which class a picture is of."""
+"""Recognition: a network learns to classify images."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, cast
@@ -180,7 +180,7 @@ class Recognition(Task):
         check: Check,
         judge: Judge | None = None,
     ) -> dict[str, Any]:
-        """Accuracy in all and of each class, log loss, calibration, and who is taken for whom."""
+        """Compute accuracy, also per class, log loss, calibration error and confusion matrix."""
         logits = _logits(model, images, check)
         read, classes = logits.argmax(1), logits.shape[1]
         counts = torch.bincount(images.labels * classes + read, minlength=classes**2)
@@ -204,7 +204,7 @@ class Recognition(Task):
         images: Images,
         check: Check = silent,
     ) -> np.ndarray:
-        """A row a class: the first test images that it takes for that class."""
+        """Draw a row a class: the first test images that are predicted as that class."""
         subset = images.first(VALIDATION_IMAGES)
         logits = _logits(model, subset, check)
         predicted, rows = logits.argmax(1), []
@@ -216,7 +216,7 @@ class Recognition(Task):
 
     @torch.inference_mode()
     def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
-        """What the last layer sees."""
+        """Return the inputs of the last layer."""
         network = cast(Recogniser, model)
         parts = [network.features(x) for x in _batches(images, check, "encoding")]
         return torch.cat(parts) if parts else torch.zeros(0, network.width)

@@ -1,4 +1,4 @@
-"""Denoising: a network learns to give a spoilt image back clean."""
+"""Denoising: a network learns to restore corrupted images."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -99,7 +99,7 @@ def _classical(function: Callable[[Grey, float], Grey], shape: Shape) -> nn.Modu
 
 
 class DenoisingLearner(Descent):
-    """Spoils the batch anew, and steps once on the loss."""
+    """Corrupt the batch anew and take one step on the loss."""
 
     def __init__(self, config: DenoisingConfig, model: nn.Module, options: Mapping[str, Any]):
         super().__init__(model, options["optimiser"], config.learning_rate, options["schedule"])
@@ -118,7 +118,7 @@ class DenoisingLearner(Descent):
 
 
 class Denoising(Task):
-    """Grey images of 28×28 pixels from any data set, spoilt and restored."""
+    """Grey images of 28×28 pixels from any data set, corrupted and restored."""
 
     name = "denoising"
     kind: ClassVar[str] = "denoise"

@@ -1,4 +1,4 @@
-"""Transfer: a network pretrained on ImageNet is taught other classes with few pictures of each."""
+"""Transfer: a network pretrained on ImageNet learns other classes from few pictures of each."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class TransferLearner(Learner):
         self.should_stop = 0 < self.config.patience <= self.waited
 
     def finish(self, check: Check = silent) -> nn.Module:
-        """With the weights that did best on what was held back."""
+        """Return the network with the weights of the lowest validation loss."""
         if self.best:
             self.transfer.load_state_dict(self.best)
         if self.transfer.trained:  # its features are others now
@@ -294,7 +294,7 @@ class Transferring(Task):
         return Transfer(nets, classifier, bool(chosen.options["trained"]))
 
     def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
-        """A seeded share of each class is held back, one picture at least where there are two."""
+        """Hold back a seeded share of each class, at least one picture if there are two."""
         share = cast(TransferConfig, config).validation_share
         generator = torch.Generator().manual_seed(config.seed)
         held = torch.zeros(len(images.labels), dtype=torch.bool)
@@ -309,7 +309,7 @@ class Transferring(Task):
     def precompute(
         self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
     ) -> Images:
-        """Frozen backbones look at each picture once."""
+        """Compute the features of frozen backbones once."""
         network = cast(Transfer, model)
         if network.trained:
             return images
@@ -385,7 +385,7 @@ class Transferring(Task):
         check: Check,
         judge: Judge | None = None,
     ) -> dict[str, Any]:
-        """Accuracy, each class's precision, recall and F1, who is taken for whom, calibration."""
+        """Compute accuracy, each class's precision, recall and F1, confusion and calibration."""
         network = cast(Transfer, model)
         inputs = self.precompute(variant, config, model, images, check)
         logits = _logits(network, inputs, check)
@@ -417,7 +417,7 @@ class Transferring(Task):
         images: Images,
         check: Check = silent,
     ) -> np.ndarray:
-        """A row a class: the first test pictures that it takes for that class, small."""
+        """Draw a row a class: the first test pictures that are predicted as that class, small."""
         network = cast(Transfer, model)
         subset = images.first(SHEET * SHOWN_CLASSES)
         inputs = self.precompute(variant, config, model, subset, check)
@@ -451,7 +451,7 @@ def seen_by(model: Transfer, pixels: Tensor, check: Check = silent) -> Tensor:
 
 
 def _logits(model: Transfer, inputs: Images, check: Check = silent) -> Tensor:
-    """Of features (N, width), or of pictures."""
+    """Return the logits of features (N, width), or of pictures."""
     known = inputs.pixels.ndim == 2
     return model.read(inputs.pixels if known else seen_by(model, inputs.pixels, check))
 

@@ -1,4 +1,4 @@
-"""What a training leaves in its run: history, sample sheets, and the place to resume from."""
+"""The files of a training: history, sample sheets, weights and the resume state."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,7 +14,7 @@ FIRST_SHEETS = 5
 
 
 class Checkpointer:
-    """Keeps a run's place after each epoch; `history` has a row for each that is behind."""
+    """Writes a run's files after each epoch; `history` has a row for each finished epoch."""
 
     def __init__(self, run: Run, epochs: int, sheets: int, *, half: bool) -> None:
         """Keep `sheets` sheets beside the first ones; weights in half precision if `half`."""
@@ -35,7 +35,7 @@ class Checkpointer:
         return int(state["epoch"])
 
     def keep(self, epoch: int, learner: Learner, generator: torch.Generator) -> None:
-        """Keep the place after an epoch: call it last, a kill before it repeats the epoch whole."""
+        """Save the resume state after an epoch; call it last, so that a kill repeats the epoch."""
         self.run.write_resume(
             {
                 "epoch": epoch,

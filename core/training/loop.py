@@ -78,7 +78,7 @@ class _Training:
         self.finish(model.eval(), len(data.labels))
 
     def prepared(self, model: nn.Module, data: Images) -> nn.Module:
-        """Train on what the task makes of the images; gives the network that is to be kept."""
+        """Precompute the inputs and train on them; returns the network to keep."""
         parts = (data, self.held_out, self.test)
         data, self.held_out, self.test_inputs = (
             self.task.precompute(self.variant, self.config, model, part, self.work.check)
@@ -120,7 +120,7 @@ class _Training:
     def epoch(
         self, epoch: int, learner: Learner, data: Images, generator: torch.Generator
     ) -> dict[str, float]:
-        """One pass over the data; gives mean losses, seconds and images per second."""
+        """Make one pass over the data; returns mean losses, seconds and images per second."""
         learner.model.train()
         n, total = len(data.labels), self.config.epochs
         sums: dict[str, float] = {}
@@ -165,7 +165,7 @@ class _Training:
         )
 
     def sheet(self, model: nn.Module, epoch: int) -> None:
-        """The sample sheet of an epoch, where it has one."""
+        """Draw the sample sheet of an epoch that has one."""
 
         def draw() -> np.ndarray:
             self.check("drawing")
@@ -175,10 +175,10 @@ class _Training:
 
     def check(self, stage: str) -> None:
         """Check between the steps whether to stop; the reported stage stays the epoch."""
-        self.work.stop_if_asked()
+        self.work.stop_if_cancelled()
 
     def progress(self, epoch: int, processed: int, n: int) -> dict[str, Any]:
-        """How far the training is, for the status, when `seen` images of `epoch` are behind."""
+        """Return the progress for the status after `processed` images of `epoch`."""
         completed, total = (epoch - 1) * n + processed, n * self.config.epochs
         return {
             "epoch": epoch,
@@ -189,7 +189,7 @@ class _Training:
 
 
 def _begin_with(model: nn.Module, run_id: str) -> None:
-    """Take over the weights of a finished run. Raises LabError when they do not fit."""
+    """Load the weights of a finished run. Raises LabError if they do not fit."""
     try:
         model.load_state_dict(open_run(run_id).weights())
     except RuntimeError as error:

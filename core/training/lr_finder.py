@@ -1,4 +1,4 @@
-"""Which learning rate suits a head: raised step by step until the loss breaks away (Smith 2017)."""
+"""Learning-rate finder for a head: the rate rises until the loss diverges (Smith 2017)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEPS = 100
 RATES = (1e-5, 1.0)
 SMOOTHING = 0.9
 LOST = 4.0
-"""Times the least loss so far, from which on a sweep has seen enough."""
+"""A sweep ends when the loss exceeds the lowest one by this factor."""
 
 
 class Sweep(NamedTuple):
@@ -56,7 +56,7 @@ def sweep(model: Transfer, variant: str, config: TransferConfig, data: Images) -
 
 
 def _fastest(rates: list[float], losses: list[float]) -> float:
-    """The rate at which the loss falls most steeply, before it is least."""
+    """Return the rate at which the loss falls most steeply, before its minimum."""
     lowest = min(range(len(losses)), key=losses.__getitem__)
     falls = [losses[i + 1] - losses[i] for i in range(max(1, min(lowest, len(losses) - 1)))]
     return float(f"{rates[min(range(len(falls)), key=falls.__getitem__)]:.1g}")

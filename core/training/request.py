@@ -1,4 +1,4 @@
-"""From a question (task, variant, data set, settings) to its run, before any work is done."""
+"""From a request (task, variant, data set, settings) to its run, before any work is done."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,13 +17,13 @@ from core.tasks import TaskConfig, load_model, task
 from core.tasks.base import Check, Judge
 
 TEST_SEED = 40_002
-"""Of the choice of test images, where there are more than a task looks at."""
+"""Seed of the choice of test images if there are more than a task uses."""
 
 
 def make_request(
     task_name: str, variant: str, dataset: str, values: Mapping[str, Any] | None = None
 ) -> RunRequest:
-    """Validate a question and name its run. Nothing is written.
+    """Validate a request and name its run. Nothing is written.
 
     Args:
         values: settings other than the variant's defaults.
@@ -81,7 +81,7 @@ def make_request(
 
 
 def _start(run_id: str, task_name: str, variant: str) -> Run | None:
-    """The run to begin with. Raises LabError when it cannot be."""
+    """Return the run to start from. Raises LabError if it cannot be used."""
     if not run_id:
         return None
     run = store.open_run(run_id)
@@ -92,7 +92,7 @@ def _start(run_id: str, task_name: str, variant: str) -> Run | None:
 
 
 def config_of(run: Run) -> TaskConfig:
-    """The run's settings, validated again. Raises RunBroken."""
+    """Return the run's settings, validated again. Raises RunBroken."""
     spec = run.spec()
     try:
         return task(spec.task).config(spec.variant, spec.config)
@@ -119,12 +119,12 @@ def train_images(run: Run) -> Images:
 def test_images(run: Run) -> Images:
     """The run's test split in the task's shape, or what it uses of it. Raises DataMissing."""
     spec, images = run.spec(), data.load(run.spec().dataset, "test")
-    most = task(spec.task).most_test or len(images.labels)
-    return task(spec.task).prepare(spec.variant, images.choice(most, TEST_SEED))
+    max_images = task(spec.task).most_test or len(images.labels)
+    return task(spec.task).prepare(spec.variant, images.choice(max_images, TEST_SEED))
 
 
 def some(images: Images, count: int, seed: int) -> Images:
-    """All of the images, or so many, drawn by the seed."""
+    """Return all images, or a seeded choice of them."""
     if count >= len(images.labels):
         return images
     generator = torch.Generator().manual_seed(seed)
@@ -147,13 +147,13 @@ def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
 
 
 def judge(run: Run, device: torch.device | None = None) -> Judge | None:
-    """What measures a run: the best finished run that its task names, of the same images."""
+    """Return the judge of a run: the best finished run that its task names, of the same images."""
     spec = run.spec()
-    wanted = task(spec.task).judge
-    if wanted is None:
+    judge_name = task(spec.task).judge
+    if judge_name is None:
         return None
-    chosen = task(wanted[0])
-    fit = [r for r in store.all_runs() if _judges(r, wanted, spec)]
+    chosen = task(judge_name[0])
+    fit = [r for r in store.all_runs() if _judges(r, judge_name, spec)]
     for best in sorted(fit, key=lambda r: float(r.metrics().get(chosen.headline, 0)), reverse=True):
         with suppress(RunBroken):  # somebody else's damaged run is no reason to fail
             model = load_model(best).to(device or torch.device("cpu"))

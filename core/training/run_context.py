@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Work:
-    """What somebody who works on a run says of it, and hears."""
+    """The job's side of a run: reports progress and notices a cancellation."""
 
     def __init__(self, run: Run, listener: Listener) -> None:
         self.run, self.listener = run, listener
@@ -32,26 +32,26 @@ class Work:
         Raises:
             Cancelled: the run is to stop.
         """
-        self.stop_if_asked()
+        self.stop_if_cancelled()
         now = time.monotonic()
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
             self.report(stage, **changes)
 
-    def stop_if_asked(self) -> None:
+    def stop_if_cancelled(self) -> None:
         """Raises Cancelled."""
         if self.run.cancel_requested():
             raise Cancelled
 
     def report(self, stage: str, **changes: Any) -> None:
-        """Say what is being done, and any other field of the status."""
+        """Report the stage and any other field of the status."""
         self.listener(self.run.update(stage=stage, **changes))
 
 
 def carry_out(
     run: Run, labour: Callable[[Work], None], listener: Listener = lambda status: None
 ) -> Status:
-    """Work on a run to its end; one that is done stays as it is.
+    """Carry out a run to its end; one that is done stays as it is.
 
     Args:
         labour: does the work, from where it stopped.

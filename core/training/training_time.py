@@ -42,9 +42,9 @@ def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
     Raises:
         DataMissing: the pictures, or the weights of a backbone, are not here.
     """
-    whole = data.load(dataset, "train")
+    images = data.load(dataset, "train")
     parts = (
-        some(whole, config.train_images or len(whole.labels), config.seed),
+        some(images, config.train_images or len(images.labels), config.seed),
         data.load(dataset, "test").choice(TRANSFER.most_test, TEST_SEED),
     )
     train, test = (TRANSFER.prepare(variant, part).pixels for part in parts)
