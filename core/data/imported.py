@@ -267,7 +267,7 @@ def _store(
         try:
             pixels[len(pictures_kept)] = to_tensor(decode(content, picture.name), shape)
         except BadUpload as error:
-            left_out.append(_why(picture.name, error))
+            left_out.append(_reason(picture.name, error))
             continue
         pictures_kept.append(picture)
     labels = [numbers.get(picture.group, -1) for picture in pictures_kept]
@@ -290,8 +290,8 @@ def _store(
     return write_record(name, title, classes, source, splits, unread)
 
 
-def _why(path: str, error: BadUpload) -> str:
-    """What is wrong with a picture that was left out, by its path: “cat/a.png is empty”."""
+def _reason(path: str, error: BadUpload) -> str:
+    """Return why a picture was left out, with its path: “cat/a.png is empty”."""
     display_path = "/".join(display_name(part) for part in path.split("/"))
     sentence = str(error).replace(f"“{display_name(path)}”", display_path)
     return re.split(r"\. (?=[A-Z])", sentence)[0].removesuffix(".")

@@ -100,7 +100,7 @@ class Cluster:
             self._hand_over(client, run, lane)
             return
         if not self._address:
-            _say(run, STARTING)
+            _set_stage(run, STARTING)
         with self._guard:
             self._waiting[run.id] = (run, lane)
             if self._connecting is None:
@@ -154,7 +154,7 @@ class Cluster:
             self._futures[run.id] = future
             future.add_done_callback(self._ended)
         if status.stage == NO_SCHEDULER:
-            _say(run, "")
+            _set_stage(run, "")
         self._arrived(client, key)
 
     def _refused(self, run: Run, error: Exception) -> None:
@@ -162,7 +162,7 @@ class Cluster:
             if time.monotonic() >= self._silent_until:
                 log.warning("no scheduler answers at %s: %s", self._address, error)
                 self._silent_until = time.monotonic() + RETRY_AFTER
-            _say(run, NO_SCHEDULER)
+            _set_stage(run, NO_SCHEDULER)
             return
         sentence = f"No worker could be reached ({error}). Try again, or see the log."
         run.update(state="failed", stage="", error=sentence)
@@ -218,7 +218,7 @@ class Cluster:
             for run in waiting:
                 with _errors_logged(run):
                     if stage or run.status().stage == STARTING:
-                        _say(run, stage)
+                        _set_stage(run, stage)
 
     @staticmethod
     def _lanes(client: Client) -> set[str]:
@@ -245,18 +245,18 @@ class Cluster:
         if ended is None:
             _end(worker.process)
         worker.failed += 1
-        log.warning("the worker for %s jobs ended: %s", lane, self._why(lane, ended))
+        log.warning("the worker for %s jobs ended: %s", lane, self._failure_reason(lane, ended))
         if worker.failed >= TRIES:
             sentence = (
                 f"The worker for this could not be started, {TRIES} times in a row "
-                f"({self._why(lane, ended)}). Resume to try again; {lane}.log has the details."
+                f"({self._failure_reason(lane, ended)}). Resume to try again; {lane}.log has the details."
             )
             self._workers[lane] = _Worker()
             return sentence
         self._start_worker(lane)
         return ""
 
-    def _why(self, lane: str, ended: int | None) -> str:
+    def _failure_reason(self, lane: str, ended: int | None) -> str:
         """Return why a worker is missing: the last error in its log, or how it ended."""
         with contextlib.suppress(OSError), open(self._log(lane), "rb") as file:
             file.seek(self._workers[lane].log_size)
@@ -441,8 +441,8 @@ def _errors_logged(run: Run) -> Iterator[None]:
         log.warning("%s could not be handed on: %s", run.id[-8:], error)
 
 
-def _say(run: Run, stage: str) -> None:
-    """Write what a run waits for, unless somebody works on it, who then writes its status."""
+def _set_stage(run: Run, stage: str) -> None:
+    """Write the stage of a waiting run; a run that is worked on reports its own."""
     with contextlib.suppress(LabError, OSError), run.lock(timeout=0):
         if run.status().active and run.status().stage != stage:
             run.update(stage=stage)

@@ -172,7 +172,7 @@ class Real:
 
     def chosen(self, n: int) -> Tensor:
         """The features (n, d) of a seeded choice of the images."""
-        return _some(self.values, n)
+        return _seeded_choice(self.values, n)
 
 
 @torch.inference_mode()
@@ -192,7 +192,7 @@ def health(
     real = data if isinstance(data, Real) else Real(data, extractor or Extractor(), check=check)
     drawn = real.extractor.features(samples, check)
     n = min(len(drawn.values), len(real.values))
-    x, y = real.chosen(n), _some(drawn.values.float(), n)
+    x, y = real.chosen(n), _seeded_choice(drawn.values.float(), n)
     neighbourhoods = closeness(x, y, check)
     counts = None
     if drawn.classes is not None:
@@ -238,8 +238,8 @@ class _Pictures:
         n = min(MAX_COMPARED, len(samples), len(self.points))
         if n < 2:
             return 0.0
-        real = _some(self.points, n)
-        drawn = (_small(_some(samples, n)) - self.middle) @ self.basis
+        real = _seeded_choice(self.points, n)
+        drawn = (_small(_seeded_choice(samples, n)) - self.middle) @ self.basis
         apart = torch.cdist(real, real).fill_diagonal_(math.inf).amin(1)
         width = max(float(apart.median()), 1e-6)
         # Pictures that are only paler, or blurred, are not fewer.
@@ -267,8 +267,8 @@ def _small(images: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _some(rows: Tensor, n: int) -> Tensor:
-    """So many rows, drawn by a seed: data and samples may be in an order."""
+def _seeded_choice(rows: Tensor, n: int) -> Tensor:
+    """Return n rows, drawn by a seed, since data and samples may be ordered."""
     if len(rows) <= n:
         return rows
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(CHOICE_SEED))
