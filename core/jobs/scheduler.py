@@ -245,18 +245,18 @@ class Cluster:
         if ended is None:
             _end(worker.process)
         worker.failed += 1
-        log.warning("the worker for %s jobs ended: %s", lane, self._failure_reason(lane, ended))
+        log.warning("the worker for %s jobs ended: %s", lane, self._failure(lane, ended))
         if worker.failed >= TRIES:
             sentence = (
                 f"The worker for this could not be started, {TRIES} times in a row "
-                f"({self._failure_reason(lane, ended)}). Resume to try again; {lane}.log has the details."
+                f"({self._failure(lane, ended)}). Resume to try again; {lane}.log has the details."
             )
             self._workers[lane] = _Worker()
             return sentence
         self._start_worker(lane)
         return ""
 
-    def _failure_reason(self, lane: str, ended: int | None) -> str:
+    def _failure(self, lane: str, ended: int | None) -> str:
         """Return why a worker is missing: the last error in its log, or how it ended."""
         with contextlib.suppress(OSError), open(self._log(lane), "rb") as file:
             file.seek(self._workers[lane].log_size)
