@@ -31,13 +31,13 @@ from pages.server.base_path import Hosts, mounted, own_address  # noqa: E402
 from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
 from pages.server.routes import ROUTES  # noqa: E402
 
-TEND, CLEAN = 5.0, 3600.0
-"""Seconds between two looks at the queue, and between two at what is old."""
+QUEUE_SECONDS, CLEANUP_SECONDS = 5.0, 3600.0
+"""Seconds between two rounds of the queue, and between two removals of old files."""
 log = logging.getLogger("latent_lab")
 
 
 def _is_failure(record: logging.LogRecord) -> bool:
-    """Not a refusal: that is a sentence for the visitor, no trace for the log."""
+    """Whether a record is a failure; a refusal is a sentence for the visitor and is not logged."""
     return not (record.exc_info and isinstance(record.exc_info[1], LabError))
 
 
@@ -51,7 +51,7 @@ uvicorn_private.bound_frames(MAX_FRAME)
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
-    """The heavy imports begin, beside the first visitor's; then the queue is tended."""
+    """Import the heavy modules in the background, then look after the queue until the end."""
     settings()  # a wrong variable stops the server here, with its sentence
     audit_log.begin()
     startup.begin()
@@ -67,8 +67,8 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _tend(loading: asyncio.Task[None]) -> None:
-    """Hand on what waits, and what another server, a worker or a scheduler has left behind; remove
-    what is old."""
+    """Start waiting jobs, recover those of a server, worker or scheduler that stopped, and remove
+    old files."""
     try:
         await loading
     except Exception:  # pages will fail with sentences, and `ready` says that it is not
@@ -77,36 +77,36 @@ async def _tend(loading: asyncio.Task[None]) -> None:
     from core.jobs import queue
     from core.jobs.retention import clean
 
-    began, cleaned = time.time() - time.monotonic(), -CLEAN
+    began, cleaned = time.time() - time.monotonic(), -CLEANUP_SECONDS
     while True:
         try:
             await asyncio.to_thread(queue.tend)
-            # After a jump of the clock nobody's age is known.
-            steady = abs(time.time() - time.monotonic() - began) < CLEAN
-            if steady and time.monotonic() - cleaned > CLEAN:
+            # After the clock was set, the age of a file is unknown.
+            steady = abs(time.time() - time.monotonic() - began) < CLEANUP_SECONDS
+            if steady and time.monotonic() - cleaned > CLEANUP_SECONDS:
                 cleaned = time.monotonic()
                 await asyncio.to_thread(clean, settings().keep_days)
-        except Exception as error:  # whatever it was: the next look may go well
+        except Exception as error:  # of any kind: the next round may succeed
             log.warning("the queue could not be tended: %s", error)
-        await asyncio.sleep(TEND)
+        await asyncio.sleep(QUEUE_SECONDS)
 
 
 async def ready(_request: Request) -> JSONResponse:
-    """For load balancers: says so once everything is loaded."""
-    found = startup.loaded.is_set()
-    return JSONResponse({"ready": found}, 200 if found else 503)
+    """Answer load balancers: 200 once everything is loaded, 503 before."""
+    loaded = startup.loaded.is_set()
+    return JSONResponse({"ready": loaded}, 200 if loaded else 503)
 
 
-def say_sorry(error: Exception) -> bool:
-    """A sentence for the visitor, the trace for the log."""
+def show_error(error: Exception) -> bool:
+    """Show the visitor a sentence and log the traceback."""
     if isinstance(error, LabError):
         st.error(str(error), icon=":material/error:")
         return True
     log.error("a page failed", exc_info=error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         st.error(
-            "The disk of this server is full, so this could not be kept; what was there is. Delete "
-            "runs or pictures of yours that you need no more, or tell whoever runs the lab.",
+            "The disk of this server is full, so this could not be saved; nothing else was lost. "
+            "Delete runs or pictures that you no longer need, or tell whoever runs the lab.",
             icon=":material/error:",
         )
         return True
@@ -122,5 +122,5 @@ app = st.App(
     lifespan=lifespan,
     middleware=[Middleware(Headers), Middleware(Hosts), Middleware(Bounds)],
     routes=mounted([Route("/api/ready", ready), *ROUTES]),
-    on_script_error=say_sorry,
+    on_script_error=show_error,
 )

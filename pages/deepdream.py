@@ -23,7 +23,7 @@ if octaves.open:
 if answers.open:
     with answers:
         if run is not None:
-            result_tabs.said(run)
+            result_tabs.answers(run)
         else:
             st.info("Dream first: what the network says before and after is shown here.")
 if kept.open:

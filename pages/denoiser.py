@@ -66,7 +66,7 @@ def choose_pictures(run: Run) -> Tensor | None:
 
 
 def picture_titles(count: int) -> list[str]:
-    """What the pictures on the stage are."""
+    """The titles of the pictures on the stage."""
     state = st.session_state
     if state["source"] == "Test images":
         name, first = dataset_title(state["dataset"]), int(state["first"])
@@ -76,7 +76,7 @@ def picture_titles(count: int) -> list[str]:
 
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
-    """What stands beside the stage: the model, the pictures, the corruption and its seed."""
+    """Draw the controls: the model, the pictures, the corruption, its seed, and the view."""
     run = links.run_box("Model", models, names, key="model", on_change=model_changed)
     pixels = choose_pictures(run)
     corruption = st.selectbox(
@@ -98,14 +98,14 @@ def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     return run, pixels, corruption, int(seed), view == "All models"
 
 
-def not_learnt(run: Run) -> bool:
+def of_another_set(run: Run) -> bool:
     """Whether the test images are those of another data set than the model's."""
     return bool(st.session_state.get("dataset", run.spec().dataset) != run.spec().dataset)
 
 
 @st.fragment
 def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: bool) -> None:
-    """The stage with its one slider: nothing else runs when the slider is let go."""
+    """The stage with its one slider: only this fragment reruns when the slider is released."""
     strength = st.slider(
         "Strength",
         0.0,
@@ -120,11 +120,11 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         st.info("Draw or upload something, and it appears here spoilt and restored.")
         return
     strange = 0
-    if st.session_state["source"] != "Test images" or not_learnt(run):
+    if st.session_state["source"] != "Test images" or of_another_set(run):
         strange = cached.strange(run.spec().dataset, pixels)
     if compare:
         if strange:
-            parts.say_strange(strange, len(pixels))
+            parts.show_strange(strange, len(pixels))
         spoilt = restoration.spoil(pixels, corruption, strength, seed)
         parts.all_models(spoilt, picture_titles(len(pixels)), run, list(models.values()), names)
         return

@@ -35,23 +35,23 @@ def use_model(run_id: str) -> None:
     st.session_state["model"] = run_id
 
 
-def hang() -> None:
-    """The wall; a click puts a network on the stage."""
-    hung = wall_runs.hung(list(models.values()))
-    cards = wall_runs.cards(hung)
+def show_wall() -> None:
+    """Show the wall of sample sheets; a click puts a network on the stage."""
+    runs = wall_runs.best_runs(list(models.values()))
+    cards = wall_runs.cards(runs)
     if not cards:
-        st.info("These runs kept no sample sheets, so there is no wall to hang.")
+        st.info("These runs kept no sample sheets, so there is no wall to show.")
         return
     links.follow("model", list(models), next(iter(models)), links.titles_of(models, names))
     chosen = st.session_state["model"]
     if (picked := wall(key="wall", cards=cards, chosen=chosen)) is not None:
         st.session_state["model"] = picked
-    st.caption(wall_runs.measured(hung))
+    st.caption(wall_runs.measured(runs))
 
 
 scene: stage.Scene | None = None
 if models:
-    hang()
+    show_wall()
     scene = stage.controls(models, names)
     stage.bench(scene)
 else:
@@ -60,7 +60,7 @@ else:
 tabs = ["Samples", "Between", "Health", "Learning", "Memorised?", "Batch norm", "Find a picture"]
 tabs += ["Train your own", "What is happening"]
 parts = st.tabs(tabs, key="tab", bind="query-params")
-drawing, between, healthy, learnt, memorised, normed, found, training, happening = parts
+drawing, between, healthy, learnt, memorised, normed, inversion, training, happening = parts
 if scene is not None:
     if drawing.open:
         with drawing:
@@ -80,8 +80,8 @@ if scene is not None:
     if normed.open:
         with normed:
             batch_norm.views(scene)
-    if found.open:
-        with found:
+    if inversion.open:
+        with inversion:
             inversion_tab.find(scene)
 if training.open:
     with training:

@@ -103,7 +103,7 @@ def data_line() -> str:
 
 
 def device_line() -> str:
-    """What computes."""
+    """The device that computes."""
     if torch.accelerator.is_available():
         return str(torch.accelerator.current_accelerator())
     return f"{platform.machine()} processor, {os.cpu_count()} cores"
@@ -121,7 +121,7 @@ def queue_line() -> str:
 
 @st.fragment(run_every=5)
 def state() -> None:
-    """How things stand, looked up again every few seconds."""
+    """Show the state of this machine, refreshed every few seconds."""
     facts = {
         ":material/deployed_code: Models": models_line,
         ":material/database: Data": data_line,

@@ -14,7 +14,7 @@ from pages.parts.latent_explorer import (
     stage,
     trust,
 )
-from pages.parts.latent_explorer.view_state import standing
+from pages.parts.latent_explorer.view_state import current_view
 from pages.ui import cached, links
 from pages.ui.names import map_names
 from pages.ui.page_frame import title
@@ -31,16 +31,16 @@ def use_map(run_id: str) -> None:
     st.session_state["map_of"] = run_id
 
 
-found: LatentMap | None = None
+latent_map: LatentMap | None = None
 if made:
     first = next((i for i, run in made.items() if maps.has_history(run)), None)
     chosen = links.run_box("Map", made, names, key="map_of", noun="map", default=first, width=460)
-    found = cached.latent_map(chosen)
-    if maps.has_source(found):
-        stage.bench(found)
+    latent_map = cached.latent_map(chosen)
+    if maps.has_source(latent_map):
+        stage.bench(latent_map)
     else:
         st.error("The network whose codes this map shows was deleted. Choose another map.")
-        found = None
+        latent_map = None
 else:
     st.info("There is no map yet. Make one below: the digits are always here.")
 
@@ -48,11 +48,11 @@ tabs = ["Selection", "Trust", "Your image", "Seeds", "Codes", "Make a map"]
 selected, trusted, own, seeded, codes, make, happening = st.tabs(
     [*tabs, "What is happening"], key="tab", bind="query-params"
 )
-if found is not None:
+if latent_map is not None:
     scene = st.session_state["scene"]
     if selected.open:
         with selected:
-            selection.panel(scene, standing(scene))
+            selection.panel(scene, current_view(scene))
     if trusted.open:
         with trusted:
             trust.panel(scene, list(made.values()), names)
@@ -64,10 +64,10 @@ if found is not None:
             stability.panel(scene)
     if codes.open:
         with codes:
-            selection.codes(scene, standing(scene))
+            selection.codes(scene, current_view(scene))
 if make.open:
     with make:
         map_form.panel(use_map)
 if happening.open:
     with happening:
-        explained.explanation(found)
+        explained.explanation(latent_map)

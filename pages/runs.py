@@ -1,4 +1,4 @@
-"""Runs: every training with its state and figures; compare, resume, take with you, delete."""
+"""Runs: every training with its state and figures; compare, resume, download, delete."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ title("Runs", "Every training, shipped or made here: its state, its figures, its
 
 
 def row(run: Run) -> dict[str, Any]:
-    """What the table says of a run; a damaged one has its sentence instead of figures."""
+    """The row of a run in the table; a damaged run has an error message instead of figures."""
     try:
         spec, status, metrics = checked(run), run.status(), run.metrics()
     except LabError as error:
@@ -47,8 +47,8 @@ def row(run: Run) -> dict[str, Any]:
     }
 
 
-def seen_by_me(run: Run) -> bool:
-    """Damaged runs are shown too: somebody has to mend them."""
+def visible_to_me(run: Run) -> bool:
+    """Whether this visitor may see a run; damaged runs are shown, so that they can be repaired."""
     try:
         return queue.visible(run, who()) or queue.may_change(run, who())
     except LabError:
@@ -56,15 +56,15 @@ def seen_by_me(run: Run) -> bool:
 
 
 def deletion(run: Run) -> None:
-    """The button that deletes a run, for those who may."""
+    """Show the button that deletes a run to those who may."""
     may = queue.may_change(run, who()) and not run.status().active
     if may and st.button("Delete", icon=":material/delete:"):
         confirm(run)
 
 
-def other_s(run: Run) -> None:
-    """What an administrator sees of a run on somebody's own pictures."""
-    st.info("Made of somebody's own pictures: only they see more of it.")
+def someone_elses(run: Run) -> None:
+    """Show an administrator what may be seen of a run on someone else's pictures."""
+    st.info("Made from someone's own pictures: only they can see the rest.")
     with st.container(horizontal=True):
         badge(run.status())
         actions(run, run.status())
@@ -73,7 +73,7 @@ def other_s(run: Run) -> None:
 
 @st.dialog("Delete this run?")
 def confirm(run: Run) -> None:
-    """Ask once more; what others asked for stays for them."""
+    """Confirm the deletion; runs that others requested too stay for them."""
     st.write(f"`{run.id}` with its weights, curves and samples. This cannot be undone.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
         try:
@@ -86,7 +86,7 @@ def confirm(run: Run) -> None:
 
 
 def differences(chosen: list[Run]) -> pd.DataFrame:
-    """The settings that are not the same in all of them, or that some lack; a column a run."""
+    """The settings that differ between runs, or that some lack; one column per run."""
     columns = {}
     for run in chosen:
         spec = run.spec()
@@ -96,7 +96,7 @@ def differences(chosen: list[Run]) -> pd.DataFrame:
 
 
 def own_measures(chosen: list[Run], column: str) -> bool:
-    """Whether a curve is of a loss, and the runs do not all have the same one."""
+    """Whether a curve is of a loss, and the runs have different losses."""
     if "loss" not in column and "reconstruction" not in column:
         return False
     kinds = {
@@ -106,8 +106,8 @@ def own_measures(chosen: list[Run], column: str) -> bool:
     return len(kinds) > 1
 
 
-found = {run.id: run for run in store.all_runs() if seen_by_me(run)}
-table = pd.DataFrame([row(run) for run in found.values()])
+listed = {run.id: run for run in store.all_runs() if visible_to_me(run)}
+table = pd.DataFrame([row(run) for run in listed.values()])
 st.dataframe(
     table,
     hide_index=True,
@@ -115,13 +115,17 @@ st.dataframe(
     column_config={
         "PSNR": st.column_config.NumberColumn(
             format="%.2f dB",
-            help="Of a denoiser, at strength 0.5 of its own corruption; else of the "
-            "reconstruction.",
+            help="Peak signal-to-noise ratio: 6 dB more is a quarter of the squared error. Of a "
+            "denoiser, at strength 0.5 of its own corruption; else of the reconstruction.",
         ),
-        "SSIM": st.column_config.NumberColumn(format="%.3f", help="At strength 0.5."),
+        "SSIM": st.column_config.NumberColumn(
+            format="%.3f",
+            help="Structural similarity, 1 for identical pictures. At strength 0.5.",
+        ),
         "Neg. ELBO": st.column_config.NumberColumn(
             format="%.1f",
-            help="Negative evidence lower bound at β = 1, in nats; the lower the better. "
+            help="Negative evidence lower bound (ELBO) at β = 1, in nats (1 nat is 1.44 bits); the "
+            "lower the better. "
             "Of p(x), of a class-conditional model of p(x | class), with a Bernoulli likelihood.",
         ),
         "Fréchet": st.column_config.NumberColumn(
@@ -147,10 +151,10 @@ st.dataframe(
     },
 )
 readable = [
-    i for i, r in zip(found, table.to_dict("records"), strict=True) if r["State"] != "damaged"
+    i for i, r in zip(listed, table.to_dict("records"), strict=True) if r["State"] != "damaged"
 ]
 for run in (
-    found[i] for i in sorted(set(found) - set(readable)) if queue.may_change(found[i], who())
+    listed[i] for i in sorted(set(listed) - set(readable)) if queue.may_change(listed[i], who())
 ):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"`{run.id}` is damaged.")
@@ -164,16 +168,16 @@ names = links.several(
     readable,
     key="compare",
     default=readable[:1],
-    usual=all(found[i].shipped for i in readable[:1]),
+    usual=all(listed[i].shipped for i in readable[:1]),
     noun="run",
     placeholder="Choose one run or several",
 )
-chosen = [found[n] for n in names]
+chosen = [listed[n] for n in names]
 if len(chosen) > 1:
     chosen = [run for run in chosen if queue.visible(run, who())]
 
 if len(chosen) == 1 and not queue.visible(chosen[0], who()):
-    other_s(chosen[0])
+    someone_elses(chosen[0])
 elif len(chosen) == 1:
     run = chosen[0]
     watch(run.id)

@@ -41,7 +41,7 @@ def test_it_opens_without_an_error(lab):
 
 
 def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
-    hung = wall_runs.hung(MODELS)
+    hung = wall_runs.best_runs(MODELS)
     kinds = [(r.spec().variant, r.spec().dataset) for r in hung]
     assert len(kinds) == len(set(kinds))
     order = list(ADVERSARIAL.variants)
@@ -88,7 +88,7 @@ def test_a_run_without_sheets_is_left_off_the_wall(lab, monkeypatch):
     assert wall_runs.cards(MODELS) == []
     app = opened(PAGE, tab="Learning")
     said = " ".join(i.value for i in app.info)
-    assert not app.exception and "no wall to hang" in said and "kept no sample sheets" in said
+    assert not app.exception and "no wall to show" in said and "kept no sample sheets" in said
 
 
 @pytest.mark.parametrize("run", MODELS, ids=lambda run: run.id)

@@ -235,7 +235,7 @@ def full_disk():
 
     import streamlit_app
 
-    streamlit_app.say_sorry(OSError(errno.ENOSPC, "No space left on device", "/srv/secret/name"))
+    streamlit_app.show_error(OSError(errno.ENOSPC, "No space left on device", "/srv/secret/name"))
 
 
 def test_a_full_disk_is_a_sentence_without_a_path():

@@ -221,7 +221,7 @@ def look(monkeypatch, *names, **query):
 
 def test_nothing_is_there_at_first(lab, monkeypatch):
     app = look(monkeypatch)
-    assert not app.exception and "Nothing was brought yet" in texts(app)
+    assert not app.exception and "No pictures yet" in texts(app)
 
 
 def test_a_set_is_shown_with_what_is_wrong_in_it(lab, monkeypatch):

@@ -191,7 +191,7 @@ def test_bounds_of_another_likelihood_stand_in_columns_of_their_own(lab):
     assert bernoulli["Negative ELBO"].notna().all()
     assert bernoulli["Negative ELBO (Gaussian)"].isna().all()
     assert any("a Gaussian likelihood" in c.value for c in app.caption)
-    older = measures._measured({"negative_elbo": -3.0, "negative_iwae": -4.0}, "gaussian")
+    older = measures._figures_by_column({"negative_elbo": -3.0, "negative_iwae": -4.0}, "gaussian")
     assert older["Negative ELBO"] is None and older["IWAE bound (Gaussian)"] == -4.0
 
 

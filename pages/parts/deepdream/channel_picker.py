@@ -1,4 +1,4 @@
-"""Layers as a picture list: what each channel likes, to be clicked into the mixture."""
+"""A list of layers with a picture of what each channel responds to; a click adds it."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ from pages.ui.cached import dreams
 from pages.ui.run_panel import span, watch
 from pages.ui.training_panel import keep_watching, watched
 
-SEEN = {
+LAYER_NOTES = {
     "stem": "edges, colours",
     "blocks.0": "edges, colours",
     "blocks.1": "strokes",
@@ -28,26 +28,26 @@ SEEN = {
     "head": "noisier still",
     CLASSES: "what it was taught to name",
 }
-"""What the layers of EfficientNet-Lite like."""
+"""What the layers of EfficientNet-Lite respond to."""
 
 
 def panel() -> None:
     """Every layer of the chosen network, and the channels of the open one."""
     backbone = str(st.session_state.get("backbone", "lite0"))
-    drawn = dreams.sheets(backbone)
-    known = [*backbones.layers(backbone), backbones.Layer(CLASSES, backbones.CLASSES, 1)]
-    listed = [
+    sheets = dreams.sheets(backbone)
+    all_layers = [*backbones.layers(backbone), backbones.Layer(CLASSES, backbones.CLASSES, 1)]
+    layers = [
         Layer(
             layer.name,
             f"Layer {layer.name}"
             if layer.name.isdigit()
             else layer.name.capitalize().replace("Blocks.", "Stage "),
             f"{layer.channels:,} {'classes' if layer.name == CLASSES else 'channels'}"
-            + (f" · {SEEN[layer.name]}" if backbone.startswith("lite") else ""),
+            + (f" · {LAYER_NOTES[layer.name]}" if backbone.startswith("lite") else ""),
             layer.channels,
-            _address(drawn, layer.name),
+            _address(sheets, layer.name),
         )
-        for layer in known
+        for layer in all_layers
     ]
     try:
         mixture = targets(st.session_state.get("layers", ""))
@@ -55,26 +55,26 @@ def panel() -> None:
         mixture = ()
     chosen = [(t.layer, t.channel) for t in mixture]
     names = {CLASSES: backbones.classes()}
-    picked = channels(key="channels", layers=listed, chosen=chosen, names=names)
+    picked = channels(key="channels", layers=layers, chosen=chosen, names=names)
     if picked is not None:
         pick(picked.layer, picked.channel, picked.more)
         st.rerun()
-    missing = [layer for layer, _ in chosen if layer not in drawn] or [
-        layer.name for layer in known if layer.name not in drawn
+    missing = [layer for layer, _ in chosen if layer not in sheets] or [
+        layer.name for layer in all_layers if layer.name not in sheets
     ]
     if missing and queue.may_start(who()):
         _offer(backbone, missing[0])
 
 
-def _address(drawn: dict, layer: str) -> str | None:  # type: ignore[type-arg]
-    if layer not in drawn:
+def _address(sheets: dict, layer: str) -> str | None:  # type: ignore[type-arg]
+    if layer not in sheets:
         return None
-    run, path = drawn[layer]
+    run, path = sheets[layer]
     return dream_url(run, path.name)
 
 
 def _offer(backbone: str, layer: str) -> None:
-    """Draw what the channels of a layer like: a job, once for everybody."""
+    """Offer to draw what the channels of a layer respond to: one job for all visitors."""
     values = {"backbone": backbone, "layers": layer}
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(f"Draw the channels of {layer}", icon=":material/palette:")

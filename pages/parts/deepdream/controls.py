@@ -1,4 +1,4 @@
-"""What a visitor wishes to be dreamt: a picture, a network, layers of it, and how."""
+"""The controls of a dream: a picture, a network, its layers, and how to dream."""
 
 import contextlib
 from collections.abc import Mapping
@@ -41,15 +41,15 @@ STRENGTHS = {
     "classic": (0.05, 1.0, 0.05),
     "visualise": (0.01, 0.2, 0.01),
 }
-"""Least, most and step of the rate, by the kind of dream."""
-IN_VIEW: Mapping[str, tuple[str, ...]] = {
+"""Minimum, maximum and step of the rate, by the kind of dream."""
+UNFOLDED: Mapping[str, tuple[str, ...]] = {
     "deep": ("octaves",),
     "classic": ("octaves",),
     "visualise": (),
     "zoom": ("frames", "zoom", "turn"),
 }
 """Settings that are not folded away, by the kind of dream."""
-BEHIND = (
+FOLDED = (
     "side",
     "steps",
     "octaves",
@@ -68,24 +68,26 @@ BEHIND = (
     "tile",
     "seed",
 )
-SHEET = 9
-"""Pictures of a network of the lab's that make one to dream on."""
+SHEET_SIZE = 9
+"""Samples of a GAN in the sheet that is dreamt on."""
 
 
-class Wish(NamedTuple):
-    """What was asked, or why it cannot be; `values` are the settings. The button has its `place`
-    where the controls in view end."""
+class DreamForm(NamedTuple):
+    """The state of the controls: the `request`, or the `refusal` that says why there is none.
+
+    `values` are the settings; `place` is where the button stands, below the unfolded controls.
+    """
 
     variant: str
     picture: Picture | None
     values: Mapping[str, Any]
     place: DeltaGenerator
-    question: RunRequest | None
+    request: RunRequest | None
     refusal: str = ""
 
 
-def wish(below: DeltaGenerator) -> Wish:
-    """Every control beside the stage; what is painted on is `below` it."""
+def dream_form(below: DeltaGenerator) -> DreamForm:
+    """Draw every control beside the stage; the canvas of the mask stands `below` the stage."""
     variant = str(
         st.segmented_control(
             "Kind of dream",
@@ -124,7 +126,7 @@ def wish(below: DeltaGenerator) -> Wish:
         help="How far each step goes, as a share of a pixel's range.",
     )
     values: dict[str, Any] = {"backbone": backbone, "layers": layers, "rate": rate}
-    values |= form.fields(DREAMING, variant, IN_VIEW[variant])
+    values |= form.fields(DREAMING, variant, UNFOLDED[variant])
     place = st.container()
     guide = mask = None
     with st.expander("More settings"):
@@ -137,7 +139,7 @@ def wish(below: DeltaGenerator) -> Wish:
             bind="query-params",
             help="Of the answers, over all positions.",
         )
-        folded = [name for name in BEHIND if name not in IN_VIEW[variant]]
+        folded = [name for name in FOLDED if name not in UNFOLDED[variant]]
         values |= form.fields(DREAMING, variant, folded)
     if picture is not None:
         with st.expander("Guide picture", icon=":material/image_search:"):
@@ -145,14 +147,14 @@ def wish(below: DeltaGenerator) -> Wish:
         if variant != "classic":
             mask = painted(picture.pixels, below)
     try:
-        question = dream_runs.make_request(variant, picture, values, guide, mask)
+        request = dream_runs.make_request(variant, picture, values, guide, mask)
     except LabError as error:
-        return Wish(variant, picture, values, place, None, str(error))
-    return Wish(variant, picture, values, place, question)
+        return DreamForm(variant, picture, values, place, None, str(error))
+    return DreamForm(variant, picture, values, place, request)
 
 
 def usual_layers(variant: str, backbone: str) -> str:
-    """The layer that a kind of dream begins with: in the middle, where forms become things."""
+    """The default layer of a kind of dream: in the middle, where shapes become objects."""
     if backbone == DREAMING.config(variant).backbone:
         return DREAMING.config(variant).layers
     every = backbones.layers(backbone)
@@ -162,15 +164,15 @@ def usual_layers(variant: str, backbone: str) -> str:
 
 
 def _strengths(variant: str) -> tuple[float, float, float]:
-    """The reach of the slider: further where a recipe or a link has a rate beyond it."""
+    """The range of the slider, widened where a recipe or a link has a rate outside of it."""
     low, high, step = STRENGTHS[variant]
-    key, kept = f"{variant}-rate", f"{variant}-reach"
-    low, high = st.session_state.get(kept, (low, high))
-    asked = st.session_state.get(key, st.query_params.get(key))
+    key, range_key = f"{variant}-rate", f"{variant}-reach"
+    low, high = st.session_state.get(range_key, (low, high))
+    requested = st.session_state.get(key, st.query_params.get(key))
     with contextlib.suppress(TypeError, ValueError, LabError):
-        rate = DREAMING.config(variant, {"rate": asked}).rate
+        rate = DREAMING.config(variant, {"rate": requested}).rate
         low, high = min(low, rate), max(high, rate)
-    st.session_state[kept] = low, high
+    st.session_state[range_key] = low, high
     return low, high, step
 
 
@@ -193,28 +195,28 @@ def _choose_network(variant: str) -> str:
 
 
 def _other_network() -> None:
-    """Its layers have other names."""
+    """Reset the layers: those of another network have other names."""
     st.session_state["layers"] = usual_layers(
         st.session_state["kind"], st.session_state["backbone"]
     )
 
 
 def pick(layer: str, channel: int | None, more: bool) -> None:
-    """Take a layer or a channel into the mixture, or out of it; seen by the next run."""
-    now = Target(layer, channel)
-    found: tuple[Target, ...] = ()
+    """Add a layer or a channel to the mixture, or remove it; the next script run shows it."""
+    target = Target(layer, channel)
+    mixture: tuple[Target, ...] = ()
     if more:
         try:
-            found = targets(st.session_state.get("layers", ""))
+            mixture = targets(st.session_state.get("layers", ""))
         except LabError:
-            found = ()
-    left = tuple(t for t in found if t[:2] != now[:2])
-    chosen = (*left, now) if len(left) == len(found) else left
-    st.session_state["picked_layers"] = written(chosen or (now,))
+            mixture = ()
+    remaining = tuple(t for t in mixture if t[:2] != target[:2])
+    chosen = (*remaining, target) if len(remaining) == len(mixture) else remaining
+    st.session_state["picked_layers"] = written(chosen or (target,))
 
 
 def _take_pick() -> None:
-    """A widget's value can only be changed before it is drawn."""
+    """Apply the last pick: a widget's value can only be set before the widget is drawn."""
     if (picked := st.session_state.pop("picked_layers", None)) is not None:
         st.session_state["layers"] = picked
 
@@ -248,7 +250,7 @@ def _opened(file: UploadedFile) -> Picture | None:
 
 
 def _made() -> Picture | None:
-    """Samples of one of the lab's GANs."""
+    """A sheet of samples of a GAN that was trained here."""
     runs = {run.id: run for run in cached.models(ADVERSARIAL.name)}
     if not runs:
         st.info("There is no trained GAN yet: train one in the GAN gallery.")
@@ -258,15 +260,15 @@ def _made() -> Picture | None:
     run = links.run_box("Drawn by", runs, names, key="drawn_by", place=left)
     seed = right.number_input("Its seed", 0, 10_000, 0, key="drawn_seed", bind="query-params")
     model = cached.generator(run)
-    found = generators.drawn(model, SHEET, int(seed))
-    images = (found.images * 255).round().byte()
+    samples = generators.drawn(model, SHEET_SIZE, int(seed))
+    images = (samples.images * 255).round().byte()
     large = fit(images, (3, *images.shape[2:]))
     sheet = torch.from_numpy(contact_sheet(large, 3, gap=0)).permute(2, 0, 1)
     return Picture(MADE, sheet, run.spec().private)
 
 
 def _choose_guide() -> Tensor | None:
-    st.caption("The picture takes on what the layers see in this one.")
+    st.caption("The dream takes on the features that the layers see in this picture.")
     file = st.file_uploader("Guide", key="dream_guide", label_visibility="collapsed")
-    found = None if file is None else _opened(file)
-    return None if found is None else found.pixels
+    guide = None if file is None else _opened(file)
+    return None if guide is None else guide.pixels

@@ -12,7 +12,7 @@ from pages.server.streamlit_private import DeltaGenerator
 WIDTH = 320
 """Pixels of the canvas's longer side: a phone has room for them, and so has a narrow stage."""
 PAINT = "#ffffffa0"
-"""What is below it is seen through it."""
+"""Half transparent, so that the picture shows through."""
 
 
 def painted(pixels: Tensor, place: DeltaGenerator) -> Tensor | None:

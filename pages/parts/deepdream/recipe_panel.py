@@ -16,7 +16,7 @@ LOADED = "recipe_loaded"
 
 
 def panel(run: Run | None) -> None:
-    """Load a recipe; below it that of the dream on the stage."""
+    """Load a recipe; beside it the recipe of the dream on the stage."""
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Dream again from a PNG**")
@@ -28,11 +28,11 @@ def panel(run: Run | None) -> None:
         )
         if file is not None:
             try:
-                found = recipes.read(file.getvalue(), file.name)
+                recipe = recipes.read(file.getvalue(), file.name)
             except LabError as error:
                 st.error(str(error), icon=":material/error:")
             else:
-                _loaded(found)
+                _loaded(recipe)
     with right:
         if run is not None:
             st.markdown("**The recipe of this dream**")
@@ -44,24 +44,24 @@ def panel(run: Run | None) -> None:
 def _loaded(recipe: Recipe) -> None:
     title, config = DREAMING.variant(recipe.variant).title, recipe.settings()
     if recipe.variant not in KINDS_OF_DREAM:
-        st.error(f"A recipe for “{title}” is not used here; the command line can.")
+        st.error(f"A recipe for “{title}” cannot be used here; use the command line.")
         return
     st.caption(f"{title}, {config.backbone}, `{config.layers}`.")
     if recipe.source == starting_pictures.MADE:
-        st.caption("It was made of a picture drawn by the lab: choose its model and seed above.")
+        st.caption("It was made from a picture drawn by the lab: choose its model and seed above.")
     if recipe.source == OWN:
-        st.caption("It was made of a picture of somebody's own: choose that picture above too.")
+        st.caption("It was made from someone's own picture: choose that picture above too.")
     if recipe.guide:
         st.caption("It had a guide picture: choose that one too.")
     if recipe.mask:
-        st.caption("It had a painted mask, which is not taken over here; the command line does.")
+        st.caption("It had a painted mask, which cannot be loaded here; use the command line.")
     if st.button("Use this recipe", icon=":material/arrow_upward:"):
         st.session_state[LOADED] = recipe
         st.rerun()
 
 
 def take_loaded() -> None:
-    """Set every control to the recipe that was chosen; call it before they are drawn."""
+    """Set every control to the chosen recipe; call it before they are drawn."""
     recipe: Recipe | None = st.session_state.pop(LOADED, None)
     if recipe is None:
         return
@@ -79,7 +79,7 @@ def take_loaded() -> None:
 
 
 def command(run: Run) -> str:
-    """What makes the same on the command line; files in capitals are one's own."""
+    """The command that makes the same dream; names of your own files are in capitals."""
     spec = run.spec()
     config = DREAMING.config(spec.variant, spec.config)
     words = ["python", "-m", "core", "dream", spec.variant]

@@ -1,4 +1,4 @@
-"""What became of a dream: its octaves, its ascent, and what the network says before and after."""
+"""The results of a dream: octaves, objective, and the network's answers before and after."""
 
 from html import escape
 
@@ -19,7 +19,7 @@ from pages.ui.pictures import STYLE, cards
 
 
 def octaves(run: Run) -> None:
-    """The stages of the way, and how the objective rose."""
+    """Show the picture after each octave, and the objective over the steps."""
     names = run.metrics().get("stages", [])
     parts = [
         f'<figure><img src="{sheet_url(run, number)}" alt="{escape(name)}" loading="lazy">'
@@ -50,8 +50,8 @@ def octaves(run: Run) -> None:
     csv_button(run.history, f"{run.id}-history")
 
 
-def said(run: Run) -> None:
-    """The classes read and the activity of the layers, before and after."""
+def answers(run: Run) -> None:
+    """Show the predicted classes and the activity of the layers, before and after."""
     config = dream_runs.config_of(run)
     before = (run.path / "picture.png").exists()
     left, right = st.columns(2, gap="large")
@@ -65,16 +65,16 @@ def said(run: Run) -> None:
         return
     original, dreamt = (dream_runs.pixels_of(run, n) for n in ("picture.png", "dream.png"))
     for target in targets(config.layers):
-        found = dreams.activity(run, target)
-        if found is None:
+        activity = dreams.activity(run, target)
+        if activity is None:
             continue
         where = target.layer if target.channel is None else f"{target.layer}/{target.channel}"
-        warm = torch.stack([*found])
-        seen = overlaid(torch.stack([original, dreamt]), warm)
+        heat = torch.stack([*activity])
+        overlays = overlaid(torch.stack([original, dreamt]), heat)
         cards(
             [
-                (f"{where}, before", seen[0], "where it answers"),
-                (f"{where}, after", seen[1], "on the same scale"),
+                (f"{where}, before", overlays[0], "where it answers"),
+                (f"{where}, after", overlays[1], "on the same scale"),
             ],
             least=320,
             photographs=True,

@@ -15,23 +15,23 @@ from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
 from pages.components.compare import before_after
-from pages.parts.deepdream.controls import Wish, wish
+from pages.parts.deepdream.controls import DreamForm, dream_form
 from pages.server.routes import dream_url
 from pages.server.visitor import admitted, who
 from pages.ui.cached import dreams
 from pages.ui.run_panel import duration, span, waiting
 
-EVERY = 0.5
-"""Seconds between two looks at a dream that is being made."""
+PREVIEW_SECONDS = 0.5
+"""Seconds between two previews of a running dream."""
 SHOWN, BELOW = "dream_shown", "dream_below"
-"""Where the session keeps which dream is on the stage, and what the tabs were drawn for."""
+"""Session keys of the dream on the stage, and of what the tabs were drawn for."""
 
 EMPTY = """<div style="display:grid;place-items:center;min-height:10rem;padding:1rem;opacity:.7;
 border:1px dashed;border-radius:.5rem;text-align:center">Your picture will be shown here.</div>"""
 
 
 def drawn() -> Run | None:
-    """Draw stage and controls; give the finished dream on the stage, for what stands below."""
+    """Draw stage and controls; return the finished dream on the stage, for the tabs below."""
     st.session_state.pop(BELOW, None)
     _bench()
     return _shown()
@@ -44,31 +44,31 @@ def _shown() -> Run | None:
 
 @st.fragment
 def _bench() -> None:
-    """Only this runs again when a control is moved; all does when the tabs belong to something
-    else than they did."""
+    """Draw stage and controls. Only this fragment reruns when a control is moved; the whole page
+    does when the tabs below were drawn for other values."""
     left, right = st.columns([9, 5], gap="large")
     scene, below = left.container(), left.container()
     with right:
-        asked = wish(below)
+        form = dream_form(below)
     with scene:
-        run = _known(asked)
+        run = _known(form)
         if run is not None and run.status().active:
-            st.fragment(_live, run_every=EVERY)(run.id)
+            st.fragment(_live, run_every=PREVIEW_SECONDS)(run.id)
         elif run is not None and _done(run):
             st.session_state[SHOWN] = run.id
             _finished(run)
         else:
-            _waiting(asked, run)
-    with asked.place:
-        _button(asked, run)
-    drawn_for = (asked.values["backbone"], asked.values["layers"], st.session_state.get(SHOWN))
+            _waiting(form, run)
+    with form.place:
+        _button(form, run)
+    drawn_for = (form.values["backbone"], form.values["layers"], st.session_state.get(SHOWN))
     if st.session_state.setdefault(BELOW, drawn_for) != drawn_for:
         st.rerun()
 
 
-def _known(asked: Wish) -> Run | None:
-    """The run that answers, if there is one that this visitor may see."""
-    run = None if asked.question is None else store.find(asked.question.run_id)
+def _known(form: DreamForm) -> Run | None:
+    """The run of this request, if there is one that this visitor may see."""
+    run = None if form.request is None else store.find(form.request.run_id)
     return run if run is not None and queue.visible(run, who()) else None
 
 
@@ -79,11 +79,11 @@ def _done(run: Run) -> bool:
         return False
 
 
-def _button(asked: Wish, run: Run | None) -> None:
-    """Ask for the dream, with how long it will take."""
-    if asked.refusal:
-        if asked.picture is not None or not DREAMING.begins_with_a_picture(asked.variant):
-            st.error(asked.refusal, icon=":material/error:")
+def _button(form: DreamForm, run: Run | None) -> None:
+    """The button that starts the dream, with the expected duration."""
+    if form.refusal:
+        if form.picture is not None or not DREAMING.begins_with_a_picture(form.variant):
+            st.error(form.refusal, icon=":material/error:")
         else:
             st.info("Choose a picture above.")
         return
@@ -91,25 +91,25 @@ def _button(asked: Wish, run: Run | None) -> None:
         return
     if not admitted():
         return
-    assert asked.question is not None
+    assert form.request is not None
     if st.button("Dream", type="primary", icon=":material/auto_awesome:", width="stretch"):
         try:
             with st.spinner("Handing it to a worker"):
-                queue.submit(asked.question, who())
+                queue.submit(form.request, who())
         except LabError as error:
             st.error(str(error), icon=":material/error:")
             return
         st.rerun()
-    height, width = asked.question.config.data.shape[1:]
+    height, width = form.request.config.data.shape[1:]
     try:
-        expected = dreams.seconds(asked.variant, asked.question.config.config, (height, width))
+        expected = dreams.seconds(form.variant, form.request.config.config, (height, width))
         st.caption(f"{width}×{height} pixels; about {span(*expected)} on this machine.")
     except LabError:  # its weights are not here yet: nobody knows
         st.caption(f"{width}×{height} pixels; the network is fetched first.")
 
 
 def _live(run_id: str) -> None:
-    """What there is so far, with how long it will take yet."""
+    """Show the preview of a running dream, with the time left."""
     run = store.find(run_id)
     if run is None:
         st.rerun()
@@ -140,7 +140,7 @@ def _progress(run: Run, status: Status) -> None:
 
 
 def _pictures(run: Run, name: str) -> None:
-    """The picture and what has become of it; only the latter where it began with noise."""
+    """Show the picture beside its dream; only the dream where it began with noise."""
     alt = f"{DREAMING.variant(run.spec().variant).title} by {run.spec().config['layers']}"
     has_begun = (run.path / name).exists()
     after = dream_url(run, name)
@@ -162,7 +162,7 @@ def _finished(run: Run) -> None:
 
 
 def _quiet_line(run: Run) -> None:
-    """How far it rose, and what can be taken away."""
+    """Show how much the objective rose, and the downloads."""
     figures = run.metrics()
     with st.container(horizontal=True, vertical_alignment="center"):
         before, after = figures.get("objective_before"), figures.get("objective")
@@ -184,7 +184,7 @@ def _quiet_line(run: Run) -> None:
 
 
 def _download(label: str, content: Callable[[], bytes], name: str, kind: str) -> None:
-    """A file that is read, or made, when somebody takes it."""
+    """A download whose content is read or made on demand."""
     st.download_button(
         label,
         content,
@@ -196,8 +196,8 @@ def _download(label: str, content: Callable[[], bytes], name: str, kind: str) ->
     )
 
 
-def _waiting(asked: Wish, run: Run | None) -> None:
-    """Nothing has been dreamt with these settings: the last dream, or the plain picture."""
+def _waiting(form: DreamForm, run: Run | None) -> None:
+    """Show the last dream, or the plain picture, while these settings have no dream."""
     if run is not None:
         status = run.status()
         if status.state == "failed":
@@ -205,20 +205,20 @@ def _waiting(asked: Wish, run: Run | None) -> None:
         else:
             st.info("Cancelled. Press Dream to begin anew.")
     last = _shown()
-    if last is not None and _same_picture(last, asked):
+    if last is not None and _same_picture(last, form):
         _pictures(last, "dream.png")
         st.caption("The dream before, with other settings. Press Dream for a new one.")
         return
     st.session_state.pop(SHOWN, None)
-    grows = not DREAMING.begins_with_a_picture(asked.variant)
-    begins_with = dreams.sample(NOISE) if grows else asked.picture
+    grows = not DREAMING.begins_with_a_picture(form.variant)
+    begins_with = dreams.sample(NOISE) if grows else form.picture
     if begins_with is None:
         st.html(EMPTY)
         return
-    side = int(asked.values.get("side", 512))
+    side = int(form.values.get("side", 512))
     _plain(fitted(begins_with.pixels, side), "Noise" if grows else "The picture to dream on")
-    said = "A picture grows out of noise" if grows else "Nothing has been dreamt here yet"
-    st.caption(said + (". Press Dream." if queue.may_start(who()) else "."))
+    text = "A picture grows out of noise" if grows else "Nothing has been dreamt here yet"
+    st.caption(text + (". Press Dream." if queue.may_start(who()) else "."))
 
 
 def _plain(pixels: Tensor, alt: str) -> None:
@@ -231,11 +231,11 @@ def _plain(pixels: Tensor, alt: str) -> None:
     )
 
 
-def _same_picture(last: Run, asked: Wish) -> bool:
-    """Whether another dream of what is asked for is on the stage; a refusal leaves it there."""
-    config = last.spec()
-    if config.variant != asked.variant:
+def _same_picture(last: Run, form: DreamForm) -> bool:
+    """Whether the last dream is of the same picture; it also stays while there is no request."""
+    spec = last.spec()
+    if spec.variant != form.variant:
         return False
-    if asked.question is None:
-        return asked.picture is not None or not DREAMING.begins_with_a_picture(asked.variant)
-    return config.data.fingerprint == asked.question.config.data.fingerprint
+    if form.request is None:
+        return form.picture is not None or not DREAMING.begins_with_a_picture(form.variant)
+    return spec.data.fingerprint == form.request.config.data.fingerprint

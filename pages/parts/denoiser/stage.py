@@ -40,14 +40,18 @@ The quality is measured by $\mathrm{PSNR} = -10\log_{10}\frac1n\lVert f_\theta(y
 decibels (6 dB more: a quarter of the squared error, half of its root) and by SSIM, which compares
 local means, contrasts and structures.
 """
-LEARNT: dict[Loss, str] = {
+MEASURES_TEXT = (
+    "PSNR is the peak signal-to-noise ratio: 6 dB more is a quarter of the squared error. SSIM is "
+    "the structural similarity, 1 for identical pictures."
+)
+LOSS_TEXTS: dict[Loss, str] = {
     mse: r"$\frac1n\lVert f_\theta(y) - x\rVert^2$, the mean squared error",
     bce_with_logits: r"$-\frac1n\sum_i \left(x_i\log f_i + (1 - x_i)\log(1 - f_i)\right)$, the "
     r"cross-entropy of each pixel, whose grey value counts as a probability",
     rmse: r"$\sqrt{\frac1n\lVert f_\theta(y) - x\rVert^2}$ of each picture, the root of its mean "
     "squared error, so that faint noise counts for more",
 }
-"""What each loss is, by the function."""
+"""The formula and the name of each loss, by its function."""
 SOURCES = {
     "linear": "Vincent et al. 2008 describe denoising autoencoders.",
     "median": "Tukey 1977; scikit-image `filters.median`.",
@@ -59,7 +63,7 @@ SOURCES = {
 def this_model(
     run: Run, pixels: Tensor, corruption: str, strength: float, seed: int, strange: int = 0
 ) -> None:
-    """The pictures on the stage, and what is said of them.
+    """Show the pictures on the stage, and their verdict.
 
     Args:
         strange: how many of them are unlike those that the model learnt.
@@ -72,14 +76,14 @@ def this_model(
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
     slider_preview.show(stage.drawn, strength, look, of, slider="Strength")
     if strange:
-        say_strange(strange, len(pixels))
+        show_strange(strange, len(pixels))
     _quiet_line(run, stage, strange > 0)
 
 
-PHOTOGRAPHED = " A photographed digit is cut out by “It is a handwritten digit”."
+PHOTOGRAPH_HINT = " A photographed digit is cut out by “It is a handwritten digit”."
 
 
-def say_strange(strange: int, count: int) -> None:
+def show_strange(strange: int, count: int) -> None:
     """Say that pictures are unlike what the models learnt."""
     which = "This picture is" if count == 1 else f"{strange} of {count} pictures are"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -87,12 +91,12 @@ def say_strange(strange: int, count: int) -> None:
         st.caption(
             f"{which} unlike those that this model learnt: what it restores may be another thing, "
             "and its figures say little."
-            + (PHOTOGRAPHED if st.session_state.get("as_digit") is False else "")
+            + (PHOTOGRAPH_HINT if st.session_state.get("as_digit") is False else "")
         )
 
 
 def _quiet_line(run: Run, stage: Stage, strange: bool) -> None:
-    """The verdict on the left, the downloads on the right; of strange pictures no praise."""
+    """The gain on the left, the downloads on the right; no green badge for strange pictures."""
     gain = stage.gain
     with st.container(horizontal=True, vertical_alignment="center"):
         if gain > 0.05 and strange:
@@ -134,7 +138,7 @@ def all_models(
     Args:
         titles: what each picture is.
     """
-    number = _which(titles)
+    number = _choose_picture_number(titles)
     one = Spoilt(*(part[number : number + 1] for part in spoilt))
     results = []
     for run in runs:
@@ -155,7 +159,7 @@ def all_models(
         f"{titles[number]}. Sorted by PSNR, which of a single picture says little of the methods: "
         "their means stand under “Against strength”. The classical methods are told how far the "
         "spoilt picture is from the clean one (its RMS error), which nobody knows in practice; the "
-        "networks are not."
+        f"networks are not. {MEASURES_TEXT}"
     )
     with st.container(horizontal=True):
         st.download_button(
@@ -171,11 +175,11 @@ def all_models(
         )
 
 
-def _which(titles: list[str]) -> int:
-    """Ask for one of several pictures; gives its place."""
+def _choose_picture_number(titles: list[str]) -> int:
+    """Choose one of several pictures; returns its index."""
     if len(titles) == 1:
         return 0
-    found = st.number_input(
+    number = st.number_input(
         "Picture",
         1,
         len(titles),
@@ -185,7 +189,7 @@ def _which(titles: list[str]) -> int:
         width=130,
         help="Which of the pictures on the stage goes through all models.",
     )
-    return int(found) - 1
+    return int(number) - 1
 
 
 def _line(name: str, restored: Restored) -> dict[str, str | float]:
@@ -238,7 +242,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
         low, high = (low, high) if high > low else (high - 0.01, high + 0.01)
         figure.add_vrect(low, high, fillcolor=own_colours[chosen.id], opacity=0.1, line_width=0)
     charts.show(figure, key="against-noise", height=420)
-    st.caption(measured_on(title.title, counts, shaded=kind == corruption))
+    st.caption(f"{measured_on(title.title, counts, shaded=kind == corruption)} {MEASURES_TEXT}")
     table = [
         {"strength": x, "model": m, column: y}
         for m, (xs, ys) in series.items()
@@ -248,7 +252,7 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
 
 
 def measured_on(corruption: str, counts: Mapping[str, int], *, shaded: bool) -> str:
-    """What the curves are of, as a caption.
+    """The caption of the curves: what was measured, and on how many images.
 
     Args:
         corruption: the title of the one that all were measured under.
@@ -288,7 +292,7 @@ def learnt(run: Run) -> str:
         return "It learns nothing: there is no loss."
     kind = data.CORRUPTIONS[str(spec.config["corruption"])]
     on = "clean pictures" if kind.name == "none" else f"pictures under {_lower(kind.title)}"
-    return f"On {on} it learns to make small the mean of {LEARNT[variant.options['loss']]}."
+    return f"On {on} it learns to make small the mean of {LOSS_TEXTS[variant.options['loss']]}."
 
 
 def _lower(title: str) -> str:

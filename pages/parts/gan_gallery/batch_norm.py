@@ -1,4 +1,4 @@
-"""What batch norm does inside one batch: the same noise, drawn in other company."""
+"""What batch norm does inside one batch: the same noise among different other samples."""
 
 import streamlit as st
 
@@ -29,7 +29,7 @@ def copies_text(places: bool) -> str:
 
 @st.fragment
 def views(scene: Scene) -> None:
-    """The same eight latents with kept statistics, among strangers, and among copies."""
+    """Draw eight latents with running statistics, among other samples, and among copies."""
     model = cached.generator(scene.run)
     if not generators.has_batch_norm(model):
         st.info(
@@ -47,10 +47,10 @@ def views(scene: Scene) -> None:
         width=200,
     )
     drawn = generators.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
-    found = generators.batch_norm_views(model, drawn.latents, int(seed), drawn.labels)
-    rows = [Row("Kept statistics (eval): alone or not, always the same", found.kept)]
-    for i, batch in enumerate(found.batches):
-        apart = (batch - found.kept).abs().mean()
+    comparison = generators.batch_norm_views(model, drawn.latents, int(seed), drawn.labels)
+    rows = [Row("Kept statistics (eval): alone or not, always the same", comparison.kept)]
+    for i, batch in enumerate(comparison.batches):
+        apart = (batch - comparison.kept).abs().mean()
         rows.append(
             Row(
                 f"Batch {i + 1} of {generators.BATCH}, the others strangers (train)",
@@ -58,11 +58,11 @@ def views(scene: Scene) -> None:
                 f"{255 * float(apart):.0f} grey levels away on average",
             )
         )
-    apart = (found.copies - found.kept).abs().mean()
+    apart = (comparison.copies - comparison.kept).abs().mean()
     rows.append(
         Row(
             f"A batch of {generators.BATCH} copies of itself (train)",
-            found.copies,
+            comparison.copies,
             f"{255 * float(apart):.0f} grey levels away on average",
         )
     )

@@ -25,17 +25,17 @@ def nearest(scene: Scene) -> None:
         st.info(str(error))
         return
     drawn = generators.drawn(cached.generator(run), SHOWN, scene.seed, None, scene.truncation)
-    found = copying.search(drawn.images, library, NEIGHBOURS, check_visitor)
+    matches = copying.search(drawn.images, library, NEIGHBOURS, check_visitor)
     rows = [
         Row(
             f"Sample {i + 1}, then the nearest",
-            torch.cat([drawn.images[i : i + 1], images.pixels[found.ids[i]].float() / 255]),
-            f"the nearest is at {float(found.ratios[i]):.0%} of the tenth's distance",
+            torch.cat([drawn.images[i : i + 1], images.pixels[matches.ids[i]].float() / 255]),
+            f"the nearest is at {float(matches.ratios[i]):.0%} of the tenth's distance",
         )
         for i in range(SHOWN)
     ]
     pictures.rows(rows)
-    st.markdown(verdict(found, split, len(images.labels)))
+    st.markdown(verdict(matches, split, len(images.labels)))
     if split == "train":
         st.caption(copying.BEARS)
     st.download_button(
@@ -49,15 +49,15 @@ def nearest(scene: Scene) -> None:
     )
 
 
-def verdict(found: Matches, split: str, count: int) -> str:
-    """Whether copies were found; nothing where only test images were searched."""
-    samples = len(found.ratios)
+def verdict(matches: Matches, split: str, count: int) -> str:
+    """The result of the search, as a sentence; no verdict where only test images were searched."""
+    samples = len(matches.ratios)
     if split != "train":
         return (
             f"No verdict: these are the nearest of {count:,} test images. The training images are "
             "not on this machine, and only they could have been memorised."
         )
-    if copies := int(found.copies.sum()):
+    if copies := int(matches.copies.sum()):
         return (
             f"**{copies} of {samples} samples lie far nearer to one of {count:,} training images "
             "than to any other: look whether they are copies.**"

@@ -34,74 +34,74 @@ def read(run: Run) -> Health | None:
         return None
 
 
-def badge(found: Health) -> None:
-    """The verdict in a word."""
-    state = verdict(found).state
+def badge(health: Health) -> None:
+    """Show the verdict in a word."""
+    state = verdict(health).state
     colour, icon = BADGES[state]
     st.badge(state, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
 
 
 def panel(run: Run) -> None:
-    """Everything that is known of a generator's health."""
-    found = read(run)
-    if found is None:
+    """Show the verdict, its figures, the classes drawn, and the figures over the epochs."""
+    health = read(run)
+    if health is None:
         st.info("This run has no figures of its samples: it was stopped before they were taken.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        badge(found)
-        st.markdown(verdict(found).sentence)
-    _numbers(run, found)
+        badge(health)
+        st.markdown(verdict(health).sentence)
+    _numbers(run, health)
     left, right = st.columns(2)
     with left:
-        _classes(run, found)
+        _classes(run, health)
     with right:
         _over_epochs(run)
 
 
-def _numbers(run: Run, found: Health) -> None:
-    told = {}
-    if found.classes:
-        told["Fréchet distance"] = f"{found.fid:,.1f}"
-        told["Its floor"] = "–" if found.floor is None else f"{found.floor:,.1f}"
-    told |= {
-        "Precision": f"{found.precision:.1%}",
-        "Recall": f"{found.recall:.1%}",
-        "Density": f"{found.density:.2f}",
-        "Coverage": f"{found.coverage:.1%}",
-        "Twins": f"{found.duplicates:.1%}",
-        "Spread": f"{found.spread:.0%}",
-        "Variety": "–" if found.variety is None else f"{found.variety:.0%}",
+def _numbers(run: Run, health: Health) -> None:
+    figures = {}
+    if health.classes:
+        figures["Fréchet distance"] = f"{health.fid:,.1f}"
+        figures["Its floor"] = "–" if health.floor is None else f"{health.floor:,.1f}"
+    figures |= {
+        "Precision": f"{health.precision:.1%}",
+        "Recall": f"{health.recall:.1%}",
+        "Density": f"{health.density:.2f}",
+        "Coverage": f"{health.coverage:.1%}",
+        "Twins": f"{health.duplicates:.1%}",
+        "Spread": f"{health.spread:.0%}",
+        "Variety": "–" if health.variety is None else f"{health.variety:.0%}",
     }
-    asked = run.metrics().get("asked_accuracy")
-    if asked is not None:
-        told["Read as asked"] = f"{asked:.1%}"
+    accuracy = run.metrics().get("asked_accuracy")
+    if accuracy is not None:
+        figures["Right class"] = f"{accuracy:.1%}"
     with st.grid("auto", min_column_width=136, gap="small"):
-        for name, value in told.items():
+        for name, value in figures.items():
             st.metric(name, value, help=HELP[name])
     st.caption(
-        f"{found.n:,} samples from the prior, none left out and not truncated, against "
-        f"{found.n_data:,} test images, in {features(run, found)}. {_floor(found)}"
+        f"{health.n:,} samples from the prior, none left out and not truncated, against "
+        f"{health.n_data:,} test images, in {features(run, health)}. {_floor(health)}"
     )
 
 
-def features(run: Run, found: Health) -> str:
-    """What the figures were taken in, in words."""
-    if not found.classes:
-        return found.extractor
+def features(run: Run, health: Health) -> str:
+    """The feature space in which the figures were measured, in words."""
+    if not health.classes:
+        return health.extractor
     return f"the features of our classifier of {dataset_title(run.spec().dataset)}"
 
 
-def _floor(found: Health) -> str:
-    """What the distance is held against, or why there is none."""
-    if not found.classes:
+def _floor(health: Health) -> str:
+    """What the distance is compared with, or why there is none."""
+    if not health.classes:
         return (
             "There is no classifier of this data set, so there is no Fréchet distance: in pixels, "
             "noise with the covariance of faces comes nearer to them than other real faces do."
         )
-    if found.floor is None:
+    if health.floor is None:
         return f"The floor was not measured: there were no training images. {ORDER}"
     return (
-        f"The floor is the distance of {found.floor_n:,} real training images to the same test "
+        f"The floor is the distance of {health.floor_n:,} real training images to the same test "
         f"images. {ORDER}"
     )
 
@@ -119,21 +119,21 @@ HELP = {
     "Coverage": "Real images that have a sample in their neighbourhood.",
     "Twins": "Samples nearer to another sample than 99 % of real images are to each other.",
     "Spread": "Mean distance between samples, over that between real images.",
-    "Read as asked": "Samples that the classifier reads as the class they were asked for.",
+    "Right class": "Samples of a conditional GAN that the classifier reads as the class chosen.",
 }
 
 
-def _classes(run: Run, found: Health) -> None:
+def _classes(run: Run, health: Health) -> None:
     dataset = run.spec().dataset
-    if not found.histogram:
+    if not health.histogram:
         st.info("There is no classifier for this data set, so classes cannot be counted.")
         return
-    total = sum(found.histogram)
-    names = [class_title(dataset, k) for k in range(len(found.histogram))]
+    total = sum(health.histogram)
+    names = [class_title(dataset, k) for k in range(len(health.histogram))]
     figure = go.Figure()
     figure.add_bar(
         x=names,
-        y=[c / total for c in found.histogram],
+        y=[c / total for c in health.histogram],
         name="samples",
         marker_color=charts.colour(run),
     )

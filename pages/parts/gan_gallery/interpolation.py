@@ -30,10 +30,12 @@ def between(scene: Scene) -> None:
         generators.drawn(model, 1, seed, scene.label, scene.truncation).latents[0]
         for seed in (scene.seed, int(other))
     )
-    ways = {way: generators.between(model, first, second, steps, way) for way in ("lerp", "slerp")}
+    paths = {
+        path: generators.between(model, first, second, steps, path) for path in ("lerp", "slerp")
+    }
     rows = [
-        Row(name, generators.draw(model, ways[way], scene.label), _lengths(ways[way]))
-        for name, way in (("Straight line (lerp)", "lerp"), ("Arc (slerp)", "slerp"))
+        Row(name, generators.draw(model, paths[path], scene.label), _lengths(paths[path]))
+        for name, path in (("Straight line (lerp)", "lerp"), ("Arc (slerp)", "slerp"))
     ]
     pictures.rows(rows)
     frames = scene.truncation * generators.walk(model, scene.seed, stops, FRAMES)
@@ -72,5 +74,5 @@ def model_is_small(scene: Scene) -> bool:
 
 
 def _lengths(latents: torch.Tensor) -> str:
-    found = latents.norm(dim=1)
-    return f"length {found[0]:.1f}, {found[len(found) // 2]:.1f} half-way, {found[-1]:.1f}"
+    norms = latents.norm(dim=1)
+    return f"length {norms[0]:.1f}, {norms[len(norms) // 2]:.1f} half-way, {norms[-1]:.1f}"

@@ -1,4 +1,4 @@
-"""Find a picture: the latent from which the network draws what somebody brings."""
+"""GAN inversion: the latent from which the network draws a given picture."""
 
 import hashlib
 
@@ -23,55 +23,55 @@ def find(scene: Scene) -> None:
     source = st.segmented_control(
         "Look for", SOURCES, default=SOURCES[0], required=True, key="wanted", bind="query-params"
     )
-    wanted, name = _wanted(scene, str(source))
-    if wanted is None:
+    target, name = _choose_target(scene, str(source))
+    if target is None:
         st.caption("The picture is brought to the size that this network draws.")
         return
-    asked = hashlib.sha256(f"{scene.run.id} {scene.label}".encode() + wanted.numpy().tobytes())
+    search = hashlib.sha256(f"{scene.run.id} {scene.label}".encode() + target.numpy().tobytes())
     if st.button("Search", icon=":material/search:", type="primary"):
-        st.session_state["searched"] = asked.digest()
-    if st.session_state.get("searched") != asked.digest():
-        pictures.cards([(name, wanted[0], "as this network could see it")], least=150)
+        st.session_state["searched"] = search.digest()
+    if st.session_state.get("searched") != search.digest():
+        pictures.cards([(name, target[0], "as this network could see it")], least=150)
         return
     try:
-        found = cached.inversion(scene.run, wanted, scene.label)
+        inversion = cached.inversion(scene.run, target, scene.label)
     except LabError as error:
         st.error(str(error))
         return
     pictures.cards(
         [
-            (name, wanted[0], "as this network could see it"),
-            ("Found", found.drawing[0], f"RMS error {found.best:.3f}"),
+            (name, target[0], "as this network could see it"),
+            ("Found", inversion.drawing[0], f"RMS error {inversion.best:.3f}"),
             (
                 "Nearest of 1,000 samples",
-                found.nearest_drawing[0],
-                f"RMS error {found.nearest:.3f}",
+                inversion.nearest_drawing[0],
+                f"RMS error {inversion.nearest:.3f}",
             ),
-            ("What is left", (found.drawing - wanted).abs()[0], "difference, absolute"),
+            ("What is left", (inversion.drawing - target).abs()[0], "difference, absolute"),
         ],
         least=150,
     )
-    spread = ", ".join(f"{e:.3f}" for e in sorted(found.errors.tolist()))
-    gained = 1 - found.best / max(found.nearest, 1e-9)
+    spread = ", ".join(f"{e:.3f}" for e in sorted(inversion.errors.tolist()))
+    gained = 1 - inversion.best / max(inversion.nearest, 1e-9)
     st.markdown(
         f"The search took {gained:.0%} off the error of the nearest sample. "
         + (
             "What is left is much: no latent was found from which this network draws it, and "
             "perhaps there is none."
-            if found.best > 0.2
+            if inversion.best > 0.2
             else "The network can draw it, or nearly."
         )
     )
     st.caption(f"RMS errors of the eight starts, in a range of 0 to 1: {spread}.")
     with st.container(horizontal=True):
         if st.button("Put it on the stage", icon=":material/arrow_upward:"):
-            put(scene, found.latent[0])
+            put(scene, inversion.latent[0])
             st.rerun()  # the stage is outside of this fragment
-        csv_button(lambda: latent.code_table(found.latent), f"{scene.run.id}-found")
+        csv_button(lambda: latent.code_table(inversion.latent), f"{scene.run.id}-found")
 
 
-def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
-    """(1, C, H, W) in [0, 1], and what it is."""
+def _choose_target(scene: Scene, source: str) -> tuple[Tensor | None, str]:
+    """The picture to search for, (1, C, H, W) in [0, 1], and its title."""
     spec = scene.run.spec()
     if source != SOURCES[0]:
         pixels = inputs.own_pixels(source, 1, spec.data.shape)
@@ -81,7 +81,7 @@ def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
         st.info("The test images of this data set are not on this machine. Draw or upload one.")
         return None, ""
     images = data.load(spec.dataset, "test")
-    _begin(scene, images.labels)
+    _start_at_class(scene, images.labels)
     first = inputs.place_in("Test image", len(images.labels), key="wanted_image", width=160)
     one = fitted(type(images)(*(t[first : first + 1] for t in images)), spec.data.shape)
     label = int(images.labels[first])
@@ -89,9 +89,9 @@ def _wanted(scene: Scene, source: str) -> tuple[Tensor | None, str]:
     return one.pixels.float() / 255, f"Test image {first:,}{of}"
 
 
-def _begin(scene: Scene, labels: Tensor) -> None:
-    """Where the stage's network is told a class, begin with the first test image of that class; a
-    link's image stays until another class is chosen."""
+def _start_at_class(scene: Scene, labels: Tensor) -> None:
+    """For a conditional network, begin with the first test image of its class; the image of a link
+    stays until another class is chosen."""
     state, key = st.session_state, "wanted_of"
     of = f"{scene.run.spec().dataset} {scene.label}"
     opened = key not in state and "wanted_image" in st.query_params

@@ -13,7 +13,7 @@ from pages.ui import cached, pictures
 from pages.ui.names import class_title
 from pages.ui.page_frame import csv_button
 
-COUNT, MOST = 40, 200
+COUNT, MAX_COUNT = 40, 200
 ORDERS = ("As drawn", "Most real first", "Least real first")
 
 
@@ -33,7 +33,7 @@ def samples(scene: Scene) -> None:
             bind="query-params",
             help="Each class in turn; off draws the one that is chosen above.",
         )
-    count = min(max(COUNT, model.classes), MOST) if every else COUNT
+    count = min(max(COUNT, model.classes), MAX_COUNT) if every else COUNT
     drawn = generators.drawn(
         model, count, scene.seed, None if every else scene.label, scene.truncation
     )
@@ -44,8 +44,10 @@ def samples(scene: Scene) -> None:
     form = "{:.0%}" if probable else "{:.2f}"
     items = []
     for i in ranked.tolist():
-        told = "" if drawn.labels is None else class_title(run.spec().dataset, int(drawn.labels[i]))
-        items.append((f"{i + 1}", drawn.images[i], f"{form.format(float(scores[i]))} {told}"))
+        class_name = (
+            "" if drawn.labels is None else class_title(run.spec().dataset, int(drawn.labels[i]))
+        )
+        items.append((f"{i + 1}", drawn.images[i], f"{form.format(float(scores[i]))} {class_name}"))
     pictures.cards(items, least=78)
     st.caption(
         f"Below each what the critic says; higher is more real to it. {opinion(scene)} The number "

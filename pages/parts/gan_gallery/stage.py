@@ -18,12 +18,12 @@ from pages.ui.names import class_title, dataset_title
 from pages.ui.page_frame import csv_button
 
 DECIMALS = 4
-"""Of a latent in an address."""
+"""Decimal places of a latent in the URL."""
 KINDS = {"Principal": "principal", "Attributes": "attribute"}
 
 
 class Scene(NamedTuple):
-    """What is drawn: a network, a seed, a class where it is told one, and a truncation."""
+    """What is drawn: a network, a seed, a class for a conditional network, and a truncation."""
 
     run: Run
     seed: int
@@ -32,20 +32,20 @@ class Scene(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Of what is drawn, for those who cannot see it."""
+        """The alternative text of the picture."""
         spec = self.run.spec()
         name = dataset_title(spec.dataset)
         return name if self.label is None else f"{class_title(spec.dataset, self.label)}, {name}"
 
 
 def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
-    """Which network, and where in its space one begins."""
+    """Draw the controls: the network, its class, the seed and the truncation."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run = links.run_box("Model", models, names, key="model", width=380)
         label = None
-        if told := class_names(run):
-            label = told.index(
-                st.selectbox("Class", told, key="class", bind="query-params", width=130)
+        if classes := class_names(run):
+            label = classes.index(
+                st.selectbox("Class", classes, key="class", bind="query-params", width=130)
             )
         seed = st.number_input(
             "Seed",
@@ -72,21 +72,21 @@ def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
 
 
 def start(scene: Scene) -> Tensor:
-    """The latent (latent,) that the scene names, or that was found for a picture."""
-    if (found := _found(scene)) is not None:
-        return found
+    """The latent (latent,) of the scene's seed, or the one that inversion put on the stage."""
+    if (inverted := _inverted(scene)) is not None:
+        return inverted
     model = cached.generator(scene.run)
     return generators.drawn(model, 1, scene.seed, scene.label, scene.truncation).latents[0]
 
 
-def put(scene: Scene, found: Tensor) -> None:
-    """Put a latent (latent,) that was found on the stage; another seed or network takes it away."""
-    numbers = [round(v, DECIMALS) for v in found.tolist()]
+def put(scene: Scene, vector: Tensor) -> None:
+    """Put an inverted latent (latent,) on the stage, until another seed or network is chosen."""
+    numbers = [round(v, DECIMALS) for v in vector.tolist()]
     st.session_state["gan-found"] = (_seeded(scene), numbers)
     st.query_params["latent"] = ",".join(f"{v:g}" for v in numbers)
 
 
-def _found(scene: Scene) -> Tensor | None:
+def _inverted(scene: Scene) -> Tensor | None:
     """The latent that was put on the stage, or that the address names; None without."""
     state, model = st.session_state, cached.generator(scene.run)
     if "gan-found" not in state:
@@ -111,7 +111,7 @@ def _seeded(scene: Scene) -> str:
 
 @st.fragment
 def bench(scene: Scene) -> None:
-    """The instrument, and the quiet line under it."""
+    """Draw the picture with its sliders, and the critic's score below."""
     kind = KINDS[
         st.segmented_control(
             "Sliders along",
@@ -123,41 +123,41 @@ def bench(scene: Scene) -> None:
             label_visibility="collapsed",
         )
     ]
-    found = cached.directions(scene.run, kind)
-    if not found:
-        st.info("Nothing that is measured changes in this network's pictures.")
-        found = cached.directions(scene.run, "principal")
+    directions = cached.directions(scene.run, kind)
+    if not directions:
+        st.info("None of the measured attributes varies in this network's pictures.")
+        directions = cached.directions(scene.run, "principal")
     base = start(scene)
-    at = _place(scene, kind, len(found))
-    to = _instrument(scene, base, found, at)
+    at = _place(scene, kind, len(directions))
+    to = _instrument(scene, base, directions, at)
     if to != at:
         _move(to)
-    drawn = latents(base, found, to)
+    drawn = latents(base, directions, to)
     with st.container(horizontal=True, vertical_alignment="center"):
-        _judged(scene, drawn)
+        _critic_score(scene, drawn)
         if st.session_state["gan-found"][1] is not None:
-            st.caption("Found for a picture: not drawn from the seed. Another seed takes it away.")
-        if _refused(scene):
+            st.caption("Found for a picture, not drawn from the seed. Another seed replaces it.")
+        if _browser_refusal(scene):
             st.space("stretch")
             _downloads(scene, drawn)
 
 
-def latents(base: Tensor, found: list[Direction], coordinates: list[float]) -> Tensor:
-    """The latent (1, latent) at coordinates along directions, as the browser reckons it."""
-    basis = torch.stack([d.vector for d in found])
+def latents(base: Tensor, directions: list[Direction], coordinates: list[float]) -> Tensor:
+    """The latent (1, latent) at coordinates along directions, computed as in the browser."""
+    basis = torch.stack([d.vector for d in directions])
     return (base + torch.tensor(coordinates) @ basis)[None]
 
 
 def _place(scene: Scene, kind: str, count: int) -> list[float]:
-    """Coordinates: the URL's at first, then where the hand has gone; another scene begins anew."""
+    """The sliders' coordinates: from the URL at first, then as moved; zero for a new scene."""
     state = st.session_state
     origin = f"{_seeded(scene)} {kind} {st.session_state['gan-found'][1]}"
     if state.get("gan-origin") != origin:
         opened = "gan-origin" not in state
         state["gan-origin"] = origin
         _move((_linked(count) if opened else None) or [0.0] * count)
-    found: list[float] = state["gan-place"]
-    return found
+    coordinates: list[float] = state["gan-place"]
+    return coordinates
 
 
 def _move(to: list[float]) -> None:
@@ -173,32 +173,34 @@ def _linked(count: int) -> list[float] | None:
     if not text:
         return None
     try:
-        found: list[float] = latent.parse_code(text, count)[0].tolist()
+        coordinates: list[float] = latent.parse_code(text, count)[0].tolist()
     except LabError as error:
         st.warning(f"{error} The link's sliders were left out.")
         return None
-    return [round(v, 3) for v in found]
+    return [round(v, 3) for v in coordinates]
 
 
-def _refused(scene: Scene) -> str | None:
+def _browser_refusal(scene: Scene) -> str | None:
     """Why the browser does not draw, as a sentence; then the server draws and makes the files."""
     return live.failure(live.decoder_url(scene.run)) or cached.browser_refusal(scene.run)
 
 
-def _instrument(scene: Scene, base: Tensor, found: list[Direction], at: list[float]) -> list[float]:
-    if reason := _refused(scene):
+def _instrument(
+    scene: Scene, base: Tensor, directions: list[Direction], at: list[float]
+) -> list[float]:
+    if reason := _browser_refusal(scene):
         st.info(f"{reason} These sliders ask the server for each picture instead.")
-        return _sliders(scene, base, found, at)
+        return _sliders(scene, base, directions, at)
     names = class_names(scene.run)
     released = live.latent(
         key="generator",
         decoder_url=live.decoder_url(scene.run),
         code=at,
-        dimensions=[_dimension(i, d) for i, d in enumerate(found)],
+        dimensions=[_dimension(i, d) for i, d in enumerate(directions)],
         label=scene.label,
         class_names=names,
         base=base.tolist(),
-        basis=[d.vector.tolist() for d in found],
+        basis=[d.vector.tolist() for d in directions],
         name=scene.run.id,
     )
     if released is None:
@@ -223,12 +225,14 @@ def _dimension(index: int, direction: Direction) -> live.Dimension:
     )
 
 
-def _sliders(scene: Scene, base: Tensor, found: list[Direction], at: list[float]) -> list[float]:
+def _sliders(
+    scene: Scene, base: Tensor, directions: list[Direction], at: list[float]
+) -> list[float]:
     """The same by Streamlit's own sliders, for a generator that cannot run in the browser."""
     left, right = st.columns([4, 5])
     to = list(at)
     with right:
-        for i, d in enumerate(found):
+        for i, d in enumerate(directions):
             value = min(max(at[i], -d.reach), d.reach)
             to[i] = st.slider(
                 d.title,
@@ -240,19 +244,19 @@ def _sliders(scene: Scene, base: Tensor, found: list[Direction], at: list[float]
             )
     with left:
         picture = generators.draw(
-            cached.generator(scene.run), latents(base, found, to), scene.label
+            cached.generator(scene.run), latents(base, directions, to), scene.label
         )
         pictures.cards([(scene.title, picture[0], "")])
     return to
 
 
-def _judged(scene: Scene, drawn: Tensor) -> None:
-    """What the critic says of the picture on the stage."""
+def _critic_score(scene: Scene, drawn: Tensor) -> None:
+    """Show the critic's score of the picture on the stage."""
     model, probable = cached.generator(scene.run), generators.tells_probability(scene.run)
     picture = generators.draw(model, drawn, scene.label)
     score = float(generators.scores(model, picture, scene.label, probable)[0])
-    said = f"{score:.0%}" if probable else f"{score:.2f}"
-    st.badge(f"critic: {said}", icon=":material/gavel:", color="grey")
+    score_text = f"{score:.0%}" if probable else f"{score:.2f}"
+    st.badge(f"critic: {score_text}", icon=":material/gavel:", color="grey")
     st.caption(opinion(scene))
 
 

@@ -1,4 +1,4 @@
-"""What hangs on the wall: the best run of each network on each data set, with its sheets."""
+"""The wall of samples: the best run of each network on each data set, with its sheets."""
 
 from core.images import data_url
 from core.metrics.generative import DISTANCE, Health, verdict
@@ -11,24 +11,24 @@ from pages.ui import cached
 from pages.ui.names import dataset_title
 
 
-def hung(models: list[Run]) -> list[Run]:
+def best_runs(models: list[Run]) -> list[Run]:
     """The best run of each network and data set, in the order of the networks."""
-    found: dict[tuple[str, str], Run] = {}
+    best: dict[tuple[str, str], Run] = {}
     for run in models:  # the best first
         spec = run.spec()
-        found.setdefault((spec.variant, spec.dataset), run)
+        best.setdefault((spec.variant, spec.dataset), run)
     order = list(ADVERSARIAL.variants)
-    return [found[k] for k in sorted(found, key=lambda k: order.index(k[0]))]
+    return [best[k] for k in sorted(best, key=lambda k: order.index(k[0]))]
 
 
-def cards(shown: list[Run]) -> list[Card]:
-    """Those that kept sheets."""
-    return [card for run in shown if (card := _card(run)) is not None]
+def cards(runs: list[Run]) -> list[Card]:
+    """The cards of the runs that kept sample sheets."""
+    return [card for run in runs if (card := _card(run)) is not None]
 
 
-def measured(shown: list[Run]) -> str:
-    """What the figures on the wall are of."""
-    counts = {(h.n, h.n_data) for run in shown if (h := health.read(run)) and h.classes}
+def measured(runs: list[Run]) -> str:
+    """The caption of the wall: on how many images its figures were measured."""
+    counts = {(h.n, h.n_data) for run in runs if (h := health.read(run)) and h.classes}
     click = "Click on a network to take it apart."
     if not counts:
         return click
@@ -40,28 +40,28 @@ def measured(shown: list[Run]) -> str:
     )
 
 
-def _distance(run: Run, found: Health) -> str:
+def _distance(run: Run, figures: Health) -> str:
     """The distance with its floor and whose features it is in; nothing for one in pixels."""
-    if not found.classes:
+    if not figures.classes:
         return ""
-    floor = "" if found.floor is None else f", floor {found.floor:,.1f}"
+    floor = "" if figures.floor is None else f", floor {figures.floor:,.1f}"
     features = f"features of our {dataset_title(run.spec().dataset)} classifier"
-    return f"Fréchet distance {found.fid:,.0f}{floor}, in {features}"
+    return f"Fréchet distance {figures.fid:,.0f}{floor}, in {features}"
 
 
 def _card(run: Run) -> Card | None:
-    spec, said = run.spec(), {}
-    for epoch, found in cached.healths(run).items():
-        said[epoch] = (_distance(run, found), verdict(found).state)
+    spec, captions = run.spec(), {}
+    for epoch, figures in cached.healths(run).items():
+        captions[epoch] = (_distance(run, figures), verdict(figures).state)
     samples = run.samples()
     if not samples:
         return None
     last = max(samples)
-    if (end := health.read(run)) is not None:  # of the weights that are kept
-        said[last] = (_distance(run, end), verdict(end).state)
+    if (final := health.read(run)) is not None:  # of the weights that are kept
+        captions[last] = (_distance(run, final), verdict(final).state)
     # The last is seen first: it does not wait for a request behind the app's own files.
     urls = {e: sheet_url(run, e) for e in samples} | {last: data_url(samples[last].read_bytes())}
-    sheets = [Sheet(e, url, *said.get(e, ("", ""))) for e, url in urls.items()]
+    sheets = [Sheet(e, url, *captions.get(e, ("", ""))) for e, url in urls.items()]
     title = ADVERSARIAL.variant(spec.variant).title
     return Card(
         run.id,

@@ -1,4 +1,4 @@
-"""What a page does, in one picture each: drawn by shipped models. Gives an address and its words.
+"""Covers of the pages, drawn by shipped models. Each returns an image URL and its alt text.
 
 Raises LabError where there is no shipped model to draw it.
 """
@@ -24,11 +24,11 @@ from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, pictures
 
-UNFOLDING = (0, 0.05, 0.15, 0.6, 1)
-"""Shares of the way to a map, at which it looks different."""
+UNFOLDING_SHARES = (0, 0.05, 0.15, 0.6, 1)
+"""Shares of the optimisation at which the map is shown."""
 
-HALF = 240
-"""Pixels that a picture beside another is wide."""
+HALF_WIDTH = 240
+"""Width in pixels of one of two pictures side by side."""
 
 
 def denoiser() -> tuple[str, str]:
@@ -65,11 +65,13 @@ def gan_gallery() -> tuple[str, str]:
 def latent_explorer() -> tuple[str, str]:
     """How the first shipped map with a history came about, from left to right."""
     shipped = [cached.latent_map(run) for run in _shipped(PROJECTING.name)]
-    found = next((one for one in shipped if maps.has_frames(one)), shipped[0])
-    frames = found.tensors["frames"].float()
-    chosen = [frames[round(s * (len(frames) - 1))] for s in UNFOLDING] if len(frames) else []
-    labels = cached.map_labels(found)
-    strip = np.hstack([scatter(points, labels, 150) for points in chosen or [found.points]])
+    latent_map = next(
+        (candidate for candidate in shipped if maps.has_frames(candidate)), shipped[0]
+    )
+    frames = latent_map.tensors["frames"].float()
+    chosen = [frames[round(s * (len(frames) - 1))] for s in UNFOLDING_SHARES] if len(frames) else []
+    labels = cached.map_labels(latent_map)
+    strip = np.hstack([scatter(points, labels, 150) for points in chosen or [latent_map.points]])
     return data_url(to_png(strip)), "A map of digits unfolds into clusters"
 
 
@@ -86,9 +88,9 @@ def deepdream() -> tuple[str, str]:
     """The picture of a shipped dream, and what a network made of it: two thirds of their height."""
     for run in _shipped(DREAMING.name):
         if (run.path / "picture.png").exists():
-            found = [dream_runs.pixels_of(run, name) for name in ("picture.png", "dream.png")]
-            sixth = found[0].shape[1] // 6
-            halves = [fitted(p[:, sixth:-sixth], HALF) for p in found]
+            images = [dream_runs.pixels_of(run, name) for name in ("picture.png", "dream.png")]
+            sixth = images[0].shape[1] // 6
+            halves = [fitted(p[:, sixth:-sixth], HALF_WIDTH) for p in images]
             sheet = contact_sheet(torch.stack(halves), columns=2)
             return data_url(to_png(sheet)), "A photograph, and what a network dreams on it"
     raise LabError("There is no shipped dream.")
@@ -108,7 +110,7 @@ def runs() -> tuple[str, str]:
 
 
 def _shipped(task_name: str) -> list[Run]:
-    found = [run for run in cached.models(task_name) if run.shipped]
-    if not found:
+    shipped = [run for run in cached.models(task_name) if run.shipped]
+    if not shipped:
         raise LabError("There is no shipped model of this kind.")
-    return found
+    return shipped

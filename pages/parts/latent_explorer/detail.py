@@ -14,13 +14,13 @@ from core.projection.maps import LatentMap
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.parts.latent_explorer.scene import Scene
-from pages.parts.latent_explorer.view_state import Standing
+from pages.parts.latent_explorer.view_state import ViewState
 from pages.ui import cached, pictures
 from pages.ui.names import source_name
 
-NEAR = 12
-SMALL = 60
-"""Pixels that the picture of a neighbour is wide at least."""
+NEIGHBOURS = 12
+MIN_WIDTH = 60
+"""Minimum width in pixels of a neighbour's picture."""
 
 
 def neighbours_of(scene: Scene, clicked: int | None) -> neighbours.Nearest:
@@ -28,16 +28,16 @@ def neighbours_of(scene: Scene, clicked: int | None) -> neighbours.Nearest:
     metric: Metric = "cosine" if st.session_state.get("metric") == "Cosine" else "euclidean"
     row = row_of(scene, clicked)
     codes = scene.codes.values
-    k = min(NEAR, len(codes) - 1)
+    k = min(NEIGHBOURS, len(codes) - 1)
     return neighbours.nearest(codes, codes[row : row + 1], k, metric, torch.tensor([row]))
 
 
 def row_of(scene: Scene, clicked: int | None) -> int:
     """The row of an image on the map."""
-    return int(torch.eq(scene.found.ids, clicked or 0).nonzero()[0, 0])
+    return int(torch.eq(scene.latent_map.ids, clicked or 0).nonzero()[0, 0])
 
 
-def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
+def detail(scene: Scene, now: ViewState, near: neighbours.Nearest) -> None:
     """The clicked image, what its code keeps of it, and whose codes are nearest."""
     decoded_here(scene)
     row = row_of(scene, now.clicked)
@@ -65,39 +65,41 @@ def detail(scene: Scene, now: Standing, near: neighbours.Nearest) -> None:
             (near_title(scene, int(r)), images.pixels[r], f"at {float(d):.3g}")
             for r, d in zip(rows, near.distances[0], strict=True)
         ],
-        SMALL,
+        MIN_WIDTH,
     )
-    st.caption(_kept(scene, row, label, rows))
+    st.caption(_neighbours_text(scene, row, label, rows))
     more = st.expander("Its code", key="its_code", on_change="rerun")
     if more.open:
         with more:
             # Not st.code: its highlighter is a megabyte and a half.
             st.markdown(f"`{', '.join(f'{v:.3g}' for v in code[row].tolist())}`")
-            _elsewhere(scene, now)
+            _sampler_link(scene, now)
 
 
 def near_title(scene: Scene, row: int) -> str:
     """A neighbour's class, or its number where there are no classes."""
     label = int(scene.labels[row])
     if label < 0:
-        return f"Image {int(scene.found.ids[row]):,}"
+        return f"Image {int(scene.latent_map.ids[row]):,}"
     return scene.class_title(label)
 
 
-def _kept(scene: Scene, row: int, label: int, rows: Tensor) -> str:
+def _neighbours_text(scene: Scene, row: int, label: int, rows: Tensor) -> str:
     parts = []
     if label >= 0:
         same = int((scene.labels[rows] == label).sum())
         parts.append(f"{same} of {len(rows)} are of its class.")
     if scene.is_map:
-        k = scene.found.run.metrics().get("k", NEAR)
-        parts.append(f"The map kept {round(float(scene.found.preserved[row]) * k)} of its {k}.")
+        k = scene.latent_map.run.metrics().get("k", NEIGHBOURS)
+        parts.append(
+            f"The map kept {round(float(scene.latent_map.preserved[row]) * k)} of its {k}."
+        )
     return " ".join(parts)
 
 
 def reconstruction(scene: Scene, code: Tensor, labels: Tensor) -> list[tuple[str, Tensor, str]]:
     """What the source's decoder draws of a code (1, d); nothing where it has none."""
-    model = autoencoder_of(scene.found.config.source)
+    model = autoencoder_of(scene.latent_map.config.source)
     if model is None:
         return []
     drawn = latent.decode(model, code, labels if model.classes else None)
@@ -115,7 +117,7 @@ def autoencoder_of(source: str) -> Autoencoder | None:
 def decoded_here(scene: Scene) -> None:
     """The picture of an empty place that was clicked on a decoder's own plane."""
     name, place = st.session_state.get("decoded_at", ("", None))
-    model = autoencoder_of(scene.found.config.source)
+    model = autoencoder_of(scene.latent_map.config.source)
     if name != scene.name or place is None or model is None or model.classes:
         return
     drawn = latent.decode(model, torch.tensor([place]))
@@ -130,10 +132,10 @@ def decoded_here(scene: Scene) -> None:
     )
 
 
-def _elsewhere(scene: Scene, now: Standing) -> None:
-    """A way to the page that can change the code."""
-    run = store.find(scene.found.config.source)
-    if run is None or autoencoder_of(run.id) is None or scene.found.config.split != "test":
+def _sampler_link(scene: Scene, now: ViewState) -> None:
+    """A link to the page on which the code can be changed."""
+    run = store.find(scene.latent_map.config.source)
+    if run is None or autoencoder_of(run.id) is None or scene.latent_map.config.split != "test":
         return
     if any(known.id == run.id for known in cached.models(AUTOENCODING.name)):
         st.page_link(
@@ -144,8 +146,10 @@ def _elsewhere(scene: Scene, now: Standing) -> None:
         )
 
 
-def source_line(found: LatentMap) -> str:
-    """What the codes of a map are."""
-    numbers = found.run.metrics().get("code_numbers", 0)
-    shape = "×".join(map(str, shape_of(found.config.source, found.run.spec().dataset)))
-    return f"Codes: {source_name(found.config.source)}, {numbers} numbers for images of {shape}."
+def source_line(latent_map: LatentMap) -> str:
+    """A sentence that describes the codes of a map."""
+    numbers = latent_map.run.metrics().get("code_numbers", 0)
+    shape = "×".join(map(str, shape_of(latent_map.config.source, latent_map.run.spec().dataset)))
+    return (
+        f"Codes: {source_name(latent_map.config.source)}, {numbers} numbers for images of {shape}."
+    )

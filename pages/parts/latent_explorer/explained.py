@@ -24,7 +24,8 @@ $$p_{j|i} \propto e^{-\lVert x_i - x_j\rVert^2 / 2\sigma_i^2},$$
 
 $$p_{ij} = \frac{p_{j|i} + p_{i|j}}{2n}.$$
 
-The map has its own, with a heavier tail, so that strangers may stand far apart:
+The map has its own, with a heavier tail, so that strangers may stand far apart. Its points move
+until the Kullback-Leibler divergence KL, by which the two distributions differ, is small:
 
 $$q_{ij} \propto \left(1 + \lVert y_i - y_j\rVert^2\right)^{-1},$$
 
@@ -40,24 +41,24 @@ sampled repulsion. It needs the extra package `umap-learn`.
 """
 
 
-def explanation(found: LatentMap | None) -> None:
+def explanation(latent_map: LatentMap | None) -> None:
     """The equations, and how the map on the stage was made."""
     st.markdown(TEXT)
     as_in_the_text(PROJECTING)
-    if found is None:
+    if latent_map is None:
         return
-    spec = found.run.spec()
+    spec = latent_map.run.spec()
     variant = PROJECTING.variant(spec.variant)
     st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
-    st.caption(source_line(found))
+    st.caption(source_line(latent_map))
     st.markdown("The same from the command line:")
-    st.code(command(found), language="bash", wrap_lines=True)
+    st.code(command(latent_map), language="bash", wrap_lines=True)
 
 
-def command(found: LatentMap) -> str:
+def command(latent_map: LatentMap) -> str:
     """What makes this map again, as one would type it."""
-    spec = found.run.spec()
-    changed = PROJECTING.changed(spec.variant, found.config)
+    spec = latent_map.run.spec()
+    changed = PROJECTING.changed(spec.variant, latent_map.config)
     flags = [f"--{name.replace('_', '-')} {shlex.quote(str(v))}" for name, v in changed.items()]
     return " ".join(
         [f"python -m core project {spec.variant} --dataset {shlex.quote(spec.dataset)}", *flags]

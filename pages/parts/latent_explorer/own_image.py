@@ -21,24 +21,26 @@ from pages.ui import cached, inputs, pictures
 from pages.ui.proportions import farther
 
 STATE = "yours"
-MOST = 10
-NEAR = 6
-UNLIKE = 0.99
-SMALL = 72
-"""Pixels that a picture is wide at least."""
+MAX_IMAGES = 10
+NEIGHBOURS = 6
+UNLIKE_SHARE = 0.99
+MIN_WIDTH = 72
+"""Minimum width in pixels of a picture."""
 
 
 def places(scene: Scene) -> np.ndarray | None:
-    """Where the images that were brought lie in this scene, (M, 2 or 3)."""
+    """Positions of the visitor's images in this scene, (M, 2 or 3); None without any."""
     pixels: Tensor | None = st.session_state.get(STATE)
-    shape = encoding.shape_of(scene.found.config.source, scene.dataset)
-    if pixels is None or tuple(pixels.shape[1:]) != shape:  # brought to a map of other images
+    shape = encoding.shape_of(scene.latent_map.config.source, scene.dataset)
+    if (
+        pixels is None or tuple(pixels.shape[1:]) != shape
+    ):  # chosen for a map of images of another shape
         return None
-    return scene.place(_encoded(scene, pixels).values).numpy()
+    return scene.place(_codes(scene, pixels).values).numpy()
 
 
 def panel(scene: Scene) -> None:
-    """Ask for a drawing or pictures; once there, they are on the map and judged here."""
+    """Ask for a drawing or pictures; put them on the map and show a verdict on each."""
     left, right = st.columns([5, 9], gap="large")
     with left:
         source = st.segmented_control(
@@ -49,8 +51,8 @@ def panel(scene: Scene) -> None:
             key="own_source",
             bind="query-params",
         )
-        shape = encoding.shape_of(scene.found.config.source, scene.dataset)
-        pixels = inputs.own_pixels(str(source), MOST, shape)
+        shape = encoding.shape_of(scene.latent_map.config.source, scene.dataset)
+        pixels = inputs.own_pixels(str(source), MAX_IMAGES, shape)
     if _digest(pixels) != _digest(st.session_state.get(STATE)):
         st.session_state[STATE] = pixels
         st.rerun()  # the map stands above
@@ -58,15 +60,15 @@ def panel(scene: Scene) -> None:
         if pixels is None:
             st.info("Draw or upload something: it is put on the map beside the images like it.")
         else:
-            _judged(scene, pixels)
+            _verdicts(scene, pixels)
 
 
-def _judged(scene: Scene, pixels: Tensor) -> None:
-    codes, known = _encoded(scene, pixels), scene.codes.values
-    far = maps.strangeness(scene.found, known, codes.values).shares.tolist()
+def _verdicts(scene: Scene, pixels: Tensor) -> None:
+    codes, known = _codes(scene, pixels), scene.codes.values
+    far = maps.strangeness(scene.latent_map, known, codes.values).shares.tolist()
     bad = _anomalies(scene, codes)
-    k = min(NEAR, len(known))
-    near = neighbours.nearest(known, codes.values, k, scene.found.config.metric)
+    k = min(NEIGHBOURS, len(known))
+    near = neighbours.nearest(known, codes.values, k, scene.latent_map.config.metric)
     for i in range(len(pixels)):
         _verdict(far[i], min(maps.UNLIKE, len(known) - 1), bad[i] if bad else None)
         pictures.cards(
@@ -77,7 +79,7 @@ def _judged(scene: Scene, pixels: Tensor) -> None:
                     for row, d in zip(near.ids[i], near.distances[i].tolist(), strict=True)
                 ),
             ],
-            SMALL,
+            MIN_WIDTH,
         )
 
 
@@ -88,10 +90,10 @@ def _verdict(far: float, k: int, bad: float | None) -> None:
     if bad is not None:
         parts.append(f"The network draws it worse than {percent(bad, 0)} of the test images.")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if max(far, bad or 0.0) >= UNLIKE:
+        if max(far, bad or 0.0) >= UNLIKE_SHARE:
             st.badge("unlike anything here", color="orange", icon=":material/question_mark:")
         else:
-            st.badge("at home here", color="green", icon=":material/check:")
+            st.badge("similar to images here", color="green", icon=":material/check:")
         st.caption(" ".join(parts))
 
 
@@ -100,7 +102,7 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
 
     A code of few numbers hides what is strange: anything falls among the known ones.
     """
-    run = store.find(scene.found.config.source)
+    run = store.find(scene.latent_map.config.source)
     if run is None or run.spec().task != AUTOENCODING.name:
         return None
     model = cached.autoencoder(run)
@@ -110,20 +112,20 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
 
 def _title(scene: Scene, row: int) -> str:
     label = int(scene.labels[row])
-    name = f"Image {int(scene.found.ids[row]):,}"
+    name = f"Image {int(scene.latent_map.ids[row]):,}"
     return f"{name}: {scene.class_title(label)}" if label >= 0 else name
 
 
-def _encoded(scene: Scene, pixels: Tensor) -> Codes:
-    """Their codes, kept until the images or the network are others."""
-    source, kept = scene.found.config.source, st.session_state.get("yours_codes")
+def _codes(scene: Scene, pixels: Tensor) -> Codes:
+    """The codes of the images, kept in the session until images or network change."""
+    source, kept = scene.latent_map.config.source, st.session_state.get("yours_codes")
     name = f"{source} {_digest(pixels)}"
     if kept is None or kept[0] != name:
         unknown = torch.full((len(pixels),), -1)
         kept = (name, encoding.encode(source, Images(pixels, unknown)))
         st.session_state["yours_codes"] = kept
-    found: Codes = kept[1]
-    return found
+    codes: Codes = kept[1]
+    return codes
 
 
 def _digest(pixels: Tensor | None) -> str:

@@ -25,7 +25,7 @@ class Scene:
     """Points (N, 2 or 3) of a map's images under a name of their own; `place` puts further codes
     (M, d) among them; `axes` are the numbers of the codes, where these are what is shown."""
 
-    found: LatentMap
+    latent_map: LatentMap
     name: str
     points: Tensor
     place: Callable[[Tensor], Tensor]
@@ -34,26 +34,26 @@ class Scene:
     @cached_property
     def dataset(self) -> str:
         """The data set of the images."""
-        return self.found.run.spec().dataset
+        return self.latent_map.run.spec().dataset
 
     @property
     def is_map(self) -> bool:
-        """Whether it is the projection itself, of which the run's measures speak."""
-        return self.name == self.found.run.id
+        """Whether it is the projection itself, which the run's metrics describe."""
+        return self.name == self.latent_map.run.id
 
     @property
     def codes(self) -> Codes:
         """The codes of the points, and the images as their source sees them."""
-        return cached.map_codes(self.found)
+        return cached.map_codes(self.latent_map)
 
     @cached_property
     def labels(self) -> Tensor:
         """The class of each point in the data set, -1 where there is none."""
-        return cached.map_labels(self.found)
+        return cached.map_labels(self.latent_map)
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Of the data set."""
+        """The class names of the data set."""
         return list(data.info(self.dataset).classes)
 
     def class_title(self, label: int) -> str:
@@ -62,8 +62,8 @@ class Scene:
         return names[label] if 0 <= label < len(names) else str(label)
 
 
-def choose(found: LatentMap) -> Scene:
-    """Ask what to look at: the map itself, or another view of its codes."""
+def choose(latent_map: LatentMap) -> Scene:
+    """Choose what is shown: the map itself, or another view of its codes."""
     view = st.segmented_control(
         "View",
         VIEWS,
@@ -75,21 +75,21 @@ def choose(found: LatentMap) -> Scene:
     )
     try:
         if view == "Numbers":
-            return _numbers(found)
+            return _numbers(latent_map)
         if view == "My axis":
-            return _own_axis(found)
+            return _own_axis(latent_map)
     except LabError as error:
         st.info(str(error))
     return Scene(
-        found,
-        found.run.id,
-        found.points,
-        lambda new: maps.place(found, cached.map_codes(found).values, new),
+        latent_map,
+        latent_map.run.id,
+        latent_map.points,
+        lambda new: maps.place(latent_map, cached.map_codes(latent_map).values, new),
     )
 
 
-def _numbers(found: LatentMap) -> Scene:
-    codes = cached.map_codes(found).values
+def _numbers(latent_map: LatentMap) -> Scene:
+    codes = cached.map_codes(latent_map).values
     last = codes.shape[1] - 1
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         axes = [
@@ -110,23 +110,23 @@ def _numbers(found: LatentMap) -> Scene:
             )
     chosen = tuple(axes)
     return Scene(
-        found,
-        f"{found.run.id} {chosen}",
+        latent_map,
+        f"{latent_map.run.id} {chosen}",
         maps.coordinates(codes, chosen),
         lambda new: maps.coordinates(new, chosen),
         chosen,
     )
 
 
-def _own_axis(found: LatentMap) -> Scene:
-    codes = cached.map_codes(found)
-    kept = {name: selection_called(name, found) for name in ENDS}
+def _own_axis(latent_map: LatentMap) -> Scene:
+    codes = cached.map_codes(latent_map)
+    kept = {name: selection_called(name, latent_map) for name in ENDS}
     ends = {name: rows for name, rows in kept.items() if len(rows)}
-    classes = list(data.info(found.run.spec().dataset).classes)
+    classes = list(data.info(latent_map.run.spec().dataset).classes)
     options = [*classes, *(f"Selection {name}" for name in ends)]
     if len(options) < 2:
         raise LabError("Lasso two regions and keep them as A and B: the axis goes between them.")
-    labels = cached.map_labels(found)
+    labels = cached.map_labels(latent_map)
 
     def end(option: str) -> Tensor:
         if option in classes:
@@ -146,22 +146,22 @@ def _own_axis(found: LatentMap) -> Scene:
             for i, name in enumerate(("From", "To"))
         ]
     own = maps.axis(codes.values, end(chosen[0]), end(chosen[1]))
-    name = f"{found.run.id} {chosen} {[len(r) for r in ends.values()]}"
-    return Scene(found, name, own.coordinates(codes.values), own.coordinates)
+    name = f"{latent_map.run.id} {chosen} {[len(r) for r in ends.values()]}"
+    return Scene(latent_map, name, own.coordinates(codes.values), own.coordinates)
 
 
 def keep_selection(name: str, scene: Scene, rows: Tensor) -> None:
     """Remember a selection by its images' numbers, for an end of the axis."""
     kept = st.session_state.setdefault("selections", {})
-    kept[name] = (scene.dataset, scene.found.config.split, scene.found.ids[rows].tolist())
+    kept[name] = (scene.dataset, scene.latent_map.config.split, scene.latent_map.ids[rows].tolist())
 
 
-def selection_called(name: str, found: LatentMap) -> Tensor:
+def selection_called(name: str, latent_map: LatentMap) -> Tensor:
     """The rows of a kept selection on this map; none where it is of other images."""
     dataset, split, ids = st.session_state.get("selections", {}).get(name, ("", "", []))
-    if (dataset, split) != (found.run.spec().dataset, found.config.split):
+    if (dataset, split) != (latent_map.run.spec().dataset, latent_map.config.split):
         return torch.zeros(0, dtype=torch.int64)
-    return torch.isin(found.ids, torch.tensor(ids)).nonzero()[:, 0]
+    return torch.isin(latent_map.ids, torch.tensor(ids)).nonzero()[:, 0]
 
 
 def selected(
@@ -170,7 +170,7 @@ def selected(
     """The rows within the lasso, of the classes that are shown; none without a lasso."""
     if not lasso or scene.points.shape[1] != 2:
         return torch.zeros(0, dtype=torch.int64)
-    found = torch.from_numpy(inside(scene.points.numpy(), lasso))
+    mask = torch.from_numpy(inside(scene.points.numpy(), lasso))
     if shown:
-        found &= torch.isin(scene.labels, torch.tensor(shown))
-    return found.nonzero()[:, 0]
+        mask &= torch.isin(scene.labels, torch.tensor(shown))
+    return mask.nonzero()[:, 0]

@@ -11,24 +11,24 @@ from torch import Tensor
 from core.images import COLOURS, contact_sheet, to_png
 from core.metrics.image import percent
 from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
-from pages.parts.latent_explorer.view_state import Standing
+from pages.parts.latent_explorer.view_state import ViewState
 from pages.ui import cached, charts, pictures
 from pages.ui.page_frame import csv_button
 
-MOST_SHOWN = 480
+MAX_SHOWN = 480
 COLUMNS = 24
 
 
-def panel(scene: Scene, now: Standing) -> None:
+def panel(scene: Scene, now: ViewState) -> None:
     """The gallery of the selection, its histogram and its downloads."""
     rows = selected(scene, now.lasso, now.shown)
     if not len(rows):
         st.info("Nothing is selected. Choose Lasso or Box above the map and draw around points.")
         return
-    images, name = scene.codes.images.pixels[rows], f"{scene.found.run.id}-selection"
+    images, name = scene.codes.images.pixels[rows], f"{scene.latent_map.run.id}-selection"
     left, right = st.columns([9, 5], gap="large")
     with left:
-        shown = images[:MOST_SHOWN]
+        shown = images[:MAX_SHOWN]
         columns = min(COLUMNS, max(8, math.isqrt(len(shown) - 1) + 1))
         png = to_png(contact_sheet(shown, columns, gap=1, fill=0))
         pictures.sheet_image(png, f"{len(shown)} selected images", _count(len(shown), len(rows)))
@@ -42,7 +42,7 @@ def panel(scene: Scene, now: Standing) -> None:
                 on_click="ignore",
                 key="png-selection",
             )
-            csv_button(lambda: cached.map_table(scene.found).iloc[rows.tolist()], name)
+            csv_button(lambda: cached.map_table(scene.latent_map).iloc[rows.tolist()], name)
             for end in ENDS:
                 if st.button(f"Keep as {end}", help="An end of your own axis: see View, My axis."):
                     keep_selection(end, scene, rows)
@@ -73,10 +73,10 @@ def _histogram(scene: Scene, rows: Tensor) -> None:
     st.caption(f"{share} of them are of class {names[most]}.")
 
 
-def codes(scene: Scene, now: Standing) -> None:
+def codes(scene: Scene, now: ViewState) -> None:
     """The raw table: of the selection if there is one, else of the whole map."""
     rows = selected(scene, now.lasso, now.shown)
-    table: pd.DataFrame = cached.map_table(scene.found)
+    table: pd.DataFrame = cached.map_table(scene.latent_map)
     if len(rows):
         table = table.iloc[rows.tolist()]
     st.caption(f"{len(table):,} rows, {'of the selection' if len(rows) else 'the whole map'}.")
@@ -84,4 +84,4 @@ def codes(scene: Scene, now: Standing) -> None:
     st.dataframe(table.drop(columns=pixels[20:]), hide_index=True, height=420)
     if len(pixels) > 20:
         st.caption(f"20 of {len(pixels)} pixels are shown; the file has all.")
-    csv_button(lambda: table, f"{scene.found.run.id}-table")
+    csv_button(lambda: table, f"{scene.latent_map.run.id}-table")

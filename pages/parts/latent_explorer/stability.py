@@ -20,7 +20,7 @@ SEEDS = 3
 
 
 def panel(scene: Scene) -> None:
-    """Ask which maps; show those there are, and how alike seeds come out."""
+    """Choose the maps to compare; show the finished ones, and how stable neighbours are."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
             "Perplexities",
@@ -43,65 +43,65 @@ def panel(scene: Scene) -> None:
             bind="query-params",
             help="From principal components all seeds come out nearly alike.",
         )
-        asked = {
+        requests = {
             float(p): [
-                _question(
+                _make_request(
                     scene, perplexity=float(p), seed=seed, points=int(points), start=str(start)
                 )
                 for seed in range(SEEDS)
             ]
             for p in sorted(chosen)
         }
-        missing = [q for row in asked.values() for q in row if _finished(q) is None]
+        missing = [q for row in requests.values() for q in row if _finished(q) is None]
         if missing and queue.may_start(who()):
             several = f"{len(missing)} maps" if len(missing) > 1 else "the map"
             if st.button(f"Make {several}", type="primary", icon=":material/play_arrow:"):
-                _request(missing)
+                _submit(missing)
     under_way = any((run := store.find(q.run_id)) and run.status().active for q in missing)
-    st.fragment(_grid, run_every=1.0 if under_way else None)(scene, asked, under_way)
+    st.fragment(_grid, run_every=1.0 if under_way else None)(scene, requests, under_way)
 
 
-def _question(scene: Scene, **values: Any) -> RunRequest:
-    config = scene.found.config
+def _make_request(scene: Scene, **values: Any) -> RunRequest:
+    config = scene.latent_map.config
     same = {"source": config.source, "split": config.split, "metric": config.metric}
     return map_runs.make_request("tsne", scene.dataset, {**same, **values})
 
 
-def _finished(question: RunRequest) -> Run | None:
-    run = store.find(question.run_id)
+def _finished(request: RunRequest) -> Run | None:
+    run = store.find(request.run_id)
     return run if run is not None and run.status().state == "done" else None
 
 
-def _request(questions: list[RunRequest]) -> None:
+def _submit(requests: list[RunRequest]) -> None:
     try:
         with st.spinner("Handing them to a worker"):
-            for question in questions:
-                queue.submit(question, who())
+            for request in requests:
+                queue.submit(request, who())
     except LabError as error:
         st.error(str(error))
 
 
-def _grid(scene: Scene, asked: dict[float, list[RunRequest]], was_active: bool) -> None:
-    found = [store.find(q.run_id) for row in asked.values() for q in row]
-    if was_active and not any(run is not None and run.status().active for run in found):
+def _grid(scene: Scene, requests: dict[float, list[RunRequest]], was_active: bool) -> None:
+    runs = [store.find(q.run_id) for row in requests.values() for q in row]
+    if was_active and not any(run is not None and run.status().active for run in runs):
         st.rerun()
-    for perplexity, row in asked.items():
+    for perplexity, row in requests.items():
         done = [run for q in row if (run := _finished(q)) is not None]
         st.markdown(f"**Perplexity {perplexity:g}** {_stability(done)}")
-        for place, question in zip(st.columns(SEEDS), row, strict=True):
+        for place, request in zip(st.columns(SEEDS), row, strict=True):
             with place:
-                _small(question)
+                _thumbnail(request)
 
 
-def _small(question: RunRequest) -> None:
-    run, seed = store.find(question.run_id), question.config.config["seed"]
+def _thumbnail(request: RunRequest) -> None:
+    run, seed = store.find(request.run_id), request.config.config["seed"]
     if run is None:
         st.caption(f"Seed {seed}: not made yet.")
         return
     status = run.status()
     if status.state == "done":
-        found = cached.latent_map(run)
-        png = to_png(scatter(found.points, cached.map_labels(found), 240))
+        latent_map = cached.latent_map(run)
+        png = to_png(scatter(latent_map.points, cached.map_labels(latent_map), 240))
         pictures.sheet_image(png, f"The map from seed {seed}", f"Seed {seed}")
     elif status.active:
         st.progress(status.done, f"Seed {seed}: {status.stage or status.state}")

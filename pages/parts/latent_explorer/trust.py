@@ -11,16 +11,16 @@ from pages.ui import charts
 from pages.ui.names import source_name
 from pages.ui.page_frame import csv_button
 
-SHADOW = (
+PCA_NOTES = (
     "**A shadow, no map of neighbours.** Distances can only shrink: what is far apart here is far "
     "apart among the codes, what is near here may not be.",
     "**Most of the codes is not seen.** See how much of their variance the directions hold.",
     "**The colours were not seen.** Labels paint the map; they did not make it.",
 )
-"""Of PCA."""
+"""What every reader of a PCA map must know."""
 NOTES = (
     "**Sizes mean little.** The method gives dense and loose clusters the same room.",
-    "**Distances between clusters mean little.** Only who is near whom was asked for.",
+    "**Distances between clusters mean little.** The method only keeps who is near whom.",
     "**Shapes may be noise.** With a low perplexity even random points form clumps.",
     "**One map is no map.** Look at other seeds and perplexities before you believe a cluster.",
     "**Neighbours get lost.** Colour by “Preserved”: dark points stand beside strangers.",
@@ -53,9 +53,9 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
     with left:
         _histogram(scene)
     with right:
-        notes = SHADOW if scene.found.run.spec().variant == "pca" else NOTES
+        notes = PCA_NOTES if scene.latent_map.run.spec().variant == "pca" else NOTES
         st.markdown("\n".join(f"- {note}" for note in notes))
-        if (share := scene.found.run.metrics().get("explained_variance")) is not None:
+        if (share := scene.latent_map.run.metrics().get("explained_variance")) is not None:
             st.caption(f"The directions shown hold {share:.0%} of the codes' variance.")
 
 
@@ -76,10 +76,10 @@ def _row(run: Run, names: dict[str, str]) -> dict[str, object]:
 
 def _histogram(scene: Scene) -> None:
     """How the share of kept neighbours is spread, the classes that suffer most named."""
-    kept, k = scene.found.preserved, int(scene.found.run.metrics()["k"])
+    kept, k = scene.latent_map.preserved, int(scene.latent_map.run.metrics()["k"])
     counts = torch.bincount((kept * k).round().long(), minlength=k + 1).tolist()
     shares = [i / k for i in range(k + 1)]
-    figure = go.Figure(go.Bar(x=shares, y=counts, marker_color=charts.colour(scene.found.run)))
+    figure = go.Figure(go.Bar(x=shares, y=counts, marker_color=charts.colour(scene.latent_map.run)))
     figure.update_xaxes(title="share of neighbours kept", tickformat=".0%")
     figure.update_yaxes(title="points")
     charts.show(figure, key="kept", height=280)

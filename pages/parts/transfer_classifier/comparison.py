@@ -97,12 +97,12 @@ def _changed(run: Run) -> str | None:
     spec = run.spec()
     changed = TRANSFER.changed(spec.variant, TRANSFER.config(spec.variant, spec.config))
     fields = TRANSFER.config_class.model_fields
-    said = [
+    texts = [
         f"{fields[name].title} {value}"
         for name, value in changed.items()
         if name not in ("seed", "head", "backbones")
     ]
-    return ", ".join(said) or None
+    return ", ".join(texts) or None
 
 
 def _megabytes(run: Run, standing: list[str]) -> float:
@@ -117,8 +117,8 @@ def _others(dataset: str, done: set[str]) -> None:
     """Teach the methods that are not in the table yet."""
     missing = [name for name in TRANSFER.variants if name not in done]
     if missing and queue.may_start(who()):
-        said = ", ".join(TRANSFER.variant(name).title for name in missing)
-        if st.button(f"Teach it the other ways: {said}", icon=":material/play_arrow:"):
+        titles = ", ".join(TRANSFER.variant(name).title for name in missing)
+        if st.button(f"Teach it the other ways: {titles}", icon=":material/play_arrow:"):
             try:
                 for name in missing:
                     queue.submit(make_request(TRANSFER.name, name, dataset), who())
@@ -144,18 +144,18 @@ def _trust(run: Run, name: str) -> None:
         )
     try:
         if again:
-            found = cached.repeated(run)
+            result = cached.repeated(run)
             n = run.spec().data.n_test
             st.markdown(
-                f"Five seeds: **{found.mean:.2%} ± {found.spread:.2%}** of the same {n:,} test "
-                f"images; 95 % interval of these {interval(found.mean, n)}"
+                f"Five seeds: **{result.mean:.2%} ± {result.spread:.2%}** of the same {n:,} test "
+                f"images; 95 % interval of these {interval(result.mean, n)}"
             )
         if folds:
-            found, used = cached.folded(run), run.spec().data
+            result, used = cached.folded(run), run.spec().data
             n = used.n_train + used.n_test
             st.markdown(
-                f"Five folds: **{found.mean:.2%} ± {found.spread:.2%}** from fold to fold, each of "
-                f"{n:,} pictures tested once; 95 % interval {interval(found.mean, n)}"
+                f"Five folds: **{result.mean:.2%} ± {result.spread:.2%}** from fold to fold, each "
+                f"of {n:,} pictures tested once; 95 % interval {interval(result.mean, n)}"
             )
     except LabError as error:
         st.error(str(error))

@@ -1,4 +1,4 @@
-"""How good a classifier is: who is taken for whom, class by class, and its worst mistakes."""
+"""How good a classifier is: its confusion matrix, class by class, and its worst mistakes."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from pages.ui import cached, charts
 from pages.ui.page_frame import csv_button
 from pages.ui.proportions import interval
 
-MOST_SHOWN = 24
+MAX_SHOWN = 24
 WORST = 8
 
 
@@ -31,8 +31,8 @@ def panel(run: Run) -> None:
     _trust(run)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.markdown("**Who is taken for whom**")
-        st.caption("Rows: what it is. Columns: what it is read as. Click on a cell for its images.")
+        st.markdown("**Confusion matrix**")
+        st.caption("Rows: the true class. Columns: the class read. Click on a cell for its images.")
         cell = _matrix(figures["confusion"], classes)
     with right:
         st.markdown("**Class by class**")
@@ -82,7 +82,11 @@ def _figures(run: Run) -> None:
             help="Where the accuracy on many more pictures like these may well lie (Wilson 1927).",
         )
         st.metric("Test images", f"{figures['n_test']:,}")
-        st.metric("Log loss", f"{figures['log_loss']:.3f}", help="In nats; 0 is perfect.")
+        st.metric(
+            "Log loss",
+            f"{figures['log_loss']:.3f}",
+            help="In nats (1 nat is 1.44 bits); 0 is perfect.",
+        )
         st.metric(
             "Calibration error",
             f"{figures['calibration_error']:.1%}",
@@ -98,7 +102,7 @@ def _figures(run: Run) -> None:
 
 
 def _trust(run: Run) -> None:
-    """How much the figures can be trusted, and the way to five folds."""
+    """Say how far the figures can be trusted, and offer five folds."""
     figures, spec = run.metrics(), run.spec()
     st.caption(calibration(figures["temperature"], spec.config["validation_share"], spec.data))
     if missing(run) or cached.classifier(run).trained:
@@ -140,7 +144,7 @@ def _five_folds() -> None:
 
 
 def _matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[int, int] | None:
-    """The matrix as a table; gives the cell that was clicked: what it is, what it is read as."""
+    """Show the matrix as a table; returns the clicked cell: the true class and the class read."""
     names = [f"{i}" if classes.count(c) > 1 else c for i, c in enumerate(classes)]
     table = pd.DataFrame(confusion, index=pd.Index(names, name="is"), columns=names)
     event = st.dataframe(
@@ -199,29 +203,31 @@ def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int]
         f"**{classes[label]} read as {classes[read]}: {len(rows)} of {count}**"
         + (f" (95 % interval {interval(len(rows) / count, count)})" if count else "")
     )
-    photographs([(f"Image {i:,}", images.pixels[i], "") for i in rows[:MOST_SHOWN]], 96)
-    if len(rows) > MOST_SHOWN:
-        st.caption(f"The first {MOST_SHOWN} of them, those that it is least sure of.")
+    photographs([(f"Image {i:,}", images.pixels[i], "") for i in rows[:MAX_SHOWN]], 96)
+    if len(rows) > MAX_SHOWN:
+        st.caption(f"The first {MAX_SHOWN} of them, those that it is least sure of.")
 
 
 def _worst(run: Run, tested: cached.Tested, classes: tuple[str, ...]) -> None:
-    """What it got most wrong, and where it looked for what it said."""
+    """Show the largest mistakes, with where the network looked for its answer."""
     images, losses = tested
-    found, wrong = worst(losses, images.labels)
+    mistakes, wrong = worst(losses, images.labels)
     st.markdown("**Its worst mistakes**")
     st.caption(
-        "The wrong answers with the largest loss, and where it saw what it said."
+        "The wrong answers with the largest loss, and where the network looked for them."
         if wrong
         else "None. The least certain:"
     )
     model = cached.classifier(run)
     items = []
-    for i, loss, read in zip(*(part.tolist() for part in found), strict=True):
+    for i, loss, read in zip(*(part.tolist() for part in mistakes), strict=True):
         picture = images.pixels[i][None]
-        seen = explain.overlaid(picture, explain.heat(model, picture, read))[0]
+        overlay = explain.overlaid(picture, explain.heat(model, picture, read))[0]
         label = classes[int(images.labels[i])]
-        said = f"{label}, read as {classes[read]}" if label != classes[read] else f"{label}, right"
-        items.append((said, seen, f"loss {loss:.2f}, image {i:,}"))
+        caption = (
+            f"{label}, read as {classes[read]}" if label != classes[read] else f"{label}, right"
+        )
+        items.append((caption, overlay, f"loss {loss:.2f}, image {i:,}"))
     photographs(items, 150)
 
 
@@ -245,21 +251,21 @@ def _curve(run: Run) -> None:
     ):
         return
     try:
-        found = cached.with_few(run)
+        scores = cached.with_few(run)
     except LabError as error:
         st.error(str(error))
         return
-    x = list(found)
+    x = list(scores)
     figure = charts.lines(
-        {"accuracy": (x, [s.mean for s in found.values()])},
+        {"accuracy": (x, [s.mean for s in scores.values()])},
         x_title="pictures of each class",
         y_title="accuracy",
         colours={"accuracy": COLOURS[0]},
     )
-    figure.update_traces(error_y={"type": "data", "array": [s.spread for s in found.values()]})
+    figure.update_traces(error_y={"type": "data", "array": [s.spread for s in scores.values()]})
     figure.update_xaxes(**charts.log_axis(x))
     charts.show(figure, key=f"few-{run.id}", height=280)
-    few, many, n = found[x[0]], found[x[-1]], run.metrics()["n_test"]
+    few, many, n = scores[x[0]], scores[x[-1]], run.metrics()["n_test"]
     st.caption(
         f"Mean of five draws, with their standard deviation: {few.mean:.1%} with {x[0]} pictures "
         f"of each class, {many.mean:.1%} with {x[-1]}. All are tested on the same {n:,} pictures, "
@@ -278,17 +284,17 @@ def _rates(run: Run) -> None:
     ):
         return
     try:
-        found = cached.sweep(run)
+        sweep = cached.sweep(run)
     except LabError as error:
         st.error(str(error))
         return
     figure = charts.lines(
-        {"loss": (found.rates, found.losses)},
+        {"loss": (sweep.rates, sweep.losses)},
         x_title="learning rate",
         y_title="loss",
         colours={"loss": charts.colour(run)},
     )
-    figure.update_xaxes(**charts.log_axis(found.rates))
+    figure.update_xaxes(**charts.log_axis(sweep.rates))
     charts.show(figure, key=f"rates-{run.id}", height=260)
     used = run.spec().config["learning_rate"]
-    st.caption(f"The loss fell fastest at {found.best:g}; this one was taught at {used:g}.")
+    st.caption(f"The loss fell fastest at {sweep.best:g}; this one was taught at {used:g}.")

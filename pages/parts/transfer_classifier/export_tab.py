@@ -1,4 +1,4 @@
-"""Take a classifier along: its weights, or all of it as one file that needs no PyTorch."""
+"""Export a classifier: its weights, or all of it as one file that needs no PyTorch."""
 
 import tempfile
 from pathlib import Path
@@ -13,10 +13,10 @@ from pages.ui import session_files
 from pages.ui.concurrency import turn
 
 FILES = "onnx"
-"""The group of what is held that such a file is in."""
+"""The group of session files that exports belong to."""
 
-NEARLY = 0.01
-"""Difference of a probability on scaled photographs from which on the badge says so."""
+MIN_DIFFERENCE = 0.01
+"""Difference of a probability on scaled photographs from which the badge says "nearly"."""
 USE = """
 import json
 import numpy as np
@@ -34,7 +34,7 @@ for i in probabilities[0].argsort()[::-1]:
 
 
 def panel(run: Run) -> None:
-    """Both files, and how far the second is from what is seen here."""
+    """Offer both files, and say how far the ONNX file's answers are from those here."""
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**ONNX**")
@@ -89,7 +89,7 @@ def _offer(run: Run, content: bytes, report: ExportReport) -> None:
         on_click="ignore",
         key=f"onnx-{run.id}",
     )
-    nearly = "nearly " if (report.scaling_difference or 0) >= NEARLY else ""
+    nearly = "nearly " if (report.scaling_difference or 0) >= MIN_DIFFERENCE else ""
     st.badge(f"answers {nearly}as the app does", color="green", icon=":material/verified:")
     st.caption(
         f"Compared in onnxruntime on {report.compared_on}: probabilities differ by "

@@ -22,16 +22,16 @@ from pages.ui.training_panel import import_zip, own_sets, removal
 Place = tuple[Split, int]
 """A picture: its split and its row there."""
 SPLITS: tuple[Split, ...] = ("train", "test")
-PAGE = 60
-"""Pictures of a table's page."""
+PAGE_SIZE = 60
+"""Pictures on one page of the table."""
 THUMB = 72
-MOST_CLASSES = 20
-MOST_SHOTS = 100
-"""Pictures by the camera that a class keeps in memory; the oldest go."""
+MAX_CLASSES = 20
+MAX_SHOTS = 100
+"""Camera pictures that a class keeps in memory; the oldest are dropped."""
 ALL, NOTED = -1, -2
-"""What is shown beside one class, by its number: a class may have any name."""
-TALL = 660
-"""Pixels of a table at most."""
+"""Filters besides a class, which is given by its number: a class may have any name."""
+MAX_HEIGHT = 660
+"""Maximum height of a table in pixels."""
 
 
 def panel() -> None:
@@ -52,13 +52,13 @@ def panel() -> None:
     if (chosen := st.session_state.pop("chosen_set", None)) in sets:
         st.session_state["curated"] = chosen  # before the widget: afterwards it is too late
     if not sets:
-        st.info("Nothing was brought yet. What you bring is seen by nobody else.")
+        st.info("No pictures yet. Only you can see the pictures that you bring.")
         return
     st.divider()
     name = st.selectbox(
         "Your sets", sets, index=len(sets) - 1, format_func=dataset_title, key="curated", width=460
     )
-    _look(data.info(name))
+    _review(data.info(name))
     removal(name)
 
 
@@ -85,11 +85,11 @@ def _by_hand() -> None:
     with st.grid("auto", min_column_width=320, gap="medium"):
         for i in range(count):
             with st.container(border=True):
-                name, found = _class(i)
+                name, files = _class(i)
                 twice |= bool(name) and name in pictures
-                pictures[name] = found
+                pictures[name] = files
     with st.container(horizontal=True):
-        if count < MOST_CLASSES:
+        if count < MAX_CLASSES:
             st.button("Another class", icon=":material/add:", on_click=_more)
         pressed = st.button("Make the set", type="primary", icon=":material/check:")
     if not pressed:
@@ -128,12 +128,12 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
             except Refused as error:
                 st.error(str(error))
         shots = session_files.held(group)
-        if oldest := list(shots)[:-MOST_SHOTS]:
+        if oldest := list(shots)[:-MAX_SHOTS]:
             session_files.let_go(group, *oldest)
         st.caption(f"{len(shots)} taken. Clear the picture to take another.")
-    found = [(f.name, f.getvalue()) for f in files] + list(shots.items())
-    st.caption(f"{len(found)} pictures")
-    return name.strip(), found
+    named = [(f.name, f.getvalue()) for f in files] + list(shots.items())
+    st.caption(f"{len(named)} pictures")
+    return name.strip(), named
 
 
 def _ready(info: DatasetInfo) -> None:
@@ -144,7 +144,7 @@ def _ready(info: DatasetInfo) -> None:
 # ---- looking through them
 
 
-def _look(info: DatasetInfo) -> None:
+def _review(info: DatasetInfo) -> None:
     """What is in a set, what is wrong with it, and a table to put it right."""
     splits = {s: data.load(info.name, s) for s in SPLITS}
     _counts(info, splits)
@@ -166,19 +166,19 @@ def _look(info: DatasetInfo) -> None:
     if not places:
         st.info("There is none.")
         return
-    pages, page = -(-len(places) // PAGE), 1
+    pages, page = -(-len(places) // PAGE_SIZE), 1
     if pages > 1:
         page = int(right.number_input("Page", 1, pages, 1, key=f"page-{info.name}-{only}"))
-    _table(info, splits, problems, places[(page - 1) * PAGE : page * PAGE])
+    _table(info, splits, problems, places[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
 
 
 def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
     counts = {s: Counter(splits[s].labels.tolist()) for s in SPLITS}
-    said = [
+    counts_text = [
         f"**{name}** {counts['train'][k]} + {counts['test'][k]}"
         for k, name in enumerate(info.classes)
     ]
-    st.markdown(" · ".join(said) or "No classes")
+    st.markdown(" · ".join(counts_text) or "No classes")
     st.caption(f"For training + for testing. {info.source}.")
     if len(info.classes) < TRANSFER.least_classes:
         st.warning("A classifier needs two classes at least: bring pictures of another kind too.")
@@ -216,7 +216,7 @@ def _table(
         hide_index=True,
         width="stretch",
         row_height=THUMB,
-        height=min(TALL, THUMB * len(shown) + 40),
+        height=min(MAX_HEIGHT, THUMB * len(shown) + 40),
         disabled=["picture", "used for", "note"],
         column_config={
             "picture": st.column_config.ImageColumn(width="small"),

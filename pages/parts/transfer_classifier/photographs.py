@@ -12,7 +12,7 @@ from core.settings import settings
 from pages.server.streamlit_private import UploadedFile
 from pages.ui.pictures import cards
 
-MOST = 10
+MAX_PICTURES = 10
 
 
 def missing(run: Run) -> str:
@@ -48,22 +48,22 @@ def brought(shape: Shape) -> list[tuple[str, Tensor]]:
             key="photo_upload",
             label_visibility="collapsed",
         )
-    if len(files) > MOST:
-        st.caption(f"The first {MOST} pictures are shown.")
-    return read(files[:MOST], shape)
+    if len(files) > MAX_PICTURES:
+        st.caption(f"The first {MAX_PICTURES} pictures are shown.")
+    return read(files[:MAX_PICTURES], shape)
 
 
 def read(files: list[UploadedFile], shape: Shape) -> list[tuple[str, Tensor]]:
-    """Those of the files that are pictures; a sentence for each of the others."""
-    found = []
+    """Read the files that are pictures; show an error for each of the others."""
+    pictures = []
     for file in files:
         try:
             picture = to_tensor(decode(file.getvalue(), file.name), shape)
         except LabError as error:
             st.error(str(error), icon=":material/error:")
         else:
-            found.append((display_name(file.name), picture))
-    return found
+            pictures.append((display_name(file.name), picture))
+    return pictures
 
 
 def photographs(items: list[tuple[str, Tensor, str]], least: int = 128) -> None:
@@ -72,7 +72,7 @@ def photographs(items: list[tuple[str, Tensor, str]], least: int = 128) -> None:
 
 
 def url(picture: Tensor, side: int | None = None) -> str:
-    """An address that holds a picture, uint8 (3, H, W), made `side` pixels high if given."""
+    """A data URL of a picture, uint8 (3, H, W), scaled to `side` pixels if given."""
     if side is not None and side < picture.shape[1]:
         small = torch.nn.functional.interpolate(picture[None].float(), (side, side), mode="area")
         picture = small[0].round().byte()

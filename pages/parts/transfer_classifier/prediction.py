@@ -1,4 +1,4 @@
-"""Ask a classifier: photographs in, classes out, with what it looked at and what it knows alike."""
+"""Classify photographs, with heat maps and the most similar training images."""
 
 from html import escape
 
@@ -20,7 +20,7 @@ from pages.ui.proportions import farther
 AS_READ = "The class read"
 SHOWN = 6
 """Classes whose probabilities are shown, the likeliest first."""
-SURE = 0.9
+MIN_SURE = 0.9
 
 
 def panel(run: Run) -> None:
@@ -28,8 +28,8 @@ def panel(run: Run) -> None:
     classes = classes_of(run)
     left, right = st.columns([5, 9], gap="large")
     with left:
-        found = brought(run.spec().data.shape)
-        said = st.selectbox(
+        uploads = brought(run.spec().data.shape)
+        heat_for = st.selectbox(
             "Heat map for",
             [AS_READ, *classes],
             key="heat_for",
@@ -38,30 +38,30 @@ def panel(run: Run) -> None:
         )
         st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay on this machine.")
     with right:
-        if not found:
+        if not uploads:
             st.info("Upload a photograph or take one: the answer comes at once.")
             return
-        pixels = torch.stack([picture for _, picture in found])
+        pixels = torch.stack([picture for _, picture in uploads])
         model = cached.classifier(run)
         predicted = explain.predict(model, pixels)
         beside = []
-        for i, (name, picture) in enumerate(found):
+        for i, (name, picture) in enumerate(uploads):
             label = int(predicted.probabilities[i].argmax())
-            asked = label if said == AS_READ else classes.index(said)
-            _answer(name, _heated(run, picture, asked), predicted, i, classes)
+            target = label if heat_for == AS_READ else classes.index(heat_for)
+            _answer(name, _heat_map(run, picture, target), predicted, i, classes)
             beside.append(st.container())
-        _alike(run, predicted, classes, beside)  # last: at first it reads the training pictures
+        _similar(run, predicted, classes, beside)  # last: at first it reads the training pictures
 
 
-def _heated(run: Run, picture: Tensor, label: int) -> Tensor:
+def _heat_map(run: Run, picture: Tensor, label: int) -> Tensor:
     warm = explain.heat(cached.classifier(run), picture[None], label)
     return explain.overlaid(picture[None], warm)[0]
 
 
-def _alike(
+def _similar(
     run: Run, predicted: Prediction, classes: tuple[str, ...], places: list[DeltaGenerator]
 ) -> None:
-    """The training pictures that are most like each, where they are on this machine."""
+    """Show the most similar training images, where they are on this machine."""
     try:
         images = cached.taught(run)
     except LabError:
@@ -79,9 +79,11 @@ def _alike(
             )
 
 
-def _answer(name: str, picture: Tensor, said: Prediction, i: int, classes: tuple[str, ...]) -> None:
-    """One picture under its heat, and what is said of it."""
-    odds = said.probabilities[i]
+def _answer(
+    name: str, picture: Tensor, prediction: Prediction, i: int, classes: tuple[str, ...]
+) -> None:
+    """Show one picture under its heat map, with the answer and the likeliest classes."""
+    odds = prediction.probabilities[i]
     order = odds.argsort(descending=True)[:SHOWN].tolist()
     with st.container(border=True):
         image, words = st.columns([2, 3])
@@ -92,17 +94,17 @@ def _answer(name: str, picture: Tensor, said: Prediction, i: int, classes: tuple
         with words:
             best, share = classes[order[0]], float(odds[order[0]])
             st.markdown(f"### {best}")
-            _badge(share, float(said.shares[i]), said.neighbours)
+            _badge(share, float(prediction.shares[i]), prediction.neighbours)
             for k in order:
                 st.progress(float(odds[k]), f"{classes[k]} · {percent(float(odds[k]))}")
 
 
 def _badge(share: float, strange: float, k: int) -> None:
-    """Whether the answer is to be trusted; how strange it is was measured at its k-th nearest."""
+    """Say whether to trust the answer; strangeness is measured at the k-th nearest image."""
     if strange >= STRANGE:
         st.badge("unlike the training images", color="orange", icon=":material/question_mark:")
         st.caption(farther(strange, k, "training images"))
-    elif share < SURE:
+    elif share < MIN_SURE:
         st.badge("not sure", color="yellow", icon=":material/balance:")
     else:
-        st.badge("sure, and at home here", color="green", icon=":material/check:")
+        st.badge("sure, and similar to the training images", color="green", icon=":material/check:")

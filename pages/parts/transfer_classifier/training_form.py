@@ -39,7 +39,7 @@ def _backbones(variant: str) -> dict[str, object]:
 def _fetched() -> str:
     """Which are not here yet: that changes, and what the pills show stands in links."""
     away = [f"{b.title} ({b.megabytes} MB)" for b in BACKBONES.values() if not b.here()]
-    return f" Fetched once, when first asked for: {', '.join(away)}." if away else ""
+    return f" Downloaded once, at the first use: {', '.join(away)}." if away else ""
 
 
 def _prospect(variant: str, dataset: str, given: dict[str, object]) -> None:

@@ -13,15 +13,17 @@ please, with gaps between, so a code chosen at random need not mean anything.
 
 A **variational** autoencoder (Kingma and Welling 2014) answers with a cloud for each image,
 $q(z|x) = \mathcal N(\mu(x), \sigma^2(x))$, draws $z = \mu + \sigma\,\varepsilon$ from it, and pays
-for leaving the prior $\mathcal N(0, 1)$. It maximises
+for leaving the prior $\mathcal N(0, 1)$: the price is the Kullback-Leibler divergence KL of the
+cloud from the prior. It maximises
 
 $$\mathbb E_{q(z|x)}[\log p(x|z)] - \beta\,\mathrm{KL}(q(z|x)\,\Vert\,p(z)),$$
 
 $$\mathrm{KL} = -\tfrac12 \sum_j \left(1 + \log\sigma_j^2 - \mu_j^2 - \sigma_j^2\right).$$
 
-With $\beta = 1$ this is the **ELBO**, a lower bound on $\log p(x)$; with another $\beta$ it is
-something to train on, and the bounds on this page are still those of $\beta = 1$. The first term is
-a sum over the pixels, the second over the numbers of the code, both in nats. Where grey values are
+With $\beta = 1$ this is the **ELBO**, the evidence lower bound on $\log p(x)$; with another $\beta$
+it is something to train on, and the bounds on this page are still those of $\beta = 1$. The first
+term is a sum over the pixels, the second over the numbers of the code, both in nats, the unit of
+natural logarithms: 1 nat is 1.44 bits. Where grey values are
 taken as probabilities (the Bernoulli likelihood), even a perfect copy costs their own entropy: on
 MNIST's test images 45.5 nats. The summed squared error of images in $[-1, 1]$ is, up to a constant,
 a Gaussian likelihood of variance ½: its bound is one on the logarithm of a density, and can be
@@ -34,8 +36,8 @@ slider changes hardly anything. A **conditional** VAE (Sohn, Lee and Yan 2015) i
 encoder and decoder, so that the code keeps only the handwriting; its bounds are those of
 $\log p(x\,|\,\mathrm{class})$.
 
-The importance-weighted bound (Burda, Grosse and Salakhutdinov 2016) averages $k$ draws inside the
-logarithm and comes nearer to $\log p(x)$:
+The importance-weighted bound (IWAE; Burda, Grosse and Salakhutdinov 2016) averages $k$ draws inside
+the logarithm and comes nearer to $\log p(x)$:
 $\mathbb E\left[\log\frac1k\sum_i p(x, z_i)/q(z_i|x)\right]$.
 
 In many dimensions nearly all of a Gaussian lies near a shell of radius $\sqrt d$. The straight line

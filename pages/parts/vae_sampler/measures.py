@@ -1,4 +1,4 @@
-"""What the training came to: the bound, its terms, and what each dimension tells."""
+"""The results of a training: the bound, its terms, and how much each dimension tells."""
 
 from typing import Any, cast
 
@@ -52,6 +52,10 @@ FIGURES = {
     "PSNR": "psnr",
 }
 """Columns of the table, and what a run calls them."""
+KL_TEXT = (
+    "KL is the Kullback-Leibler divergence of the posterior from the prior, how much a dimension "
+    "tells about an image, in nats (1 nat is 1.44 bits)."
+)
 GAUSSIAN = (
     " The squared error is a Gaussian likelihood: its bound is one on the logarithm of a density "
     "over [0, 1], can be negative, and stands in columns of its own."
@@ -59,7 +63,7 @@ GAUSSIAN = (
 
 
 def collapse(run: Run) -> None:
-    """How much each dimension tells, and how the bound fell."""
+    """Show how much each dimension tells, and the bound over the epochs."""
     metrics = run.metrics()
     ranked = latent.dimensions(run)
     if "kl_per_dimension" not in metrics:
@@ -86,12 +90,12 @@ def collapse(run: Run) -> None:
     figure.update_yaxes(title="KL (nats)")
     charts.show(figure, key="kl", height=280)
     if active == total:
-        st.caption(f"All {total} dimensions are in use: the posterior did not collapse.")
+        st.caption(f"All {total} dimensions are in use: the posterior did not collapse. {KL_TEXT}")
     else:
         st.caption(
             f"{active} of {total} dimensions are in use. In the grey ones the posterior has "
             "collapsed onto the prior: the decoder learnt to do without them, at next to no cost "
-            "in KL."
+            f"in KL. {KL_TEXT}"
         )
     history = run.history()
     y_title, terms = TERMS[latent.settings_of(run).likelihood]
@@ -125,7 +129,7 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
                     "Model": names[run.id].split(" · ")[0],
                     "Bounds of": given if bounded else None,
                     "Likelihood": likelihood.replace("bern", "Bern") if bounded else None,
-                    **_measured(metrics, likelihood),
+                    **_figures_by_column(metrics, likelihood),
                 }
             )
     one_place = st.column_config.NumberColumn(format="%.1f")
@@ -140,15 +144,15 @@ def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
     st.caption(bounds_text(drawn) + _floor(dataset) + (GAUSSIAN if others else ""))
 
 
-def _measured(metrics: dict[str, Any], likelihood: str) -> dict[str, Any]:
-    """The figures of a run by column: no Gaussian bound stands where the others do, also of a run
-    from when they had one name."""
-    found = {name: metrics.get(key) for name, key in FIGURES.items()}
+def _figures_by_column(metrics: dict[str, Any], likelihood: str) -> dict[str, Any]:
+    """The figures of a run by column: Gaussian bounds have columns of their own, also those of
+    older runs, in which both kinds had one name."""
+    values = {name: metrics.get(key) for name, key in FIGURES.items()}
     if likelihood != "bernoulli":
         for name in ("Negative ELBO", "IWAE bound"):
-            here, there = found[name], found[f"{name} (Gaussian)"]
-            found |= {name: None, f"{name} (Gaussian)": here if there is None else there}
-    return found
+            here, there = values[name], values[f"{name} (Gaussian)"]
+            values |= {name: None, f"{name} (Gaussian)": here if there is None else there}
+    return values
 
 
 def bounds_text(drawn: set[tuple[int | None, int | None]]) -> str:
@@ -157,13 +161,16 @@ def bounds_text(drawn: set[tuple[int | None, int | None]]) -> str:
     Args:
         drawn: draws an image of the importance-weighted bounds, and how many images they are of.
     """
-    said = [f"{k:,} draws for each of {n:,} test images" for k, n in sorted(drawn - {(None, None)})]
-    tighter = f" (IWAE: {' or '.join(said)})" if said else ""
+    draws = [
+        f"{k:,} draws for each of {n:,} test images" for k, n in sorted(drawn - {(None, None)})
+    ]
+    tighter = f" (IWAE: {' or '.join(draws)})" if draws else ""
     return (
-        "In nats, the lower the better: the bound on -log p(x) of the test images at β = 1, and "
-        f"the tighter importance-weighted one{tighter}. A model that is told the class is bounded "
-        "in -log p(x | class), which is smaller, by what the class tells: for ten of them 2.3 nats "
-        "at most. PSNR in dB. "
+        "In nats, the lower the better: the bound on -log p(x) of the test images at β = 1 (minus "
+        f"the ELBO, the evidence lower bound), and the tighter importance-weighted one{tighter}. A "
+        "model that is told the class is bounded in -log p(x | class), which is smaller, by what "
+        "the class tells: for ten of them 2.3 nats at most. PSNR is the peak signal-to-noise ratio "
+        "in dB: 6 dB more is a quarter of the squared error. "
     )
 
 

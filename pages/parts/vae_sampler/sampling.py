@@ -13,7 +13,7 @@ from pages.ui import cached, pictures
 from pages.ui.page_frame import csv_button
 
 ROWS, COLUMNS = 8, 8
-MOST_COLUMNS = 20
+MAX_COLUMNS = 20
 COMMENTS = {
     "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
     "variational": "Trained so that its codes fill the prior: most draws look like its data.",
@@ -29,17 +29,17 @@ def family(chosen: Run, models: list[Run]) -> dict[str, Run]:
     The chosen run stands for its own kind.
     """
     spec = chosen.spec()
-    found = {_kind(chosen): chosen}
+    by_kind = {_kind(chosen): chosen}
     for run in models:
         if run.spec().dataset == spec.dataset:
-            found.setdefault(_kind(run), run)
-    return {kind: found[kind] for kind in COMMENTS if kind in found}
+            by_kind.setdefault(_kind(run), run)
+    return {kind: by_kind[kind] for kind in COMMENTS if kind in by_kind}
 
 
 def columns(run: Run) -> int:
     """Pictures in a row of its sheet, in which all of its classes are shown."""
     classes = len(latent.class_names(run))
-    return max(COLUMNS, classes if classes <= MOST_COLUMNS else -(-classes // ROWS))
+    return max(COLUMNS, classes if classes <= MAX_COLUMNS else -(-classes // ROWS))
 
 
 def _kind(run: Run) -> str:
@@ -52,23 +52,23 @@ def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
     """Draws of each kind of model from the same seed, from the prior or from a mixture."""
     shown = family(chosen, models)
     titles = [names[run.id].split(" · ")[0] for run in shown.values()]
-    seen: dict[str, cached.Sampled] = {}
-    _drawn(shown, titles, seen)
+    sheets: dict[str, cached.Sampled] = {}
+    _drawn(shown, titles, sheets)
     with st.container(horizontal=True):  # outside of the fragment, which is drawn at every move
         st.download_button(
             "PNG",
-            lambda: pictures.beside([d.png for d in seen.values()]),
+            lambda: pictures.beside([d.png for d in sheets.values()]),
             "samples.png",
             "image/png",
             icon=":material/download:",
             on_click="ignore",
         )
-        csv_button(lambda: _table(seen), "samples")
+        csv_button(lambda: _table(sheets), "samples")
 
 
 @st.fragment
-def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Sampled]) -> None:
-    """The controls and the sheets; what is on them is kept in `seen` for those who take it."""
+def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Sampled]) -> None:
+    """Draw the controls and the sheets; the samples are added to `kept`, for the downloads."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.segmented_control(
             "Codes are drawn from",
@@ -113,7 +113,7 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
     models = [f"{run.id} {run.version()}" for run in shown.values()]
     of = json.dumps([models, titles, int(seed), fitted]).encode()
     try:
-        seen.update(drawn(temperature))
+        kept.update(drawn(temperature))
     except LabError as error:  # too few test images to fit anything to
         st.info(str(error))
         return
@@ -121,11 +121,11 @@ def _drawn(shown: dict[str, Run], titles: list[str], seen: dict[str, cached.Samp
 
 
 def _comment(kind: str, run: Run) -> str:
-    many = kind == "conditional" and len(latent.class_names(run)) > MOST_COLUMNS
+    many = kind == "conditional" and len(latent.class_names(run)) > MAX_COLUMNS
     return COMMENTS["many" if many else kind]
 
 
-def _table(seen: dict[str, cached.Sampled]) -> pd.DataFrame:
+def _table(sheets: dict[str, cached.Sampled]) -> pd.DataFrame:
     """All codes, a row each; the shorter ones leave columns empty."""
-    tables = [latent.code_table(d.codes, d.labels).assign(model=m) for m, d in seen.items()]
+    tables = [latent.code_table(d.codes, d.labels).assign(model=m) for m, d in sheets.items()]
     return pd.concat(tables, ignore_index=True)

@@ -48,7 +48,8 @@ def traversals(run: Run, at: Place) -> None:
     pictures.rows(rows)
     st.caption(
         f"From {latent.SPREADS} standard deviations below its middle to {latent.SPREADS} above; "
-        "all other numbers stay as they are on the stage."
+        "all other numbers stay as they are on the stage. Nats say how much a number tells about "
+        "an image: 1 nat is 1.44 bits."
     )
     st.download_button(
         "PNG",

@@ -23,8 +23,8 @@ from pages.ui.page_frame import csv_button
 SOURCES = ("Test image", "Draw", "Upload")
 DECIMALS = 3
 COLOURS = {"inside": "green", "mean": "grey", "near": "orange", "outside": "orange"}
-"""Of what is said of a code."""
-STRANGE = 0.99
+"""Badge colours by the state of a code."""
+STRANGE_SHARE = 0.99
 
 
 class Start(NamedTuple):
@@ -39,7 +39,7 @@ class Start(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where one is in the space: a code, and a class for a conditional model."""
+    """A place in the latent space: a code, and a class for a conditional model."""
 
     code: list[float]
     label: int | None
@@ -71,41 +71,41 @@ def choose_start(run: Run, row: DeltaGenerator) -> Start:
 
 
 def place(run: Run, model: Autoencoder, start: Start) -> Place:
-    """Where one is: the start's code, the one in the URL, or where the hand has moved it since."""
+    """The current place: the start's code, the one in the URL, or where it was moved since."""
     state = st.session_state
     origin = f"{run.id} {start.name}"
     if state.get("origin") != origin:
         opened = "origin" not in state
         state["origin"] = origin
-        found, own = _linked(model) if opened else None, _encoded(run, model, start)
+        linked, own = _linked(model) if opened else None, _encoded(run, model, start)
         state["own_code"] = None if start.pixels is None else own.code
-        move(found or own, remember=found is not None)
+        move(linked or own, remember=linked is not None)
     return here()
 
 
 def move(to: Place, remember: bool = True) -> None:
     """Go to another place; `remember` puts it into the URL."""
     st.session_state["place"] = to
-    said = {}
+    params = {}
     if remember:
-        said["code"] = ",".join(f"{v:g}" for v in to.code)
+        params["code"] = ",".join(f"{v:g}" for v in to.code)
         if to.label is not None:
-            said["class"] = str(to.label)
-    for name in {"code", "class"} - said.keys():
+            params["class"] = str(to.label)
+    for name in {"code", "class"} - params.keys():
         st.query_params.pop(name, None)
-    if said:
-        st.query_params.update(said)
+    if params:
+        st.query_params.update(params)
 
 
 def _linked(model: Autoencoder) -> Place | None:
-    """The place that the URL names; a wrong one is said and left."""
+    """The place in the URL; a wrong one is reported and ignored."""
     text = st.query_params.get("code")
     if not text:
         return None
     try:
         code = latent.parse_code(text, model.latent)
-        asked = st.query_params.get("class", "0")
-        label = int(asked) if asked.isdecimal() and len(asked) < 4 else -1
+        class_text = st.query_params.get("class", "0")
+        label = int(class_text) if class_text.isdecimal() and len(class_text) < 4 else -1
         latent.checked_labels(model, label, 1)
     except LabError as error:
         st.warning(f"{error} The link's code was left out.")
@@ -138,26 +138,26 @@ def picture(model: Autoencoder, at: Place) -> Tensor:
 
 
 def _ordinary(run: Run, at: Place) -> None:
-    """Whether the code is one that the decoder knows."""
-    found, spread = outliers.distance(run, torch.tensor([at.code])), outliers.spread(run)
-    state = outliers.state(spread, found, at.code == st.session_state["own_code"])
+    """Say whether the code is a usual one for this decoder."""
+    distance, spread = outliers.distance(run, torch.tensor([at.code])), outliers.spread(run)
+    state = outliers.state(spread, distance, at.code == st.session_state["own_code"])
     badge, why = live.ordinary(spread)[state]
     st.badge(badge, color=COLOURS[state])  # type: ignore[arg-type]
-    st.caption(why.format(share=live.share_text(found.share)))
+    st.caption(why.format(share=live.share_text(distance.share)))
 
 
 def _strange(run: Run, model: Autoencoder, start: Start) -> None:
-    """Say so where the start is unlike what the model learnt."""
+    """Warn where the start is unlike what the model learnt."""
     assert start.pixels is not None
-    found = cached.strangeness(run, start.pixels, _label(run, model, start))
-    if found.share < STRANGE:
+    strangeness = cached.strangeness(run, start.pixels, _label(run, model, start))
+    if strangeness.share < STRANGE_SHARE:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("strange image", color="orange", icon=":material/question_mark:")
         st.caption(
-            f"Its anomaly score is {found.score:,.0f}, higher than that of "
-            f"{percent(found.share, 0)} of test images: probably not of the kind that this model "
-            "learnt."
+            f"Its anomaly score is {strangeness.score:,.0f}, higher than that of "
+            f"{percent(strangeness.share, 0)} of test images: probably not of the kind that this "
+            "model learnt."
         )
 
 
@@ -188,22 +188,22 @@ def sliders(run: Run, model: Autoencoder, at: Place) -> Place:
 
 
 def here() -> Place:
-    """Where the hand has gone."""
-    found: Place = st.session_state["place"]
-    return found
+    """The current place, as the session has it."""
+    at: Place = st.session_state["place"]
+    return at
 
 
 def bench(run: Run, start: Start) -> None:
-    """The instrument, and under it what is odd about the image that one starts from."""
+    """Draw the picture with its sliders, and a warning where the start is unusual."""
     model = cached.autoencoder(run)
     place(run, model, start)
-    _by_hand(run, model, start)
+    _instrument(run, model, start)
     if start.pixels is not None:
         _strange(run, model, start)
 
 
-def _by_hand(run: Run, model: Autoencoder, start: Start) -> None:
-    """The instrument; what it says of the picture, and its files, cost the server nothing."""
+def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
+    """Draw the picture and its sliders in the browser, which also makes the files."""
     url, refused = live.decoder_url(run), cached.browser_refusal(run)
     picture = None
     if start.pixels is not None:
@@ -222,12 +222,12 @@ def _by_hand(run: Run, model: Autoencoder, start: Start) -> None:
 
     @st.fragment
     def moved() -> None:
-        """Run again, and nothing else, each time that the hand lets go."""
+        """Rerun only this fragment each time that a slider is released."""
         if reason := live.failure(url) or refused:
             st.info(f"{reason} These sliders ask the server for each picture instead.")
             to = _by_server(run, model)
         else:
-            to = _heard(draw)
+            to = _by_browser(draw)
         if to != here():
             move(to)
             if st.session_state.get("tab") == "Traversals":
@@ -236,7 +236,7 @@ def _by_hand(run: Run, model: Autoencoder, start: Start) -> None:
     moved()
 
 
-def _heard(draw: Callable[..., live.Released | None]) -> Place:
+def _by_browser(draw: Callable[..., live.Released | None]) -> Place:
     at, two = here(), len(here().code) == 2
     released = draw(
         code=at.code,
@@ -278,10 +278,10 @@ def _slider(dimension: latent.Dimension) -> live.Dimension:
 def _temperature() -> float:
     """The temperature in the URL, between 0 and 1.5."""
     try:
-        found = float(st.query_params.get("temperature", "1"))
+        value = float(st.query_params.get("temperature", "1"))
     except ValueError:
         return 1.0
-    return min(max(found, live.HEAT[0]), live.HEAT[1]) if found == found else 1.0
+    return min(max(value, live.HEAT[0]), live.HEAT[1]) if value == value else 1.0
 
 
 def _downloads(run: Run, model: Autoencoder, at: Place) -> None:
