@@ -96,10 +96,10 @@ def models_line() -> str:
 
 def data_line() -> str:
     """Which data sets are whole, and which have test images only."""
-    whole = [d.title for n, d in data.BUILT_IN.items() if "train" in data.available(n)]
-    part = [d.title for n, d in data.BUILT_IN.items() if data.available(n) == {"test"}]
-    tests = f"; test images of {', '.join(part)}" if part else ""
-    return f"{', '.join(whole)}{tests}"
+    complete = [d.title for n, d in data.BUILT_IN.items() if "train" in data.available(n)]
+    partial = [d.title for n, d in data.BUILT_IN.items() if data.available(n) == {"test"}]
+    tests = f"; test images of {', '.join(partial)}" if partial else ""
+    return f"{', '.join(complete)}{tests}"
 
 
 def device_line() -> str:

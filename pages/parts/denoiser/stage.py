@@ -139,17 +139,17 @@ def all_models(
         titles: what each picture is.
     """
     number = _choose_picture_number(titles)
-    one = Spoilt(*(part[number : number + 1] for part in spoilt))
+    picture = Spoilt(*(part[number : number + 1] for part in spoilt))
     results = []
     for run in runs:
         spec = run.spec()
         if run.id == chosen.id or spec.dataset == chosen.spec().dataset:
-            results.append((run, restoration.restore(spec.variant, cached.model(run), one)))
+            results.append((run, restoration.restore(spec.variant, cached.model(run), picture)))
     results.sort(key=lambda pair: -float(pair[1].psnr[0]))
     before = results[0][1]
     cards = [
-        ("Clean", one.clean[0], "as it was"),
-        ("Spoilt", one.noisy[0], _figures(before.psnr_noisy, before.ssim_noisy)),
+        ("Clean", picture.clean[0], "as it was"),
+        ("Spoilt", picture.noisy[0], _figures(before.psnr_noisy, before.ssim_noisy)),
     ]
     for run, restored in results:
         name = names[run.id].split(" · ")[0]

@@ -83,10 +83,10 @@ def _choose_target(scene: Scene, source: str) -> tuple[Tensor | None, str]:
     images = data.load(spec.dataset, "test")
     _start_at_class(scene, images.labels)
     first = inputs.place_in("Test image", len(images.labels), key="wanted_image", width=160)
-    one = fitted(type(images)(*(t[first : first + 1] for t in images)), spec.data.shape)
+    image = fitted(type(images)(*(t[first : first + 1] for t in images)), spec.data.shape)
     label = int(images.labels[first])
     of = f", class {class_title(spec.dataset, label)}" if label >= 0 else ""
-    return one.pixels.float() / 255, f"Test image {first:,}{of}"
+    return image.pixels.float() / 255, f"Test image {first:,}{of}"
 
 
 def _start_at_class(scene: Scene, labels: Tensor) -> None:

@@ -65,18 +65,18 @@ def panel(scene: Scene) -> None:
 
 def _verdicts(scene: Scene, pixels: Tensor) -> None:
     codes, known = _codes(scene, pixels), scene.codes.values
-    far = maps.strangeness(scene.latent_map, known, codes.values).shares.tolist()
-    bad = _anomalies(scene, codes)
+    shares = maps.strangeness(scene.latent_map, known, codes.values).shares.tolist()
+    anomalies = _anomalies(scene, codes)
     k = min(NEIGHBOURS, len(known))
-    near = neighbours.nearest(known, codes.values, k, scene.latent_map.config.metric)
+    nearest = neighbours.nearest(known, codes.values, k, scene.latent_map.config.metric)
     for i in range(len(pixels)):
-        _verdict(far[i], min(maps.UNLIKE, len(known) - 1), bad[i] if bad else None)
+        _verdict(shares[i], min(maps.UNLIKE, len(known) - 1), anomalies[i] if anomalies else None)
         pictures.cards(
             [
                 ("Yours", pixels[i], ""),
                 *(
                     (_title(scene, int(row)), scene.codes.images.pixels[row], f"at {d:.3g}")
-                    for row, d in zip(near.ids[i], near.distances[i].tolist(), strict=True)
+                    for row, d in zip(nearest.ids[i], nearest.distances[i].tolist(), strict=True)
                 ),
             ],
             MIN_WIDTH,

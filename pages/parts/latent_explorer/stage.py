@@ -48,10 +48,10 @@ def bench(latent_map: LatentMap) -> None:
     st.session_state["scene"] = scene
     labels = scene.labels.numpy() if scene.class_names else None
     now = _after_interaction(scene, current_view(scene), labels)
-    near = neighbours_of(scene, now.clicked)
+    nearest = neighbours_of(scene, now.clicked)
     left, right = st.columns([2, 1], gap="large")
     with right:  # first: after a click the map is unchanged, and large to send
-        detail(scene, now, near)
+        detail(scene, now, nearest)
     with left:
         scatter(
             key=KEY,
@@ -63,7 +63,7 @@ def bench(latent_map: LatentMap) -> None:
             thumbnails=thumbnails_url(scene.dataset, latent_map.config.split),
             shown=now.shown,
             clicked=now.clicked,
-            neighbours=latent_map.ids[near.ids[0]].tolist(),
+            neighbours=latent_map.ids[nearest.ids[0]].tolist(),
             lasso=now.lasso,
             view=now.view,
             yours=own_image.places(scene),

@@ -52,9 +52,10 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
         },
     )
     csv_button(lambda: table, f"{run.id}-methods")
-    if way := missing(run):
+    if hint := missing(run):
         st.caption(
-            f"To teach it the other ways, with other seeds or in folds takes the photographs. {way}"
+            "To teach it the other ways, with other seeds or in folds takes the photographs. "
+            f"{hint}"
         )
         return
     _others(spec.dataset, {r.spec().variant for r in same})

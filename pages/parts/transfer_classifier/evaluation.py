@@ -44,10 +44,10 @@ def panel(run: Run) -> None:
             "With 95 % intervals: where a share of many more pictures like these may well lie."
         )
         csv_button(lambda: table.reset_index(), f"{run.id}-classes")
-    if way := missing(run):
+    if hint := missing(run):
         st.caption(
             "To see the pictures behind these figures, teach it with fewer or try learning rates "
-            f"takes its photographs. {way}"
+            f"takes its photographs. {hint}"
         )
     else:
         _pictures(run, classes, cell)
@@ -195,8 +195,8 @@ def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int]
     images, losses = tested
     rows = [
         int(i)
-        for i, said in zip(losses.ids, losses.read, strict=True)
-        if int(images.labels[i]) == label and int(said) == read
+        for i, answer in zip(losses.ids, losses.read, strict=True)
+        if int(images.labels[i]) == label and int(answer) == read
     ]
     count = int((images.labels == label).sum())
     st.markdown(
@@ -265,11 +265,12 @@ def _curve(run: Run) -> None:
     figure.update_traces(error_y={"type": "data", "array": [s.spread for s in scores.values()]})
     figure.update_xaxes(**charts.log_axis(x))
     charts.show(figure, key=f"few-{run.id}", height=280)
-    few, many, n = scores[x[0]], scores[x[-1]], run.metrics()["n_test"]
+    fewest, most, n = scores[x[0]], scores[x[-1]], run.metrics()["n_test"]
     st.caption(
-        f"Mean of five draws, with their standard deviation: {few.mean:.1%} with {x[0]} pictures "
-        f"of each class, {many.mean:.1%} with {x[-1]}. All are tested on the same {n:,} pictures, "
-        f"whose choice counts too: the 95 % interval of the last is {interval(many.mean, n)}."
+        f"Mean of five draws, with their standard deviation: {fewest.mean:.1%} with {x[0]} "
+        f"pictures of each class, {most.mean:.1%} with {x[-1]}. All are tested on the same {n:,} "
+        "pictures, whose choice counts too: the 95 % interval of the last is "
+        f"{interval(most.mean, n)}."
     )
 
 

@@ -36,7 +36,7 @@ MAX_HEIGHT = 660
 
 def panel() -> None:
     """Bring pictures, then look through them."""
-    way = st.segmented_control(
+    method = st.segmented_control(
         "How to bring them",
         ["A zip file", "Class by class"],
         default="A zip file",
@@ -44,7 +44,7 @@ def panel() -> None:
         key="way",
         label_visibility="collapsed",
     )
-    if way == "A zip file":
+    if method == "A zip file":
         _zip()
     else:
         _by_hand()
@@ -192,11 +192,11 @@ def _problems(info: DatasetInfo, splits: dict[Split, Images]) -> dict[Place, str
     groups = cached.copies(info.name)
     crossed = [g for g in groups if data.in_two_classes(g, splits)]
     if crossed:
-        many = f"{len(crossed)} pictures are" if len(crossed) > 1 else "A picture is"
-        st.warning(f"{many} in two classes: drop the wrong one, or nonsense is learnt.")
+        subject = f"{len(crossed)} pictures are" if len(crossed) > 1 else "A picture is"
+        st.warning(f"{subject} in two classes: drop the wrong one, or nonsense is learnt.")
     elif groups:
-        many = f"{len(groups)} pictures are" if len(groups) > 1 else "A picture is"
-        st.caption(f"{many} there more than once: see those with a note.")
+        subject = f"{len(groups)} pictures are" if len(groups) > 1 else "A picture is"
+        st.caption(f"{subject} there more than once: see those with a note.")
     return {
         place: "in two classes" if group in crossed else "copy"
         for group in groups

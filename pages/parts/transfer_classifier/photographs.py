@@ -23,8 +23,8 @@ def missing(run: Run) -> str:
     if known and data.available(name) >= {"train", "test"}:
         return ""
     by_hand = known.by_hand if known else ""
-    way = f"Put {by_hand} into {settings().data}, or bring" if by_hand else "Bring"
-    return f"They are not on this machine. {way} your own under “Your pictures” and teach those."
+    action = f"Put {by_hand} into {settings().data}, or bring" if by_hand else "Bring"
+    return f"They are not on this machine. {action} your own under “Your pictures” and teach those."
 
 
 def brought(shape: Shape) -> list[tuple[str, Tensor]]:

@@ -121,8 +121,8 @@ def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Samp
 
 
 def _comment(kind: str, run: Run) -> str:
-    many = kind == "conditional" and len(latent.class_names(run)) > MAX_COLUMNS
-    return COMMENTS["many" if many else kind]
+    too_many = kind == "conditional" and len(latent.class_names(run)) > MAX_COLUMNS
+    return COMMENTS["many" if too_many else kind]
 
 
 def _table(sheets: dict[str, cached.Sampled]) -> pd.DataFrame:
