@@ -15,11 +15,14 @@ DOCS = [
     "README.md",
     "pages/README.md",
     "core/README.md",
+    "core/data/shipped/README.md",
     "checkpoints/README.md",
     "tests/hosting/README.md",
     "tests/benchmarks/README.md",
 ]
 MAX_README_BYTES = 9 * 1024
+MADE_BY_HAND = {".streamlit/secrets.toml"}
+"""Named, and not part of the repository."""
 
 
 def read(name: str) -> str:
@@ -73,10 +76,33 @@ def test_every_link_leads_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(there.read_text(encoding="utf-8")), target
 
 
+def project_files(text: str) -> set[str]:
+    """What looks like a file or folder of the project, in sentences and in blocks of commands."""
+    words = {word for line in commands(text) for word in line.split()}
+    tops = r"(?:core|pages|tests|checkpoints|\.ci|\.github|\.streamlit)/[^\s`,;:()]+"
+    return {word for word in words if re.fullmatch(tops, word)} - MADE_BY_HAND
+
+
 @pytest.mark.parametrize("name", DOCS)
 def test_every_file_that_is_named_is_there(name: str) -> None:
-    for path in re.findall(r"`((?:core|pages|tests|checkpoints)/[\w/.]+)`", read(name)):
-        assert (ROOT / path).exists(), path
+    for path in project_files(read(name)):
+        pattern = re.sub(r"<\w+>", "*", path).rstrip("/")
+        assert any(ROOT.glob(pattern)), path
+
+
+def test_every_file_of_hosting_is_there() -> None:
+    name = "tests/hosting/README.md"
+    rows = re.findall(r"^\| `([^`]+)` \|", read(name), flags=re.MULTILINE)
+    assert rows
+    for file in rows:
+        assert (ROOT / name).with_name(file).is_file(), file
+
+
+def test_the_drawing_has_every_room_of_core() -> None:
+    drawing = read("core/README.md").split("```")[1]
+    seen = re.findall(r"[a-z_]+", drawing)
+    rooms = {p.stem for p in (ROOT / "core").iterdir() if not p.name.startswith(("_", "README"))}
+    assert rooms <= set(seen), rooms - set(seen)
 
 
 def commands(text: str) -> list[str]:
