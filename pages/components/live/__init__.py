@@ -1,6 +1,6 @@
 """The live latent instrument: the browser decodes, and every move of the hand redraws at once.
 
-Drawn by decoder.js, pad.js, aside.js and latent.js, which are one module for the browser. Nothing
+Drawn by decoder.js, pad.js, plausibility.js and latent.js, which are one module for the browser. Nothing
 is sent while something is dragged; what is let go comes back once.
 """
 

@@ -1,4 +1,4 @@
-// The instrument: one code; its picture, its pad and its sliders. Needs decoder.js, pad.js and aside.js.
+// The instrument: one code; its picture, its pad and its sliders. Needs decoder.js, pad.js and plausibility.js.
 // Nothing is sent while something is held; what is let go is sent once.
 
 const IN_VIEW = 6; // sliders that are not folded away

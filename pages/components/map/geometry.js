@@ -80,7 +80,7 @@ function around(bounds) {
   });
 }
 
-/** Whether (x, y) lies in a polygon: even-odd, with the sums of `inside` in said.py. */
+/** Whether (x, y) lies in a polygon: even-odd, with the sums of `inside` in map_events.py. */
 function inside(x, y, polygon) {
   let found = false;
   for (let k = 0; k < polygon.length; k++) {

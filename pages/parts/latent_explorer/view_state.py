@@ -10,7 +10,7 @@ from pages.parts.latent_explorer.scene import Scene
 
 STATE = "standing"
 SIGNIFICANT_DIGITS = 6
-"""Significant digits of a coordinate, as the browser rounds it (`rounded` in reading.js)."""
+"""Significant digits of a coordinate, as the browser rounds it (`rounded` in geometry.js)."""
 
 
 class ViewState(NamedTuple):
