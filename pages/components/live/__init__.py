@@ -1,7 +1,7 @@
 """The live latent instrument: the browser decodes, and every move of the hand redraws at once.
 
-Drawn by decoder.js, pad.js, plausibility.js and latent.js, which are one module for the browser. Nothing
-is sent while something is dragged; what is let go comes back once.
+Drawn by decoder.js, pad.js, plausibility.js and latent.js, which are one module for the browser.
+Nothing is sent while something is dragged; what is let go comes back once.
 """
 
 import json
