@@ -8,7 +8,7 @@ cancellation is kept.
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.cancellation import Check, silent
 from core.models.backbones import fingerprint
 from core.models.pretrained import FeatureNet
 from core.settings import settings
 
-Check = Callable[[str], None]
 """Called between batches with what is being done; raises to stop it."""
 BATCH = 4
 KEPT = 50_000
@@ -35,7 +35,7 @@ def features(
     name: str,
     pixels: Tensor,
     net: FeatureNet,
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> Tensor:
     """Return the features of pictures, from the cache of a backbone where possible.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from core import training
+from core.cancellation import Check
 from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import RunBroken, UnknownName
@@ -15,14 +16,13 @@ from core.projection.methods import PROJECTING
 from core.runs.schema import RunSpec, Status
 from core.runs.store import Run
 from core.tasks import TASKS
-from core.tasks.base import Check
-from core.tasks.family import Family
+from core.tasks.family import AnyFamily
 
 
 class Kind(NamedTuple):
     """A family, what carries out its runs, and what measures a finished one again."""
 
-    family: Family
+    family: AnyFamily
     carry_out: Callable[[Run], Status]
     evaluate: Callable[[Run, Check], dict[str, Any]]
 
@@ -35,7 +35,7 @@ KINDS: dict[str, Kind] = {
         Kind(DREAMING, dream_runs.dream, dream_runs.evaluate),
     )
 }
-FAMILIES: dict[str, Family] = {name: kind.family for name, kind in KINDS.items()}
+FAMILIES: dict[str, AnyFamily] = {name: kind.family for name, kind in KINDS.items()}
 
 
 def kind(name: str) -> Kind:
@@ -45,7 +45,7 @@ def kind(name: str) -> Kind:
     return KINDS[name]
 
 
-def family(name: str) -> Family:
+def family(name: str) -> AnyFamily:
     """The family called `name`, a task or another; raises UnknownName with the known ones."""
     return kind(name).family
 

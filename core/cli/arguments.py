@@ -24,7 +24,7 @@ from core.identity import COMMAND_LINE
 from core.runs import store
 from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
-from core.tasks import Family, FamilyConfig, Variant
+from core.tasks import AnyFamily, FamilyConfig, Variant
 from core.training.run_context import Listener
 
 
@@ -58,7 +58,7 @@ def _help(field: FieldInfo, default: object) -> str:
     return f"{field.description}{bounds} (default: {shown})".replace("%", "%%")
 
 
-def values_of(args: argparse.Namespace, family: Family) -> dict[str, Any]:
+def values_of(args: argparse.Namespace, family: AnyFamily) -> dict[str, Any]:
     """The settings that were given."""
     fields = family.config_class.model_fields
     return {name: value for name, value in vars(args).items() if name in fields}

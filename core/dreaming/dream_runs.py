@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import files, images
+from core.cancellation import Check, silent
 from core.dreaming import ascent
 from core.dreaming.config import (
     ATLAS,
@@ -314,7 +315,7 @@ def _objective(scene: Scene, config: DreamConfig, picture: Tensor) -> float:
     return round(ascent.gradient(Objective(scene, config), picture[None], config.tile)[1], 4)
 
 
-def evaluate(run: Run, check: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
+def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
     """Measure a finished dream again; nothing is written. Raises RunBroken, DataMissing."""
     config, variant = config_of(run), run.spec().variant
     check("looking")

@@ -1,15 +1,14 @@
 """Dreaming: the family of pictures that a network's answers were raised on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, cast
 
 from core.dreaming.ascent import dream
 from core.dreaming.classic import classic
 from core.dreaming.config import NEW, Dream, DreamConfig
 from core.dreaming.visions import atlas, visualise
 from core.dreaming.zoom import zoom
-from core.tasks.family import Family, FamilyConfig, Variant
+from core.tasks.family import Family, Variant, by_name
 
 OF_CLASSIC = frozenset({"blur", "blend", "squeeze", "add_up"})
 OF_ZOOM = frozenset({"frames", "zoom", "turn", "fps"})
@@ -25,86 +24,80 @@ _kind = partial(Variant, learns=False, quick=True, shape=None)
 """Nothing is trained, it takes seconds or minutes, and pictures stay as large as they are."""
 
 
-class Dreaming(Family):
+class Dreaming(Family[DreamConfig, Variant]):
     """Dreams, and what channels like best."""
 
     name = "dreaming"
-    kind: ClassVar[str] = "dream"
-    title: ClassVar[str] = "Dreaming"
+    kind = "dream"
+    title = "Dreaming"
     headline = "objective"
-    config_class: ClassVar[type[FamilyConfig]] = DreamConfig
-    variants: ClassVar[Mapping[str, Variant]] = {
-        v.name: v
-        for v in (
-            _kind(
-                "deep",
-                "DeepDream",
-                "What a network sees in a picture grows, from large forms to small ones.",
-                dream,
-                fixed=OF_CLASSIC | OF_ZOOM | OF_VISIONS,
-                source="Mordvintsev, Olah and Tyka 2015",
-                differs="Ours: EfficientNet-Lite0, the mean square of a layer, shifts, a gradient "
-                "blurred at three scales and divided by its spread; only the detail found "
-                "is carried on.",
-            ),
-            _kind(
-                "classic",
-                "Classic DeepDream",
-                "The text's: blur, halve, dream of that, enlarge, blend, and climb.",
-                classic,
-                {
-                    "backbone": "vgg16",
-                    "layers": "27",
-                    "measure": "norm",
-                    "octaves": 20,
-                    "ratio": 2.0,
-                    "steps": 5,
-                    "rate": 0.2,
-                },
-                fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
-                source="DeepDream on VGG-16 as in the text",
-                edition=2,
-                text="VGG-16 up to `features[27]`, the norm of its response; blur 2, halve, up "
-                "to 20 times, blend 0.6; 5 steps of 0.2 along a gradient that is never "
-                "set to zero; every octave squeezed to 224×224.",
-                differs="It ends with the octave of a pixel; in the text that one is dreamt again "
-                "and again. Network, layer, `squeeze` and `add_up` can be changed.",
-            ),
-            _kind(
-                "visualise",
-                "Dream from noise",
-                "What a channel, a layer or a class likes best, grown out of nothing.",
-                visualise,
-                {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
-                fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
-                source="Olah, Mordvintsev and Schubert 2017",
-                differs="Ours, after Olah, Mordvintsev and Schubert 2017.",
-            ),
-            _kind(
-                "zoom",
-                "Zoom into a dream",
-                "A film into the picture: each frame is the last one, enlarged and dreamt on.",
-                zoom,
-                {"side": 320, "octaves": 2, "steps": 6},
-                fixed=OF_CLASSIC | OF_VISIONS,
-                source="Mordvintsev, Olah and Tyka 2015",
-                differs="Ours, after Mordvintsev, Olah and Tyka 2015.",
-            ),
-            _kind(
-                "atlas",
-                "Channel atlas",
-                "The picture that each channel of a layer likes best.",
-                atlas,
-                {"side": 96, "steps": 64, **GROWN},
-                fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
-                source="Olah, Mordvintsev and Schubert 2017",
-                differs="Ours: what each channel of a layer likes best.",
-            ),
-        )
-    }
-
-    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> DreamConfig:
-        return cast(DreamConfig, super().config(variant, values))
+    config_class = DreamConfig
+    variants = by_name(
+        _kind(
+            "deep",
+            "DeepDream",
+            "What a network sees in a picture grows, from large forms to small ones.",
+            dream,
+            fixed=OF_CLASSIC | OF_ZOOM | OF_VISIONS,
+            source="Mordvintsev, Olah and Tyka 2015",
+            differs="Ours: EfficientNet-Lite0, the mean square of a layer, shifts, a gradient "
+            "blurred at three scales and divided by its spread; only the detail found "
+            "is carried on.",
+        ),
+        _kind(
+            "classic",
+            "Classic DeepDream",
+            "The text's: blur, halve, dream of that, enlarge, blend, and climb.",
+            classic,
+            {
+                "backbone": "vgg16",
+                "layers": "27",
+                "measure": "norm",
+                "octaves": 20,
+                "ratio": 2.0,
+                "steps": 5,
+                "rate": 0.2,
+            },
+            fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
+            source="DeepDream on VGG-16 as in the text",
+            edition=2,
+            text="VGG-16 up to `features[27]`, the norm of its response; blur 2, halve, up "
+            "to 20 times, blend 0.6; 5 steps of 0.2 along a gradient that is never "
+            "set to zero; every octave squeezed to 224×224.",
+            differs="It ends with the octave of a pixel; in the text that one is dreamt again "
+            "and again. Network, layer, `squeeze` and `add_up` can be changed.",
+        ),
+        _kind(
+            "visualise",
+            "Dream from noise",
+            "What a channel, a layer or a class likes best, grown out of nothing.",
+            visualise,
+            {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
+            fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
+            source="Olah, Mordvintsev and Schubert 2017",
+            differs="Ours, after Olah, Mordvintsev and Schubert 2017.",
+        ),
+        _kind(
+            "zoom",
+            "Zoom into a dream",
+            "A film into the picture: each frame is the last one, enlarged and dreamt on.",
+            zoom,
+            {"side": 320, "octaves": 2, "steps": 6},
+            fixed=OF_CLASSIC | OF_VISIONS,
+            source="Mordvintsev, Olah and Tyka 2015",
+            differs="Ours, after Mordvintsev, Olah and Tyka 2015.",
+        ),
+        _kind(
+            "atlas",
+            "Channel atlas",
+            "The picture that each channel of a layer likes best.",
+            atlas,
+            {"side": 96, "steps": 64, **GROWN},
+            fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
+            source="Olah, Mordvintsev and Schubert 2017",
+            differs="Ours: what each channel of a layer likes best.",
+        ),
+    )
 
     def maker(self, variant: str) -> Callable[..., Dream]:
         """What makes such a dream: (scene, config, watch) to what came out."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from core import data, images
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.inference import latent
@@ -14,7 +15,7 @@ from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import TASKS, load_model, task
-from core.tasks.base import Check, unit
+from core.tasks.base import unit
 
 PIXELS = "pixels"
 """The source that needs no network: an image's own pixels."""
@@ -39,7 +40,7 @@ def shape_of(source: str, dataset: str) -> images.Shape:
     return store.open_run(source).spec().data.shape
 
 
-def encode(source: str, found: Images, check: Check = lambda stage: None) -> Codes:
+def encode(source: str, found: Images, check: Check = silent) -> Codes:
     """The codes of images by `pixels`, or by a finished run.
 
     Args:

@@ -10,7 +10,6 @@ one that is far nearer than all others.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 
@@ -45,8 +45,6 @@ BEARS = (
     "thicker 3. Stronger noise, mirrored copies and copies of a part are not looked for."
 )
 """What the search bears, as measured."""
-Check = Callable[[str], None]
-"""Called between pieces of work with what is being done; raises to stop it."""
 
 
 class Library(NamedTuple):
@@ -72,7 +70,7 @@ class Matches(NamedTuple):
 
 
 @torch.inference_mode()
-def library(data: Images, check: Check = lambda stage: None) -> Library:
+def library(data: Images, check: Check = silent) -> Library:
     """What is searched of images. Raises LabError for fewer than it takes to tell copies."""
     if len(data.labels) < RIVAL:
         raise LabError(f"{len(data.labels)} images are too few to tell copies among them.")
@@ -86,9 +84,7 @@ def library(data: Images, check: Check = lambda stage: None) -> Library:
 
 
 @torch.inference_mode()
-def search(
-    pictures: Tensor, known: Library, k: int = RIVAL, check: Check = lambda stage: None
-) -> Matches:
+def search(pictures: Tensor, known: Library, k: int = RIVAL, check: Check = silent) -> Matches:
     """The k images nearest to each picture (Q, C, H, W), uint8 or in [0, 1], in its best form."""
     count = min(CANDIDATES, len(known.pictures))
     found = []

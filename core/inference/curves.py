@@ -5,7 +5,7 @@ import contextlib
 import pandas as pd
 
 from core.metrics.generative import Health, verdict
-from core.tasks.adversarial import ADVERSARIAL, Game, of_row
+from core.tasks.adversarial import ADVERSARIAL, of_row
 
 LOST, WON = 0.1, 0.9
 
@@ -20,7 +20,7 @@ def reading(variant: str, history: pd.DataFrame) -> str:
     if history.empty:
         return "Nothing has been learnt yet."
     last = history.iloc[-1]
-    game: Game = ADVERSARIAL.variant(variant).options["game"]
+    game = ADVERSARIAL.variant(variant).game
     sentence = _probabilities(last) if game.probability else _numbers(variant, history)
     return f"{sentence} {_pictures(history)}".strip()
 
@@ -33,7 +33,7 @@ def opinion(variant: str, history: pd.DataFrame, *, averaged: bool) -> str:
         history: a run's, an epoch a row.
         averaged: the generator that draws is a running average of many.
     """
-    game: Game = ADVERSARIAL.variant(variant).options["game"]
+    game = ADVERSARIAL.variant(variant).game
     form = "{:.0%}" if game.probability else "{:.2f}"
     said = (
         "Its own critic's opinion, learnt on a half-and-half mix of real and drawn images. It is "

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.cancellation import Check, silent
 from core.errors import LabError
 from core.images import LUMINANCE
-from core.inference.generators import Check, draw
+from core.inference.generators import draw
 from core.metrics.generative import Extractor
 from core.models.gans import GAN, seeded_noise
 from core.tasks.adversarial import cyclic_labels
@@ -118,7 +119,7 @@ def attribute_directions(
     model: GAN,
     extractor: Extractor,
     class_names: Sequence[str] = (),
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> list[Direction]:
     """A direction for each attribute that can be measured in pictures, towards more of it.
 

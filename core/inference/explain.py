@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.models.feature_classifiers import Transfer, joined
@@ -24,7 +24,6 @@ STRANGE = 0.99
 large a share of them are from theirs."""
 HEAT = ((250, 80, 20), (255, 235, 90))
 MOST_HEAT = 0.65
-Check = Callable[[str], None]
 
 
 class Prediction(NamedTuple):
@@ -136,7 +135,7 @@ class Losses(NamedTuple):
 
 
 @torch.inference_mode()
-def top_losses(model: Transfer, images: Images, check: Check = lambda stage: None) -> Losses:
+def top_losses(model: Transfer, images: Images, check: Check = silent) -> Losses:
     """The pictures that the classifier is most wrong about."""
     logits = model.read(seen_by(model, images.pixels, check))
     losses = F.cross_entropy(logits, images.labels, reduction="none")

@@ -1,7 +1,6 @@
 """A finished run as an ONNX file that needs neither PyTorch nor this lab."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.base import unit
+from core.tasks.denoising import DenoisingVariant
 from core.tasks.family import Variant
 
 INPUT = "image"
@@ -57,15 +57,14 @@ class ExportReport:
 class Squashed(nn.Module):
     """A network with what brings its answer into [0, 1]."""
 
-    def __init__(self, model: nn.Module, squash: Callable[..., Tensor]) -> None:
+    def __init__(self, model: nn.Module, variant: DenoisingVariant) -> None:
         super().__init__()
-        self.model = model
-        self.sigmoid = squash is torch.sigmoid
+        self.model, self.variant = model, variant
 
     def forward(self, image: Tensor) -> Tensor:
         """Restore images (N, C, H, W) in [0, 1]."""
-        out: Tensor = self.model(image)
-        return out.sigmoid() if self.sigmoid else out.clamp(0, 1)
+        outputs: Tensor = self.model(image)
+        return self.variant.squash(outputs)
 
 
 class Photographs(nn.Module):
@@ -171,9 +170,9 @@ def _restoring(model: nn.Module, variant: Variant) -> nn.Module:
         if model.classes:
             raise LabError(f"{variant.title} asks for a class beside each image: it has no export.")
         return model
-    if "squash" not in variant.options:
+    if not isinstance(variant, DenoisingVariant):
         raise LabError(f"{variant.title} does not turn an image into an image: it has no export.")
-    return Squashed(model, variant.options["squash"]).eval()
+    return Squashed(model, variant).eval()
 
 
 def _test_images(run: Run, count: int) -> Tensor:

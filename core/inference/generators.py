@@ -14,7 +14,7 @@ from core.models.gans import GAN, seeded_noise
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.adversarial import ADVERSARIAL, CHUNK, Game, cyclic_labels
+from core.tasks.adversarial import ADVERSARIAL, CHUNK, cyclic_labels
 
 MOST_SAMPLES = 10_000
 MOST_STEPS = 1000
@@ -26,8 +26,6 @@ WITHIN = 1 - 1e-6
 BATCH, BATCHES = 64, 4
 """Of the views of batch norm: images in a batch, and batches."""
 MOST_VIEWED = 16
-Check = Callable[[str], None]
-"""Called between pieces of work with what is being done; raises to stop it."""
 
 
 class Drawn(NamedTuple):
@@ -69,7 +67,7 @@ def network(run: Run) -> GAN:
 
 def tells_probability(run: Run) -> bool:
     """Whether the scores of the run's critic are logits: its opinions lie between 0 and 1."""
-    game: Game = ADVERSARIAL.variant(run.spec().variant).options["game"]
+    game = ADVERSARIAL.variant(run.spec().variant).game
     return game.probability
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from core.cancellation import Check, silent
 from core.errors import LabError
-from core.inference.generators import Check, draw
+from core.inference.generators import draw
 from core.inference.latent import checked_labels
 from core.models.gans import GAN, seeded_noise
 
@@ -42,7 +43,7 @@ def invert(
     label: int | None = None,
     starts: int = 8,
     steps: int = 200,
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> Inversion:
     """The latent whose drawing is nearest to `image` in its pixels (Creswell and Bharath 2018).
 

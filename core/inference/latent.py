@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,12 @@ from core.models.gans import GAN
 from core.runs.query import classes_of, finished
 from core.runs.store import Run
 from core.tasks import load_model, task
+from core.tasks.adversarial import AdversarialVariant
 from core.tasks.autoencoding import (
     AUTOENCODING,
     MIN_ACTIVE_VARIANCE,
     AutoencodingConfig,
+    AutoencodingVariant,
     anomaly_score,
 )
 from core.tasks.base import fitted, unit
@@ -75,9 +77,9 @@ def autoencoders(dataset: str | None = None) -> list[Run]:
 def class_names(run: Run) -> tuple[str, ...]:
     """The classes that the run can be asked for; empty where it knows of none."""
     spec = run.spec()
-    if not task(spec.task).variant(spec.variant).options.get("conditional"):
-        return ()
-    return classes_of(run)
+    variant = task(spec.task).variant(spec.variant)
+    knows = isinstance(variant, AutoencodingVariant | AdversarialVariant) and variant.conditional
+    return classes_of(run) if knows else ()
 
 
 def network(run: Run) -> Autoencoder:
@@ -91,7 +93,7 @@ def network(run: Run) -> Autoencoder:
 def settings_of(run: Run) -> AutoencodingConfig:
     """The settings that the run was trained with."""
     spec = run.spec()
-    return cast(AutoencodingConfig, AUTOENCODING.config(spec.variant, spec.config))
+    return AUTOENCODING.config(spec.variant, spec.config)
 
 
 def dimensions(run: Run) -> list[Dimension]:

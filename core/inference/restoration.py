@@ -1,6 +1,6 @@
 """Denoising by hand: pictures in, restored pictures and their figures out."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import fitted, unit
-from core.tasks.denoising import DENOISING, DenoisingConfig
+from core.tasks.denoising import DENOISING
 
 
 class Spoilt(NamedTuple):
@@ -83,7 +83,7 @@ def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:
 
 def trained_range(run: Run) -> tuple[str, float, float]:
     """The corruption and the range of strengths that a run saw in training."""
-    config = cast(DenoisingConfig, DENOISING.config(run.spec().variant, run.spec().config))
+    config = DENOISING.config(run.spec().variant, run.spec().config)
     low = 0.0 if config.blind else config.strength
     return config.corruption, low, config.strength
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.cancellation import Check, silent
 from core.models.convnets import Recogniser
 
 NEIGHBOURS = 5
@@ -38,7 +38,6 @@ MAX_DISTANCE = 0.1
 that are blurred with a standard deviation of a pixel and a half get more."""
 DISTANCE = "Fréchet distance, own features"
 """What is called FID elsewhere, where it is one in the features of Inception."""
-Check = Callable[[str], None]
 State = Literal[
     "collapsed", "narrow", "unlike the data", "not checked for classes", "not checked", "healthy"
 ]
@@ -69,7 +68,7 @@ class Extractor:
         return self.judge.head.out_features if self.judge else 0
 
     @torch.inference_mode()
-    def features(self, images: Tensor, check: Check = lambda stage: None) -> Features:
+    def features(self, images: Tensor, check: Check = silent) -> Features:
         """Of images (N, C, H, W): uint8, or float in [0, 1]."""
         values, classes = [], []
         for part in torch.split(images, CHUNK):
@@ -158,7 +157,7 @@ class Real:
         data: Tensor,
         extractor: Extractor,
         training: Tensor | None = None,
-        check: Check = lambda stage: None,
+        check: Check = silent,
     ) -> None:
         self.extractor = extractor
         self.values = extractor.features(data, check).values.float()
@@ -180,7 +179,7 @@ def health(
     samples: Tensor,
     data: Tensor | Real,
     extractor: Extractor | None = None,
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> Health:
     """Compare samples with real images, both (N, C, H, W), uint8 or in [0, 1].
 
@@ -292,7 +291,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 def closeness(
-    real: Tensor, drawn: Tensor, check: Check = lambda stage: None, k: int = NEIGHBOURS
+    real: Tensor, drawn: Tensor, check: Check = silent, k: int = NEIGHBOURS
 ) -> dict[str, float]:
     """Precision, recall, density, coverage and duplicates of features (n, d) each.
 

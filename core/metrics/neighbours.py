@@ -1,6 +1,6 @@
 """Neighbours among codes, and how far a map of them is to be trusted: tensors in, numbers out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.cancellation import Check, silent
 from core.errors import LabError
 
 Metric = Literal["euclidean", "cosine"]
-Check = Callable[[str], None]
 """Called between blocks with what is being done; raises to stop it."""
 
 BLOCK = 250
@@ -73,7 +73,7 @@ def nearest(
     k: int,
     metric: Metric = "euclidean",
     exclude: Tensor | None = None,
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> Nearest:
     """The k nearest codes of each query, by comparing it with all of them.
 
@@ -132,7 +132,7 @@ def _smallest(apart: Tensor, k: int) -> Nearest:
 
 
 def kth_distances(
-    codes: Tensor, k: int, metric: Metric = "euclidean", check: Check = lambda stage: None
+    codes: Tensor, k: int, metric: Metric = "euclidean", check: Check = silent
 ) -> Tensor:
     """The distance (N,) of each code (N, d) to its k-th nearest other. Raises LabError."""
     return nearest(codes, codes, k, metric, torch.arange(len(codes)), check).distances[:, -1]
@@ -161,7 +161,7 @@ def measure(
     labels: Tensor,
     k: int,
     metric: Metric = "euclidean",
-    check: Check = lambda stage: None,
+    check: Check = silent,
 ) -> Measures:
     """How far the neighbours of codes (N, d) are those of their points on a map (N, 2 or 3).
 

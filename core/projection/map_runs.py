@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from core import data, images
+from core.cancellation import Check, silent
 from core.errors import DataMissing, LabError, RunBroken
 from core.inference.codes import PIXELS, Codes, chosen_images, encode, shape_of, source_run
 from core.metrics import neighbours
@@ -17,7 +18,6 @@ from core.runs import store
 from core.runs.schema import DataSpec, RunRequest, RunSpec, Status
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks.base import Check
 from core.training.run_context import Listener, Work, carry_out, describe
 
 SIDE = 480
@@ -146,7 +146,7 @@ def _measured(
     return figures, found.preserved
 
 
-def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
+def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
     """Measure a finished map again; nothing is written.
 
     Raises:

@@ -126,7 +126,7 @@ def table(found: LatentMap, codes: Codes, error: Tensor | None) -> pd.DataFrame:
 
 def place(found: LatentMap, codes: Tensor, new: Tensor) -> Tensor:
     """Where new codes (M, d) lie on a finished map, (M, D); no point of it moves."""
-    put = PROJECTING.place(found.run.spec().variant)
+    put = PROJECTING.variant(found.run.spec().variant).place
     return put(found.tensors, codes, new, found.config).float()
 
 

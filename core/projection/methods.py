@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from core.errors import LabError
 from core.inference.codes import PIXELS
 from core.metrics.neighbours import Metric, nearest
 from core.settings import settings
-from core.tasks.family import Family, FamilyConfig, Variant
+from core.tasks.family import Family, FamilyConfig, Variant, by_name
 
 MOST_POINTS = 20_000
 EARLY = 0.5
@@ -376,65 +377,59 @@ OF_TSNE = frozenset({"perplexity", "exaggeration", "iterations", "start"})
 OF_UMAP = frozenset({"neighbours", "least_distance"})
 
 
-class Projecting(Family):
+@dataclass(frozen=True, kw_only=True)
+class ProjectionVariant(Variant):
+    """A method that makes maps."""
+
+    place: Callable[[Mapping[str, Tensor], Tensor, Tensor, ProjectionConfig], Tensor]
+    """How further codes are put on a finished map: (tensors, codes, new, config) to (M, D)."""
+    learns: bool = False
+    quick: bool = True
+
+
+class Projecting(Family[ProjectionConfig, ProjectionVariant]):
     """Maps of codes."""
 
     name = "projecting"
-    kind: ClassVar[str] = "project"
-    title: ClassVar[str] = "Projecting"
+    kind = "project"
+    title = "Projecting"
     headline = "trustworthiness"
-    config_class: ClassVar[type[FamilyConfig]] = ProjectionConfig
-    variants: ClassVar[Mapping[str, Variant]] = {
-        v.name: v
-        for v in (
-            Variant(
-                "tsne",
-                "t-SNE",
-                "Keeps neighbours together; sizes and distances of its clusters mean little.",
-                tsne,
-                options={"place": place_tsne},
-                learns=False,
-                quick=True,
-                fixed=OF_UMAP,
-                source="van der Maaten and Hinton 2008; openTSNE, Poličar et al. 2024",
-                text="t-SNE of the codes of test images.",
-                differs="openTSNE instead of scikit-learn: as good a map in a third of the time, "
-                "on which new images can be placed. Seeded, begun with the PCA.",
-            ),
-            Variant(
-                "pca",
-                "PCA",
-                "The flat view that keeps most of the spread; distances keep their meaning.",
-                pca,
-                options={"place": place_linear},
-                learns=False,
-                quick=True,
-                fixed=OF_TSNE | OF_UMAP | {"metric"},
-                source="Pearson 1901",
-                text="Told in words.",
-                differs="Ours.",
-            ),
-            Variant(
-                "umap",
-                "UMAP",
-                "A graph of neighbours laid out; needs the extra package umap-learn.",
-                umap,
-                options={"place": place_between},
-                learns=False,
-                quick=True,
-                fixed=OF_TSNE,
-                source="McInnes, Healy and Melville 2018",
-                differs="Ours.",
-            ),
-        )
-    }
-
-    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> ProjectionConfig:
-        return cast(ProjectionConfig, super().config(variant, values))
-
-    def place(self, variant: str) -> Callable[..., Tensor]:
-        """How further codes are put on a finished map: (tensors, codes, new, config) to (M, D)."""
-        return cast(Callable[..., Tensor], self.variant(variant).options["place"])
+    config_class = ProjectionConfig
+    variants = by_name(
+        ProjectionVariant(
+            "tsne",
+            "t-SNE",
+            "Keeps neighbours together; sizes and distances of its clusters mean little.",
+            tsne,
+            place=place_tsne,
+            fixed=OF_UMAP,
+            source="van der Maaten and Hinton 2008; openTSNE, Poličar et al. 2024",
+            text="t-SNE of the codes of test images.",
+            differs="openTSNE instead of scikit-learn: as good a map in a third of the time, "
+            "on which new images can be placed. Seeded, begun with the PCA.",
+        ),
+        ProjectionVariant(
+            "pca",
+            "PCA",
+            "The flat view that keeps most of the spread; distances keep their meaning.",
+            pca,
+            place=place_linear,
+            fixed=OF_TSNE | OF_UMAP | {"metric"},
+            source="Pearson 1901",
+            text="Told in words.",
+            differs="Ours.",
+        ),
+        ProjectionVariant(
+            "umap",
+            "UMAP",
+            "A graph of neighbours laid out; needs the extra package umap-learn.",
+            umap,
+            place=place_between,
+            fixed=OF_TSNE,
+            source="McInnes, Healy and Melville 2018",
+            differs="Ours.",
+        ),
+    )
 
 
 PROJECTING = Projecting()

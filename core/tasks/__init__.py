@@ -8,19 +8,19 @@ from core.randomness import Seeded
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.base import Learner, Task, TaskConfig
+from core.tasks.base import AnyTask, Experiment, Learner, Task, TaskConfig
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
-from core.tasks.family import Family, FamilyConfig, Variant
+from core.tasks.family import AnyFamily, Family, FamilyConfig, Variant
 from core.tasks.transfer import TRANSFER
 
-TASKS: dict[str, Task] = {
+TASKS: dict[str, AnyTask] = {
     task.name: task for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER)
 }
 """What can be trained."""
 
 
-def task(name: str) -> Task:
+def task(name: str) -> AnyTask:
     """The task called `name`; raises UnknownName with the known ones."""
     if name not in TASKS:
         raise UnknownName("task", name, TASKS)
@@ -40,7 +40,7 @@ def load_model(run: Run) -> nn.Module:
         raise RunBroken(f"The run {run.id} cannot be used: its images have an impossible shape.")
     config = chosen.config(spec.variant, spec.config)
     with Seeded(0):  # what is drawn is not kept
-        model = chosen.build(spec.variant, used.shape, config, used.classes)
+        model: nn.Module = chosen.build(spec.variant, used.shape, config, used.classes)
     try:
         model.load_state_dict(run.weights())
     except RuntimeError as error:
@@ -54,6 +54,9 @@ def load_model(run: Run) -> nn.Module:
 
 __all__ = [
     "TASKS",
+    "AnyFamily",
+    "AnyTask",
+    "Experiment",
     "Family",
     "FamilyConfig",
     "Learner",

@@ -10,7 +10,7 @@ import copy
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,14 +19,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet
 from core.metrics.generative import Extractor, Health, Real, health, verdict
 from core.models import gans
 from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
-from core.tasks.base import Check, Judge, Learner, Task, TaskConfig, silent, unit
-from core.tasks.family import Shape, Variant
+from core.tasks.base import Experiment, Learner, Task, TaskConfig, unit
+from core.tasks.family import Shape, Variant, by_name, number
 
 BATCH_NORM_BATCHES = 40
 """Batches over which the batch-norm statistics of an averaged generator are computed."""
@@ -37,25 +38,23 @@ BATCH_NORM_SEED = 40_001
 class AdversarialConfig(TaskConfig):
     """Settings of a GAN's training."""
 
-    critic_steps: int = Field(
-        1, ge=1, le=20, title="Critic steps", description="of the critic, for one of the generator"
+    critic_steps: int = number(
+        1, (1, 20), "Critic steps", "of the critic, for one of the generator"
     )
-    penalty: float = Field(
+    penalty: float = number(
         0.0,
-        ge=0,
-        le=1000,
-        json_schema_extra={"step": 1.0},
-        title="Gradient penalty",
-        description="weight of the critic's gradient between real and drawn images being 1 long",
+        (0, 1000),
+        "Gradient penalty",
+        "weight of the critic's gradient between real and drawn images being 1 long",
+        step=1.0,
     )
-    ema: float = Field(
+    ema: float = number(
         0.0,
-        ge=0,
-        le=0.9999,
-        json_schema_extra={"step": 0.001},
-        title="Average",
-        description="share of the past in a running average of the generator's weights, which then "
-        "draws in its place; 0 for none",
+        (0, 0.9999),
+        "Average",
+        "share of the past in a running average of the generator's weights, which then draws in "
+        "its place; 0 for none",
+        step=0.001,
     )
     on_collapse: Literal["continue", "stop"] = Field(
         "continue", title="After a collapse", description="go on training, or stop and say so"
@@ -66,8 +65,10 @@ class AdversarialConfig(TaskConfig):
 class Game:
     """The losses of critic and generator, functions of scores (B,)."""
 
-    critic: Any
-    generator: Any
+    critic: Callable[[Tensor, Tensor], Tensor]
+    """Of the scores of real and of generated images."""
+    generator: Callable[[Tensor], Tensor]
+    """Of the scores of generated images."""
     probability: bool
     """Scores are logits: they are logged between 0 and 1, as the critic's opinion on images of
     which half are real. That is no probability of being real: nobody has calibrated it."""
@@ -108,17 +109,31 @@ def gradient_penalty(
     return (lengths - 1).square().mean()
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdversarialVariant(Variant):
+    """A GAN with what it is trained by."""
+
+    game: Game = BCE
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Of Adam, on both sides."""
+    conditional: bool = False
+    """Whether generator and critic also get the class."""
+
+
+AdversarialExperiment = Experiment[AdversarialConfig, AdversarialVariant, GAN]
+
+
 class AdversarialLearner(Learner):
     """A GAN with an optimiser for each side and, on request, the generator's running average."""
 
-    def __init__(self, config: AdversarialConfig, model: GAN, options: Mapping[str, Any]) -> None:
+    def __init__(self, experiment: AdversarialExperiment) -> None:
+        config, model = experiment.config, experiment.model
         sides = {"critic": model.critic_parameters(), "generator": model.generator_parameters()}
-        rate, betas = config.learning_rate, options["betas"]
+        rate, betas = config.learning_rate, experiment.variant.betas
         super().__init__(
             model, {k: Adam(v, lr=rate, betas=betas, fused=True) for k, v in sides.items()}
         )
-        self.config, self.gan = config, model
-        self.game: Game = options["game"]
+        self.config, self.gan, self.game = config, model, experiment.variant.game
         self.sides = sides
         self.average = copy.deepcopy(model) if config.ema else None
         self.normed = any(isinstance(m, nn.BatchNorm2d) for m in model.critic.modules())
@@ -268,163 +283,149 @@ def samples(
     return torch.cat(drawn)
 
 
-REFERENCE: dict[str, Any] = {"game": BCE, "betas": (0.5, 0.999)}
 PUBLISHED = {"learning_rate": 3e-4, "batch_size": 128, "train_images": 50_000}
 
 
-class Adversarial(Task):
+class Adversarial(Task[AdversarialConfig, AdversarialVariant, GAN]):
     """Images of any data set, drawn anew from noise."""
 
     name = "adversarial"
-    kind: ClassVar[str] = "draw"
-    title: ClassVar[str] = "GANs"
+    kind = "draw"
+    title = "GANs"
     headline = "fid"
     lower_is_better = True
-    half: ClassVar[bool] = True
-    sheets: ClassVar[int] = 200
-    least_test: ClassVar[int] = 2  # of one image no covariance can be taken
-    judge: ClassVar[tuple[str, str] | None] = ("recognition", "cnn_strong")
-    config_class: ClassVar[type[TaskConfig]] = AdversarialConfig
-    variants: ClassVar[Mapping[str, Variant]] = {
-        v.name: v
-        for v in (
-            Variant(
-                "gan",
-                "GAN",
-                "Linear layers against linear layers: the game as it was first played.",
-                gans.mlp,
-                PUBLISHED,
-                REFERENCE,
-                source="Lin 96-1024-1024-784 against 784-256-256-1; Goodfellow et al. 2014",
-                text="Lin 96-1024-1024-784, tanh, against 784-256-256-1; noise uniform in (-1, "
-                "1); Adam 3e-4, β (0.5, 0.999), batches of 128, 10 epochs over the first "
-                "50,000 images in their order; both steps on one noise.",
-                differs="50,000 images drawn by the seed, in a new order each epoch. The shipped "
-                "run learns at 1e-3 for 20 epochs: at 3e-4 it left a class out.",
-            ),
-            Variant(
-                "lsgan",
-                "Least-squares GAN",
-                "The same networks; scores are pulled to 1 and 0 by their squared distance.",
-                gans.mlp,
-                PUBLISHED,
-                {**REFERENCE, "game": SQUARES},
-                source="The GAN with squared losses; Mao et al. 2017",
-                text="The networks and the training of `gan` with squared losses.",
-                differs="As for `gan`; at 3e-4 the shipped one collapsed onto one class.",
-            ),
-            Variant(
-                "dcgan",
-                "DCGAN",
-                "Convolutions on both sides, batch norm in the generator.",
-                gans.dcgan,
-                {**PUBLISHED, "epochs": 5},
-                REFERENCE,
-                source="Lin 96-1024-6272, ConvT 64-1 against Conv 32-64, Lin 1024-1; Radford et "
-                "al. 2015",
-                text="Lin 1024, Lin 7·7·128, ConvT 64-1, tanh, with batch norm, against Conv "
-                "32-64, Lin 1024-1; trained as `gan`, 5 epochs.",
-                differs="50,000 images drawn by the seed, in a new order each epoch. Each score "
-                "is logged through a sigmoid, which changes nothing in the training.",
-            ),
-            Variant(
-                "wgan_gp",
-                "Wasserstein GAN",
-                "A critic that measures a distance, kept smooth by a gradient penalty.",
-                gans.dcgan,
-                {
-                    "learning_rate": 3e-4,
-                    "batch_size": 64,
-                    "epochs": 15,
-                    "critic_steps": 5,
-                    "penalty": 10.0,
-                    "ema": 0.995,
-                },
-                {**REFERENCE, "game": WASSERSTEIN, "betas": (0.5, 0.9)},
-                source="The DCGAN's networks; Gulrajani et al. 2017; averaged generator, ours",
-                text="Described in words.",
-                differs="Ours: the networks of `dcgan`, gradient penalty 10, five critic steps, "
-                "Adam 3e-4 with β (0.5, 0.9), batches of 64, 15 epochs, all images, an "
-                "averaged generator.",
-            ),
-            Variant(
-                "cgan",
-                "Class-conditional GAN",
-                "The DCGAN is told the class, and its critic asks for it.",
-                gans.dcgan,
-                {"learning_rate": 3e-4, "batch_size": 128, "epochs": 10, "ema": 0.998},
-                {**REFERENCE, "conditional": True},
-                source="The DCGAN's networks; embedding and projection, Miyato and Koyama 2018; "
-                "averaged generator, ours",
-                text="Described in words.",
-                differs="Ours: the networks of `dcgan` with embedding and projection of the "
-                "class, the latter zero at first; batches of 128, 10 epochs, all images, an "
-                "averaged generator.",
-            ),
-            Variant(
-                "face_dcgan",
-                "Face DCGAN",
-                "Five convolutions up to 64×64 pixels and five down, batch norm in both.",
-                gans.face_dcgan,
-                {"learning_rate": 2e-4, "batch_size": 64, "epochs": 10},
-                REFERENCE,
-                shape=(3, 64, 64),
-                source="ConvT 512-256-128-64-3 against Conv 64-128-256-512-1; Radford et al. 2015",
-                text="ConvT 512-256-128-64-3, tanh, against Conv 64-128-256-512-1, batch norm "
-                "in both; Adam 2e-4, β (0.5, 0.999), 10 epochs; colour faces, centre crop "
-                "90, 64×64. Real images stay in [0, 1] against fakes in [-1, 1], 16 real "
-                "and 64 fake a step.",
-                differs="Real images in [-1, 1] as the fakes, or their range alone would tell "
-                "them apart; 64 and 64 a step; grey faces in three equal channels, "
-                "already cropped, for those are what the data set has.",
-            ),
-        )
-    }
+    half = True
+    sheets = 200
+    least_test = 2  # of one image no covariance can be taken
+    judge = ("recognition", "cnn_strong")
+    config_class = AdversarialConfig
+    variants = by_name(
+        AdversarialVariant(
+            "gan",
+            "GAN",
+            "Linear layers against linear layers: the game as it was first played.",
+            gans.mlp,
+            PUBLISHED,
+            source="Lin 96-1024-1024-784 against 784-256-256-1; Goodfellow et al. 2014",
+            text="Lin 96-1024-1024-784, tanh, against 784-256-256-1; noise uniform in (-1, "
+            "1); Adam 3e-4, β (0.5, 0.999), batches of 128, 10 epochs over the first "
+            "50,000 images in their order; both steps on one noise.",
+            differs="50,000 images drawn by the seed, in a new order each epoch. The shipped "
+            "run learns at 1e-3 for 20 epochs: at 3e-4 it left a class out.",
+        ),
+        AdversarialVariant(
+            "lsgan",
+            "Least-squares GAN",
+            "The same networks; scores are pulled to 1 and 0 by their squared distance.",
+            gans.mlp,
+            PUBLISHED,
+            game=SQUARES,
+            source="The GAN with squared losses; Mao et al. 2017",
+            text="The networks and the training of `gan` with squared losses.",
+            differs="As for `gan`; at 3e-4 the shipped one collapsed onto one class.",
+        ),
+        AdversarialVariant(
+            "dcgan",
+            "DCGAN",
+            "Convolutions on both sides, batch norm in the generator.",
+            gans.dcgan,
+            {**PUBLISHED, "epochs": 5},
+            source="Lin 96-1024-6272, ConvT 64-1 against Conv 32-64, Lin 1024-1; Radford et "
+            "al. 2015",
+            text="Lin 1024, Lin 7·7·128, ConvT 64-1, tanh, with batch norm, against Conv "
+            "32-64, Lin 1024-1; trained as `gan`, 5 epochs.",
+            differs="50,000 images drawn by the seed, in a new order each epoch. Each score "
+            "is logged through a sigmoid, which changes nothing in the training.",
+        ),
+        AdversarialVariant(
+            "wgan_gp",
+            "Wasserstein GAN",
+            "A critic that measures a distance, kept smooth by a gradient penalty.",
+            gans.dcgan,
+            {
+                "learning_rate": 3e-4,
+                "batch_size": 64,
+                "epochs": 15,
+                "critic_steps": 5,
+                "penalty": 10.0,
+                "ema": 0.995,
+            },
+            game=WASSERSTEIN,
+            betas=(0.5, 0.9),
+            source="The DCGAN's networks; Gulrajani et al. 2017; averaged generator, ours",
+            text="Described in words.",
+            differs="Ours: the networks of `dcgan`, gradient penalty 10, five critic steps, "
+            "Adam 3e-4 with β (0.5, 0.9), batches of 64, 15 epochs, all images, an "
+            "averaged generator.",
+        ),
+        AdversarialVariant(
+            "cgan",
+            "Class-conditional GAN",
+            "The DCGAN is told the class, and its critic asks for it.",
+            gans.dcgan,
+            {"learning_rate": 3e-4, "batch_size": 128, "epochs": 10, "ema": 0.998},
+            conditional=True,
+            source="The DCGAN's networks; embedding and projection, Miyato and Koyama 2018; "
+            "averaged generator, ours",
+            text="Described in words.",
+            differs="Ours: the networks of `dcgan` with embedding and projection of the "
+            "class, the latter zero at first; batches of 128, 10 epochs, all images, an "
+            "averaged generator.",
+        ),
+        AdversarialVariant(
+            "face_dcgan",
+            "Face DCGAN",
+            "Five convolutions up to 64×64 pixels and five down, batch norm in both.",
+            gans.face_dcgan,
+            {"learning_rate": 2e-4, "batch_size": 64, "epochs": 10},
+            shape=(3, 64, 64),
+            source="ConvT 512-256-128-64-3 against Conv 64-128-256-512-1; Radford et al. 2015",
+            text="ConvT 512-256-128-64-3, tanh, against Conv 64-128-256-512-1, batch norm "
+            "in both; Adam 2e-4, β (0.5, 0.999), 10 epochs; colour faces, centre crop "
+            "90, 64×64. Real images stay in [0, 1] against fakes in [-1, 1], 16 real "
+            "and 64 fake a step.",
+            differs="Real images in [-1, 1] as the fakes, or their range alone would tell "
+            "them apart; 64 and 64 a step; grey faces in three equal channels, "
+            "already cropped, for those are what the data set has.",
+        ),
+    )
 
     def build(
-        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
-    ) -> nn.Module:
+        self, variant: str, shape: Shape, config: AdversarialConfig | None = None, classes: int = 0
+    ) -> GAN:
         chosen = self.variant(variant)
-        conditional = bool(chosen.options.get("conditional"))
-        if conditional and not classes:
+        if chosen.conditional and not classes:
             raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
-        return cast(nn.Module, chosen.build(shape, classes if conditional else 0))
+        model: GAN = chosen.build(shape, classes if chosen.conditional else 0)
+        return model
 
-    def learner(
-        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
-    ) -> Learner:
+    def learner(self, experiment: AdversarialExperiment, data: Images | None = None) -> Learner:
         """Raises LabError for single images where batch norm has nothing to norm."""
         norms = nn.modules.batchnorm._BatchNorm
-        if config.batch_size == 1 and any(isinstance(m, norms) for m in model.modules()):
+        if experiment.config.batch_size == 1 and any(
+            isinstance(m, norms) for m in experiment.model.modules()
+        ):
             raise LabError("This network needs batches of two images at least.")
-        options = self.variant(variant).options
-        return AdversarialLearner(cast(AdversarialConfig, config), cast(GAN, model), options)
+        return AdversarialLearner(experiment)
 
     def validate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        held: Images,
-        judge: Judge | None = None,
-        check: Check = silent,
+        self, experiment: AdversarialExperiment, images: Images, held: Images
     ) -> dict[str, float]:
         """The same figures as at the end, of as many samples, so that both can be compared."""
-        drawn = samples(cast(GAN, model), SAMPLES, EVALUATION_SEED, check=check)
-        measured = health(drawn, self._real(images, judge, check), check=check)
+        drawn = samples(experiment.model, SAMPLES, EVALUATION_SEED, check=experiment.check)
+        measured = health(drawn, self._real(experiment, images), check=experiment.check)
         figures = measured.figures()
         row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
         for i, count in enumerate(measured.histogram or ()):
             row[f"class_{i:02d}"] = count
         return row
 
-    def ended(self, config: TaskConfig, history: Sequence[Mapping[str, float]]) -> str:
+    def ended(self, config: AdversarialConfig, history: Sequence[Mapping[str, float]]) -> str:
         """Stop after a collapse if the configuration says so.
 
         At first all samples are alike: that counts only if it lasts for `PATIENCE` epochs.
         """
-        if cast(AdversarialConfig, config).on_collapse == "continue":
+        if config.on_collapse == "continue":
             return ""
         verdicts = [verdict(of_row(row)) for row in history]
         last, varied = verdicts[-1], any(v.state != "collapsed" for v in verdicts)
@@ -440,34 +441,28 @@ class Adversarial(Task):
         return verdict(of_row(history[-1])).sentence if history and "fid" in history[-1] else ""
 
     @torch.inference_mode()
-    def evaluate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check,
-        judge: Judge | None = None,
-    ) -> dict[str, Any]:
+    def evaluate(self, experiment: AdversarialExperiment, images: Images) -> dict[str, Any]:
         """Measure ten thousand samples against the test split, at temperature 1, without selection.
 
         A class-conditional network draws each class in turn; `asked_accuracy` is the share of its
         samples that is classified as the requested class.
         """
-        network = cast(GAN, model)
-        drawn = samples(network, SAMPLES, EVALUATION_SEED, check=check)
-        real = self._real(images, judge, check)
+        model, check = experiment.model, experiment.check
+        drawn = samples(model, SAMPLES, EVALUATION_SEED, check=check)
+        real = self._real(experiment, images)
         extractor = real.extractor
         figures = health(drawn, real, check=check).figures()
         figures["n_test"] = len(images.labels)
-        if network.classes and extractor.classes == network.classes:
-            read = extractor.features(drawn, check).classes
-            right = (cast(Tensor, read) == cyclic_labels(network, SAMPLES)).float().mean()
+        if model.classes and extractor.classes == model.classes:
+            predicted = extractor.features(drawn, check).classes
+            assert predicted is not None
+            right = (predicted == cyclic_labels(model, SAMPLES)).float().mean()
             figures["asked_accuracy"] = round(float(right), 4)
         return figures
 
-    def _real(self, images: Images, judge: Judge | None, check: Check) -> Real:
+    def _real(self, experiment: AdversarialExperiment, images: Images) -> Real:
         """Return the statistics of the test images, computed once for all epochs of a training."""
+        judge = experiment.judge
         pixels, network, real = self._cached
         if pixels() is images.pixels and network == (judge and judge.model) and real is not None:
             return real
@@ -475,7 +470,7 @@ class Adversarial(Task):
         if judge and judge.training:
             training = judge.training(SAMPLES).pixels.to(images.pixels.device)
         extractor = Extractor(judge.model, judge.name) if judge else Extractor()
-        real = Real(images.pixels, extractor, training, check)
+        real = Real(images.pixels, extractor, training, experiment.check)
         self._cached = (weakref.ref(images.pixels), judge and judge.model, real)
         return real
 
@@ -485,18 +480,10 @@ class Adversarial(Task):
         None,
     )
 
-    def render(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check = silent,
-    ) -> np.ndarray:
+    def render(self, experiment: AdversarialExperiment, images: Images) -> np.ndarray:
         """Draw samples of the same sixty latents for every network; with classes a column each."""
-        return contact_sheet(
-            samples(cast(GAN, model), COLUMNS * ROWS, SHEET_SEED, check=check), COLUMNS
-        )
+        drawn = samples(experiment.model, COLUMNS * ROWS, SHEET_SEED, check=experiment.check)
+        return contact_sheet(drawn, COLUMNS)
 
 
 def of_row(row: Mapping[str, Any]) -> Health:

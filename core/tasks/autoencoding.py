@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
+from core.cancellation import Check, silent, watched
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet
@@ -21,18 +23,17 @@ from core.metrics.image import psnr
 from core.models import autoencoders as networks
 from core.models.autoencoders import Autoencoder, Code
 from core.tasks.base import (
-    Check,
     Descent,
-    Judge,
+    Experiment,
     Learner,
+    Schedule,
     Task,
     TaskConfig,
     constant,
-    silent,
     unit,
     warm_cosine,
 )
-from core.tasks.family import Shape, Variant
+from core.tasks.family import Shape, Variant, by_name, number
 
 IWAE_SAMPLES = 500
 
@@ -40,60 +41,42 @@ IWAE_SAMPLES = 500
 class AutoencodingConfig(TaskConfig):
     """Settings of an autoencoder's training."""
 
-    latent: int = Field(20, ge=1, le=128, title="Dimensions", description="numbers in a code")
+    latent: int = number(20, (1, 128), "Dimensions", "numbers in a code")
     likelihood: Literal["bernoulli", "gaussian", "squared error"] = Field(
         "bernoulli",
         title="Likelihood",
         description="of a pixel given the code: Bernoulli on its grey value, Gaussian around it, "
         "or the plain squared error on the scale of [-1, 1], a Gaussian of variance 1/2 there",
     )
-    sigma: float = Field(
+    sigma: float = number(
         0.2,
-        ge=0.01,
-        le=1,
-        json_schema_extra={"step": 0.05},
-        title="Sigma",
-        description="standard deviation of a pixel under the Gaussian likelihood",
+        (0.01, 1),
+        "Sigma",
+        "standard deviation of a pixel under the Gaussian likelihood",
+        step=0.05,
     )
-    beta: float = Field(
-        1.0,
-        ge=0,
-        le=100,
-        json_schema_extra={"step": 0.5},
-        title="Beta",
-        description="weight of the KL term; only 1 is the bound itself",
+    beta: float = number(
+        1.0, (0, 100), "Beta", "weight of the KL term; only 1 is the bound itself", step=0.5
     )
-    warmup: float = Field(
+    warmup: float = number(
+        0.0, (0, 1), "Warm-up", "share of the training over which beta rises from 0", step=0.05
+    )
+    free_bits: float = number(
         0.0,
-        ge=0,
-        le=1,
-        json_schema_extra={"step": 0.05},
-        title="Warm-up",
-        description="share of the training over which beta rises from 0",
+        (0, 5),
+        "Free nats",
+        "KL in nats that each dimension may have without paying for it",
+        step=0.1,
     )
-    free_bits: float = Field(
+    validation_share: float = number(
         0.0,
-        ge=0,
-        le=5,
-        json_schema_extra={"step": 0.1},
-        title="Free nats",
-        description="KL in nats that each dimension may have without paying for it",
+        (0, 0.5),
+        "Held back",
+        "share of the training images that is only watched, for a validation loss",
+        step=0.05,
     )
-    validation_share: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        json_schema_extra={"step": 0.05},
-        title="Held back",
-        description="share of the training images that is only watched, for a validation loss",
-    )
-    weight_decay: float = Field(
-        0.0,
-        ge=0,
-        le=0.1,
-        json_schema_extra={"step": 5e-06},
-        title="Weight decay",
-        description="pull of the weights towards zero",
+    weight_decay: float = number(
+        0.0, (0, 0.1), "Weight decay", "pull of the weights towards zero", step=5e-06
     )
 
 
@@ -187,19 +170,17 @@ def importance_bound(
     images: Tensor,
     labels: Tensor,
     generator: torch.Generator,
-    samples: int = IWAE_SAMPLES,
-    tick: Callable[[], None] = lambda: None,
+    samples: Iterable[object] = range(IWAE_SAMPLES),
 ) -> Tensor:
     """An importance-weighted bound on -log p(x), of a conditional model on -log p(x | class)
     (Burda, Grosse and Salakhutdinov 2016), nats, (N,).
 
-    `tick` is called before each sample, and may raise to stop.
+    `samples` is gone through once, a sample of each code for each of its items.
     """
     mu, logvar = model.encode(images, labels)
     assert logvar is not None
     weights = []
-    for _ in range(samples):
-        tick()
+    for _ in samples:
         noise = torch.randn(mu.shape, generator=generator, device=mu.device)
         z = mu + noise * (0.5 * logvar).exp()
         likelihood = -reconstruction(config, model, model.raw(z, labels), images)
@@ -207,7 +188,7 @@ def importance_bound(
         ratio = 0.5 * (noise.square() - z.square() + logvar).sum(1)
         weights.append(likelihood + ratio)
     missing = left_out(config, images[0].numel())
-    return math.log(samples) - torch.stack(weights).logsumexp(0) + missing
+    return math.log(len(weights)) - torch.stack(weights).logsumexp(0) + missing
 
 
 def anomaly_score(
@@ -235,14 +216,28 @@ SHEET = 10
 """Images in a row of the sample sheet."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AutoencodingVariant(Variant):
+    """An autoencoder with what it is trained by."""
+
+    loss: Loss | None = None
+    """Of an autoencoder without a posterior; None where the bound is trained on."""
+    schedule: Schedule = constant
+    conditional: bool = False
+    """Whether encoder and decoder also get the class."""
+
+
+AutoencodingExperiment = Experiment[AutoencodingConfig, AutoencodingVariant, Autoencoder]
+
+
 class AutoencoderLearner(Descent):
     """An autoencoder with Adam, and what its variant says about loss and schedule."""
 
-    def __init__(self, config: AutoencodingConfig, model: Autoencoder, options: Mapping[str, Any]):
-        super().__init__(
-            model, Adam, config.learning_rate, options["schedule"], config.weight_decay
-        )
-        self.config, self.autoencoder, self.options = config, model, options
+    def __init__(self, experiment: AutoencodingExperiment):
+        self.config, self.variant = experiment.config, experiment.variant
+        self.autoencoder = experiment.model
+        rate, decay = self.config.learning_rate, self.config.weight_decay
+        super().__init__(self.autoencoder, Adam, rate, self.variant.schedule, decay)
 
 
 class PlainLearner(AutoencoderLearner):
@@ -251,8 +246,8 @@ class PlainLearner(AutoencoderLearner):
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(images.pixels)
         raw = self.autoencoder.raw(self.autoencoder.encode(x).mu)
-        objective: Loss = self.options["loss"]
-        loss = objective(self.autoencoder, raw, x)
+        assert self.variant.loss
+        loss = self.variant.loss(self.autoencoder, raw, x)
         self.descend(loss, progress)
         return {"loss": loss.item()}
 
@@ -276,148 +271,141 @@ class VariationalLearner(AutoencoderLearner):
         return min(1.0, progress / self.config.warmup) if self.config.warmup else 1.0
 
 
-PLAIN: dict[str, Any] = {"learner": PlainLearner, "schedule": constant}
-VARIATIONAL: dict[str, Any] = {"learner": VariationalLearner, "schedule": constant}
 BOUND_SETTINGS = frozenset({"likelihood", "sigma", "beta", "warmup", "free_bits"})
 SQUARED: dict[str, Any] = {"epochs": 100, "batch_size": 128, "likelihood": "squared error"}
 """The text's program: images in [-1, 1], tanh, and the summed squared error."""
 squared_vae = partial(networks.vae, output="tanh")
 
 
-class Autoencoding(Task):
+class Autoencoding(Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
     """Grey images of 28×28 pixels from any data set, encoded and decoded."""
 
     name = "autoencoding"
-    kind: ClassVar[str] = "autoencode"
-    title: ClassVar[str] = "Autoencoding"
+    kind = "autoencode"
+    title = "Autoencoding"
     headline = "negative_elbo"
     lower_is_better = True
-    half: ClassVar[bool] = True
-    encodes: ClassVar[bool] = True
-    config_class: ClassVar[type[TaskConfig]] = AutoencodingConfig
-    variants: ClassVar[Mapping[str, Variant]] = {
-        v.name: v
-        for v in (
-            Variant(
-                "ae_conv",
-                "Convolutional autoencoder",
-                "Three strided convolutions down to a few numbers, and back.",
-                networks.ae_conv,
-                {
-                    "latent": 4,
-                    "epochs": 30,
-                    "batch_size": 256,
-                    "weight_decay": 1e-5,
-                    "validation_share": 0.2,
-                },
-                {**PLAIN, "loss": mean_squared},
-                fixed=BOUND_SETTINGS,
-                source="Conv 8-16-32, Lin 288-128-d, mirrored; squared error",
-                text="Conv 8-16-32, Lin 288-128-d and back, d = 4, or 2 for a map; squared "
-                "error, Adam 1e-3, weight decay 1e-5, batches of 256, 30 epochs, 80/20. "
-                "Not shuffled; validated on the test set; the function that is printed "
-                "adds noise of 0.3 to input and target.",
-                differs="Shuffled; a fifth of the training images, drawn by the seed, "
-                "validates instead of the test set; no noise, which would be learnt too.",
-            ),
-            Variant(
-                "ae_mlp3",
-                "Three-number autoencoder",
-                "Linear layers down to three numbers, a point in space for each image.",
-                networks.ae_mlp3,
-                {"latent": 3, "epochs": 100, "batch_size": 128},
-                {**PLAIN, "loss": summed_squared},
-                fixed=BOUND_SETTINGS | {"latent"},
-                source="Lin 784-128-64-12-3-12-64-128-784, tanh; squared error",
-                text="Lin 784-128-64-12-3 and back, tanh, images in [-1, 1]; summed squared "
-                "error, Adam 1e-3, batches of 128, 100 epochs.",
-                differs="Nothing.",
-            ),
-            Variant(
-                "ae_conv_tiny",
-                "Tiny convolutional autoencoder",
-                "Five small convolutions around a 2×2×8 code.",
-                networks.ae_conv_tiny,
-                {"latent": 32, "epochs": 40, "batch_size": 128, "weight_decay": 1e-5},
-                {**PLAIN, "loss": summed_squared},
-                fixed=BOUND_SETTINGS | {"latent"},
-                source="Conv 16-8, ConvT 16-8-1, tanh; squared error",
-                text="Conv 16-8 with pooling to 2×2×8, ConvT 16-8-1, tanh; trained as "
-                "`ae_mlp3` with weight decay 1e-5, 40 epochs.",
-                differs="Nothing.",
-            ),
-            Variant(
-                "vae",
-                "VAE",
-                "Learns a cloud for each image instead of a point: most codes can then be drawn.",
-                networks.vae,
-                {"epochs": 100, "batch_size": 128},
-                VARIATIONAL,
-                source="Lin 784-400-20-400-784; Kingma and Welling 2014",
-                text="See `vae_squared`.",
-                differs="Images in [0, 1], a sigmoid and a Bernoulli likelihood, as Kingma "
-                "and Welling 2014 have it for digits. Rate, batches and epochs are the text's.",
-            ),
-            Variant(
-                "cvae",
-                "Class-conditional VAE",
-                "The VAE is told the class, so the code is left with the handwriting.",
-                networks.vae,
-                {"epochs": 100, "batch_size": 128},
-                {**VARIATIONAL, "conditional": True},
-                source="The VAE with a one-hot class; Sohn, Lee and Yan 2015",
-                text="See `cvae_squared`.",
-                differs="As for `vae`.",
-            ),
-            Variant(
-                "vae_conv",
-                "Convolutional VAE",
-                "Convolutions, batch norm and warm-up: the same bound, several nats better.",
-                networks.vae_conv,
-                {
-                    "latent": 16,
-                    "epochs": 20,
-                    "batch_size": 128,
-                    "learning_rate": 2e-3,
-                    "warmup": 0.1,
-                },
-                {**VARIATIONAL, "schedule": warm_cosine},
-                source="Ours; warm-up after Sønderby et al. 2016",
-                differs="Ours: convolutions, batch norm, warm-up of β, 16 numbers, a rate that "
-                "rises and falls, 20 epochs: some nats better.",
-            ),
-            Variant(
-                "vae_squared",
-                "VAE, squared error",
-                "The VAE as the text programs it: images in [-1, 1], tanh, and the squared error.",
-                squared_vae,
-                SQUARED,
-                VARIATIONAL,
-                fixed=frozenset({"likelihood", "sigma"}),
-                source="Lin 784-400-20-400-784, tanh; summed squared error + KL",
-                text="Lin 784-400, two heads of 20, 20-400-784, tanh, images in [-1, 1]; "
-                "summed squared error + KL, Adam 1e-3, batches of 128, 100 epochs.",
-                differs="Nothing.",
-            ),
-            Variant(
-                "cvae_squared",
-                "Class-conditional VAE, squared error",
-                "The same program, told the class in the encoder and in the decoder.",
-                squared_vae,
-                SQUARED,
-                {**VARIATIONAL, "conditional": True},
-                fixed=frozenset({"likelihood", "sigma"}),
-                source="The VAE with a one-hot class, tanh; summed squared error + KL",
-                text="`vae_squared` with the one-hot class joined to the input of both halves.",
-                differs="Nothing.",
-            ),
-        )
-    }
+    half = True
+    encodes = True
+    config_class = AutoencodingConfig
+    variants = by_name(
+        AutoencodingVariant(
+            "ae_conv",
+            "Convolutional autoencoder",
+            "Three strided convolutions down to a few numbers, and back.",
+            networks.ae_conv,
+            {
+                "latent": 4,
+                "epochs": 30,
+                "batch_size": 256,
+                "weight_decay": 1e-5,
+                "validation_share": 0.2,
+            },
+            loss=mean_squared,
+            fixed=BOUND_SETTINGS,
+            source="Conv 8-16-32, Lin 288-128-d, mirrored; squared error",
+            text="Conv 8-16-32, Lin 288-128-d and back, d = 4, or 2 for a map; squared "
+            "error, Adam 1e-3, weight decay 1e-5, batches of 256, 30 epochs, 80/20. "
+            "Not shuffled; validated on the test set; the function that is printed "
+            "adds noise of 0.3 to input and target.",
+            differs="Shuffled; a fifth of the training images, drawn by the seed, "
+            "validates instead of the test set; no noise, which would be learnt too.",
+        ),
+        AutoencodingVariant(
+            "ae_mlp3",
+            "Three-number autoencoder",
+            "Linear layers down to three numbers, a point in space for each image.",
+            networks.ae_mlp3,
+            {"latent": 3, "epochs": 100, "batch_size": 128},
+            loss=summed_squared,
+            fixed=BOUND_SETTINGS | {"latent"},
+            source="Lin 784-128-64-12-3-12-64-128-784, tanh; squared error",
+            text="Lin 784-128-64-12-3 and back, tanh, images in [-1, 1]; summed squared "
+            "error, Adam 1e-3, batches of 128, 100 epochs.",
+            differs="Nothing.",
+        ),
+        AutoencodingVariant(
+            "ae_conv_tiny",
+            "Tiny convolutional autoencoder",
+            "Five small convolutions around a 2×2×8 code.",
+            networks.ae_conv_tiny,
+            {"latent": 32, "epochs": 40, "batch_size": 128, "weight_decay": 1e-5},
+            loss=summed_squared,
+            fixed=BOUND_SETTINGS | {"latent"},
+            source="Conv 16-8, ConvT 16-8-1, tanh; squared error",
+            text="Conv 16-8 with pooling to 2×2×8, ConvT 16-8-1, tanh; trained as "
+            "`ae_mlp3` with weight decay 1e-5, 40 epochs.",
+            differs="Nothing.",
+        ),
+        AutoencodingVariant(
+            "vae",
+            "VAE",
+            "Learns a cloud for each image instead of a point: most codes can then be drawn.",
+            networks.vae,
+            {"epochs": 100, "batch_size": 128},
+            source="Lin 784-400-20-400-784; Kingma and Welling 2014",
+            text="See `vae_squared`.",
+            differs="Images in [0, 1], a sigmoid and a Bernoulli likelihood, as Kingma "
+            "and Welling 2014 have it for digits. Rate, batches and epochs are the text's.",
+        ),
+        AutoencodingVariant(
+            "cvae",
+            "Class-conditional VAE",
+            "The VAE is told the class, so the code is left with the handwriting.",
+            networks.vae,
+            {"epochs": 100, "batch_size": 128},
+            conditional=True,
+            source="The VAE with a one-hot class; Sohn, Lee and Yan 2015",
+            text="See `cvae_squared`.",
+            differs="As for `vae`.",
+        ),
+        AutoencodingVariant(
+            "vae_conv",
+            "Convolutional VAE",
+            "Convolutions, batch norm and warm-up: the same bound, several nats better.",
+            networks.vae_conv,
+            {
+                "latent": 16,
+                "epochs": 20,
+                "batch_size": 128,
+                "learning_rate": 2e-3,
+                "warmup": 0.1,
+            },
+            schedule=warm_cosine,
+            source="Ours; warm-up after Sønderby et al. 2016",
+            differs="Ours: convolutions, batch norm, warm-up of β, 16 numbers, a rate that "
+            "rises and falls, 20 epochs: some nats better.",
+        ),
+        AutoencodingVariant(
+            "vae_squared",
+            "VAE, squared error",
+            "The VAE as the text programs it: images in [-1, 1], tanh, and the squared error.",
+            squared_vae,
+            SQUARED,
+            fixed=frozenset({"likelihood", "sigma"}),
+            source="Lin 784-400-20-400-784, tanh; summed squared error + KL",
+            text="Lin 784-400, two heads of 20, 20-400-784, tanh, images in [-1, 1]; "
+            "summed squared error + KL, Adam 1e-3, batches of 128, 100 epochs.",
+            differs="Nothing.",
+        ),
+        AutoencodingVariant(
+            "cvae_squared",
+            "Class-conditional VAE, squared error",
+            "The same program, told the class in the encoder and in the decoder.",
+            squared_vae,
+            SQUARED,
+            conditional=True,
+            fixed=frozenset({"likelihood", "sigma"}),
+            source="The VAE with a one-hot class, tanh; summed squared error + KL",
+            text="`vae_squared` with the one-hot class joined to the input of both halves.",
+            differs="Nothing.",
+        ),
+    )
 
-    def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
+    def split(self, config: AutoencodingConfig, images: Images) -> tuple[Images, Images]:
         """The last images of a seeded shuffle are held back."""
         n = len(images.labels)
-        held = int(n * cast(AutoencodingConfig, config).validation_share)
+        held = int(n * config.validation_share)
         generator = torch.Generator().manual_seed(config.seed)
         order = torch.randperm(n, generator=generator).to(images.labels.device)
         parts = (order[: n - held], order[n - held :])
@@ -425,133 +413,95 @@ class Autoencoding(Task):
         return first, second
 
     def build(
-        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
-    ) -> nn.Module:
-        chosen = self.variant(variant)
-        latent = cast(AutoencodingConfig, config or self.config(variant)).latent
-        if not chosen.options.get("conditional"):
-            return cast(nn.Module, chosen.build(shape, latent))
-        if not classes:
-            raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
-        return cast(nn.Module, chosen.build(shape, latent, classes))
-
-    def learner(
-        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
-    ) -> Learner:
-        """Raises LabError for single images where batch norm has nothing to norm."""
-        if config.batch_size == 1 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
-            raise LabError("This network needs batches of two images at least.")
-        options = self.variant(variant).options
-        return cast(Learner, options["learner"](config, model, options))
-
-    def validate(
         self,
         variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        held: Images,
-        judge: Judge | None = None,
-        check: Check = silent,
+        shape: Shape,
+        config: AutoencodingConfig | None = None,
+        classes: int = 0,
+    ) -> Autoencoder:
+        chosen, latent = self.variant(variant), (config or self.config(variant)).latent
+        if chosen.conditional and not classes:
+            raise LabError(f"{chosen.title} needs a data set with classes; this one has none.")
+        condition = (classes,) if chosen.conditional else ()
+        model: Autoencoder = chosen.build(shape, latent, *condition)
+        return model
+
+    def learner(self, experiment: AutoencodingExperiment, data: Images | None = None) -> Learner:
+        """Raises LabError for single images where batch norm has nothing to norm."""
+        norms = [m for m in experiment.model.modules() if isinstance(m, nn.BatchNorm1d)]
+        if experiment.config.batch_size == 1 and norms:
+            raise LabError("This network needs batches of two images at least.")
+        kind = PlainLearner if experiment.variant.loss else VariationalLearner
+        return kind(experiment)
+
+    def validate(
+        self, experiment: AutoencodingExperiment, images: Images, held: Images
     ) -> dict[str, float]:
         """Losses and figures on a choice of the test split; KL of each dimension."""
-        settings, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
-        subset = images.choice(VALIDATION_IMAGES)
-        figures = self._figures(variant, settings, network, subset, check)
-        row = {
-            f"test_{name}": float(figures[name]) for name in figures if name != "kl_per_dimension"
-        }
-        for i, kl in enumerate(figures.get("kl_per_dimension", ())):
-            row[f"test_kl_{i:02d}"] = kl
+        figures = self._figures(experiment, images.choice(VALIDATION_IMAGES))
+        kl_per_dim = figures.pop("kl_per_dimension", ())
+        row = {f"test_{name}": float(value) for name, value in figures.items()}
+        row |= {f"test_kl_{i:02d}": kl for i, kl in enumerate(kl_per_dim)}
         if len(held.labels):
-            part = held.choice(VALIDATION_IMAGES)
-            held_figures = self._figures(variant, settings, network, part, check)
+            held_figures = self._figures(experiment, held.choice(VALIDATION_IMAGES))
             row["validation_loss"] = held_figures["loss"]
         return row
 
     @torch.inference_mode()
-    def evaluate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check,
-        judge: Judge | None = None,
-    ) -> dict[str, Any]:
+    def evaluate(self, experiment: AutoencodingExperiment, images: Images) -> dict[str, Any]:
         """The bound, its terms, the importance-weighted bound, PSNR and the codes' statistics."""
-        settings, network = cast(AutoencodingConfig, config), cast(Autoencoder, model)
-        measured = self._figures(variant, settings, network, images, check)
-        figures: dict[str, Any] = dict(measured)
-        if network.variational:
+        config, model, check = experiment.config, experiment.model, experiment.check
+        figures = self._figures(experiment, images)
+        if model.variational:
             subset, stage = images.choice(IWAE_IMAGES), "importance sampling"
-            bounds = [
-                importance_bound(
-                    settings, network, x, labels, generator, tick=partial(check, stage)
-                )
-                for x, labels, generator in _batches(subset, 100, check, stage)
-            ]
-            name = bound_name(settings).replace("elbo", "iwae")
-            figures[name] = float(torch.cat(bounds).mean())
+            bounds = []
+            for x, labels, generator in _batches(subset, 100, check, stage):
+                samples = watched(range(IWAE_SAMPLES), check, stage)
+                bounds.append(importance_bound(config, model, x, labels, generator, samples))
+            figures[bound_name(config).replace("elbo", "iwae")] = float(torch.cat(bounds).mean())
             figures |= {"iwae_samples": IWAE_SAMPLES, "iwae_images": len(subset.labels)}
-        figures |= self._codes(settings, network, images, check)
+        figures |= self._codes(experiment, images)
         return {**_rounded(figures), "n_test": len(images.labels)}
 
-    def render(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check = silent,
-    ) -> np.ndarray:
+    @torch.inference_mode()
+    def render(self, experiment: AutoencodingExperiment, images: Images) -> np.ndarray:
         """Ten test images, their reconstructions, and for a VAE draws from the prior: ten, or as
         many rows of ten as a conditional one's classes need."""
-        network = cast(Autoencoder, model)
-        subset = images.first(SHEET)
+        model, subset = experiment.model, images.first(SHEET)
         x = unit(subset.pixels)
-        with torch.inference_mode():
-            rows = [x, network(x, subset.labels)]
-            if network.variational:
-                generator = torch.Generator().manual_seed(EVALUATION_SEED)
-                count = SHEET * max(1, -(-network.classes // SHEET))  # every class is shown
-                z = torch.randn(count, network.latent, generator=generator).to(x.device)
-                labels = torch.arange(len(z), device=x.device) % max(network.classes, 1)
-                rows.append(network.decode(z, labels))
+        rows = [x, model(x, subset.labels)]
+        if model.variational:
+            generator = torch.Generator().manual_seed(EVALUATION_SEED)
+            count = SHEET * max(1, -(-model.classes // SHEET))  # every class is shown
+            z = torch.randn(count, model.latent, generator=generator).to(x.device)
+            labels = torch.arange(len(z), device=x.device) % max(model.classes, 1)
+            rows.append(model.decode(z, labels))
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
-    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+    def encode(self, model: Autoencoder, images: Images, check: Check = silent) -> Tensor:
         """Return the posterior means; a conditional network also gets the images' classes."""
-        network = cast(Autoencoder, model)
-        parts = [network.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
-        return torch.cat(parts) if parts else torch.zeros(0, network.latent)
+        parts = [model.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
+        return torch.cat(parts) if parts else torch.zeros(0, model.latent)
 
     # ---- measuring
 
     @torch.inference_mode()
-    def _figures(
-        self,
-        variant: str,
-        config: AutoencodingConfig,
-        model: Autoencoder,
-        images: Images,
-        check: Check = silent,
-    ) -> dict[str, Any]:
+    def _figures(self, experiment: AutoencodingExperiment, images: Images) -> dict[str, Any]:
         """Means over images: the loss, PSNR, and for a VAE the bound with its terms."""
+        config, model, loss = experiment.config, experiment.model, experiment.variant.loss
         totals: dict[str, float] = {}
         means, kls = [], []
-        for x, labels, generator in _batches(images, CHUNK, check, "measuring"):
+        for x, labels, generator in _batches(images, CHUNK, experiment.check, "measuring"):
             code = model.encode(x, labels)
             raw = model.raw(code.mu, labels)
             batch = {"psnr": float(psnr(model.finish(raw), x).mean())}
-            if model.variational:
+            if loss is None:
                 terms = bound(config, model, x, labels, generator)
                 batch["reconstruction"] = float(terms.reconstruction.mean())
                 kls.append(terms.kl)
                 means.append(code.mu)
             else:
-                loss: Loss = self.variant(variant).options["loss"]
                 batch["loss"] = float(loss(model, raw, x))
                 batch["mse"] = float((model.finish(raw) - x).square().mean())
             for name, value in batch.items():
@@ -570,14 +520,12 @@ class Autoencoding(Task):
         return figures
 
     @torch.inference_mode()
-    def _codes(
-        self, config: AutoencodingConfig, model: Autoencoder, images: Images, check: Check
-    ) -> dict[str, Any]:
+    def _codes(self, experiment: AutoencodingExperiment, images: Images) -> dict[str, Any]:
         """Where the codes of the test split lie, and how their anomaly scores are spread."""
-        codes, scores = [], []
-        for x, labels, _ in _batches(images, CHUNK, check, "encoding"):
+        model, codes, scores = experiment.model, [], []
+        for x, labels, _ in _batches(images, CHUNK, experiment.check, "encoding"):
             codes.append(model.encode(x, labels).mu)
-            scores.append(anomaly_score(config, model, x, labels))
+            scores.append(anomaly_score(experiment.config, model, x, labels))
         z = torch.cat(codes)
         shares = torch.linspace(0, 1, 101, device=z.device)
         statistics = {
@@ -596,8 +544,7 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor, torch.Generator]]:
     """Floats, labels and a generator that every measurement starts anew."""
     generator = torch.Generator(images.pixels.device).manual_seed(EVALUATION_SEED)
-    for start in range(0, len(images.labels), size):
-        check(stage)
+    for start in watched(range(0, len(images.labels), size), check, stage):
         rows = slice(start, start + size)
         yield unit(images.pixels[rows]), images.labels[rows], generator
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, cast
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -13,50 +14,25 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.images import fit
-from core.tasks.family import SMALL, Family, FamilyConfig, Shape
-
-Check = Callable[[str], None]
-"""Called between pieces of work with the name of the stage; raises `Cancelled` to stop it."""
-
-
-def silent(stage: str) -> None:
-    """A check that never raises."""
+from core.tasks.family import SMALL, Family, FamilyConfig, Shape, Variant, number
 
 
 class TaskConfig(FamilyConfig):
     """Settings that every training has."""
 
-    epochs: int = Field(10, ge=0, le=10_000, title="Epochs", description="passes over the data")
-    batch_size: int = Field(
-        64,
-        ge=1,
-        le=4096,
-        json_schema_extra={"step": 8},
-        title="Batch size",
-        description="images a step",
+    epochs: int = number(10, (0, 10_000), "Epochs", "passes over the data")
+    batch_size: int = number(64, (1, 4096), "Batch size", "images a step", step=8)
+    learning_rate: float = number(
+        1e-3, (1e-6, 1.0), "Learning rate", "step size of the optimiser", step=0.0001
     )
-    learning_rate: float = Field(
-        1e-3,
-        ge=1e-6,
-        le=1.0,
-        json_schema_extra={"step": 0.0001},
-        title="Learning rate",
-        description="step size of the optimiser",
+    train_images: int = number(
+        0, (0, 10_000_000), "Training images", "how many to use; 0 takes all", step=1000
     )
-    train_images: int = Field(
-        0,
-        ge=0,
-        le=10_000_000,
-        json_schema_extra={"step": 1000},
-        title="Training images",
-        description="how many to use; 0 takes all",
-    )
-    seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="decides weights, order and noise"
-    )
+    seed: int = number(0, (0, 2**31 - 1), "Seed", "decides weights, order and noise")
     start_from: str = Field(
         "",
         max_length=200,
@@ -121,6 +97,8 @@ class Learner(ABC):
             optimiser.load_state_dict(state["optimisers"][name])
 
 
+Schedule = Callable[[float], float]
+"""From the share of the training that lies behind to a factor of the learning rate."""
 INITIAL_RATE = 1 / 25
 """Initial learning rate of a warm-up, as a share of the full rate."""
 
@@ -150,7 +128,7 @@ class Descent(Learner):
         model: nn.Module,
         optimiser: type[Optimizer],
         learning_rate: float,
-        schedule: Callable[[float], float] = constant,
+        schedule: Schedule = constant,
         weight_decay: float = 0.0,
     ) -> None:
         # One fused step over all weights: half as much again on a linear network.
@@ -170,60 +148,82 @@ class Descent(Learner):
         optimiser.step()
 
 
-class Task(Family, ABC):
+C = TypeVar("C", bound=TaskConfig)
+V = TypeVar("V", bound=Variant)
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[C, V, M]):
+    """A network with the variant and the settings that it is trained and measured by."""
+
+    variant: V
+    config: C
+    model: M
+    judge: Judge | None = None
+    """The run that the task's `judge` names, if there is one."""
+    check: Check = silent
+    """Called between small pieces of work."""
+
+
+class Task(Family[C, V], ABC, Generic[C, V, M]):
     """A family whose variants are trained: networks, their steps and their figures."""
 
-    config_class: ClassVar[type[TaskConfig]]
-    half: ClassVar[bool] = False
+    half: bool = False
     """Whether final weights are kept, and measured, in half precision."""
-    sheets: ClassVar[int] = 20
+    sheets: int = 20
     """Sample sheets kept of a training, besides those of the first five epochs."""
-    least_classes: ClassVar[int] = 0
+    least_classes: int = 0
     """Minimum number of classes in the data set."""
-    least_test: ClassVar[int] = 1
+    least_test: int = 1
     """Minimum number of test images in the data set."""
-    most_test: ClassVar[int] = 0
+    most_test: int = 0
     """Maximum number of test images used, drawn by a fixed seed; 0 for all."""
-    judge: ClassVar[tuple[str, str] | None] = None
+    judge: tuple[str, str] | None = None
     """Task and variant of the run that measures it, trained on the same data set."""
+    encodes: bool = False
+    """Whether its networks encode images, so that the codes can be mapped."""
 
-    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> TaskConfig:
-        return cast(TaskConfig, super().config(variant, values))
+    def experiment(
+        self,
+        variant: str,
+        config: C,
+        model: M,
+        judge: Judge | None = None,
+        check: Check = silent,
+    ) -> Experiment[C, V, M]:
+        """Return what the methods below work on. Raises UnknownName for the variant."""
+        return Experiment(self.variant(variant), config, model, judge, check)
 
     def fits(self, variant: str, shape: Shape) -> bool:
         return shape == self.variant(variant).shape_for(shape)
 
     def prepare(self, variant: str, images: Images) -> Images:
         """Resize images of any data set to the shape and channels of the variant."""
-        of = cast(Shape, tuple(images.pixels.shape[1:]))
-        return fitted(images, self.variant(variant).shape_for(of))
+        channels, height, width = images.pixels.shape[1:]
+        return fitted(images, self.variant(variant).shape_for((channels, height, width)))
 
-    def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
+    def split(self, config: C, images: Images) -> tuple[Images, Images]:
         """Return the training images and the held-out ones; none by default."""
         return images, Images(images.pixels[:0], images.labels[:0])
 
-    def build(
-        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
-    ) -> nn.Module:
+    def build(self, variant: str, shape: Shape, config: C | None = None, classes: int = 0) -> M:
         """Build a network for images of `shape`; weights come from torch's global generator.
 
         Args:
             config: settings that shape the network; None takes the variant's defaults.
             classes: of the data set; 0 where there are none.
         """
-        return cast(nn.Module, self.variant(variant).build(shape))
+        model: M = self.variant(variant).build(shape)
+        return model
 
-    def precompute(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
-    ) -> Images:
+    def precompute(self, experiment: Experiment[C, V, M], images: Images) -> Images:
         """Return what the learner steps over and is validated on: the images themselves, or
         features of a frozen network, computed once; `pixels` is then (N, d)."""
         return images
 
     @abstractmethod
-    def learner(
-        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
-    ) -> Learner:
+    def learner(self, experiment: Experiment[C, V, M], data: Images | None = None) -> Learner:
         """Return the learner: the network with its optimisers, ready for the first step.
 
         Args:
@@ -231,35 +231,20 @@ class Task(Family, ABC):
                 statistics.
         """
 
-    def calibrate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        held: Images,
-        check: Check = silent,
-    ) -> None:
+    def calibrate(self, experiment: Experiment[C, V, M], held: Images) -> None:
         """Calibrate the finished network on the held-out images; does nothing by default."""
 
     @abstractmethod
     def validate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        held: Images,
-        judge: Judge | None = None,
-        check: Check = silent,
+        self, experiment: Experiment[C, V, M], images: Images, held: Images
     ) -> dict[str, float]:
         """Compute a few quick figures after each epoch, on part of the test split.
 
         Args:
             held: the held-out images of `split`; may be empty.
-            judge: the run that the task's `judge` names, if there is one.
         """
 
-    def ended(self, config: TaskConfig, history: Sequence[Mapping[str, float]]) -> str:
+    def ended(self, config: C, history: Sequence[Mapping[str, float]]) -> str:
         """Return why to stop after the epoch of the last row, as a sentence; empty to go on."""
         return ""
 
@@ -268,38 +253,23 @@ class Task(Family, ABC):
         return ""
 
     @abstractmethod
-    def evaluate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check,
-        judge: Judge | None = None,
-    ) -> dict[str, Any]:
-        """Compute all figures on the test split, at the end; `check` is called often."""
+    def evaluate(self, experiment: Experiment[C, V, M], images: Images) -> dict[str, Any]:
+        """Compute all figures on the test split, at the end."""
 
     @abstractmethod
-    def render(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check = silent,
-    ) -> np.ndarray:
+    def render(self, experiment: Experiment[C, V, M], images: Images) -> np.ndarray:
         """Draw the sample sheet, uint8 (H, W) or (H, W, 3), from the same inputs at every call."""
 
-    encodes: ClassVar[bool] = False
-    """Whether its networks encode images, so that the codes can be mapped."""
-
-    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+    def encode(self, model: M, images: Images, check: Check = silent) -> Tensor:
         """Return the codes (N, d) of prepared images, on the model's device.
 
         Raises:
             LabError: networks of this task have none.
         """
         raise LabError(f"{self.title} has no codes to map.")
+
+
+AnyTask: TypeAlias = Task[Any, Any, Any]
 
 
 def fitted(images: Images, shape: Shape = SMALL) -> Images:

@@ -1,15 +1,16 @@
 """Denoising: a network learns to restore corrupted images."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam, AdamW
+from torch.optim import Adam, AdamW, Optimizer
 
 from core.data import Images
 from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
@@ -19,18 +20,17 @@ from core.models.classical import Classical, Grey, median_filter, non_local_mean
 from core.models.denoisers import ConvDenoiser, ConvPyramid, LinearDenoiser, UNet
 from core.models.fused import fused
 from core.tasks.base import (
-    Check,
     Descent,
-    Judge,
+    Experiment,
     Learner,
+    Schedule,
     Task,
     TaskConfig,
     constant,
-    silent,
     unit,
     warm_cosine,
 )
-from core.tasks.family import Shape, Variant
+from core.tasks.family import Shape, Variant, by_name, number
 
 STRENGTHS = tuple(round(0.1 * i, 1) for i in range(1, 11))
 EVALUATION_SEED = 20_000
@@ -48,13 +48,8 @@ class DenoisingConfig(TaskConfig):
     corruption: Literal["gaussian", "salt_and_pepper", "mosaic", "mask", "blur", "none"] = Field(
         "gaussian", title="Corruption", description="how the training images are spoilt"
     )
-    strength: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        json_schema_extra={"step": 0.05},
-        title="Strength",
-        description="of the corruption; for Gaussian noise its σ",
+    strength: float = number(
+        0.5, (0, 1), "Strength", "of the corruption; for Gaussian noise its σ", step=0.05
     )
     blind: bool = Field(
         False,
@@ -86,12 +81,24 @@ def rmse(output: Tensor, clean: Tensor) -> Tensor:
     return (mse(output, clean) + 1e-6).sqrt()
 
 
-REFERENCE: dict[str, Any] = {
-    "loss": mse,
-    "optimiser": Adam,
-    "schedule": constant,
-    "squash": torch.clamp,
-}
+@dataclass(frozen=True, kw_only=True)
+class DenoisingVariant(Variant):
+    """A denoiser with what it is trained by."""
+
+    loss: Loss = mse
+    optimiser: type[Optimizer] = Adam
+    schedule: Schedule = constant
+    logits: bool = False
+    """Whether the network's outputs are logits of grey values, else they are cut to [0, 1]."""
+    test_images: int = 0
+    """How many it is measured on; 0 for all."""
+
+    def squash(self, outputs: Tensor) -> Tensor:
+        """Bring the network's outputs into [0, 1]."""
+        return outputs.sigmoid() if self.logits else outputs.clamp(0, 1)
+
+
+DenoisingExperiment = Experiment[DenoisingConfig, DenoisingVariant, nn.Module]
 
 
 def _classical(function: Callable[[Grey, float], Grey], shape: Shape) -> nn.Module:
@@ -101,10 +108,10 @@ def _classical(function: Callable[[Grey, float], Grey], shape: Shape) -> nn.Modu
 class DenoisingLearner(Descent):
     """Corrupt the batch anew and take one step on the loss."""
 
-    def __init__(self, config: DenoisingConfig, model: nn.Module, options: Mapping[str, Any]):
-        super().__init__(model, options["optimiser"], config.learning_rate, options["schedule"])
-        self.config, self.forward = config, fused(model)
-        self.loss: Loss = options["loss"]
+    def __init__(self, experiment: DenoisingExperiment):
+        variant, self.config, model = experiment.variant, experiment.config, experiment.model
+        super().__init__(model, variant.optimiser, self.config.learning_rate, variant.schedule)
+        self.forward, self.loss = fused(model), variant.loss
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         clean = unit(images.pixels)
@@ -117,123 +124,120 @@ class DenoisingLearner(Descent):
         return {"loss": loss.item()}
 
 
-class Denoising(Task):
+class Denoising(Task[DenoisingConfig, DenoisingVariant, nn.Module]):
     """Grey images of 28×28 pixels from any data set, corrupted and restored."""
 
     name = "denoising"
-    kind: ClassVar[str] = "denoise"
-    title: ClassVar[str] = "Denoising"
-    config_class: ClassVar[type[TaskConfig]] = DenoisingConfig
-    variants: ClassVar[Mapping[str, Variant]] = {
-        v.name: v
-        for v in (
-            Variant(
-                "linear",
-                "Linear",
-                "Fully connected layers through a code of 32 numbers.",
-                LinearDenoiser,
-                options=REFERENCE,
-                source="Lin 784-128-64-32-64-128-784",
-                text="Lin 784-128-64-32 and back; squared error, Adam 1e-3, batches of 64, 10 "
-                "epochs. Noise of σ = 0.5 is added to images in [-1, 1], clipped to [0, "
-                "1], and the answer is to be in [-1, 1]: 17.2 dB.",
-                differs="Noise is added to images in [0, 1], which are to be given back in [0, "
-                "1]. In the text a background at -1 stays exactly 0 with a probability of "
-                "0.977, so its task is easier, and its decibels compare with none here.",
-            ),
-            Variant(
-                "conv",
-                "Convolutional",
-                "Two convolutions down, two up.",
-                ConvDenoiser,
-                options=REFERENCE,
-                source="Conv 64-128-64-1, nearest resizing",
-                text="Conv 64-128, pooled twice, and back by nearest resizing; trained as "
-                "`linear`: 23.2 dB.",
-                differs="As for `linear`. Pooling comes before ReLU, and resizing and convolution "
-                "are one step: the same function, faster.",
-            ),
-            Variant(
-                "conv_pyramid",
-                "Convolutional pyramid",
-                "Three poolings down to a 4×4 code of 256 numbers, and back.",
-                lambda shape: ConvPyramid(shape, (32, 32, 16), (16, 32, 32)),
-                {"epochs": 100, "batch_size": 200},
-                {**REFERENCE, "loss": bce_with_logits, "squash": torch.sigmoid},
-                source="Conv 32-32-16-16-32-32-1, cross-entropy",
-                text="Conv 32-32-16, pooled to 4×4×16, and back; cross-entropy, Adam 1e-3, "
-                "batches of 200, 100 epochs; noise on [0, 1].",
-                differs="Nothing.",
-            ),
-            Variant(
-                "conv_plain",
-                "Plain autoencoder",
-                "The pyramid at a quarter of its width, trained on clean images: a code of 128 "
-                "numbers, 16 % of the image.",
-                lambda shape: ConvPyramid(shape, (16, 8, 8), (8, 8, 16)),
-                {"epochs": 20, "batch_size": 200, "corruption": "none"},
-                {**REFERENCE, "loss": bce_with_logits, "squash": torch.sigmoid},
-                source="Conv 16-8-8-8-8-16-1, cross-entropy",
-                text="The pyramid with 16-8-8 channels, a code of 128 numbers; cross-entropy, "
-                "no noise, 20 epochs.",
-                differs="Nothing; batches of 200, as for `conv_pyramid`.",
-            ),
-            Variant(
-                "unet",
-                "U-Net",
-                "Skip connections, predicts the correction, trained on every noise level at once.",
-                UNet,
-                {"epochs": 10, "learning_rate": 2e-3, "strength": 1.0, "blind": True},
-                {**REFERENCE, "loss": rmse, "optimiser": AdamW, "schedule": warm_cosine},
-                source="Ours, after Ronneberger et al. 2015 and Zhang et al. 2017, 2018",
-                differs="Ours: skip connections, predicts the correction, and begins with none: "
-                "last layers at zero; trained on all noise levels at once with AdamW, a "
-                "rate that rises and falls, and the root of each image's squared error.",
-            ),
-            *(
-                Variant(
-                    name,
-                    title,
-                    summary,
-                    partial(_classical, function),
-                    {"epochs": 0, "train_images": 1},
-                    {**REFERENCE, "test_images": 1000},
-                    learns=False,
-                    source=source,
-                    differs="Not of the texts: a classical method, to compare with. It is told how "
-                    "strong the noise is, and learns nothing.",
-                )
-                for name, title, summary, function, source in (
-                    (
-                        "median",
-                        "Median filter",
-                        "The middle value of each pixel's surroundings.",
-                        median_filter,
-                        "scikit-image",
-                    ),
-                    (
-                        "nl_means",
-                        "Non-local means",
-                        "Averages patches that look alike.",
-                        non_local_means,
-                        "Buades et al. 2005, scikit-image",
-                    ),
-                    (
-                        "tv",
-                        "Total variation",
-                        "The flattest image near the noisy one.",
-                        total_variation,
-                        "Chambolle 2004, scikit-image",
-                    ),
-                )
-            ),
-        )
-    }
+    kind = "denoise"
+    title = "Denoising"
+    config_class = DenoisingConfig
+    variants = by_name(
+        DenoisingVariant(
+            "linear",
+            "Linear",
+            "Fully connected layers through a code of 32 numbers.",
+            LinearDenoiser,
+            source="Lin 784-128-64-32-64-128-784",
+            text="Lin 784-128-64-32 and back; squared error, Adam 1e-3, batches of 64, 10 "
+            "epochs. Noise of σ = 0.5 is added to images in [-1, 1], clipped to [0, "
+            "1], and the answer is to be in [-1, 1]: 17.2 dB.",
+            differs="Noise is added to images in [0, 1], which are to be given back in [0, "
+            "1]. In the text a background at -1 stays exactly 0 with a probability of "
+            "0.977, so its task is easier, and its decibels compare with none here.",
+        ),
+        DenoisingVariant(
+            "conv",
+            "Convolutional",
+            "Two convolutions down, two up.",
+            ConvDenoiser,
+            source="Conv 64-128-64-1, nearest resizing",
+            text="Conv 64-128, pooled twice, and back by nearest resizing; trained as "
+            "`linear`: 23.2 dB.",
+            differs="As for `linear`. Pooling comes before ReLU, and resizing and convolution "
+            "are one step: the same function, faster.",
+        ),
+        DenoisingVariant(
+            "conv_pyramid",
+            "Convolutional pyramid",
+            "Three poolings down to a 4×4 code of 256 numbers, and back.",
+            lambda shape: ConvPyramid(shape, (32, 32, 16), (16, 32, 32)),
+            {"epochs": 100, "batch_size": 200},
+            loss=bce_with_logits,
+            logits=True,
+            source="Conv 32-32-16-16-32-32-1, cross-entropy",
+            text="Conv 32-32-16, pooled to 4×4×16, and back; cross-entropy, Adam 1e-3, "
+            "batches of 200, 100 epochs; noise on [0, 1].",
+            differs="Nothing.",
+        ),
+        DenoisingVariant(
+            "conv_plain",
+            "Plain autoencoder",
+            "The pyramid at a quarter of its width, trained on clean images: a code of 128 "
+            "numbers, 16 % of the image.",
+            lambda shape: ConvPyramid(shape, (16, 8, 8), (8, 8, 16)),
+            {"epochs": 20, "batch_size": 200, "corruption": "none"},
+            loss=bce_with_logits,
+            logits=True,
+            source="Conv 16-8-8-8-8-16-1, cross-entropy",
+            text="The pyramid with 16-8-8 channels, a code of 128 numbers; cross-entropy, "
+            "no noise, 20 epochs.",
+            differs="Nothing; batches of 200, as for `conv_pyramid`.",
+        ),
+        DenoisingVariant(
+            "unet",
+            "U-Net",
+            "Skip connections, predicts the correction, trained on every noise level at once.",
+            UNet,
+            {"epochs": 10, "learning_rate": 2e-3, "strength": 1.0, "blind": True},
+            loss=rmse,
+            optimiser=AdamW,
+            schedule=warm_cosine,
+            source="Ours, after Ronneberger et al. 2015 and Zhang et al. 2017, 2018",
+            differs="Ours: skip connections, predicts the correction, and begins with none: "
+            "last layers at zero; trained on all noise levels at once with AdamW, a "
+            "rate that rises and falls, and the root of each image's squared error.",
+        ),
+        *(
+            DenoisingVariant(
+                name,
+                title,
+                summary,
+                partial(_classical, function),
+                {"epochs": 0, "train_images": 1},
+                test_images=1000,
+                learns=False,
+                source=source,
+                differs="Not of the texts: a classical method, to compare with. It is told how "
+                "strong the noise is, and learns nothing.",
+            )
+            for name, title, summary, function, source in (
+                (
+                    "median",
+                    "Median filter",
+                    "The middle value of each pixel's surroundings.",
+                    median_filter,
+                    "scikit-image",
+                ),
+                (
+                    "nl_means",
+                    "Non-local means",
+                    "Averages patches that look alike.",
+                    non_local_means,
+                    "Buades et al. 2005, scikit-image",
+                ),
+                (
+                    "tv",
+                    "Total variation",
+                    "The flattest image near the noisy one.",
+                    total_variation,
+                    "Chambolle 2004, scikit-image",
+                ),
+            )
+        ),
+    )
 
-    def learner(
-        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
-    ) -> Learner:
-        return DenoisingLearner(cast(DenoisingConfig, config), model, self.variant(variant).options)
+    def learner(self, experiment: DenoisingExperiment, data: Images | None = None) -> Learner:
+        return DenoisingLearner(experiment)
 
     @torch.inference_mode()
     def restore(self, variant: str, model: nn.Module, noisy: Tensor, rms: Tensor) -> Tensor:
@@ -247,86 +251,63 @@ class Denoising(Task):
             (N, C, H, W) in [0, 1].
         """
         if isinstance(model, Classical):
-            return cast(Tensor, model(noisy, rms))
-        squash = self.variant(variant).options["squash"]
+            denoised: Tensor = model(noisy, rms)
+            return denoised
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         forward = fused(model)
-        out = torch.cat([forward(part) for part in torch.split(noisy, CHUNK)])
-        return cast(Tensor, squash(out) if squash is torch.sigmoid else squash(out, 0, 1))
+        outputs = torch.cat([forward(part) for part in torch.split(noisy, CHUNK)])
+        return self.variant(variant).squash(outputs)
 
     def validate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        held: Images,
-        judge: Judge | None = None,
-        check: Check = silent,
+        self, experiment: DenoisingExperiment, images: Images, held: Images
     ) -> dict[str, float]:
-        config = cast(DenoisingConfig, config)
+        variant, config, model = experiment.variant, experiment.config, experiment.model
         clean = unit(images.choice(VALIDATION_IMAGES).pixels)
         strength = _reference_strength(config)
         noisy = corrupt_seeded(clean, config.corruption, strength, EVALUATION_SEED)
-        loss: Loss = self.variant(variant).options["loss"]
         losses, quality = [], []
         for part, target in _chunks(model, noisy, clean):
-            check("measuring")
+            experiment.check("measuring")
             with torch.inference_mode():
-                losses.append(loss(fused(model)(part), target))
-            restored = self.restore(variant, model, part, rms_error(part, target))
+                losses.append(variant.loss(fused(model)(part), target))
+            restored = self.restore(variant.name, model, part, rms_error(part, target))
             quality.append(psnr(restored, target))
         return {
             "test_loss": float(torch.cat(losses).mean()),
             "test_psnr": float(torch.cat(quality).mean()),
         }
 
-    def evaluate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check,
-        judge: Judge | None = None,
-    ) -> dict[str, Any]:
+    def evaluate(self, experiment: DenoisingExperiment, images: Images) -> dict[str, Any]:
         """PSNR and SSIM, in and out, at ten strengths of the run's corruption and on clean images.
 
         The headline figures are those at strength 0.5.
         """
-        config = cast(DenoisingConfig, config)
-        clean = unit(images.choice(self.variant(variant).options.get("test_images", 0)).pixels)
-        sweep = sweep_corruption(config)
+        variant, model = experiment.variant, experiment.model
+        clean = unit(images.choice(variant.test_images).pixels)
+        corruption = sweep_corruption(experiment.config)
         rows = []
         for i, strength in enumerate((0.0, *STRENGTHS)):
-            noisy = corrupt_seeded(clean, sweep, strength, EVALUATION_SEED + i)
+            noisy = corrupt_seeded(clean, corruption, strength, EVALUATION_SEED + i)
             figures = []
             for part, target in _chunks(model, noisy, clean):
-                check(f"measuring {i + 1} of {len(STRENGTHS) + 1}")
-                restored = self.restore(variant, model, part, rms_error(part, target))
+                experiment.check(f"measuring {i + 1} of {len(STRENGTHS) + 1}")
+                restored = self.restore(variant.name, model, part, rms_error(part, target))
                 pairs = [(f, x) for f in (psnr, ssim) for x in (part, restored)]
                 figures.append(torch.stack([f(x, target) for f, x in pairs]))
             means = torch.cat(figures, dim=1).mean(dim=1).tolist()
             named = zip(("psnr_noisy", "psnr", "ssim_noisy", "ssim"), means, strict=True)
             rows.append({"strength": strength, **{k: round(v, 4) for k, v in named}})
         headline = {k: v for k, v in rows[STRENGTHS.index(0.5) + 1].items() if k != "strength"}
-        return {**headline, "corruption": sweep, "sweep": rows, "n_test": len(clean)}
+        return {**headline, "corruption": corruption, "sweep": rows, "n_test": len(clean)}
 
-    def render(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check = silent,
-    ) -> np.ndarray:
+    def render(self, experiment: DenoisingExperiment, images: Images) -> np.ndarray:
         """Ten test images: clean, noisy, restored, a row each."""
-        config = cast(DenoisingConfig, config)
-        clean = unit(images.first(10).pixels)
+        config, clean = experiment.config, unit(images.first(10).pixels)
         noisy = corrupt_seeded(
             clean, sweep_corruption(config), _reference_strength(config), EVALUATION_SEED
         )
-        restored = self.restore(variant, model, noisy, rms_error(noisy, clean))
+        rms = rms_error(noisy, clean)
+        restored = self.restore(experiment.variant.name, experiment.model, noisy, rms)
         return contact_sheet(torch.cat([clean, noisy, restored]), columns=len(clean))
 
 

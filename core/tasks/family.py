@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import LabError, RunBroken, UnknownName
 from core.runs.schema import RunSpec
@@ -30,12 +30,31 @@ class FamilyConfig(BaseModel):
         """Return the step of the field in a form."""
         extra = cls.model_fields[name].json_schema_extra
         step = extra.get("step", 1) if isinstance(extra, dict) else 1
-        return float(cast(float, step))
+        assert isinstance(step, int | float)
+        return float(step)
+
+
+def number(
+    default: float, bounds: tuple[float, float], title: str, description: str, step: float = 1
+) -> Any:
+    """Return the field of a number: its bounds, both included, and the `step` of its form field."""
+    low, high = bounds
+    return Field(
+        default,
+        ge=low,
+        le=high,
+        title=title,
+        description=description,
+        json_schema_extra={"step": step} if step != 1 else None,
+    )
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One entry of a family, with its default settings."""
+    """One entry of a family, with its default settings.
+
+    A family that needs more of its variants, as a loss or an optimiser, extends this class.
+    """
 
     name: str
     title: str
@@ -43,8 +62,6 @@ class Variant:
     build: Callable[..., Any]
     """Builds its network or map from the arguments of its family."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Read by the family alone: its loss, its optimiser."""
     learns: bool = True
     shape: Shape | None = SMALL
     """(C, H, W) of the images that it works on; None: colour, in the size that they have."""
@@ -67,26 +84,35 @@ class Variant:
         return self.shape or (3, *of[1:])
 
 
-class Family:
+C = TypeVar("C", bound=FamilyConfig)
+V = TypeVar("V", bound=Variant)
+
+
+def by_name(*variants: V) -> Mapping[str, V]:
+    """Return the variants of a family by their names, in this order."""
+    return {variant.name: variant for variant in variants}
+
+
+class Family(Generic[C, V]):
     """Variants that share a config. One instance each is registered in `core.registry`."""
 
     name: str
-    kind: ClassVar[str]
+    kind: str
     """First word of its runs' names."""
-    title: ClassVar[str]
-    config_class: ClassVar[type[FamilyConfig]]
-    variants: ClassVar[Mapping[str, Variant]]
+    title: str
+    config_class: type[C]
+    variants: Mapping[str, V]
     headline: str = "psnr"
     """The figure that its runs are ranked by."""
     lower_is_better: bool = False
 
-    def variant(self, name: str) -> Variant:
+    def variant(self, name: str) -> V:
         """Raises UnknownName with the known ones."""
         if name not in self.variants:
             raise UnknownName(f"{self.name} variant", name, self.variants)
         return self.variants[name]
 
-    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> FamilyConfig:
+    def config(self, variant: str, values: Mapping[str, Any] | None = None) -> C:
         """The variant's settings with `values` over them, validated.
 
         Raises:
@@ -140,8 +166,11 @@ class Family:
         return spec
 
 
+AnyFamily: TypeAlias = Family[Any, Any]
+
+
 @lru_cache(maxsize=4096)
-def _valid(family: Family, variant: str, values: str, shape: Shape) -> None:
+def _valid(family: AnyFamily, variant: str, values: str, shape: Shape) -> None:
     family.config(variant, json.loads(values))
     if not family.fits(variant, shape):
         raise LabError(f"{variant} does not work on images of {shape}.")

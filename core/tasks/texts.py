@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from core.tasks.family import Family
+from core.tasks.family import AnyFamily
 
 HEADINGS = ("variant", "as in the text", "where ours differs, and why")
 OF_ALL = (
@@ -15,7 +15,7 @@ OF_ALL = (
 """What holds for every network that learns, whatever the texts do."""
 
 
-def table(families: Iterable[Family], named: bool = False) -> str:
+def table(families: Iterable[AnyFamily], named: bool = False) -> str:
     """A row a variant in Markdown: what it is called, how the text has it, where ours differs.
 
     Args:
@@ -29,7 +29,7 @@ def table(families: Iterable[Family], named: bool = False) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _titled(row: tuple[str, str, str], family: Family) -> tuple[str, str, str]:
+def _titled(row: tuple[str, str, str], family: AnyFamily) -> tuple[str, str, str]:
     """A row in which variants and settings of the family are called by their titles."""
     titles = {name: field.title for name, field in family.config_class.model_fields.items()}
     titles |= {name: variant.title for name, variant in family.variants.items()}

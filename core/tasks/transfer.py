@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW
 
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.features import features
@@ -21,18 +23,8 @@ from core.metrics.image import calibration_error
 from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.models.feature_classifiers import Transfer, head, joined
-from core.tasks.base import (
-    Check,
-    Judge,
-    Learner,
-    Task,
-    TaskConfig,
-    constant,
-    silent,
-    unit,
-    warm_cosine,
-)
-from core.tasks.family import FamilyConfig, Shape, Variant
+from core.tasks.base import Experiment, Learner, Task, TaskConfig, constant, unit, warm_cosine
+from core.tasks.family import FamilyConfig, Shape, Variant, by_name, number
 
 JITTER = 0.2
 """Share of the side that a random crop may leave out."""
@@ -53,39 +45,31 @@ class TransferConfig(TaskConfig):
         description="`linear`: one layer; `published`: the text's three, 256-256-k with dropout; "
         "`mlp`: ours of four, 512-256-256-k with dropout",
     )
-    weight_decay: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        json_schema_extra={"step": 0.005},
-        title="Weight decay",
-        description="pull of the weights towards zero",
+    weight_decay: float = number(
+        0.01, (0, 1), "Weight decay", "pull of the weights towards zero", step=0.005
     )
     class_weights: bool = Field(
         True, title="Weigh classes", description="pictures of rarer classes count for more"
     )
-    validation_share: float = Field(
+    validation_share: float = number(
         0.1,
-        ge=0,
-        le=0.5,
-        json_schema_extra={"step": 0.05},
-        title="Held back",
-        description="share of the training pictures that tells when to stop and calibrates",
+        (0, 0.5),
+        "Held back",
+        "share of the training pictures that tells when to stop and calibrates",
+        step=0.05,
     )
-    patience: int = Field(
+    patience: int = number(
         10,
-        ge=0,
-        le=1000,
-        title="Patience",
-        description="epochs without a better validation loss after which it stops; 0 never does",
+        (0, 1000),
+        "Patience",
+        "epochs without a better validation loss after which it stops; 0 never does",
     )
-    body_rate: float = Field(
+    body_rate: float = number(
         0.05,
-        ge=0,
-        le=1,
-        json_schema_extra={"step": 0.05},
-        title="Rate of the body",
-        description="learning rate of the backbone as a share of the head's, once it is unfrozen",
+        (0, 1),
+        "Rate of the body",
+        "learning rate of the backbone as a share of the head's, once it is unfrozen",
+        step=0.05,
     )
 
     @field_validator("backbones")
@@ -131,6 +115,17 @@ MIN_HELD = 20
 """Minimum number of held-out pictures for a calibration."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TransferVariant(Variant):
+    """A classifier on pretrained features."""
+
+    trained: bool = False
+    """Whether the backbone is trained too."""
+
+
+TransferExperiment = Experiment[TransferConfig, TransferVariant, Transfer]
+
+
 class TransferLearner(Learner):
     """Cross-entropy; keeps the weights with the best validation loss, and stops when none come.
 
@@ -139,7 +134,8 @@ class TransferLearner(Learner):
     Howard and Ruder 2018).
     """
 
-    def __init__(self, config: TransferConfig, model: Transfer, data: Images) -> None:
+    def __init__(self, experiment: TransferExperiment, data: Images) -> None:
+        config, model = experiment.config, experiment.model
         groups = [{"params": list(model.head.parameters()), "share": 1.0}]
         if model.trained:
             body = [p.requires_grad_(True) for p in model.nets.parameters()]
@@ -201,76 +197,71 @@ class TransferLearner(Learner):
         self.should_stop = 0 < self.config.patience <= self.waited
 
 
-class Transferring(Task):
+class Transferring(Task[TransferConfig, TransferVariant, Transfer]):
     """Classification of pictures by a network pretrained on a million others."""
 
     name = "transfer"
-    kind: ClassVar[str] = "transfer"
-    title: ClassVar[str] = "Transfer learning"
+    kind = "transfer"
+    title = "Transfer learning"
     headline = "accuracy"
-    half: ClassVar[bool] = True
-    encodes: ClassVar[bool] = True
-    least_classes: ClassVar[int] = 2
-    most_test: ClassVar[int] = 2000
-    config_class: ClassVar[type[TaskConfig]] = TransferConfig
-    variants: ClassVar[Mapping[str, Variant]] = {
-        v.name: v
-        for v in (
-            Variant(
-                "new_head",
-                "New head",
-                "The convolutions stay as they are: only a new head learns, in seconds.",
-                head,
-                {"epochs": 60, "batch_size": 32, "train_images": 2000},
-                {"trained": False},
-                shape=None,
-                quick=True,
-                source="Transfer 2: frozen convolutions, new head",
-                text="ResNet-18 is frozen; on its 512 features Lin 256-256-2 with ReLU and "
-                "dropout 0.5; Adam 1e-4, batches of 4, 2 epochs; normalised by 0.5, "
-                "centre crop 224 without resizing; cats against dogs, 90/10.",
-                differs="EfficientNet-Lite0, whose weights install offline, and one linear layer "
-                "that begins near zero; the text's head is there as `published`. Pictures "
-                "are scaled before they are cropped, so that the animal is in them; "
-                "normalised as the backbone was taught; features of length 1, "
-                "standardised; AdamW 1e-3, batches of 32, up to 60 epochs, stopped by a "
-                "tenth held back, which also calibrates; rare classes weigh more.",
-            ),
-            Variant(
-                "side_by_side",
-                "Networks side by side",
-                "The features of several pretrained networks, joined for one head.",
-                head,
-                {
-                    "epochs": 60,
-                    "batch_size": 32,
-                    "train_images": 2000,
-                    "backbones": "lite0+lite1+lite2",
-                },
-                {"trained": False},
-                shape=None,
-                quick=True,
-                source="Transfer 3: several networks' features in one head",
-                text="The features of several pretrained networks in one head.",
-                differs="Lite0, Lite1 and Lite2; each one's features of length 1; otherwise as "
-                "for `new_head`.",
-            ),
-            Variant(
-                "fine_tune",
-                "Fine-tuned network",
-                "A pretrained network with a new last layer; everything learns, the head first.",
-                head,
-                {"epochs": 6, "batch_size": 16, "train_images": 2000},
-                {"trained": True},
-                shape=None,
-                source="Transfer 1: last layer replaced, everything trained",
-                text="A pretrained network, its last layer replaced, everything trained.",
-                differs="For a third of the training only the head learns, then the body at a "
-                "twentieth of its rate, with frozen statistics of batch norm; random "
-                "crops and mirroring; otherwise as for `new_head`.",
-            ),
-        )
-    }
+    half = True
+    encodes = True
+    least_classes = 2
+    most_test = 2000
+    config_class = TransferConfig
+    variants = by_name(
+        TransferVariant(
+            "new_head",
+            "New head",
+            "The convolutions stay as they are: only a new head learns, in seconds.",
+            head,
+            {"epochs": 60, "batch_size": 32, "train_images": 2000},
+            shape=None,
+            quick=True,
+            source="Transfer 2: frozen convolutions, new head",
+            text="ResNet-18 is frozen; on its 512 features Lin 256-256-2 with ReLU and "
+            "dropout 0.5; Adam 1e-4, batches of 4, 2 epochs; normalised by 0.5, "
+            "centre crop 224 without resizing; cats against dogs, 90/10.",
+            differs="EfficientNet-Lite0, whose weights install offline, and one linear layer "
+            "that begins near zero; the text's head is there as `published`. Pictures "
+            "are scaled before they are cropped, so that the animal is in them; "
+            "normalised as the backbone was taught; features of length 1, "
+            "standardised; AdamW 1e-3, batches of 32, up to 60 epochs, stopped by a "
+            "tenth held back, which also calibrates; rare classes weigh more.",
+        ),
+        TransferVariant(
+            "side_by_side",
+            "Networks side by side",
+            "The features of several pretrained networks, joined for one head.",
+            head,
+            {
+                "epochs": 60,
+                "batch_size": 32,
+                "train_images": 2000,
+                "backbones": "lite0+lite1+lite2",
+            },
+            shape=None,
+            quick=True,
+            source="Transfer 3: several networks' features in one head",
+            text="The features of several pretrained networks in one head.",
+            differs="Lite0, Lite1 and Lite2; each one's features of length 1; otherwise as "
+            "for `new_head`.",
+        ),
+        TransferVariant(
+            "fine_tune",
+            "Fine-tuned network",
+            "A pretrained network with a new last layer; everything learns, the head first.",
+            head,
+            {"epochs": 6, "batch_size": 16, "train_images": 2000},
+            trained=True,
+            shape=None,
+            source="Transfer 1: last layer replaced, everything trained",
+            text="A pretrained network, its last layer replaced, everything trained.",
+            differs="For a third of the training only the head learns, then the body at a "
+            "twentieth of its rate, with frozen statistics of batch norm; random "
+            "crops and mirroring; otherwise as for `new_head`.",
+        ),
+    )
 
     def identity(self, variant: str, config: FamilyConfig) -> tuple[str, dict[str, Any]]:
         """As for all; the head of four layers is `published` in ids, as it was called at first."""
@@ -280,22 +271,22 @@ class Transferring(Task):
         return name, changed
 
     def build(
-        self, variant: str, shape: Shape, config: TaskConfig | None = None, classes: int = 0
-    ) -> nn.Module:
+        self, variant: str, shape: Shape, config: TransferConfig | None = None, classes: int = 0
+    ) -> Transfer:
         """Raises LabError for fewer than two classes, and DataMissing without the weights."""
         chosen = self.variant(variant)
         if classes < 2:
             raise LabError(f"{chosen.title} needs pictures of two classes at least.")
-        settings = cast(TransferConfig, config or self.config(variant))
+        settings = config or self.config(variant)
         # Moves the generator before the head is drawn, as ever: a seed gives the same head.
         nets = {name: backbones.drawn(name) for name in settings.backbones.split("+")}
         width = sum(net.width for net in nets.values())
         classifier = head(settings.head, width, classes)
-        return Transfer(nets, classifier, bool(chosen.options["trained"]))
+        return Transfer(nets, classifier, chosen.trained)
 
-    def split(self, config: TaskConfig, images: Images) -> tuple[Images, Images]:
+    def split(self, config: TransferConfig, images: Images) -> tuple[Images, Images]:
         """Hold back a seeded share of each class, at least one picture if there are two."""
-        share = cast(TransferConfig, config).validation_share
+        share = config.validation_share
         generator = torch.Generator().manual_seed(config.seed)
         held = torch.zeros(len(images.labels), dtype=torch.bool)
         for label in torch.unique(images.labels).tolist() if share else []:
@@ -306,89 +297,61 @@ class Transferring(Task):
         first, second = (Images(*(t[m.to(t.device)] for t in images)) for m in (~held, held))
         return first, second
 
-    def precompute(
-        self, variant: str, config: TaskConfig, model: nn.Module, images: Images, check: Check
-    ) -> Images:
+    def precompute(self, experiment: TransferExperiment, images: Images) -> Images:
         """Compute the features of frozen backbones once."""
-        network = cast(Transfer, model)
-        if network.trained:
+        if experiment.model.trained:
             return images
-        return Images(seen_by(network, images.pixels, check), images.labels)
+        return Images(seen_by(experiment.model, images.pixels, experiment.check), images.labels)
 
     def learner(
-        self, variant: str, config: TaskConfig, model: nn.Module, data: Images | None = None
-    ) -> Learner:
+        self, experiment: TransferExperiment, data: Images | None = None
+    ) -> TransferLearner:
         """It first looks how the training pictures' features lie; where the backbones are trained
         too, those of a few. Of length 1 as they come, a head would need epochs only to grow."""
-        network = cast(Transfer, model)
-        training_data = data or Images(torch.zeros(0, 3, 1, 1).byte(), torch.zeros(0).long())
-        if training_data.pixels.ndim == 2:
-            network.standardise(training_data.pixels)
-            network.remember(training_data.pixels)
-        elif len(training_data.labels):
-            every = -(
-                -len(training_data.labels) // MAX_STANDARDISED
-            )  # of all classes, in whatever order they are
-            network.standardise(seen_by(network, training_data.pixels[::every]))
-        return TransferLearner(cast(TransferConfig, config), network, training_data)
+        model = experiment.model
+        data = data or Images(torch.zeros(0, 3, 1, 1).byte(), torch.zeros(0).long())
+        if data.pixels.ndim == 2:
+            model.standardise(data.pixels)
+            model.remember(data.pixels)
+        elif len(data.labels):
+            # Evenly spaced ones: of all classes, in whatever order they are.
+            every = -(-len(data.labels) // MAX_STANDARDISED)
+            model.standardise(seen_by(model, data.pixels[::every]))
+        return TransferLearner(experiment, data)
 
     @torch.inference_mode()
     def validate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        held: Images,
-        judge: Judge | None = None,
-        check: Check = silent,
+        self, experiment: TransferExperiment, images: Images, held: Images
     ) -> dict[str, float]:
-        network, row = cast(Transfer, model), {}
+        row = {}
         for name, part in (("test", images), ("validation", held)):
             if len(part.labels):
-                logits = _logits(network, part, check)
+                logits = _logits(experiment.model, part, experiment.check)
                 row[f"{name}_loss"] = float(F.cross_entropy(logits, part.labels))
                 row[f"{name}_accuracy"] = float((logits.argmax(1) == part.labels).float().mean())
         return row
 
-    def calibrate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        held: Images,
-        check: Check = silent,
-    ) -> None:
+    def calibrate(self, experiment: TransferExperiment, held: Images) -> None:
         """The temperature with the least log loss on what was held back (Guo et al. 2017).
 
         Where all of it is right, the least loss is that of boundless certainty. So the targets are
         a little below one, as if one picture more had been seen, of any class (after Platt 1999).
         From a handful nothing can be estimated: then it stays 1.
         """
-        network = cast(Transfer, model)
         if len(held.labels) < MIN_HELD:
             return
         with torch.inference_mode():
-            logits = _logits(network, held, check)
+            logits = _logits(experiment.model, held, experiment.check)
         rates = torch.logspace(-1, 2, 301, device=logits.device)
         unseen = 1 / (len(held.labels) + 1)
         losses = [F.cross_entropy(logits / t, held.labels, label_smoothing=unseen) for t in rates]
-        network.temperature.fill_(float(rates[int(torch.stack(losses).argmin())]))
+        experiment.model.temperature.fill_(float(rates[int(torch.stack(losses).argmin())]))
 
     @torch.inference_mode()
-    def evaluate(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check,
-        judge: Judge | None = None,
-    ) -> dict[str, Any]:
+    def evaluate(self, experiment: TransferExperiment, images: Images) -> dict[str, Any]:
         """Compute accuracy, each class's precision, recall and F1, confusion and calibration."""
-        network = cast(Transfer, model)
-        inputs = self.precompute(variant, config, model, images, check)
-        logits = _logits(network, inputs, check)
+        inputs = self.precompute(experiment, images)
+        logits = _logits(experiment.model, inputs, experiment.check)
         classes = logits.shape[1]
         counts = torch.bincount(images.labels * classes + logits.argmax(1), minlength=classes**2)
         confusion = counts.view(classes, classes)
@@ -401,7 +364,7 @@ class Transferring(Task):
             "accuracy": float(right.sum() / len(images.labels)),
             "log_loss": float(loss),
             "calibration_error": calibration_error(logits, images.labels),
-            "temperature": float(network.temperature),
+            "temperature": float(experiment.model.temperature),
         }
         figures = {k: round(v, 4) for k, v in figures.items()}
         for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
@@ -409,30 +372,21 @@ class Transferring(Task):
         return {**figures, "confusion": confusion.tolist(), "n_test": len(images.labels)}
 
     @torch.inference_mode()
-    def render(
-        self,
-        variant: str,
-        config: TaskConfig,
-        model: nn.Module,
-        images: Images,
-        check: Check = silent,
-    ) -> np.ndarray:
+    def render(self, experiment: TransferExperiment, images: Images) -> np.ndarray:
         """Draw a row a class: the first test pictures that are predicted as that class, small."""
-        network = cast(Transfer, model)
-        subset = images.first(SHEET * SHOWN_CLASSES)
-        inputs = self.precompute(variant, config, model, subset, check)
-        predicted = _logits(network, inputs, check).argmax(1)
+        model, subset = experiment.model, images.first(SHEET * SHOWN_CLASSES)
+        inputs = self.precompute(experiment, subset)
+        predicted = _logits(model, inputs, experiment.check).argmax(1)
         small = F.interpolate(unit(subset.pixels), (64, 64), mode="area")
-        rows = [small[predicted == k][:SHEET] for k in range(min(network.classes, SHOWN_CLASSES))]
+        rows = [small[predicted == k][:SHEET] for k in range(min(model.classes, SHOWN_CLASSES))]
         columns = max(len(row) for row in rows)
         gaps = [small.new_full((columns - len(row), *small.shape[1:]), 0.5) for row in rows]
         pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]
         return contact_sheet(torch.cat(pairs), columns=columns)
 
-    def encode(self, model: nn.Module, images: Images, check: Check = silent) -> Tensor:
+    def encode(self, model: Transfer, images: Images, check: Check = silent) -> Tensor:
         """Return the standardised features of the backbones."""
-        network = cast(Transfer, model)
-        return network.standard(seen_by(network, images.pixels, check))
+        return model.standard(seen_by(model, images.pixels, check))
 
 
 @torch.no_grad()

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.models.feature_classifiers import Transfer
 from core.randomness import Seeded
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
-from core.training.request import config_of, test_images, train_images
+from core.tasks.transfer import TRANSFER, TransferExperiment, seen_by
+from core.training.request import test_images, train_images
 
-Check = Callable[[str], None]
 ALIKE = 0.98
 """Cosine of two pictures' features from which on they count as nearly the same."""
 BLOCK = 1000
@@ -50,18 +51,11 @@ class Scores(NamedTuple):
         return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
 
 
-def cross_validated(
-    model: Transfer,
-    variant: str,
-    config: TransferConfig,
-    data: Images,
-    folds: int = 5,
-    check: Check = lambda stage: None,
-) -> Scores:
+def cross_validated(experiment: TransferExperiment, data: Images, folds: int = 5) -> Scores:
     """Each picture is tested once, by a head that was trained on the other folds.
 
     Args:
-        model: of frozen backbones; its head is not touched.
+        experiment: its network has frozen backbones; its head is not touched.
         data: features (N, width) and labels.
         folds: 2 to 20.
 
@@ -80,26 +74,23 @@ def cross_validated(
             + advice
         )
     started, outcomes = time.monotonic(), []
-    for number, (train, test) in enumerate(_folds(data, folds, config.seed)):
-        check(f"fold {number + 1} of {folds}")
-        outcomes.append(_trained(model, variant, config, data, train, test))
+    for number, (train, test) in enumerate(_folds(data, folds, experiment.config.seed)):
+        experiment.check(f"fold {number + 1} of {folds}")
+        outcomes.append(_trained(experiment, data, train, test))
     return Scores(outcomes, time.monotonic() - started)
 
 
 def with_few(
-    model: Transfer,
-    variant: str,
-    config: TransferConfig,
+    experiment: TransferExperiment,
     train: Images,
     test: Images,
     each: int | None,
     seeds: Sequence[int] = range(5),
-    check: Check = lambda stage: None,
 ) -> Scores:
     """Trained with each of the seeds, tested on all of `test`.
 
     Args:
-        model: of frozen backbones; its head is not touched.
+        experiment: its network has frozen backbones; its head is not touched.
         train, test: features (N, width) and labels.
         each: pictures of a class to train on, drawn by the seed; None for all that there are.
 
@@ -117,10 +108,10 @@ def with_few(
     tested = torch.arange(len(train.labels), len(both.labels))
     started, outcomes = time.monotonic(), []
     for seed in seeds:
-        check(f"seed {seed}" if each is None else f"{each} pictures a class, seed {seed}")
-        seeded = config.model_copy(update={"seed": seed})
-        rows = _drawn(train.labels, each, seed)
-        outcomes.append(_trained(model, variant, seeded, both, rows, tested))
+        stage = f"seed {seed}" if each is None else f"{each} pictures a class, seed {seed}"
+        experiment.check(stage)
+        seeded = replace(experiment, config=experiment.config.model_copy(update={"seed": seed}))
+        outcomes.append(_trained(seeded, both, _drawn(train.labels, each, seed), tested))
     return Scores(outcomes, time.monotonic() - started)
 
 
@@ -134,16 +125,14 @@ def _drawn(labels: Tensor, each: int | None, seed: int) -> Tensor:
 
 
 class Prepared(NamedTuple):
-    """A run's frozen backbones, its settings, and both splits as features (N, width)."""
+    """A run's frozen backbones with its settings, and both splits as features (N, width)."""
 
-    model: Transfer
-    variant: str
-    config: TransferConfig
+    experiment: TransferExperiment
     train: Images
     test: Images
 
 
-def prepared(run: Run, check: Check = lambda stage: None) -> Prepared:
+def prepared(run: Run, check: Check = silent) -> Prepared:
     """What is needed to train heads like the run's again.
 
     Raises:
@@ -156,21 +145,22 @@ def prepared(run: Run, check: Check = lambda stage: None) -> Prepared:
         Images(seen_by(model, images.pixels, check), images.labels)
         for images in (train_images(run), test_images(run))
     )
-    return Prepared(model, spec.variant, cast(TransferConfig, config_of(run)), train, test)
+    config = TRANSFER.config(spec.variant, spec.config)
+    experiment = TRANSFER.experiment(spec.variant, config, model, check=check)
+    return Prepared(experiment, train, test)
 
 
-def curve(p: Prepared, check: Check = lambda stage: None) -> dict[int, Scores]:
+def curve(prepared: Prepared) -> dict[int, Scores]:
     """Accuracy on the test pictures by the number of pictures of each class to learn from: a few,
     then about twice as many each time, at last as many as the smallest class has."""
-    counts = torch.bincount(p.train.labels)
+    experiment, train, test = prepared
+    counts = torch.bincount(train.labels)
     smallest_class = int(counts[counts > 0].min())
     steps = [n for n in STEPS if n < smallest_class] + [smallest_class]
-    return {
-        n: with_few(p.model, p.variant, p.config, p.train, p.test, n, check=check) for n in steps
-    }
+    return {n: with_few(experiment, train, test, n) for n in steps}
 
 
-def groups(features: Tensor, check: Check = lambda stage: None) -> Tensor:
+def groups(features: Tensor, check: Check = silent) -> Tensor:
     """A number (N,) that pictures share with those that are nearly the same, by their features."""
     unit = F.normalize(features - features.mean(0), dim=1)
     owner = torch.arange(len(unit))
@@ -200,21 +190,15 @@ def _folds(data: Images, folds: int, seed: int) -> Iterator[tuple[Tensor, Tensor
         yield torch.from_numpy(train), torch.from_numpy(test)
 
 
-def _trained(
-    model: Transfer,
-    variant: str,
-    config: TransferConfig,
-    data: Images,
-    train: Tensor,
-    test: Tensor,
-) -> float:
+def _trained(experiment: TransferExperiment, data: Images, train: Tensor, test: Tensor) -> float:
     """Accuracy on the rows `test` of a new head, trained on the rows `train`."""
-    classes = int(data.labels.max()) + 1
+    config, classes = experiment.config, int(data.labels.max()) + 1
     with Seeded(config.seed):
-        fresh = model.with_new_head(config.head, classes)
+        fresh = experiment.model.with_new_head(config.head, classes)
+        experiment = replace(experiment, model=fresh, check=silent)
         given = Images(*(t[train] for t in data))
         own, held = TRANSFER.split(config, given)
-        learner = TRANSFER.learner(variant, config, fresh, own)
+        learner = TRANSFER.learner(experiment, own)
         generator = torch.Generator().manual_seed(config.seed)
         for epoch in range(config.epochs):
             if learner.should_stop:
@@ -225,8 +209,8 @@ def _trained(
                 batch = Images(*(t[rows] for t in own))
                 learner.step(batch, epoch / config.epochs, generator)
             fresh.eval()
-            learner.on_epoch_end(TRANSFER.validate(variant, config, fresh, held, held))
+            learner.on_epoch_end(TRANSFER.validate(experiment, held, held))
         learner.finish().eval()
     with torch.inference_mode():
-        read = fresh.read(data.pixels[test]).argmax(1)
-    return float((read == data.labels[test]).float().mean())
+        predicted = fresh.read(data.pixels[test]).argmax(1)
+    return float((predicted == data.labels[test]).float().mean())

@@ -2,7 +2,8 @@
 
 import math
 import time
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,10 +15,12 @@ from core.runs.schema import Status
 from core.runs.store import Run, open_run
 from core.runs.weights import packed, unpacked
 from core.settings import settings
-from core.tasks import Learner, Task, TaskConfig, task
+from core.tasks import AnyTask, Experiment, Learner, task
 from core.training.checkpointer import Checkpointer
 from core.training.request import config_of, judge, test_images, train_images
 from core.training.run_context import Listener, Work, carry_out, describe
+
+AnyExperiment: TypeAlias = Experiment[Any, Any, Any]
 
 
 class Diverged(LabError):
@@ -36,7 +39,7 @@ def train(run: Run, listener: Listener = lambda status: None) -> Status:
     Raises:
         Refused: another process is training it.
     """
-    return carry_out(run, lambda work: _Training(run, work).train(), listener)
+    return carry_out(run, lambda work: _train(run, work), listener)
 
 
 def device() -> torch.device:
@@ -45,147 +48,130 @@ def device() -> torch.device:
     return accelerator or torch.device("cpu")
 
 
+def _train(run: Run, work: Work) -> None:
+    """Build the run's network, train it, keep it and measure it."""
+    torch.set_num_threads(settings().torch_threads)
+    spec, config, where = run.spec(), config_of(run), device()
+    chosen = task(spec.task)
+    work.report("reading the data", state="running", epochs=config.epochs, error="")
+    data, test = (
+        Images(*(t.to(where) for t in images)) for images in (train_images(run), test_images(run))
+    )
+    reference = judge(run, where)
+    data, held = chosen.split(config, data)
+    checkpointer = Checkpointer(run, config.epochs, chosen.sheets, half=chosen.half)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = chosen.build(spec.variant, spec.data.shape, config, spec.data.classes)
+        if config.start_from:
+            _begin_with(model, config.start_from)
+        model = model.to(where, memory_format=torch.channels_last)
+        experiment = chosen.experiment(spec.variant, config, model, reference, work.check)
+        if experiment.variant.learns:
+            training = _Training(chosen, experiment, data, held, test, work, checkpointer)
+            experiment = replace(experiment, model=training.fit())
+    if chosen.half:  # what is measured is what is kept
+        experiment.model.load_state_dict(unpacked(packed(experiment.model.state_dict())))
+    checkpointer.weights(experiment.model.eval())
+    work.report("measuring", epoch=config.epochs, done=1.0, eta=None)
+    figures = chosen.evaluate(experiment, test)
+    seconds = sum(row["seconds"] for row in checkpointer.history)
+    processed = len(data.labels) * len(checkpointer.history)
+    speed = round(processed / seconds, 1) if seconds else 0.0
+    figures |= {"seconds": round(seconds, 1), "images_per_second": speed}
+    run.write_metrics({**figures, "device": describe(where)})
+
+
+@dataclass
 class _Training:
     """One training under way."""
 
-    def __init__(self, run: Run, work: Work) -> None:
-        spec = run.spec()
-        self.run, self.work, self.variant = run, work, spec.variant
-        self.task: Task = task(spec.task)
-        self.config: TaskConfig = config_of(run)
-        self.device = device()
-        self.checkpointer = Checkpointer(
-            run, self.config.epochs, self.task.sheets, half=self.task.half
+    task: AnyTask
+    experiment: AnyExperiment
+    data: Images
+    held: Images
+    test: Images
+    work: Work
+    checkpointer: Checkpointer
+
+    def fit(self) -> nn.Module:
+        """Train from where the run stopped; returns the network to keep."""
+        data, held, test = (
+            self.task.precompute(self.experiment, part)
+            for part in (self.data, self.held, self.test)
         )
-        self.speed = 0.0
-
-    def train(self) -> None:
-        torch.set_num_threads(settings().torch_threads)
-        self.work.report("reading the data", state="running", epochs=self.config.epochs, error="")
-        data = Images(*(t.to(self.device) for t in train_images(self.run)))
-        self.test = Images(*(t.to(self.device) for t in test_images(self.run)))
-        self.judge = judge(self.run, self.device)
-        data, self.held_out = self.task.split(self.config, data)
-        used = self.run.spec().data
-        with torch.random.fork_rng():
-            torch.manual_seed(self.config.seed)
-            model = self.task.build(self.variant, used.shape, self.config, used.classes)
-            if self.config.start_from:
-                _begin_with(model, self.config.start_from)
-            model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if self.task.variant(self.variant).learns:
-                model = self.prepared(model, data)
-        self.finish(model.eval(), len(data.labels))
-
-    def prepared(self, model: nn.Module, data: Images) -> nn.Module:
-        """Precompute the inputs and train on them; returns the network to keep."""
-        parts = (data, self.held_out, self.test)
-        data, self.held_out, self.test_inputs = (
-            self.task.precompute(self.variant, self.config, model, part, self.work.check)
-            for part in parts
-        )
-        model = self.learn(self.task.learner(self.variant, self.config, model, data), data)
-        self.task.calibrate(self.variant, self.config, model.eval(), self.held_out, self.check)
-        return model
-
-    def learn(self, learner: Learner, data: Images) -> nn.Module:
-        generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        experiment = replace(self.experiment, check=self.check)
+        learner = self.task.learner(experiment, data)
+        generator = torch.Generator(data.labels.device).manual_seed(experiment.config.seed)
         start = self.checkpointer.resume(learner, generator)
         if start is None:
-            self.sheet(learner.eval_model(self.check), 0)
+            self.sheet(replace(experiment, model=learner.eval_model(self.check).eval()), 0)
             self.checkpointer.keep(0, learner, generator)
-        for epoch in range((start or 0) + 1, self.config.epochs + 1):
+        for epoch in range((start or 0) + 1, experiment.config.epochs + 1):
             if learner.should_stop:
                 break
             row = self.epoch(epoch, learner, data, generator)
-            model = learner.eval_model(self.check).eval()
-            row |= self.task.validate(
-                self.variant,
-                self.config,
-                model,
-                self.test_inputs,
-                self.held_out,
-                self.judge,
-                self.check,
-            )
+            current = replace(experiment, model=learner.eval_model(self.check).eval())
+            row |= self.task.validate(current, test, held)
             learner.on_epoch_end(row)
             self.checkpointer.log({"epoch": epoch, **row})
-            self.sheet(model, epoch)
+            self.sheet(current, epoch)
             self.checkpointer.keep(epoch, learner, generator)
-            if reason := self.task.ended(self.config, self.checkpointer.history):
-                self.checkpointer.weights(model)
+            if reason := self.task.ended(experiment.config, self.checkpointer.history):
+                self.checkpointer.weights(current.model)
                 raise LabError(reason)
-        return learner.finish(self.check)
+        model = learner.finish(self.check).eval()
+        self.task.calibrate(replace(experiment, model=model), held)
+        return model
 
     def epoch(
         self, epoch: int, learner: Learner, data: Images, generator: torch.Generator
     ) -> dict[str, float]:
         """Make one pass over the data; returns mean losses, seconds and images per second."""
         learner.model.train()
-        n, total = len(data.labels), self.config.epochs
+        config, n = self.experiment.config, len(data.labels)
         sums: dict[str, float] = {}
         started, processed = time.monotonic(), 0
-        order = torch.randperm(n, generator=generator, device=self.device)
-        for rows in torch.split(order, self.config.batch_size):
-            if len(rows) == 1 < min(n, self.config.batch_size):
+        order = torch.randperm(n, generator=generator, device=data.labels.device)
+        for rows in torch.split(order, config.batch_size):
+            if len(rows) == 1 < min(n, config.batch_size):
                 continue  # batch norm has nothing to norm in one image left over
             batch = Images(data.pixels[rows], data.labels[rows])
-            progress = (epoch - 1 + processed / n) / total
-            losses = learner.step(batch, progress, generator)
+            losses = learner.step(batch, (epoch - 1 + processed / n) / config.epochs, generator)
             if not all(math.isfinite(value) for value in losses.values()):
                 self.checkpointer.keep_last_good(learner)
                 raise Diverged(_divergence(epoch))
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value * len(rows)
             processed += len(rows)
-            self.speed = processed / max(time.monotonic() - started, 1e-9)
-            self.work.check(f"epoch {epoch} of {total}", **self.progress(epoch, processed, n))
+            speed = processed / max(time.monotonic() - started, 1e-9)
+            self.report(epoch, (epoch - 1) * n + processed, config.epochs * n, speed)
         seconds = time.monotonic() - started
         means = {name: value / processed for name, value in sums.items()}
         return {**means, "seconds": round(seconds, 3), "images_per_second": round(n / seconds, 1)}
 
-    def finish(self, model: nn.Module, n_train: int) -> None:
-        if self.task.half:
-            # What is measured is what is kept.
-            model.load_state_dict(unpacked(packed(model.state_dict())))
-        self.checkpointer.weights(model)
-        self.work.report("measuring", epoch=self.config.epochs, done=1.0, eta=None)
-        figures = self.task.evaluate(
-            self.variant, self.config, model, self.test, self.work.check, self.judge
-        )
-        seconds = sum(row["seconds"] for row in self.checkpointer.history)
-        processed = n_train * len(self.checkpointer.history)
-        self.run.write_metrics(
-            {
-                **figures,
-                "seconds": round(seconds, 1),
-                "images_per_second": round(processed / seconds, 1) if seconds else 0.0,
-                "device": describe(self.device),
-            }
+    def report(self, epoch: int, completed: int, total: int, speed: float) -> None:
+        """Report the progress after `completed` of `total` images. Raises Cancelled."""
+        self.work.check(
+            f"epoch {epoch} of {self.experiment.config.epochs}",
+            epoch=epoch,
+            done=completed / total,
+            images_per_second=round(speed, 1),
+            eta=round((total - completed) / speed, 1),
         )
 
-    def sheet(self, model: nn.Module, epoch: int) -> None:
+    def sheet(self, experiment: AnyExperiment, epoch: int) -> None:
         """Draw the sample sheet of an epoch that has one."""
 
         def draw() -> np.ndarray:
             self.check("drawing")
-            return self.task.render(self.variant, self.config, model.eval(), self.test, self.check)
+            return self.task.render(experiment, self.test)
 
         self.checkpointer.sheet(epoch, draw)
 
     def check(self, stage: str) -> None:
         """Check between the steps whether to stop; the reported stage stays the epoch."""
         self.work.stop_if_cancelled()
-
-    def progress(self, epoch: int, processed: int, n: int) -> dict[str, Any]:
-        """Return the progress for the status after `processed` images of `epoch`."""
-        completed, total = (epoch - 1) * n + processed, n * self.config.epochs
-        return {
-            "epoch": epoch,
-            "done": completed / total,
-            "images_per_second": round(self.speed, 1),
-            "eta": round((total - completed) / self.speed, 1),
-        }
 
 
 def _begin_with(model: nn.Module, run_id: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 
 from core.data import Images
-from core.models.feature_classifiers import Transfer
 from core.randomness import Seeded
-from core.tasks.transfer import TRANSFER, TransferConfig
+from core.tasks.transfer import TRANSFER, TransferExperiment
 
 STEPS = 100
 RATES = (1e-5, 1.0)
@@ -28,16 +28,17 @@ class Sweep(NamedTuple):
     best: float
 
 
-def sweep(model: Transfer, variant: str, config: TransferConfig, data: Images) -> Sweep:
+def sweep(experiment: TransferExperiment, data: Images) -> Sweep:
     """Raise the learning rate step by step on a new head and watch its loss (Smith 2017).
 
     Args:
-        model: of frozen backbones; its head is not touched.
+        experiment: its network has frozen backbones; its head is not touched.
         data: features (N, width) and labels.
     """
+    config, model = experiment.config, experiment.model
     with Seeded(config.seed):
         fresh = model.with_new_head(config.head, model.classes)
-        learner = TRANSFER.learner(variant, config, fresh, data)
+        learner = TRANSFER.learner(replace(experiment, model=fresh), data)
         generator = torch.Generator().manual_seed(config.seed)
         low, high = (math.log10(rate) for rate in RATES)
         rates = torch.logspace(low, high, STEPS).tolist()
@@ -45,7 +46,7 @@ def sweep(model: Transfer, variant: str, config: TransferConfig, data: Images) -
         mean = 0.0
         for i, rate in enumerate(rates):
             rows = torch.randint(len(data.labels), (config.batch_size,), generator=generator)
-            learner.config = config.model_copy(update={"learning_rate": rate})  # type: ignore[attr-defined]
+            learner.config = config.model_copy(update={"learning_rate": rate})
             batch = Images(data.pixels[rows], data.labels[rows])
             loss = learner.step(batch, 0.0, generator)["loss"]
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from core import data
+from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken
 from core.runs import store
@@ -14,7 +15,7 @@ from core.runs.schema import DataSpec, RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import TaskConfig, load_model, task
-from core.tasks.base import Check, Judge
+from core.tasks.base import Judge
 
 TEST_SEED = 40_002
 """Seed of the choice of test images if there are more than a task uses."""
@@ -95,9 +96,10 @@ def config_of(run: Run) -> TaskConfig:
     """Return the run's settings, validated again. Raises RunBroken."""
     spec = run.spec()
     try:
-        return task(spec.task).config(spec.variant, spec.config)
+        config: TaskConfig = task(spec.task).config(spec.variant, spec.config)
     except Exception as error:
         raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
+    return config
 
 
 def train_images(run: Run) -> Images:
@@ -132,18 +134,16 @@ def some(images: Images, count: int, seed: int) -> Images:
     return Images(images.pixels[chosen], images.labels[chosen])
 
 
-def evaluate(run: Run, check: Check = lambda stage: None) -> dict[str, Any]:
+def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
     """Measure a finished run again on the whole test split; nothing is written.
 
     Raises:
         RunBroken: no usable weights.
         DataMissing: the test split is not here.
     """
-    spec = run.spec()
-    model = load_model(run)
-    return task(spec.task).evaluate(
-        spec.variant, config_of(run), model, test_images(run), check, judge(run)
-    )
+    chosen, config = task(run.spec().task), config_of(run)
+    experiment = chosen.experiment(run.spec().variant, config, load_model(run), judge(run), check)
+    return chosen.evaluate(experiment, test_images(run))
 
 
 def judge(run: Run, device: torch.device | None = None) -> Judge | None:

@@ -49,7 +49,7 @@ def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
     )
     train, test = (TRANSFER.prepare(variant, part).pixels for part in parts)
     names, n, count = config.backbones.split("+"), len(train), len(train) + len(test)
-    if TRANSFER.variant(variant).options["trained"]:
+    if TRANSFER.variant(variant).trained:
         passes = config.epochs * (n * (FROZEN + (1 - FROZEN) * BACKWARD) + len(test)) + len(test)
         return Estimate(0.0, sum(passes * _seconds(name) for name in names), count)
     looking = 0.0

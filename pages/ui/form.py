@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from core.settings import settings
-from core.tasks import Family
+from core.tasks import AnyFamily
 from pages.ui import links
 
 MAIN = (
@@ -30,7 +30,7 @@ MOST_STOPS = 20
 
 
 def config_form(
-    family: Family,
+    family: AnyFamily,
     variant: str,
     choices: dict[str, dict[str, str]],
     button: str = "Train",
@@ -65,7 +65,7 @@ def config_form(
     return {**values, **(settled or {})} if pressed else None
 
 
-def fields(family: Family, variant: str, names: Iterable[str]) -> dict[str, Any]:
+def fields(family: AnyFamily, variant: str, names: Iterable[str]) -> dict[str, Any]:
     """Ask for some settings, each answered at once: those of `names` that the variant has."""
     defaults, config = family.config(variant).model_dump(), family.config_class
     fixed, every = family.variant(variant).fixed, config.model_fields

@@ -12,7 +12,7 @@ import streamlit as st
 
 from core import data
 from core.runs.store import Run
-from core.tasks import Family
+from core.tasks import AnyFamily
 from pages.server.streamlit_private import get_script_run_ctx
 from pages.ui.names import dataset_title
 
@@ -142,7 +142,7 @@ def set_box(
     )
 
 
-def variant_box(label: str, of: Family, options: Sequence[str], *, key: str, place: Any) -> str:
+def variant_box(label: str, of: AnyFamily, options: Sequence[str], *, key: str, place: Any) -> str:
     """Choose a network or a method of a family."""
     titles = {of.variant(name).title: name for name in options}
     return box(

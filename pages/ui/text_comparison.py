@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.tasks import TASKS, Family, texts
+from core.tasks import TASKS, AnyFamily, texts
 
 
-def as_in_the_text(*families: Family) -> None:
+def as_in_the_text(*families: AnyFamily) -> None:
     """The table of their variants, a line each."""
     st.markdown("**As in the text, and where ours differs**")
     st.markdown(texts.table(families))

@@ -16,7 +16,7 @@ from core.jobs import queue
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks import Family, Task
+from core.tasks import AnyFamily, AnyTask
 from core.training import make_request
 from pages.server.streamlit_private import DeltaGenerator
 from pages.server.visitor import admitted, who
@@ -34,7 +34,7 @@ Before = Callable[[str, str, dict[str, Any]], None]
 
 
 def panel(
-    task: Task,
+    task: AnyTask,
     starts: dict[str, str],
     use: Use,
     given: Given | None = None,
@@ -87,7 +87,7 @@ def _natural(options: list[str], photographs: bool) -> str:
     return own[-1] if own else max(here, key=lambda n: data.info(n).shape[1])
 
 
-def _request(task: Task, variant: str, dataset: str, values: dict[str, Any]) -> None:
+def _request(task: AnyTask, variant: str, dataset: str, values: dict[str, Any]) -> None:
     try:
         with st.spinner("Handing it to a worker"):
             run = queue.submit(make_request(task.name, variant, dataset, values), who())
@@ -227,7 +227,7 @@ def _preview(path: Path, upload: str, encoding: str) -> data.Preview:
     return kept[upload, encoding]
 
 
-def watched(family: Family, variant: str = "") -> str | None:
+def watched(family: AnyFamily, variant: str = "") -> str | None:
     """The run that a visitor's panel shows: the one asked for in this session, else the latest of
     theirs. A tab that was closed or loaded again loses nothing, not even how a run has ended.
 
@@ -240,12 +240,12 @@ def watched(family: Family, variant: str = "") -> str | None:
     return next((run.id for run in recent_of_mine(family, variant)), None)
 
 
-def keep_watching(family: Family, run_id: str, variant: str = "") -> None:
+def keep_watching(family: AnyFamily, run_id: str, variant: str = "") -> None:
     """Show a run that was just asked for in its panel."""
     st.session_state[_watched_key(family, variant)] = run_id
 
 
-def recent_of_mine(family: Family, variant: str = "") -> list[Run]:
+def recent_of_mine(family: AnyFamily, variant: str = "") -> list[Run]:
     """Runs that this visitor has asked for: those under way, then those that ended within a day;
     the latest first. Of others no more than the names of their folders are read."""
     start = f"{family.kind}-{variant}-" if variant else f"{family.kind}-"
@@ -261,5 +261,5 @@ def recent_of_mine(family: Family, variant: str = "") -> list[Run]:
     return [run for *_, run in sorted(found, key=lambda f: f[:2], reverse=True)]
 
 
-def _watched_key(family: Family, variant: str) -> str:
+def _watched_key(family: AnyFamily, variant: str) -> str:
     return f"watched-{family.name}-{variant}"

@@ -114,7 +114,7 @@ def evaluate_on(run: Run, count: int) -> Figures:
     """A run's figures on the choice of `count` test images that classical methods have."""
     images: Images = test_images(run).choice(count)
     model, variant = load_model(run), run.spec().variant
-    return DENOISING.evaluate(variant, config_of(run), model, images, lambda stage: None)
+    return DENOISING.evaluate(DENOISING.experiment(variant, config_of(run), model), images)
 
 
 def by_strength(figures: Figures) -> dict[float, float]:

@@ -2,7 +2,7 @@
 
 from core.runs import store
 from core.runs.store import Run
-from core.tasks.base import Task
+from core.tasks.base import AnyTask
 from core.tasks.denoising import DENOISING
 from core.training.request import config_of
 
@@ -10,13 +10,13 @@ LENGTH = {"epochs", "seed", "start_from"}
 """Settings that say how long a training was and where it began, not what it was."""
 
 
-def shipped_runs(task: Task) -> list[Run]:
+def shipped_runs(task: AnyTask) -> list[Run]:
     """Every shipped run of a task."""
     return [run for run in store.all_runs() if run.shipped and run.spec().task == task.name]
 
 
 def shipped(
-    variant: str, dataset: str = "mnist", *, task: Task = DENOISING, default: bool = False
+    variant: str, dataset: str = "mnist", *, task: AnyTask = DENOISING, default: bool = False
 ) -> Run | None:
     """The shipped run of a variant, or None. With several, the one trained longest.
 
@@ -32,5 +32,5 @@ def shipped(
     return max(found, key=lambda run: len(run.history()), default=None)
 
 
-def _changed(task: Task, run: Run) -> set[str]:
+def _changed(task: AnyTask, run: Run) -> set[str]:
     return set(task.changed(run.spec().variant, config_of(run)))

@@ -23,7 +23,7 @@ from core.settings import settings
 from core.tasks import load_model
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.base import Task, TaskConfig
+from core.tasks.base import AnyTask, TaskConfig
 from core.tasks.denoising import DENOISING
 from core.tasks.family import SMALL
 from core.training.request import config_of
@@ -42,7 +42,7 @@ LOOKS = 10
 WARM_UP = 3
 """Batches before the clock starts: the first ones choose kernels and fill the memory pools."""
 
-TEXTS: dict[str, tuple[Task, Any]] = {
+TEXTS: dict[str, tuple[AnyTask, Any]] = {
     "vae_squared": (AUTOENCODING, text_vae),
     "dcgan": (ADVERSARIAL, text_dcgan),
 }
@@ -63,7 +63,7 @@ class InMemoryMnist(MNIST):
 
 def loops(variant: str, images: Images, folder: Path) -> dict[str, Batches]:
     """The loop of the text that the variant comes from, and ours."""
-    chosen: Task
+    chosen: AnyTask
     if variant in DENOISING.variants:
         text = text_loop(variant, images)
         chosen, batch_size = DENOISING, BATCH
@@ -96,13 +96,13 @@ def text_loop(variant: str, images: Images) -> Batches:
 
 
 def our_loop(
-    chosen: Task, variant: str, config: TaskConfig, images: Images, folder: Path
+    chosen: AnyTask, variant: str, config: TaskConfig, images: Images, folder: Path
 ) -> tuple[nn.Module, Batches]:
     """A network, and what `core.training.loop` does with it for each batch, the look for a
     cancellation included."""
     torch.manual_seed(0)
     model = chosen.build(variant, SMALL, config).to(memory_format=torch.channels_last).train()
-    learner = chosen.learner(variant, config, model)
+    learner = chosen.learner(chosen.experiment(variant, config, model))
     generator = torch.Generator().manual_seed(0)
     run, n = Run(folder), len(images.labels)
 
@@ -180,7 +180,9 @@ def time_to_quality(quick: bool) -> Iterator[Row]:
         yield Row(name, "≤ 0.1", "conv on mnist is not shipped")
         return
     model = load_model(conv)
-    goal = DENOISING.validate("conv", config_of(conv), model, test, test)["test_psnr"]
+    goal = DENOISING.validate(DENOISING.experiment("conv", config_of(conv), model), test, test)[
+        "test_psnr"
+    ]
     with torch_threads(settings().torch_threads), tempfile.TemporaryDirectory() as folder:
         looks, seconds, text = _until(goal, images, test, Path(folder), quick)
     samples = {"test_psnr": looks, "seconds a look": seconds, "text conv images/s": text}
@@ -219,7 +221,7 @@ def _until(
         for _ in range(count):
             next(batches)
         seconds.append(time.perf_counter() - began)
-        seen = DENOISING.validate("unet", config, model.eval(), test, test)
+        seen = DENOISING.validate(DENOISING.experiment("unet", config, model.eval()), test, test)
         model.train()
         looks.append(seen["test_psnr"])
         speeds.append(texts())

@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from core.inference import explain
 from core.inference.export import TOLERANCE, export
 from core.models import backbones
 from core.models.feature_classifiers import Transfer
-from core.tasks.transfer import TRANSFER, TransferConfig, seen_by
+from core.tasks.transfer import TRANSFER, TransferConfig, TransferExperiment, seen_by
 from core.training import cross_validation
 from tests.benchmarks.measuring import Row, at_least, at_most
 from tests.benchmarks.shipped import shipped_runs
@@ -47,8 +46,8 @@ def transfer(quick: bool) -> Iterator[Row]:
 
 
 def _built(variant: str, **values: object) -> tuple[Transfer, TransferConfig]:
-    config = cast(TransferConfig, TRANSFER.config(variant, values))
-    return cast(Transfer, TRANSFER.build(variant, (3, 256, 256), config, 2)), config
+    config = TRANSFER.config(variant, values)
+    return TRANSFER.build(variant, (3, 256, 256), config, 2), config
 
 
 def _speed(images: Images) -> Row:
@@ -80,7 +79,8 @@ def _quality(images: Images) -> Iterator[Row]:
         variant = "new_head" if name else "side_by_side"
         model, config = _built(variant, **({"backbones": name} if name else {}))
         seen = Images(seen_by(model, images.pixels), images.labels)
-        found = cross_validation.cross_validated(model, variant, config, seen)
+        experiment = TRANSFER.experiment(variant, config, model)
+        found = cross_validation.cross_validated(experiment, seen)
         said = f"± {found.spread:.4f} over the folds, {found.seconds / 5:.1f} s a head"
         title = f"transfer: 5 folds, {'+'.join(model.names)}"
         if name:
@@ -91,11 +91,11 @@ def _quality(images: Images) -> Iterator[Row]:
             yield Row(title, "–", f"{found.mean:.4f}", note=said)
         if name == "lite0":
             yield at_most("transfer: training a head", found.seconds / 5, ASKED_HEAD, "s")
-            yield _few(model, config, seen)
+            yield _few(experiment, seen)
     yield at_least("transfer: side by side against the best alone", found.mean, max(alone), "")
 
 
-def _few(model: Transfer, config: TransferConfig, seen: Images) -> Row:
+def _few(experiment: TransferExperiment, seen: Images) -> Row:
     """Twenty pictures a class, the others tested."""
     scores = []
     for seed in range(5):
@@ -105,9 +105,7 @@ def _few(model: Transfer, config: TransferConfig, seen: Images) -> Row:
         rest = torch.ones(len(order), dtype=torch.bool)
         rest[chosen] = False
         train, test = (Images(*(t[rows] for t in ranked)) for rows in (chosen, rest))
-        scores += cross_validation.with_few(
-            model, "new_head", config, train, test, None, [seed]
-        ).accuracies
+        scores += cross_validation.with_few(experiment, train, test, None, [seed]).accuracies
     said = f"± {statistics.stdev(scores):.4f} over 5 seeds"
     return at_least(
         f"transfer: {FEW} pictures a class", statistics.fmean(scores), ASKED_FEW, "", said

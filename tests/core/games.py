@@ -31,7 +31,7 @@ def settings(variant: str, **values: Any) -> AdversarialConfig:
 
 def learner(variant: str, model: GAN | None = None, **values: Any) -> AdversarialLearner:
     model = network(variant) if model is None else model
-    made = ADVERSARIAL.learner(variant, settings(variant, **values), model)
+    made = ADVERSARIAL.learner(ADVERSARIAL.experiment(variant, settings(variant, **values), model))
     assert isinstance(made, AdversarialLearner)
     return made
 

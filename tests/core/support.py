@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from core import data
 from core.data import Images
-from core.tasks.base import Task
+from core.tasks.base import AnyTask
 
 TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
 SHORT = [*TRAIN, "--epochs", "1"]
@@ -24,7 +24,7 @@ SILENT = {
 
 
 def tiny(
-    chosen: Task, split: data.Split = "train", n: int = 16, variant: str | None = None
+    chosen: AnyTask, split: data.Split = "train", n: int = 16, variant: str | None = None
 ) -> Images:
     """A few real digits in the shape that the variant works on; None is the task's first."""
     name = variant or next(iter(chosen.variants))
@@ -32,7 +32,7 @@ def tiny(
 
 
 def built(
-    chosen: Task, variant: str, seed: int = 0, values: dict[str, Any] | None = None
+    chosen: AnyTask, variant: str, seed: int = 0, values: dict[str, Any] | None = None
 ) -> nn.Module:
     """A new network for the digits, its weights drawn from `seed`."""
     shape = chosen.variant(variant).shape_for((1, 28, 28))

@@ -100,9 +100,11 @@ def test_what_is_measured_does_not_depend_on_the_chunks(
 ) -> None:
     model, images = built(AUTOENCODING, variant).eval(), tiny(AUTOENCODING, "test", 7)
     config, stages = AUTOENCODING.config(variant), list[str]()
-    whole = AUTOENCODING.evaluate(variant, config, model, images, lambda stage: None)
+    whole = AUTOENCODING.evaluate(AUTOENCODING.experiment(variant, config, model), images)
     monkeypatch.setattr(module, "CHUNK", 3)
-    parts = AUTOENCODING.evaluate(variant, config, model, images, stages.append)
+    parts = AUTOENCODING.evaluate(
+        AUTOENCODING.experiment(variant, config, model, check=stages.append), images
+    )
     assert len(stages) >= 6
     assert list(parts) == list(whole)
     for name in whole:  # torch fills a short tensor with other draws than a long one
@@ -117,7 +119,7 @@ def test_the_figures_are_those_of_the_pictures(variant: str) -> None:
     x, labels = unit(images.pixels), images.labels
     with torch.no_grad():
         code, out = model.encode(x, labels), model(x, labels)
-    figures = AUTOENCODING.evaluate(variant, config, model, images, lambda stage: None)
+    figures = AUTOENCODING.evaluate(AUTOENCODING.experiment(variant, config, model), images)
     error = (out - x).square().flatten(1).mean(1)
     assert figures["psnr"] == pytest.approx(float((-10 * error.log10()).mean()), abs=1e-3)
     assert figures["code_mean"] == pytest.approx(code.mu.mean(0).tolist(), abs=1e-4)

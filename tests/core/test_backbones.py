@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,9 +160,7 @@ def published(where: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> str
     content = (where / "file.pth").read_bytes()
     name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     (where / "file.pth").rename(where / name)
-    made = backbones._torchvision(
-        "resnet18", "ResNet-18", 512, 45, name, backbones._resnet(18), backbones._read_by("fc"), ""
-    )
+    made = replace(backbone("resnet18"), file=name)  # type: ignore[call-arg]
     monkeypatch.setitem(BACKBONES, "resnet18", made)
     monkeypatch.setattr(backbones, "_address", lambda file: f"{address}/{file}")
     return name

@@ -45,11 +45,8 @@ def test_more_images_than_a_chunk_are_all_restored(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("variant", ["median", "nl_means", "tv"])
 def test_a_classical_method_makes_noise_less(variant: str) -> None:
     figures = DENOISING.evaluate(
-        variant,
-        DENOISING.config(variant),
-        built(DENOISING, variant),
+        DENOISING.experiment(variant, DENOISING.config(variant), built(DENOISING, variant)),
         tiny(DENOISING, "test", 8),
-        lambda stage: None,
     )
     assert figures["psnr"] > figures["psnr_noisy"] + 1
 
@@ -57,7 +54,8 @@ def test_a_classical_method_makes_noise_less(variant: str) -> None:
 def test_the_headline_is_the_row_at_half_strength() -> None:
     config = DENOISING.config("unet")
     figures = DENOISING.evaluate(
-        "unet", config, built(DENOISING, "unet").eval(), tiny(DENOISING, "test", 8), lambda s: None
+        DENOISING.experiment("unet", config, built(DENOISING, "unet").eval(), check=lambda s: None),
+        tiny(DENOISING, "test", 8),
     )
     rows = {row["strength"]: row for row in figures["sweep"]}
     assert list(rows) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
@@ -93,7 +91,9 @@ def test_the_unet_is_taught_every_strength_up_to_its_own(monkeypatch: pytest.Mon
         return x
 
     monkeypatch.setattr(denoising_module, "corrupt", noting)
-    learner = DENOISING.learner("unet", DENOISING.config("unet"), built(DENOISING, "unet"))
+    learner = DENOISING.learner(
+        DENOISING.experiment("unet", DENOISING.config("unet"), built(DENOISING, "unet"))
+    )
     learner.step(tiny(DENOISING, n=64), 0.5, torch.Generator().manual_seed(0))
     (strengths,) = seen
     assert strengths.shape == (64,), "one an image"
@@ -114,7 +114,9 @@ def test_the_first_step_of_a_training_moves_the_weights(family: str, variant: st
     model = chosen.build(variant, (1, 28, 28), config, 10)
     before = [p.clone() for p in model.parameters()]
     images = tiny(chosen, "train", 8)
-    chosen.learner(variant, config, model).step(images, 0.0, torch.Generator().manual_seed(0))
+    chosen.learner(chosen.experiment(variant, config, model)).step(
+        images, 0.0, torch.Generator().manual_seed(0)
+    )
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
@@ -187,7 +189,7 @@ def test_a_reference_variant_is_trained_as_in_the_text(variant: str) -> None:
     assert (config.epochs, config.batch_size, config.learning_rate) == (epochs, batch_size, rate)
     assert config.corruption == corruption and not config.blind and config.train_images == 0
     assert strength is None or config.strength == strength
-    learner = DENOISING.learner(variant, config, built(DENOISING, variant))
+    learner = DENOISING.learner(DENOISING.experiment(variant, config, built(DENOISING, variant)))
     (made,) = learner.optimisers.values()
     assert type(made).__name__ == optimiser
     (group,) = made.param_groups
@@ -205,7 +207,7 @@ def test_a_reference_variant_has_the_loss_and_the_noise_of_the_text(variant: str
     noisy = clean if corruption == "none" else (clean + 0.5 * noise).clamp(0, 1)
     with torch.no_grad():
         expected = float(loss(model(noisy), clean))
-    learner = DENOISING.learner(variant, DENOISING.config(variant), model)
+    learner = DENOISING.learner(DENOISING.experiment(variant, DENOISING.config(variant), model))
     told = learner.step(tiny(DENOISING), 0.0, torch.Generator().manual_seed(5))
     assert told == {"loss": pytest.approx(expected, rel=1e-5)}
 

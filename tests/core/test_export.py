@@ -25,23 +25,19 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.base import Task, unit
+from core.tasks.base import AnyTask, unit
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.transfer_classifier.export_tab import USE
 from tests.core.support import built
 
-NETWORKS: list[tuple[Task, str]] = [
+NETWORKS: list[tuple[AnyTask, str]] = [
     *((DENOISING, name) for name, variant in DENOISING.variants.items() if variant.learns),
-    *(
-        (AUTOENCODING, name)
-        for name, v in AUTOENCODING.variants.items()
-        if not v.options.get("conditional")
-    ),
+    *((AUTOENCODING, name) for name, v in AUTOENCODING.variants.items() if not v.conditional),
 ]
 
 
-def made(variant: str, bias: float = 0.0, chosen: Task = DENOISING) -> Run:
+def made(variant: str, bias: float = 0.0, chosen: AnyTask = DENOISING) -> Run:
     """A run with random weights: no layer is at rest, and no training is needed."""
     question = training.make_request(chosen.name, variant, "digits")
     run = store.create(question.run_id, question.config)

@@ -1,7 +1,6 @@
 """How far a head's figures are to be trusted, how long it takes, and which rate suits it."""
 
 from pathlib import Path
-from typing import cast
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from core.inference import explain
 from core.models.feature_classifiers import Transfer
 from core.runs import store
 from core.runs.store import Run
-from core.tasks.transfer import TRANSFER, TransferConfig
+from core.tasks.transfer import TRANSFER, TransferExperiment
 from core.training import cross_validation, lr_finder, training_time
 from core.training.request import config_of, train_images
 from tests.core.test_transfer import built, clouds
@@ -23,8 +22,9 @@ HARD = 8
 """How strongly features of clouds are drowned in noise, so that not all is read right."""
 
 
-def config(**values: object) -> TransferConfig:
-    return cast(TransferConfig, TRANSFER.config("new_head", {"epochs": 8, **values}))
+def experiment(model: Transfer, **values: object) -> TransferExperiment:
+    config = TRANSFER.config("new_head", {"epochs": 8, **values})
+    return TRANSFER.experiment("new_head", config, model)
 
 
 def noisy(each: int, seed: int) -> Images:
@@ -40,10 +40,10 @@ def model() -> Transfer:
 
 def test_every_picture_is_tested_once(model: Transfer) -> None:
     seen = clouds(20)
-    found = cross_validation.cross_validated(model, "new_head", config(), seen, folds=4)
+    found = cross_validation.cross_validated(experiment(model), seen, folds=4)
     assert len(found.accuracies) == 4 and found.mean == 1.0 and found.spread == 0.0
-    again = cross_validation.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
-    repeated = cross_validation.cross_validated(model, "new_head", config(), noisy(20, 1), folds=4)
+    again = cross_validation.cross_validated(experiment(model), noisy(20, 1), folds=4)
+    repeated = cross_validation.cross_validated(experiment(model), noisy(20, 1), folds=4)
     assert again.accuracies == repeated.accuracies and again.mean < 1.0
 
 
@@ -58,7 +58,7 @@ def test_nearly_the_same_pictures_stay_in_one_fold() -> None:
 def test_more_pictures_are_read_better(model: Transfer) -> None:
     train, test = noisy(40, 1), noisy(60, 2)
     few, many = (
-        cross_validation.with_few(model, "new_head", config(), train, test, each, seeds=range(3))
+        cross_validation.with_few(experiment(model), train, test, each, seeds=range(3))
         for each in (2, 40)
     )
     assert 1 / 3 < few.mean < many.mean and len(few.accuracies) == 3
@@ -67,23 +67,23 @@ def test_more_pictures_are_read_better(model: Transfer) -> None:
 @pytest.mark.parametrize("count", [1, 21])
 def test_another_number_of_folds_is_refused(model: Transfer, count: int) -> None:
     with pytest.raises(LabError, match="2 to 20"):
-        cross_validation.cross_validated(model, "new_head", config(), clouds(20), folds=count)
+        cross_validation.cross_validated(experiment(model), clouds(20), folds=count)
 
 
 def test_too_few_pictures_are_refused(model: Transfer) -> None:
     with pytest.raises(LabError, match=r"5 folds; the smallest has 4. Choose from 2 to 4"):
-        cross_validation.cross_validated(model, "new_head", config(), clouds(4))
+        cross_validation.cross_validated(experiment(model), clouds(4))
     with pytest.raises(LabError, match=r"9 pictures of each class.* Choose from 1 to 4"):
-        cross_validation.with_few(model, "new_head", config(), clouds(4), clouds(4), 9)
+        cross_validation.with_few(experiment(model), clouds(4), clouds(4), 9)
 
 
 def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
     seen = clouds(20)
-    found = lr_finder.sweep(model, "new_head", config(batch_size=16), seen)
+    found = lr_finder.sweep(experiment(model, batch_size=16), seen)
     assert len(found.rates) == len(found.losses) and found.rates == sorted(found.rates)
     assert min(found.rates) == pytest.approx(1e-5) and 1e-5 <= found.best <= 1
     assert min(found.losses) < found.losses[0]
-    assert found == lr_finder.sweep(model, "new_head", config(batch_size=16), seen)
+    assert found == lr_finder.sweep(experiment(model, batch_size=16), seen)
 
 
 # ---- a run of its own
@@ -147,7 +147,7 @@ def test_pictures_that_were_looked_at_cost_no_time(
     taught: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(TRANSFER), "most_test", 30)
-    asked = cast(TransferConfig, TRANSFER.config("new_head", {"train_images": 40}))
+    asked = TRANSFER.config("new_head", {"train_images": 40})
     seen = training_time.estimate("new_head", asked, "digits")
     assert seen.pictures == 70 and seen.looking == 0 < seen.learning
     other = asked.model_copy(update={"backbones": "lite1"})
@@ -190,5 +190,5 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
 
 def folds_of(run: Run) -> torch.Tensor:
     """The labels that the run learnt from: those that it did not hold back."""
-    asked = cast(TransferConfig, training.request.config_of(run))
-    return TRANSFER.split(asked, training.request.train_images(run))[0].labels
+    config = TRANSFER.config(run.spec().variant, run.spec().config)
+    return TRANSFER.split(config, training.request.train_images(run))[0].labels

@@ -43,7 +43,7 @@ def shelf() -> Shelf:
         torch.manual_seed(0)
         model = RECOGNITION.build("cnn_strong", (1, 28, 28), config, 10).train()
     learner, generator = (
-        RECOGNITION.learner("cnn_strong", config, model),
+        RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", config, model)),
         torch.Generator().manual_seed(0),
     )
     for start in range(0, LEARNT, 50):

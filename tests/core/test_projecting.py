@@ -83,7 +83,7 @@ def test_a_map_is_a_family_but_no_task() -> None:
 def test_a_method_keeps_the_contract_of_a_family(variant: str) -> None:
     entry, config = PROJECTING.variant(variant), PROJECTING.config(variant)
     assert entry.title and entry.summary.endswith(".") and entry.source and callable(entry.build)
-    assert callable(PROJECTING.place(variant))
+    assert callable(PROJECTING.variant(variant).place)
     assert PROJECTING.changed(variant, config) == {}
     assert entry.fixed < set(ProjectionConfig.model_fields)
     for field in ProjectionConfig.model_fields.values():
@@ -338,7 +338,7 @@ def test_every_method_places_one_image(lab: Path, variant: str) -> None:
     basis, mean, _ = principal(codes, 2)
     points = (codes - mean) @ basis
     tensors = {"points": points, "basis": basis, "mean": mean}
-    placed = PROJECTING.place(variant)(tensors, codes, codes[:1], config)
+    placed = PROJECTING.variant(variant).place(tensors, codes, codes[:1], config)
     assert placed.shape == (1, 2)
     assert float((placed - points[:1]).norm()) < 3
 

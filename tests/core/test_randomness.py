@@ -13,7 +13,7 @@ from core.models.pretrained import FeatureNet
 from core.randomness import Seeded
 from core.runs import store
 from core.tasks import TASKS, load_model
-from core.tasks.transfer import TRANSFER, TransferConfig
+from core.tasks.transfer import TRANSFER
 from core.training import cross_validation, lr_finder
 
 SEED = 7
@@ -84,12 +84,12 @@ def test_nothing_that_pages_train_or_load_moves_the_global_generator() -> None:
     values, labels = torch.randn(24, net.width), torch.arange(24) % 2
     seen = Images(values + labels[:, None], labels)
     config = TRANSFER.config("new_head", {"epochs": 2, "batch_size": 8, "head": "published"})
-    assert isinstance(config, TransferConfig)
     model = Transfer({"lite0": net}, head("linear", net.width, 2), trained=False)
-    asked = (model, "new_head", config, seen)
+    experiment = TRANSFER.experiment("new_head", config, model)
     scores = [
-        untouched(lambda: cross_validation.with_few(*asked, seen, 4, range(2))) for _ in range(2)
+        untouched(lambda: cross_validation.with_few(experiment, seen, seen, 4, range(2)))
+        for _ in range(2)
     ]
     assert scores[0].accuracies == scores[1].accuracies  # type: ignore[attr-defined]
-    untouched(lambda: cross_validation.cross_validated(*asked, folds=3))
-    untouched(lambda: lr_finder.sweep(*asked))
+    untouched(lambda: cross_validation.cross_validated(experiment, seen, folds=3))
+    untouched(lambda: lr_finder.sweep(experiment, seen))

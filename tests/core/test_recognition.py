@@ -48,7 +48,10 @@ def seeded(seed: int = 5) -> torch.Generator:
 def taught() -> Recogniser:
     """A network that has learnt a little, so that it is right and wrong."""
     model = network()
-    learner, images = RECOGNITION.learner("cnn_strong", settings(), model), tiny(RECOGNITION, n=200)
+    learner, images = (
+        RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", settings(), model)),
+        tiny(RECOGNITION, n=200),
+    )
     for i in range(12):
         rows = slice(i * 20 % 200, i * 20 % 200 + 20)
         batch = Images(images.pixels[rows], images.labels[rows])
@@ -73,7 +76,7 @@ def test_the_text_s_classifier_is_trained_as_in_the_text() -> None:
     assert asked == (5, 64, 1e-2, 0.0)
     assert not config.shift and not config.mirror and not config.train_images
     ours, theirs = network(variant="cnn"), network(variant="cnn")
-    learner = RECOGNITION.learner("cnn", config, ours)
+    learner = RECOGNITION.learner(RECOGNITION.experiment("cnn", config, ours))
     solver = torch.optim.SGD(theirs.parameters(), lr=1e-2)
     for progress in (0.0, 0.5, 0.99):  # the text keeps the rate as it is
         x = (images.pixels.float() / 255 - 0.5) / 0.5
@@ -93,7 +96,7 @@ def test_ours_is_trained_as_it_says() -> None:
     config, model, images = settings(weight_decay=0.01), network(), tiny(RECOGNITION)
     with torch.no_grad():
         logits = model(unit(images.pixels))
-    learner = RECOGNITION.learner("cnn_strong", config, network())
+    learner = RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", config, network()))
     (made,) = learner.optimisers.values()
     (group,) = made.param_groups
     assert (type(made).__name__, group["weight_decay"]) == ("Adam", 0.01)
@@ -115,7 +118,7 @@ def test_data_without_classes_and_single_images_are_refused() -> None:
     two = RECOGNITION.build("cnn_strong", (1, 28, 28), settings(), 2)
     assert two.eval()(torch.zeros(3, 1, 28, 28)).shape == (3, 2)
     with pytest.raises(LabError, match="two images at least"):
-        RECOGNITION.learner("cnn_strong", settings(batch_size=1), network())
+        RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", settings(batch_size=1), network()))
 
 
 # ---- what is varied
@@ -162,7 +165,9 @@ def test_learning_sees_the_varied_images() -> None:
     with torch.no_grad():
         x = unit(varied(config, images.pixels, seeded()))
         expected = F.cross_entropy(network()(x), images.labels)
-    told = RECOGNITION.learner("cnn_strong", config, network()).step(images, 0.1, seeded())
+    told = RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", config, network())).step(
+        images, 0.1, seeded()
+    )
     assert told["loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -178,7 +183,9 @@ def test_the_figures_are_those_of_scikit_learn(
     truth, read = images.labels.numpy(), shares.argmax(1)
     monkeypatch.setattr(classification, "CHUNK", 40)
     stages: list[str] = []
-    found = RECOGNITION.evaluate("cnn_strong", settings(), taught, images, stages.append)
+    found = RECOGNITION.evaluate(
+        RECOGNITION.experiment("cnn_strong", settings(), taught, check=stages.append), images
+    )
     assert len(stages) == 4 and found["n_test"] == 150
     assert 0.2 < found["accuracy"] < 1
     assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, read), abs=5e-5)
@@ -190,7 +197,9 @@ def test_the_figures_are_those_of_scikit_learn(
     loss = sklearn_metrics.log_loss(truth, shares / shares.sum(1, keepdims=True), labels=every)
     assert found["log_loss"] == pytest.approx(loss, abs=1e-4)
     assert found["calibration_error"] == pytest.approx(plain_ece(shares, truth), abs=1e-4)
-    quick = RECOGNITION.validate("cnn_strong", settings(), taught, images, images)
+    quick = RECOGNITION.validate(
+        RECOGNITION.experiment("cnn_strong", settings(), taught), images, images
+    )
     assert quick["test_accuracy"] == pytest.approx(found["accuracy"], abs=5e-5)
     assert quick["test_loss"] == pytest.approx(found["log_loss"], abs=5e-5)
 
@@ -236,7 +245,7 @@ def test_codes_are_what_the_last_layer_sees(
 
 def test_the_sheet_shows_a_row_of_what_is_taken_for_each_class(taught: Recogniser) -> None:
     images = tiny(RECOGNITION, "test", 60)
-    sheet = RECOGNITION.render("cnn_strong", settings(), taught, images)
+    sheet = RECOGNITION.render(RECOGNITION.experiment("cnn_strong", settings(), taught), images)
     with torch.no_grad():
         read = taught(unit(images.pixels)).argmax(1)
     for k in range(10):

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
 from core.tasks import TASKS, TaskConfig, adversarial, classification, denoising, task, transfer
 from core.tasks import autoencoding as autoencoding_module
-from core.tasks.base import Task
+from core.tasks.base import AnyTask
 from tests.core.support import built, tiny
 
 ALL = [(t.name, v) for t in TASKS.values() for v in t.variants]
@@ -44,18 +43,17 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adversarial, "CHUNK", 5)
     monkeypatch.setattr(adversarial, "ROWS", 2)
     monkeypatch.setattr(adversarial, "SAMPLES", 20)
-    few = partial(autoencoding_module.importance_bound, samples=20)
-    monkeypatch.setattr(autoencoding_module, "importance_bound", few)
+    monkeypatch.setattr(autoencoding_module, "IWAE_SAMPLES", 20)
 
 
 def taught(
-    chosen: Task, variant: str, steps: int, values: dict[str, Any] | None = None
+    chosen: AnyTask, variant: str, steps: int, values: dict[str, Any] | None = None
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """A network after a few steps on one batch, and what it told of each."""
     model = built(chosen, variant, values=values).train()
     config, images = chosen.config(variant, values), tiny(chosen, variant=variant, n=BATCH)
-    batch = chosen.precompute(variant, config, model, images, lambda stage: None)
-    learner = chosen.learner(variant, config, model, batch)
+    batch = chosen.precompute(chosen.experiment(variant, config, model), images)
+    learner = chosen.learner(chosen.experiment(variant, config, model), batch)
     generator = torch.Generator().manual_seed(0)
     told = [learner.step(batch, i / steps, generator) for i in range(steps)]
     return model.eval(), told
@@ -156,10 +154,12 @@ def test_a_learner_goes_on_from_its_state(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
     model, generator = built(chosen, variant), torch.Generator().manual_seed(0)
     images = tiny(chosen, variant=variant, n=BATCH)
-    batch = chosen.precompute(variant, config, model, images, lambda stage: None)
-    learner = chosen.learner(variant, config, model.train(), batch)
+    batch = chosen.precompute(chosen.experiment(variant, config, model), images)
+    learner = chosen.learner(chosen.experiment(variant, config, model.train()), batch)
     learner.step(batch, 0.2, generator)
-    other = chosen.learner(variant, config, built(chosen, variant, seed=1).train(), batch)
+    other = chosen.learner(
+        chosen.experiment(variant, config, built(chosen, variant, seed=1).train()), batch
+    )
     other.load_state_dict(deepcopy(learner.state_dict()))
     copy = torch.Generator()
     copy.set_state(generator.get_state())
@@ -173,12 +173,16 @@ def test_figures_are_finite_json_and_checked_often(name: str, variant: str) -> N
     chosen, config = task(name), task(name).config(variant)
     model, images = built(chosen, variant).eval(), tiny(chosen, "test", 3, variant)
     stages: list[str] = []
-    figures = chosen.evaluate(variant, config, model, images, stages.append)
+    figures = chosen.evaluate(
+        chosen.experiment(variant, config, model, check=stages.append), images
+    )
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert len(list(numbers(figures))) > 1
     assert figures["n_test"] == 3
     assert len(stages) >= 3 and all(stages)
-    assert figures == chosen.evaluate(variant, config, model, images, stages.append)
+    assert figures == chosen.evaluate(
+        chosen.experiment(variant, config, model, check=stages.append), images
+    )
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
@@ -190,12 +194,14 @@ def test_a_measurement_can_be_stopped_at_its_beginning_and_in_the_middle(
     images = tiny(chosen, "test", 4, variant)
     for pieces in (0, 2):
         with pytest.raises(Cancelled):
-            chosen.evaluate(variant, config, model, images, stop_after(pieces))
+            chosen.evaluate(
+                chosen.experiment(variant, config, model, check=stop_after(pieces)), images
+            )
         if chosen.variant(variant).learns:
             # Of features that are there already, each of the two parts is one piece.
             stop, few = stop_after(pieces // 2), images.first(2)
             with pytest.raises(Cancelled):
-                chosen.validate(variant, config, model, images, few, check=stop)
+                chosen.validate(chosen.experiment(variant, config, model, check=stop), images, few)
 
 
 @pytest.mark.parametrize("values", [{}, {"ema": 0.9}])
@@ -203,11 +209,11 @@ def test_an_averaged_generator_and_its_picture_can_be_stopped(values: dict[str, 
     chosen = task("adversarial")
     config = chosen.config("gan", values)
     model, images = built(chosen, "gan", values=values), tiny(chosen, "test", 4, "gan")
-    learner = chosen.learner("gan", config, model)
+    learner = chosen.learner(chosen.experiment("gan", config, model))
     asked: list[str] = []
     result = learner.eval_model(asked.append)
     assert len(asked) == (adversarial.BATCH_NORM_BATCHES if values else 0)
-    chosen.render("gan", config, result.eval(), images, asked.append)
+    chosen.render(chosen.experiment("gan", config, result.eval(), check=asked.append), images)
     assert asked[-1] == "drawing samples"
 
 
@@ -217,7 +223,7 @@ def test_quick_figures_are_finite(name: str, variant: str) -> None:
     config, model = chosen.config(variant), built(chosen, variant).eval()
     images = tiny(chosen, "test", 8, variant)
     for held in (Images(images.pixels[:0], images.labels[:0]), images.first(5)):
-        figures = chosen.validate(variant, config, model, images, held)
+        figures = chosen.validate(chosen.experiment(variant, config, model), images, held)
         assert figures and all(isinstance(v, float) and math.isfinite(v) for v in figures.values())
 
 
@@ -248,11 +254,11 @@ def test_a_setting_that_a_variant_does_not_have_is_refused(name: str, variant: s
 def test_the_sample_sheet_is_a_picture_and_always_the_same(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
     model, images = built(chosen, variant).eval(), tiny(chosen, "test", 12, variant)
-    sheet = chosen.render(variant, config, model, images)
+    sheet = chosen.render(chosen.experiment(variant, config, model), images)
     assert sheet.dtype == np.uint8 and sheet.ndim in (2, 3) and min(sheet.shape[:2]) >= 28
     assert int(sheet.max()) > int(sheet.min())
     torch.manual_seed(99)
-    assert np.array_equal(sheet, chosen.render(variant, config, model, images))
+    assert np.array_equal(sheet, chosen.render(chosen.experiment(variant, config, model), images))
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)

@@ -39,7 +39,9 @@ def test_the_text_s_vae_has_the_loss_of_ours() -> None:
     torch.manual_seed(5)
     with torch.no_grad():
         wanted = float(text_vae.loss_function(*_reordered(text(x), x)))
-    learner = AUTOENCODING.learner("vae_squared", AUTOENCODING.config("vae_squared"), model)
+    learner = AUTOENCODING.learner(
+        AUTOENCODING.experiment("vae_squared", AUTOENCODING.config("vae_squared"), model)
+    )
     told = learner.step(images, 0.5, torch.Generator().manual_seed(5))
     assert told["loss"] == pytest.approx(wanted, rel=1e-5)
 

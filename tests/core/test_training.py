@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_a_done_run_is_not_trained_again(monkeypatch: pytest.MonkeyPatch) -> Non
     run = new({"epochs": 1})
     done = train(run)
     before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
-    monkeypatch.setattr(loop._Training, "train", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(loop, "_train", lambda run, work: pytest.fail("trained again"))
     assert train(run) == done
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
 
@@ -410,16 +411,12 @@ def test_a_loss_that_explodes_names_the_epoch_and_keeps_the_last_good_weights(
 
 
 def test_a_rate_that_is_far_too_high_fails_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        Denoising.variants["linear"].options,
-        "optimiser",
-        torch.optim.SGD,  # type: ignore[index]
+    summed = replace(
+        Denoising.variants["linear"],
+        optimiser=torch.optim.SGD,
+        loss=lambda output, clean: (output - clean).square().flatten(1).sum(1),
     )
-    monkeypatch.setitem(
-        Denoising.variants["linear"].options,  # type: ignore[index]
-        "loss",
-        lambda output, clean: (output - clean).square().flatten(1).sum(1),
-    )
+    monkeypatch.setitem(Denoising.variants, "linear", summed)  # type: ignore[misc]
     run = new({"learning_rate": 1.0})
     status = train(run)
     assert status.state == "failed"

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def built(variant: str = "new_head", classes: int = 3, **values: object) -> Transfer:
     config = TRANSFER.config(variant, values)
     torch.manual_seed(0)
-    return cast(Transfer, TRANSFER.build(variant, (3, 32, 32), config, classes))
+    return TRANSFER.build(variant, (3, 32, 32), config, classes)
 
 
 def clouds(each: int, classes: int = 3, seed: int = 0) -> Images:
@@ -106,7 +106,7 @@ def test_one_class_is_refused() -> None:
 
 def learner(model: Transfer, data: Images, **values: object) -> TransferLearner:
     config = TRANSFER.config("new_head", values)
-    return cast(TransferLearner, TRANSFER.learner("new_head", config, model, data))
+    return TRANSFER.learner(TRANSFER.experiment("new_head", config, model), data)
 
 
 def test_a_head_learns_clouds_and_stops_when_it_only_grows_surer() -> None:
@@ -118,14 +118,16 @@ def test_a_head_learns_clouds_and_stops_when_it_only_grows_surer() -> None:
     while not taught.should_stop and epochs < 200:
         for rows in torch.split(torch.randperm(90, generator=generator), 32):
             taught.step(Images(data.pixels[rows], data.labels[rows]), 0.5, generator)
-        row = TRANSFER.validate("new_head", taught.config, model.eval(), held, held)
+        row = TRANSFER.validate(
+            TRANSFER.experiment("new_head", taught.config, model.eval()), held, held
+        )
         taught.on_epoch_end(row)
         epochs += 1
     assert row["validation_accuracy"] == pytest.approx(0.9)
     assert taught.waited == 3 < epochs < 200
     last = {k: v.clone() for k, v in model.state_dict().items()}
     taught.finish()
-    final = TRANSFER.validate("new_head", taught.config, model, held, held)
+    final = TRANSFER.validate(TRANSFER.experiment("new_head", taught.config, model), held, held)
     assert final["validation_loss"] == pytest.approx(taught.least)
     assert not torch.equal(last["head.0.weight"], model.state_dict()["head.0.weight"])
 
@@ -134,7 +136,7 @@ def test_the_body_of_a_fine_tuned_network_waits_for_its_head() -> None:
     model = built("fine_tune")
     config = TRANSFER.config("fine_tune")
     images = Images(torch.randint(0, 256, (4, 3, 32, 32)).byte(), torch.tensor([0, 1, 2, 0]))
-    taught = TRANSFER.learner("fine_tune", config, model, images)
+    taught = TRANSFER.learner(TRANSFER.experiment("fine_tune", config, model), images)
     stem = model.nets[0].get_submodule("body.net.conv_stem").weight
     norm = model.nets[0].get_submodule("body.net.bn1").running_mean
     before, kept, head = stem.clone(), norm.clone(), model.head[0].weight.clone()
@@ -151,7 +153,7 @@ def test_a_fine_tuned_head_begins_with_features_of_an_even_spread() -> None:
     model = built("fine_tune")
     images = torch.randint(0, 256, (80, 3, 32, 32), dtype=torch.uint8)
     data = Images(images, torch.arange(80) % 3)
-    TRANSFER.learner("fine_tune", TRANSFER.config("fine_tune"), model, data)
+    TRANSFER.learner(TRANSFER.experiment("fine_tune", TRANSFER.config("fine_tune"), model), data)
     with torch.inference_mode():
         features = model.features(images[::3] / 255)
     assert float(features.norm(dim=1).mean()) == pytest.approx(1)
@@ -193,14 +195,18 @@ def test_a_temperature_calibrates_what_was_too_sure() -> None:
         first.weight.copy_(torch.stack(middles))
         first.bias.zero_()
     noisy = Images(held.pixels, held.labels.roll(7))  # many of its answers are wrong
-    before = TRANSFER.validate("new_head", config(), model, noisy, noisy)["test_loss"]
-    TRANSFER.calibrate("new_head", config(), model, noisy)
-    after = TRANSFER.validate("new_head", config(), model, noisy, noisy)["test_loss"]
+    before = TRANSFER.validate(TRANSFER.experiment("new_head", config(), model), noisy, noisy)[
+        "test_loss"
+    ]
+    TRANSFER.calibrate(TRANSFER.experiment("new_head", config(), model), noisy)
+    after = TRANSFER.validate(TRANSFER.experiment("new_head", config(), model), noisy, noisy)[
+        "test_loss"
+    ]
     assert float(model.temperature) > 1 and after < before
 
 
 def config() -> TransferConfig:
-    return cast(TransferConfig, TRANSFER.config("new_head"))
+    return TRANSFER.config("new_head")
 
 
 def test_certainty_stays_bounded_where_nothing_is_wrong() -> None:
@@ -210,7 +216,7 @@ def test_certainty_stays_bounded_where_nothing_is_wrong() -> None:
         middles = [model.standard(held.pixels[held.labels == k]).mean(0) for k in range(3)]
         cast(nn.Linear, model.head[0]).weight.copy_(torch.stack(middles))
     before = model.read(held.pixels).detach().softmax(1).amax(1)
-    TRANSFER.calibrate("new_head", config(), model, held)
+    TRANSFER.calibrate(TRANSFER.experiment("new_head", config(), model), held)
     sure = model.read(held.pixels).detach().softmax(1).amax(1)
     assert float(before.mean()) > 0.9999 > 0.9995 > float(sure.mean()) > 0.9
 

@@ -292,7 +292,7 @@ def learnt(run: Run) -> str:
         return "It learns nothing: there is no loss."
     kind = data.CORRUPTIONS[str(spec.config["corruption"])]
     on = "clean pictures" if kind.name == "none" else f"pictures under {_lower(kind.title)}"
-    return f"On {on} it learns to make small the mean of {LOSS_TEXTS[variant.options['loss']]}."
+    return f"On {on} it learns to make small the mean of {LOSS_TEXTS[variant.loss]}."
 
 
 def _lower(title: str) -> str:

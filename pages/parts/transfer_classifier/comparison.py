@@ -109,7 +109,7 @@ def _changed(run: Run) -> str | None:
 def _megabytes(run: Run, standing: list[str]) -> float:
     """Of the run's weights, and of the frozen networks that are not among them."""
     own = (run.path / "model.safetensors").stat().st_size / MIB
-    if TRANSFER.variant(run.spec().variant).options["trained"]:
+    if TRANSFER.variant(run.spec().variant).trained:
         return own
     return own + sum(BACKBONES[name].megabytes for name in standing)
 

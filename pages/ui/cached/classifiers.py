@@ -10,11 +10,11 @@ from core.data import Images
 from core.inference.explain import Losses, top_losses
 from core.models.feature_classifiers import Transfer
 from core.runs.store import Run
-from core.tasks.transfer import TRANSFER, TransferConfig
+from core.tasks.transfer import TRANSFER
 from core.training import cross_validation, lr_finder, training_time
 from core.training.cross_validation import Scores
 from core.training.lr_finder import Sweep
-from core.training.request import config_of, test_images, train_images
+from core.training.request import test_images, train_images
 from core.training.training_time import Estimate
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import model
@@ -45,7 +45,8 @@ def taught(run: Run) -> Images:
     """The pictures that a classifier learnt from and whose features it keeps, in their order: the
     first of its training part. Raises DataMissing."""
     known = len(classifier(run).known)
-    return TRANSFER.split(config_of(run), train_images(run))[0].first(known)
+    config = TRANSFER.config(run.spec().variant, run.spec().config)
+    return TRANSFER.split(config, train_images(run))[0].first(known)
 
 
 @heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Asking it about the test pictures"))
@@ -59,9 +60,7 @@ def tested(run: Run) -> Tested:
 def repeated(run: Run) -> Scores:
     """The same head with five seeds."""
     p = cross_validation.prepared(run, check_visitor)
-    return cross_validation.with_few(
-        p.model, p.variant, p.config, p.train, p.test, None, check=check_visitor
-    )
+    return cross_validation.with_few(*p, None)
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads on four fifths"))
@@ -69,25 +68,24 @@ def folded(run: Run) -> Scores:
     """The same head, tested on each fifth of all pictures in turn."""
     p = cross_validation.prepared(run, check_visitor)
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
-    return cross_validation.cross_validated(p.model, p.variant, p.config, both, check=check_visitor)
+    return cross_validation.cross_validated(p.experiment, both)
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads with fewer pictures"))
 def with_few(run: Run) -> dict[int, Scores]:
     """The same head, taught with fewer pictures of each class."""
-    p = cross_validation.prepared(run, check_visitor)
-    return cross_validation.curve(p, check_visitor)
+    return cross_validation.curve(cross_validation.prepared(run, check_visitor))
 
 
 @heavy(st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take"))
 def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
     """How long a classifier's training will take. Raises LabError where it cannot be told."""
     config = TRANSFER.config(variant, {"backbones": backbones})
-    return training_time.estimate(variant, cast(TransferConfig, config), dataset)
+    return training_time.estimate(variant, config, dataset)
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Trying learning rates"))
 def sweep(run: Run) -> Sweep:
     """Learning rates tried on the run's pictures."""
     p = cross_validation.prepared(run, check_visitor)
-    return lr_finder.sweep(p.model, p.variant, p.config, p.train)
+    return lr_finder.sweep(p.experiment, p.train)
