@@ -45,7 +45,7 @@ def number(
         le=high,
         title=title,
         description=description,
-        json_schema_extra={"step": step} if step != 1 else None,
+        json_schema_extra={"step": step},
     )
 
 
