@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from core import files
 from core.data import owner_file, uploads
 from core.data.archives import Splits, read_splits, write_splits
+from core.data.class_folders import Picture, by_number
 from core.data.dataset import DatasetInfo, Images, Split, fingerprint
 from core.data.encodings import Reading
-from core.data.uploads import Picture
 from core.errors import BadUpload, DataMissing
 from core.images import decode, display_name, to_tensor
 from core.settings import settings
@@ -207,7 +207,7 @@ def preview(source: Path, encoding: str = "") -> Preview:
     """
     with uploads.brought(source, encoding) as contents:
         counts = Counter(p.group or "" for p in contents.pictures)
-        classes = {display_name(g) if g else "": counts[g] for g in uploads.by_number(counts)}
+        classes = {display_name(g) if g else "": counts[g] for g in by_number(counts)}
         return Preview(classes, contents.remarks, contents.readings)
 
 
@@ -256,7 +256,7 @@ def _store(
             f"{len(pictures):,} pictures of {shape[1]} pixels are too many: the memory here may "
             f"hold {max_pictures:,}. Choose a smaller size or fewer pictures."
         )
-    groups = uploads.by_number({p.group for p in pictures if p.group is not None})
+    groups = by_number({p.group for p in pictures if p.group is not None})
     numbers: dict[str | None, int] = {group: i for i, group in enumerate(groups)}
     classes = tuple(display_name(g) for g in groups)
     pixels = torch.empty(len(pictures), *shape, dtype=torch.uint8)  # the only copy there ever is
