@@ -1,41 +1,33 @@
-"""Components of ours: plain HTML, CSS and JavaScript beside the Python that speaks with them."""
+"""Components of ours: plain HTML, CSS and ES modules beside the Python that speaks with them."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.server.routes import script_url
+from pages.server.routes import COMPONENTS, script_url
 
-HERE = Path(__file__).parent
-SHARED = "elements.js"
-FETCHED = """const found = await import(new URL("{url}", location.origin));
-export default found.default;
+IMPORT = """const module = await import(new URL("{url}", location.origin));
+export default module.default;
 """
-"""Streamlit sends a component's script with each of its answers: if all of it were there, fifty
-kilobytes a click. What browsers have fetched they keep."""
+"""All that Streamlit is given as a component's script, for it sends that with each of its answers;
+the modules themselves are files that browsers keep. It runs from a `blob:` address, from which only
+whole addresses lead anywhere, and Streamlit takes a single line for a file's name."""
 
 
-def component(
-    folder: str, html: str, css: str, scripts: list[str], isolate_styles: bool = True
-) -> Callable[..., Any]:
-    """A component from files in `folder` of this one; it is called by the folder's name.
+
+def component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
+    """The component of the folder `name`, from the HTML, CSS and ES module that are called as it is.
 
     Args:
-        scripts: one module for the browser, in this order, after `elements.js`.
         isolate_styles: in a shadow root, where the page's styles do not reach.
     """
-
-    def read(*names: str) -> str:
-        return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
-
-    script = read(SHARED, *(f"{folder}/{name}" for name in scripts))
+    stem = COMPONENTS / name / name
     made: Callable[..., Any] = st.components.v2.component(
-        folder,
-        html=read(f"{folder}/{html}"),
-        css=read(f"{folder}/{css}"),
-        js=FETCHED.format(url=script_url(folder, script)),
+        name,
+        html=stem.with_suffix(".html").read_text(encoding="utf-8"),
+        css=stem.with_suffix(".css").read_text(encoding="utf-8"),
+        js=IMPORT.format(url=script_url(f"{name}/{name}.js")),
         isolate_styles=isolate_styles,
     )
     return made

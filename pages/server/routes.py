@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
@@ -42,8 +43,7 @@ LARGEST = 64
 
 
 JAVASCRIPT = "text/javascript; charset=utf-8"
-SCRIPTS: dict[str, str] = {}
-"""What `script_url` has been told, by name."""
+COMPONENTS = Path(__file__).parents[1] / "components"
 ARRAYS: LRUCache[str, bytes] = LRUCache(64 * 2**20, getsizeof=len)
 """What `array_url` has been told last, bytes; a map of ten thousand points has 110,000."""
 ARRAYS_LOCK = Lock()
@@ -62,11 +62,29 @@ def plotly_url() -> str:
     return address(f"/api/plotly/{_plotly_version()}.js")
 
 
-def script_url(component: str, script: str) -> str:
-    """Where the browser finds a component's script from now on; another one has another address."""
-    name = f"{component}-{sha256(script.encode()).hexdigest()[:16]}.js"
-    SCRIPTS[name] = script
-    return address(f"/api/scripts/{name}")
+@cache
+def _scripts() -> dict[str, str]:
+    """The ES modules of all components by their paths, as they were when the server began."""
+    files = sorted(COMPONENTS.rglob("*.js"))
+    return {path.relative_to(COMPONENTS).as_posix(): path.read_text("utf-8") for path in files}
+
+
+@cache
+def _scripts_version() -> str:
+    """One for all modules, for they import each other by relative addresses."""
+    return sha256(json.dumps(_scripts()).encode()).hexdigest()[:16]
+
+
+def script_url(path: str) -> str:
+    """Where the browser finds an ES module of `pages/components`; another version has another
+    address.
+
+    Raises:
+        ValueError: no such file.
+    """
+    if path not in _scripts():
+        raise ValueError(f"There is no {path} among {', '.join(_scripts())}.")
+    return address(f"/api/scripts/{_scripts_version()}/{path}")
 
 
 def thumbnails_url(dataset: str, split: "Split") -> str:
@@ -123,11 +141,11 @@ def dream_url(run: "Run", name: str) -> str:
 
 
 async def script(request: Request) -> Response:
-    """The script of a component."""
-    found = SCRIPTS.get(request.path_params["name"])
-    if found is None:
+    """An ES module of a component."""
+    content = _scripts().get(request.path_params["path"])
+    if content is None or request.path_params["version"] != _scripts_version():
         return _missing("There is no such script.")
-    return Response(found, 200, {"cache-control": _for_good(request)}, JAVASCRIPT)
+    return Response(content, 200, {"cache-control": _for_good(request)}, JAVASCRIPT)
 
 
 async def plotly(request: Request) -> Response:
@@ -370,7 +388,7 @@ def _missing(sentence: str) -> JSONResponse:
 
 ROUTES = [
     Route("/api/plotly/{version}.js", plotly),
-    Route("/api/scripts/{name}", script),
+    Route("/api/scripts/{version}/{path:path}", script),
     Route("/api/arrays/{name}", array),
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),

@@ -14,16 +14,13 @@ def begin() -> None:
 
 
 def load() -> None:
-    """The libraries, the parts whose scripts browsers fetch, a model and its first pass."""
+    """The libraries, a model and its first pass."""
     try:
         import torch
 
         torch.set_num_threads(1)  # a picture is small, and visitors are many
         from core.inference import restoration
         from core.jobs import queue  # noqa: F401 - loaded
-        from pages.components import (
-            channels,  # noqa: F401 - served
-        )
 
         restoration.warm_up()
         gc.collect()

@@ -179,7 +179,7 @@ def _clicks(running: Server, browser: Browser, count: int) -> Row:
 
 def _click(page: Page, image: int) -> float:
     """ms until the image under a point is named; a neighbour may lie on top of the one aimed at."""
-    x, y = page.locator(READY).evaluate("(root, id) => root.labMap.pixel(id)", image)
+    x, y = page.locator(READY).evaluate("(root, id) => root.instance.pixel(id)", image)
     plot = page.locator(f"{READY} .plot").bounding_box()
     assert plot is not None
     page.mouse.move(plot["x"] + x, plot["y"] + y)

@@ -20,7 +20,7 @@ CANVAS = """e => {
     const c = e.querySelector('.card .NAME canvas');
     if (c.hidden || !c.offsetParent) return null;
     const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-    return {id: e.labMap.card.id, pixels: [...d].filter((_, i) => i % 4 === 0)};
+    return {id: e.instance.card.id, pixels: [...d].filter((_, i) => i % 4 === 0)};
 }"""
 # Both at once: on a busy machine there may be a rest between two of the driver's.
 TWO_TURNS = """([x, y]) => {
@@ -57,12 +57,12 @@ class Map:
     def rest(self):
         """Wait until nothing is left to be drawn or told."""
         self.page.wait_for_function(
-            "e => !e.labMap.drawing && !e.labMap.frame && !e.labMap.talk.waiting",
+            "e => !e.instance.drawing && !e.instance.frame && !e.instance.talk.waiting",
             arg=self.root.element_handle(),
         )
 
     def do(self, script, *args):
-        return self.root.evaluate(f"(e, args) => ({script})(e.labMap, ...args)", list(args))
+        return self.root.evaluate(f"(e, args) => ({script})(e.instance, ...args)", list(args))
 
     def said(self, count, *parts):
         """Wait until Python has heard of so many things."""
@@ -145,7 +145,7 @@ def test_the_card_has_the_image_of_the_point_whatever_is_filtered(app, page, dig
         shown.page.mouse.move(5, 5)
         shown.point_at(image)
         page.wait_for_function(
-            "([e, id]) => e.labMap.card.id === id", arg=[shown.root.element_handle(), image]
+            "([e, id]) => e.instance.card.id === id", arg=[shown.root.element_handle(), image]
         )
         found, seen = shown.card()
         assert found == image
@@ -190,7 +190,7 @@ def test_decoding_here_draws_what_pytorch_draws(app, page):
         at = box["x"] + x * box["width"], box["y"] + y * box["height"]
         page.mouse.move(*at, steps=2)
         page.wait_for_function(
-            "([e, x, y]) => e.labPlace && Math.hypot(...e.labMap.hand.pixel(e.labPlace)"
+            "([e, x, y]) => e.labPlace && Math.hypot(...e.instance.hand.pixel(e.labPlace)"
             ".map((v, k) => v - [x, y][k])) < 1.5",
             arg=[shown.root.element_handle(), x * box["width"], y * box["height"]],
         )
@@ -218,7 +218,7 @@ def test_a_click_says_the_image_and_rings_it(app, page, dimensions):
     image = int(ids[alone(points)[0]])
     shown.point_at(image)
     page.wait_for_function(
-        "([e, id]) => e.labMap.card.id === id", arg=[shown.root.element_handle(), image]
+        "([e, id]) => e.instance.card.id === id", arg=[shown.root.element_handle(), image]
     )
     shown.sent.clear()
     page.mouse.down()
@@ -405,7 +405,7 @@ def test_the_view_is_restored_and_what_python_does_is_not_told_back(app, page):
     assert shown.toggle(3).get_attribute("aria-pressed") == "true"
     assert shown.toggle(4).get_attribute("aria-pressed") == "false"
     page.get_by_role("button", name="Elsewhere").click()
-    page.wait_for_function("e => e.labMap.view === null", arg=shown.root.element_handle())
+    page.wait_for_function("e => e.instance.view === null", arg=shown.root.element_handle())
     shown.rest()
     assert shown.root.locator(".marks .clicked").count() == 1
     page.wait_for_timeout(500)
@@ -448,7 +448,7 @@ def test_the_map_fills_another_width(app, page):
     for width in (800, 1300):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function(
-            "e => e.labMap.plot._fullLayout.width === e.querySelector('.stage').clientWidth",
+            "e => e.instance.plot._fullLayout.width === e.querySelector('.stage').clientWidth",
             arg=shown.root.element_handle(),
         )
         shown.rest()
@@ -493,7 +493,7 @@ def test_the_replay_shows_first_and_last_snapshot_in_silence(app, page, dimensio
 
     slider.fill("0")
     page.get_by_text("Iteration 0").wait_for()
-    page.wait_for_function("e => e.labMap.replay.place === 0", arg=shown.root.element_handle())
+    page.wait_for_function("e => e.instance.replay.place === 0", arg=shown.root.element_handle())
     assert np.allclose(drawn(), final * 1e-4, atol=1e-6)
     low, high = shown.do(
         """m => { const l = m.plot._fullLayout, x = (l.scene ?? l).xaxis.range; return x; }"""
@@ -501,7 +501,7 @@ def test_the_replay_shows_first_and_last_snapshot_in_silence(app, page, dimensio
     assert high - low < 0.01  # the axes fit the snapshot
     shown.root.get_by_role("button", name="Play").click()
     page.wait_for_function(
-        "e => e.labMap.replay.place === null && !e.labMap.replay.playing",
+        "e => e.instance.replay.place === null && !e.instance.replay.playing",
         arg=shown.root.element_handle(),
     )
     assert np.allclose(drawn(), final)

@@ -66,7 +66,7 @@ def test_all_that_is_ours_lies_below_the_path(lab, option, written):
     option("server.baseUrlPath", written)
     urls = [
         routes.plotly_url(),
-        routes.script_url("part", "export default 1;"),
+        routes.script_url("map/map.js"),
         routes.array_url(b"1234"),
         routes.thumbnails_url("mnist", "test").replace("{part}", "0"),
         previews.address(lambda value: "seen", b"of") + "0",

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -417,15 +418,34 @@ def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
 # ---- scripts and arrays
 
 
-def test_a_component_s_script_is_kept_for_good_and_another_one_has_another_address():
-    url = routes.script_url("part", "export default () => 1;")
+def test_a_component_s_module_is_kept_for_good_under_one_version():
+    url = routes.script_url("map/map.js")
     status, headers, body = asked(url)
-    assert (status, body) == (200, b"export default () => 1;")
+    assert (status, body) == (200, (routes.COMPONENTS / "map/map.js").read_bytes())
     assert headers["content-type"].startswith("text/javascript")
     assert headers["cache-control"] == routes.FOR_GOOD
-    assert routes.script_url("part", "export default () => 2;") != url
-    assert asked(url)[2] == body
-    assert asked(f"/api/scripts/part-{'0' * 16}.js")[0] == 404
+    version = url.split("/")[3]
+    for path in (f"{'0' * 16}/map/map.js", f"{version}/map/map.py", f"{version}/../router.py"):
+        assert asked(f"/api/scripts/{path}")[0] == 404
+    with pytest.raises(ValueError, match=r"no map/nothing\.js"):
+        routes.script_url("map/nothing.js")
+
+
+def test_other_modules_have_another_address(monkeypatch):
+    url = routes.script_url("common.js")
+    monkeypatch.setattr(routes, "_scripts", lambda: {"common.js": "", "map/map.js": "// changed"})
+    routes._scripts_version.cache_clear()
+    other = routes.script_url("common.js")
+    routes._scripts_version.cache_clear()
+    assert other != url
+
+
+def test_every_module_imports_files_that_are_there():
+    imports = re.compile(r"""from "([^"]+)";""")
+    modules = sorted(routes.COMPONENTS.rglob("*.js"))
+    found = [(m, m.parent / path) for m in modules for path in imports.findall(m.read_text())]
+    assert len(found) > len(modules)
+    assert [(m.name, path.name) for m, path in found if path.resolve() not in modules] == []
 
 
 def test_a_map_s_numbers_are_found_by_an_address_that_tells_them():

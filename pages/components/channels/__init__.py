@@ -93,4 +93,4 @@ def _pick(said: dict[str, Any], layers: Sequence[Layer]) -> Pick | None:
     return Pick(layer.name, channel, more)
 
 
-_component = component("channels", "channels.html", "channels.css", ["channels.js"])
+_component = component("channels")

@@ -1,5 +1,7 @@
 // The layers of a network, and the channels of the one that is open.
 
+import { component, make, same } from "../common.js";
+
 const PORTION = 200; // tiles that are built at once
 const AHEAD = 600; // pixels below what is in view that are built already
 const PATIENCE = 5000; // milliseconds that a pick waits for the server to have heard of the last
@@ -289,8 +291,4 @@ class Channels {
   }
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-channels");
-  root.channels ??= new Channels(root); // called again after each run: the elements stay
-  root.channels.update(component);
-}
+export default component(".lab-channels", Channels);

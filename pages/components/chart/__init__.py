@@ -29,11 +29,5 @@ def chart(figure: go.Figure, *, key: str, height: int, alt: str) -> None:
     _component(key=key, data=data)
 
 
-_component = component(
-    "chart",
-    "chart.html",
-    "chart.css",
-    ["../plotly.js", "chart.js"],
-    # Plotly puts its styles into the page's head, where a shadow root would not see them.
-    isolate_styles=False,
-)
+# Plotly puts its styles into the page's head, where a shadow root would not see them.
+_component = component("chart", isolate_styles=False)

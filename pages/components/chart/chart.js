@@ -1,6 +1,9 @@
 // A Plotly figure in the page's colours. Its script takes a second to begin, in which a browser
 // paints nothing: the page's pictures come first.
 
+import { component } from "../common.js";
+import { loadPlotly, mixed, parsed, rgb, theme } from "../plotly.js";
+
 const PATIENCE = 3000; // milliseconds for pictures that do not come
 const CONFIG = { displaylogo: false, responsive: false };
 const FONT = { size: 12 };
@@ -89,9 +92,4 @@ class Chart {
   }
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-chart");
-  root.labChart ??= new Chart(root); // called again after each run: the elements stay
-  root.labChart.update(component);
-  return () => root.labChart.close();
-}
+export default component(".lab-chart", Chart);

@@ -38,4 +38,4 @@ def before_after(
     )
 
 
-_component = component("compare", "compare.html", "compare.css", ["compare.js"])
+_component = component("compare")

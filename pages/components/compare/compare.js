@@ -1,9 +1,9 @@
 // Two pictures over one another and the divider between them.
 
+import { clamp, component, make } from "../common.js";
+
 const NEAR = { mouse: 16, pen: 20, touch: 32 }; // pixels from the divider that still grasp it
 const SLACK = 6; // pixels that a finger moves before it drags: it may want to scroll the page
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 class Compare {
   constructor(root) {
@@ -154,8 +154,4 @@ class Compare {
   }
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-compare");
-  root.compare ??= new Compare(root); // called again after each run: the elements stay
-  root.compare.update(component);
-}
+export default component(".lab-compare", Compare);

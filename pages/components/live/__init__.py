@@ -1,6 +1,5 @@
 """The live latent instrument: the browser decodes, and every move of the hand redraws at once.
 
-Drawn by decoder.js, pad.js, plausibility.js and latent.js, which are one module for the browser.
 Nothing is sent while something is dragged; what is let go comes back once.
 """
 
@@ -236,6 +235,4 @@ def _note_failure(key: str) -> None:
             del known[next(iter(known))]
 
 
-_component = component(
-    "live", "latent.html", "latent.css", ["decoder.js", "pad.js", "plausibility.js", "latent.js"]
-)
+_component = component("live")

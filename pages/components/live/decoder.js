@@ -124,7 +124,7 @@ function singles(halves) {
   return found;
 }
 
-class Decoder {
+export class Decoder {
   constructor(buffer) {
     const length = new DataView(buffer).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
@@ -193,7 +193,7 @@ class Decoder {
 }
 
 /** A decoder whose codes are coordinates along directions: it decodes base + code · basis. */
-function along(decoder, base, basis) {
+export function along(decoder, base, basis) {
   if (base.length !== decoder.latent) throw new Error("The decoder is another model's.");
   const point = new Float64Array(base.length);
   const latentAt = (code) => {
@@ -210,7 +210,7 @@ const WARM_UP = 4; // decodes before the first that is seen, which would take fi
 const fetched = new Map();
 
 /** The decoder at an address, fetched once; the last few are kept. Rejects with a sentence. */
-function fetchDecoder(url) {
+export function fetchDecoder(url) {
   if (!fetched.has(url)) {
     const arriving = (async () => {
       const answer = await fetch(url).catch(() => null);

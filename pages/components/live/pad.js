@@ -1,8 +1,10 @@
 // The pad: a plane of two numbers of the code, moved by pointer and by arrow keys.
 
+import { clamp } from "../common.js";
+
 const CELLS = 15; // pictures along each side of the background; odd, so that one is the middle
 
-class Pad {
+export class Pad {
   /**
    * @param element the plane
    * @param on what is called: move(x, y), release(delay), hover([x, y] or null), reset()
@@ -97,6 +99,5 @@ class Pad {
   }
 }
 
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const share = ({ low, high }, v) => (v - low) / (high - low);
 const between = ({ low, high }, t) => low + t * (high - low);

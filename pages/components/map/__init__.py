@@ -2,8 +2,7 @@
 
 Hovering shows the image itself; classes are isolated, points clicked, regions lassoed, a
 projection's making played again. Nothing is sent while something moves; what the hand has done
-comes back once. The browser's part is decoder.js (of the live instrument) and the files beside
-this one, which are one module for the browser.
+comes back once.
 """
 
 import hashlib
@@ -157,25 +156,5 @@ def _identity(points: NDArray[np.float32], ids: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-_component = component(
-    "map",
-    "map.html",
-    "map.css",
-    [
-        "../plotly.js",
-        "../live/decoder.js",
-        "geometry.js",
-        "messages.js",
-        "thumbnails.js",
-        "figure.js",
-        "marks.js",
-        "legend.js",
-        "replay.js",
-        "picking.js",
-        "pinch.js",
-        "gestures.js",
-        "map.js",
-    ],
-    # Plotly puts its styles into the page's head, where a shadow root would not see them.
-    isolate_styles=False,
-)
+# Plotly puts its styles into the page's head, where a shadow root would not see them.
+_component = component("map", isolate_styles=False)

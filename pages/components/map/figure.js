@@ -1,13 +1,17 @@
 // What Plotly is given: traces and layout, made anew from how the map stands.
 
+import { clamp } from "../common.js";
+import { mixed, parsed, rgb, theme } from "../plotly.js";
+import { unpack } from "./packing.js";
+
 const VIRIDIS = [
   [68, 1, 84], [72, 36, 117], [65, 68, 135], [53, 95, 141], [42, 120, 142], [33, 145, 140],
   [34, 168, 132], [68, 191, 112], [122, 209, 81], [189, 223, 38], [253, 231, 37],
 ];
-const EYE = { x: 0.92, y: 0.92, z: 0.6 };
+export const EYE = { x: 0.92, y: 0.92, z: 0.6 };
 const FADED = 0.1; // opacity of what a lasso leaves out
 
-class Colours {
+export class Colours {
   /** Read the page's theme. @param packed the colouring, `groups` the legend's own groups */
   constructor(root, data, groups) {
     [this.paper, this.ink, this.accent] = theme(root).map(parsed);
@@ -56,14 +60,14 @@ class Colours {
 }
 
 /** Pixels of a point, fewer the more there are. */
-const pointSize = (count, width) =>
+export const pointSize = (count, width) =>
   clamp(38 / count ** 0.25, 2.6, 9) * (width < 500 ? 0.85 : 1);
 
 /**
  * The one trace of all points.
  * @param map members: indices; axes: coordinates; chosen: places in members, or null; colours; size
  */
-function traces(map) {
+export function traces(map) {
   const { axes, members, colours, size } = map, three = axes.length === 3;
   const pick = (axis) => members.map((i) => axis[i]);
   const points = {
@@ -89,7 +93,7 @@ function traces(map) {
  * The layout.
  * @param map also ranges, eye, tool, lasso, and ticks: whether the axes mean anything
  */
-function layout(map) {
+export function layout(map) {
   const { axes, colours, ranges } = map;
   const common = {
     autosize: true,
@@ -141,12 +145,12 @@ function outline(polygon, colours) {
 }
 
 /** When what is drawn now can be seen; at once where nobody looks. */
-const painted = () => document.hidden || new Promise((done) => {
+export const painted = () => document.hidden || new Promise((done) => {
   requestAnimationFrame(() => setTimeout(done));
 });
 
 /** Points on a canvas of that size, in the places in which Plotly will draw them. */
-function sketch(canvas, width, height, { axes, ranges, members, chosen, colours, size }) {
+export function sketch(canvas, width, height, { axes, ranges, members, chosen, colours, size }) {
   const sharp = window.devicePixelRatio || 1;
   Object.assign(canvas, { width: width * sharp, height: height * sharp });
   const context = canvas.getContext("2d");

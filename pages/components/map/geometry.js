@@ -1,63 +1,14 @@
-// Small tools of the map: packed arrays, polygons.
+// Bounds and polygons.
 
-const MOST_VERTICES = 200; // as in map_events.py
+import { clamp } from "../common.js";
+
+export const MOST_VERTICES = 200; // as in map_events.py
 const FINE = 1 / 1500; // of the view: what a lasso may be simplified by, at first
 
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
-const rounded = (v) => Number(v.toPrecision(6));
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-/** Whether there is WebGL. */
-function canDraw() {
-  const context = document.createElement("canvas").getContext("webgl");
-  context?.getExtension("WEBGL_lose_context")?.loseContext(); // browsers give few
-  return Boolean(context);
-}
-
-const KINDS_OF_ARRAY = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
-
-const KEPT_ARRAYS = 24;
-const arrived = new Map();
-
-/** Fetch the arrays that packing.py has packed; null where all are here. Rejects with a sentence. */
-function fetchArrays(packed) {
-  const [here, missing] = [[], []];
-  for (const array of packed) if (array) (arrived.has(array.url) ? here : missing).push(array);
-  for (const { url } of here) { // the last to go
-    const buffer = arrived.get(url);
-    arrived.delete(url);
-    arrived.set(url, buffer);
-  }
-  if (!missing.length) return null;
-  const one = async ({ url }) => {
-    const answer = await fetch(url).catch(() => null);
-    if (!answer?.ok) throw new Error("The map did not arrive. Reload the page.");
-    arrived.set(url, await answer.arrayBuffer());
-    if (arrived.size > KEPT_ARRAYS) arrived.delete(arrived.keys().next().value);
-  };
-  return Promise.all(missing.map(one));
-}
-
-/** The numbers of an array that is here. */
-function unpack({ kind, url }) {
-  return new KINDS_OF_ARRAY[kind](arrived.get(url));
-}
-
-/** The points' coordinates, an array for each dimension. */
-function unpackPoints(packed) {
-  const { dimensions, low, width } = packed, all = unpack(packed);
-  return Array.from({ length: dimensions }, (_, d) => {
-    const axis = new Float64Array(all.length / dimensions);
-    for (let i = 0; i < axis.length; i++) {
-      const v = all[i * dimensions + d];
-      axis[i] = low ? low[d] + (v / 65535) * width[d] : v;
-    }
-    return axis;
-  });
-}
+export const rounded = (v) => Number(v.toPrecision(6));
 
 /** What has to be in view to see all. */
-function hull(axes) {
+export function hull(axes) {
   const bounds = axes.map((axis) => {
     let low = Infinity, high = -Infinity;
     for (const v of axis) {
@@ -71,7 +22,7 @@ function hull(axes) {
 
 /** Bounds with a margin; in 3-D those of a cube, so that a distance is the same in all directions
  * (in 2-D the stage's shape decides what is seen beside them). */
-function around(bounds) {
+export function around(bounds) {
   const longest = Math.max(...bounds.map(([low, high]) => high - low)) || 1;
   return bounds.map(([low, high]) => {
     const side = bounds.length === 3 ? longest : high - low;
@@ -81,7 +32,7 @@ function around(bounds) {
 }
 
 /** Whether (x, y) lies in a polygon: even-odd, with the sums of `inside` in map_events.py. */
-function inside(x, y, polygon) {
+export function inside(x, y, polygon) {
   let found = false;
   for (let k = 0; k < polygon.length; k++) {
     const [x1, y1] = polygon[k], [x2, y2] = polygon[(k + 1) % polygon.length];
@@ -91,7 +42,7 @@ function inside(x, y, polygon) {
 }
 
 /** Fewer corners (Douglas and Peucker), until there are few enough to be sent. */
-function simplified(polygon, span) {
+export function simplified(polygon, span) {
   for (let tolerance = span * FINE; ; tolerance *= 1.5) {
     const kept = new Set([0, polygon.length - 1]);
     const parts = [[0, polygon.length - 1]];

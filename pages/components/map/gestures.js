@@ -1,10 +1,15 @@
 // What the hand does on the map: pointing, tapping, lassos, tools, keys.
 
-const NEAR = 8; // pixels around a point that are the point's, and that a tap may move
+import { clamp } from "../common.js";
+import { rounded, simplified } from "./geometry.js";
+import { REST } from "./messages.js";
+import { coordinates, NEAR, nearest, projection, rangesInView } from "./picking.js";
+import { Pinch } from "./pinch.js";
+
 const STEP = 0.1; // of the view, for a press of an arrow key
 const TURN = Math.PI / 18;
 
-class Hand {
+export class Hand {
   constructor(map) {
     this.map = map;
     this.controller = new AbortController();

@@ -1,6 +1,8 @@
 // The legend: a button a class, which isolates it; a search field; a key to other colours.
 
-class Legend {
+import { make } from "../common.js";
+
+export class Legend {
   /** @param on what is called: shown(Set or null), go(image number) gives a sentence or nothing */
   constructor(element, on) {
     this.element = element;
@@ -139,4 +141,5 @@ function counted(values) {
 }
 
 /** A number in a few signs. */
-const short = (v) => Number(v.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+export const short = (v) =>
+  Number(v.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });

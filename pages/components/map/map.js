@@ -1,10 +1,30 @@
-// The map: Plotly's points with our own card, legend, tools and replay. Needs the files before it.
+// The map: Plotly's points with our own card, legend, tools and replay.
 // Nothing is sent while something moves; what the hand has done is sent once.
+
+import { component, make, same } from "../common.js";
+import { fetchDecoder } from "../live/decoder.js";
+import { loadPlotly, theme } from "../plotly.js";
+import { Colours, EYE, layout, painted, pointSize, sketch, traces } from "./figure.js";
+import { hull, inside, rounded } from "./geometry.js";
+import { Hand } from "./gestures.js";
+import { Legend, short } from "./legend.js";
+import { Marks } from "./marks.js";
+import { REST, Talk } from "./messages.js";
+import { fetchArrays, unpack, unpackPoints } from "./packing.js";
+import { Replay } from "./replay.js";
+import { Card, Thumbnails } from "./thumbnails.js";
 
 const CONFIG = {
   displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false,
   showTips: false, showAxisDragHandles: false, showAxisRangeEntryBoxes: false,
 };
+
+/** Whether there is WebGL. */
+function canDraw() {
+  const context = document.createElement("canvas").getContext("webgl");
+  context?.getExtension("WEBGL_lose_context")?.loseContext(); // browsers give few
+  return Boolean(context);
+}
 
 class LabMap {
   constructor(root) {
@@ -384,9 +404,4 @@ class LabMap {
   }
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-map");
-  root.labMap ??= new LabMap(root); // called again after each run: the elements stay
-  root.labMap.update(component);
-  return () => root.labMap.close();
-}
+export default component(".lab-map", LabMap);

@@ -1,8 +1,10 @@
 // Rings and the visitor's own points: above the picture, so that no other point hides them.
 
+import { make, same } from "../common.js";
+
 const AT_REST = 30; // frames without a move after which the marks no longer look for one
 
-class Marks {
+export class Marks {
   /** @param pixel where on the stage coordinates are drawn */
   constructor(element, pixel) {
     this.element = element;

@@ -1,8 +1,11 @@
 // Between the hand and Python: each thing is told once, and nothing old takes anything back.
 
-const REST = 300; // milliseconds without another move that count as letting go
+import { same } from "../common.js";
+import { rounded } from "./geometry.js";
 
-class Talk {
+export const REST = 300; // milliseconds without another move that count as letting go
+
+export class Talk {
   /** @param map has clicked, lasso, view and shown; follow(name, value) is called to change one */
   constructor(map) {
     this.map = map;

@@ -3,14 +3,16 @@
 // All that is used of Plotly's private parts stands in this file: tests/pages/test_private_parts.py
 // names the version.
 
+export const NEAR = 8; // pixels around a point that are the point's, and that a tap may move
+
 /** The ranges of both axes in view, in 2-D; undefined before that. */
-function rangesInView(plot) {
+export function rangesInView(plot) {
   const { xaxis, yaxis } = plot?._fullLayout ?? {};
   return xaxis && yaxis ? [xaxis.range.slice(), yaxis.range.slice()] : undefined;
 }
 
 /** The coordinates of a place of the stage, in 2-D. */
-function coordinates(plot, [left, top]) {
+export function coordinates(plot, [left, top]) {
   const { xaxis, yaxis } = plot._fullLayout;
   const at = ({ range: [low, high], _length }, pixels) => low + (pixels / _length) * (high - low);
   return [at(xaxis, left - xaxis._offset), at(yaxis, yaxis._length - (top - yaxis._offset))];
@@ -20,7 +22,7 @@ function coordinates(plot, [left, top]) {
  * How coordinates become pixels of the stage: rows of four factors, for x, y, z and 1. A pixel is
  * across / depth and down / depth; the smaller the depth, the nearer to the eye.
  */
-function projection(plot, width, height) {
+export function projection(plot, width, height) {
   const { xaxis, yaxis, scene } = plot._fullLayout;
   if (!scene) {
     const scale = ({ range: [low, high], _length }) => _length / (high - low);
@@ -57,7 +59,7 @@ function product(a, b) {
  * The index of the point at a place of the stage, or undefined. In 3-D it is the foremost of those
  * that cover the place, and else the nearest.
  */
-function nearest({ across, down, depth }, axes, members, [left, top], size) {
+export function nearest({ across, down, depth }, axes, members, [left, top], size) {
   const [xs, ys, zs] = axes, cover = zs ? (size * 0.6) ** 2 : 0;
   let found, least = NEAR ** 2 + size, front = Infinity;
   for (const i of members) {

@@ -2,7 +2,7 @@
 
 const AFTER = 300; // milliseconds in which the lifting of the fingers is no tap
 
-class Pinch {
+export class Pinch {
   constructor(hand) {
     this.hand = hand;
     const stage = hand.map.find(".plot"), options = { capture: true, passive: false };

@@ -1,9 +1,12 @@
 // The making of the map, played again: snapshots that are fetched when they are first asked for.
 
+import { reducedMotion } from "../common.js";
+import { around } from "./geometry.js";
+
 const SNAPSHOTS_A_SECOND = 12;
 
 /** Snapshots: [F, N, D] u32, F iterations u32, F×D bounds f32, F×N×D u16 over these bounds. */
-class Frames {
+export class Frames {
   constructor(buffer) {
     const [frames, points, dimensions] = new Uint32Array(buffer, 0, 3);
     const size = 12 + 4 * frames + 8 * frames * dimensions + 2 * frames * points * dimensions;
@@ -66,7 +69,7 @@ async function fetchFrames(url) {
   }
 }
 
-class Replay {
+export class Replay {
   /** @param on what is called: draw(), fits(frames) says whether they are this map's, say(text) */
   constructor(element, on) {
     this.element = element;
@@ -137,7 +140,7 @@ class Replay {
       const passed = Math.min(now - (this.last ?? now), 250);
       const place = this.place + (passed / 1000) * SNAPSHOTS_A_SECOND;
       this.last = now;
-      await this.go(still() ? Math.floor(place) : place);
+      await this.go(reducedMotion() ? Math.floor(place) : place);
       this.place = this.place === null ? null : place;
       if (this.place === null) this.pause();
       else if (this.playing) this.tick();

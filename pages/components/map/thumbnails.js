@@ -1,8 +1,10 @@
 // The card under the pointer: the image itself, from sheets of a thousand that are fetched lazily.
 
+import { clamp, make } from "../common.js";
+
 const PART = 1000, COLUMNS = 40, ROWS = 25; // as in assets.py
 
-class Thumbnails {
+export class Thumbnails {
   /** @param template an address with {part} in it */
   constructor(template) {
     this.template = template;
@@ -50,7 +52,7 @@ class Thumbnails {
   }
 }
 
-class Card {
+export class Card {
   constructor(element) {
     this.element = element;
     this.image = element.querySelector(".image");

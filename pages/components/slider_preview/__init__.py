@@ -35,10 +35,4 @@ def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> Non
     )
 
 
-_component = component(
-    "slider_preview",
-    "slider_preview.html",
-    "slider_preview.css",
-    ["slider_preview.js"],
-    isolate_styles=False,
-)
+_component = component("slider_preview", isolate_styles=False)

@@ -1,5 +1,7 @@
 // Shows what a slider will show before it is let go: one question at a time, the latest value.
 
+import { make } from "../common.js";
+
 const KEPT = 64; // looks that a browser remembers: a slider of twenty steps there and back
 
 class Ahead {

@@ -68,4 +68,4 @@ def _picked(key: str, cards: Sequence[Card]) -> str | None:
     return next((card.id for card in cards if card.id == said.get("id")), None)
 
 
-_component = component("wall", "wall.html", "wall.css", ["wall.js"])
+_component = component("wall")

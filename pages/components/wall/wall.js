@@ -1,6 +1,8 @@
 // Networks side by side, and one scrubber over their epochs. Sheets are fetched when needed: the
 // ones in view at once, the others when somebody begins to scrub or to play.
 
+import { component, make } from "../common.js";
+
 const STEP = 350; // milliseconds an epoch when played
 
 class Wall {
@@ -43,11 +45,12 @@ class Wall {
     const picture = make("img", { alt: card.alt, decoding: "async" });
     const figure = make("div", { className: "figure" });
     const state = make("span", { className: "state" });
+    const title = make("span", { className: "title", textContent: card.title });
     const element = make(
       "button",
       { type: "button", className: "card" },
       picture,
-      make("div", { className: "line" }, make("span", { className: "title", textContent: card.title }), state),
+      make("div", { className: "line" }, title, state),
       make("div", { className: "note", textContent: card.note }),
       figure,
     );
@@ -100,11 +103,10 @@ class Wall {
     this.timer = null;
     this.button.setAttribute("aria-pressed", "false");
   }
+
+  close() {
+    this.pause();
+  }
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-wall");
-  root.wall ??= new Wall(root); // called again after each run: the elements stay
-  root.wall.update(component);
-  return () => root.wall.pause();
-}
+export default component(".lab-wall", Wall);

@@ -1,5 +1,10 @@
-// The instrument: one code; its picture, its pad and its sliders. Needs decoder.js, pad.js and plausibility.js.
+// The instrument: one code; its picture, its pad and its sliders.
 // Nothing is sent while something is held; what is let go is sent once.
+
+import { clamp, component, make, reducedMotion, same } from "../common.js";
+import { along, fetchDecoder } from "./decoder.js";
+import { Pad } from "./pad.js";
+import { judge, takeNumbers, takePicture } from "./plausibility.js";
 
 const IN_VIEW = 6; // sliders that are not folded away
 const BUDGET = 5; // milliseconds of a frame after which no further small picture is begun
@@ -131,8 +136,8 @@ class Latent {
 
   /** Go to another code in a moment, or at once for those who want no motion; tell Python. */
   glide(to) {
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.goal = { from: this.code.slice(), to, begin: still ? -GLIDE : performance.now() };
+    const begin = reducedMotion() ? -GLIDE : performance.now();
+    this.goal = { from: this.code.slice(), to, begin };
     this.redraw();
     this.release();
   }
@@ -448,9 +453,4 @@ function fill(input, centre) {
   input.style.setProperty("--to", `${ends[1]}%`);
 }
 
-export default function ({ parentElement, ...component }) {
-  const root = parentElement.querySelector(".lab-latent");
-  root.latent ??= new Latent(root); // called again after each run: the elements stay
-  root.latent.update(component);
-  return () => root.latent.close();
-}
+export default component(".lab-latent", Latent);

@@ -1,0 +1,28 @@
+// What components share.
+
+export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** An element with properties and children. */
+export function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}
+
+/** Whether the visitor wants no motion. */
+export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * The function of a component that Streamlit calls at first and after each run, in which the
+ * elements stay; what it gives is called when they go.
+ * @param Component a class: made of the element, with `update` for what Python says, and `close`
+ */
+export function component(selector, Component) {
+  return ({ parentElement, ...news }) => {
+    const root = parentElement.querySelector(selector);
+    root.instance ??= new Component(root);
+    root.instance.update(news);
+    return () => root.instance.close?.();
+  };
+}
