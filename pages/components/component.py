@@ -15,9 +15,8 @@ the modules themselves are files that browsers keep. It runs from a `blob:` addr
 whole addresses lead anywhere, and Streamlit takes a single line for a file's name."""
 
 
-
 def component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
-    """The component of the folder `name`, from the HTML, CSS and ES module that are called as it is.
+    """The component of the folder `name`: its HTML, CSS and ES module, called as the folder is.
 
     Args:
         isolate_styles: in a shadow root, where the page's styles do not reach.
