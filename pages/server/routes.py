@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import posixpath
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
@@ -44,6 +45,7 @@ LARGEST = 64
 
 JAVASCRIPT = "text/javascript; charset=utf-8"
 COMPONENTS = Path(__file__).parents[1] / "components"
+IMPORTED = re.compile(r"""^import .* from "([^"]+)";$""", re.MULTILINE)
 ARRAYS: LRUCache[str, bytes] = LRUCache(64 * 2**20, getsizeof=len)
 """What `array_url` has been told last, bytes; a map of ten thousand points has 110,000."""
 ARRAYS_LOCK = Lock()
@@ -85,6 +87,17 @@ def script_url(path: str) -> str:
     if path not in _scripts():
         raise ValueError(f"There is no {path} among {', '.join(_scripts())}.")
     return address(f"/api/scripts/{_scripts_version()}/{path}")
+
+
+@cache
+def script_urls(path: str) -> list[str]:
+    """Where the browser finds an ES module and all that it imports."""
+    paths = [path]
+    for one in paths:  # it grows
+        for name in IMPORTED.findall(_scripts()[one]):
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(one), name))
+            paths += [] if other in paths else [other]
+    return [script_url(one) for one in paths]
 
 
 def thumbnails_url(dataset: str, split: "Split") -> str:

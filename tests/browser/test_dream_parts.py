@@ -460,7 +460,7 @@ WRONG = [
 def test_what_cannot_be_is_not_reported(listed):
     for said in WRONG:
         listed.page.locator(".lab-channels").evaluate(
-            f"(root) => root.channels.tell('picked', {{move: ++root.channels.moves, ...{said}}})"
+            f"(root) => root.instance.tell('picked', {{move: ++root.instance.moves, ...{said}}})"
         )
         listed.again()
         listed.picks("nothing")

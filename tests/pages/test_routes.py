@@ -440,6 +440,12 @@ def test_other_modules_have_another_address(monkeypatch):
     assert other != url
 
 
+def test_a_module_s_address_comes_with_those_of_all_that_it_imports():
+    of = {path: routes.script_url(path) for path in ("live/live.js", "live/pad.js", "common.js")}
+    assert set(of.values()) < set(routes.script_urls("live/live.js"))
+    assert routes.script_urls("live/pad.js") == [of["live/pad.js"], of["common.js"]]
+
+
 def test_every_module_imports_files_that_are_there():
     imports = re.compile(r"""from "([^"]+)";""")
     modules = sorted(routes.COMPONENTS.rglob("*.js"))
