@@ -424,18 +424,12 @@ class Latent {
 
   /** Take a code that was typed in, or say what is wrong with it. */
   type(text) {
-    const words = text.split(/[\s,;]+/).filter(Boolean);
-    const count = this.code.length, { limit } = this.data;
-    if (!words.every((w) => NUMBER.test(w))) {
-      this.say("A code is a row of numbers with commas between, such as 0.5, -1.2.");
-    } else if (words.length !== count) {
-      this.say(`This model's codes have ${count} numbers; this one has ${words.length}.`);
-    } else if (!words.every((w) => Math.abs(Number(w)) <= limit)) {
-      this.say(`Every number of a code lies between -${limit} and ${limit}.`);
-    } else {
+    try {
+      this.set(parseCode(text, this.code.length, this.data.limit));
       this.say("");
-      this.set(words.map(Number));
       this.release();
+    } catch (error) {
+      this.say(error.message);
     }
   }
 
@@ -443,6 +437,21 @@ class Latent {
     this.find(".message").textContent = sentence;
     this.find(".typed input").ariaInvalid = String(Boolean(sentence));
   }
+}
+
+/** The numbers of a code that was typed in. Throws a sentence that says what is wrong. */
+export function parseCode(text, count, limit) {
+  const words = text.split(/[\s,;]+/).filter(Boolean);
+  if (!words.every((w) => NUMBER.test(w))) {
+    throw new Error("A code is a row of numbers with commas between, such as 0.5, -1.2.");
+  }
+  if (words.length !== count) {
+    throw new Error(`This model's codes have ${count} numbers; this one has ${words.length}.`);
+  }
+  if (!words.every((w) => Math.abs(Number(w)) <= limit)) {
+    throw new Error(`Every number of a code lies between -${limit} and ${limit}.`);
+  }
+  return words.map(Number);
 }
 
 /** Colour a slider's track from the centre to its value. */

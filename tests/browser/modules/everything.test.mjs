@@ -1,0 +1,12 @@
+// Every module can be imported: what one imports, another exports.
+
+import { test } from "node:test";
+import assert from "node:assert/strict";
+
+const { default: cases } = await import(process.env.CASES);
+
+for (const path of cases.modules) {
+  test(`${path} is linked`, async () => {
+    assert.ok(await import(`../../../pages/components/${path}`));
+  });
+}

@@ -1,0 +1,174 @@
+"""The browser's modules without Streamlit, by `node --test`, or in one page of a Chromium."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from conftest import HERE, ROOT
+from latent_models import GANS, MAKERS, directions, drawn, model
+from scipy.stats import chi2
+
+from core.inference import latent, outliers
+from core.inference.browser_weights import pack
+from pages.components import live
+from pages.components.map import inside, packing
+from pages.server import routes
+
+TESTS = sorted((HERE / "modules").glob("*.test.mjs"))
+SHIPPED = [run for run in latent.autoencoders() if run.shipped]
+PAGE = """<!doctype html><script type="importmap">{"imports": {
+  "node:test": "/tests/browser/modules/in_a_page.js",
+  "node:assert/strict": "/tests/browser/modules/in_a_page.js"}}</script>
+<script>globalThis.process = { env: { CASES: "/cases.mjs" } };</script>"""
+RUN = """async (tests) => {
+  for (const path of tests) await import(path);
+  return (await import("/tests/browser/modules/in_a_page.js")).failures();
+}"""
+
+
+def data_url(content):
+    return f"data:application/octet-stream;base64,{base64.b64encode(content).decode()}"
+
+
+def pictures(network, codes, draw):
+    """A few codes, the first under every class, and what PyTorch draws of them."""
+    labels = range(network.classes) if network.classes else [None]
+    pairs = [(codes[0], label) for label in labels] + [(code, labels[-1]) for code in codes[1:]]
+    found = [
+        {"code": code.tolist(), "label": label, "pixels": draw(code, label).tolist()}
+        for code, label in pairs
+    ]
+    assert all(np.std(one["pixels"]) > 5 for one in found)  # something is to be seen
+    return found
+
+
+def decoders():
+    """Networks of all layers, and the shipped ones."""
+    generator = torch.Generator().manual_seed(1)
+    networks = {name: model(name) for name in [*MAKERS, *GANS]}
+    networks |= {run.id: latent.network(run) for run in SHIPPED}
+    for name, network in networks.items():
+        codes = [torch.zeros(network.latent)]
+        codes += (torch.randn(3, network.latent, generator=generator) * 2).round(decimals=3)
+        found = {
+            "name": name,
+            "url": data_url(pack(network)),
+            "pictures": pictures(network, codes, lambda c, k, n=network: drawn(n, c, k)),
+        }
+        if name in GANS:
+            base, basis = directions(network, 3)
+            there = pictures(
+                network, torch.tensor([[0.0, 0, 0], [0.5, -1.2, 0.7]]),
+                lambda c, k, n=network, b=base, d=basis: drawn(n, b + c @ d, k),
+            )  # fmt: skip
+            found["directions"] = {
+                "base": base.tolist(), "basis": basis.tolist(), "pictures": there,
+            }  # fmt: skip
+        yield found
+
+
+def spreads():
+    """How the shipped models' codes lie, and what is to be said of some."""
+    for run in SHIPPED:
+        spread, codes = outliers.spread(run), []
+        for scale in (0, 0.1, 0.3, 0.5, 1, 2, 9):
+            code = (spread.centre + scale * torch.ones(len(spread.centre))).round(decimals=3)
+            distance = outliers.distance(run, code[None])
+            codes += [
+                {
+                    "code": code.tolist(), "mean": mean,
+                    "state": outliers.state(spread, distance, mean),
+                    "text": live.share_text(distance.share),
+                }
+                for mean in (False, True)
+            ]  # fmt: skip
+        yield {"name": run.id, "spread": live._spread(spread), "codes": codes}
+
+
+def polygons():
+    """Lines that cross themselves, around points in single precision."""
+    generator = np.random.default_rng(0)
+    for corners in (3, 8, 60):
+        polygon = generator.normal(size=(corners, 2)).round(6)
+        points = generator.normal(size=(500, 2)).astype(np.float32)
+        within = inside(points, polygon.tolist())
+        assert within.any() and not within.all()
+        yield {
+            "polygon": polygon.tolist(),
+            "points": points.astype(float).tolist(),
+            "within": within.tolist(),
+        }
+
+
+def arrays(monkeypatch):
+    """What Python packs for the map."""
+    monkeypatch.setattr(packing, "array_url", data_url)
+    ids, points = np.arange(300), np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    packed = packing.pack_points(points)
+    return {
+        "ids": {"packed": packing.pack(ids), "values": ids.tolist()},
+        "points": {
+            "packed": packed, "values": points.astype(float).tolist(),
+            "off": max(packed["width"]) / 65535,
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture
+def cases(tmp_path, monkeypatch):
+    """A module of what Python says, for the tests to compare with."""
+    shares = [(d * s, d) for d in (1, 2, 3, 20, 100) for s in (0, 0.1, 0.5, 1, 1.5, 5, 50)]
+    found = {
+        "decoders": list(decoders()),
+        "spreads": list(spreads()),
+        "polygons": list(polygons()),
+        "arrays": arrays(monkeypatch),
+        "chiSquared": [
+            {"squared": s, "degrees": d, "share": float(chi2.cdf(s, d))} for s, d in shares
+        ],
+        "modules": sorted(routes._scripts()),
+    }
+    path = tmp_path / "cases.mjs"
+    path.write_text(f"export default {json.dumps(found)};")
+    return path
+
+
+def in_node(cases):
+    """What Node says of its tests; empty where all have passed."""
+    done = subprocess.run(
+        ["node", "--test", *map(str, TESTS)],
+        env=os.environ | {"CASES": cases.as_uri()}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def in_chromium(cases, browser):
+    """The same from a page that has the modules, and no Streamlit."""
+    page = browser.new_page()
+
+    def answer(route):
+        path = route.request.url.removeprefix("http://modules.test")
+        if path == "/":
+            return route.fulfill(body=PAGE, content_type="text/html")
+        file = cases if path == "/cases.mjs" else ROOT / path[1:]
+        return route.fulfill(body=file.read_text("utf-8"), content_type="text/javascript")
+
+    page.route("http://modules.test/**", answer)
+    page.goto("http://modules.test/")
+    found = page.evaluate(RUN, [f"/{path.relative_to(ROOT).as_posix()}" for path in TESTS])
+    page.close()
+    return "\n".join(found)
+
+
+def test_the_modules(cases, request):
+    if shutil.which("node"):
+        failed = in_node(cases)
+    else:
+        failed = in_chromium(cases, request.getfixturevalue("chromium"))
+    if failed:
+        pytest.fail(failed, pytrace=False)
