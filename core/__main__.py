@@ -14,7 +14,7 @@ from core.cli import (
     run_commands,
     train_command,
 )
-from core.cli.output import CANCELLED, FAILED, fault
+from core.cli.output import CANCELLED, FAILED, print_error
 from core.errors import DISK_FULL, LabError, disk_is_full
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
@@ -40,13 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.command(args)
         return code
     except LabError as error:
-        return fault(str(error))
+        return print_error(str(error))
     except OSError as error:
         if disk_is_full(error):
-            return fault(DISK_FULL, FAILED)
-        return fault(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
+            return print_error(DISK_FULL, FAILED)
+        return print_error(
+            f"{error.filename or 'A file'} cannot be used: {error.strerror or error}."
+        )
     except KeyboardInterrupt:
-        return fault("Cancelled.", CANCELLED)
+        return print_error("Cancelled.", CANCELLED)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,37 +1,41 @@
-"""What commands that make a run share: flags out of a config, the run that answers, Ctrl-C."""
+"""Shared by the commands: flags from a config class, files, and runs with Ctrl-C."""
 
 import argparse
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
+from torch import Tensor
 
+from core import images
 from core.cli.output import (
     CANCELLED,
     FAILED,
     OK,
     ProgressLine,
-    fault,
     figures_table,
+    print_error,
     print_json,
-    shown,
+    rounded,
 )
-from core.errors import Refused
+from core.errors import LabError, Refused
 from core.identity import COMMAND_LINE
 from core.runs import store
 from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
+from core.settings import settings
 from core.tasks import AnyFamily, FamilyConfig, Variant
 from core.training.run_context import Listener
 
 
 def add_settings(parser: argparse.ArgumentParser, variant: Variant, defaults: FamilyConfig) -> None:
-    """A flag for each field that the variant has.
+    """Add a flag for each field that the variant has.
 
-    Values stay text: the config class converts and judges them.
+    Values stay text: the config class converts and validates them.
     """
     group = parser.add_argument_group("settings")
     for name, field in type(defaults).model_fields.items():
@@ -54,45 +58,83 @@ def _help(field: FieldInfo, default: object) -> str:
     low = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
     high = next((m.le for m in field.metadata if isinstance(m, Le)), None)
     bounds = f"; {low} to {high}" if low is not None and high is not None else ""
-    shown = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
-    return f"{field.description}{bounds} (default: {shown})".replace("%", "%%")
+    text = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
+    return f"{field.description}{bounds} (default: {text})".replace("%", "%%")
+
+
+def variant_parsers(
+    kinds: Any, family: AnyFamily, command: Callable[[argparse.Namespace], int]
+) -> Iterator[tuple[Variant, argparse.ArgumentParser]]:
+    """Add a subcommand for each variant of a family; yields their parsers for further flags.
+
+    Args:
+        kinds: what `add_subparsers` returns.
+    """
+    for variant in family.variants.values():
+        summary = variant.summary.replace("%", "%%")
+        parser = kinds.add_parser(
+            variant.name, help=summary, description=summary, allow_abbrev=False
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.set_defaults(command=command)
+        yield variant, parser
+        add_settings(parser, variant, family.config(variant.name))
 
 
 def values_of(args: argparse.Namespace, family: AnyFamily) -> dict[str, Any]:
-    """The settings that were given."""
+    """Return the settings that were given."""
     fields = family.config_class.model_fields
     return {name: value for name, value in vars(args).items() if name in fields}
 
 
-def answer(
+def read_file(path: Path) -> tuple[bytes, str]:
+    """Return the content of a file, no more of it than may be decoded, and its name."""
+    with open(path, "rb") as file:
+        return file.read(settings().max_upload_bytes + 1), path.name
+
+
+def read_picture(path: Path, shape: images.Shape) -> Tensor:
+    """Return the picture in a file as uint8 of a shape (C, H, W). Raises BadUpload."""
+    return images.to_tensor(images.decode(*read_file(path)), shape)
+
+
+def check_folder(output: Path | None) -> None:
+    """Raise LabError if the folder of an output file is missing."""
+    if output is not None and not output.parent.is_dir():
+        raise LabError(f"There is no folder {output.parent}: make it first.")
+
+
+def find_or_make(
     args: argparse.Namespace,
-    question: RunRequest,
-    labour: Callable[[Run, Listener], Status],
-    made: str,
+    request: RunRequest,
+    carry_out: Callable[[Run, Listener], Status],
+    past_tense: str,
 ) -> int:
-    """Find or make the run that answers, tell its figures, and give the exit code.
+    """Find or make the run of a request, print its figures, and return the exit code.
 
     Args:
-        labour: works on a run to its end.
-        made: what is done to it, for the last line.
+        carry_out: carries out a run.
+        past_tense: the verb of the last line, such as “trained”.
     """
-    run = claim(question)
+    run = claim(request)
     status = run.status()
     cached = status.state == "done"
     if not cached:
         with ProgressLine() as line, cancelled_by_ctrl_c(run):
-            status = labour(run, lambda now: line.show(*_progress(now)))
+            status = carry_out(run, lambda now: line.show(*_progress(now)))
     metrics = run.metrics()
     if args.json:
         print_json({"run": run.id, "state": status.state, "cached": cached, "metrics": metrics})
     elif status.state == "done":
-        print(f"{run.id} {f'was {made} before' if cached else f'is {made}'}: {run.path}")
-        rows = [[k, shown(v)] for k, v in metrics.items()]
+        print(
+            f"{run.id} {f'was {past_tense} before' if cached else f'is {past_tense}'}: {run.path}"
+        )
+        rows = [[k, rounded(v)] for k, v in metrics.items()]
         print(figures_table(["figure", "value"], rows, metrics))
     if status.state == "failed":
-        return fault(status.error, FAILED)
+        return print_error(status.error, FAILED)
     if status.state == "cancelled":
-        return fault(f"{run.id} is cancelled; the same command goes on with it.", CANCELLED)
+        return print_error(f"{run.id} is cancelled; the same command goes on with it.", CANCELLED)
     return OK
 
 
@@ -105,16 +147,16 @@ def _progress(status: Status) -> tuple[str, float, str]:
     return stage, status.done, f"{status.images_per_second:,.0f} images/s, {left} left"
 
 
-def claim(question: RunRequest) -> Run:
-    """The run that answers: done already, or made ready to be trained from where it stopped.
+def claim(request: RunRequest) -> Run:
+    """Return the run of a request: done already, or ready to continue from where it stopped.
 
     Raises:
-        Refused: another process is at it.
+        Refused: another process is working on it.
     """
     with store.store_lock():
-        run = store.find(question.run_id)
+        run = store.find(request.run_id)
         if run is None:
-            run = store.create(question.run_id, question.config, question.given)
+            run = store.create(request.run_id, request.config, request.given)
         if run.shipped:
             return run
         if COMMAND_LINE not in run.owners():
@@ -129,7 +171,7 @@ def claim(question: RunRequest) -> Run:
 
 @contextmanager
 def cancelled_by_ctrl_c(run: Run) -> Iterator[None]:
-    """The first Ctrl-C asks the training to stop at its next step, a second one stops it hard."""
+    """The first Ctrl-C stops the run at its next step, a second one interrupts it at once."""
 
     def stop(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

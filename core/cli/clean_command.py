@@ -1,4 +1,4 @@
-"""`clean`: remove what is old or too much, and what killed processes have left."""
+"""`clean`: remove old pictures and runs, and leftovers of killed processes."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from core.settings import settings
 
 
 def clean_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `clean`."""
+    """Add the flags of `clean`."""
     parser.add_argument(
         "--days",
         type=float,
@@ -22,15 +22,15 @@ def clean_parser(parser: argparse.ArgumentParser) -> None:
 
 def _clean(args: argparse.Namespace) -> int:
     days = settings().keep_days if args.days is None else max(0.0, args.days)
-    found = clean(days, pretend=args.dry_run)
+    cleaned = clean(days, pretend=args.dry_run)
     if args.json:
-        print_json(found._asdict())
+        print_json(cleaned._asdict())
         return OK
-    for name in [*found.sets, *found.runs]:
+    for name in [*cleaned.sets, *cleaned.runs]:
         print(name)
-    went = "would go" if args.dry_run else "went"
+    verb = "would go" if args.dry_run else "went"
     print(
-        f"{len(found.sets)} sets, {len(found.runs)} runs and {found.leftovers} leftovers {went}: "
-        f"{found.bytes / 2**20:,.1f} MB."
+        f"{len(cleaned.sets)} sets, {len(cleaned.runs)} runs and {cleaned.leftovers} leftovers "
+        f"{verb}: {cleaned.bytes / 2**20:,.1f} MB."
     )
     return OK

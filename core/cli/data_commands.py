@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core import data
-from core.cli.output import OK, ProgressLine, print_json, shown, table
+from core.cli.output import OK, ProgressLine, print_json, rounded, table
 
 
 def data_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `data`."""
+    """Add the flags of `data`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="which there are, and which are here")
     listing.add_argument("--json", action="store_true", help="print JSON")
@@ -34,19 +34,19 @@ def data_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    found = [(data.info(name), sorted(data.available(name))[::-1]) for name in data.names()]
+    sets = [(data.info(name), sorted(data.available(name))[::-1]) for name in data.names()]
     if args.json:
-        print_json([{**asdict(info), "here": here} for info, here in found])
+        print_json([{**asdict(info), "here": splits} for info, splits in sets])
         return OK
     rows = [
         [
             info.name,
             info.title,
             "x".join(map(str, info.shape)),
-            *map(shown, (len(info.classes), info.splits["train"], info.splits["test"])),
-            " and ".join(here) or "no",
+            *map(rounded, (len(info.classes), info.splits["train"], info.splits["test"])),
+            " and ".join(splits) or "no",
         ]
-        for info, here in found
+        for info, splits in sets
     ]
     print(table(["name", "title", "shape", "classes", "train", "test", "here"], rows))
     return OK
@@ -60,12 +60,14 @@ def _get(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    seen = data.preview(args.source, args.encoding)
-    for remark in seen.remarks:
+    preview = data.preview(args.source, args.encoding)
+    for remark in preview.remarks:
         print(remark)
-    if seen.readings:
-        print("In which encoding its names are is a guess; another can be asked for:")
-        rows = [[one.encoding, one.language, one.sample] for one in seen.readings]
+    if preview.readings:
+        print("The encoding of its names is a guess; choose another with --encoding:")
+        rows = [
+            [reading.encoding, reading.language, reading.sample] for reading in preview.readings
+        ]
         print(table(["--encoding", "of", "names"], rows))
     info = data.import_set(
         args.source, args.title, size=args.size, grey=args.grey, encoding=args.encoding

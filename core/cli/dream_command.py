@@ -1,10 +1,12 @@
-"""`dream`: a picture in which a network sees more, or the same one again from its recipe."""
+"""`dream`: make a dream of a picture, or the same one again from its recipe."""
 
 import argparse
 from pathlib import Path
 
+from torch import Tensor
+
 from core import files
-from core.cli.arguments import add_settings, answer, values_of
+from core.cli.arguments import check_folder, find_or_make, read_file, values_of, variant_parsers
 from core.cli.output import OK
 from core.dreaming import dream_runs, films, recipes, starting_pictures
 from core.dreaming.config import ATLAS
@@ -14,36 +16,30 @@ from core.errors import LabError
 from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
-from core.settings import settings
 
 AGAIN = "again"
+SOURCES = ", ".join([*starting_pictures.SAMPLES, starting_pictures.NOISE])
 
 
 def dream_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `dream`, from the config class."""
+    """Add the flags of `dream`, from the config class."""
     kinds = parser.add_subparsers(required=True, metavar="KIND", dest="variant")
-    for variant in DREAMING.variants.values():
-        named = kinds.add_parser(
-            variant.name, help=variant.summary, description=variant.summary, allow_abbrev=False
-        )
-        if DREAMING.begins_with_a_picture(variant.name):
-            known = ", ".join([*starting_pictures.SAMPLES, starting_pictures.NOISE])
-            named.add_argument("picture", metavar="PICTURE", help=f"a file, or {known}")
-            named.add_argument("--mask", type=Path, metavar="FILE", help="white where to dream")
-        named.add_argument("--guide", type=Path, metavar="FILE", help="whose features it takes on")
-        _outputs(named)
-        add_settings(named, variant, DREAMING.config(variant.name))
-        named.set_defaults(command=_dream)
+    for variant, flags in variant_parsers(kinds, DREAMING, _dream):
+        if DREAMING.needs_picture(variant.name):
+            flags.add_argument("picture", metavar="PICTURE", help=f"a file, or {SOURCES}")
+            flags.add_argument("--mask", type=Path, metavar="FILE", help="white where to dream")
+        flags.add_argument("--guide", type=Path, metavar="FILE", help="whose features it takes on")
+        _outputs(flags)
     again = kinds.add_parser(AGAIN, help="from the recipe in a dream's PNG", allow_abbrev=False)
     again.add_argument("recipe", type=Path, metavar="DREAM.png")
     again.add_argument("--picture", type=Path, metavar="FILE", help="what it was dreamt on")
     again.add_argument("--guide", type=Path, metavar="FILE", help="the guide, if it had one")
+    again.add_argument("--json", action="store_true", help="print JSON")
     _outputs(again)
-    again.set_defaults(command=_again)
+    again.set_defaults(command=_dream_again)
 
 
 def _outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the picture, a PNG with its recipe"
     )
@@ -54,23 +50,24 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
 
 def _dream(args: argparse.Namespace) -> int:
     picture = mask = None
-    if DREAMING.begins_with_a_picture(args.variant):
-        picture = _picture(args.picture)
-        mask = None if args.mask is None else starting_pictures.brought(*_read(args.mask)).pixels[0]
-    guide = None if args.guide is None else starting_pictures.brought(*_read(args.guide)).pixels
-    question = dream_runs.make_request(
-        args.variant, picture, values_of(args, DREAMING), guide, mask
+    if DREAMING.needs_picture(args.variant):
+        picture, mask = _picture(args.picture), _pixels(args.mask)
+    request = dream_runs.make_request(
+        args.variant,
+        picture,
+        values_of(args, DREAMING),
+        _pixels(args.guide),
+        None if mask is None else mask[0],
     )
-    return _made(args, question)
+    return _make(args, request)
 
 
-def _again(args: argparse.Namespace) -> int:
-    recipe = recipes.read(*_read(args.recipe))
+def _dream_again(args: argparse.Namespace) -> int:
+    recipe = recipes.read(*read_file(args.recipe))
     picture = None
-    if DREAMING.begins_with_a_picture(recipe.variant):
+    if DREAMING.needs_picture(recipe.variant):
         picture = _picture(str(args.picture or recipe.source))
-    guide = None if args.guide is None else starting_pictures.brought(*_read(args.guide)).pixels
-    return _made(args, dream_runs.ask_again(recipe, picture, guide))
+    return _make(args, dream_runs.request_again(recipe, picture, _pixels(args.guide)))
 
 
 def _film(run: Run, suffix: str) -> bytes:
@@ -81,31 +78,28 @@ def _film(run: Run, suffix: str) -> bytes:
 
 
 def _picture(name: str) -> Picture:
-    """A sample, or a file."""
+    """Return a sample, or the picture in a file."""
     if name in (*starting_pictures.SAMPLES, starting_pictures.NOISE):
         return starting_pictures.sample(name)
     if not Path(name).is_file():
-        known = ", ".join([*starting_pictures.SAMPLES, starting_pictures.NOISE])
-        raise LabError(f"There is no picture {name[:80]!r}. Name a file, or one of: {known}.")
-    return starting_pictures.brought(*_read(Path(name)))
+        raise LabError(f"There is no picture {name[:80]!r}. Name a file, or one of: {SOURCES}.")
+    return starting_pictures.uploaded(*read_file(Path(name)))
 
 
-def _read(path: Path) -> tuple[bytes, str]:
-    with open(path, "rb") as file:
-        return file.read(settings().max_upload_bytes + 1), path.name
+def _pixels(path: Path | None) -> Tensor | None:
+    return None if path is None else starting_pictures.uploaded(*read_file(path)).pixels
 
 
-def _made(args: argparse.Namespace, question: RunRequest) -> int:
-    for output in (args.output, args.film):
-        if output is not None and not output.parent.is_dir():
-            raise LabError(f"There is no folder {output.parent}: make it first.")
-    if question.config.variant == ATLAS and args.output is not None:
+def _make(args: argparse.Namespace, request: RunRequest) -> int:
+    check_folder(args.output)
+    check_folder(args.film)
+    if request.config.variant == ATLAS and args.output is not None:
         raise LabError("An atlas is a sheet a layer: they lie in the folder of its run.")
-    if question.config.variant != "zoom" and args.film is not None:
+    if request.config.variant != "zoom" and args.film is not None:
         raise LabError("Only a zoom is a film.")
-    code = answer(args, question, dream_runs.dream, "dreamt")
+    code = find_or_make(args, request, dream_runs.dream, "dreamt")
     if code == OK:
-        run = store.open_run(question.run_id)
+        run = store.open_run(request.run_id)
         if args.output is not None:
             files.write_bytes(args.output, (run.path / "dream.png").read_bytes())
         if args.film is not None:

@@ -1,4 +1,4 @@
-"""`sample` and `encode`: pictures out of codes or latents, and codes out of pictures."""
+"""`sample` and `encode`: draw pictures from codes or latents, and encode pictures."""
 
 import argparse
 import math
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 import torch
-from PIL.Image import Image as Picture
 from torch import Tensor
 
 from core import data, files, images
+from core.cli.arguments import read_picture
 from core.cli.output import OK, ProgressLine, print_json
 from core.cli.run_commands import finished
 from core.data import Images
@@ -20,20 +19,19 @@ from core.inference import generators, latent
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
 from core.runs.store import Run
-from core.settings import settings
 from core.tasks import task
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import CHUNK
 from core.tasks.base import fitted
 
-MOST_SAMPLES = 2500
-MOST_COMPONENTS = 100
+MAX_SAMPLES = 2500
+MAX_COMPONENTS = 100
 SHEET_SCALE = 2
-"""Side of the square that a pixel becomes on the sheet."""
+"""Factor by which pixels are enlarged on the sheet."""
 
 
-class Drawn(NamedTuple):
-    """Codes (N, d), what they were drawn from and by which flags, and what is to be said of it."""
+class CodeSample(NamedTuple):
+    """Codes (N, d), the distribution and flags by which they were drawn, and a note on it."""
 
     codes: Tensor
     source: str
@@ -42,14 +40,14 @@ class Drawn(NamedTuple):
 
 
 def sample_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `sample`."""
+    """Add the flags of `sample`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
         "--count",
-        type=_number(1, MOST_SAMPLES),
+        type=_number(1, MAX_SAMPLES),
         default=64,
         metavar="N",
-        help=f"pictures; 1 to {MOST_SAMPLES} (default: 64)",
+        help=f"pictures; 1 to {MAX_SAMPLES} (default: 64)",
     )
     parser.add_argument(
         "--seed",
@@ -61,7 +59,7 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--temperature",
-        type=_number(0.0, latent.HOTTEST),
+        type=_number(0.0, latent.MAX_TEMPERATURE),
         default=1.0,
         metavar="T",
         help="sampling temperature: the spread of the draws as a share of the prior's; 0 to 10 "
@@ -69,10 +67,10 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument(
         "--mixture",
-        type=_number(1, MOST_COMPONENTS),
+        type=_number(1, MAX_COMPONENTS),
         metavar="N",
         help="draw from N Gaussians fitted to the codes of the test images "
-        f"instead; 1 to {MOST_COMPONENTS}",
+        f"instead; 1 to {MAX_COMPONENTS}",
     )
     source.add_argument(
         "--truncation",
@@ -94,7 +92,7 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def encode_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `encode`."""
+    """Add the flags of `encode`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
         "images",
@@ -115,7 +113,7 @@ def encode_parser(parser: argparse.ArgumentParser) -> None:
         "--class",
         dest="class_name",
         metavar="CLASS",
-        help="name or number, the same for all; without it a model that takes classes is told "
+        help="name or number, the same for all; without it a model that takes classes gets "
         "those of its own data set, and for other pictures the likeliest",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.csv")
@@ -124,14 +122,14 @@ def encode_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:
-    """A converter for argparse: a number of the bounds' type within them."""
+    """Return a converter for argparse: to a number of the bounds' type within them."""
 
     def convert(text: str) -> float:
         try:
             value = type(low)(text)
         except ValueError:
             value = math.nan
-        if not low <= value <= high:  # so written, nan is caught too
+        if not low <= value <= high:  # written this way, nan is caught too
             raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number from {low} to {high}")
         return value
 
@@ -147,76 +145,76 @@ def _sample(args: argparse.Namespace) -> int:
     model = generators.network(run) if gan else latent.network(run)
     if args.codes and args.codes.resolve() == args.output.resolve():
         raise LabError("The picture and the codes need two files.")
-    labels = _classes_to_draw(run, model, args.class_name, args.count)
+    labels = _sample_classes(run, model, args.class_name, args.count)
     with ProgressLine() as line:
         if isinstance(model, GAN):
-            drawn = _latents(run, model, args)
+            sample = _sample_latents(run, model, args)
             line.show("drawing")
-            pictures = generators.draw(model, drawn.codes, labels)
+            pictures = generators.draw(model, sample.codes, labels)
         else:
-            drawn = _codes(run, model, args, line)
+            sample = _sample_codes(run, model, args, line)
             line.show("drawing")
-            pictures = latent.decode(model, drawn.codes, labels)
+            pictures = latent.decode(model, sample.codes, labels)
     columns = model.classes if args.class_name == "all" else math.isqrt(args.count - 1) + 1
     sheet = images.contact_sheet(pictures, columns, scale=SHEET_SCALE)
     files.write_bytes(args.output, images.to_png(sheet))
     if args.codes:
         name = "Latent" if gan else "Enc. Variable"
-        _write_table(args.codes, latent.code_table(drawn.codes, labels, name))
+        table = latent.code_table(sample.codes, labels, name)
+        files.write_bytes(args.codes, files.to_csv(table))
     if args.json:
         print_json(
             {
                 "run": run.id,
                 "count": args.count,
                 "seed": args.seed,
-                **drawn.flags,
+                **sample.flags,
                 "class": args.class_name,
-                "drawn_from": drawn.source,
-                "note": drawn.note,
+                "drawn_from": sample.source,
+                "note": sample.note,
                 "output": str(args.output),
                 "codes": str(args.codes) if args.codes else None,
             }
         )
         return OK
-    print(
-        f"{args.output}: {args.count:,} pictures, drawn from {drawn.source}. {drawn.note}".rstrip()
-    )
+    text = f"{args.output}: {args.count:,} pictures, drawn from {sample.source}. {sample.note}"
+    print(text.rstrip())
     return OK
 
 
-def _classes_to_draw(
-    run: Run, model: Autoencoder | GAN, asked: str | None, count: int
+def _sample_classes(
+    run: Run, model: Autoencoder | GAN, name: str | None, count: int
 ) -> Tensor | None:
-    """A class for each picture, None for a model that takes none. Raises LabError."""
-    if model.classes and asked is None:
+    """Return a class for each picture, None for an unconditional model. Raises LabError."""
+    if model.classes and name is None:
         raise LabError(
             f"{_title(run)} draws one class at a time: choose which with --class, or --class all."
         )
-    if model.classes and asked == "all":
+    if model.classes and name == "all":
         return torch.arange(count) % model.classes
-    return _one_class(run, model, asked, count)
+    return _one_class(run, model, name, count)
 
 
-def _one_class(run: Run, model: Autoencoder | GAN, asked: str | None, count: int) -> Tensor | None:
-    """The class of that name or number, `count` times; None for None.
+def _one_class(run: Run, model: Autoencoder | GAN, name: str | None, count: int) -> Tensor | None:
+    """Return the class of that name or number, `count` times; None for None.
 
     Raises:
         LabError: the model takes no class, or has none of that name.
     """
-    if asked is None:
+    if name is None:
         return None
     if not model.classes:
         raise LabError(f"{_title(run)} takes no class: leave --class away.")
     names = latent.class_names(run)
     numbers = [str(i) for i in range(model.classes)]
-    known = next((known for known in (names, numbers) if asked in known), None)
-    if known is None:
-        raise UnknownName("class", asked, names)
-    return torch.full((count,), known.index(asked))
+    choices = next((choices for choices in (names, numbers) if name in choices), None)
+    if choices is None:
+        raise UnknownName("class", name, names)
+    return torch.full((count,), choices.index(name))
 
 
-def _latents(run: Run, model: GAN, args: argparse.Namespace) -> Drawn:
-    """Of a GAN. Raises LabError for flags that only autoencoders have."""
+def _sample_latents(run: Run, model: GAN, args: argparse.Namespace) -> CodeSample:
+    """Draw latents of a GAN. Raises LabError for flags that only autoencoders have."""
     if args.mixture is not None or args.temperature != 1:
         raise LabError(
             f"{_title(run)} has neither a temperature nor a mixture: --truncation narrows what it "
@@ -226,11 +224,13 @@ def _latents(run: Run, model: GAN, args: argparse.Namespace) -> Drawn:
     codes = generators.prior(model, args.count, args.seed, truncation)
     source = {"uniform": "uniform latents", "normal": "normal latents"}[model.prior]
     contracted = f", contracted to {truncation:g}" if truncation < 1 else ""
-    return Drawn(codes, source + contracted, {"truncation": truncation})
+    return CodeSample(codes, source + contracted, {"truncation": truncation})
 
 
-def _codes(run: Run, model: Autoencoder, args: argparse.Namespace, line: ProgressLine) -> Drawn:
-    """Of an autoencoder. Raises LabError for flags that only GANs have."""
+def _sample_codes(
+    run: Run, model: Autoencoder, args: argparse.Namespace, line: ProgressLine
+) -> CodeSample:
+    """Draw codes of an autoencoder. Raises LabError for flags that only GANs have."""
     if args.truncation is not None:
         raise LabError(f"{_title(run)} is no GAN: --temperature narrows what it draws from.")
     if args.mixture is None:
@@ -238,8 +238,8 @@ def _codes(run: Run, model: Autoencoder, args: argparse.Namespace, line: Progres
         source = f"N(0, {args.temperature**2:g})"
         flags = {"temperature": args.temperature, "mixture": None}
         if model.variational:
-            return Drawn(codes, f"the prior, {source}", flags)
-        return Drawn(
+            return CodeSample(codes, f"the prior, {source}", flags)
+        return CodeSample(
             codes,
             source,
             flags,
@@ -255,7 +255,7 @@ def _codes(run: Run, model: Autoencoder, args: argparse.Namespace, line: Progres
     fitted = latent.fit_mixture(codes, args.mixture)
     source = f"{args.mixture} Gaussians fitted to {len(codes):,} codes of test images"
     flags = {"temperature": None, "mixture": args.mixture}
-    return Drawn(latent.mixture_samples(fitted, args.count, args.seed), source, flags)
+    return CodeSample(latent.mixture_samples(fitted, args.count, args.seed), source, flags)
 
 
 # ---- encode
@@ -266,13 +266,13 @@ def _encode(args: argparse.Namespace) -> int:
     model = latent.network(run)
     with ProgressLine() as line:
         line.show("reading")
-        found = _from_files(run, args) if args.images else _from_data_set(run, args)
+        pictures = _from_files(run, args) if args.images else _from_data_set(run, args)
         line.show("encoding")
-        told = _classes_to_tell(run, model, found, args)
-        codes = latent.encode(model, found.pixels, told)
-    known = found.labels if bool((found.labels >= 0).all()) else None
-    table = latent.code_table(codes, known if told is None else told)
-    _write_table(args.output, table)
+        classes = _encode_classes(run, model, pictures, args)
+        codes = latent.encode(model, pictures.pixels, classes)
+    known = pictures.labels if bool((pictures.labels >= 0).all()) else None
+    table = latent.code_table(codes, known if classes is None else classes)
+    files.write_bytes(args.output, files.to_csv(table))
     if args.json:
         report: dict[str, Any] = {"run": run.id, "codes": len(table), "columns": list(table)}
         print_json({**report, "output": str(args.output)})
@@ -282,7 +282,7 @@ def _encode(args: argparse.Namespace) -> int:
 
 
 def _from_files(run: Run, args: argparse.Namespace) -> Images:
-    """Pictures in the model's shape; nobody says what is on them: label -1.
+    """Read pictures in the model's shape; their label is unknown, -1.
 
     Raises:
         LabError: flags of a data set beside them, or a file that is no picture.
@@ -292,14 +292,8 @@ def _from_files(run: Run, args: argparse.Namespace) -> Images:
             "Choose pictures of your own or a data set: --dataset, --split and --first are for one."
         )
     shape = run.spec().data.shape
-    pixels = torch.stack([images.to_tensor(_opened(path), shape) for path in args.images])
+    pixels = torch.stack([read_picture(path, shape) for path in args.images])
     return Images(pixels, torch.full((len(pixels),), -1))
-
-
-def _opened(path: Path) -> Picture:
-    """The picture in a file, of which no more is read than may be decoded."""
-    with open(path, "rb") as file:
-        return images.decode(file.read(settings().max_upload_bytes + 1), path.name)
 
 
 def _from_data_set(run: Run, args: argparse.Namespace) -> Images:
@@ -307,17 +301,17 @@ def _from_data_set(run: Run, args: argparse.Namespace) -> Images:
     return fitted(data.load(name, args.split or "test").first(args.first or 0))
 
 
-def _classes_to_tell(
-    run: Run, model: Autoencoder, found: Images, args: argparse.Namespace
+def _encode_classes(
+    run: Run, model: Autoencoder, pictures: Images, args: argparse.Namespace
 ) -> Tensor | None:
-    """What the model is told of each picture; None for a model that takes no classes."""
+    """Return the class of each picture; None for an unconditional model."""
     if args.class_name is not None or not model.classes:
-        return _one_class(run, model, args.class_name, len(found.labels))
+        return _one_class(run, model, args.class_name, len(pictures.labels))
     if not args.images:
         name = args.dataset or run.spec().dataset
         if data.info(name).classes == latent.class_names(run):
-            return found.labels
-    parts = torch.split(found.pixels, CHUNK)
+            return pictures.labels
+    parts = torch.split(pictures.pixels, CHUNK)
     likeliest = (latent.likeliest_class(run, model, pixels) for pixels in parts)
     return torch.cat([part for part in likeliest if part is not None])
 
@@ -325,7 +319,3 @@ def _classes_to_tell(
 def _title(run: Run) -> str:
     spec = run.spec()
     return f"{task(spec.task).variant(spec.variant).title} ({run.id})"
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    files.write_bytes(path, files.to_csv(table))

@@ -1,4 +1,4 @@
-"""Text for a terminal: figures, tables, JSON, faults, and a line that tells how far it is."""
+"""Output of the commands: figures, tables, JSON, errors, and a progress line."""
 
 import json
 import math
@@ -11,20 +11,20 @@ from core.errors import LabError
 from core.metrics.image import wilson_interval
 
 SHARES = {"accuracy": "n_test", "asked_accuracy": "n"}
-"""Figures that are shares of pictures, and which figure says of how many."""
+"""Figures that are shares of pictures, and the figures with their number."""
 OK, FAULT, FAILED, CANCELLED = 0, 1, 3, 130
-"""Exit codes; argparse itself ends with 2 when the command is not understood."""
+"""Exit codes; argparse itself exits with 2 for wrong usage."""
 
 
 class ProgressLine:
-    """A line on stderr that is drawn over itself; where it is no terminal, a line a stage."""
+    """A progress line on stderr that is redrawn; if stderr is no terminal, a line a stage."""
 
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()
         self.stage = ""
 
     def show(self, stage: str, share: float | None = None, rest: str = "") -> None:
-        """Tell what is being done, the share of it that is behind (0 to 1), and anything else."""
+        """Show the stage, the share of it that is done (0 to 1), and further text."""
         if self.terminal:
             bar = "" if share is None else f"  [{'#' * round(20 * share):-<20}] {share:4.0%}"
             self._draw(f"{stage}{bar}  {rest}")
@@ -45,8 +45,8 @@ class ProgressLine:
             print("\r", end="", file=sys.stderr, flush=True)
 
 
-def fault(sentence: str, code: int = FAULT) -> int:
-    """Tell what went wrong, on stderr; gives the exit code."""
+def print_error(sentence: str, code: int = FAULT) -> int:
+    """Print an error on stderr and return the exit code."""
     print(sentence, file=sys.stderr)
     return code
 
@@ -64,7 +64,7 @@ def print_json(value: object) -> None:
 
 
 def table(header: list[str], rows: list[list[str]], *, markdown: bool = False) -> str:
-    """Columns of cells, those of numbers to the right; for a terminal or as Markdown."""
+    """Format a table for a terminal or as Markdown, columns of numbers aligned right."""
     columns = list(zip(header, *rows, strict=True))
     right = [all(cell[:1] in "-0123456789" for cell in column[1:]) for column in columns]
     if markdown:
@@ -80,8 +80,8 @@ def table(header: list[str], rows: list[list[str]], *, markdown: bool = False) -
     )
 
 
-def shown(value: object) -> str:
-    """A figure, rounded for people; what is missing is a dash, a table within it its length."""
+def rounded(value: object) -> str:
+    """Round a figure for display; a missing one is a dash, a table its length."""
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
@@ -93,7 +93,7 @@ def shown(value: object) -> str:
 
 
 def intervals(figures: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """The 95 % intervals (Wilson 1927) of the figures that are shares of counted pictures."""
+    """Return the 95 % intervals (Wilson 1927) of the figures that are shares of pictures."""
     return {
         name: wilson_interval(round(figures[name] * figures[of]), figures[of])
         for name, of in SHARES.items()
@@ -102,7 +102,7 @@ def intervals(figures: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
 
 
 def figures_table(header: list[str], rows: list[list[str]], figures: Mapping[str, Any]) -> str:
-    """A row a figure, its name first, with a column of intervals where there are any."""
+    """Format a table with a row a figure, with a column of intervals if there are any."""
     if not intervals(figures):
         return table(header, rows)
     return table(
@@ -111,13 +111,13 @@ def figures_table(header: list[str], rows: list[list[str]], figures: Mapping[str
 
 
 def interval_text(figures: Mapping[str, Any], name: str) -> str:
-    """The interval of a figure in a table; empty where it is no share of counted pictures."""
-    found = intervals(figures).get(name)
-    return f"{found[0]:.3f} to {found[1]:.3f}" if found else ""
+    """Format the interval of a figure; empty if it is no share of pictures."""
+    interval = intervals(figures).get(name)
+    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
 
 
 def difference(now: object, stored: object) -> float:
-    """The largest difference between two figures or two tables of them; inf: not comparable."""
+    """Return the largest difference of two figures or tables; inf if not comparable."""
     if isinstance(now, Mapping) and isinstance(stored, Mapping) and now.keys() == stored.keys():
         return max((difference(now[key], stored[key]) for key in now), default=0.0)
     if isinstance(now, list) and isinstance(stored, list) and len(now) == len(stored):

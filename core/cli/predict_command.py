@@ -1,24 +1,23 @@
-"""`predict`: what a classifier says of photographs."""
+"""`predict`: classify photographs."""
 
 import argparse
 from pathlib import Path
 
 import torch
 
-from core import images
+from core.cli.arguments import read_picture
 from core.cli.output import OK, ProgressLine, print_json, table
 from core.cli.run_commands import finished
 from core.inference import explain
 from core.metrics.image import percent
 from core.runs.query import classes_of
-from core.settings import settings
 
-BATCH = 16
-UNLIKE = {True: "yes", False: "no"}
+BATCH_SIZE = 16
+YES_NO = {True: "yes", False: "no"}
 
 
 def predict_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `predict`."""
+    """Add the flags of `predict`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -30,14 +29,14 @@ def _predict(args: argparse.Namespace) -> int:
     spec = run.spec()
     with ProgressLine() as line:
         line.show("reading")
-        pixels = torch.stack([_picture(path, spec.data.shape) for path in args.files])
+        pixels = torch.stack([read_picture(path, spec.data.shape) for path in args.files])
         model = explain.classifier(run)
-        found: list[explain.Prediction] = []
-        for part in torch.split(pixels, BATCH):
-            line.show("looking", len(found) * BATCH / len(pixels))
-            found.append(explain.predict(model, part))
-    probabilities = torch.cat([p.probabilities for p in found])
-    shares = torch.cat([p.shares for p in found])
+        predictions: list[explain.Prediction] = []
+        for part in torch.split(pixels, BATCH_SIZE):
+            line.show("looking", len(predictions) * BATCH_SIZE / len(pixels))
+            predictions.append(explain.predict(model, part))
+    probabilities = torch.cat([p.probabilities for p in predictions])
+    shares = torch.cat([p.shares for p in predictions])
     names = classes_of(run)
     rows = [
         {
@@ -45,7 +44,7 @@ def _predict(args: argparse.Namespace) -> int:
             "class": names[int(row.argmax())],
             "index": int(row.argmax()),
             "probability": round(float(row.max()), 4),
-            "unlike_training": bool(share >= explain.STRANGE),
+            "unlike_training": bool(share >= explain.MIN_UNLIKE_SHARE),
             "probabilities": [round(float(p), 4) for p in row],
         }
         for path, row, share in zip(args.files, probabilities, shares, strict=True)
@@ -58,15 +57,9 @@ def _predict(args: argparse.Namespace) -> int:
             str(r["file"]),
             str(r["class"]),
             percent(float(p.max())),
-            UNLIKE[bool(r["unlike_training"])],
+            YES_NO[bool(r["unlike_training"])],
         ]
         for r, p in zip(rows, probabilities, strict=True)
     ]
     print(table(["file", "class", "probability", "unlike the training images"], lines))
     return OK
-
-
-def _picture(path: Path, shape: images.Shape) -> torch.Tensor:
-    with open(path, "rb") as file:
-        content = file.read(settings().max_upload_bytes + 1)
-    return images.to_tensor(images.decode(content, path.name), shape)

@@ -1,4 +1,4 @@
-"""`evaluate`, `runs` and `export`: what is done with runs that are there."""
+"""`evaluate`, `runs` and `export`: commands on existing runs."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ from core.cli.output import (
     interval_text,
     intervals,
     print_json,
-    shown,
+    rounded,
     table,
 )
 from core.errors import LabError
@@ -34,7 +34,7 @@ FIGURES = {
     "floor": "its floor",
     "coverage": "coverage",
     "entropy": "entropy of the classes drawn (nats)",
-    "asked_accuracy": "read as the class asked for",
+    "asked_accuracy": "read as the requested class",
     "accuracy": "accuracy",
     "interval": "its 95 % interval",
     "trustworthiness": "trustworthiness",
@@ -44,11 +44,11 @@ FIGURES = {
     "images_per_second": "images/s",
     "device": "device",
 }
-"""The main figures of a run and their headings; a column that would be empty is left out."""
+"""The main figures of a run and their headings; empty columns are left out."""
 
 
 def evaluate_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `evaluate`."""
+    """Add the flags of `evaluate`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--save", action="store_true", help="keep the new figures")
@@ -56,7 +56,7 @@ def evaluate_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def runs_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `runs`."""
+    """Add the flags of `runs`."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, with all figures")
     form.add_argument("--markdown", action="store_true", help="a table of the shipped runs")
@@ -64,14 +64,14 @@ def runs_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def export_parser(parser: argparse.ArgumentParser) -> None:
-    """The flags of `export`."""
+    """Add the flags of `export`."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
     parser.set_defaults(command=_export)
 
 
 def finished(run_id: str) -> Run:
-    """The run of that name. Raises LabError when there is none, or none that is done."""
+    """Return the finished run of that id. Raises LabError if there is none."""
     run = store.open_run(run_id)
     if (state := run.status().state) != "done":
         raise LabError(f"The run {run.id} is {state}; only one that is done can be used.")
@@ -86,47 +86,47 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.save:
         run.write_metrics({**stored, **figures})
     if args.json:
-        found = intervals(figures)
-        print_json({"run": run.id, "metrics": figures, "stored": stored, "intervals": found})
+        report = {"run": run.id, "metrics": figures, "stored": stored}
+        print_json({**report, "intervals": intervals(figures)})
         return OK
     rows = []
     for name, value in figures.items():
-        before = stored.get(name)
-        apart = f"{difference(value, before):.4f}"
-        rows.append([name, shown(value), shown(before), apart])
+        old = stored.get(name)
+        change = f"{difference(value, old):.4f}"
+        rows.append([name, rounded(value), rounded(old), change])
     print(figures_table(["figure", "now", "stored", "difference"], rows, figures))
     return OK
 
 
 def _runs(args: argparse.Namespace) -> int:
-    found = [_record(run) for run in store.all_runs() if run.shipped or not args.markdown]
+    records = [_record(run) for run in store.all_runs() if run.shipped or not args.markdown]
     if args.json:
-        print_json(found)
+        print_json(records)
         return OK
-    if not found:
+    if not records:
         print("There are no runs yet. `python -m core train --help` says how to make one.")
         return OK
     columns = {"run": "run", "title": "title", "dataset": "data set", "state": "state"}
     columns |= {"epochs": "epochs"} | FIGURES
-    lines = [{**_comparable(record.get("metrics", {})), **record} for record in found]
+    lines = [{**_comparable(record.get("metrics", {})), **record} for record in records]
     for line in lines:
         if text := interval_text(line, "accuracy"):
             line["interval"] = text
     kept = [name for name in columns if any(name in line for line in lines)]
-    rows = [[shown(line.get(name)) for name in kept] for line in lines]
+    rows = [[rounded(line.get(name)) for name in kept] for line in lines]
     print(table([columns[name] for name in kept], rows, markdown=args.markdown))
     return OK
 
 
 def _comparable(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Figures for a table: without a classifier there is no distance, for in pixels it misleads."""
+    """Leave out a Fréchet distance in pixels, which misleads, unlike in a classifier's features."""
     if "fid" in metrics and not metrics.get("classes"):
         return {k: v for k, v in metrics.items() if k != "fid"}
     return metrics
 
 
 def _record(run: Run) -> dict[str, Any]:
-    """A run for the list; one that cannot be read says why, and hides no other."""
+    """Return the record of a run for the list; a damaged one has its error."""
     try:
         spec = checked(run)
         return {

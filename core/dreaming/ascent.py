@@ -9,44 +9,43 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.dreaming.config import Dream, DreamConfig, Scene, Watch
+from core.dreaming.config import Dream, DreamConfig, Report, Scene
 from core.dreaming.objectives import Objective
 from core.errors import LabError
 
-SIGMAS = (0.5, 1.0, 2.0)
-"""Blurs of the gradient that are added up."""
-MARGIN = 64
-"""Pixels around a tile that are looked at too."""
-ALIGNED = 32
-"""Tiles begin at its multiples, as the strides of every network do."""
-LEAST = 32
-"""Pixels of the smallest octave's shorter side."""
-KEPT = 0.5
-"""Share of the last step's direction in the next one: the jitter of the shifts cancels out. So 95 %
-of the steps raise the objective of the unshifted picture, without it 88 %, and it ends higher."""
-DEAD = 1e-12
-"""Standard deviation of a gradient that is none."""
-UNMOVED = (
-    "Nothing in this picture moves what was asked for: choose another layer or channel, or another "
-    "picture."
+BLUR_SIGMAS = (0.5, 1.0, 2.0)
+"""Standard deviations of the Gaussian blurs of the gradient that are summed."""
+TILE_MARGIN = 64
+"""Pixels around a tile that the network sees too."""
+TILE_STRIDE = 32
+"""Tiles start at its multiples, so that they are aligned with the strides of every network."""
+MIN_SIDE = 32
+"""Minimum shorter side of an octave in pixels."""
+MOMENTUM = 0.5
+"""Momentum of the steps, which averages over the random shifts. With it 95 % of the steps raise the
+objective of the unshifted picture, without it 88 %, and it ends higher."""
+MIN_GRADIENT_STD = 1e-12
+"""Minimum standard deviation of a gradient; below it there is no direction of ascent."""
+NO_GRADIENT = (
+    "The gradient is zero for this picture: choose another layer or channel, or another picture."
 )
-NOISE = 0.02
-"""What is added to a picture that moves nothing."""
-LUMA = (0.299, 0.587, 0.114)
+NOISE_STD = 0.02
+"""Standard deviation of the noise that is added to a picture without a gradient."""
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 
 class Tile(NamedTuple):
-    """A part of a picture that is looked at, and the part of it that counts."""
+    """A part of a picture: what the network sees, and its core, without the margin."""
 
     seen: tuple[slice, slice]
     core: tuple[slice, slice]
 
 
-def dream(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
-    """Raise the objective on a picture, octave by octave; only the detail found is carried on.
+def dream(scene: Scene, config: DreamConfig, report: Report) -> Dream:
+    """Raise the objective on a picture, octave by octave; only the new detail is carried on.
 
     Raises:
-        LabError: nothing in the picture moves the layers that were asked for.
+        LabError: the gradient is zero.
     """
     objective = Objective(scene, config)
     generator = torch.Generator().manual_seed(config.seed)
@@ -55,31 +54,33 @@ def dream(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
     if len(sizes) < config.octaves:
         remarks.append(
             f"{len(sizes)} octaves instead of {config.octaves}: a smaller picture would be less "
-            f"than {LEAST} pixels high or wide."
+            f"than {MIN_SIDE} pixels high or wide."
         )
     detail = torch.zeros(1, 3, *sizes[0])
     stages, history = [], []
     for number, size in enumerate(sizes):
         base = resized(scene.picture[None], size)
         detail = resized(detail, size)
-        where = None if scene.mask is None else resized(scene.mask[None, None], size)
-        image, drift = (base + detail).clamp(0, 1), torch.zeros(())
+        mask = None if scene.mask is None else resized(scene.mask[None, None], size)
+        image, velocity = (base + detail).clamp(0, 1), torch.zeros(())
         for step in range(config.steps):
-            reach = round(config.shift * (1 - step / config.steps) ** 2)
-            direction, value = ascent(objective, image, config, generator, reach)
+            max_shift = round(config.shift * (1 - step / config.steps) ** 2)
+            direction, value = ascent(objective, image, config, generator, max_shift)
             if direction is None:
                 if not number and not step:
-                    image = _woken(image, generator)
-                    direction, value = ascent(objective, image, config, generator, reach)
-                    remarks.append("It began with a little noise, for nothing answered before.")
+                    image = _with_noise(image, generator)
+                    direction, value = ascent(objective, image, config, generator, max_shift)
+                    remarks.append(
+                        "It started with a little noise, since the gradient was zero without."
+                    )
                 if direction is None:
-                    raise LabError(UNMOVED)
-            drift = direction + KEPT * drift
-            change = config.rate * drift / drift.std()
-            image = (image + (change if where is None else change * where)).clamp(0, 1)
+                    raise LabError(NO_GRADIENT)
+            velocity = direction + MOMENTUM * velocity
+            change = config.rate * velocity / velocity.std()
+            image = (image + (change if mask is None else change * mask)).clamp(0, 1)
             done = number * config.steps + step + 1
             history.append({"epoch": done, "octave": number + 1, "objective": value})
-            watch(
+            report(
                 f"octave {number + 1} of {len(sizes)}",
                 partial(composed, scene, image - base, config),
                 epoch=done,
@@ -92,37 +93,38 @@ def dream(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
 
 
 def octaves(size: tuple[int, ...], count: int, ratio: float) -> list[tuple[int, int]]:
-    """The heights and widths that a picture is dreamt at, the smallest first: as many as asked for,
-    or as there are with sides of `LEAST` pixels."""
+    """Return the heights and widths of the octaves, the smallest first: `count` of them, or as many
+    as have sides of `MIN_SIDE` pixels."""
     every = [tuple(max(1, round(s / ratio**i)) for s in size) for i in range(count)]
-    large = [s for s in every if min(s) >= LEAST] or every[:1]
+    large = [s for s in every if min(s) >= MIN_SIDE] or every[:1]
     return [(high, wide) for high, wide in reversed(large)]
 
 
 def share_done(sizes: list[tuple[int, int]], octave: int, within: float) -> float:
-    """How much of the work is behind, 0 to 1: it goes with the pixels."""
+    """Return the share of the work that is done, 0 to 1, in proportion to the pixels."""
     pixels = [high * wide for high, wide in sizes]
     return (sum(pixels[:octave]) + within * pixels[octave]) / sum(pixels)
 
 
 def resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
-    """(N, C, H, W) in another size."""
+    """Resize (N, C, H, W) to another height and width."""
     if tuple(image.shape[2:]) == tuple(size):
         return image
     return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def composed(scene: Scene, detail: Tensor, config: DreamConfig) -> Tensor:
-    """The picture (3, H, W) with the detail that was found at any size, as it is shown: in all
-    colours, or only in its brightness."""
-    found = resized(detail, tuple(scene.picture.shape[1:]))[0]
+    """Add detail of any size to the picture (3, H, W), in all colours or only in its brightness."""
+    resized_detail = resized(detail, tuple(scene.picture.shape[1:]))[0]
     if config.keep_colours:
-        found = (found * found.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
-    return (scene.picture + found).clamp(0, 1)
+        resized_detail = (
+            resized_detail * resized_detail.new_tensor(LUMA_WEIGHTS).view(3, 1, 1)
+        ).sum(0, keepdim=True)
+    return (scene.picture + resized_detail).clamp(0, 1)
 
 
-def _woken(image: Tensor, generator: torch.Generator) -> Tensor:
-    return (image + NOISE * torch.randn(image.shape, generator=generator)).clamp(0, 1)
+def _with_noise(image: Tensor, generator: torch.Generator) -> Tensor:
+    return (image + NOISE_STD * torch.randn(image.shape, generator=generator)).clamp(0, 1)
 
 
 # ---- one step
@@ -133,35 +135,35 @@ def ascent(
     image: Tensor,
     config: DreamConfig,
     generator: torch.Generator,
-    reach: int,
+    max_shift: int,
 ) -> tuple[Tensor | None, float]:
-    """Where one step goes, of standard deviation 1 (None: no way leads up), and how far up the
-    picture stands before it.
+    """Return the direction of one step, of standard deviation 1 (None without a gradient), and the
+    objective before it.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
-        reach: pixels by which the picture is shifted at most. It shrinks within an octave: a wide
-            one leaves no trace of the network's grid, a narrow one lets the last steps settle.
+        max_shift: maximum shift of the picture in pixels. It shrinks within an octave: large
+            shifts leave no trace of the network's grid, small ones let the last steps converge.
     """
-    shift = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
+    shift = torch.randint(-max_shift, max_shift + 1, (2,), generator=generator).tolist()
     slope, value = gradient(objective, image.roll(shift, (2, 3)), config.tile)
     slope = slope.roll([-s for s in shift], (2, 3))
-    if not float(slope.std()) > DEAD:  # so written, nan is dead too
+    if not float(slope.std()) > MIN_GRADIENT_STD:  # written this way, nan is caught too
         return None, value
     slope = banded(slope, config.bands) if config.bands else slope
     slope = blurred_sum(slope) if config.smooth and not config.bands else slope
     slope = slope / slope.std()
     if config.flatness:
-        flatter = _flatter(image)
-        slope = slope + config.flatness * flatter / flatter.std().clamp_min(DEAD)
+        smoothness = _smoothness_gradient(image)
+        slope = slope + config.flatness * smoothness / smoothness.std().clamp_min(MIN_GRADIENT_STD)
     return slope, value
 
 
 def gradient(objective: Objective, image: Tensor, tile: int) -> tuple[Tensor, float]:
-    """The objective's slope at each pixel (1, 3, H, W), and its value.
+    """Return the gradient of the objective (1, 3, H, W), and its value.
 
     Args:
-        tile: pixels of a part that is looked at at once; a picture not much larger is one.
+        tile: side of the tiles in pixels; a picture that is not much larger is one tile.
     """
     height, width = image.shape[2:]
     if len(list(tiles(height, width, tile))) == 1:
@@ -177,45 +179,49 @@ def gradient(objective: Objective, image: Tensor, tile: int) -> tuple[Tensor, fl
 
 
 def _aligned(image: Tensor) -> Tensor:
-    """Made larger by its last row and column, so that all tiles meet the same strides."""
-    missing = [-side % ALIGNED for side in image.shape[2:]]
+    """Pad a picture with its last row and column, so that all tiles are aligned."""
+    missing = [-side % TILE_STRIDE for side in image.shape[2:]]
     return F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate").detach()
 
 
 def tiles(height: int, width: int, tile: int) -> Iterator[Tile]:
-    """Parts of `tile` pixels or less that cover a picture, each with the margin around it."""
+    """Cover a picture with tiles of at most `tile` pixels, each with the margin around it."""
     for top, bottom in _spans(height, tile):
         for left, right in _spans(width, tile):
             seen = (
-                slice(max(0, top - MARGIN), min(height, bottom + MARGIN)),
-                slice(max(0, left - MARGIN), min(width, right + MARGIN)),
+                slice(max(0, top - TILE_MARGIN), min(height, bottom + TILE_MARGIN)),
+                slice(max(0, left - TILE_MARGIN), min(width, right + TILE_MARGIN)),
             )
             yield Tile(seen, (slice(top, bottom), slice(left, right)))
 
 
 def _spans(length: int, tile: int) -> list[tuple[int, int]]:
-    if length <= tile + 2 * MARGIN:
+    if length <= tile + 2 * TILE_MARGIN:
         return [(0, length)]
     count = math.ceil(length / tile)
-    step = math.ceil(length / count / ALIGNED) * ALIGNED
+    step = math.ceil(length / count / TILE_STRIDE) * TILE_STRIDE
     return [(start, min(start + step, length)) for start in range(0, length, step)]
 
 
 def _by_tiles(objective: Objective, whole: Tensor, pieces: list[Tile]) -> tuple[Tensor, float]:
-    """The slope from the parts of a picture, by what each adds to the densities' means."""
+    """Compute the gradient tile by tile, by what each adds to the means of the densities."""
     before = _means(objective, whole, pieces if objective.rooted else pieces[:1])
-    worth = objective.slopes(before.means, before.counts)  # without roots the same for any means
+    weights = objective.slopes(
+        before.means, before.counts
+    )  # without a root they do not depend on the means
     slope, reached = torch.zeros_like(whole), Means()
     for piece in pieces:
         with torch.enable_grad():
             pixels = whole[:, :, *piece.seen].detach().requires_grad_(True)
-            found = objective.densities(pixels)
+            densities = objective.densities(pixels)
             share = pixels[0, 0].numel() / whole[0, 0].numel()
-            total = torch.stack([d.mean() * w * share for d, w in zip(found, worth, strict=True)])
+            total = torch.stack(
+                [d.mean() * w * share for d, w in zip(densities, weights, strict=True)]
+            )
             (part,) = torch.autograd.grad(total.sum(), pixels)
-        inside = tuple(_within(c, s) for c, s in zip(piece.core, piece.seen, strict=True))
+        inside = tuple(_relative(c, s) for c, s in zip(piece.core, piece.seen, strict=True))
         slope[:, :, *piece.core] = part[:, :, *inside]
-        reached.add(found, piece, whole)
+        reached.add(densities, piece, whole)
     return slope, float(objective.value(reached.means, reached.counts).sum())
 
 
@@ -228,14 +234,14 @@ def _means(objective: Objective, whole: Tensor, pieces: list[Tile]) -> "Means":
 
 
 class Means:
-    """The densities' means over a whole picture, from those over its parts."""
+    """The means of the densities over a whole picture, accumulated over its tiles."""
 
     def __init__(self) -> None:
         self.means: list[Tensor] = []
         self.counts: list[int] = []
 
     def add(self, densities: list[Tensor], piece: Tile, whole: Tensor) -> None:
-        """What a tile adds: only its core, which no other tile has."""
+        """Add the core of a tile, which no other tile has."""
         area = whole[0, 0].numel()
         seen, own = (math.prod(s.stop - s.start for s in part) for part in piece)
         cores = [_core(d.detach(), piece).mean((1, 2)) * (own / area) for d in densities]
@@ -245,47 +251,47 @@ class Means:
 
 
 def _core(density: Tensor, piece: Tile) -> Tensor:
-    """The part of a tile's density (N, h, w) that belongs to its core."""
+    """Return the part of a tile's density (N, h, w) that belongs to its core."""
     places = []
     for cells, core, seen in zip(density.shape[1:], piece.core, piece.seen, strict=True):
         scale = cells / (seen.stop - seen.start)
-        inside = _within(core, seen)
+        inside = _relative(core, seen)
         start = min(round(inside.start * scale), cells - 1)
         places.append(slice(start, max(start + 1, round(inside.stop * scale))))
     return density[:, *places]
 
 
-def _within(core: slice, seen: slice) -> slice:
+def _relative(core: slice, seen: slice) -> slice:
     return slice(core.start - seen.start, core.stop - seen.start)
 
 
-# ---- what is made of a gradient
+# ---- filters of the gradient
 
 
 def blurred_sum(slope: Tensor) -> Tensor:
-    """Itself (N, C, H, W) blurred by three Gaussians and added up: large forms grow with the small.
+    """Sum the gradient (N, C, H, W) over three Gaussian blurs, so that large forms grow too.
 
-    By its waves, a fifth of the time of convolutions; so it goes on at the opposite edge.
+    By the Fourier transform, which takes a fifth of the time of convolutions and wraps around.
     """
     height, width = slope.shape[2:]
     waves = torch.fft.rfft2(slope) * _three_blurs(height, width)
-    found: Tensor = torch.fft.irfft2(waves, s=(height, width))
-    return found
+    blurred: Tensor = torch.fft.irfft2(waves, s=(height, width))
+    return blurred
 
 
 @lru_cache(maxsize=32)
 def _three_blurs(height: int, width: int) -> Tensor:
-    """What the Gaussians leave of each wave, added up."""
+    """Return the sum of the Fourier transforms of the Gaussians."""
     rows, columns = (torch.fft.fftfreq(n, 1 / n) for n in (height, width))  # 0, 1, 2, … -2, -1
     squared = rows[:, None].square() + columns.square()
-    blurs = [torch.exp(-squared / (2 * sigma**2)) for sigma in SIGMAS]
+    blurs = [torch.exp(-squared / (2 * sigma**2)) for sigma in BLUR_SIGMAS]
     waves: Tensor = torch.fft.rfft2(torch.stack([b / b.sum() for b in blurs]).sum(0))
     return waves
 
 
 def banded(slope: Tensor, bands: int) -> Tensor:
-    """Its bands of a Laplacian pyramid, each brought to the same strength, put together again
-    (Mordvintsev et al. 2015)."""
+    """Normalise each band of the gradient's Laplacian pyramid, and sum them (Mordvintsev et al.
+    2015)."""
     parts, rest = [], slope
     for _ in range(bands - 1):
         if min(rest.shape[2:]) < 4:
@@ -293,14 +299,14 @@ def banded(slope: Tensor, bands: int) -> Tensor:
         smaller = resized(rest, tuple(side // 2 for side in rest.shape[2:]))
         parts.append(rest - resized(smaller, tuple(rest.shape[2:])))
         rest = smaller
-    out = rest / rest.std().clamp_min(DEAD)
+    out = rest / rest.std().clamp_min(MIN_GRADIENT_STD)
     for part in reversed(parts):
-        out = resized(out, tuple(part.shape[2:])) + part / part.std().clamp_min(DEAD)
+        out = resized(out, tuple(part.shape[2:])) + part / part.std().clamp_min(MIN_GRADIENT_STD)
     return out
 
 
-def _flatter(image: Tensor) -> Tensor:
-    """Where the squared differences of neighbours fall fastest: the mean around less the pixel."""
+def _smoothness_gradient(image: Tensor) -> Tensor:
+    """Return the negative gradient of the squared differences of neighbours, up to a factor."""
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
     around = padded[:, :, :-2, 1:-1] + padded[:, :, 2:, 1:-1]
     around = around + padded[:, :, 1:-1, :-2] + padded[:, :, 1:-1, 2:]

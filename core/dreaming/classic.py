@@ -7,65 +7,65 @@ import torch
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
-from core.dreaming.ascent import DEAD, UNMOVED, share_done
-from core.dreaming.config import SQUEEZED, Dream, DreamConfig, Scene, Watch, targets
+from core.dreaming.ascent import MIN_GRADIENT_STD, NO_GRADIENT, share_done
+from core.dreaming.config import SQUEEZED_SIDE, Dream, DreamConfig, Report, Scene, targets
 from core.dreaming.objectives import Objective
 from core.errors import LabError
 from core.models import backbones
 
 
-def classic(scene: Scene, config: DreamConfig, watch: Watch) -> Dream:
-    """Blur, shrink, dream of that, enlarge, blend with the picture, climb: published recursion.
+def classic(scene: Scene, config: DreamConfig, report: Report) -> Dream:
+    """The published recursion: blur, shrink, dream, enlarge, blend with the picture, ascend.
 
-    It goes down to a pixel, for the network sees every octave at 224×224 (`squeeze`). Where it sees
-    them as they are, the smallest is the one of which it still gives a map.
+    It goes down to a pixel, since the network sees every octave at 224×224 (`squeeze`). Without
+    `squeeze`, the smallest octave is the smallest input of the network.
 
     Raises:
         LabError: the gradient is zero.
     """
     objective = Objective(scene, config)
     picture = to_image(scene.picture)
-    least = 1 if config.squeeze else smallest(config)
-    levels = _levels(picture.size, config, least)
-    looked = _seen(levels, config)
-    remarks, moved = [], False
+    min_side = 1 if config.squeeze else min_network_side(config)
+    levels = _levels(picture.size, config, min_side)
+    network_sizes = _network_sizes(levels, config)
+    remarks, has_gradient = [], False
     if len(levels) < config.octaves + 1:
-        why = "a pixel is the least" if config.squeeze else f"the network needs {least} pixels"
+        why = "a pixel is the least" if config.squeeze else f"the network needs {min_side} pixels"
         remarks.append(f"{len(levels) - 1} halvings instead of {config.octaves}: {why}.")
     stages: list[tuple[str, Tensor]] = []
     history: list[dict[str, float]] = []
     dreamt: Image.Image | None = None
-    shrunk = _shrunk(picture, levels, config)
+    shrunk = _pyramid(picture, levels, config)
     for number, (size, image) in enumerate(zip(levels, shrunk, strict=True)):
         if dreamt is not None:
             enlarged = dreamt.resize(image.size, Image.Resampling.LANCZOS)
             image = ImageChops.blend(image, enlarged, config.blend)
-        seen = image.resize(looked[number], Image.Resampling.BILINEAR)
-        normal = scene.net.preprocess.normalise(to_tensor(seen))
-        total = torch.zeros_like(normal)
+        seen = image.resize(network_sizes[number], Image.Resampling.BILINEAR)
+        pixels = scene.net.preprocess.normalise(to_tensor(seen))
+        total = torch.zeros_like(pixels)
         for step in range(config.steps):
-            slope, value = _slope(objective, normal, scene)
-            moved |= float(slope.std()) > DEAD  # a pixel alone may move nothing
-            if not moved and number == len(levels) - 1:
-                raise LabError(UNMOVED)
+            slope, value = _slope(objective, pixels, scene)
+            has_gradient |= float(slope.std()) > MIN_GRADIENT_STD  # a single pixel may have none
+            if not has_gradient and number == len(levels) - 1:
+                raise LabError(NO_GRADIENT)
             total = total + slope if config.add_up else slope
-            normal = normal + config.rate * total
+            pixels = pixels + config.rate * total
             done = number * config.steps + step + 1
             history.append({"epoch": done, "octave": number + 1, "objective": value})
-            watch(
+            report(
                 f"octave {number + 1} of {len(levels)}",
-                partial(_preview, scene, normal, picture.size),
+                partial(_preview, scene, pixels, picture.size),
                 epoch=done,
                 epochs=len(levels) * config.steps,
-                done=share_done(looked, number, (step + 1) / config.steps),
+                done=share_done(network_sizes, number, (step + 1) / config.steps),
             )
-        dreamt = to_image(_plain(scene, normal)).resize(size, Image.Resampling.BICUBIC)
+        dreamt = to_image(_to_picture(scene, pixels)).resize(size, Image.Resampling.BICUBIC)
         stages.append((f"{size[0]}×{size[1]}", to_tensor(dreamt)[0]))
     return Dream(stages[-1][1], stages, history, remarks)
 
 
 def _slope(objective: Objective, normal: Tensor, scene: Scene) -> tuple[Tensor, float]:
-    """The gradient for normalised pixels, as the text takes it."""
+    """Return the gradient with respect to the normalised pixels, as in the text."""
     with torch.enable_grad():
         pixels = normal.detach().requires_grad_(True)
         value = objective(_unnormalised(scene, pixels)).sum()
@@ -77,64 +77,64 @@ def _unnormalised(scene: Scene, normal: Tensor) -> Tensor:
     return normal * scene.net.preprocess.std + scene.net.preprocess.mean
 
 
-def _plain(scene: Scene, normal: Tensor) -> Tensor:
-    """As a picture (3, H, W) in [0, 1]."""
+def _to_picture(scene: Scene, normal: Tensor) -> Tensor:
+    """Convert normalised pixels to a picture (3, H, W) in [0, 1]."""
     return _unnormalised(scene, normal)[0].clamp(0, 1)
 
 
 def _preview(scene: Scene, normal: Tensor, size: tuple[int, int]) -> Tensor:
-    """What there is so far, as large as the picture will be."""
-    shown = to_image(_plain(scene, normal)).resize(size, Image.Resampling.BILINEAR)
+    """Return the current picture in its final size."""
+    shown = to_image(_to_picture(scene, normal)).resize(size, Image.Resampling.BILINEAR)
     return to_tensor(shown)[0]
 
 
 def sizes(size: tuple[int, int], config: DreamConfig) -> list[tuple[int, int]]:
-    """Heights and widths at which the network sees a picture (height, width), the smallest octave
-    first."""
-    least = 1 if config.squeeze else smallest(config)
+    """Return the heights and widths at which the network sees a picture (height, width), the
+    smallest octave first."""
+    least = 1 if config.squeeze else min_network_side(config)
     levels = _levels((size[1], size[0]), config, least)
-    return [(high, wide) for wide, high in _seen(levels, config)]
+    return [(high, wide) for wide, high in _network_sizes(levels, config)]
 
 
-def smallest(config: DreamConfig) -> int:
-    """Pixels of a side of which the deepest layer asked for still gives a map."""
+def min_network_side(config: DreamConfig) -> int:
+    """Return the minimum side in pixels of which the deepest target layer has a map."""
     known = {layer.name: layer.reduction for layer in backbones.layers(config.backbone)}
     return max(known.get(t.layer, max(known.values())) for t in targets(config.layers))
 
 
-def _seen(levels: list[tuple[int, int]], config: DreamConfig) -> list[tuple[int, int]]:
-    """Widths and heights at which the network sees the levels."""
-    return [(SQUEEZED, SQUEEZED)] * len(levels) if config.squeeze else levels
+def _network_sizes(levels: list[tuple[int, int]], config: DreamConfig) -> list[tuple[int, int]]:
+    """Return the widths and heights at which the network sees the levels."""
+    return [(SQUEEZED_SIDE, SQUEEZED_SIDE)] * len(levels) if config.squeeze else levels
 
 
 def _levels(size: tuple[int, int], config: DreamConfig, least: int) -> list[tuple[int, int]]:
-    """Widths and heights, the smallest first."""
-    found = [size]
-    while len(found) <= config.octaves:
-        smaller = (int(found[-1][0] / config.ratio), int(found[-1][1] / config.ratio))
+    """Return the widths and heights of the octaves, the smallest first."""
+    levels = [size]
+    while len(levels) <= config.octaves:
+        smaller = (int(levels[-1][0] / config.ratio), int(levels[-1][1] / config.ratio))
         if min(smaller) < least:
             break
-        found.append(smaller)
-    return found[::-1]
+        levels.append(smaller)
+    return levels[::-1]
 
 
-def _shrunk(
+def _pyramid(
     picture: Image.Image, levels: list[tuple[int, int]], config: DreamConfig
 ) -> list[Image.Image]:
-    """The picture at each level, blurred before each shrinking, the smallest first."""
-    found = [picture]
+    """Return the picture at each level, blurred before each shrinking, the smallest first."""
+    images = [picture]
     for size in levels[-2::-1]:
-        blurred = found[-1].filter(ImageFilter.GaussianBlur(config.blur))
-        found.append(blurred.resize(size, Image.Resampling.LANCZOS))
-    return found[::-1]
+        blurred = images[-1].filter(ImageFilter.GaussianBlur(config.blur))
+        images.append(blurred.resize(size, Image.Resampling.LANCZOS))
+    return images[::-1]
 
 
 def to_image(pixels: Tensor) -> Image.Image:
-    """(3, H, W) in [0, 1] as the text keeps pictures between its octaves: 8 bits, cut down."""
+    """Convert (3, H, W) in [0, 1] as the text does between its octaves: to 8 bits, rounded down."""
     return Image.fromarray(np.uint8(pixels.permute(1, 2, 0).numpy() * 255))
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """(1, 3, H, W) in [0, 1]."""
+    """Convert an image to (1, 3, H, W) in [0, 1]."""
     pixels = torch.from_numpy(np.asarray(image).copy())
     return pixels.permute(2, 0, 1)[None].float() / 255

@@ -1,4 +1,4 @@
-"""What a dream is asked: its settings, and the mixture of layers and channels that it is after."""
+"""Settings of a dream, and the mixture of layers and channels that is its target."""
 
 import re
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from core.models.pretrained import FeatureNet
 from core.tasks.family import FamilyConfig
 
 CLASSES = "classes"
-"""The layer behind the last one: what the network reads as ImageNet's classes."""
-ATLAS, NEW = "atlas", ("visualise", "atlas")
-"""The kind of dream that shows all channels, and those that begin with noise."""
-SQUEEZED = 224
-"""Pixels of a side that the classic dream's pictures are brought to, the text's network's own."""
-LARGEST = 2048
-"""Pixels of a dream's longer side."""
+"""Name of the layer after the last one: the logits of ImageNet's classes."""
+ATLAS, FROM_NOISE = "atlas", ("visualise", "atlas")
+"""The variant that shows all channels, and the variants that start from noise."""
+SQUEEZED_SIDE = 224
+"""Side in pixels to which the classic dream resizes its octaves: the input of its network."""
+MAX_SIDE = 2048
+"""Maximum longer side of a dream in pixels."""
 _TERM = re.compile(r"([A-Za-z0-9_.]+)(?:/(\d{1,4}))?(?:\*(-?\d{1,2}(?:\.\d{1,3})?))?", re.ASCII)
 
 
 class DreamConfig(FamilyConfig):
-    """What a dream is asked. Which of it a kind of dream heeds, its variant says."""
+    """Settings of a dream; a variant's `fixed` names those that it does not have."""
 
     backbone: Literal[
         "lite0", "lite1", "lite2", "resnet18", "resnet50", "vgg16", "googlenet", "mobilenet_v3"
@@ -45,7 +45,7 @@ class DreamConfig(FamilyConfig):
     side: int = Field(
         512,
         ge=32,
-        le=LARGEST,
+        le=MAX_SIDE,
         json_schema_extra={"step": 32},
         title="Size",
         description="pixels of the picture's longer side",
@@ -118,8 +118,8 @@ class DreamConfig(FamilyConfig):
     squeeze: bool = Field(
         True,
         title="Squeeze to 224",
-        description=f"every octave is brought to {SQUEEZED}×{SQUEEZED} pixels for the network, "
-        "whatever its shape; otherwise it stays as large as it is",
+        description=f"every octave is brought to {SQUEEZED_SIDE}×{SQUEEZED_SIDE} pixels for the "
+        "network, whatever its shape; otherwise it stays as large as it is",
     )
     add_up: bool = Field(
         True,
@@ -153,7 +153,7 @@ class DreamConfig(FamilyConfig):
     tile: int = Field(
         512,
         ge=128,
-        le=LARGEST,
+        le=MAX_SIDE,
         json_schema_extra={"step": 64},
         title="Tile",
         description="pixels that are looked at at once",
@@ -162,10 +162,10 @@ class DreamConfig(FamilyConfig):
 
     @field_validator("layers")
     @classmethod
-    def _written_plainly(cls, value: str) -> str:
-        """One way to write each mixture, so that it is one run."""
+    def _canonical_layers(cls, value: str) -> str:
+        """Return the canonical text of a mixture, so that each mixture is one run."""
         try:
-            return written(targets(value))
+            return format_targets(targets(value))
         except LabError as error:
             raise ValueError(str(error)) from error
 
@@ -179,8 +179,8 @@ class Target(NamedTuple):
 
 
 def targets(text: str) -> tuple[Target, ...]:
-    """The mixture that a text describes. Raises LabError where it describes none."""
-    found = []
+    """Parse the mixture in a text. Raises LabError if it is invalid."""
+    mixture = []
     for part in re.split(r"[,+]", text):
         match = _TERM.fullmatch("".join(part.split()))
         if match is None:
@@ -190,14 +190,14 @@ def targets(text: str) -> tuple[Target, ...]:
             )
         layer, channel, weight = match.groups()
         number = None if channel is None else int(channel)
-        found.append(Target(layer, number, float(weight or 1)))
-    if all(t.weight == 0 for t in found):
+        mixture.append(Target(layer, number, float(weight or 1)))
+    if all(t.weight == 0 for t in mixture):
         raise LabError("Every weight is 0: nothing would be dreamt.")
-    return tuple(found)
+    return tuple(mixture)
 
 
-def written(mixture: tuple[Target, ...]) -> str:
-    """The text that describes a mixture."""
+def format_targets(mixture: tuple[Target, ...]) -> str:
+    """Return the canonical text of a mixture."""
     parts = []
     for layer, channel, weight in mixture:
         of = "" if channel is None else f"/{channel}"
@@ -205,15 +205,15 @@ def written(mixture: tuple[Target, ...]) -> str:
     return " + ".join(parts)
 
 
-def answering(backbone: str) -> dict[str, int]:
-    """How many channels each layer of a network has; the classes are its last layer."""
-    found = {layer.name: layer.channels for layer in backbones.layers(backbone)}
-    return {**found, CLASSES: backbones.CLASSES}
+def layer_channels(backbone: str) -> dict[str, int]:
+    """Return the number of channels of each layer of a network; the classes are its last layer."""
+    channels = {layer.name: layer.channels for layer in backbones.layers(backbone)}
+    return {**channels, CLASSES: backbones.CLASSES}
 
 
 def check_targets(config: DreamConfig) -> None:
-    """Raises UnknownName or LabError where the network has no such layer or channel."""
-    known = answering(config.backbone)
+    """Raise UnknownName or LabError if the network has no such layer or channel."""
+    known = layer_channels(config.backbone)
     for layer, channel, _ in targets(config.layers):
         if layer not in known:
             raise UnknownName(f"layer of {config.backbone}", layer, known)
@@ -224,9 +224,9 @@ def check_targets(config: DreamConfig) -> None:
 
 
 class Scene(NamedTuple):
-    """What a dream begins with: a picture (3, H, W) in [0, 1], where to dream (H, W) in [0, 1],
-    the picture whose features it is to take on, and the network with what reads classes. `tick` is
-    called before each look, and may raise to stop."""
+    """The inputs of a dream: a picture (3, H, W) in [0, 1], a mask (H, W) in [0, 1], a guide
+    picture, and the network with its classifier head. `tick` is called before each forward pass,
+    and may raise to stop."""
 
     picture: Tensor
     net: FeatureNet
@@ -237,8 +237,8 @@ class Scene(NamedTuple):
 
 
 class Dream(NamedTuple):
-    """What came out: the picture (3, H, W) in [0, 1], its stages by what they are, a row for each
-    step, and what is to be known of it. A film has its frames, uint8 (F, 3, H, W), too."""
+    """The result of a dream: the picture (3, H, W) in [0, 1], its stages by their names, a row
+    for each step, and remarks. A film has its frames, uint8 (F, 3, H, W), too."""
 
     picture: Tensor
     stages: list[tuple[str, Tensor]]
@@ -247,10 +247,10 @@ class Dream(NamedTuple):
     film: Tensor | None = None
 
 
-class Watch(Protocol):
-    """Told after each step what is being done; raises `Cancelled` to stop it."""
+class Report(Protocol):
+    """A callback that reports progress after each step; raises `Cancelled` to stop it."""
 
     def __call__(
         self, stage: str, picture: Callable[[], Tensor] | None = None, **progress: Any
     ) -> None:
-        """`picture` gives what there is so far; `progress` is `epoch`, `epochs` and `done`."""
+        """`picture` returns the current picture; `progress` is `epoch`, `epochs` and `done`."""

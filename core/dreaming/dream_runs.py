@@ -1,4 +1,4 @@
-"""Dreams: asked for, made, measured."""
+"""Dreams as runs: their requests, computation and evaluation."""
 
 import base64
 import hashlib
@@ -26,8 +26,8 @@ from core.dreaming.config import (
 )
 from core.dreaming.films import to_mp4
 from core.dreaming.objectives import GUIDE_SIDE, Objective
-from core.dreaming.recipes import Recipe, signed
-from core.dreaming.starting_pictures import NOISE, Picture, fitted, pixels_in
+from core.dreaming.recipes import Recipe, with_recipe
+from core.dreaming.starting_pictures import NOISE, Picture, fitted, to_pixels
 from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
 from core.images import contact_sheet, to_png
@@ -40,16 +40,16 @@ from core.settings import settings
 from core.training.run_context import Listener, Work, carry_out, describe
 
 PREVIEW_EVERY = 0.5
-"""Seconds between two pictures of what there is so far."""
-STAGE = 256
-"""Pixels of a stage's longer side as it is kept."""
-TILE, QUALITY = 64, 80
-"""Pixels of a channel's picture in an atlas as it is kept, and its WebP quality."""
-COLUMNS = 16
-"""Channels in a row of an atlas."""
+"""Seconds between two previews."""
+STAGE_SIDE = 256
+"""Longer side in pixels of a saved stage."""
+TILE_SIDE, WEBP_QUALITY = 64, 80
+"""Side in pixels of a channel's picture in a saved atlas, and its WebP quality."""
+ATLAS_COLUMNS = 16
+"""Number of channels in a row of an atlas."""
 
 
-# ---- asking
+# ---- requests
 
 
 def make_request(
@@ -59,11 +59,11 @@ def make_request(
     guide: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> RunRequest:
-    """Validate a question for a dream and name its run. Nothing is written.
+    """Validate a request for a dream and name its run. Nothing is written.
 
     Args:
-        picture: what to dream on; not heeded where a dream begins with noise.
-        guide: uint8 (3, H, W), whose features the picture is to take on; sets the measure.
+        picture: what to dream on; ignored by variants that start from noise.
+        guide: uint8 (3, H, W), whose features are the target; sets the measure.
         mask: uint8 (H, W), white where to dream; in any size.
 
     Raises:
@@ -76,78 +76,85 @@ def make_request(
     check_targets(config)
     if config.measure == "guide" and guide is None:
         raise LabError("Bring a guide picture, or choose another measure.")
-    chosen = backbones.backbone(config.backbone)
-    if not chosen.here() and settings().downloads == "off":
-        chosen.weights(lambda text, share: None)  # says that it is not here
-    given: dict[str, Tensor] = {}
+    backbone = backbones.backbone(config.backbone)
+    if not backbone.here() and settings().downloads == "off":
+        backbone.weights(lambda text, share: None)  # raises the sentence that it is not here
+    inputs: dict[str, Tensor] = {}
     source = NOISE
-    if DREAMING.begins_with_a_picture(variant):
+    if DREAMING.needs_picture(variant):
         if picture is None:
             raise LabError("Choose a picture to dream on.")
         source = picture.source
-        given["picture"] = fitted(picture.pixels, config.side)
+        inputs["picture"] = fitted(picture.pixels, config.side)
         if mask is not None:
-            given["mask"] = _over(mask, given["picture"])
+            inputs["mask"] = _resized_mask(mask, inputs["picture"])
     if guide is not None:
-        given["guide"] = fitted(guide, GUIDE_SIDE)
-    prints = [f"{name} {_print(pixels)}" for name, pixels in given.items()]
-    shape = given["picture"].shape if "picture" in given else (3, config.side, config.side)
+        inputs["guide"] = fitted(guide, GUIDE_SIDE)
+    fingerprints = [f"{name} {_fingerprint(pixels)}" for name, pixels in inputs.items()]
+    shape = inputs["picture"].shape if "picture" in inputs else (3, config.side, config.side)
     name, changed = DREAMING.identity(variant, config)
     return RunRequest(
-        run_id=store.run_id(DREAMING.kind, name, source, changed, prints),
+        run_id=store.run_id(DREAMING.kind, name, source, changed, fingerprints),
         config=RunSpec(
             task=DREAMING.name,
             variant=variant,
             dataset=source,
             config=config.model_dump(),
             data=DataSpec(
-                fingerprint=_print(given["picture"]) if "picture" in given else "",
+                fingerprint=_fingerprint(inputs["picture"]) if "picture" in inputs else "",
                 n_train=0,
                 n_test=1,
                 shape=tuple(shape),
             ),
             private=guide is not None or mask is not None or bool(picture and picture.private),
         ),
-        given={f"{name}.png": _png(pixels) for name, pixels in given.items()},
+        given={f"{name}.png": _png(pixels) for name, pixels in inputs.items()},
     )
 
 
-def ask_again(recipe: Recipe, picture: Picture | None, guide: Tensor | None = None) -> RunRequest:
-    """The question that a recipe answers.
+def request_again(
+    recipe: Recipe, picture: Picture | None, guide: Tensor | None = None
+) -> RunRequest:
+    """Return the request that a recipe describes.
 
     Raises:
-        LabError: the picture or the guide is another than it was made with; as `ask`.
+        LabError: the picture or the guide is another than that of the recipe; as
+            `make_request`.
     """
-    drawn = recipe.drawn()
-    mask = None if drawn is None else pixels_in(images.decode(drawn, "mask"))[0]
+    mask_png = recipe.mask_png()
+    mask = None if mask_png is None else to_pixels(images.decode(mask_png, "mask"))[0]
     if recipe.guide and guide is None:
         raise LabError("This dream had a guide picture: bring it too.")
-    question = make_request(
+    request = make_request(
         recipe.variant, picture, recipe.config, guide if recipe.guide else None, mask
     )
-    if recipe.picture and question.config.data.fingerprint != recipe.picture:
+    if recipe.picture and request.config.data.fingerprint != recipe.picture:
         raise LabError("This recipe was made with another picture: bring that one.")
-    if recipe.guide and guide is not None and _print(fitted(guide, GUIDE_SIDE)) != recipe.guide:
+    if (
+        recipe.guide
+        and guide is not None
+        and _fingerprint(fitted(guide, GUIDE_SIDE)) != recipe.guide
+    ):
         raise LabError("This recipe was made with another guide picture: bring that one.")
-    return question
+    return request
 
 
-def _over(mask: Tensor, picture: Tensor) -> Tensor:
-    """A mask (1, H, W) in the size of the picture."""
+def _resized_mask(mask: Tensor, picture: Tensor) -> Tensor:
+    """Resize a mask to (1, H, W) in the size of the picture."""
     size = list(picture.shape[1:])
-    found = F.interpolate(mask[None, None].float(), size, mode="bilinear", antialias=True)
-    return found[0].round().byte()
+    resized = F.interpolate(mask[None, None].float(), size, mode="bilinear", antialias=True)
+    return resized[0].round().byte()
 
 
-def _print(pixels: Tensor) -> str:
+def _fingerprint(pixels: Tensor) -> str:
     digest = hashlib.sha256(str(tuple(pixels.shape)).encode())
     digest.update(pixels.contiguous().numpy().data)
     return digest.hexdigest()
 
 
-def _small(stage: Tensor) -> Tensor:
-    """A stage (3, H, W) as it is kept: for a strip."""
-    scale = STAGE / max(stage.shape[1:])
+def _thumbnail(stage: Tensor) -> Tensor:
+    """Shrink a stage (3, H, W) to `STAGE_SIDE`."""
+    scale = STAGE_SIDE / max(stage.shape[1:])
     size = tuple(round(side * scale) for side in stage.shape[1:])
     return ascent.resized(stage[None], size)[0] if scale < 1 else stage
 
@@ -156,20 +163,20 @@ def _png(pixels: Tensor) -> bytes:
     return to_png(contact_sheet(pixels[None], 1))
 
 
-# ---- making
+# ---- computation
 
 
 def dream(run: Run, listener: Listener = lambda status: None) -> Status:
-    """Make a dream to its end; one that is done stays as it is.
+    """Carry out the run of a dream; one that is done stays as it is.
 
     Raises:
-        Refused: another process is at it.
+        Refused: another process is working on it.
     """
     return carry_out(run, lambda work: _dream(run, work), listener)
 
 
 def config_of(run: Run) -> DreamConfig:
-    """The run's settings, validated again. Raises RunBroken; LabError when it is no dream."""
+    """Return the run's validated settings. Raises RunBroken; LabError if it is no dream."""
     spec = run.spec()
     if spec.task != DREAMING.name:
         raise LabError(f"{run.id} is no dream.")
@@ -180,10 +187,10 @@ def config_of(run: Run) -> DreamConfig:
 
 
 def scene_of(run: Run, tick: Callable[[], None] = lambda: None) -> Scene:
-    """What the run begins with. Raises RunBroken, DataMissing."""
+    """Load the inputs of the run. Raises RunBroken, DataMissing."""
     config = config_of(run)
     wants_head = any(t.layer == CLASSES for t in targets(config.layers))
-    plain = {name: _given(run, f"{name}.png") for name in ("picture", "mask", "guide")}
+    plain = {name: _input(run, f"{name}.png") for name in ("picture", "mask", "guide")}
     nothing = torch.full((3, 1, 1), 0.5)
     return Scene(
         nothing if plain["picture"] is None else plain["picture"],
@@ -195,8 +202,8 @@ def scene_of(run: Run, tick: Callable[[], None] = lambda: None) -> Scene:
     )
 
 
-def _given(run: Run, name: str) -> Tensor | None:
-    """A file of the run as (C, H, W) in [0, 1]; None without one. Raises RunBroken."""
+def _input(run: Run, name: str) -> Tensor | None:
+    """Load an input of the run as (C, H, W) in [0, 1], or None. Raises RunBroken."""
     path = run.path / name
     if not path.exists():
         return None
@@ -204,9 +211,9 @@ def _given(run: Run, name: str) -> Tensor | None:
 
 
 def pixels_of(run: Run, name: str) -> Tensor:
-    """A picture of the run, uint8 (C, H, W). Raises RunBroken."""
+    """Load a picture of the run, uint8 (C, H, W). Raises RunBroken."""
     try:
-        return pixels_in(Image.open(io.BytesIO((run.path / name).read_bytes())))
+        return to_pixels(Image.open(io.BytesIO((run.path / name).read_bytes())))
     except Exception as error:  # whatever the parser makes of a damaged file
         raise RunBroken(f"The run {run.id} has no {name} that can be read: dream anew.") from error
 
@@ -218,45 +225,45 @@ def _dream(run: Run, work: Work) -> None:
     chosen = backbones.backbone(config.backbone)
     if not chosen.here():
         chosen.weights(lambda text, share: work.check(f"fetching {text}", done=0.0))
-    watch = _Watch(run, work)
-    scene = scene_of(run, watch.tick)
+    progress = _Progress(run, work)
+    scene = scene_of(run, progress.tick)
     began = time.monotonic()
-    found = DREAMING.maker(spec.variant)(scene, config, watch)
+    dreamt = DREAMING.maker(spec.variant)(scene, config, progress)
     seconds = time.monotonic() - began
     work.report("writing the picture", done=1.0)
     recipe = recipe_of(run)
     if spec.variant == ATLAS:
-        for name, sheet in found.stages:
+        for name, sheet in dreamt.stages:
             files.write_bytes(run.path / f"channels-{name}.webp", _sheet(sheet))
     else:
-        for number, (_, stage) in enumerate(found.stages, 1):
-            run.write_sample(number, _png(_small(stage)))
-        files.write_bytes(run.path / "dream.png", signed(_png(found.picture), recipe))
-    if found.film is not None:
-        files.write_bytes(run.path / "film.mp4", to_mp4(found.film, config.fps))
-    run.write_history(found.history or [{"epoch": 0}])
+        for number, (_, stage) in enumerate(dreamt.stages, 1):
+            run.write_sample(number, _png(_thumbnail(stage)))
+        files.write_bytes(run.path / "dream.png", with_recipe(_png(dreamt.picture), recipe))
+    if dreamt.film is not None:
+        files.write_bytes(run.path / "film.mp4", to_mp4(dreamt.film, config.fps))
+    run.write_history(dreamt.history or [{"epoch": 0}])
     run.write_metrics(
         {
-            **_measured(scene, config, found, spec.variant),
-            "stages": [name for name, _ in found.stages],
-            "remarks": found.remarks,
+            **_measured(scene, config, dreamt, spec.variant),
+            "stages": [name for name, _ in dreamt.stages],
+            "remarks": dreamt.remarks,
             "seconds": round(seconds, 2),
-            "first_preview": round(watch.first, 2),
+            "first_preview": round(progress.first, 2),
             "device": describe(torch.device("cpu")),
         }
     )
     (run.path / "preview.png").unlink(missing_ok=True)
 
 
-class _Watch:
-    """Hears each step of a dream: asks whether to stop, and shows what there is so far."""
+class _Progress:
+    """The progress callback of a dream: checks for cancellation, and writes previews."""
 
     def __init__(self, run: Run, work: Work) -> None:
         self.run, self.work, self.stage = run, work, "looking"
         self.began = self.shown = self.first = 0.0
 
     def tick(self) -> None:
-        """Before each look."""
+        """Check for cancellation before each forward pass."""
         self.began = self.began or time.monotonic()
         self.work.check(self.stage)
 
@@ -274,7 +281,7 @@ class _Watch:
 
 
 def recipe_of(run: Run) -> Recipe:
-    """What the run is made with. Raises RunBroken."""
+    """Return the recipe of the run. Raises RunBroken."""
     spec = run.spec()
     guide = run.path / "guide.png"
     mask = run.path / "mask.png"
@@ -283,30 +290,30 @@ def recipe_of(run: Run) -> Recipe:
         source=spec.dataset,
         config=spec.config,
         picture=spec.data.fingerprint,
-        guide=_print(pixels_of(run, "guide.png")) if guide.exists() else "",
+        guide=_fingerprint(pixels_of(run, "guide.png")) if guide.exists() else "",
         mask=base64.b64encode(mask.read_bytes()).decode("ascii") if mask.exists() else "",
     )
 
 
 def _sheet(pictures: Tensor) -> bytes:
-    """An atlas of a layer's channels (N, 3, side, side): one WebP."""
-    small = F.interpolate(pictures, (TILE, TILE), mode="area")
+    """Encode the channels' pictures of a layer (N, 3, side, side) as one WebP."""
+    small = F.interpolate(pictures, (TILE_SIDE, TILE_SIDE), mode="area")
     file = io.BytesIO()
-    sheet = Image.fromarray(contact_sheet(small, COLUMNS, gap=0, fill=0))
-    sheet.save(file, "WEBP", quality=QUALITY, method=6)
+    sheet = Image.fromarray(contact_sheet(small, ATLAS_COLUMNS, gap=0, fill=0))
+    sheet.save(file, "WEBP", quality=WEBP_QUALITY, method=6)
     return file.getvalue()
 
 
-# ---- measuring
+# ---- evaluation
 
 
-def _measured(scene: Scene, config: DreamConfig, found: Dream, variant: str) -> dict[str, Any]:
-    """The objective before and after, of the unshifted picture as it is kept."""
+def _measured(scene: Scene, config: DreamConfig, dreamt: Dream, variant: str) -> dict[str, Any]:
+    """Measure the objective before and after, on the unshifted picture as it is saved."""
     if variant == ATLAS:
         return {}
-    pixels = (found.picture * 255).round() / 255
+    pixels = (dreamt.picture * 255).round() / 255
     figures = {"objective": _objective(scene, config, pixels)}
-    if DREAMING.begins_with_a_picture(variant):
+    if DREAMING.needs_picture(variant):
         figures["objective_before"] = _objective(scene, config, scene.picture)
     return figures
 

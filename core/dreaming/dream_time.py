@@ -1,4 +1,4 @@
-"""How long a dream will take, before it starts."""
+"""Estimates of the duration of a dream."""
 
 import math
 import time
@@ -10,7 +10,15 @@ import torch
 from cachetools import LRUCache
 
 from core.dreaming import ascent, classic, dream_runs
-from core.dreaming.config import ATLAS, CLASSES, NEW, DreamConfig, Scene, answering, targets
+from core.dreaming.config import (
+    ATLAS,
+    CLASSES,
+    FROM_NOISE,
+    DreamConfig,
+    Scene,
+    layer_channels,
+    targets,
+)
 from core.dreaming.objectives import Objective
 from core.errors import LabError
 from core.models import backbones
@@ -18,24 +26,24 @@ from core.models.pretrained import folded
 from core.runs.store import Run
 from core.settings import settings
 
-PROBED = 160
-"""Pixels of the picture by which a machine's speed is told."""
-OVERLAP = 1.5
-"""Times the work of a tiled picture, whose margins are looked at twice."""
-LEARNT_FROM = 5
-"""Finished dreams at most, those most like the one that is asked for."""
-BUSY = 2.0
-"""Times as long that it takes where others work too."""
-ELSE = 2.0
-"""Times as long, or as short, of other layers or of a picture of quite another size."""
-ALIKE = 8.0
-"""Times the work, more or less, of a dream that tells something about another."""
-STEPS, REACH = 3, 8
-"""Of a probe: its steps, and the pixels by which they shift the picture."""
+PROBE_SIDE = 160
+"""Side in pixels of the picture by which the machine's speed is measured."""
+TILE_OVERHEAD = 1.5
+"""Factor on the work of a tiled picture, whose margins are computed twice."""
+MAX_COMPARED = 5
+"""Maximum number of finished dreams, the most similar ones, for an estimate."""
+BUSY_FACTOR = 2.0
+"""Factor on the time while other jobs run too."""
+DIFFERENCE_FACTOR = 2.0
+"""Factor of uncertainty for other layers, or for a picture of quite another size."""
+MAX_WORK_RATIO = 8.0
+"""Ratio of the work of two dreams beyond which their sizes count as different."""
+PROBE_STEPS, PROBE_SHIFT = 3, 8
+"""Steps of a probe, and their maximum shift in pixels."""
 
 
 class Span(NamedTuple):
-    """The seconds that something will take at least and at most, roughly."""
+    """Estimated minimum and maximum duration in seconds."""
 
     least: float
     most: float
@@ -48,31 +56,31 @@ def estimate(
     done: Iterable[Run] = (),
     probe: Callable[[str, str], float] | None = None,
 ) -> Span:
-    """How long a dream of a picture (height, width) will take here.
+    """Estimate how long a dream of a picture (height, width) will take here.
 
-    It is learnt from finished dreams; where there are none yet of this kind and network, from a
-    small probe in this process, which says less: its thread is one of those that a dream has.
+    The estimate is based on finished dreams; if there are none of this variant and network, on a
+    small probe in this process, which is less accurate: it has only one of a dream's threads.
 
     Args:
-        done: finished dreams, of any kind; those that were made elsewhere tell nothing.
-        probe: gives `seconds_a_pixel` of a backbone and layers, maybe kept.
+        done: finished dreams, of any variant; those from other machines are ignored.
+        probe: returns `seconds_a_pixel` of a backbone and layers, maybe cached.
 
     Raises:
         DataMissing: the network's weights are not here.
     """
-    asked = work(variant, config, size)
-    if seen := sorted(_seen(variant, config, asked, done))[:LEARNT_FROM]:
-        rates = [rate for _, rate in seen]
-        spread = max(distance for distance, _ in seen)
-        return Span(asked * min(rates) / spread, asked * max(rates) * spread)
-    seconds = asked * (probe or seconds_a_pixel)(config.backbone, config.layers)
-    return Span(seconds / settings().torch_threads, seconds * BUSY)
+    pixels = work(variant, config, size)
+    if similar := sorted(_similar(variant, config, pixels, done))[:MAX_COMPARED]:
+        rates = [rate for _, rate in similar]
+        spread = max(distance for distance, _ in similar)
+        return Span(pixels * min(rates) / spread, pixels * max(rates) * spread)
+    seconds = pixels * (probe or seconds_a_pixel)(config.backbone, config.layers)
+    return Span(seconds / settings().torch_threads, seconds * BUSY_FACTOR)
 
 
 def work(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
-    """Pixels that a dream looks at, over all its steps."""
-    if variant in NEW:
-        known = answering(config.backbone)
+    """Return the number of pixels that a dream processes, over all its steps."""
+    if variant in FROM_NOISE:
+        known = layer_channels(config.backbone)
         count = sum(known[t.layer] for t in targets(config.layers)) if variant == ATLAS else 1
         return float(config.side**2 * count * config.steps)
     classical = variant == "classic"
@@ -81,17 +89,17 @@ def work(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
         if classical
         else ascent.octaves(size, config.octaves, config.ratio)
     )
-    found = float(sum(high * wide for high, wide in sizes) * config.steps)
-    found *= config.frames if variant == "zoom" else 1
+    pixels = float(sum(high * wide for high, wide in sizes) * config.steps)
+    pixels *= config.frames if variant == "zoom" else 1
     parts = 1 if classical else len(list(ascent.tiles(*size, config.tile)))
-    return found * (OVERLAP if parts > 1 else 1)
+    return pixels * (TILE_OVERHEAD if parts > 1 else 1)
 
 
-def _seen(
-    variant: str, config: DreamConfig, asked: float, done: Iterable[Run]
+def _similar(
+    variant: str, config: DreamConfig, pixels: float, done: Iterable[Run]
 ) -> Iterable[tuple[float, float]]:
-    """How far dreams of the same kind and network were from this one, as a factor from 1.25 on, and
-    the seconds that they took for a pixel."""
+    """Yield, for each dream of the same variant and network, its difference from this one, a factor
+    of at least 1.25, and its seconds a pixel."""
     threads = settings().torch_threads
     here = f"cpu, {threads} thread{'s' if threads > 1 else ''}"
     for run in done:
@@ -106,20 +114,22 @@ def _seen(
         seconds = float(figures.get("seconds", 0))
         if other.backbone != config.backbone or figures.get("device") != here or seconds <= 0:
             continue
-        far = abs(math.log(before / asked)) > math.log(ALIKE)
+        differs = abs(math.log(before / pixels)) > math.log(MAX_WORK_RATIO)
         yield (
-            1.25 * (ELSE if far else 1) * (ELSE if other.layers != config.layers else 1),
+            1.25
+            * (DIFFERENCE_FACTOR if differs else 1)
+            * (DIFFERENCE_FACTOR if other.layers != config.layers else 1),
             (seconds / before),
         )
 
 
-_least: LRUCache[tuple[str, str], float] = LRUCache(64)
+_fastest: LRUCache[tuple[str, str], float] = LRUCache(64)
 _lock = Lock()
 
 
 def seconds_a_pixel(backbone: str, layers: str) -> float:
-    """Seconds of one step for a pixel in this thread: the least that was seen since the process
-    began, for what else goes on can only make it longer.
+    """Measure the seconds of one step for a pixel in this thread: the minimum since the process
+    started, since other work can only make it longer.
 
     Raises:
         DataMissing: the network's weights are not here.
@@ -128,16 +138,16 @@ def seconds_a_pixel(backbone: str, layers: str) -> float:
     head = backbones.load_head(backbone) if CLASSES in names else None
     net = folded(backbones.load(backbone))
     generator = torch.Generator().manual_seed(0)
-    scene = Scene(torch.rand(3, PROBED, PROBED, generator=generator), net, head=head)
+    scene = Scene(torch.rand(3, PROBE_SIDE, PROBE_SIDE, generator=generator), net, head=head)
     config = DreamConfig(backbone=backbone, layers=layers)
     objective = Objective(scene, config)
-    ascent.ascent(objective, scene.picture[None], config, generator, REACH)
+    ascent.ascent(objective, scene.picture[None], config, generator, PROBE_SHIFT)
     times = []
-    for _ in range(STEPS):
+    for _ in range(PROBE_STEPS):
         began = time.perf_counter()
-        ascent.ascent(objective, scene.picture[None], config, generator, REACH)
+        ascent.ascent(objective, scene.picture[None], config, generator, PROBE_SHIFT)
         times.append(time.perf_counter() - began)
-    seen = min(times) / PROBED**2
+    fastest = min(times) / PROBE_SIDE**2
     with _lock:
-        _least[backbone, layers] = min(seen, _least.get((backbone, layers), seen))
-        return _least[backbone, layers]
+        _fastest[backbone, layers] = min(fastest, _fastest.get((backbone, layers), fastest))
+        return _fastest[backbone, layers]

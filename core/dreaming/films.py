@@ -14,10 +14,10 @@ QUALITY = {"crf": "20"}
 
 
 def to_mp4(film: Tensor, fps: int) -> bytes:
-    """An H.264 film that browsers play, of frames uint8 (F, 3, H, W)."""
+    """Encode frames, uint8 (F, 3, H, W), as an H.264 film that browsers play."""
     import av  # here: it takes a while, and few need it
 
-    height, width = (side - side % 2 for side in film.shape[2:])  # its colours go by twos
+    height, width = (side - side % 2 for side in film.shape[2:])  # H.264 needs even sides
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options=QUALITY)
@@ -30,17 +30,17 @@ def to_mp4(film: Tensor, fps: int) -> bytes:
 
 
 def frames(path: Path) -> Tensor:
-    """The frames of a film of ours, uint8 (F, 3, H, W). Raises RunBroken."""
+    """Decode the frames of a film, uint8 (F, 3, H, W). Raises RunBroken."""
     import av
 
     try:
         with av.open(str(path)) as film:
-            found = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+            images = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     except (OSError, ValueError) as error:  # PyAV's errors are among these
         raise RunBroken("The film cannot be read: dream anew.") from error
-    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def gif(path: Path, fps: int) -> bytes:
-    """A film as a GIF that plays for ever. Raises RunBroken."""
+    """Convert a film to a GIF that loops. Raises RunBroken."""
     return to_gif(frames(path), round(1000 / fps), scale=1)

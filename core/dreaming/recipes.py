@@ -1,4 +1,4 @@
-"""Recipes: what a dream was made with, kept in its own PNG and read from it again."""
+"""Recipes: the settings and inputs of a dream, embedded in its PNG."""
 
 import base64
 import io
@@ -15,15 +15,15 @@ from core.images import display_name
 from core.runs.schema import CLASSIC_BEFORE
 from core.settings import settings
 
-KEY = "latent-lab-dream"
-"""The name of the note in a PNG."""
-MOST = 400_000
-"""Signs of a note that is read."""
+PNG_KEY = "latent-lab-dream"
+"""Key of the text chunk in a PNG."""
+MAX_LENGTH = 400_000
+"""Maximum number of characters of a recipe."""
 
 
 class Recipe(BaseModel):
-    """What a dream was made with. The picture and the guide are named by their SHA-256, for they
-    are not in it; the mask, which was drawn for it, is."""
+    """The settings and inputs of a dream. The picture and the guide are identified by their
+    SHA-256; the mask, which was drawn for it, is included."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,28 +32,28 @@ class Recipe(BaseModel):
     config: dict[str, Any]
     picture: str = ""
     guide: str = ""
-    mask: str = Field("", max_length=MOST)
+    mask: str = Field("", max_length=MAX_LENGTH)
     """A PNG in base64."""
 
     @field_validator("config")
     @classmethod
     def _of_an_older_dream(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        """A classic dream that says nothing of these was made without them."""
+        """Add the settings that classic dreams did not have before."""
         return {**CLASSIC_BEFORE, **value} if info.data.get("variant") == "classic" else value
 
     def settings(self) -> DreamConfig:
-        """The settings, validated. Raises LabError."""
+        """Return the validated settings. Raises LabError."""
         return DREAMING.config(self.variant, self.config)
 
-    def drawn(self) -> bytes | None:
-        """The mask as a PNG."""
+    def mask_png(self) -> bytes | None:
+        """Return the mask as a PNG."""
         return base64.b64decode(self.mask) if self.mask else None
 
 
-def signed(png: bytes, recipe: Recipe) -> bytes:
-    """A PNG with the recipe in it; the picture stays as it is."""
+def with_recipe(png: bytes, recipe: Recipe) -> bytes:
+    """Embed the recipe in a PNG; the pixels do not change."""
     note = PngImagePlugin.PngInfo()
-    note.add_itxt(KEY, recipe.model_dump_json(), zip=True)
+    note.add_itxt(PNG_KEY, recipe.model_dump_json(), zip=True)
     file = io.BytesIO()
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         image.save(file, "PNG", pnginfo=note)
@@ -61,10 +61,10 @@ def signed(png: bytes, recipe: Recipe) -> bytes:
 
 
 def read(content: bytes, name: str = "picture") -> Recipe:
-    """The recipe in a PNG from outside.
+    """Read the recipe of an uploaded PNG.
 
     Raises:
-        BadUpload: no PNG, or none with a recipe that can be used.
+        BadUpload: no PNG, or no valid recipe in it.
     """
     shown = display_name(name)
     if len(content) > settings().max_upload_bytes:
@@ -72,7 +72,7 @@ def read(content: bytes, name: str = "picture") -> Recipe:
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.load()  # the note may stand behind the picture
-            text = str(getattr(image, "text", {}).get(KEY, ""))
+            text = str(getattr(image, "text", {}).get(PNG_KEY, ""))
     except Exception as error:  # Pillow's parsers raise nearly anything on hostile bytes
         raise BadUpload(f"“{shown}” is no PNG that can be read here.") from error
     if not text:
@@ -81,9 +81,9 @@ def read(content: bytes, name: str = "picture") -> Recipe:
             "some programs and sites take such notes out."
         )
     try:
-        found = Recipe.model_validate(json.loads(text[:MOST]))
-        found.settings()
-        found.drawn()
+        recipe = Recipe.model_validate(json.loads(text[:MAX_LENGTH]))
+        recipe.settings()
+        recipe.mask_png()
     except (ValueError, ValidationError, RecursionError) as error:
         raise BadUpload(f"The recipe in “{shown}” is damaged.") from error
-    return found
+    return recipe

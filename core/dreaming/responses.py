@@ -1,4 +1,4 @@
-"""What a backbone says of any picture: which classes it reads, and where its layers answer."""
+"""Responses of a backbone to a picture: its classes, and where its layers are active."""
 
 import torch
 from torch import Tensor, nn
@@ -9,30 +9,30 @@ from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.tasks.base import unit
 
-READ = 5
+TOP_CLASSES = 5
 
 
 @torch.inference_mode()
 def read(net: FeatureNet, head: nn.Module, pixels: Tensor) -> list[tuple[str, float]]:
-    """The likeliest of ImageNet's classes for a picture, uint8 (3, H, W), with their
-    probabilities: of its middle, as the network was trained."""
+    """Return the likeliest ImageNet classes of a picture's centre, uint8 (3, H, W), and their
+    probabilities."""
     logits = head(net.maps(unit(pixels[None])))[0]
-    found = logits.softmax(0).topk(READ)
+    top = logits.softmax(0).topk(TOP_CLASSES)
     names = backbones.classes()
-    return [(names[int(i)], float(p)) for p, i in zip(found.values, found.indices, strict=True)]
+    return [(names[int(i)], float(p)) for p, i in zip(top.values, top.indices, strict=True)]
 
 
 @torch.inference_mode()
 def activity(net: FeatureNet, pixels: Tensor, target: Target) -> Tensor | None:
-    """How strongly a layer or channel answers at each place of a picture, uint8 (3, H, W): the
-    root of the mean square over its channels, (H, W); None for classes, which have no places."""
+    """Return the activity of a layer or channel at each position of a picture, uint8 (3, H, W): the
+    root mean square over its channels, (H, W); None for classes, which have no positions."""
     if target.layer == CLASSES:
         return None
     normal = net.preprocess.normalise(unit(pixels[None]))
     normal = normal.contiguous(memory_format=torch.channels_last)
-    found = net.body.responses(normal, [target.layer])[target.layer]
+    response = net.body.responses(normal, [target.layer])[target.layer]
     if target.channel is not None:
-        found = found[:, target.channel : target.channel + 1]
-    strength = found.square().mean(1, keepdim=True).sqrt()
+        response = response[:, target.channel : target.channel + 1]
+    strength = response.square().mean(1, keepdim=True).sqrt()
     size = list(pixels.shape[1:])
     return F.interpolate(strength, size, mode="bilinear", align_corners=False)[0, 0]

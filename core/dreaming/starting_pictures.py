@@ -1,4 +1,4 @@
-"""Pictures to dream on: samples, noise, somebody's own."""
+"""Starting pictures of dreams: samples, noise and uploads."""
 
 from typing import NamedTuple
 
@@ -14,14 +14,14 @@ from core.errors import LabError
 SAMPLES = {"china": "china.jpg", "flower": "flower.jpg"}
 """Photographs that come with scikit-learn."""
 NOISE, OWN, MADE = "noise", "own", "made"
-"""Sources: nothing, somebody's picture, a picture that the lab itself has drawn."""
-SLIMMEST = 8
-"""Times the shorter side that the longer may be; of slimmer pictures the middle is taken."""
+"""Sources: noise, an uploaded picture, a picture that a model of the lab has drawn."""
+MAX_ASPECT = 8
+"""Maximum ratio of the longer to the shorter side; slimmer pictures are cropped."""
 
 
 class Picture(NamedTuple):
-    """A picture to dream on: where it is from, its pixels, uint8 (3, H, W), and whether only those
-    who brought it may see what comes of it."""
+    """A picture to dream on: its source, its pixels, uint8 (3, H, W), and whether only its owner
+    may see its dreams."""
 
     source: str
     pixels: Tensor
@@ -29,7 +29,7 @@ class Picture(NamedTuple):
 
 
 def sample(name: str) -> Picture:
-    """A photograph that is always there, or grey noise for dreams that begin with nothing.
+    """Return a photograph that is always there, or grey noise.
 
     Raises:
         LabError: there is none of that name.
@@ -45,29 +45,29 @@ def sample(name: str) -> Picture:
     return Picture(name, torch.from_numpy(load_sample_image(SAMPLES[name]).copy()).permute(2, 0, 1))
 
 
-def brought(content: bytes, name: str) -> Picture:
-    """Somebody's own picture. Raises BadUpload."""
-    return Picture(OWN, pixels_in(images.decode(content, name).convert("RGB")), private=True)
+def uploaded(content: bytes, name: str) -> Picture:
+    """Decode an uploaded picture. Raises BadUpload."""
+    return Picture(OWN, to_pixels(images.decode(content, name).convert("RGB")), private=True)
 
 
-def pixels_in(image: Image.Image) -> Tensor:
-    """The pixels of an image, uint8 (C, H, W)."""
-    found = np.asarray(image)
-    return torch.from_numpy(found.reshape(*found.shape[:2], -1).copy()).permute(2, 0, 1)
+def to_pixels(image: Image.Image) -> Tensor:
+    """Return the pixels of an image, uint8 (C, H, W)."""
+    pixels = np.asarray(image)
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1).copy()).permute(2, 0, 1)
 
 
 def fitted(pixels: Tensor, side: int) -> Tensor:
-    """A picture, uint8 (C, H, W), with its longer side of `side` pixels, large or small as it was;
-    of a very slim one the middle."""
-    slimmest = min(SLIMMEST, side / ascent.LEAST)
+    """Resize a picture, uint8 (C, H, W), to a longer side of `side` pixels; a very slim one is
+    cropped to its centre."""
+    max_aspect = min(MAX_ASPECT, side / ascent.MIN_SIDE)
     height, width = pixels.shape[1:]
-    high, wide = min(height, round(width * slimmest)), min(width, round(height * slimmest))
+    high, wide = min(height, round(width * max_aspect)), min(width, round(height * max_aspect))
     top, left = (height - high) // 2, (width - wide) // 2
     pixels = pixels[:, top : top + high, left : left + wide]
     scale = side / max(high, wide)
-    tall, broad = (max(ascent.LEAST, round(s * scale)) for s in (high, wide))
-    if (tall, broad) == (high, wide):
+    new_height, new_width = (max(ascent.MIN_SIDE, round(s * scale)) for s in (high, wide))
+    if (new_height, new_width) == (high, wide):
         return pixels
     image = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).contiguous().numpy())
-    grown = np.asarray(image.resize((broad, tall), Image.Resampling.BICUBIC))
-    return torch.from_numpy(grown.reshape(tall, broad, -1).copy()).permute(2, 0, 1)
+    resized = np.asarray(image.resize((new_width, new_height), Image.Resampling.BICUBIC))
+    return torch.from_numpy(resized.reshape(new_height, new_width, -1).copy()).permute(2, 0, 1)

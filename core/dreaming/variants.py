@@ -1,31 +1,31 @@
-"""Dreaming: the family of pictures that a network's answers were raised on."""
+"""Dreaming: the family of pictures that maximise activations of a network."""
 
 from collections.abc import Callable
 from functools import partial
 
 from core.dreaming.ascent import dream
 from core.dreaming.classic import classic
-from core.dreaming.config import NEW, Dream, DreamConfig
+from core.dreaming.config import FROM_NOISE, Dream, DreamConfig
 from core.dreaming.visions import atlas, visualise
 from core.dreaming.zoom import zoom
 from core.tasks.family import Family, Variant, by_name
 
-OF_CLASSIC = frozenset({"blur", "blend", "squeeze", "add_up"})
-OF_ZOOM = frozenset({"frames", "zoom", "turn", "fps"})
-OF_VISIONS = frozenset({"wobble"})
-OF_ASCENT = frozenset(
+CLASSIC_SETTINGS = frozenset({"blur", "blend", "squeeze", "add_up"})
+ZOOM_SETTINGS = frozenset({"frames", "zoom", "turn", "fps"})
+VISION_SETTINGS = frozenset({"wobble"})
+ASCENT_SETTINGS = frozenset(
     {"octaves", "ratio", "shift", "smooth", "bands", "flatness", "keep_colours", "tile"}
 )
-GROWN = {"measure": "mean", "rate": 0.05}
-"""Defaults of what grows from noise: Adam's rate, and answers that may not be negative."""
+ADAM_DEFAULTS = {"measure": "mean", "rate": 0.05}
+"""Defaults of the variants that start from noise: Adam's learning rate, and the mean response."""
 
 
 _kind = partial(Variant, learns=False, quick=True, shape=None)
-"""Nothing is trained, it takes seconds or minutes, and pictures stay as large as they are."""
+"""Nothing is trained, it takes seconds or minutes, and pictures keep their size."""
 
 
 class Dreaming(Family[DreamConfig, Variant]):
-    """Dreams, and what channels like best."""
+    """Dreams, and feature visualisation."""
 
     name = "dreaming"
     kind = "dream"
@@ -38,10 +38,10 @@ class Dreaming(Family[DreamConfig, Variant]):
             "DeepDream",
             "What a network sees in a picture grows, from large forms to small ones.",
             dream,
-            fixed=OF_CLASSIC | OF_ZOOM | OF_VISIONS,
+            fixed=CLASSIC_SETTINGS | ZOOM_SETTINGS | VISION_SETTINGS,
             source="Mordvintsev, Olah and Tyka 2015",
             differs="Ours: EfficientNet-Lite0, the mean square of a layer, shifts, a gradient "
-            "blurred at three scales and divided by its spread; only the detail found "
+            "blurred at three scales and divided by its spread; only the new detail "
             "is carried on.",
         ),
         _kind(
@@ -58,7 +58,7 @@ class Dreaming(Family[DreamConfig, Variant]):
                 "steps": 5,
                 "rate": 0.2,
             },
-            fixed=(OF_ASCENT - {"octaves", "ratio"}) | OF_ZOOM | OF_VISIONS,
+            fixed=(ASCENT_SETTINGS - {"octaves", "ratio"}) | ZOOM_SETTINGS | VISION_SETTINGS,
             source="DeepDream on VGG-16 as in the text",
             edition=2,
             text="VGG-16 up to `features[27]`, the norm of its response; blur 2, halve, up "
@@ -72,8 +72,8 @@ class Dreaming(Family[DreamConfig, Variant]):
             "Dream from noise",
             "What a channel, a layer or a class likes best, grown out of nothing.",
             visualise,
-            {"layers": "blocks.4/17", "side": 192, "steps": 192, **GROWN},
-            fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
+            {"layers": "blocks.4/17", "side": 192, "steps": 192, **ADAM_DEFAULTS},
+            fixed=CLASSIC_SETTINGS | ZOOM_SETTINGS | ASCENT_SETTINGS,
             source="Olah, Mordvintsev and Schubert 2017",
             differs="Ours, after Olah, Mordvintsev and Schubert 2017.",
         ),
@@ -83,7 +83,7 @@ class Dreaming(Family[DreamConfig, Variant]):
             "A film into the picture: each frame is the last one, enlarged and dreamt on.",
             zoom,
             {"side": 320, "octaves": 2, "steps": 6},
-            fixed=OF_CLASSIC | OF_VISIONS,
+            fixed=CLASSIC_SETTINGS | VISION_SETTINGS,
             source="Mordvintsev, Olah and Tyka 2015",
             differs="Ours, after Mordvintsev, Olah and Tyka 2015.",
         ),
@@ -92,21 +92,21 @@ class Dreaming(Family[DreamConfig, Variant]):
             "Channel atlas",
             "The picture that each channel of a layer likes best.",
             atlas,
-            {"side": 96, "steps": 64, **GROWN},
-            fixed=OF_CLASSIC | OF_ZOOM | OF_ASCENT,
+            {"side": 96, "steps": 64, **ADAM_DEFAULTS},
+            fixed=CLASSIC_SETTINGS | ZOOM_SETTINGS | ASCENT_SETTINGS,
             source="Olah, Mordvintsev and Schubert 2017",
             differs="Ours: what each channel of a layer likes best.",
         ),
     )
 
     def maker(self, variant: str) -> Callable[..., Dream]:
-        """What makes such a dream: (scene, config, watch) to what came out."""
+        """Return the function that makes a dream: (scene, config, report) to `Dream`."""
         return self.variant(variant).build
 
     @staticmethod
-    def begins_with_a_picture(variant: str) -> bool:
-        """Whether it changes a picture, or grows one out of noise."""
-        return variant not in NEW
+    def needs_picture(variant: str) -> bool:
+        """Whether it changes a picture, instead of starting from noise."""
+        return variant not in FROM_NOISE
 
 
 DREAMING = Dreaming()

@@ -1,1 +1,1 @@
-"""What is done with a finished run: latents, projections, dreams, and its export."""
+"""Using finished runs: encoding, sampling, explanations and export."""

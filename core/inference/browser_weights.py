@@ -25,50 +25,52 @@ from core.errors import LabError
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
 
-LARGEST = float(torch.finfo(torch.float16).max)
-NOTHING = torch.empty(0)
+MAX_FLOAT16 = float(torch.finfo(torch.float16).max)
+NO_TENSOR = torch.empty(0)
 
 
 @dataclass
 class _Step:
-    """One thing that the browser does; `weight` and `bias` are kept unrounded, in float64.
+    """One operation of the browser; `weight` and `bias` are in float64, not rounded yet.
 
-    A convolution's bias is one for each channel, or one for each output, (H, W, C).
+    A convolution has a bias for each channel, or one for each output, (H, W, C).
     """
 
     kind: str
     facts: dict[str, Any] = field(default_factory=dict)
-    weight: Tensor = NOTHING
-    bias: Tensor = NOTHING
+    weight: Tensor = NO_TENSOR
+    bias: Tensor = NO_TENSOR
 
 
 @torch.inference_mode()
 def pack(model: Autoencoder | GAN) -> bytes:
-    """The model's decoder or generator, output function included, as bytes for the browser.
+    """Serialise the model's decoder or generator, output function included, for the browser.
 
-    Classes are joined to the code one-hot, also where the model embeds them.
+    Classes are concatenated to the code one-hot, even if the model embeds them.
 
     Raises:
         LabError: a layer that the browser cannot run, or a weight too large for half precision.
     """
     layers = _layers(model).double().cpu().eval()
-    # What norms have added so far and no step has done yet; of the shape of the activations.
+    # The shift of the batch norms so far that no step applies yet, in the shape of the activations.
     x = torch.zeros(1, model.latent + model.classes, dtype=torch.float64)
     steps: list[_Step] = []
     for place, layer in enumerate(layers):
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            x = _norm(steps, layer, place, x)
+            x = _fold_norm(steps, layer, place, x)
         elif type(layer) in ACTIVATIONS:
-            x = _settle(steps, x)
+            x = _add_pending_shift(steps, x)
             _activate(steps, layer, x)
-        elif type(layer) in KINDS:
+        elif type(layer) in CONVERTERS:
             y = layer(x)
-            made = KINDS[type(layer)](layer, place, x, y)
-            steps += [_sized(step, x, y) for step in made]
+            converted = CONVERTERS[type(layer)](layer, place, x, y)
+            steps += [_with_shapes(step, x, y) for step in converted]
             x = torch.zeros_like(y) if type(layer) in WEIGHTED else y
         else:
-            raise _refusal(layer, place, "it knows " + ", ".join(k.__name__ for k in KNOWN))
-    x = _settle(steps, x)
+            raise _unsupported(
+                layer, place, "it supports " + ", ".join(k.__name__ for k in SUPPORTED)
+            )
+    x = _add_pending_shift(steps, x)
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         raise LabError("The browser cannot run this decoder: it does not end in one picture.")
     header = {
@@ -77,11 +79,11 @@ def pack(model: Autoencoder | GAN) -> bytes:
         "output": "tanh" if isinstance(model, GAN) else model.output,
         "shape": list(x.shape[1:]),
     }
-    return _written(header, steps)
+    return _serialised(header, steps)
 
 
 def _layers(model: Autoencoder | GAN) -> nn.Sequential:
-    """The layers from a code and its one-hot class to the picture: a copy, the model is shared."""
+    """Return a copy of the layers from a code and its one-hot class to the picture."""
     if isinstance(model, Autoencoder):
         return copy.deepcopy(model.decoder)
     layers = copy.deepcopy(model.generator)
@@ -89,7 +91,7 @@ def _layers(model: Autoencoder | GAN) -> nn.Sequential:
         return layers
     first = layers[0]
     if not isinstance(first, nn.Linear):
-        raise _refusal(first, 0, "a class can be joined to the input of a linear layer only")
+        raise _unsupported(first, 0, "a class can be joined to the input of a linear layer only")
     own, embedded = first.weight.double().tensor_split([model.latent], 1)
     drawn = embedded @ model.classes_drawn.weight.double().T  # (out, classes)
     first.weight = nn.Parameter(torch.cat([own, drawn], 1))
@@ -101,20 +103,20 @@ def _layers(model: Autoencoder | GAN) -> nn.Sequential:
 
 def _linear(layer: nn.Linear, place: int, x: Tensor, y: Tensor) -> list[_Step]:
     if x.ndim != 2:
-        raise _refusal(layer, place, "its input is no row of numbers")
+        raise _unsupported(layer, place, "its input is no row of numbers")
     return [_Step("linear", {}, layer.weight.T, y[0])]  # [in][out]
 
 
 def _conv(layer: nn.Conv2d | nn.ConvTranspose2d, place: int, x: Tensor, y: Tensor) -> list[_Step]:
     plain = layer.groups == 1 and set(layer.dilation) == {1} and layer.padding_mode == "zeros"
     if not plain or isinstance(layer.padding, str):
-        raise _refusal(layer, place, "groups, dilation and named padding are beyond it")
+        raise _unsupported(layer, place, "groups, dilation and named padding are beyond it")
     facts = {
         "kernel": list(layer.kernel_size),
         "stride": list(layer.stride),
         "padding": list(layer.padding),
     }
-    bias = _hwc(y) if x.any() else y[0, :, 0, 0]  # nothing is in y but what is added
+    bias = _hwc(y) if x.any() else y[0, :, 0, 0]  # y holds nothing but biases
     if isinstance(layer, nn.ConvTranspose2d):
         weight = layer.weight.permute(0, 2, 3, 1)  # [in][ky][kx][out]
     else:
@@ -123,11 +125,11 @@ def _conv(layer: nn.Conv2d | nn.ConvTranspose2d, place: int, x: Tensor, y: Tenso
 
 
 def _reorder(layer: nn.Flatten | nn.Unflatten, place: int, x: Tensor, y: Tensor) -> list[_Step]:
-    """From CHW to HWC or back; nothing where both are the same order."""
+    """Return the step from CHW to HWC or back; none if both are the same order."""
     if x.ndim == y.ndim:
         return []
     if {x.ndim, y.ndim} != {2, 4}:
-        raise _refusal(layer, place, "it changes between rows of numbers and pictures only")
+        raise _unsupported(layer, place, "it changes between rows of numbers and pictures only")
     _, channels, height, width = (x if x.ndim == 4 else y).shape
     if channels == 1 or height * width == 1:
         return []
@@ -138,12 +140,12 @@ def _upsample(layer: nn.Upsample, place: int, x: Tensor, y: Tensor) -> list[_Ste
     factor = y.shape[-1] // x.shape[-1]
     square = x.ndim == 4 and [s * factor for s in x.shape[2:]] == list(y.shape[2:])
     if layer.mode != "nearest" or not square:
-        raise _refusal(layer, place, "it repeats pixels a whole number of times, no more")
+        raise _unsupported(layer, place, "it repeats pixels a whole number of times, no more")
     return [_Step("upsample", {"factor": factor})]
 
 
 WEIGHTED = {nn.Linear: "linear", nn.Conv2d: "conv", nn.ConvTranspose2d: "conv_transpose"}
-KINDS: dict[type[nn.Module], Callable[..., list[_Step]]] = {
+CONVERTERS: dict[type[nn.Module], Callable[..., list[_Step]]] = {
     nn.Linear: _linear,
     nn.Conv2d: _conv,
     nn.ConvTranspose2d: _conv,
@@ -158,15 +160,15 @@ ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Sigmoid: "sigmoid",
     nn.Tanh: "tanh",
 }
-KNOWN = [*KINDS, *ACTIVATIONS, nn.BatchNorm1d, nn.BatchNorm2d]
+SUPPORTED = [*CONVERTERS, *ACTIVATIONS, nn.BatchNorm1d, nn.BatchNorm2d]
 
 
-def _norm(
+def _fold_norm(
     steps: list[_Step], layer: nn.BatchNorm1d | nn.BatchNorm2d, place: int, x: Tensor
 ) -> Tensor:
-    """Let the layer right before do the work of a batch norm too, or scale and carry its shift."""
+    """Fold a batch norm into the layer before it, or else scale, and return the pending shift."""
     if layer.running_mean is None or layer.running_var is None:
-        raise _refusal(layer, place, "it keeps no running statistics")
+        raise _unsupported(layer, place, "it keeps no running statistics")
     scale = (layer.running_var + layer.eps).rsqrt()
     shift = -layer.running_mean * scale
     if layer.affine:
@@ -178,45 +180,45 @@ def _norm(
         before.bias = before.bias * scale + shift
         return x
     wide = scale.reshape(1, -1, *[1] * (x.ndim - 2)).expand_as(x)
-    steps.append(_sized(_affine(_hwc(wide)), x, x))
+    steps.append(_with_shapes(_affine(_hwc(wide)), x, x))
     after: Tensor = layer(x)
     return after
 
 
-def _settle(steps: list[_Step], x: Tensor) -> Tensor:
-    """Add what is still to be added; nothing is left."""
+def _add_pending_shift(steps: list[_Step], x: Tensor) -> Tensor:
+    """Add the pending shift in a step of its own; returns the new one, which is zero."""
     if x.any():
-        steps.append(_sized(_affine(torch.ones_like(_hwc(x)), _hwc(x)), x, x))
+        steps.append(_with_shapes(_affine(torch.ones_like(_hwc(x)), _hwc(x)), x, x))
     return torch.zeros_like(x)
 
 
 def _affine(weight: Tensor, bias: Tensor | None = None) -> _Step:
-    """Each number times its own weight, plus a bias."""
+    """Return a step that multiplies each number by its own weight and adds a bias."""
     return _Step("affine", {}, weight, weight.new_zeros(weight.shape[-1]) if bias is None else bias)
 
 
 def _activate(steps: list[_Step], layer: nn.Module, y: Tensor) -> None:
-    """Let the layer before end with an activation."""
+    """Append an activation to the last step."""
     if not steps or "activation" in steps[-1].facts:
-        steps.append(_sized(_Step("copy"), y, y))
+        steps.append(_with_shapes(_Step("copy"), y, y))
     steps[-1].facts["activation"] = ACTIVATIONS[type(layer)]
     if isinstance(layer, nn.LeakyReLU):
         steps[-1].facts["slope"] = layer.negative_slope
 
 
-def _sized(step: _Step, x: Tensor, y: Tensor) -> _Step:
-    """With the sizes of what goes in and comes out, (H, W, C)."""
+def _with_shapes(step: _Step, x: Tensor, y: Tensor) -> _Step:
+    """Add the shapes of the input and the output, (H, W, C), to a step and return it."""
     for name, t in (("in", x), ("out", y)):
         step.facts[name] = [*t.shape[2:], t.shape[1]] if t.ndim == 4 else [1, 1, t.shape[1]]
     return step
 
 
 def _hwc(t: Tensor) -> Tensor:
-    """The one of a batch as it lies in the browser: (H, W, C), or (N,)."""
+    """Return the only element of a batch as the browser lays it out: (H, W, C), or (N,)."""
     return t[0].permute(1, 2, 0) if t.ndim == 4 else t[0]
 
 
-def _refusal(layer: nn.Module, place: int, why: str) -> LabError:
+def _unsupported(layer: nn.Module, place: int, why: str) -> LabError:
     name = type(layer).__name__
     return LabError(f"The browser cannot run layer {place} of this decoder, a {name}: {why}.")
 
@@ -224,7 +226,7 @@ def _refusal(layer: nn.Module, place: int, why: str) -> LabError:
 # ---- bytes
 
 
-def _written(header: dict[str, Any], steps: list[_Step]) -> bytes:
+def _serialised(header: dict[str, Any], steps: list[_Step]) -> bytes:
     parts: list[bytes] = []
     offset = 0  # in float16 numbers
     layers = []
@@ -243,6 +245,6 @@ def _written(header: dict[str, Any], steps: list[_Step]) -> bytes:
 
 
 def _half(numbers: Tensor) -> bytes:
-    if not bool((numbers.abs() <= LARGEST).all()):  # so written, nan is caught too
+    if not bool((numbers.abs() <= MAX_FLOAT16).all()):  # so written, nan is caught too
         raise LabError("The browser cannot run this decoder: a weight is too large for it.")
     return numbers.numpy().astype(np.dtype("<f2")).tobytes()

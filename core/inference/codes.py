@@ -1,4 +1,4 @@
-"""Codes of any source: raw pixels, or a network that puts images into numbers."""
+"""Codes of images by any source: raw pixels, or the encoder of a finished run."""
 
 from typing import NamedTuple
 
@@ -18,53 +18,54 @@ from core.tasks import TASKS, load_model, task
 from core.tasks.base import unit
 
 PIXELS = "pixels"
-"""The source that needs no network: an image's own pixels."""
+"""The source without a network: the pixels of an image."""
 
 
 class Codes(NamedTuple):
-    """What a source says of images: `values` (N, d) float32; `images` as it sees them, uint8."""
+    """Codes `values` (N, d), float32, and the `images` as the source takes them, uint8."""
 
     values: Tensor
     images: Images
 
 
 def sources() -> list[Run]:
-    """Finished runs whose networks put images into codes, the best of each task first."""
+    """Return the finished runs that can encode images, the best of each task first."""
     return [run for task in TASKS.values() if task.encodes for run in finished(task)]
 
 
 def shape_of(source: str, dataset: str) -> images.Shape:
-    """The (C, H, W) in which a source takes the images of a data set."""
+    """Return the shape (C, H, W) in which a source takes the images of a data set."""
     if source == PIXELS:
         return data.info(dataset).shape
     return store.open_run(source).spec().data.shape
 
 
-def encode(source: str, found: Images, check: Check = silent) -> Codes:
-    """The codes of images by `pixels`, or by a finished run.
+def encode(source: str, images: Images, check: Check = silent) -> Codes:
+    """Encode images by `pixels`, or by a finished run.
 
     Args:
-        found: images of any data set, as it has them.
+        images: of any data set, in its own shape.
 
     Raises:
-        LabError: the run is none, has no codes, or takes classes that these images do not have.
+        LabError: there is no such run, it has no encoder, or it takes classes that these images do
+            not have.
     """
     if source == PIXELS:
-        return Codes(unit(found.pixels).flatten(1), found)
+        return Codes(unit(images.pixels).flatten(1), images)
     run = source_run(source)
     chosen, model = task(run.spec().task), load_model(run)
-    prepared = chosen.prepare(run.spec().variant, found)
+    prepared = chosen.prepare(run.spec().variant, images)
     if isinstance(model, Autoencoder) and model.classes:
         prepared = Images(prepared.pixels, _classes(run, model, prepared))
     return Codes(chosen.encode(model, prepared, check).float(), prepared)
 
 
-def _classes(run: Run, model: Autoencoder, found: Images) -> Tensor:
-    """What a conditional network is told of each image: its class, or else the likeliest."""
-    labels = found.labels
+def _classes(run: Run, model: Autoencoder, images: Images) -> Tensor:
+    """Return the class of each image for a conditional network; the likeliest if unknown."""
+    labels = images.labels
     unknown = (labels < 0) | (labels >= model.classes)
     if bool(unknown.any()):
-        guessed = latent.likeliest_class(run, model, found.pixels[unknown])
+        guessed = latent.likeliest_class(run, model, images.pixels[unknown])
         assert guessed is not None
         labels = labels.clone()
         labels[unknown] = guessed
@@ -72,7 +73,7 @@ def _classes(run: Run, model: Autoencoder, found: Images) -> Tensor:
 
 
 def source_run(run_id: str) -> Run:
-    """The finished run whose codes can be mapped. Raises LabError."""
+    """Return the finished run with this id if it can encode images. Raises LabError."""
     run = store.open_run(run_id)
     spec = run.spec()
     if spec.task not in TASKS or not task(spec.task).encodes:
@@ -83,7 +84,7 @@ def source_run(run_id: str) -> Run:
 
 
 def reconstruction_error(source: str, codes: Codes) -> Tensor | None:
-    """Mean squared error of each image's reconstruction (N,); None where there is no decoder."""
+    """Return the mean squared error of each reconstruction (N,); None without a decoder."""
     if source == PIXELS:
         return None
     model = load_model(store.open_run(source))
@@ -99,6 +100,6 @@ def reconstruction_error(source: str, codes: Codes) -> Tensor | None:
 
 
 def chosen_images(dataset: str, split: data.Split, ids: Tensor) -> Images:
-    """The images of those numbers. Raises DataMissing."""
-    found = data.load(dataset, split)
-    return Images(found.pixels[ids], found.labels[ids])
+    """Return the images with these indices. Raises DataMissing."""
+    images = data.load(dataset, split)
+    return Images(images.pixels[ids], images.labels[ids])

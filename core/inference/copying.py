@@ -1,4 +1,4 @@
-"""Copies of training images: a search that bears what a copy may differ by.
+"""A search for copies of training images that tolerates small differences.
 
 Networks do not copy to the pixel. So a picture is compared in 375 forms: moved by up to two pixels,
 turned by up to ten degrees, its strokes as they are, thicker or thinner; and in pictures that are
@@ -21,22 +21,23 @@ from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 
-COPY = 0.6
-"""Distance to the nearest image by that to the tenth: at most so much is taken for a copy."""
-RIVAL = 10
+MAX_COPY_RATIO = 0.6
+"""Maximum ratio of the distances to the nearest and to the tenth image for a copy."""
+RIVAL_RANK = 10
 SIDE = 28
-"""Pictures are compared as so many pixels; smaller ones in a first, coarse look."""
-COARSE = 14
-CANDIDATES = 100
-"""Images that the coarse look leaves for the fine one."""
-REACH = 2
-"""Pixels by which a picture is moved, each way."""
+"""Side in pixels of the pictures in the fine search."""
+COARSE_SIDE = 14
+"""Side in pixels of the pictures in the coarse search."""
+MAX_CANDIDATES = 100
+"""Number of images that the coarse search passes on to the fine one."""
+MAX_SHIFT = 2
+"""Maximum shift of a picture in x and y, in pixels."""
 ANGLES = (-10, -5, 0, 5, 10)
 STROKES = (-1, 0, 1)
-SMOOTH = 1.0
+SMOOTHING_STD = 1.0
 """Standard deviation in pixels by which pictures are smoothed before they are compared."""
-BLOCK = 20_000
-BEARS = (
+BLOCK_SIZE = 20_000
+TOLERANCE = (
     "Pictures are compared smoothed, moved by up to 2 pixels, turned by up to 10°, and with "
     "thinner and thicker strokes. Measured on MNIST with copies of 20 of its 60,000 training "
     "images. Found: with 5 % noise 20 of 20, moved by one pixel 20, by two 20, turned by 10° 20 "
@@ -44,12 +45,12 @@ BEARS = (
     "for copies. On Fashion-MNIST fewer are found: moved by two pixels 9 of 12, turned by 7.5° 4, "
     "thicker 3. Stronger noise, mirrored copies and copies of a part are not looked for."
 )
-"""What the search bears, as measured."""
+"""The differences that the search tolerates, as measured."""
 
 
 class Library(NamedTuple):
-    """Images to search: grey and small, uint8 (N, 1, SIDE, SIDE), and what a first look compares,
-    (N, COARSE²)."""
+    """The images to search: grey, uint8 (N, 1, SIDE, SIDE), and normalised for the coarse search,
+    (N, COARSE_SIDE²)."""
 
     pictures: Tensor
     coarse: Tensor
@@ -66,13 +67,13 @@ class Matches(NamedTuple):
     @property
     def copies(self) -> Tensor:
         """(Q,): which pictures are taken for copies."""
-        return self.ratios <= COPY
+        return self.ratios <= MAX_COPY_RATIO
 
 
 @torch.inference_mode()
 def library(data: Images, check: Check = silent) -> Library:
-    """What is searched of images. Raises LabError for fewer than it takes to tell copies."""
-    if len(data.labels) < RIVAL:
+    """Prepare images for the search. Raises LabError if they are fewer than `RIVAL_RANK`."""
+    if len(data.labels) < RIVAL_RANK:
         raise LabError(f"{len(data.labels)} images are too few to tell copies among them.")
     pictures, coarse = [], []
     for part in torch.split(data.pixels, 1000):
@@ -84,36 +85,38 @@ def library(data: Images, check: Check = silent) -> Library:
 
 
 @torch.inference_mode()
-def search(pictures: Tensor, known: Library, k: int = RIVAL, check: Check = silent) -> Matches:
+def search(
+    pictures: Tensor, images: Library, k: int = RIVAL_RANK, check: Check = silent
+) -> Matches:
     """The k images nearest to each picture (Q, C, H, W), uint8 or in [0, 1], in its best form."""
-    count = min(CANDIDATES, len(known.pictures))
-    found = []
+    count = min(MAX_CANDIDATES, len(images.pictures))
+    matches = []
     for i in range(len(pictures)):
         check(f"searching for copies of picture {i + 1} of {len(pictures)}")
         picture = grey(pictures[i : i + 1])
-        drawn = torch.cat([picture, stroked(picture, 1)])
-        near = _nearest(_coarse(moved(drawn, ANGLES[::2])), known.coarse)
-        near = near.topk(count, largest=False).indices
-        candidates = grey(known.pictures[near])
-        written = torch.cat([stroked(candidates, by) for by in STROKES])
-        every = _nearest(_fine(moved(picture, ANGLES)), _fine(written))
-        apart, order = every.view(len(STROKES), count).amin(0).sort()
-        rival = float(apart[min(RIVAL, count) - 1])
-        found.append((near[order[:k]], apart[:k], float(apart[0]) / max(rival, 1e-9)))
-    ids, distances, ratios = zip(*found, strict=True)
+        forms = torch.cat([picture, with_strokes(picture, 1)])
+        nearest_ids = _nearest(_coarse(transformed(forms, ANGLES[::2])), images.coarse)
+        nearest_ids = nearest_ids.topk(count, largest=False).indices
+        candidates = grey(images.pictures[nearest_ids])
+        variants = torch.cat([with_strokes(candidates, by) for by in STROKES])
+        all_distances = _nearest(_fine(transformed(picture, ANGLES)), _fine(variants))
+        near, order = all_distances.view(len(STROKES), count).amin(0).sort()
+        rival = float(near[min(RIVAL_RANK, count) - 1])
+        matches.append((nearest_ids[order[:k]], near[:k], float(near[0]) / max(rival, 1e-9)))
+    ids, distances, ratios = zip(*matches, strict=True)
     return Matches(torch.stack(ids), torch.stack(distances), torch.tensor(ratios))
 
 
-def moved(pictures: Tensor, angles: tuple[int, ...]) -> Tensor:
-    """Pictures (N, 1, SIDE, SIDE) turned by each angle in degrees, and moved by up to `REACH`
-    pixels each way: (forms, 1, SIDE, SIDE)."""
+def transformed(pictures: Tensor, angles: tuple[int, ...]) -> Tensor:
+    """Pictures (N, 1, SIDE, SIDE) turned by each angle in degrees, and moved by up to `MAX_SHIFT`
+    pixels in x and y: (forms, 1, SIDE, SIDE)."""
     turned = torch.cat([rotated(pictures, angle) for angle in angles])
-    padded = F.pad(turned, (REACH,) * 4, mode="replicate")
-    moves = [(y, x) for y in range(2 * REACH + 1) for x in range(2 * REACH + 1)]
+    padded = F.pad(turned, (MAX_SHIFT,) * 4, mode="replicate")
+    moves = [(y, x) for y in range(2 * MAX_SHIFT + 1) for x in range(2 * MAX_SHIFT + 1)]
     return torch.cat([padded[..., y : y + SIDE, x : x + SIDE] for y, x in moves])
 
 
-def stroked(pictures: Tensor, by: int) -> Tensor:
+def with_strokes(pictures: Tensor, by: int) -> Tensor:
     """Bright strokes thicker (1) or thinner (-1), by the brightest or darkest of 3×3 pixels."""
     return by * F.max_pool2d(by * pictures, 3, 1, 1) if by else pictures
 
@@ -136,11 +139,13 @@ def grey(pictures: Tensor) -> Tensor:
 
 
 def _fine(x: Tensor) -> Tensor:
-    return _unit(gaussian_blur(x, [7, 7], [SMOOTH, SMOOTH]))
+    return _unit(gaussian_blur(x, [7, 7], [SMOOTHING_STD, SMOOTHING_STD]))
 
 
 def _coarse(x: Tensor) -> Tensor:
-    return _unit(F.adaptive_avg_pool2d(gaussian_blur(x, [7, 7], [SMOOTH, SMOOTH]), COARSE))
+    return _unit(
+        F.adaptive_avg_pool2d(gaussian_blur(x, [7, 7], [SMOOTHING_STD, SMOOTHING_STD]), COARSE_SIDE)
+    )
 
 
 def _unit(x: Tensor) -> Tensor:
@@ -149,7 +154,7 @@ def _unit(x: Tensor) -> Tensor:
     return F.normalize(flat - flat.mean(1, keepdim=True), dim=1)
 
 
-def _nearest(queries: Tensor, known: Tensor) -> Tensor:
-    """The distance of each of the known (N, d) to the nearest of all queries (Q, d)."""
-    parts = [torch.cdist(queries, part).amin(0) for part in torch.split(known, BLOCK)]
+def _nearest(queries: Tensor, references: Tensor) -> Tensor:
+    """Return the distance (N,) of each reference (N, d) to the nearest of all queries (Q, d)."""
+    parts = [torch.cdist(queries, part).amin(0) for part in torch.split(references, BLOCK_SIZE)]
     return torch.cat(parts)

@@ -1,4 +1,4 @@
-"""What the curves of a GAN's training say, in plain sentences with their numbers."""
+"""The training curves of a GAN in sentences with their figures."""
 
 import contextlib
 
@@ -7,11 +7,12 @@ import pandas as pd
 from core.metrics.generative import Health, verdict
 from core.tasks.adversarial import ADVERSARIAL, of_row
 
-LOST, WON = 0.1, 0.9
+LOW_SCORE, HIGH_SCORE = 0.1, 0.9
+"""Mean scores at which the critic tells drawn from real images almost always."""
 
 
 def reading(variant: str, history: pd.DataFrame) -> str:
-    """Who is ahead at the end, what that means for the generator, and how the pictures went.
+    """Describe the critic's scores at the end, what they mean, and how the pictures changed.
 
     Args:
         variant: of the adversarial task; its game decides what scores mean.
@@ -26,7 +27,7 @@ def reading(variant: str, history: pd.DataFrame) -> str:
 
 
 def opinion(variant: str, history: pd.DataFrame, *, averaged: bool) -> str:
-    """What a critic's score of a picture is, and is not, with its mean scores at the end.
+    """Explain what a critic's score of a picture means, with its mean scores at the end.
 
     Args:
         variant: of the adversarial task.
@@ -35,7 +36,7 @@ def opinion(variant: str, history: pd.DataFrame, *, averaged: bool) -> str:
     """
     game = ADVERSARIAL.variant(variant).game
     form = "{:.0%}" if game.probability else "{:.2f}"
-    said = (
+    text = (
         "Its own critic's opinion, learnt on a half-and-half mix of real and drawn images. It is "
         "no probability that the picture is real"
         if game.probability
@@ -44,48 +45,48 @@ def opinion(variant: str, history: pd.DataFrame, *, averaged: bool) -> str:
     if {"real_score", "fake_score"} <= set(history.columns) and len(history):
         last = history.iloc[-1]
         real, fake = (form.format(last[name]) for name in ("real_score", "fake_score"))
-        said += f". In the last epoch real images got {real} and drawn ones {fake} on average"
-    met = " The critic never met this generator, which is an average of many." if averaged else ""
-    return f"{said}.{met}"
+        text += f". In the last epoch real images got {real} and drawn ones {fake} on average"
+    note = " The critic never met this generator, which is an average of many." if averaged else ""
+    return f"{text}.{note}"
 
 
 def healths(history: pd.DataFrame) -> dict[int, Health]:
-    """The health after each epoch that has it."""
-    found = {}
+    """Return the health after each epoch for which it was measured."""
+    by_epoch = {}
     for row in history.to_dict("records"):
         with contextlib.suppress(KeyError):  # a history without samples' figures
-            found[int(row["epoch"])] = of_row({str(k): v for k, v in row.items()})
-    return found
+            by_epoch[int(row["epoch"])] = of_row({str(k): v for k, v in row.items()})
+    return by_epoch
 
 
 def collapses(history: pd.DataFrame) -> list[int]:
-    """The epochs after which the generator was collapsed."""
+    """Return the epochs after which the generator was collapsed."""
     return [e for e, one in healths(history).items() if verdict(one).state == "collapsed"]
 
 
 def _probabilities(last: "pd.Series[float]") -> str:
     real, fake = last["real_score"], last["fake_score"]
-    seen = f"In the last epoch the critic gave real images {real:.0%} and drawn ones {fake:.0%}"
-    if real >= WON and fake <= LOST:
+    scores = f"In the last epoch the critic gave real images {real:.0%} and drawn ones {fake:.0%}"
+    if real >= HIGH_SCORE and fake <= LOW_SCORE:
         return (
-            f"{seen}: it tells them apart almost always. The generator can learn all the same: its "
-            "loss, -log D(G(z)), is steepest there."
+            f"{scores}: it tells them apart almost always. The generator can learn all the same: "
+            "its loss, -log D(G(z)), is steepest there."
         )
-    if abs(real - fake) <= LOST:
-        return f"{seen}: it can hardly tell them apart."
+    if abs(real - fake) <= LOW_SCORE:
+        return f"{scores}: it can hardly tell them apart."
     if fake > real:
-        return f"{seen}: it takes drawn images for real more readily than real ones."
-    return f"{seen}: it tells them apart in part."
+        return f"{scores}: it takes drawn images for real more readily than real ones."
+    return f"{scores}: it tells them apart in part."
 
 
 def _numbers(variant: str, history: pd.DataFrame) -> str:
     first, last = history.iloc[0], history.iloc[-1]
     gaps = [float(row["real_score"] - row["fake_score"]) for row in (first, last)]
     if variant == "wgan_gp":
-        way = "fell" if gaps[1] < gaps[0] else "rose"
+        verb = "fell" if gaps[1] < gaps[0] else "rose"
         return (
             "The critic's estimate of the Wasserstein distance between real and drawn images "
-            f"{way} from {gaps[0]:.2f} to {gaps[1]:.2f}. It is to scale only as far as the "
+            f"{verb} from {gaps[0]:.2f} to {gaps[1]:.2f}. It is to scale only as far as the "
             "critic's slope is held to 1."
         )
     return (
@@ -99,15 +100,15 @@ def _pictures(history: pd.DataFrame) -> str:
         return ""
     fid = history["fid"]
     best = int(history["epoch"].iloc[int(fid.argmin())])
-    said = (
+    text = (
         "The losses do not tell how good the pictures are; their Fréchet "
         "distance, own features, went from "
         f"{fid.iloc[0]:,.0f} to {fid.iloc[-1]:,.0f}"
     )
     if best != int(history["epoch"].iloc[-1]):
-        said += f", its best {fid.min():,.0f} after epoch {best}"
-    lost = collapses(history)
-    if lost:
-        epochs = ", ".join(map(str, lost[:6])) + (" …" if len(lost) > 6 else "")
-        said += f". The generator was collapsed after epoch {epochs}"
-    return said + "."
+        text += f", its best {fid.min():,.0f} after epoch {best}"
+    collapsed = collapses(history)
+    if collapsed:
+        epochs = ", ".join(map(str, collapsed[:6])) + (" …" if len(collapsed) > 6 else "")
+        text += f". The generator was collapsed after epoch {epochs}"
+    return text + "."

@@ -16,25 +16,25 @@ from core.models.gans import GAN, seeded_noise
 from core.tasks.adversarial import cyclic_labels
 
 SEED = 60_000
-SAMPLES = 1500
-HELD = 400
-"""Of the samples, those that tell how much of an attribute its direction explains."""
-FAINT = 0.1
-"""A direction that explains less of its attribute is hardly one."""
-REACH = 5
-"""A slider reaches this many standard deviations to each side: rare along a single direction, yet
-among 96 of them only an eighth farther from the middle than what the prior draws."""
-SPREADS = {"uniform": 3**-0.5, "normal": 1.0}
+SAMPLE_COUNT = 1500
+HELD_OUT = 400
+"""Number of samples held out to measure how much of an attribute its direction explains."""
+MIN_EXPLAINED = 0.1
+"""Minimum share of an attribute's variance that a useful direction explains."""
+MAX_STD = 5
+"""Range of a slider in standard deviations to each side: rare along a single direction, but with
+96 dimensions only an eighth farther from the origin than the prior's samples."""
+PRIOR_STD = {"uniform": 3**-0.5, "normal": 1.0}
 """Standard deviation of a prior along any direction."""
-TAIL = 0.02
-"""So many of the samples at either end count as no farther out: a few freaks outweigh all."""
-STILL = 1e-5
-"""An attribute that varies less has no direction."""
+TAIL_SHARE = 0.02
+"""Share of the samples at either end that is clamped, so that outliers do not decide the fit."""
+MIN_STD = 1e-5
+"""Minimum standard deviation of an attribute that gets a direction."""
 
 
 @dataclass(frozen=True)
 class Direction:
-    """A way to move latents, (latent,) and of length 1.
+    """A direction in the latent space, (latent,) and of length 1.
 
     `explained`, 0 to 1: of a principal direction its share of the first layer's variance, of an
     attribute's its R², the share of that attribute's variance among samples of their own that the
@@ -49,17 +49,17 @@ class Direction:
 
     @property
     def reach(self) -> float:
-        """How far a slider moves to each side."""
-        return REACH * self.spread
+        """The range of its slider to each side."""
+        return MAX_STD * self.spread
 
 
 def moved(model: GAN, latents: Tensor, direction: Direction, amounts: Tensor) -> Tensor:
     """Latents (N, latent) moved by `amounts` (N,), in standard deviations of the prior.
 
-    Where the prior is uniform they end at its edge: nothing beyond was ever drawn in training.
+    A uniform prior clamps them to its range, since the network was trained on nothing beyond.
     """
-    found = latents + (direction.spread * amounts)[:, None] * direction.vector
-    return found.clamp(-1, 1) if model.prior == "uniform" else found
+    shifted = latents + (direction.spread * amounts)[:, None] * direction.vector
+    return shifted.clamp(-1, 1) if model.prior == "uniform" else shifted
 
 
 # ---- what changes most
@@ -80,14 +80,14 @@ def principal_directions(model: GAN, count: int = 10) -> list[Direction]:
     """
     if not 1 <= count <= model.latent:
         raise LabError(f"This network has 1 to {model.latent} directions.")
-    latents, labels = _prior(model)
-    hidden = _within(_first_hidden(model, latents, labels), labels)
+    latents, labels = _prior_samples(model)
+    hidden = _centred_by_class(_first_hidden(model, latents, labels), labels)
     coordinates, shares = _principal(hidden, count)
-    weights = torch.linalg.lstsq(_within(latents, labels), coordinates).solution
+    weights = torch.linalg.lstsq(_centred_by_class(latents, labels), coordinates).solution
     vectors = F.normalize(weights.T, dim=1)
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
     return [
-        Direction(f"principal_{i}", f"Component {i + 1}", vector, share, SPREADS[model.prior])
+        Direction(f"principal_{i}", f"Component {i + 1}", vector, share, PRIOR_STD[model.prior])
         for i, (vector, share) in enumerate(
             zip(vectors * largest.sign(), shares.tolist(), strict=True)
         )
@@ -124,12 +124,12 @@ def attribute_directions(
     """A direction for each attribute that can be measured in pictures, towards more of it.
 
     Linear regression of the attribute, its tails cut, on the latents of seeded samples (as Shen et
-    al. 2020, who separate its presence from its absence). With classes each one's mean is taken
-    off. A network that is told none gets a direction for each that the extractor's classifier
-    tells: of its logit over the mean of all. What hardly varies is left out; what varies but does
-    not follow the latents linearly has an `explained` near zero (see `FAINT`).
+    al. 2020, who separate its presence from its absence). With classes each one's mean is
+    subtracted. A network without classes gets a direction for each class of the extractor's
+    classifier: of its logit minus the mean of all. What hardly varies is left out; what
+    varies but not linearly with the latents has an `explained` near zero (see `MIN_EXPLAINED`).
     """
-    latents, labels = _prior(model)
+    latents, labels = _prior_samples(model)
     check("drawing samples")
     images = draw(model, latents, labels)
     check("measuring samples")
@@ -140,15 +140,15 @@ def attribute_directions(
         for i, column in enumerate((logits - logits.mean(1, keepdim=True)).T):
             title = class_names[i] if i < len(class_names) else str(i)
             columns[f"class_{i}"] = (title, column)
-    varied = {name: c for name, c in columns.items() if float(c[1].std()) > STILL}
+    varied = {name: c for name, c in columns.items() if float(c[1].std()) > MIN_STD}
     if not varied:
         return []
     values = torch.stack([column for _, column in varied.values()], 1)
-    tails = values.quantile(torch.tensor([TAIL, 1 - TAIL]), dim=0)
-    values = _within(values.clamp(*tails), labels)
-    weights, explained = _regression(_within(latents, labels), values)
+    tails = values.quantile(torch.tensor([TAIL_SHARE, 1 - TAIL_SHARE]), dim=0)
+    values = _centred_by_class(values.clamp(*tails), labels)
+    weights, explained = _regression(_centred_by_class(latents, labels), values)
     return [
-        Direction(name, title, vector, share, SPREADS[model.prior])
+        Direction(name, title, vector, share, PRIOR_STD[model.prior])
         for (name, (title, _)), vector, share in zip(
             varied.items(), F.normalize(weights.T, dim=1), explained.tolist(), strict=True
         )
@@ -156,31 +156,31 @@ def attribute_directions(
 
 
 def _regression(inputs: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights (d, m) that give values (N, m) of inputs (N, d), and the R² (m,) on those held back,
-    0 where it is worse than the mean."""
-    x, held_x = inputs[HELD:], inputs[:HELD]
-    y, held_y = values[HELD:], values[:HELD]
+    """Fit weights (d, m) from inputs (N, d) to values (N, m); returns them and the R² (m,) on the
+    held-out samples, 0 where it is worse than the mean."""
+    x, held_x = inputs[HELD_OUT:], inputs[:HELD_OUT]
+    y, held_y = values[HELD_OUT:], values[:HELD_OUT]
     weights = torch.linalg.lstsq(x, y).solution
-    missed = (held_y - held_x @ weights).square().mean(0)
-    return weights, (1 - missed / held_y.square().mean(0).clamp_min(1e-12)).clamp_min(0)
+    residual = (held_y - held_x @ weights).square().mean(0)
+    return weights, (1 - residual / held_y.square().mean(0).clamp_min(1e-12)).clamp_min(0)
 
 
 # ---- samples and their attributes
 
 
-def _prior(model: GAN) -> tuple[Tensor, Tensor]:
+def _prior_samples(model: GAN) -> tuple[Tensor, Tensor]:
     """Seeded latents (N, latent), and labels (N,) of each class in turn; 0 where there are none."""
-    return model.latents(seeded_noise(SAMPLES, SEED)), cyclic_labels(model, SAMPLES)
+    return model.latents(seeded_noise(SAMPLE_COUNT, SEED)), cyclic_labels(model, SAMPLE_COUNT)
 
 
-def _within(values: Tensor, labels: Tensor) -> Tensor:
-    """Values (N, d) with the mean of their class taken off."""
+def _centred_by_class(values: Tensor, labels: Tensor) -> Tensor:
+    """Subtract from values (N, d) the mean of their class."""
     shares = F.one_hot(labels).to(values.dtype)
     return values - shares @ (shares.T @ values / shares.sum(0)[:, None])
 
 
-class _Mass:
-    """Where the ink of grey pictures (N, 1, H, W) lies: its middle, and its second moments."""
+class _Moments:
+    """The second central moments of the ink of grey pictures (N, 1, H, W)."""
 
     def __init__(self, images: Tensor) -> None:
         ink = images[:, 0]
@@ -196,7 +196,7 @@ class _Mass:
 
 def _slant(images: Tensor) -> Tensor:
     """Pixels to the right for each pixel up, along the ink (as MNIST is deslanted by)."""
-    mass = _Mass(images)
+    mass = _Moments(images)
     return -mass.xy / mass.yy.clamp_min(1e-6)
 
 
@@ -234,8 +234,8 @@ ATTRIBUTES: Mapping[int, Mapping[str, tuple[str, Measure]]] = {
     1: {
         "ink": ("Ink", lambda images: images.mean((1, 2, 3))),
         "slant": ("Slant to the right", _slant),
-        "width": ("Width", lambda images: _Mass(images).xx.sqrt()),
-        "height": ("Height", lambda images: _Mass(images).yy.sqrt()),
+        "width": ("Width", lambda images: _Moments(images).xx.sqrt()),
+        "height": ("Height", lambda images: _Moments(images).yy.sqrt()),
         "thickness": ("Thickness of strokes", _thickness),
     },
     3: {

@@ -1,4 +1,4 @@
-"""Why a classifier says what it says: heat maps, what it got most wrong, what it has seen alike."""
+"""Explanations of a classifier: predictions, heat maps, top losses, similar training pictures."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from core.tasks.base import unit
 from core.tasks.transfer import TRANSFER, seen_by
 
 NEIGHBOURS = 5
-STRANGE = 0.99
-"""A picture is unlike the training ones when it is farther from its tenth nearest of them than so
-large a share of them are from theirs."""
-HEAT = ((250, 80, 20), (255, 235, 90))
-MOST_HEAT = 0.65
+MIN_UNLIKE_SHARE = 0.99
+"""Minimum share of training pictures that are nearer to their tenth nearest other, from which on
+a picture counts as unlike them."""
+HEAT_COLOURS = ((250, 80, 20), (255, 235, 90))
+MAX_HEAT_OPACITY = 0.65
 
 
 class Prediction(NamedTuple):
     """Of N pictures: `features` (N, width), `probabilities` (N, classes), calibrated, and the
     `shares` (N,) of training pictures that are nearer to their tenth nearest other than the
-    picture is to its tenth nearest: from `STRANGE` on it is unlike them. `neighbours` is that
-    ten, or less where few are known."""
+    picture is to its tenth nearest: from `MIN_UNLIKE_SHARE` on it is unlike them. `neighbours`
+    is that ten, or less where few are known."""
 
     features: Tensor
     probabilities: Tensor
@@ -39,12 +39,12 @@ class Prediction(NamedTuple):
 
 
 def classifiers(dataset: str | None = None) -> list[Run]:
-    """Finished transfer runs, the best first."""
+    """Return the finished transfer runs, the best first."""
     return finished(TRANSFER, dataset)
 
 
 def classifier(run: Run) -> Transfer:
-    """The run's network. Raises RunBroken, and LabError when it is of another kind."""
+    """Load the run's network. Raises RunBroken, and LabError if it is of another kind."""
     model = load_model(run)
     if not isinstance(model, Transfer):
         raise LabError(f"{run.id} is no classifier of photographs.")
@@ -53,16 +53,16 @@ def classifier(run: Run) -> Transfer:
 
 @torch.inference_mode()
 def predict(model: Transfer, pixels: Tensor) -> Prediction:
-    """What the classifier says of pictures, uint8 (N, 3, H, W)."""
-    found = model.features(unit(pixels))
-    shares = model.strangeness(found)
-    return Prediction(found, model.read(found).softmax(1), shares, model.neighbours)
+    """Classify pictures, uint8 (N, 3, H, W)."""
+    features = model.features(unit(pixels))
+    shares = model.strangeness(features)
+    return Prediction(features, model.read(features).softmax(1), shares, model.neighbours)
 
 
 @torch.inference_mode()
 def alike(model: Transfer, predicted: Prediction) -> Tensor:
-    """Numbers (N, k) of the training pictures that are most like the predicted ones, among those
-    whose features the classifier keeps: no network looks at them again."""
+    """Return the indices (N, k) of the training pictures most similar to the predicted ones, by the
+    features that the classifier keeps."""
     count = min(NEIGHBOURS, len(model.known))
     unit_features = F.normalize(predicted.features, dim=1)
     return (unit_features @ model.known.T).topk(count).indices
@@ -73,15 +73,14 @@ def alike(model: Transfer, predicted: Prediction) -> Tensor:
 
 @torch.enable_grad()
 def heat(model: Transfer, pixels: Tensor, label: int) -> Tensor:
-    """Where the network looks for a class: Grad-CAM (Selvaraju et al. 2017) of each backbone's last
-    maps, added up.
+    """Compute Grad-CAM (Selvaraju et al. 2017) for a class: the sum over the backbones' last maps.
 
     Args:
         pixels: uint8 (N, 3, H, W).
         label: the class.
 
     Returns:
-        (N, H, W) in [0, 1]; all zeros where nothing speaks for the class.
+        (N, H, W) in [0, 1]; all zeros if nothing in the picture is evidence for the class.
 
     Raises:
         LabError: there is no such class.
@@ -90,22 +89,22 @@ def heat(model: Transfer, pixels: Tensor, label: int) -> Tensor:
     total = images.new_zeros(len(images), *images.shape[2:])
     nets = list(model.backbones)
     with torch.no_grad():
-        found = [net.maps(images) for net in nets]
-    maps = [one.requires_grad_(True) for one in found]  # from here on: a frozen body asks for none
+        activations = [net.maps(images) for net in nets]
+    maps = [one.requires_grad_(True) for one in activations]  # from here on: a frozen body has none
     logits = model.read(joined([one.mean((2, 3)) for one in maps]))
     if not 0 <= label < logits.shape[1]:
         raise LabError(f"The classes go from 0 to {logits.shape[1] - 1}.")
     slopes = torch.autograd.grad(logits[:, label].sum(), maps)
-    for net, seen, slope in zip(nets, found, slopes, strict=True):
+    for net, seen, slope in zip(nets, activations, slopes, strict=True):
         weights = slope.mean((2, 3), keepdim=True)
         warm = (weights * seen).sum(1, keepdim=True).relu().detach()
-        total += _placed(warm, net.preprocess.crop(images.shape[2:]), images.shape[2:])
+        total += _uncropped(warm, net.preprocess.crop(images.shape[2:]), images.shape[2:])
     highest = total.amax((1, 2), keepdim=True)
     return torch.where(highest > 0, total / highest.clamp_min(1e-12), torch.zeros_like(total))
 
 
-def _placed(warm: Tensor, crop: tuple[int, int, int, int], size: torch.Size) -> Tensor:
-    """A heat map (N, 1, h, w) of the crop (top, left, height, width), on the whole picture."""
+def _uncropped(warm: Tensor, crop: tuple[int, int, int, int], size: torch.Size) -> Tensor:
+    """Place a heat map (N, 1, h, w) of the crop (top, left, height, width) in the whole picture."""
     top, left, height, width = crop
     grown = F.interpolate(warm, (height, width), mode="bilinear", align_corners=False)[:, 0]
     out = warm.new_zeros(len(warm), *size)
@@ -116,18 +115,18 @@ def _placed(warm: Tensor, crop: tuple[int, int, int, int], size: torch.Size) -> 
 def overlaid(pixels: Tensor, warm: Tensor) -> Tensor:
     """Pictures, uint8 (N, 3, H, W), under their heat (N, H, W) in [0, 1]: uint8, orange to yellow
     where it is warm, as they were where it is not."""
-    low, high = (pixels.new_tensor(c).float().view(1, 3, 1, 1) for c in HEAT)
+    low, high = (pixels.new_tensor(c).float().view(1, 3, 1, 1) for c in HEAT_COLOURS)
     heat = warm[:, None]
     painted = torch.lerp(low.expand_as(pixels), high.expand_as(pixels), heat)
-    return torch.lerp(pixels.float(), painted, MOST_HEAT * heat).round().byte()
+    return torch.lerp(pixels.float(), painted, MAX_HEAT_OPACITY * heat).round().byte()
 
 
-# ---- what it got wrong
+# ---- top losses
 
 
 class Losses(NamedTuple):
-    """Pictures in the order of their loss, the worst first: numbers (N,), losses in nats (N,), and
-    the class read (N,)."""
+    """Pictures sorted by their loss, the highest first: indices (N,), losses in nats (N,), and the
+    predicted class (N,)."""
 
     ids: Tensor
     losses: Tensor
@@ -136,7 +135,7 @@ class Losses(NamedTuple):
 
 @torch.inference_mode()
 def top_losses(model: Transfer, images: Images, check: Check = silent) -> Losses:
-    """The pictures that the classifier is most wrong about."""
+    """Sort pictures by the loss of the classifier."""
     logits = model.read(seen_by(model, images.pixels, check))
     losses = F.cross_entropy(logits, images.labels, reduction="none")
     order = losses.argsort(descending=True)

@@ -28,34 +28,42 @@ from core.tasks.family import Variant
 
 INPUT = "image"
 BATCHES = [1, 7]
-"""Sizes that the export is tried at; neither is the one that it was traced with."""
+"""Batch sizes at which the export is tested; neither is the one of its trace."""
 TOLERANCE = 1e-4
-"""Largest difference from PyTorch; a step of an 8-bit grey is forty times larger."""
-SIZES = [(427, 640), (640, 427), (300, 300), (181, 1000), (1000, 1500), (2000, 1333), (100, 75)]
-"""Heights and widths of the photographs that scaling is tried on."""
-RANGE = "float32 NCHW in [0, 1]"
-PHOTOGRAPHS = "uint8 NHWC, RGB, of any size"
+"""Maximum difference from PyTorch; a step of an 8-bit grey is forty times larger."""
+SCALED_SIZES = [
+    (427, 640),
+    (640, 427),
+    (300, 300),
+    (181, 1000),
+    (1000, 1500),
+    (2000, 1333),
+    (100, 75),
+]
+"""Heights and widths of the photographs on which scaling is tested."""
+IMAGE_FORMAT = "float32 NCHW in [0, 1]"
+PHOTOGRAPH_FORMAT = "uint8 NHWC, RGB, of any size"
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, and how far it is from PyTorch on real images."""
+    """The exported file, and its difference from PyTorch on real images."""
 
     path: Path
     size: int
     """Bytes."""
     shape: tuple[int, int, int]
-    """(C, H, W) that it works on, in batches of any size."""
+    """(C, H, W) of its images, in batches of any size."""
     max_difference: float
     compared_on: str
     """The images that it was compared on."""
     scaling_difference: float | None = None
-    """How far its probabilities are from the lab's on photographs of other sizes, at most: it
-    scales them itself, where the lab has Pillow do it, which rounds on the way."""
+    """Maximum difference of its probabilities from the lab's on photographs of other sizes: the
+    file scales them itself, while the lab uses Pillow, which rounds in between."""
 
 
 class Squashed(nn.Module):
-    """A network with what brings its answer into [0, 1]."""
+    """A network with the function that maps its output to [0, 1]."""
 
     def __init__(self, model: nn.Module, variant: DenoisingVariant) -> None:
         super().__init__()
@@ -68,7 +76,7 @@ class Squashed(nn.Module):
 
 
 class Photographs(nn.Module):
-    """A classifier with all that comes before and after it: photographs to probabilities.
+    """A classifier with its preprocessing and softmax: from photographs to probabilities.
 
     Args:
         model: of images (N, 3, side, side) in [0, 1].
@@ -99,23 +107,23 @@ class Photographs(nn.Module):
 
 @dataclass(frozen=True)
 class _Graph:
-    """What is exported: a module, what its answer is called, and the facts written beside it."""
+    """What is exported: a module, the name of its output, and the metadata of the file."""
 
     module: nn.Module
     output: str
     images: Tensor
-    """That it is compared on."""
+    """The images on which it is compared."""
     compared_on: str
     sizes: dict[int, Any]
-    """Dimensions of the input that may be of any size."""
+    """The dynamic dimensions of the input."""
     facts: dict[str, str]
 
 
 def export(run: Run, output: Path) -> ExportReport:
-    """Write a run's network to `output`, whole and compared with PyTorch, or not at all.
+    """Write a run's network to `output` after comparing it with PyTorch.
 
     Raises:
-        LabError: a network that has no export, no usable weights, or another answer than
+        LabError: the network has no export or no usable weights, or its output differs from
             PyTorch's.
         DataMissing: the test split, on which they are compared, is not here.
         OSError: `output` cannot be written.
@@ -151,24 +159,24 @@ def _graph(run: Run) -> _Graph:
             images,
             compared_on,
             {0: Dim("batch"), 1: Dim.DYNAMIC, 2: Dim.DYNAMIC},
-            {**facts, "input": PHOTOGRAPHS},
+            {**facts, "input": PHOTOGRAPH_FORMAT},
         )
     images = unit(_test_images(run, count))
     return _Graph(
-        _restoring(model, variant),
+        _image_to_image(model, variant),
         "restored",
         images,
         "test images",
         {0: Dim("batch")},
-        {"input": RANGE, "output": RANGE},
+        {"input": IMAGE_FORMAT, "output": IMAGE_FORMAT},
     )
 
 
-def _restoring(model: nn.Module, variant: Variant) -> nn.Module:
-    """From image to image."""
-    if isinstance(model, Autoencoder):  # its answer is in [0, 1] already
+def _image_to_image(model: nn.Module, variant: Variant) -> nn.Module:
+    """Return the network as a module from images to images in [0, 1]."""
+    if isinstance(model, Autoencoder):  # its output is in [0, 1] already
         if model.classes:
-            raise LabError(f"{variant.title} asks for a class beside each image: it has no export.")
+            raise LabError(f"{variant.title} needs a class beside each image: it has no export.")
         return model
     if not isinstance(variant, DenoisingVariant):
         raise LabError(f"{variant.title} does not turn an image into an image: it has no export.")
@@ -176,7 +184,7 @@ def _restoring(model: nn.Module, variant: Variant) -> nn.Module:
 
 
 def _test_images(run: Run, count: int) -> Tensor:
-    """uint8 (count, C, H, W), again and again those of somebody's small set."""
+    """Return test images, uint8 (count, C, H, W), those of a small set repeatedly."""
     spec = run.spec()
     chosen = data.load(spec.dataset, "test").choice(count)
     images = task(spec.task).prepare(spec.variant, chosen)
@@ -185,9 +193,9 @@ def _test_images(run: Run, count: int) -> Tensor:
 
 
 def _photographs(run: Run, count: int) -> tuple[Tensor, str]:
-    """uint8 (count, H, W, 3) as the run's test split has them, and where they are from.
+    """Return photographs of the run's test split, uint8 (count, H, W, 3), and their origin.
 
-    A shipped run's photographs are not here: then crops of scikit-learn's two.
+    For a shipped run, whose photographs are not here, they are crops of scikit-learn's two.
     """
     try:
         return _test_images(run, count).permute(0, 2, 3, 1).contiguous(), "held-out images"
@@ -202,7 +210,7 @@ def _photographs(run: Run, count: int) -> tuple[Tensor, str]:
 
 
 def _onnx(run: Run, graph: _Graph) -> bytes:
-    """The network in ONNX's format, traced with two images, for one alone would be special."""
+    """Export the network as ONNX, traced with two images, since one would become a constant."""
     program = torch.onnx.export(
         graph.module,
         (graph.images[:2],),
@@ -214,7 +222,7 @@ def _onnx(run: Run, graph: _Graph) -> bytes:
     )
     assert program is not None
     proto = program.model_proto
-    _forget_origin(proto.graph)
+    _drop_metadata(proto.graph)
     spec = run.spec()
     title = f"{task(spec.task).variant(spec.variant).title}, trained on {spec.dataset}"
     onnx.helper.set_model_props(proto, {"run": run.id, "title": title, **graph.facts})
@@ -222,8 +230,8 @@ def _onnx(run: Run, graph: _Graph) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def _forget_origin(graph: onnx.GraphProto) -> None:
-    """Drop the exporter's notes: they hold source lines and paths of the machine it ran on."""
+def _drop_metadata(graph: onnx.GraphProto) -> None:
+    """Drop the exporter's metadata, which holds source lines and paths of this machine."""
     values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
     for part in (graph, *graph.node, *values):
         part.ClearField("metadata_props")
@@ -232,26 +240,26 @@ def _forget_origin(graph: onnx.GraphProto) -> None:
 @torch.inference_mode()
 def _largest_difference(content: bytes, graph: _Graph) -> float:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    worst = 0.0
+    largest = 0.0
     for batch in torch.split(graph.images, BATCHES):
-        (found,) = session.run([graph.output], {INPUT: batch.numpy()})
+        (outputs,) = session.run([graph.output], {INPUT: batch.numpy()})
         # numpy's maximum keeps nan, which Python's max would lose
-        worst = float(np.maximum(worst, np.abs(found - graph.module(batch).numpy()).max()))
-    return worst
+        largest = float(np.maximum(largest, np.abs(outputs - graph.module(batch).numpy()).max()))
+    return largest
 
 
 @torch.inference_mode()
 def _scaling_difference(content: bytes, module: Photographs) -> float:
-    """On scikit-learn's two photographs at many sizes, against the way of an upload in the lab."""
+    """Compare probabilities with the lab's on scikit-learn's two photographs at many sizes."""
     from sklearn.datasets import load_sample_images  # here: it takes a second
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    worst = 0.0
+    largest = 0.0
     for photograph in load_sample_images().images:
-        for height, width in SIZES:
+        for height, width in SCALED_SIZES:
             picture = Image.fromarray(photograph).resize((width, height), Image.Resampling.LANCZOS)
-            (found,) = session.run(None, {INPUT: np.asarray(picture)[None]})
+            (outputs,) = session.run(None, {INPUT: np.asarray(picture)[None]})
             pixels = to_tensor(picture, (3, module.side, module.side))
-            wanted = module.model(unit(pixels[None])).softmax(1)
-            worst = float(np.maximum(worst, np.abs(found - wanted.numpy()).max()))
-    return worst
+            expected = module.model(unit(pixels[None])).softmax(1)
+            largest = float(np.maximum(largest, np.abs(outputs - expected.numpy()).max()))
+    return largest

@@ -1,4 +1,4 @@
-"""Generators by hand: draw, judge, walk, look into batch norm."""
+"""Using finished GANs: drawing, scoring, interpolation, and views of batch norm."""
 
 import copy
 import math
@@ -9,23 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.inference.latent import PATHS, Path, checked_labels, slerp
+from core.inference.latent import INTERPOLATIONS, Interpolation, checked_labels, slerp
 from core.models.gans import GAN, seeded_noise
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.adversarial import ADVERSARIAL, CHUNK, cyclic_labels
 
-MOST_SAMPLES = 10_000
-MOST_STEPS = 1000
-"""Latents of a way, and frames of a walk from one stop to the next."""
-MOST_STOPS = 100
-MOST_SEED = 2**31 - 1
-WITHIN = 1 - 1e-6
-"""The farthest from zero that a uniform latent counts as lying: 4.9 standard deviations of u."""
-BATCH, BATCHES = 64, 4
-"""Of the views of batch norm: images in a batch, and batches."""
-MOST_VIEWED = 16
+MAX_SAMPLES = 10_000
+MAX_STEPS = 1000
+"""Maximum number of latents of an interpolation, and of frames of a walk between two stops."""
+MAX_STOPS = 100
+MAX_SEED = 2**31 - 1
+MAX_UNIFORM = 1 - 1e-6
+"""Maximum magnitude of a uniform latent before it is inverted: 4.9 standard deviations of u."""
+BATCH_SIZE, BATCHES = 64, 4
+"""Images in a batch, and number of batches, of the views of batch norm."""
+MAX_VIEWED = 16
 
 
 class Drawn(NamedTuple):
@@ -37,11 +37,11 @@ class Drawn(NamedTuple):
 
 
 class BatchNormViews(NamedTuple):
-    """The same N latents drawn in other company, (…, C, H, W) in [0, 1].
+    """The same N latents drawn with several batch statistics, (…, C, H, W) in [0, 1].
 
-    `kept` (N, …): with the statistics that training left, alone or not. `batches` (BATCHES, N, …):
-    with those of a batch of strangers. `copies` (N, …): with those of a batch of nothing but
-    copies, in which nothing differs but places.
+    `kept` (N, …): with the running statistics of the training. `batches` (BATCHES, N, …): with
+    those of batches of other latents. `copies` (N, …): with those of a batch of copies of the
+    same latent, in which only positions differ.
     """
 
     kept: Tensor
@@ -53,12 +53,12 @@ class BatchNormViews(NamedTuple):
 
 
 def generators(dataset: str | None = None) -> list[Run]:
-    """Finished adversarial runs, shipped ones first, of the least distance first."""
+    """Return the finished adversarial runs, shipped ones first, then by their distance."""
     return finished(ADVERSARIAL, dataset)
 
 
 def network(run: Run) -> GAN:
-    """The run's generator and critic. Raises RunBroken, and LabError when it has none."""
+    """Load the run's generator and critic. Raises RunBroken, and LabError if it has none."""
     model = load_model(run)
     if not isinstance(model, GAN):
         raise LabError(f"{run.id} is no GAN: it has no generator and no critic.")
@@ -66,12 +66,11 @@ def network(run: Run) -> GAN:
 
 
 def tells_probability(run: Run) -> bool:
-    """Whether the scores of the run's critic are logits: its opinions lie between 0 and 1."""
-    game = ADVERSARIAL.variant(run.spec().variant).game
-    return game.probability
+    """Whether the scores of the run's critic are logits, and their sigmoid a probability."""
+    return ADVERSARIAL.variant(run.spec().variant).game.probability
 
 
-# ---- drawing and judging
+# ---- drawing and scoring
 
 
 def drawn(
@@ -81,13 +80,13 @@ def drawn(
     label: int | Tensor | None = None,
     truncation: float = 1.0,
 ) -> Drawn:
-    """Draws from the prior; one seed is the same start for every network.
+    """Draw from the prior; the same seed gives the same noise for every network.
 
     Args:
         count: 1 to 10,000.
         seed: 0 to 2³¹ - 1.
-        label: the class of all, or of each (count,); None takes each class in turn. A network that
-            is told no class ignores it.
+        label: the class of all, or of each (count,); None takes each class in turn. An
+            unconditional network ignores it.
         truncation: ψ in (0, 1]: latents are contracted to zero, the middle of the prior, as ψz.
             Less than 1 trades variety for what the network draws best (Brock et al. 2019 cut the
             prior's ends off instead).
@@ -96,13 +95,13 @@ def drawn(
         LabError: a number is out of bounds, or the network does not have the class.
     """
     latents = prior(model, count, seed, truncation)
-    told = checked_labels(model, cyclic_labels(model, count) if label is None else label, count)
-    return Drawn(latents, told, draw(model, latents, told))
+    labels = checked_labels(model, cyclic_labels(model, count) if label is None else label, count)
+    return Drawn(latents, labels, draw(model, latents, labels))
 
 
 def prior(model: GAN, count: int, seed: int, truncation: float = 1.0) -> Tensor:
-    """The latents (count, latent) that `drawn` draws. Raises LabError."""
-    _bounded("Pictures", count, 1, MOST_SAMPLES)
+    """Return the latents (count, latent) that `drawn` draws. Raises LabError."""
+    _check_range("Pictures", count, 1, MAX_SAMPLES)
     if not 0 < truncation <= 1:  # so written, nan is caught too
         raise LabError("Truncation is more than 0 and at most 1, which cuts nothing.")
     return truncation * model.latents(_noise(count, seed))
@@ -110,10 +109,10 @@ def prior(model: GAN, count: int, seed: int, truncation: float = 1.0) -> Tensor:
 
 @torch.inference_mode()
 def draw(model: GAN, latents: Tensor, labels: int | Tensor | None = None) -> Tensor:
-    """Images (N, C, H, W) in [0, 1] of latents (N, latent).
+    """Draw images (N, C, H, W) in [0, 1] of latents (N, latent).
 
     Raises:
-        LabError: latents of another length or that are none, or a class that is missing or that the
+        LabError: latents of another length or not finite, or a class that is missing or that the
             network does not have.
     """
     if latents.ndim != 2 or latents.shape[1] != model.latent:
@@ -127,69 +126,69 @@ def draw(model: GAN, latents: Tensor, labels: int | Tensor | None = None) -> Ten
 def scores(
     model: GAN, images: Tensor, labels: int | Tensor | None = None, probability: bool = False
 ) -> Tensor:
-    """How real the critic takes images (N, C, H, W) in [0, 1] for: (N,), higher is more real.
+    """Score images (N, C, H, W) in [0, 1] by the critic: (N,), higher is more real.
 
     Args:
-        probability: 0 to 1, from scores that are logits (see `tells_probability`): the critic's
-            opinion on images of which half are real, and no calibrated probability.
+        probability: apply a sigmoid to scores that are logits (see `tells_probability`): the
+            critic's probability if half of the images are real, which is not calibrated.
 
     Raises:
         LabError: a class is missing, or the network does not have it.
     """
-    told = checked_labels(model, labels, len(images))
-    found = _in_chunks(model.score, 2 * images - 1, told)
-    return found.sigmoid() if probability else found
+    classes = checked_labels(model, labels, len(images))
+    logits = _in_chunks(model.score, 2 * images - 1, classes)
+    return logits.sigmoid() if probability else logits
 
 
 def _in_chunks(function: Callable[..., Tensor], inputs: Tensor, labels: Tensor | None) -> Tensor:
     parts = torch.split(inputs, CHUNK)
-    told = [None] * len(parts) if labels is None else torch.split(labels, CHUNK)
-    return torch.cat([function(x, y) for x, y in zip(parts, told, strict=True)])
+    label_parts = [None] * len(parts) if labels is None else torch.split(labels, CHUNK)
+    return torch.cat([function(x, y) for x, y in zip(parts, label_parts, strict=True)])
 
 
 def _noise(count: int, seed: int) -> Tensor:
-    _bounded("The seed", seed, 0, MOST_SEED)
+    _check_range("The seed", seed, 0, MAX_SEED)
     return seeded_noise(count, seed)
 
 
-def _bounded(what: str, value: int, low: int, high: int) -> None:
+def _check_range(what: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise LabError(f"{what}: a number from {low:,} to {high:,}, not {value:,}.")
 
 
-# ---- ways through the space
+# ---- interpolation
 
 
-def seeds_of(model: GAN, latents: Tensor) -> Tensor:
-    """The u (N, latent) that `GAN.latents` makes latents (N, latent) of.
+def to_normal(model: GAN, latents: Tensor) -> Tensor:
+    """Invert `GAN.latents`: return the normal u (N, latent) of latents (N, latent).
 
-    What lies at the edge of a uniform prior, or beyond it, is brought just inside.
+    Latents at the edge of a uniform prior, or beyond it, are clamped just inside.
     """
     if model.prior == "normal":
         return latents
-    return math.sqrt(2) * torch.erfinv(latents.clamp(-WITHIN, WITHIN))
+    return math.sqrt(2) * torch.erfinv(latents.clamp(-MAX_UNIFORM, MAX_UNIFORM))
 
 
-def between(model: GAN, a: Tensor, b: Tensor, steps: int, way: Path = "slerp") -> Tensor:
-    """`steps` latents (steps, latent) from `a` to `b`, (latent,) each, both ends among them.
+def between(model: GAN, a: Tensor, b: Tensor, steps: int, path: Interpolation = "slerp") -> Tensor:
+    """Interpolate `steps` latents (steps, latent) from `a` to `b`, (latent,) each, inclusive.
 
-    A straight way ("lerp") passes nearer to the middle than nearly all that the prior draws. An arc
-    ("slerp") keeps its distance (White 2016); for a uniform prior it is one of the normal u that
-    latents are made of, so that it is the same way for every network.
+    A straight line ("lerp") passes nearer to the origin than nearly all samples of the prior. An
+    arc ("slerp") keeps its distance (White 2016); for a uniform prior it is an arc of the normal
+    u that latents are made of, so that it is the same for every network.
 
     Raises:
         LabError: fewer than 2 steps or more than 1,000.
     """
-    _bounded("Steps", steps, 2, MOST_STEPS)
+    _check_range("Steps", steps, 2, MAX_STEPS)
     shares = torch.linspace(0, 1, steps)
-    if way == "lerp":
-        return PATHS[way](a, b, shares)
-    ends = seeds_of(model, torch.stack([a, b]))
+    if path == "lerp":
+        return INTERPOLATIONS[path](a, b, shares)
+    ends = to_normal(model, torch.stack([a, b]))
     return model.latents(slerp(ends[0], ends[1], shares))
 
 
 def walk(model: GAN, seed: int, stops: int, frames_between: int) -> Tensor:
-    """A closed walk at one speed past the latents that `drawn` draws of the seed.
+    """Return a closed walk at constant speed past the latents that `drawn` draws with the seed.
 
     Args:
         stops: 2 to 100.
@@ -202,8 +201,8 @@ def walk(model: GAN, seed: int, stops: int, frames_between: int) -> Tensor:
     Raises:
         LabError: a number is out of bounds.
     """
-    _bounded("Stops", stops, 2, MOST_STOPS)
-    _bounded("Frames between stops", frames_between, 1, MOST_STEPS)
+    _check_range("Stops", stops, 2, MAX_STOPS)
+    _check_range("Frames between stops", frames_between, 1, MAX_STEPS)
     corners = _noise(stops, seed)[:, : model.latent]
     nexts = corners.roll(-1, 0)
     arcs = torch.cosine_similarity(corners, nexts).clamp(-1, 1).acos()
@@ -218,14 +217,14 @@ def walk(model: GAN, seed: int, stops: int, frames_between: int) -> Tensor:
 # ---- batch norm
 
 
-def norms_keep_places(model: GAN) -> bool:
-    """Whether a picture outlives a batch of copies of itself: a norm over maps still sees how they
-    vary from place to place, one over single numbers sees no variance at all."""
+def varies_by_position(model: GAN) -> bool:
+    """Whether every batch norm is over maps, which vary from position to position even in a batch
+    of copies; over single numbers a batch of copies has no variance at all."""
     return not any(isinstance(module, nn.BatchNorm1d) for module in model.generator.modules())
 
 
 def has_batch_norm(model: GAN) -> bool:
-    """Whether the generator's pictures depended on each other while it learnt."""
+    """Whether the generator has batch norm: in training its pictures depend on each other."""
     norms = nn.modules.batchnorm._BatchNorm
     return any(isinstance(module, norms) for module in model.generator.modules())
 
@@ -234,10 +233,10 @@ def has_batch_norm(model: GAN) -> bool:
 def batch_norm_views(
     model: GAN, latents: Tensor, seed: int, labels: int | Tensor | None = None
 ) -> BatchNormViews:
-    """Latents (N, latent) drawn with the statistics of several batches, as in training.
+    """Draw latents (N, latent) with the statistics of several batches, as in training.
 
-    The network stays as it is: a copy that shares its weights, but has statistics of its own, is
-    set to training.
+    The network itself does not change: a copy that shares its weights, but has its own statistics,
+    is set to training mode.
 
     Args:
         latents: 1 to 16.
@@ -250,21 +249,21 @@ def batch_norm_views(
         raise LabError(
             "This generator has no batch norm: each picture is drawn alone, whatever the batch."
         )
-    _bounded("Latents", len(latents), 1, MOST_VIEWED)
+    _check_range("Latents", len(latents), 1, MAX_VIEWED)
     kept = draw(model, latents, labels)
-    told = checked_labels(model, labels, len(latents))
-    classes = cyclic_labels(model, len(latents)) if told is None else told
+    given_classes = checked_labels(model, labels, len(latents))
+    classes = cyclic_labels(model, len(latents)) if given_classes is None else given_classes
     each = list(zip(torch.split(latents, 1), torch.split(classes, 1), strict=True))
-    apart = copy.deepcopy(model, {id(p): p for p in model.parameters()}).train()
+    copied = copy.deepcopy(model, {id(p): p for p in model.parameters()}).train()
 
     def among(z: Tensor, y: Tensor, others: Tensor, theirs: Tensor) -> Tensor:
-        drawing: Tensor = apart(torch.cat([z, others]), torch.cat([y, theirs]))[0]
+        drawing: Tensor = copied(torch.cat([z, others]), torch.cat([y, theirs]))[0]
         return drawing
 
-    noise = _noise(BATCHES * (BATCH - 1), seed)
-    strangers = torch.split(model.latents(noise), BATCH - 1)
+    noise = _noise(BATCHES * (BATCH_SIZE - 1), seed)
+    strangers = torch.split(model.latents(noise), BATCH_SIZE - 1)
     batches = [[among(z, y, s, cyclic_labels(model, len(s))) for z, y in each] for s in strangers]
-    copies = [among(z, y, z.expand(BATCH - 1, -1), y.expand(BATCH - 1)) for z, y in each]
+    copies = [among(z, y, z.expand(BATCH_SIZE - 1, -1), y.expand(BATCH_SIZE - 1)) for z, y in each]
     return BatchNormViews(
         kept, torch.stack([torch.stack(batch) for batch in batches]), torch.stack(copies)
     )

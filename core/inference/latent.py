@@ -1,4 +1,4 @@
-"""Latent spaces by hand: encode, decode, sample, walk."""
+"""Using finished autoencoders: encoding, decoding, sampling and interpolation of codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,23 +30,22 @@ from core.tasks.base import fitted, unit
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
-Path = Literal["lerp", "slerp"]
-FAR = 100.0
-"""No number of a code may be farther from zero: a typing error, not a place to look at."""
-HOTTEST = 10.0
-"""Of the prior that is drawn from: with more there is nothing to be seen."""
-SPREADS = 3
-"""A slider reaches this many standard deviations to each side."""
-COLUMN = "Enc. Variable"
-"""How a table of codes calls its columns, before their numbers."""
+Interpolation = Literal["lerp", "slerp"]
+MAX_CODE = 100.0
+"""Maximum magnitude of a number of a code: beyond it is a typing error."""
+MAX_TEMPERATURE = 10.0
+"""Maximum sampling temperature: beyond it there is nothing to be seen."""
+SLIDER_STD = 3
+"""Range of a slider in standard deviations to each side."""
+CODE_COLUMN = "Enc. Variable"
+"""Name of the columns of a table of codes, before their index."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One number of a code: where its values lie, and how much it tells.
+    """One dimension of a code: the range of its values, and its information.
 
-    `kl` is in nats, None for a plain autoencoder; `dead` ones change hardly anything in the
-    picture.
+    `kl` is in nats, None for a plain autoencoder; `dead` dimensions hardly change the picture.
     """
 
     index: int
@@ -57,25 +56,25 @@ class Dimension:
 
     @property
     def low(self) -> float:
-        """Where its slider begins."""
-        return self.centre - SPREADS * self.spread
+        """The minimum of its slider."""
+        return self.centre - SLIDER_STD * self.spread
 
     @property
     def high(self) -> float:
-        """Where its slider ends."""
-        return self.centre + SPREADS * self.spread
+        """The maximum of its slider."""
+        return self.centre + SLIDER_STD * self.spread
 
 
 # ---- models
 
 
 def autoencoders(dataset: str | None = None) -> list[Run]:
-    """Finished autoencoding runs, those with the best bound first, plain autoencoders last."""
+    """Return the finished autoencoding runs, the best bound first, plain autoencoders last."""
     return finished(AUTOENCODING, dataset)
 
 
 def class_names(run: Run) -> tuple[str, ...]:
-    """The classes that the run can be asked for; empty where it knows of none."""
+    """Return the classes of a conditional run; empty for others."""
     spec = run.spec()
     variant = task(spec.task).variant(spec.variant)
     knows = isinstance(variant, AutoencodingVariant | AdversarialVariant) and variant.conditional
@@ -83,7 +82,7 @@ def class_names(run: Run) -> tuple[str, ...]:
 
 
 def network(run: Run) -> Autoencoder:
-    """The run's autoencoder. Raises RunBroken, and LabError when it is no autoencoder."""
+    """Load the run's autoencoder. Raises RunBroken, and LabError if it is none."""
     model = load_model(run)
     if not isinstance(model, Autoencoder):
         raise LabError(f"{run.id} is no autoencoder: it has no codes.")
@@ -91,39 +90,39 @@ def network(run: Run) -> Autoencoder:
 
 
 def settings_of(run: Run) -> AutoencodingConfig:
-    """The settings that the run was trained with."""
+    """Return the settings of the run's training."""
     spec = run.spec()
     return AUTOENCODING.config(spec.variant, spec.config)
 
 
 def dimensions(run: Run) -> list[Dimension]:
-    """The numbers of the run's codes, those that tell most about an image first."""
+    """Return the dimensions of the run's codes, the most informative first."""
     metrics = run.metrics()
     means, spreads = metrics.get("code_mean", []), metrics.get("code_std", [])
     kls: list[float] | None = metrics.get("kl_per_dimension")
-    found = []
+    by_index = []
     for i, (mean, spread) in enumerate(zip(means, spreads, strict=True)):
         if kls is None:
-            found.append(Dimension(i, mean, max(spread, 1e-3), None, spread < 1e-3))
+            by_index.append(Dimension(i, mean, max(spread, 1e-3), None, spread < 1e-3))
         else:
-            found.append(Dimension(i, 0.0, 1.0, kls[i], spread**2 < MIN_ACTIVE_VARIANCE))
-    return sorted(found, key=lambda d: (d.dead, -(d.spread if d.kl is None else d.kl), d.index))
+            by_index.append(Dimension(i, 0.0, 1.0, kls[i], spread**2 < MIN_ACTIVE_VARIANCE))
+    return sorted(by_index, key=lambda d: (d.dead, -(d.spread if d.kl is None else d.kl), d.index))
 
 
 # ---- codes and pictures
 
 
 def checked_code(values: Sequence[float], latent: int) -> Tensor:
-    """A code (1, latent). Raises LabError for a wrong length and for numbers that are none."""
+    """Return a code (1, latent). Raises LabError for a wrong length or range."""
     if len(values) != latent:
         raise LabError(f"This model's codes have {latent} numbers; this one has {len(values)}.")
-    if not all(abs(v) <= FAR for v in values):  # which no NaN is
-        raise LabError(f"Every number of a code lies between -{FAR:g} and {FAR:g}.")
+    if not all(abs(v) <= MAX_CODE for v in values):  # which no NaN is
+        raise LabError(f"Every number of a code lies between -{MAX_CODE:g} and {MAX_CODE:g}.")
     return torch.tensor([[float(v) for v in values]])
 
 
 def parse_code(text: str, latent: int) -> Tensor:
-    """A typed-in code (1, latent), its numbers parted by commas or blanks. Raises LabError."""
+    """Parse a code (1, latent), its numbers separated by commas or blanks. Raises LabError."""
     words = text.replace(",", " ").replace(";", " ").split()
     try:
         values = [float(word) for word in words[: latent + 1]]
@@ -139,7 +138,7 @@ def parse_code(text: str, latent: int) -> Tensor:
 def checked_labels(
     model: Autoencoder | GAN, labels: int | Tensor | None, count: int
 ) -> Tensor | None:
-    """Labels (count,) for a model that takes classes, None for one that does not.
+    """Return labels (count,) for a conditional model, None for an unconditional one.
 
     Raises:
         LabError: a class is missing, or the model does not have it.
@@ -148,22 +147,22 @@ def checked_labels(
         return None
     if labels is None:
         raise LabError("This model draws one class at a time: choose which.")
-    found = torch.full((count,), labels) if isinstance(labels, int) else labels
-    if len(found) and not 0 <= int(found.min()) <= int(found.max()) < model.classes:
+    classes = torch.full((count,), labels) if isinstance(labels, int) else labels
+    if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < model.classes:
         raise LabError(f"This model has the classes 0 to {model.classes - 1} only.")
-    return found
+    return classes
 
 
 def encode(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None) -> Tensor:
-    """Codes (N, d) of uint8 images (N, C, H, W): the middle of the posterior."""
-    found = checked_labels(model, labels, len(pixels))
-    none = torch.zeros(len(pixels), dtype=torch.int64)
-    return AUTOENCODING.encode(model, Images(pixels, none if found is None else found))
+    """Encode uint8 images (N, C, H, W) as codes (N, d), the means of the posterior."""
+    classes = checked_labels(model, labels, len(pixels))
+    unknown = torch.zeros(len(pixels), dtype=torch.int64)
+    return AUTOENCODING.encode(model, Images(pixels, unknown if classes is None else classes))
 
 
 @torch.inference_mode()
 def decode(model: Autoencoder, codes: Tensor, labels: int | Tensor | None = None) -> Tensor:
-    """Pictures (N, C, H, W) in [0, 1] of codes (N, d).
+    """Decode codes (N, d) to pictures (N, C, H, W) in [0, 1].
 
     Raises:
         LabError: codes of another length, or a class that the model does not have.
@@ -174,13 +173,14 @@ def decode(model: Autoencoder, codes: Tensor, labels: int | Tensor | None = None
 
 
 def reconstruct(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None) -> Tensor:
-    """What is left of uint8 images after the code: (N, C, H, W) in [0, 1]."""
+    """Reconstruct uint8 images: (N, C, H, W) in [0, 1]."""
     return decode(model, encode(model, pixels, labels), labels)
 
 
 @torch.inference_mode()
 def likeliest_class(run: Run, model: Autoencoder, pixels: Tensor) -> Tensor | None:
-    """The class under which each image (N, C, H, W) is least strange, (N,); None without any."""
+    """Return the class (N,) with the lowest anomaly score of each image (N, C, H, W); None without
+    classes."""
     if not model.classes:
         return None
     x, config = unit(pixels), settings_of(run)
@@ -190,18 +190,18 @@ def likeliest_class(run: Run, model: Autoencoder, pixels: Tensor) -> Tensor | No
     return torch.stack(scores).argmin(0)
 
 
-# ---- ways through the space
+# ---- interpolation
 
 
 def lerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
-    """Points on the straight line from `a` to `b`, (d,) each: (len(shares), d)."""
+    """Interpolate linearly from `a` to `b`, (d,) each: (len(shares), d)."""
     return a + shares[:, None] * (b - a)
 
 
 def slerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
-    """Points on the arc from `a` to `b` (Shoemake 1985): they keep their distance from the middle.
+    """Interpolate on the arc from `a` to `b` (Shoemake 1985), which keeps the distance to zero.
 
-    Lengths are blended on the way, so that both ends are met; parallel codes go straight.
+    Lengths are interpolated linearly, so that both ends are met; parallel codes go straight.
     """
     length_a, length_b = a.norm(), b.norm()
     if min(length_a, length_b) < 1e-6:
@@ -211,28 +211,28 @@ def slerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
     if angle.sin() < 1e-4:
         return lerp(a, b, shares)
     weights = torch.stack([((1 - shares) * angle).sin(), (shares * angle).sin()]) / angle.sin()
-    ways = weights[0, :, None] * (a / length_a) + weights[1, :, None] * (b / length_b)
-    found: Tensor = ways * (length_a + shares * (length_b - length_a))[:, None]
-    return found
+    directions = weights[0, :, None] * (a / length_a) + weights[1, :, None] * (b / length_b)
+    points: Tensor = directions * (length_a + shares * (length_b - length_a))[:, None]
+    return points
 
 
-PATHS = {"lerp": lerp, "slerp": slerp}
+INTERPOLATIONS = {"lerp": lerp, "slerp": slerp}
 
 
-def between(a: Tensor, b: Tensor, steps: int, path: Path) -> Tensor:
-    """`steps` codes (steps, d) from `a` to `b`, both ends among them."""
-    return PATHS[path](a, b, torch.linspace(0, 1, steps))
+def between(a: Tensor, b: Tensor, steps: int, path: Interpolation) -> Tensor:
+    """Interpolate `steps` codes (steps, d) from `a` to `b`, inclusive."""
+    return INTERPOLATIONS[path](a, b, torch.linspace(0, 1, steps))
 
 
-def loop(corners: Tensor, steps: int, path: Path) -> Tensor:
-    """A closed walk past the codes (k, d): `steps` codes from each to the next, no end twice."""
+def loop(corners: Tensor, steps: int, path: Interpolation) -> Tensor:
+    """Return a closed walk past the codes (k, d): `steps` codes from each to the next."""
     ends = corners.roll(-1, 0)
     legs = [between(a, b, steps + 1, path)[:-1] for a, b in zip(corners, ends, strict=True)]
     return torch.cat(legs)
 
 
 def traversals(code: Tensor, chosen: Sequence[Dimension], steps: int) -> Tensor:
-    """The code (1, d) with one number after the other moved over its range.
+    """Move one dimension of the code (1, d) after the other over its range.
 
     Returns:
         (len(chosen), steps, d).
@@ -244,13 +244,13 @@ def traversals(code: Tensor, chosen: Sequence[Dimension], steps: int) -> Tensor:
 
 
 def rectangle(x: tuple[float, float], y: tuple[float, float], side: int) -> Tensor:
-    """Codes over a rectangle of a 2-D space, (side², 2), the row with the largest y first."""
+    """Return a grid over a rectangle of a 2-D space, (side², 2), the largest y first."""
     across, up = torch.linspace(*x, side), torch.linspace(y[1], y[0], side)
     return torch.cartesian_prod(up, across).flip(1)
 
 
 def quantiles(side: int) -> Tensor:
-    """Codes at even quantiles of a 2-D normal prior, (side², 2) (Kingma and Welling 2014)."""
+    """Return the even quantiles of a 2-D normal prior, (side², 2) (Kingma and Welling 2014)."""
     points = torch.special.ndtri((torch.arange(side) + 0.5) / side)
     return torch.cartesian_prod(points.flip(0), points).flip(1)
 
@@ -259,24 +259,24 @@ def quantiles(side: int) -> Tensor:
 
 
 def prior_samples(latent: int, count: int, seed: int, temperature: float = 1.0) -> Tensor:
-    """Draws from N(0, temperature²), (count, latent); the same seed gives the same draws.
+    """Draw from N(0, temperature²), (count, latent); the same seed gives the same draws.
 
     Raises:
         LabError: a temperature outside [0, 10].
     """
-    if not 0 <= temperature <= HOTTEST:
-        raise LabError(f"The sampling temperature lies between 0 and {HOTTEST:g}.")
+    if not 0 <= temperature <= MAX_TEMPERATURE:
+        raise LabError(f"The sampling temperature lies between 0 and {MAX_TEMPERATURE:g}.")
     generator = torch.Generator().manual_seed(seed)
     return temperature * torch.randn(count, latent, generator=generator)
 
 
 def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> "GaussianMixture":
-    """A mixture of Gaussians over codes (N, d): it makes a plain autoencoder sampleable.
+    """Fit a mixture of Gaussians to codes (N, d), from which a plain autoencoder can be sampled.
 
-    Of fewer codes it has a component each at most.
+    It has at most as many components as there are codes.
 
     Raises:
-        LabError: fewer than two codes, which spread nowhere.
+        LabError: fewer than two codes.
     """
     if len(codes) < 2:
         raise LabError("A mixture is fitted to two test images at least.")
@@ -288,12 +288,12 @@ def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> "GaussianMixtu
 
 
 def mixture_samples(mixture: "GaussianMixture", count: int, seed: int) -> Tensor:
-    """Draws (count, d) from a fitted mixture, in the order in which they were drawn."""
-    chooser = np.random.default_rng(seed)
-    which = chooser.choice(len(mixture.weights_), size=count, p=mixture.weights_)
-    noise = chooser.standard_normal((count, mixture.means_.shape[1]))
+    """Draw (count, d) from a fitted mixture, in random order."""
+    generator = np.random.default_rng(seed)
+    components = generator.choice(len(mixture.weights_), size=count, p=mixture.weights_)
+    noise = generator.standard_normal((count, mixture.means_.shape[1]))
     roots = np.linalg.cholesky(mixture.covariances_)
-    points = mixture.means_[which] + np.einsum("nij,nj->ni", roots[which], noise)
+    points = mixture.means_[components] + np.einsum("nij,nj->ni", roots[components], noise)
     return torch.from_numpy(points).float()
 
 
@@ -301,7 +301,7 @@ def mixture_samples(mixture: "GaussianMixture", count: int, seed: int) -> Tensor
 
 
 def test_images(dataset: str, first: int = 0, count: int = 0) -> Images:
-    """Test images as autoencoders take them: `count` from number `first` on, or all for 0."""
+    """Return `count` test images from index `first` on, or all for 0, as autoencoders take them."""
     images = data.load(dataset, "test")
     if count:
         start = max(0, min(first, len(images.labels) - count))
@@ -309,8 +309,10 @@ def test_images(dataset: str, first: int = 0, count: int = 0) -> Images:
     return fitted(images)
 
 
-def code_table(codes: Tensor, labels: Tensor | None = None, name: str = COLUMN) -> pd.DataFrame:
-    """A row a code, the columns `name` and a number, and `label` where it is known."""
+def code_table(
+    codes: Tensor, labels: Tensor | None = None, name: str = CODE_COLUMN
+) -> pd.DataFrame:
+    """Return a table with a row a code: columns of `name` and an index, and `label` if known."""
     columns: dict[str, Any] = {
         f"{name} {i}": codes[:, i].numpy().round(4) for i in range(codes.shape[1])
     }

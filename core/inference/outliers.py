@@ -1,4 +1,4 @@
-"""How ordinary a code or an image is: against the prior, the other codes, the other images."""
+"""Outliers: how unusual a code is under the prior, and an image among the test images."""
 
 import math
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from core.runs.store import Run
 from core.tasks.autoencoding import anomaly_score
 from core.tasks.base import unit
 
-STRANGE = 0.99
-"""An image is strange when so many test images are less strange."""
-RARE = 0.999
-"""A code is outside when fewer than one draw in a thousand lies farther out, and too near to the
-middle when fewer than one in a thousand lies nearer to it."""
-EMPTY = 0.05
-"""The middle of a space counts as empty when so few draws lie within half of the radius √d. With
-few dimensions it is no emptier than the rest: a fifth of all draws in the plane do."""
+MIN_STRANGE_SHARE = 0.99
+"""Minimum share of test images with a lower anomaly score for an image to count as strange."""
+MIN_OUTSIDE_SHARE = 0.999
+"""A code is outside if fewer than one sample in a thousand lies farther from the centre, and too
+near if fewer than one in a thousand lies nearer."""
+MAX_HOLLOW_SHARE = 0.05
+"""Maximum share of samples within half of the radius √d for a space to count as hollow. With few
+dimensions it is not: in the plane a fifth of all samples lie there."""
 State = Literal["inside", "outside", "near", "mean"]
-STILL = 1e-3
-"""Directions in which codes vary by less count as still, and are given this much: a stored
-covariance is rounded to four places, which can make their variances negative."""
+MIN_VARIANCE = 1e-3
+"""Minimum variance of a direction in which codes vary; it is added to all of them, since a stored
+covariance is rounded to four places, which can make variances negative."""
 
 
 class Spread(NamedTuple):
-    """Where a model's codes lie: around `centre` (d,), thinner and thinner.
+    """The distribution of a model's codes around `centre` (d,).
 
-    |root (z - centre)|² of a draw z follows χ² with `degrees` degrees of freedom; a root of None
-    changes nothing. `prior`: draws are those of a VAE's prior; else of a Gaussian that fits the
-    codes of the test images, which may lie in another shape, with holes.
+    |root (z - centre)|² of a sample z follows χ² with `degrees` degrees of freedom; a root of None
+    is the identity. `prior`: whether samples are those of a VAE's prior, or else of a Gaussian
+    fitted to the codes of the test images, whose distribution may be another, with holes.
     """
 
     prior: bool
@@ -43,30 +43,30 @@ class Spread(NamedTuple):
 
     @property
     def hollow(self) -> bool:
-        """Whether hardly any draw lies near the middle, as in all spaces of many dimensions."""
+        """Whether hardly any sample lies near the centre, as in all spaces of many dimensions."""
         half = torch.tensor(self.degrees / 8, dtype=torch.float64)  # (√d / 2)², over two
-        return float(torch.special.gammainc(half * 4, half)) < EMPTY
+        return float(torch.special.gammainc(half * 4, half)) < MAX_HOLLOW_SHARE
 
 
 class Distance(NamedTuple):
-    """How far out a code lies: in standard deviations, and the share of draws nearer in."""
+    """Distance of a code: in standard deviations, and as the share of samples that are nearer."""
 
     radius: float
     share: float
 
     @property
     def outside(self) -> bool:
-        """Whether hardly any draw lies as far out."""
-        return self.share > RARE
+        """Whether hardly any sample lies as far from the centre."""
+        return self.share > MIN_OUTSIDE_SHARE
 
     @property
     def near(self) -> bool:
-        """Whether hardly any draw lies as near to the middle."""
-        return self.share < 1 - RARE
+        """Whether hardly any sample lies as near to the centre."""
+        return self.share < 1 - MIN_OUTSIDE_SHARE
 
 
 class Strangeness(NamedTuple):
-    """An image's anomaly score, and the share of test images that are less strange, 0 to 1."""
+    """An image's anomaly score, and the share of test images with a lower one, 0 to 1."""
 
     score: float
     share: float
@@ -75,71 +75,72 @@ class Strangeness(NamedTuple):
     def strange(self) -> bool:
         """Whether hardly any test image has such a score. One below them all is strange too: an
         empty picture is easier than any picture of something."""
-        return self.share >= STRANGE or self.share <= 0
+        return self.share >= MIN_STRANGE_SHARE or self.share <= 0
 
 
 def spread(run: Run) -> Spread:
-    """Where a run's codes lie: a VAE's as its prior, N(0, 1) in each dimension that is in use, for
-    the others change nothing; a plain autoencoder's as those of the test images, in the directions
-    in which they vary.
-    """
+    """Return the distribution of a run's codes: of a VAE its prior, N(0, 1) in each active
+    dimension; of a plain autoencoder that of the test images, in the directions in which they
+    vary."""
     metrics = run.metrics()
     if "code_covariance" not in metrics:
-        found = dimensions(run)
-        living = sorted(d.index for d in found if not d.dead)
-        root = None if len(living) == len(found) else torch.eye(len(found))[living]
-        return Spread(True, torch.zeros(len(found)), root, max(1, len(living)))
+        by_information = dimensions(run)
+        active = sorted(d.index for d in by_information if not d.dead)
+        root = (
+            None if len(active) == len(by_information) else torch.eye(len(by_information))[active]
+        )
+        return Spread(True, torch.zeros(len(by_information)), root, max(1, len(active)))
     covariance = torch.tensor(metrics["code_covariance"], dtype=torch.float64)
     variances, directions = torch.linalg.eigh(covariance)
-    root = directions.T / (variances.clamp(min=0) + STILL).sqrt()[:, None]
-    degrees = max(1, int((variances > STILL).sum()))
+    root = directions.T / (variances.clamp(min=0) + MIN_VARIANCE).sqrt()[:, None]
+    degrees = max(1, int((variances > MIN_VARIANCE).sum()))
     return Spread(False, torch.tensor(metrics["code_mean"]), root.float(), degrees)
 
 
 def distance(run: Run, code: Tensor) -> Distance:
     """How far a code (1, d) lies out."""
-    found = spread(run)
-    z = code[0] - found.centre
-    z = (z if found.root is None else found.root @ z).double()
-    squared, degrees = z @ z, found.degrees
+    model_spread = spread(run)
+    z = code[0] - model_spread.centre
+    z = (z if model_spread.root is None else model_spread.root @ z).double()
+    squared, degrees = z @ z, model_spread.degrees
     share = torch.special.gammainc(z.new_tensor(degrees / 2), squared / 2)
     return Distance(math.sqrt(float(squared) / degrees), float(share))
 
 
-def state(spread: Spread, found: Distance, mean: bool = False) -> State:
-    """What is to be said of a code that lies so far out.
+def state(spread: Spread, distance: Distance, mean: bool = False) -> State:
+    """Classify a code by its distance.
 
     Args:
-        mean: it is the mean of an image's posterior. Such means shrink: they lie nearer to the
-            middle than draws do (Var μ + E σ² is about 1), so that the draws say nothing of them,
-            unless they are far out all the same.
+        mean: whether it is the mean of an image's posterior. Such means lie nearer to the centre
+            than samples do (Var μ + E σ² is about 1), so they are not compared with samples,
+            unless they are outside all the same.
     """
-    if found.outside:
+    if distance.outside:
         return "outside"
     if mean and spread.prior:
         return "mean"
-    return "near" if spread.hollow and found.near else "inside"
+    return "near" if spread.hollow and distance.near else "inside"
 
 
 @torch.inference_mode()
 def strangeness(
     run: Run, model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None
 ) -> list[Strangeness]:
-    """How unlike the training data each uint8 image (N, C, H, W) is."""
-    found = checked_labels(model, labels, len(pixels))
-    known = torch.zeros(len(pixels), dtype=torch.int64) if found is None else found
-    scores = anomaly_score(settings_of(run), model, unit(pixels), known)
-    spread = np.array(run.metrics().get("anomaly_quantiles", [0.0]))
-    shares = np.searchsorted(spread, scores.numpy()) / len(spread)
+    """Measure how unlike the training data each uint8 image (N, C, H, W) is."""
+    classes = checked_labels(model, labels, len(pixels))
+    class_labels = torch.zeros(len(pixels), dtype=torch.int64) if classes is None else classes
+    scores = anomaly_score(settings_of(run), model, unit(pixels), class_labels)
+    quantiles = np.array(run.metrics().get("anomaly_quantiles", [0.0]))
+    shares = np.searchsorted(quantiles, scores.numpy()) / len(quantiles)
     return [Strangeness(float(s), float(p)) for s, p in zip(scores, shares, strict=True)]
 
 
-def judges(found: Sequence[Run], dataset: str) -> list[Run]:
-    """Those of some autoencoders that can say how strange any image is among those of a data set:
-    shipped VAEs that need no class."""
+def judges(runs: Sequence[Run], dataset: str) -> list[Run]:
+    """Return those of some runs that can score images of a data set: its shipped VAEs without
+    classes."""
     return [
         run
-        for run in found
+        for run in runs
         if run.shipped
         and run.spec().dataset == dataset
         and not class_names(run)

@@ -1,4 +1,4 @@
-"""Denoising by hand: pictures in, restored pictures and their figures out."""
+"""Using finished denoisers: corrupted pictures in, restored pictures and their figures out."""
 
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ from core.tasks.denoising import DENOISING
 
 
 class Spoilt(NamedTuple):
-    """Pictures before and after; floats (N, C, H, W) in [0, 1]."""
+    """Pictures before and after corruption; floats (N, C, H, W) in [0, 1]."""
 
     clean: Tensor
     noisy: Tensor
 
 
 class Restored(NamedTuple):
-    """What a model made of spoilt pictures; figures are (N,), PSNR in dB."""
+    """Restored pictures and their figures (N,), PSNR in dB."""
 
     images: Tensor
     psnr_noisy: Tensor
@@ -34,7 +34,7 @@ class Restored(NamedTuple):
 
 
 def spoil(pixels: Tensor, corruption: str, strength: float, seed: int) -> Spoilt:
-    """Spoil uint8 images (N, C, H, W); the same seed gives the same noise.
+    """Corrupt uint8 images (N, C, H, W); the same seed gives the same noise.
 
     Raises:
         UnknownName: no such corruption.
@@ -48,7 +48,7 @@ def spoil(pixels: Tensor, corruption: str, strength: float, seed: int) -> Spoilt
 
 
 def restore(variant: str, model: nn.Module, pictures: Spoilt) -> Restored:
-    """Let a model restore spoilt pictures, and measure it."""
+    """Restore corrupted pictures by a model, and measure the result."""
     clean, noisy = pictures
     with torch.inference_mode():
         images = DENOISING.restore(variant, model, noisy, rms_error(noisy, clean))
@@ -57,7 +57,7 @@ def restore(variant: str, model: nn.Module, pictures: Spoilt) -> Restored:
 
 
 def error_map(images: Tensor, clean: Tensor) -> Tensor:
-    """Where a picture differs: orange too bright, blue too dark, black right.
+    """Colour the differences of a picture: orange too bright, blue too dark, black equal.
 
     Returns:
         uint8 (N, 3, H, W).
@@ -70,26 +70,26 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
 
 
 def denoisers(dataset: str | None = None) -> list[Run]:
-    """Finished denoising runs, of one data set if named, those with the best PSNR first."""
+    """Return the finished denoising runs, of one data set if named, the best PSNR first."""
     return finished(DENOISING, dataset)
 
 
 def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:
-    """The corruption that a run was measured under, and its figures at each strength."""
+    """Return the corruption of a run's evaluation, and its figures at each strength."""
     metrics = run.metrics()
     rows: list[dict[str, float]] = metrics.get("sweep", [])
     return str(metrics.get("corruption", "")), rows
 
 
 def trained_range(run: Run) -> tuple[str, float, float]:
-    """The corruption and the range of strengths that a run saw in training."""
+    """Return the corruption and the range of strengths of a run's training."""
     config = DENOISING.config(run.spec().variant, run.spec().config)
     low = 0.0 if config.blind else config.strength
     return config.corruption, low, config.strength
 
 
 def test_pictures(dataset: str, first: int, count: int) -> Images:
-    """`count` images of the test split from number `first` on, as denoisers take them."""
+    """Return `count` test images from index `first` on, as denoisers take them."""
     images = data.load(dataset, "test")
     start = max(0, min(first, len(images.labels) - count))
     rows = slice(start, start + count)
@@ -97,7 +97,7 @@ def test_pictures(dataset: str, first: int, count: int) -> Images:
 
 
 def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:
-    """A row a picture, for a table."""
+    """Return the figures as a table with a row a picture."""
     columns = {
         "psnr_noisy": restored.psnr_noisy,
         "psnr": restored.psnr,
@@ -111,10 +111,10 @@ def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:
 
 
 def warm_up() -> None:
-    """Load a shipped model and its images and run it once: the first visitor waits less."""
-    found = denoisers()
-    if not found:
+    """Load a shipped model and its images and run it once, so that the first visitor waits less."""
+    runs = denoisers()
+    if not runs:
         return
-    run = found[0]
+    run = runs[0]
     pictures = spoil(test_pictures(run.spec().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
     restore(run.spec().variant, load_model(run), pictures)

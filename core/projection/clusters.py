@@ -9,81 +9,81 @@ from core.errors import LabError
 from core.metrics.neighbours import checked
 from core.projection.methods import principal
 
-MOST = 50
-"""Clusters by k-means: more than anybody can tell apart."""
-WIDE = 20
-"""Numbers that HDBSCAN is given at most: in more dimensions 10,000 points take it minutes."""
-DENSE = 5
-"""How dense a place is, HDBSCAN tells by so many points. scikit-learn would take the least size of
-a cluster, and call almost everything noise."""
+MAX_CLUSTERS = 50
+"""Maximum number of clusters of k-means: nobody can tell more apart."""
+MAX_DIMENSIONS = 20
+"""Maximum number of dimensions for HDBSCAN: with more, 10,000 points take it minutes."""
+MIN_SAMPLES = 5
+"""HDBSCAN's `min_samples`, the number of neighbours by which it measures density. scikit-learn's
+default is the minimum size of a cluster, which makes almost everything noise."""
 
 
 class Clusters(NamedTuple):
-    """The cluster of each point, int64 (N,): 0 is the largest, -1 noise; `reduced` where the
-    points were brought to `WIDE` numbers first."""
+    """The cluster of each point, int64 (N,): 0 is the largest, -1 noise. `reduced` says whether
+    the points were projected to `MAX_DIMENSIONS` dimensions first."""
 
     labels: Tensor
     reduced: bool
 
     @property
     def number(self) -> int:
-        """How many there are, without the noise."""
+        """The number of clusters, without the noise."""
         return int(self.labels.max()) + 1
 
 
 def kmeans(points: Tensor, number: int, seed: int = 0) -> Clusters:
-    """Clusters about means (Lloyd 1982; Arthur and Vassilvitskii 2007) of points (N, d).
+    """Cluster points (N, d) by k-means (Lloyd 1982; Arthur and Vassilvitskii 2007).
 
     Raises:
-        LabError: not 2 to `MOST` clusters, or more than points.
+        LabError: `number` is not from 2 to `MAX_CLUSTERS`, or exceeds the number of points.
     """
-    spec = checked(points)
-    most = min(MOST, len(spec))
-    if not 2 <= number <= most:
-        raise LabError(f"k-means makes 2 to {most} clusters of {len(spec):,} points.")
+    values = checked(points)
+    max_clusters = min(MAX_CLUSTERS, len(values))
+    if not 2 <= number <= max_clusters:
+        raise LabError(f"k-means makes 2 to {max_clusters} clusters of {len(values):,} points.")
     from sklearn.cluster import KMeans  # here: few need it, and it takes a second
 
     model = KMeans(number, n_init=1, random_state=seed)
-    return Clusters(_by_size(model.fit_predict(spec.numpy())), reduced=False)
+    return Clusters(_by_size(model.fit_predict(values.numpy())), reduced=False)
 
 
-def hdbscan(points: Tensor, least: int) -> Clusters:
-    """Dense places (Campello, Moulavi and Sander 2013) among points (N, d); the rest is noise.
+def hdbscan(points: Tensor, min_size: int) -> Clusters:
+    """Cluster points (N, d) by density (Campello, Moulavi and Sander 2013); the rest is noise.
 
     Args:
-        least: points that make a cluster.
+        min_size: minimum number of points in a cluster.
 
     Raises:
-        LabError: fewer than 2, or more than there are points.
+        LabError: `min_size` is less than 2, or exceeds the number of points.
     """
-    found = checked(points)
-    if not 2 <= least <= len(found):
-        raise LabError(f"A cluster has 2 to {len(found):,} points at least.")
+    values = checked(points)
+    if not 2 <= min_size <= len(values):
+        raise LabError(f"A cluster has 2 to {len(values):,} points at least.")
     from sklearn.cluster import HDBSCAN
 
-    reduced = found.shape[1] > WIDE
+    reduced = values.shape[1] > MAX_DIMENSIONS
     if reduced:
-        basis, mean, _ = principal(found, WIDE)
-        found = (found - mean) @ basis
-    model = HDBSCAN(min_cluster_size=least, min_samples=min(DENSE, least), copy=True)
-    return Clusters(_by_size(model.fit_predict(found.numpy())), reduced)
+        basis, mean, _ = principal(values, MAX_DIMENSIONS)
+        values = (values - mean) @ basis
+    model = HDBSCAN(min_cluster_size=min_size, min_samples=min(MIN_SAMPLES, min_size), copy=True)
+    return Clusters(_by_size(model.fit_predict(values.numpy())), reduced)
 
 
 def _by_size(labels: object) -> Tensor:
-    """The same clusters, the largest called 0; noise stays -1."""
-    found = torch.as_tensor(labels, dtype=torch.int64)
-    names, sizes = found[found >= 0].unique(return_counts=True)
-    numbers = torch.full((int(found.max()) + 2,), -1)  # the last one is for noise
+    """Number the clusters by size, the largest 0; noise stays -1."""
+    clusters = torch.as_tensor(labels, dtype=torch.int64)
+    names, sizes = clusters[clusters >= 0].unique(return_counts=True)
+    numbers = torch.full((int(clusters.max()) + 2,), -1)  # the last one is for noise
     numbers[names[sizes.argsort(descending=True, stable=True)]] = torch.arange(len(names))
-    return numbers[found]
+    return numbers[clusters]
 
 
 def agreement(clusters: Tensor, labels: Tensor) -> float | None:
-    """How far clusters (N,) are the classes (N,): the adjusted Rand index (Hubert and Arabie 1985).
+    """The adjusted Rand index (Hubert and Arabie 1985) of clusters (N,) and classes (N,).
 
     Returns:
-        1 for the same grouping, about 0 by chance; noise counts as one cluster more. None with one
-        class, or with unknown ones (-1).
+        1 for the same grouping, about 0 by chance; noise counts as one more cluster. None with only
+        one class, or with unknown ones (-1).
     """
     if not 0 <= int(labels.min()) < int(labels.max()):
         return None

@@ -1,4 +1,4 @@
-"""Maps of a data set's codes: asked for, made, measured."""
+"""Maps as runs: their requests, computation and evaluation."""
 
 import time
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from core.cancellation import Check, silent
 from core.errors import DataMissing, LabError, RunBroken
 from core.inference.codes import PIXELS, Codes, chosen_images, encode, shape_of, source_run
 from core.metrics import neighbours
-from core.projection.maps import NEIGHBOURS, ROUND, UNLIKE, open_map
+from core.projection.maps import DECIMALS, NEIGHBOURS, STRANGENESS_K, open_map
 from core.projection.methods import PROJECTING, Map, ProjectionConfig
 from core.runs import store
 from core.runs.schema import DataSpec, RunRequest, RunSpec, Status
@@ -21,11 +21,11 @@ from core.settings import settings
 from core.training.run_context import Listener, Work, carry_out, describe
 
 SIDE = 480
-"""Pixels along each side of the picture that is kept of a map."""
+"""Side in pixels of the picture that is saved of a map."""
 
 
 def make_request(variant: str, dataset: str, values: Mapping[str, Any] | None = None) -> RunRequest:
-    """Validate a question for a map and name its run. Nothing is written.
+    """Validate a request for a map and name its run. Nothing is written.
 
     Raises:
         UnknownName, LabError: an unknown name, a value out of bounds, a source without codes.
@@ -40,7 +40,7 @@ def make_request(variant: str, dataset: str, values: Mapping[str, Any] | None = 
         source = source_run(config.source)
         inputs.append(source.weights_fingerprint())
         private = private or source.spec().private
-    # The source's weights are among the inputs: by what name they are called is no matter.
+    # The source's weights are among the inputs, so the name of its run does not matter.
     changed = {k: v for k, v in PROJECTING.changed(variant, config).items() if k != "source"}
     used = DataSpec(
         fingerprint=inputs[0],
@@ -63,15 +63,15 @@ def make_request(variant: str, dataset: str, values: Mapping[str, Any] | None = 
 
 
 def _fingerprint(dataset: str) -> str:
-    """That of the published images where they never change: then a map needs one split only."""
+    """Return the published fingerprint if there is one: then a map needs only one split."""
     return data.info(dataset).fingerprint or data.data_fingerprint(dataset)
 
 
 def project(run: Run, listener: Listener = lambda status: None) -> Status:
-    """Make a map to its end; one that is done stays as it is.
+    """Carry out the run of a map; one that is done stays as it is.
 
     Raises:
-        Refused: another process is at it.
+        Refused: another process is working on it.
     """
     return carry_out(run, lambda work: _project(run, work), listener)
 
@@ -84,7 +84,8 @@ def _project(run: Run, work: Work) -> None:
     work.report("reading the images", state="running", error="")
     if _fingerprint(spec.dataset) != spec.data.fingerprint:
         raise RunBroken(
-            f"The images of {spec.dataset} have changed since {run.id} was asked for: ask anew."
+            f"The images of {spec.dataset} have changed since {run.id} was requested: "
+            "request a new map."
         )
     ids = chosen_points(spec.dataset, config)
     codes = encode(config.source, chosen_images(spec.dataset, config.split, ids), work.check)
@@ -97,31 +98,31 @@ def _project(run: Run, work: Work) -> None:
             f"The codes have {values.shape[1]} numbers, fewer than the map's {config.dimensions} "
             f"dimensions. {other}"
         )
-    found: Map = PROJECTING.variant(spec.variant).build(values, config, work.check)
+    projected: Map = PROJECTING.variant(spec.variant).build(values, config, work.check)
     work.report("measuring", done=1.0)
-    measured, kept = _measured(found.points, codes, config, work.check)
-    near = min(UNLIKE, len(ids) - 1)
+    measured, kept = _measured(projected.points, codes, config, work.check)
+    near = min(STRANGENESS_K, len(ids) - 1)
     run.write_weights(
         {
-            "points": found.points,
+            "points": projected.points,
             "ids": ids.int(),
             "preserved": kept.half(),
             "reach": neighbours.kth_distances(values, near, config.metric, work.check),
-            "frames": found.frames.half(),
-            "iterations": torch.tensor(found.iterations, dtype=torch.int32),
-            **found.extra,
+            "frames": projected.frames.half(),
+            "iterations": torch.tensor(projected.iterations, dtype=torch.int32),
+            **projected.extra,
         }
     )
-    if found.history:
-        run.write_history(found.history)
+    if projected.history:
+        run.write_history(projected.history)
     classes = codes.images.labels if spec.data.classes else None
-    last = found.iterations[-1] if found.iterations else 0
-    run.write_sample(last, images.to_png(images.scatter(found.points, classes, SIDE)))
+    last = projected.iterations[-1] if projected.iterations else 0
+    run.write_sample(last, images.to_png(images.scatter(projected.points, classes, SIDE)))
     run.write_metrics(
         {
             **measured,
             "n_all": data.info(spec.dataset).splits[config.split],
-            **_explained(found),
+            **_explained(projected),
             "seconds": round(time.monotonic() - began, 1),
             "device": describe(torch.device("cpu")),
         }
@@ -131,19 +132,21 @@ def _project(run: Run, work: Work) -> None:
 def _measured(
     points: Tensor, codes: Codes, config: ProjectionConfig, check: Check
 ) -> tuple[dict[str, Any], Tensor]:
-    """How far a map is to be trusted, and the share of neighbours that each point kept (N,)."""
+    """Return the figures of a map, and the share of its neighbours that each point kept (N,)."""
     k = min(NEIGHBOURS, neighbours.largest_k(len(points)))
-    found = neighbours.measure(codes.values, points, codes.images.labels, k, config.metric, check)
+    measures = neighbours.measure(
+        codes.values, points, codes.images.labels, k, config.metric, check
+    )
     figures = {
-        "trustworthiness": round(found.trustworthiness, ROUND),
-        "preservation": round(found.preservation, ROUND),
-        "knn_accuracy_codes": _rounded(found.codes_accuracy),
-        "knn_accuracy_map": _rounded(found.map_accuracy),
+        "trustworthiness": round(measures.trustworthiness, DECIMALS),
+        "preservation": round(measures.preservation, DECIMALS),
+        "knn_accuracy_codes": _rounded(measures.codes_accuracy),
+        "knn_accuracy_map": _rounded(measures.map_accuracy),
         "k": k,
         "n_test": len(points),
         "code_numbers": codes.values.shape[1],
     }
-    return figures, found.preserved
+    return figures, measures.preserved
 
 
 def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
@@ -153,25 +156,25 @@ def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
         RunBroken: no usable files.
         DataMissing: the images are not here.
     """
-    found = open_map(run)
-    chosen = chosen_images(run.spec().dataset, found.config.split, found.ids)
-    return _measured(found.points, encode(found.config.source, chosen, check), found.config, check)[
-        0
-    ]
+    latent_map = open_map(run)
+    chosen = chosen_images(run.spec().dataset, latent_map.config.split, latent_map.ids)
+    return _measured(
+        latent_map.points, encode(latent_map.config.source, chosen, check), latent_map.config, check
+    )[0]
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, ROUND)
+    return None if value is None else round(value, DECIMALS)
 
 
-def _explained(found: Map) -> dict[str, float]:
-    shares = found.extra.get("explained")
-    return {} if shares is None else {"explained_variance": round(float(shares.sum()), ROUND)}
+def _explained(projected: Map) -> dict[str, float]:
+    shares = projected.extra.get("explained")
+    return {} if shares is None else {"explained_variance": round(float(shares.sum()), DECIMALS)}
 
 
 def chosen_points(dataset: str, config: ProjectionConfig) -> Tensor:
-    """The data set's numbers of a map's images, in order: all, or a choice that is always the
-    same, so that maps of other seeds show the same points."""
+    """Return the indices of a map's images in the data set, ascending: all, or a choice that is
+    always the same, so that maps with other seeds show the same points."""
     n = data.info(dataset).splits[config.split]
     if n <= config.points:
         return torch.arange(n)

@@ -1,4 +1,4 @@
-"""Ways to lay codes of many numbers out in two or three, and to put further ones beside them."""
+"""Methods that project codes to two or three dimensions, and place further codes on the map."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -17,26 +17,25 @@ from core.metrics.neighbours import Metric, nearest
 from core.settings import settings
 from core.tasks.family import Family, FamilyConfig, Variant, by_name
 
-MOST_POINTS = 20_000
-EARLY = 0.5
-"""Share of the iterations with exaggeration."""
-FRAMES = 20
-"""Snapshots kept of an optimisation, beside its start."""
-EVERY = 5
-"""Iterations between two looks whether to stop: a third of a second at 10,000 points."""
+MAX_POINTS = 20_000
+EARLY_SHARE = 0.5
+"""Share of the iterations with early exaggeration."""
+MAX_FRAMES = 20
+"""Maximum number of snapshots of an optimisation, beside its start."""
+CHECK_EVERY = 5
+"""Iterations between two checks for a stop: a third of a second at 10,000 points."""
 THETA = 0.8
-"""Coarseness of the Barnes-Hut tree. Against 0.5 it saves a third of the time; trustworthiness and
-accuracy on 10,000 codes came out the same."""
-SMALL = 1e-4
-"""Standard deviation of a start (Kobak and Berens 2019)."""
-PLACING, STEPS = 5.0, 100
+"""Coarseness of the Barnes-Hut tree. It takes a third less time than 0.5, with the same
+trustworthiness and accuracy on 10,000 codes."""
+START_STD = 1e-4
+"""Standard deviation of the initial points (Kobak and Berens 2019)."""
+PLACE_PERPLEXITY, PLACE_STEPS = 5.0, 100
 """Perplexity and steps with which new points are placed on a finished map (Poličar et al. 2021)."""
-LEAST_PERPLEXITY, LEAST_NEIGHBOURS = 2, 2
-"""What may be asked for at least."""
+MIN_PERPLEXITY, MIN_NEIGHBOURS = 2, 2
 
 
 class ProjectionConfig(FamilyConfig):
-    """What a map is asked."""
+    """Settings of a map."""
 
     source: str = Field(
         PIXELS,
@@ -50,7 +49,7 @@ class ProjectionConfig(FamilyConfig):
     points: int = Field(
         10_000,
         ge=3,
-        le=MOST_POINTS,
+        le=MAX_POINTS,
         json_schema_extra={"step": 500},
         title="Points",
         description="images at most; of a larger set a choice is taken, always the same",
@@ -58,7 +57,7 @@ class ProjectionConfig(FamilyConfig):
     dimensions: int = Field(2, ge=2, le=3, title="Dimensions", description="of the map")
     perplexity: float = Field(
         30.0,
-        ge=LEAST_PERPLEXITY,
+        ge=MIN_PERPLEXITY,
         le=500,
         json_schema_extra={"step": 5.0},
         title="Perplexity",
@@ -85,7 +84,7 @@ class ProjectionConfig(FamilyConfig):
     )
     neighbours: int = Field(
         15,
-        ge=LEAST_NEIGHBOURS,
+        ge=MIN_NEIGHBOURS,
         le=200,
         title="Neighbours",
         description="of each point in the graph of UMAP",
@@ -109,10 +108,10 @@ class ProjectionConfig(FamilyConfig):
 
 
 class Map(NamedTuple):
-    """Where the points lie, and how they got there.
+    """The result of a projection.
 
     `points` (N, D) float32; `frames` (F, N, D), the points after `iterations`; `history` a row for
-    each of some iterations; `extra` what `place` needs to put further points beside them.
+    each of some iterations; `extra` what `place` needs to put further codes on the map.
     """
 
     points: Tensor
@@ -122,27 +121,27 @@ class Map(NamedTuple):
     extra: dict[str, Tensor]
 
 
-class Watch(Protocol):
-    """Told between pieces of work what is being done; raises `Cancelled` to stop it."""
+class Report(Protocol):
+    """A callback that reports progress between pieces of work; raises `Cancelled` to stop it."""
 
     def __call__(self, stage: str, **progress: Any) -> None:
-        """`progress` is `epoch` and `epochs`, iterations behind and in all."""
+        """`progress` is `epoch` and `epochs`, the finished and the total iterations."""
 
 
-def still(points: Tensor, extra: dict[str, Tensor] | None = None) -> Map:
-    """A map that came out at once."""
+def without_frames(points: Tensor, extra: dict[str, Tensor] | None = None) -> Map:
+    """Return a map that is computed in one step."""
     return Map(points.float(), torch.zeros(0, *points.shape), [], [], extra or {})
 
 
 # ---- principal components
 
 
-def pca(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
-    """The directions of most variance (Pearson 1901); signs so that the largest weight is > 0."""
-    watch("finding the directions of most variance")
+def pca(codes: Tensor, config: ProjectionConfig, report: Report) -> Map:
+    """Project on the principal components (Pearson 1901), each with its largest weight positive."""
+    report("finding the directions of most variance")
     basis, mean, shares = principal(codes, config.dimensions)
     points = (codes - mean) @ basis
-    return still(points, {"basis": basis, "mean": mean, "explained": shares})
+    return without_frames(points, {"basis": basis, "mean": mean, "explained": shares})
 
 
 def principal(codes: Tensor, dimensions: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -161,17 +160,17 @@ def principal(codes: Tensor, dimensions: int) -> tuple[Tensor, Tensor, Tensor]:
     return basis.float(), mean, shares.float()
 
 
-def place_linear(
+def place_pca(
     tensors: Mapping[str, Tensor], codes: Tensor, new: Tensor, config: ProjectionConfig
 ) -> Tensor:
-    """New codes (M, d) through the same matrix, (M, D)."""
+    """Project new codes (M, d) by the same matrix, (M, D)."""
     return (new - tensors["mean"]) @ tensors["basis"]
 
 
 # ---- t-SNE
 
 
-def tsne(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
+def tsne(codes: Tensor, config: ProjectionConfig, report: Report) -> Map:
     """t-SNE (van der Maaten and Hinton 2008) by openTSNE (Poličar, Stražar and Zupan 2024).
 
     Neighbours are exact; repulsion is Barnes-Hut's; the learning rate is n / exaggeration (Belkina
@@ -184,36 +183,37 @@ def tsne(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
     from openTSNE.affinity import PrecomputedAffinities, joint_probabilities_nn
 
     n, threads = len(codes), settings().torch_threads
-    most = (n - 1) // 3
-    if most < LEAST_PERPLEXITY:
+    max_perplexity = (n - 1) // 3
+    if max_perplexity < MIN_PERPLEXITY:
         raise LabError(
-            f"t-SNE needs {3 * LEAST_PERPLEXITY + 1} points at least; there are {n:,}. "
-            "Ask for more points, or for PCA."
+            f"t-SNE needs {3 * MIN_PERPLEXITY + 1} points at least; there are {n:,}. "
+            "Choose more points, or PCA."
         )
     if 3 * config.perplexity > n - 1:
         raise LabError(
             f"Perplexity {config.perplexity:g} needs {math.floor(3 * config.perplexity) + 1:,} "
-            f"points or more; there are {n:,}. Choose one from {LEAST_PERPLEXITY} to {most:,}."
+            f"points or more; there are {n:,}. Choose one from {MIN_PERPLEXITY} to "
+            f"{max_perplexity:,}."
         )
-    watch("finding neighbours")
+    report("finding neighbours")
     k = int(3 * config.perplexity)
     own = torch.arange(n)
     ids, distances = nearest(
-        codes, codes, k, config.metric, exclude=own, check=lambda _: watch("finding neighbours")
+        codes, codes, k, config.metric, exclude=own, check=lambda _: report("finding neighbours")
     )
     affinities = joint_probabilities_nn(
         ids.numpy(), distances.double().numpy(), [config.perplexity], n_jobs=threads
     )
     embedding = TSNEEmbedding(
-        _start(codes, config),
+        _initial_points(codes, config),
         PrecomputedAffinities(affinities, normalize=False),
         negative_gradient_method="bh",
         theta=THETA,
         n_jobs=threads,
         random_state=config.seed,
     )
-    diary = _Diary(embedding, config.iterations, watch)
-    early = round(EARLY * config.iterations)
+    recorder = _Recorder(embedding, config.iterations, report)
+    early = round(EARLY_SHARE * config.iterations)
     phases = ((early, config.exaggeration, 0.5), (config.iterations - early, 1.0, 0.8))
     for steps, exaggeration, momentum in phases:
         embedding.optimize(
@@ -221,28 +221,28 @@ def tsne(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
             exaggeration=exaggeration,
             momentum=momentum,
             inplace=True,
-            callbacks=diary.note,
-            callbacks_every_iters=EVERY,
+            callbacks=recorder.note,
+            callbacks_every_iters=CHECK_EVERY,
         )
-        diary.behind += steps
+        recorder.behind += steps
     points = torch.from_numpy(np.array(embedding, dtype=np.float32))
-    return Map(points, *diary.frames(points), diary.rows, {})
+    return Map(points, *recorder.frames(points), recorder.rows, {})
 
 
-class _Diary:
-    """What is kept of an optimisation: its loss every few iterations, its points at times."""
+class _Recorder:
+    """Records an optimisation: its loss every few iterations, and snapshots of its points."""
 
-    def __init__(self, start: np.ndarray, total: int, watch: Watch) -> None:
-        self.total, self.watch = total, watch
+    def __init__(self, start: np.ndarray, total: int, report: Report) -> None:
+        self.total, self.report = total, report
         self.behind = 0
-        self.every = max(EVERY, total // FRAMES // EVERY * EVERY)
+        self.every = max(CHECK_EVERY, total // MAX_FRAMES // CHECK_EVERY * CHECK_EVERY)
         self.rows: list[dict[str, float]] = []
         self.seen = {0: np.array(start, dtype=np.float32)}
 
     def note(self, step: int, divergence: float, points: np.ndarray) -> bool:
         """openTSNE's callback: the iteration of this phase, the loss so far, the points."""
         now = self.behind + step
-        self.watch(
+        self.report(
             f"iteration {now} of {self.total}",
             epoch=now,
             epochs=self.total,
@@ -260,57 +260,61 @@ class _Diary:
         return torch.from_numpy(np.stack([self.seen[i] for i in kept])), kept
 
 
-def _start(codes: Tensor, config: ProjectionConfig) -> np.ndarray:
-    """Small coordinates to begin with, float64 (N, D)."""
+def _initial_points(codes: Tensor, config: ProjectionConfig) -> np.ndarray:
+    """Return the points that t-SNE starts from, float64 (N, D)."""
     if config.start == "random":
         noise = np.random.default_rng(config.seed)
-        return SMALL * noise.standard_normal((len(codes), config.dimensions))
+        return START_STD * noise.standard_normal((len(codes), config.dimensions))
     basis, mean, _ = principal(codes, config.dimensions)
-    found = ((codes - mean) @ basis).double().numpy()
-    found = found / max(float(found[:, 0].std()), 1e-12) * SMALL
-    # Equal codes would lie on one spot, where nothing could part them.
-    return found + SMALL / 100 * np.random.default_rng(config.seed).standard_normal(found.shape)
+    points = ((codes - mean) @ basis).double().numpy()
+    points = points / max(float(points[:, 0].std()), 1e-12) * START_STD
+    # Equal codes would start at one point, from which no gradient could separate them.
+    return points + START_STD / 100 * np.random.default_rng(config.seed).standard_normal(
+        points.shape
+    )
 
 
 def place_tsne(
     tensors: Mapping[str, Tensor], codes: Tensor, new: Tensor, config: ProjectionConfig
 ) -> Tensor:
-    """New codes (M, d) among those (N, d) of a finished map, which stay where they are: (M, D).
+    """Place new codes (M, d) among those (N, d) of a finished map, which do not move: (M, D).
 
-    Each begins in the middle of its nearest neighbours and descends a little (Poličar, Stražar and
-    Zupan 2021).
+    Each starts at the median of its nearest neighbours, followed by a few steps of gradient descent
+    (Poličar, Stražar and Zupan 2021).
     """
     points, n = tensors["points"].double(), len(codes)
-    perplexity = min(PLACING, config.perplexity, (n - 1) / 3)
+    perplexity = min(PLACE_PERPLEXITY, config.perplexity, (n - 1) / 3)
     ids, distances = nearest(codes, new, max(1, int(3 * perplexity)), config.metric)
     weights = _affinities(distances.double(), perplexity)
     near = points[ids]  # (M, k, D)
-    found = near.median(1).values
-    update = torch.zeros_like(found)
-    for _ in range(STEPS):
-        pull = _pulled(found, near, 1.5 * weights) - _pulled(found, points.expand(len(new), -1, -1))
+    placed = near.median(1).values
+    update = torch.zeros_like(placed)
+    for _ in range(PLACE_STEPS):
+        pull = _attraction(placed, near, 1.5 * weights) - _attraction(
+            placed, points.expand(len(new), -1, -1)
+        )
         length = pull.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        pull = pull * (0.25 / length).clamp_max(1)  # nobody shoots off the map
+        pull = pull * (0.25 / length).clamp_max(1)  # no point leaves the map
         update = 0.8 * update + 0.1 * pull
-        found = found + update
-    return found.float()
+        placed = placed + update
+    return placed.float()
 
 
-def _pulled(places: Tensor, others: Tensor, weights: Tensor | None = None) -> Tensor:
-    """How others (M, m, D) pull at places (M, D), each by its weight (M, m) and by Student's t.
+def _attraction(places: Tensor, others: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The force of others (M, m, D) on places (M, D), by weights (M, m) and by Student's t.
 
-    Without weights they have those of the t distribution itself, q(j|i): what t-SNE pushes away.
+    Without weights they are those of the t distribution itself, q(j|i): t-SNE's repulsion.
     """
-    way = others - places[:, None]
-    student = 1 / (1 + way.square().sum(2))
+    difference = others - places[:, None]
+    student = 1 / (1 + difference.square().sum(2))
     if weights is None:
         weights = student / student.sum(1, keepdim=True)
-    found: Tensor = ((weights * student)[:, :, None] * way).sum(1)
-    return found
+    force: Tensor = ((weights * student)[:, :, None] * difference).sum(1)
+    return force
 
 
 def _affinities(distances: Tensor, perplexity: float) -> Tensor:
-    """p(j|i) of neighbours at `distances` (M, k): Gaussians of that perplexity, rows sum to 1."""
+    """p(j|i) of neighbours at `distances` (M, k): Gaussians of this perplexity; rows sum to 1."""
     squared = distances.square()
     squared = squared - squared[:, :1]
     low, high = torch.zeros(len(squared), 1).double(), torch.full((len(squared), 1), 1e12).double()
@@ -329,11 +333,11 @@ def _affinities(distances: Tensor, perplexity: float) -> Tensor:
 # ---- UMAP
 
 
-def umap(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
-    """UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed.
+def umap(codes: Tensor, config: ProjectionConfig, report: Report) -> Map:
+    """UMAP (McInnes, Healy and Melville 2018), if umap-learn is installed.
 
     Raises:
-        LabError: it is not, or there are too few points.
+        LabError: it is not installed, or there are too few points.
     """
     try:
         from umap import UMAP
@@ -345,13 +349,13 @@ def umap(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
         raise LabError(
             f"{config.neighbours} neighbours need more points than {len(codes):,}. "
             + (
-                f"Choose from {LEAST_NEIGHBOURS} to {len(codes) - 1:,}."
-                if len(codes) > LEAST_NEIGHBOURS
-                else f"UMAP needs {LEAST_NEIGHBOURS + 1} points at least; ask for PCA."
+                f"Choose from {MIN_NEIGHBOURS} to {len(codes) - 1:,}."
+                if len(codes) > MIN_NEIGHBOURS
+                else f"UMAP needs {MIN_NEIGHBOURS + 1} points at least; choose PCA."
             )
         )
-    watch("building the graph and laying it out; this cannot be stopped half-way")
-    found = UMAP(
+    report("building the graph and laying it out; this cannot be stopped half-way")
+    points = UMAP(
         n_components=config.dimensions,
         n_neighbors=config.neighbours,
         min_dist=config.least_distance,
@@ -359,22 +363,22 @@ def umap(codes: Tensor, config: ProjectionConfig, watch: Watch) -> Map:
         random_state=config.seed,
         n_jobs=1,
     ).fit_transform(codes.numpy())
-    watch("the map is laid out")
-    return still(torch.from_numpy(np.array(found, dtype=np.float32)))
+    report("the map is laid out")
+    return without_frames(torch.from_numpy(np.array(points, dtype=np.float32)))
 
 
-def place_between(
+def place_umap(
     tensors: Mapping[str, Tensor], codes: Tensor, new: Tensor, config: ProjectionConfig
 ) -> Tensor:
-    """New codes (M, d) in the weighted middle of their neighbours on the map, (M, D)."""
+    """Place new codes (M, d) at the weighted mean of their neighbours on the map, (M, D)."""
     k = min(config.neighbours, len(codes))
     ids, distances = nearest(codes, new, k, config.metric)
     weights = _affinities(distances.double(), max(1.0, k / 3)).float()
     return (tensors["points"][ids] * weights[..., None]).sum(1)
 
 
-OF_TSNE = frozenset({"perplexity", "exaggeration", "iterations", "start"})
-OF_UMAP = frozenset({"neighbours", "least_distance"})
+TSNE_SETTINGS = frozenset({"perplexity", "exaggeration", "iterations", "start"})
+UMAP_SETTINGS = frozenset({"neighbours", "least_distance"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -402,7 +406,7 @@ class Projecting(Family[ProjectionConfig, ProjectionVariant]):
             "Keeps neighbours together; sizes and distances of its clusters mean little.",
             tsne,
             place=place_tsne,
-            fixed=OF_UMAP,
+            fixed=UMAP_SETTINGS,
             source="van der Maaten and Hinton 2008; openTSNE, Poličar et al. 2024",
             text="t-SNE of the codes of test images.",
             differs="openTSNE instead of scikit-learn: as good a map in a third of the time, "
@@ -413,10 +417,10 @@ class Projecting(Family[ProjectionConfig, ProjectionVariant]):
             "PCA",
             "The flat view that keeps most of the spread; distances keep their meaning.",
             pca,
-            place=place_linear,
-            fixed=OF_TSNE | OF_UMAP | {"metric"},
+            place=place_pca,
+            fixed=TSNE_SETTINGS | UMAP_SETTINGS | {"metric"},
             source="Pearson 1901",
-            text="Told in words.",
+            text="Described in words.",
             differs="Ours.",
         ),
         ProjectionVariant(
@@ -424,8 +428,8 @@ class Projecting(Family[ProjectionConfig, ProjectionVariant]):
             "UMAP",
             "A graph of neighbours laid out; needs the extra package umap-learn.",
             umap,
-            place=place_between,
-            fixed=OF_TSNE,
+            place=place_umap,
+            fixed=TSNE_SETTINGS,
             source="McInnes, Healy and Melville 2018",
             differs="Ours.",
         ),

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
 from core.dreaming import ascent, classic
-from core.dreaming.config import SQUEEZED, DreamConfig, Scene
+from core.dreaming.config import SQUEEZED_SIDE, DreamConfig, Scene
 from core.dreaming.objectives import Objective
 from core.dreaming.starting_pictures import fitted, sample
 from core.dreaming.variants import DREAMING
@@ -199,7 +199,7 @@ def _recursion(net: torch.nn.Module, scene: Scene, image: Image.Image, steps: in
         small = _recursion(net, scene, small, steps).resize(image.size, Image.Resampling.LANCZOS)
         image = ImageChops.blend(image, small, 0.6)
     mean, std = scene.net.preprocess.mean, scene.net.preprocess.std
-    squeezed = image.resize((SQUEEZED, SQUEEZED), Image.Resampling.BILINEAR)
+    squeezed = image.resize((SQUEEZED_SIDE, SQUEEZED_SIDE), Image.Resampling.BILINEAR)
     normal = (classic.to_tensor(squeezed) - mean) / std
     total = torch.zeros_like(normal)
     for _ in range(steps):

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from core.__main__ import COMMANDS, main
-from core.cli.output import difference, intervals, shown, table
+from core.cli.output import difference, intervals, rounded, table
 from core.inference import export as exporting
 from core.registry import KINDS
 from core.runs import store
@@ -227,7 +227,7 @@ def test_export(
 
 def test_figures_are_rounded_for_people() -> None:
     values = [10_000, 12_720.4, -103.46, 17.1135, 0.68312, None, "cpu", [1, 2]]
-    assert [shown(v) for v in values] == [
+    assert [rounded(v) for v in values] == [
         "10,000", "12,720", "-103.5", "17.11", "0.683", "-", "cpu", "2 rows"
     ]  # fmt: skip
 

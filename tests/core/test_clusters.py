@@ -108,7 +108,7 @@ def test_hdbscan_is_scikit_learn_s() -> None:
     pixels, labels = digits()
     points = short(pixels)
     found = clusters.hdbscan(points, 8)
-    model = HDBSCAN(min_cluster_size=8, min_samples=clusters.DENSE, copy=True)
+    model = HDBSCAN(min_cluster_size=8, min_samples=clusters.MIN_SAMPLES, copy=True)
     theirs = model.fit_predict(points.numpy())
     assert found.number == theirs.max() + 1 >= 2
     assert adjusted_rand_score(found.labels.numpy(), theirs) == 1
@@ -123,7 +123,7 @@ def test_wide_points_are_reduced_and_it_is_said() -> None:
     assert found.reduced and found.number == 3
     known = found.labels >= 0
     assert float(known.float().mean()) > 0.8 and torch.equal(found.labels[known], which[known])
-    assert not clusters.hdbscan(points[:, : clusters.WIDE], 10).reduced
+    assert not clusters.hdbscan(points[:, : clusters.MAX_DIMENSIONS], 10).reduced
     again = clusters.hdbscan(points, 10)
     assert torch.equal(again.labels, found.labels)
 

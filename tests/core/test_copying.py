@@ -26,8 +26,8 @@ def copies(x: Tensor, how: str) -> Tensor:
         "moved by 2": x.roll((-2, 0), (2, 3)),
         "turned": copying.rotated(x, 10),
         "turned back": copying.rotated(x, -10),
-        "thicker": copying.stroked(x, 1),
-        "thinner": copying.stroked(x, -1),
+        "thicker": copying.with_strokes(x, 1),
+        "thinner": copying.with_strokes(x, -1),
         "paler": 0.6 * x + 0.1,
     }[how]
 

@@ -15,9 +15,9 @@ from PIL import Image, PngImagePlugin
 
 from core.dreaming import dream_runs, dream_time, films, recipes, responses
 from core.dreaming.config import Target
-from core.dreaming.dream_runs import ask_again, make_request
-from core.dreaming.recipes import KEY, Recipe
-from core.dreaming.starting_pictures import Picture, brought, fitted, sample
+from core.dreaming.dream_runs import make_request, request_again
+from core.dreaming.recipes import PNG_KEY, Recipe
+from core.dreaming.starting_pictures import Picture, fitted, sample, uploaded
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
 from core.images import to_png
@@ -83,7 +83,7 @@ def animated() -> bytes:
     ids=["one pixel", "16 bits", "transparent", "animated", "a line"],
 )
 def test_any_picture_can_be_dreamt_on(make: Callable[[], bytes]) -> None:
-    picture = brought(make(), "odd")
+    picture = uploaded(make(), "odd")
     run = dreamt(values={"steps": 1}, picture=picture)
     found = dream_runs.pixels_of(run, "dream.png")
     assert found.shape[0] == 3 and max(found.shape[1:]) == 64 and min(found.shape[1:]) >= 32
@@ -93,9 +93,9 @@ def test_a_huge_or_broken_picture_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LATENT_LAB_MAX_IMAGE_PIXELS", "1000")
     settings.cache_clear()
     with pytest.raises(BadUpload, match="million pixels"):
-        brought(encoded(GRAIN), "huge")
+        uploaded(encoded(GRAIN), "huge")
     with pytest.raises(BadUpload):
-        brought(b"\x89PNG no picture", "broken")
+        uploaded(b"\x89PNG no picture", "broken")
 
 
 def test_pictures_are_fitted_and_slim_ones_cut() -> None:
@@ -135,7 +135,7 @@ def test_the_same_question_is_the_same_run_and_another_picture_another() -> None
 
 
 def test_what_is_made_of_somebodys_own_is_theirs() -> None:
-    own = brought(encoded(GRAIN), "mine.png")
+    own = uploaded(encoded(GRAIN), "mine.png")
     mask = torch.zeros(10, 10, dtype=torch.uint8)
     assert make_request("deep", own, SMALL).config.private
     assert make_request("deep", sample("flower"), SMALL, mask=mask).config.private
@@ -201,7 +201,7 @@ def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
     assert run.history()["epoch"].is_monotonic_increasing
     measured = dream_runs.evaluate(run)
     assert measured["objective"] == pytest.approx(run.metrics()["objective"], rel=1e-4)
-    again = ask_again(recipe, sample("flower"))
+    again = request_again(recipe, sample("flower"))
     assert again.run_id == run.id
 
 
@@ -225,7 +225,7 @@ def test_the_atlas_leaves_a_sheet_a_layer() -> None:
     run = store.create(question.run_id, question.config, question.given)
     assert dream_runs.dream(run).state == "done"
     with Image.open(run.path / "channels-blocks.0.webp") as sheet:
-        assert sheet.size == (16 * dream_runs.TILE, dream_runs.TILE)
+        assert sheet.size == (16 * dream_runs.TILE_SIDE, dream_runs.TILE_SIDE)
     assert "channels-blocks.0.webp" in run.archive().decode("latin-1")
 
 
@@ -282,7 +282,7 @@ def test_a_recipe_gives_the_same_bytes_elsewhere(
     content = (dreamt(mask=mask, guide=guide).path / "dream.png").read_bytes()
     monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(lab / "elsewhere"))
     settings.cache_clear()
-    question = ask_again(recipes.read(content), sample("flower"), guide)
+    question = request_again(recipes.read(content), sample("flower"), guide)
     run = store.create(question.run_id, question.config, question.given)
     assert dream_runs.dream(run).state == "done"
     assert (run.path / "dream.png").read_bytes() == content
@@ -292,16 +292,16 @@ def test_a_recipe_knows_its_pictures() -> None:
     guide = sample("china").pixels
     recipe = dream_runs.recipe_of(created(guide=guide))
     with pytest.raises(LabError, match="another picture"):
-        ask_again(recipe, sample("china"), guide)
+        request_again(recipe, sample("china"), guide)
     with pytest.raises(LabError, match="another guide"):
-        ask_again(recipe, sample("flower"), sample("flower").pixels)
+        request_again(recipe, sample("flower"), sample("flower").pixels)
     with pytest.raises(LabError, match="bring it too"):
-        ask_again(recipe, sample("flower"))
+        request_again(recipe, sample("flower"))
 
 
 def noted(text: str) -> bytes:
     note = PngImagePlugin.PngInfo()
-    note.add_itxt(KEY, text, zip=True)
+    note.add_itxt(PNG_KEY, text, zip=True)
     return encoded(GRAIN, pnginfo=note)
 
 
@@ -333,7 +333,7 @@ def test_a_recipe_is_read_from_its_note() -> None:
     assert recipes.read(noted(json.dumps(GOOD))).settings().side == 64
     drawn = base64.b64encode(to_png(np.zeros((3, 3), np.uint8))).decode()
     recipe = Recipe.model_validate({**GOOD, "mask": drawn})
-    signed = recipes.signed(encoded(GRAIN), recipe)
+    signed = recipes.with_recipe(encoded(GRAIN), recipe)
     assert recipes.read(signed) == recipe
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(signed))), GRAIN)
 

@@ -19,8 +19,8 @@ from core.dreaming.config import (
     Scene,
     Target,
     check_targets,
+    format_targets,
     targets,
-    written,
 )
 from core.dreaming.objectives import Objective
 from core.dreaming.variants import DREAMING
@@ -52,7 +52,7 @@ def dreamt(config: DreamConfig, on: Scene | None = None) -> Tensor:
     )
 )
 def test_a_mixture_is_read_as_it_was_written(mixture: list[Target]) -> None:
-    assert targets(written(tuple(mixture))) == tuple(mixture)
+    assert targets(format_targets(tuple(mixture))) == tuple(mixture)
 
 
 @pytest.mark.parametrize("text", ["", "blocks.4 +", "a b/c", "blocks.4/", "x*y", "blocks.4*0", "é"])
@@ -257,7 +257,7 @@ def test_a_picture_that_moves_nothing_is_woken_or_refused(monkeypatch: pytest.Mo
     assert "noise" in ascent.dream(scene(), config, unwatched).remarks[0]
     calls.clear()
     dead = 99
-    with pytest.raises(LabError, match="Nothing in this picture moves"):
+    with pytest.raises(LabError, match="The gradient is zero"):
         ascent.dream(scene(), config, unwatched)
 
 
@@ -373,7 +373,7 @@ def test_a_channel_gets_a_picture_that_it_likes() -> None:
     values = [row["objective"] for row in found.history]
     assert found.picture.shape == (3, 48, 48) and float(found.picture.min()) >= 0
     assert np.mean(values[-4:]) > np.mean(values[:4]) + 1
-    assert len(found.stages) == visions.STAGES
+    assert len(found.stages) == visions.STAGE_COUNT
 
 
 def test_the_atlas_has_every_channel_of_a_layer() -> None:

@@ -161,7 +161,7 @@ def test_a_method_without_weights_is_refused(lab: Path) -> None:
 
 
 def test_a_network_that_asks_for_a_class_is_refused(lab: Path) -> None:
-    with pytest.raises(LabError, match="Class-conditional VAE asks for a class beside each image"):
+    with pytest.raises(LabError, match="Class-conditional VAE needs a class beside each image"):
         export(made("cvae", chosen=AUTOENCODING), lab / "model.onnx")
     assert not (lab / "model.onnx").exists()
 

@@ -189,8 +189,8 @@ def test_only_a_gan_has_a_generator(made: Callable[..., Run]) -> None:
 # ---- ways
 
 
-@pytest.mark.parametrize("way", latent.PATHS)
-def test_a_way_meets_both_ends(mlp: GAN, face: GAN, way: latent.Path) -> None:
+@pytest.mark.parametrize("way", latent.INTERPOLATIONS)
+def test_a_way_meets_both_ends(mlp: GAN, face: GAN, way: latent.Interpolation) -> None:
     for model in (mlp, face):
         a, b = generators.prior(model, 2, 0)
         found = generators.between(model, a, b, 9, way)
@@ -211,7 +211,7 @@ def test_an_arc_keeps_its_radius_in_the_normal_space_and_serves_all_networks(
     )
     u = arc[:, : mlp.latent]  # of the same directions, and their own radius
     first, last = mlp.latents(u[:1])[0], mlp.latents(u[-1:])[0]
-    seeds = generators.seeds_of(mlp, generators.between(mlp, first, last, 9, "slerp"))
+    seeds = generators.to_normal(mlp, generators.between(mlp, first, last, 9, "slerp"))
     blended = torch.lerp(u[0].norm(), u[-1].norm(), torch.linspace(0, 1, 9))
     torch.testing.assert_close(seeds.norm(dim=1), blended, atol=1e-3, rtol=0)
 
@@ -225,7 +225,7 @@ def test_seeds_are_found_again(mlp: GAN, face: GAN) -> None:
     for model in (mlp, face):
         u = seeded_noise(4, 0)[:, : model.latent]
         torch.testing.assert_close(
-            generators.seeds_of(model, model.latents(u)), u, atol=1e-3, rtol=1e-3
+            generators.to_normal(model, model.latents(u)), u, atol=1e-3, rtol=1e-3
         )
 
 
@@ -236,8 +236,8 @@ def test_a_walk_is_closed_and_keeps_its_speed(mlp: GAN, face: GAN, stops: int, f
         assert found.shape == (stops * frames, model.latent)
         corners = generators.prior(model, stops, 3)
         torch.testing.assert_close(found[0], corners[0], atol=1e-4, rtol=0)
-        u = generators.seeds_of(model, found)
-        seeds = generators.seeds_of(model, corners)
+        u = generators.to_normal(model, found)
+        seeds = generators.to_normal(model, corners)
         step = float(angles(torch.cat([seeds, seeds[:1]])).sum()) / len(found)
         strides = angles(torch.cat([u, u[:1]]))  # the last frame flows into the first
         assert float(strides.max()) < 1.01 * step, "never faster"
@@ -281,7 +281,7 @@ def test_components_are_those_that_were_planted() -> None:
 def test_components_are_unit_and_the_same_each_time(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directions, "SAMPLES", 300)
+    monkeypatch.setattr(directions, "SAMPLE_COUNT", 300)
     model = request.getfixturevalue(name)
     found, again = (directions.principal_directions(model, 3) for _ in range(2))
     vectors = torch.stack([d.vector for d in found])
@@ -318,7 +318,7 @@ def test_an_attribute_that_follows_no_line_explains_nothing() -> None:
         second.bias.fill_(-0.5)
     model = planted(first, nn.ReLU(), second)
     found = {d.name: d for d in directions.attribute_directions(model, Extractor())}
-    assert found["ink"].explained < directions.FAINT
+    assert found["ink"].explained < directions.MIN_EXPLAINED
 
 
 def test_moving_along_a_direction_changes_its_attribute(mlp: GAN, face: GAN) -> None:
@@ -329,7 +329,7 @@ def test_moving_along_a_direction_changes_its_attribute(mlp: GAN, face: GAN) -> 
     assert float(found.abs().max()) <= 1, "no farther than the prior"
     brightness = generators.draw(mlp, found).mean((1, 2, 3)).tolist()
     assert brightness == sorted(brightness)
-    assert ink.reach == pytest.approx(directions.REACH / math.sqrt(3))
+    assert ink.reach == pytest.approx(directions.MAX_STD / math.sqrt(3))
 
 
 def test_which_attributes_there_are(mlp: GAN, cgan: GAN, face: GAN) -> None:
@@ -341,8 +341,8 @@ def test_which_attributes_there_are(mlp: GAN, cgan: GAN, face: GAN) -> None:
 
 
 def test_attributes_of_colour(face: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directions, "SAMPLES", 60)
-    monkeypatch.setattr(directions, "HELD", 20)
+    monkeypatch.setattr(directions, "SAMPLE_COUNT", 60)
+    monkeypatch.setattr(directions, "HELD_OUT", 20)
     found = directions.attribute_directions(face, Extractor())
     assert [d.name for d in found] == ["brightness", "contrast", "light", "smoothness"]
     assert all(d.vector.shape == (128,) and 0 <= d.explained <= 1 for d in found)
@@ -438,7 +438,7 @@ def test_a_search_can_be_stopped_and_leaves_the_weights_alone(mlp: GAN) -> None:
 def test_batch_norm_makes_pictures_depend_on_their_batch(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generators, "BATCH", 8)
+    monkeypatch.setattr(generators, "BATCH_SIZE", 8)
     model = request.getfixturevalue(name)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     latents = generators.prior(model, 2, 0)
@@ -465,14 +465,14 @@ def test_batch_norm_makes_pictures_depend_on_their_batch(
 
 def test_in_a_batch_of_copies_places_still_differ_where_norms_are_over_maps(face: GAN) -> None:
     views = generators.batch_norm_views(face, generators.prior(face, 2, 0), 0)
-    assert generators.norms_keep_places(face)
+    assert generators.varies_by_position(face)
     assert float(views.copies.std((2, 3)).mean()) > 0.01  # a picture, not a grey plane
     assert float(F.l1_loss(views.copies[0], views.copies[1])) > 0.01  # of its own noise
 
 
 def test_in_a_batch_of_copies_all_latents_look_the_same(dcgan: GAN, mlp: GAN) -> None:
     """What makes one differ from the others is the batch norm's mean, and is taken off."""
-    assert not generators.norms_keep_places(dcgan)
+    assert not generators.varies_by_position(dcgan)
     views = generators.batch_norm_views(dcgan, generators.prior(dcgan, 2, 0), 0)
     torch.testing.assert_close(views.copies[0], views.copies[1], atol=0.05, rtol=0)
     assert float(F.l1_loss(views.kept[0], views.kept[1])) > 0.05

@@ -15,8 +15,8 @@ SHARES = torch.linspace(0, 1, 11)
 # ---- between two codes
 
 
-@pytest.mark.parametrize("path", latent.PATHS)
-def test_both_ends_are_met(path: latent.Path) -> None:
+@pytest.mark.parametrize("path", latent.INTERPOLATIONS)
+def test_both_ends_are_met(path: latent.Interpolation) -> None:
     for a, b in ((A, B), (B, A), (A, 0.1 * B), (A, torch.zeros(3)), (A, A), (A, -A)):
         found = latent.between(a, b, 7, path)
         assert found.shape == (7, 3) and bool(found.isfinite().all())
@@ -52,8 +52,8 @@ def test_codes_without_an_arc_go_straight(b: torch.Tensor) -> None:
     torch.testing.assert_close(found, latent.lerp(A, b, SHARES), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("path", latent.PATHS)
-def test_a_loop_is_closed_and_passes_every_corner_once(path: latent.Path) -> None:
+@pytest.mark.parametrize("path", latent.INTERPOLATIONS)
+def test_a_loop_is_closed_and_passes_every_corner_once(path: latent.Interpolation) -> None:
     corners = latent.prior_samples(4, 3, seed=0)
     found = latent.loop(corners, 5, path)
     assert found.shape == (15, 4)

@@ -347,7 +347,7 @@ def test_an_upload_is_dreamt_on_in_private(monkeypatch):
     app = upload(opened(PAGE, **link), "mine.jpg", content)
     assert plain(sound(app)) and len(dreams_of(app)) == 1
     run = made(
-        dream_runs.make_request("deep", starting_pictures.brought(content, "mine.jpg"), SMALL)
+        dream_runs.make_request("deep", starting_pictures.uploaded(content, "mine.jpg"), SMALL)
     )
     assert run.spec().private
     run.set_owners([VISITOR])
@@ -424,7 +424,7 @@ def signed(question):
         variant=config.variant, source=config.dataset, config=config.config,
         picture=config.data.fingerprint,
     )  # fmt: skip
-    return recipes.signed(to_png(np.zeros((8, 8, 3), np.uint8)), recipe)
+    return recipes.with_recipe(to_png(np.zeros((8, 8, 3), np.uint8)), recipe)
 
 
 def used(content, name="dream.png", **query):
@@ -481,7 +481,7 @@ def test_the_recipe_of_a_dream_brings_it_back(dreamt):
 def test_the_recipe_of_ones_own_picture_asks_for_it():
     content = jpeg()
     run = made(
-        dream_runs.make_request("deep", starting_pictures.brought(content, "mine.jpg"), SMALL)
+        dream_runs.make_request("deep", starting_pictures.uploaded(content, "mine.jpg"), SMALL)
     )
     app = used((run.path / "dream.png").read_bytes())
     assert (
@@ -514,7 +514,7 @@ def test_the_recipe_of_a_guided_dream_asks_for_the_guide():
 )  # fmt: skip
 def test_a_recipe_that_cannot_be_used_is_a_sentence(note, sentence):
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(recipes.KEY, note)
+    info.add_itxt(recipes.PNG_KEY, note)
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG", pnginfo=info)
     app = upload(opened(PAGE, tab="Recipe"), "odd.png", buffer.getvalue(), "recipe")
@@ -526,7 +526,7 @@ def test_a_recipe_that_cannot_be_used_is_a_sentence(note, sentence):
 def test_a_recipe_with_a_strange_source_asks_for_a_picture():
     question = asked()
     recipe = recipes.Recipe(variant="deep", source="nowhere", config=question.config.config)
-    content = recipes.signed(to_png(np.zeros((8, 8, 3), np.uint8)), recipe)
+    content = recipes.with_recipe(to_png(np.zeros((8, 8, 3), np.uint8)), recipe)
     assert used(content).selectbox(key="picture").value == "upload"
 
 
@@ -544,7 +544,7 @@ def test_the_command_makes_the_same_dream(monkeypatch):
     words = command(run).split(" ", 3)
     assert words[:3] == ["python", "-m", "core"]
     found = []
-    monkeypatch.setattr("core.cli.dream_command._made", lambda _, q: found.append(q.run_id) or 0)
+    monkeypatch.setattr("core.cli.dream_command._make", lambda _, q: found.append(q.run_id) or 0)
     import shlex
 
     assert main(shlex.split(words[3])) == 0

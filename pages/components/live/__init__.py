@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from core.errors import LabError
-from core.inference.latent import COLUMN, FAR, checked_code
-from core.inference.outliers import RARE, Spread, State
+from core.inference.latent import CODE_COLUMN, MAX_CODE, checked_code
+from core.inference.outliers import MIN_OUTSIDE_SHARE, Spread, State
 from core.runs.store import Run
 from pages.components.component import component, nothing
 from pages.server import base_path
@@ -137,10 +137,10 @@ def latent(
             "original_code": None if original_code is None else [float(v) for v in original_code],
             "manifold": manifold,
             "temperature": temperature,
-            "limit": FAR,
+            "limit": MAX_CODE,
             "spread": None if spread is None else _spread(spread),
             "name": name,
-            "column": COLUMN,
+            "column": CODE_COLUMN,
         },
         on_released_change=nothing,
         on_failed_change=partial(_note_failure, key),
@@ -189,7 +189,7 @@ def _spread(spread: Spread) -> dict[str, Any]:
     """For the browser, which says it while the hand moves."""
     root = None if spread.root is None else spread.root.tolist()
     found = {"centre": spread.centre.tolist(), "root": root, "degrees": spread.degrees}
-    rare = {"rare": RARE, "hollow": spread.hollow, "prior": spread.prior}
+    rare = {"rare": MIN_OUTSIDE_SHARE, "hollow": spread.hollow, "prior": spread.prior}
     return found | rare | {"said": dict(ordinary(spread))}
 
 

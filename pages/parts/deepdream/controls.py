@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.dreaming import dream_runs, starting_pictures
-from core.dreaming.config import Target, targets, written
+from core.dreaming.config import Target, format_targets, targets
 from core.dreaming.starting_pictures import MADE, NOISE, Picture
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
@@ -101,7 +101,7 @@ def dream_form(below: DeltaGenerator) -> DreamForm:
             label_visibility="collapsed",
         )
     )
-    picture = _choose_picture() if DREAMING.begins_with_a_picture(variant) else None
+    picture = _choose_picture() if DREAMING.needs_picture(variant) else None
     backbone = _choose_network(variant)
     _take_pick()
     layers = st.text_input(
@@ -160,7 +160,7 @@ def usual_layers(variant: str, backbone: str) -> str:
     every = backbones.layers(backbone)
     middle = [layer for layer in every if layer.reduction == 16] or list(every)
     channel = 0 if variant == "visualise" else None
-    return written((Target(middle[-1].name, channel),))
+    return format_targets((Target(middle[-1].name, channel),))
 
 
 def _strengths(variant: str) -> tuple[float, float, float]:
@@ -212,7 +212,7 @@ def pick(layer: str, channel: int | None, more: bool) -> None:
             mixture = ()
     remaining = tuple(t for t in mixture if t[:2] != target[:2])
     chosen = (*remaining, target) if len(remaining) == len(mixture) else remaining
-    st.session_state["picked_layers"] = written(chosen or (target,))
+    st.session_state["picked_layers"] = format_targets(chosen or (target,))
 
 
 def _take_pick() -> None:
@@ -243,7 +243,7 @@ def _choose_picture() -> Picture | None:
 
 def _opened(file: UploadedFile) -> Picture | None:
     try:
-        return starting_pictures.brought(file.getvalue(), file.name)
+        return starting_pictures.uploaded(file.getvalue(), file.name)
     except LabError as error:
         st.error(str(error), icon=":material/error:")
         return None

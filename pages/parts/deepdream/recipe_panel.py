@@ -67,7 +67,7 @@ def take_loaded() -> None:
         return
     state, variant = st.session_state, recipe.variant
     state["kind"] = variant
-    if DREAMING.begins_with_a_picture(variant):
+    if DREAMING.needs_picture(variant):
         state["picture"] = recipe.source if recipe.source in SOURCES else "upload"
     config = recipe.settings().model_dump()
     fixed = DREAMING.variant(variant).fixed
@@ -83,7 +83,7 @@ def command(run: Run) -> str:
     spec = run.spec()
     config = DREAMING.config(spec.variant, spec.config)
     words = ["python", "-m", "core", "dream", spec.variant]
-    if DREAMING.begins_with_a_picture(spec.variant):
+    if DREAMING.needs_picture(spec.variant):
         words.append(
             "PICTURE.jpg" if spec.dataset in (OWN, starting_pictures.MADE) else spec.dataset
         )

@@ -82,7 +82,7 @@ def _done(run: Run) -> bool:
 def _button(form: DreamForm, run: Run | None) -> None:
     """The button that starts the dream, with the expected duration."""
     if form.refusal:
-        if form.picture is not None or not DREAMING.begins_with_a_picture(form.variant):
+        if form.picture is not None or not DREAMING.needs_picture(form.variant):
             st.error(form.refusal, icon=":material/error:")
         else:
             st.info("Choose a picture above.")
@@ -210,7 +210,7 @@ def _waiting(form: DreamForm, run: Run | None) -> None:
         st.caption("The dream before, with other settings. Press Dream for a new one.")
         return
     st.session_state.pop(SHOWN, None)
-    grows = not DREAMING.begins_with_a_picture(form.variant)
+    grows = not DREAMING.needs_picture(form.variant)
     begins_with = dreams.sample(NOISE) if grows else form.picture
     if begins_with is None:
         st.html(EMPTY)
@@ -237,5 +237,5 @@ def _same_picture(last: Run, form: DreamForm) -> bool:
     if spec.variant != form.variant:
         return False
     if form.request is None:
-        return form.picture is not None or not DREAMING.begins_with_a_picture(form.variant)
+        return form.picture is not None or not DREAMING.needs_picture(form.variant)
     return spec.data.fingerprint == form.request.config.data.fingerprint

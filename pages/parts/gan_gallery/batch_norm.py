@@ -40,7 +40,7 @@ def views(scene: Scene) -> None:
     seed = st.number_input(
         "Seed of the strangers",
         0,
-        generators.MOST_SEED,
+        generators.MAX_SEED,
         0,
         key="strangers",
         bind="query-params",
@@ -53,7 +53,7 @@ def views(scene: Scene) -> None:
         apart = (batch - comparison.kept).abs().mean()
         rows.append(
             Row(
-                f"Batch {i + 1} of {generators.BATCH}, the others strangers (train)",
+                f"Batch {i + 1} of {generators.BATCH_SIZE}, the others strangers (train)",
                 batch,
                 f"{255 * float(apart):.0f} grey levels away on average",
             )
@@ -61,7 +61,7 @@ def views(scene: Scene) -> None:
     apart = (comparison.copies - comparison.kept).abs().mean()
     rows.append(
         Row(
-            f"A batch of {generators.BATCH} copies of itself (train)",
+            f"A batch of {generators.BATCH_SIZE} copies of itself (train)",
             comparison.copies,
             f"{255 * float(apart):.0f} grey levels away on average",
         )
@@ -69,7 +69,7 @@ def views(scene: Scene) -> None:
     pictures.rows(rows)
     st.caption(
         "In training, batch norm takes mean and variance from the batch, so a picture depends on "
-        f"its company. {copies_text(generators.norms_keep_places(model))} Afterwards it uses "
+        f"its company. {copies_text(generators.varies_by_position(model))} Afterwards it uses "
         "statistics that were kept, and each picture stands for itself."
     )
     st.download_button(

@@ -37,7 +37,7 @@ def nearest(scene: Scene) -> None:
     pictures.rows(rows)
     st.markdown(verdict(matches, split, len(images.labels)))
     if split == "train":
-        st.caption(copying.BEARS)
+        st.caption(copying.TOLERANCE)
     st.download_button(
         "PNG",
         lambda: pictures.rows_png(rows),

@@ -20,7 +20,7 @@ def between(scene: Scene) -> None:
     run, model = scene.run, cached.generator(scene.run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         other = st.number_input(
-            "To seed", 0, generators.MOST_SEED, 1, key="to_seed", bind="query-params", width=130
+            "To seed", 0, generators.MAX_SEED, 1, key="to_seed", bind="query-params", width=130
         )
         steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params", width=220)
         stops = st.slider(

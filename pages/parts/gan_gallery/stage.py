@@ -9,7 +9,7 @@ from torch import Tensor
 from core.errors import LabError
 from core.images import contact_sheet, to_png
 from core.inference import curves, generators, latent
-from core.inference.directions import FAINT, Direction
+from core.inference.directions import MIN_EXPLAINED, Direction
 from core.inference.latent import class_names
 from core.runs.store import Run
 from pages.components import live
@@ -50,7 +50,7 @@ def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
         seed = st.number_input(
             "Seed",
             0,
-            generators.MOST_SEED,
+            generators.MAX_SEED,
             0,
             key="seed",
             bind="query-params",
@@ -220,7 +220,7 @@ def _dimension(index: int, direction: Direction) -> live.Dimension:
         -direction.reach,
         direction.reach,
         f"{direction.explained:.0%}",
-        dead=not principal and direction.explained < FAINT,
+        dead=not principal and direction.explained < MIN_EXPLAINED,
         spread=direction.spread,
     )
 

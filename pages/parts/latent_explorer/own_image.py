@@ -70,7 +70,9 @@ def _verdicts(scene: Scene, pixels: Tensor) -> None:
     k = min(NEIGHBOURS, len(known))
     nearest = neighbours.nearest(known, codes.values, k, scene.latent_map.config.metric)
     for i in range(len(pixels)):
-        _verdict(shares[i], min(maps.UNLIKE, len(known) - 1), anomalies[i] if anomalies else None)
+        _verdict(
+            shares[i], min(maps.STRANGENESS_K, len(known) - 1), anomalies[i] if anomalies else None
+        )
         pictures.cards(
             [
                 ("Yours", pixels[i], ""),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.inference import explain
-from core.inference.explain import STRANGE, Prediction
+from core.inference.explain import MIN_UNLIKE_SHARE, Prediction
 from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
@@ -101,7 +101,7 @@ def _answer(
 
 def _badge(share: float, strange: float, k: int) -> None:
     """Say whether to trust the answer; strangeness is measured at the k-th nearest image."""
-    if strange >= STRANGE:
+    if strange >= MIN_UNLIKE_SHARE:
         st.badge("unlike the training images", color="orange", icon=":material/question_mark:")
         st.caption(farther(strange, k, "training images"))
     elif share < MIN_SURE:

@@ -47,9 +47,9 @@ def traversals(run: Run, at: Place) -> None:
     ]
     pictures.rows(rows)
     st.caption(
-        f"From {latent.SPREADS} standard deviations below its middle to {latent.SPREADS} above; "
-        "all other numbers stay as they are on the stage. Nats say how much a number tells about "
-        "an image: 1 nat is 1.44 bits."
+        f"From {latent.SLIDER_STD} standard deviations below its middle to {latent.SLIDER_STD} "
+        "above; all other numbers stay as they are on the stage. Nats say how much a number tells "
+        "about an image: 1 nat is 1.44 bits."
     )
     st.download_button(
         "PNG",
@@ -127,7 +127,7 @@ def between(run: Run) -> None:
     labels = images.labels[pair] if model.classes else None
     ends = latent.encode(model, images.pixels[pair], labels)
     label = int(images.labels[pair[0]]) if model.classes else None
-    codes = {p: latent.between(ends[0], ends[1], steps, p) for p in latent.PATHS}  # type: ignore[arg-type]
+    codes = {p: latent.between(ends[0], ends[1], steps, p) for p in latent.INTERPOLATIONS}  # type: ignore[arg-type]
     drawn = {p: latent.decode(model, c, label) for p, c in codes.items()}
     rows = [
         Row("Straight line (lerp)", drawn["lerp"], _lengths(codes["lerp"])),
