@@ -1,8 +1,8 @@
 """Files that nobody vouches for become pictures, within a budget of memory.
 
-A decoder may take `BUDGET` bytes for one picture, and only one large picture is decoded at a time.
-What comes out has at most `MAX_PIXELS`: larger pictures are reduced, JPEGs while they are decoded,
-others strip by strip afterwards, so that no second copy of all pixels is ever made.
+A decoder may take `MAX_DECODED_BYTES` for one picture, and only one large picture is decoded at a
+time. What comes out has at most `MAX_PIXELS`: larger pictures are reduced, JPEGs while they are
+decoded, others strip by strip afterwards, so that no second copy of all pixels is ever made.
 """
 
 import io
@@ -22,7 +22,7 @@ from core.settings import settings
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 READABLE = "PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF or TIFF"
-BUDGET = 250_000_000
+MAX_DECODED_BYTES = 250_000_000
 """Bytes that a decoder may take for the pixels of one picture."""
 MAX_PIXELS = 1 << 22
 """Pixels of a decoded picture; a larger one is reduced by a whole number."""
@@ -212,8 +212,8 @@ def _cost(image: Image.Image, content: bytes, name: str) -> float:
         each = _jpeg_bytes(image, scans)
     if pixels > settings().max_image_pixels:
         raise _too_many_pixels(name)
-    if pixels * each > BUDGET:
-        raise _too_many_pixels(name, _NAMES.get(kind, kind), BUDGET / each)
+    if pixels * each > MAX_DECODED_BYTES:
+        raise _too_many_pixels(name, _NAMES.get(kind, kind), MAX_DECODED_BYTES / each)
     return pixels * each
 
 

@@ -21,9 +21,8 @@ from core.models.backbones import fingerprint
 from core.models.pretrained import FeatureNet
 from core.settings import settings
 
-"""Called between batches with what is being done; raises to stop it."""
 BATCH = 4
-KEPT = 50_000
+MAX_CACHED = 50_000
 """Pictures whose features a backbone keeps; the oldest go first. About 130 MB at 1,280 numbers."""
 LOCK_TIMEOUT = 30.0
 """Seconds to wait while another process writes."""
@@ -113,7 +112,8 @@ class _Store:
                     [(key, row.tobytes()) for key, row in rows],
                 )
                 self.database.execute(
-                    "DELETE FROM features WHERE id <= (SELECT MAX(id) FROM features) - ?", (KEPT,)
+                    "DELETE FROM features WHERE id <= (SELECT MAX(id) FROM features) - ?",
+                    (MAX_CACHED,),
                 )
         except sqlite3.Error as error:
             log.warning("features are not kept: %s", error)

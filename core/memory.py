@@ -6,7 +6,7 @@ import sys
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Names of glibc's `mallopt`."""
-KEPT, LARGEST = 2**30, 2**25
+MAX_KEPT, MAX_POOLED = 2**30, 2**25
 """Bytes of free memory that stay, and of the largest block that may be among them (the most that
 glibc allows)."""
 
@@ -21,5 +21,5 @@ def keep_memory() -> None:
         return
     with contextlib.suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(TRIM_THRESHOLD, KEPT)
-        mallopt(MMAP_THRESHOLD, LARGEST)
+        mallopt(TRIM_THRESHOLD, MAX_KEPT)
+        mallopt(MMAP_THRESHOLD, MAX_POOLED)

@@ -12,7 +12,7 @@ from core.data.encodings import Reading
 from core.errors import BadUpload
 from core.images import display_name
 
-NOTHING = "There are no pictures in it."
+NO_PICTURES = "There are no pictures in it."
 PICTURES = frozenset(
     [
         *("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "dib", "gif", "tif", "tiff"),
@@ -28,11 +28,11 @@ _ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("test", "testing", "tst"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), "valid"),
 }
-_MEANT_BESIDE = frozenset(
+_NEUTRAL_WORDS = frozenset(
     ["set", "data", "dataset", "images", "image", "img", "imgs", "pictures", "photos", "split"]
 )
 """Words that a split's folder may have beside: “test set”, “train_images”."""
-_BEGINS = re.compile(
+_SIGNATURES = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0\0|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]"
     rb"|.{4}ftyp(?:avi|hei|hev|mif|msf)",
     re.DOTALL,
@@ -75,7 +75,7 @@ class Contents:
 def _is_picture(entry: Entry) -> bool:
     """Recognise a picture by its suffix, or else by its first bytes."""
     suffix = entry.path.suffix.lower().lstrip(".")
-    return suffix in PICTURES or _BEGINS.match(entry.head()) is not None
+    return suffix in PICTURES or _SIGNATURES.match(entry.head()) is not None
 
 
 def placed(entries: Sequence[Entry], folders: Sequence[PurePosixPath]) -> Contents:
@@ -84,10 +84,10 @@ def placed(entries: Sequence[Entry], folders: Sequence[PurePosixPath]) -> Conten
     Files that are no pictures change nothing: folders around all pictures are seen through.
     """
     if not entries:
-        raise BadUpload(NOTHING)
+        raise BadUpload(NO_PICTURES)
     pictures = [entry for entry in entries if _is_picture(entry)]
     if not pictures:
-        raise BadUpload(f"{NOTHING} The {len(entries):,} files in it are of other kinds.")
+        raise BadUpload(f"{NO_PICTURES} The {len(entries):,} files in it are of other kinds.")
     spelled = _Spelling()
     places = [spelled(entry.path.parts[:-1]) for entry in pictures]
     others = {
@@ -159,12 +159,12 @@ def _given(
 def _role(name: str) -> tuple[Role, frozenset[str]] | None:
     """What the pictures of a folder called like a split are for, and other words of its name."""
     words = [word for word in re.split(r"[\W_\d]+", name.casefold()) if word]
-    words += [w[: -len(end)] for w in words for end in _MEANT_BESIDE if w.endswith(end)]
+    words += [w[: -len(end)] for w in words for end in _NEUTRAL_WORDS if w.endswith(end)]
     named = [word for word in words if word in _ROLES]
     if len({_ROLES[word] for word in named}) != 1:
         return None
     joined = {word for word in words if any(word.startswith(role) for role in named)}
-    return _ROLES[named[0]], frozenset(words) - set(named) - joined - _MEANT_BESIDE - {""}
+    return _ROLES[named[0]], frozenset(words) - set(named) - joined - _NEUTRAL_WORDS - {""}
 
 
 def _used(

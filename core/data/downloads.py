@@ -14,7 +14,7 @@ from core.data.dataset import Progress
 from core.errors import DataMissing
 from core.settings import settings
 
-ROOM = 400 * 2**20
+MAX_ARCHIVE_BYTES = 400 * 2**20
 """Bytes that one file of a download may have at most."""
 
 
@@ -84,7 +84,9 @@ def _from_mirrors(
 ) -> None:
     for i, url in enumerate(urls):
         try:
-            files.download(url, target, checksum=f"md5:{md5}", max_bytes=ROOM, progress=progress)
+            files.download(
+                url, target, checksum=f"md5:{md5}", max_bytes=MAX_ARCHIVE_BYTES, progress=progress
+            )
             return
         except OSError:
             if i == len(urls) - 1:
@@ -99,7 +101,9 @@ def _cifar(folder: Path, progress: Progress) -> None:
         progress(archive.name, 0.9 * share)
 
     checksum = f"md5:{source.tgz_md5}"
-    files.download(source.url, archive, checksum=checksum, max_bytes=ROOM, progress=report)
+    files.download(
+        source.url, archive, checksum=checksum, max_bytes=MAX_ARCHIVE_BYTES, progress=report
+    )
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     _move(folder / source.base_folder, settings().data / source.base_folder)

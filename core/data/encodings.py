@@ -113,8 +113,8 @@ FALLBACK = "cp437"
 """What a zip's names are in by its definition; every name can be read in it."""
 _MAX_NAMES = 2000
 """Names that are weighed; more say nothing new."""
-_OFFERED = 4
-_SURE = 3
+_MAX_READINGS = 4
+_MIN_UTF8_BYTES = 3
 """So many bytes that follow others as UTF-8 wants it do so by no accident."""
 _ASCII = math.log(1 / 40)
 _RARE_IN_NAMES = dict.fromkeys("!#%;=@[]^`{}~", math.log(1e-3)) | dict.fromkeys(
@@ -149,14 +149,14 @@ def readings(names: Iterable[bytes]) -> list[Reading]:
         if texts not in candidates or candidates[texts][0] < likely:
             candidates[texts] = (likely, Reading(encoding, known.language))
     ranked = sorted(candidates.values(), key=lambda one: -one[0])
-    return [reading for _, reading in ranked[:_OFFERED]]
+    return [reading for _, reading in ranked[:_MAX_READINGS]]
 
 
 def _surely(texts: Sequence[str]) -> bool:
     """Whether names that can be UTF-8 are: they have many such letters, or one within a word."""
     text = "/".join(texts)
     return (
-        sum(len(sign.encode()) - 1 for sign in text) >= _SURE
+        sum(len(sign.encode()) - 1 for sign in text) >= _MIN_UTF8_BYTES
         or any(
             sign.isascii() != after.isascii() and _letter(sign) and _letter(after)
             for sign, after in pairwise(text)

@@ -29,9 +29,9 @@ from core.settings import settings
 
 NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}")
 IMAGES, RECORD = "images.safetensors", "set.json"
-MINIMUM = 10
+MIN_PICTURES = 10
 """Fewer pictures cannot be split into training and test."""
-MAX_NAMED = 20
+MAX_LISTED = 20
 """Maximum number of left-out pictures that a record names."""
 DROPPED = -1
 """The class that an edit gives to a picture to leave it out."""
@@ -286,7 +286,7 @@ def _store(
     if owner:  # before anything of it is there
         owner_file.claim(place(name), RECORD, owner)
     write_splits(place(name) / IMAGES, splits)
-    unread = {"left_out": left_out[:MAX_NAMED], "n_left_out": len(left_out)}
+    unread = {"left_out": left_out[:MAX_LISTED], "n_left_out": len(left_out)}
     return write_record(name, title, classes, source, splits, unread)
 
 
@@ -324,9 +324,9 @@ def check_enough(labels: Sequence[int], classes: Sequence[str], skipped: int = 0
     Args:
         skipped: how many could not be read; the sentence says so.
     """
-    if len(labels) < MINIMUM:
+    if len(labels) < MIN_PICTURES:
         rest = f" {skipped} cannot be read." if skipped else ""
-        raise BadUpload(f"There are {len(labels)} pictures in it; {MINIMUM} are needed.{rest}")
+        raise BadUpload(f"There are {len(labels)} pictures in it; {MIN_PICTURES} are needed.{rest}")
     if -1 in labels and classes:
         raise BadUpload("Some pictures lie in folders and some beside them: use one way for all.")
     for i, name in enumerate(classes):

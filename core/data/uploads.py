@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from core.data.class_folders import NOTHING, Contents, Entry, Picture, by_number, placed
+from core.data.class_folders import NO_PICTURES, Contents, Entry, Picture, by_number, placed
 from core.data.encodings import FALLBACK, Reading, readings
 from core.errors import BadUpload
 from core.images import display_name
@@ -22,9 +22,9 @@ from core.settings import settings
 IGNORED = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin")
 MAX_UNPACKED_RATIO = 16
 """How many times larger than `max_upload_bytes` the files of an archive may be in all."""
-_SAMPLED = 6
+_SAMPLE_NAMES = 6
 """Number of names in the sample of a reading."""
-_EACH_ENTRY = 400
+_MAX_BYTES_PER_ENTRY = 400
 """Bytes of an archive's directory that an entry may take on average."""
 _DIRECTORY_SIZE, _SIGNATURE, _LOCATION = 5, 0, 9  # places in what zipfile knows of the end
 
@@ -70,7 +70,7 @@ def by_hand(pictures: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Picture
             raise BadUpload(f"The class {group} is empty: put pictures in it or remove it.")
     in_order = [picture for group in by_number(groups) for picture in groups[group]]
     if not in_order:
-        raise BadUpload(NOTHING)
+        raise BadUpload(NO_PICTURES)
     _check_count(len(in_order))
     return in_order
 
@@ -112,7 +112,7 @@ def _check_directory(source: Path) -> None:
             return  # zipfile says what is wrong
         size = end[_DIRECTORY_SIZE]
         start = end[_LOCATION] - size - (76 if end[_SIGNATURE] == b"PK\x06\x06" else 0)
-        if size > max_entries * _EACH_ENTRY:
+        if size > max_entries * _MAX_BYTES_PER_ENTRY:
             _check_count(settings().max_archive_files + 1)
         file.seek(max(start, 0))
         directory, at, count = file.read(size), 0, 0
@@ -180,7 +180,7 @@ def _name_readings(archive: zipfile.ZipFile, encoding: str) -> tuple[Reading, ..
     parts = {p for name in raw if not name.startswith(b"__MACOSX/") for p in name.split(b"/")}
     candidates = readings(parts)
     folders = {p for name in raw for p in name.split(b"/")[:-1] if not p.isascii()}
-    telling = sorted(folders or {p for p in parts if not p.isascii()})[:_SAMPLED]
+    telling = sorted(folders or {p for p in parts if not p.isascii()})[:_SAMPLE_NAMES]
     candidates = [
         replace(one, sample=", ".join(display_name(p.decode(one.encoding)) for p in telling))
         for one in candidates

@@ -29,7 +29,7 @@ LANES = ("long", "quick")
 """A worker each: trainings; dreams, maps and new heads, which never wait behind a training."""
 START_TIMEOUT = 90
 """Seconds that a new local cluster, or a worker of it, may take; a busy laptop needs several."""
-TRIES = 3
+MAX_ATTEMPTS = 3
 """Workers of a lane that may end before they are there; then its runs fail, and say why."""
 NICE = 10
 """Of the local cluster, from its first import on."""
@@ -246,9 +246,9 @@ class Cluster:
             _end(worker.process)
         worker.failed += 1
         log.warning("the worker for %s jobs ended: %s", lane, self._failure(lane, ended))
-        if worker.failed >= TRIES:
+        if worker.failed >= MAX_ATTEMPTS:
             sentence = (
-                f"The worker for this could not be started, {TRIES} times in a row "
+                f"The worker for this could not be started, {MAX_ATTEMPTS} times in a row "
                 f"({self._failure(lane, ended)}). Resume to try again; {lane}.log has the details."
             )
             self._workers[lane] = _Worker()

@@ -12,9 +12,8 @@ from core.cancellation import Check, silent
 from core.errors import LabError
 
 Metric = Literal["euclidean", "cosine"]
-"""Called between blocks with what is being done; raises to stop it."""
 
-BLOCK = 250
+QUERIES_AT_A_TIME = 250
 """Rows that are compared with all others at a time: 20 MB at 10,000 points."""
 MAX_DIRECT_QUERIES = 16
 """Maximum number of queries that are answered without a copy of all codes."""
@@ -110,9 +109,9 @@ def _blocks(
         origin = codes.mean(0)  # far from zero, squares would drown the differences
         codes, queries = codes - origin, queries - origin
         squares = codes.square().sum(1)
-    for start in range(0, len(queries), BLOCK):
+    for start in range(0, len(queries), QUERIES_AT_A_TIME):
         check(f"comparing {start:,} of {len(queries):,}")
-        rows = slice(start, start + BLOCK)
+        rows = slice(start, start + QUERIES_AT_A_TIME)
         block = queries[rows]
         if metric == "cosine":
             apart = 1 - block @ codes.T

@@ -32,7 +32,7 @@ from core.settings import settings
 LARGEST_FILE = 600 * 2**20
 CLASSES = 1000
 """That every backbone was trained on."""
-PROBE = 256
+PROBE_SIDE = 256
 """Side of the picture with which the sizes of layers are measured."""
 
 
@@ -110,8 +110,8 @@ def layers(name: str) -> tuple[Layer, ...]:
     """Return the layers of a backbone in order; its weights need not be here."""
     with torch.device("meta"):
         body = backbone(name).body().eval()
-        responses = body.responses(torch.zeros(1, 3, PROBE, PROBE), body.layers)
-    return tuple(Layer(n, r.shape[1], PROBE // r.shape[2]) for n, r in responses.items())
+        responses = body.responses(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE), body.layers)
+    return tuple(Layer(n, r.shape[1], PROBE_SIDE // r.shape[2]) for n, r in responses.items())
 
 
 @lru_cache(maxsize=1)

@@ -19,14 +19,16 @@ QUANTILES = 101
 MAX_KNOWN = 2000
 """Training pictures whose features are kept with the network."""
 NEIGHBOURS = 10
-SMALL = 1e-3
+MIN_SPREAD = 1e-3
 
 
 def head(kind: Head, width: int, classes: int, dropout: float = 0.5) -> nn.Sequential:
     """One linear layer; the text's 256-256-k; or ours, 512-256-256-k: with ReLU and dropout."""
     if kind == "linear":
         layer = nn.Linear(width, classes)
-        nn.init.normal_(layer.weight, std=SMALL)  # what it begins with, few pictures do not unlearn
+        nn.init.normal_(
+            layer.weight, std=MIN_SPREAD
+        )  # what it begins with, few pictures do not unlearn
         nn.init.zeros_(layer.bias)
         return nn.Sequential(layer)
     layers: list[nn.Module] = []

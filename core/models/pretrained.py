@@ -18,7 +18,7 @@ Progress = Callable[[str, float], None]
 Norm = tuple[tuple[float, float, float], tuple[float, float, float]]
 IMAGENET: Norm = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CENTRED: Norm = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-CROP = 0.875
+CROP_SHARE = 0.875
 """Share of the shorter side that is kept: the middle of the picture."""
 
 
@@ -72,7 +72,7 @@ class Preprocess(nn.Module):
         return (size[0] - high) // 2, (size[1] - wide) // 2, high, wide
 
     def _scaled(self, size: Sequence[int]) -> list[int]:
-        scale = self.side / CROP / min(size)
+        scale = self.side / CROP_SHARE / min(size)
         return [max(self.side, round(part * scale)) for part in size]
 
     def normalise(self, images: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from core.tasks.family import AnyFamily
 
 HEADINGS = ("variant", "as in the text", "where ours differs, and why")
-OF_ALL = (
+GENERAL = (
     "Of every training here: images come in a new order each epoch, by the seed; weights begin as "
     "PyTorch draws them, by the seed, where nothing else is said; an image left over alone makes "
     "no batch. Test images are for measuring only: nothing is chosen by them. Finished weights are "

@@ -26,7 +26,7 @@ from core.models.feature_classifiers import Transfer, head, joined
 from core.tasks.base import Experiment, Learner, Task, TaskConfig, constant, unit, warm_cosine
 from core.tasks.family import FamilyConfig, Shape, Variant, by_name, number
 
-JITTER = 0.2
+MAX_CROPPED = 0.2
 """Share of the side that a random crop may leave out."""
 
 
@@ -92,7 +92,7 @@ def cropped(images: Tensor, generator: torch.Generator) -> Tensor:
     """A random crop of each (N, C, H, W), scaled back; half are mirrored."""
     n, _, height, width = images.shape
     device = images.device
-    scale = 1 - JITTER * torch.rand(n, generator=generator, device=device)
+    scale = 1 - MAX_CROPPED * torch.rand(n, generator=generator, device=device)
     place = 2 * torch.rand(n, 2, generator=generator, device=device) - 1
     mirror = torch.where(torch.rand(n, generator=generator, device=device) < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3, device=device)
@@ -109,7 +109,7 @@ CHUNK = 4
 MAX_STANDARDISED = 32
 """Maximum number of pictures with which features of trained backbones are standardised."""
 SHEET = 12
-SHOWN_CLASSES = 8
+SHEET_CLASSES = 8
 HEADS_IN_IDS = {"mlp": "published", "published": "published 256-256"}
 MIN_HELD = 20
 """Minimum number of held-out pictures for a calibration."""
@@ -374,11 +374,11 @@ class Transferring(Task[TransferConfig, TransferVariant, Transfer]):
     @torch.inference_mode()
     def render(self, experiment: TransferExperiment, images: Images) -> np.ndarray:
         """Draw a row a class: the first test pictures that are predicted as that class, small."""
-        model, subset = experiment.model, images.first(SHEET * SHOWN_CLASSES)
+        model, subset = experiment.model, images.first(SHEET * SHEET_CLASSES)
         inputs = self.precompute(experiment, subset)
         predicted = _logits(model, inputs, experiment.check).argmax(1)
         small = F.interpolate(unit(subset.pixels), (64, 64), mode="area")
-        rows = [small[predicted == k][:SHEET] for k in range(min(model.classes, SHOWN_CLASSES))]
+        rows = [small[predicted == k][:SHEET] for k in range(min(model.classes, SHEET_CLASSES))]
         columns = max(len(row) for row in rows)
         gaps = [small.new_full((columns - len(row), *small.shape[1:]), 0.5) for row in rows]
         pairs = [part for pair in zip(rows, gaps, strict=True) for part in pair]

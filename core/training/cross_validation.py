@@ -27,10 +27,10 @@ from core.tasks import load_model
 from core.tasks.transfer import TRANSFER, TransferExperiment, seen_by
 from core.training.request import test_images, train_images
 
-ALIKE = 0.98
+MIN_DUPLICATE_COSINE = 0.98
 """Cosine of two pictures' features from which on they count as nearly the same."""
-BLOCK = 1000
-STEPS = (2, 5, 10, 20, 50, 100, 200, 500)
+CHUNK = 1000
+CURVE_SIZES = (2, 5, 10, 20, 50, 100, 200, 500)
 """Pictures of a class, of which a learning curve is made."""
 
 
@@ -156,7 +156,7 @@ def curve(prepared: Prepared) -> dict[int, Scores]:
     experiment, train, test = prepared
     counts = torch.bincount(train.labels)
     smallest_class = int(counts[counts > 0].min())
-    steps = [n for n in STEPS if n < smallest_class] + [smallest_class]
+    steps = [n for n in CURVE_SIZES if n < smallest_class] + [smallest_class]
     return {n: with_few(experiment, train, test, n) for n in steps}
 
 
@@ -170,9 +170,9 @@ def groups(features: Tensor, check: Check = silent) -> Tensor:
             i = int(owner[i])
         return i
 
-    for start in range(0, len(unit), BLOCK):
+    for start in range(0, len(unit), CHUNK):
         check("looking for pictures that are nearly the same")
-        duplicates = torch.nonzero(unit[start : start + BLOCK] @ unit.T > ALIKE)
+        duplicates = torch.nonzero(unit[start : start + CHUNK] @ unit.T > MIN_DUPLICATE_COSINE)
         for a, b in ((int(i) + start, int(j)) for i, j in duplicates):
             if a < b:
                 owner[root(b)] = root(a)

@@ -15,7 +15,7 @@ from core.tasks.transfer import TRANSFER, TransferExperiment
 STEPS = 100
 RATES = (1e-5, 1.0)
 SMOOTHING = 0.9
-LOST = 4.0
+DIVERGENCE_FACTOR = 4.0
 """A sweep ends when the loss exceeds the lowest one by this factor."""
 
 
@@ -51,7 +51,7 @@ def sweep(experiment: TransferExperiment, data: Images) -> Sweep:
             loss = learner.step(batch, 0.0, generator)["loss"]
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             losses.append(mean / (1 - SMOOTHING ** (i + 1)))
-            if not losses[-1] < LOST * min(losses):  # so written, nan ends it too
+            if not losses[-1] < DIVERGENCE_FACTOR * min(losses):  # so written, nan ends it too
                 break
     return Sweep(rates[: len(losses)], losses, _fastest(rates, losses))
 

@@ -15,11 +15,11 @@ from core.training.request import TEST_SEED, some
 
 HEAD_SECONDS = 4e-5
 """A head of 1,280 features, for a picture and epoch: seen on two slow cores."""
-BACKWARD = 3
+BACKWARD_COST = 3
 """Passes through a network that a training step is worth."""
-FROZEN = 1 / 3
+FROZEN_SHARE = 1 / 3
 """Share of a fine-tuning in which only the head learns."""
-TRIED = 8
+TIMED_IMAGES = 8
 
 
 class Estimate(NamedTuple):
@@ -50,7 +50,9 @@ def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
     train, test = (TRANSFER.prepare(variant, part).pixels for part in parts)
     names, n, count = config.backbones.split("+"), len(train), len(train) + len(test)
     if TRANSFER.variant(variant).trained:
-        passes = config.epochs * (n * (FROZEN + (1 - FROZEN) * BACKWARD) + len(test)) + len(test)
+        passes = config.epochs * (
+            n * (FROZEN_SHARE + (1 - FROZEN_SHARE) * BACKWARD_COST) + len(test)
+        ) + len(test)
         return Estimate(0.0, sum(passes * _seconds(name) for name in names), count)
     looking = 0.0
     for name in names:
@@ -64,9 +66,9 @@ def estimate(variant: str, config: TransferConfig, dataset: str) -> Estimate:
 def _seconds(name: str) -> float:
     """That a backbone takes for one picture here."""
     net = backbones.load(name)
-    side = round(net.preprocess.side / pretrained.CROP)
-    pictures = torch.zeros(TRIED, 3, side, side, dtype=torch.uint8)
+    side = round(net.preprocess.side / pretrained.CROP_SHARE)
+    pictures = torch.zeros(TIMED_IMAGES, 3, side, side, dtype=torch.uint8)
     features.computed(net, pictures)
     began = time.perf_counter()
     features.computed(net, pictures)
-    return (time.perf_counter() - began) / TRIED
+    return (time.perf_counter() - began) / TIMED_IMAGES

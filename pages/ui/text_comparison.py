@@ -10,4 +10,4 @@ def as_in_the_text(*families: AnyFamily) -> None:
     st.markdown("**As in the text, and where ours differs**")
     st.markdown(texts.table(families))
     if any(family.name in TASKS for family in families):
-        st.caption(texts.OF_ALL)
+        st.caption(texts.GENERAL)

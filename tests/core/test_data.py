@@ -506,7 +506,7 @@ def test_a_wrong_checksum_is_called_that(bare: Path, mirror: Mirror) -> None:
 def test_a_file_that_is_too_large_is_given_up(
     bare: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "ROOM", 100)
+    monkeypatch.setattr(downloads, "MAX_ARCHIVE_BYTES", 100)
     with pytest.raises(DataMissing, match="larger than"):
         data.get("mnist")
     assert list(bare.iterdir()) == []

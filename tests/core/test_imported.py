@@ -278,7 +278,7 @@ def test_the_first_files_that_were_left_out_are_named(archive: Path) -> None:
     bad = {f"cat/deep/<b>{i:02d}*.png": b"" for i in range(25)}
     made = taken(packed(archive, {**CLASSES, **bad}))
     assert made.left_out == tuple(
-        f"cat/deep/b{i:02d}.png is empty" for i in range(imported.MAX_NAMED)
+        f"cat/deep/b{i:02d}.png is empty" for i in range(imported.MAX_LISTED)
     )
     record = files.read_json(settings().data / "imported" / made.name / "set.json")
     assert record["n_left_out"] == 25

@@ -36,7 +36,7 @@ def points(codes: Tensor) -> Tensor:
 def test_the_nearest_are_those_of_brute_force(
     codes: Tensor, metric: neighbours.Metric, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "BLOCK", 64)
+    monkeypatch.setattr(neighbours, "QUERIES_AT_A_TIME", 64)
     own = torch.arange(20, 20 + count)
     found = neighbours.nearest(codes, codes[own], 12, metric, own)
     apart = pairwise_distances(codes[own].double(), codes.double(), metric=metric)
@@ -75,7 +75,7 @@ def test_what_cannot_be_compared_is_a_sentence(codes: Tensor, bad: float) -> Non
 def test_trustworthiness_is_scikit_learns(
     codes: Tensor, points: Tensor, labels: Tensor, k: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "BLOCK", 50)
+    monkeypatch.setattr(neighbours, "QUERIES_AT_A_TIME", 50)
     found = neighbours.measure(codes, points, labels, k)
     theirs = trustworthiness(codes.numpy(), points.numpy(), n_neighbors=k)
     assert found.trustworthiness == pytest.approx(theirs, abs=1e-6)

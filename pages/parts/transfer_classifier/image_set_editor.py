@@ -8,7 +8,7 @@ import streamlit as st
 from core import data
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
-from core.data.imported import MAX_NAMED
+from core.data.imported import MAX_LISTED
 from core.errors import LabError, Refused
 from core.jobs import queue
 from core.tasks.transfer import TRANSFER
@@ -183,7 +183,7 @@ def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
     if len(info.classes) < TRANSFER.least_classes:
         st.warning("A classifier needs two classes at least: bring pictures of another kind too.")
     if info.left_out:
-        first = f", the first {MAX_NAMED}" if len(info.left_out) == MAX_NAMED else ""
+        first = f", the first {MAX_LISTED}" if len(info.left_out) == MAX_LISTED else ""
         st.warning(f"Left out{first}:" + "".join(f"\n- {one}" for one in info.left_out))
 
 
