@@ -94,7 +94,7 @@ def test_a_cancelled_look_keeps_what_it_has_seen(
 def test_the_oldest_go_when_there_are_too_many(
     net: FeatureNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT", 4)
+    monkeypatch.setattr(module, "MAX_CACHED", 4)
     monkeypatch.setattr(module, "BATCH", 2)
     features("lite0", pictures(6), net)
     assert known("lite0", pictures(6)) == 4 and known("lite0", pictures(6)[:2]) == 0
