@@ -1,11 +1,47 @@
-"""What every test may ask for."""
+"""What every test may ask for, and how the tests are shared out among two processes."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from core.settings import settings
+
+TOGETHER = ("tests/browser/", "tests/hosting/")
+"""Folders whose files stay in one process: they share a server, and browsers must not compete."""
+SLOWEST = (*TOGETHER, "tests/core/test_jobs.py", "tests/test_load.py", "tests/core/test_tasks.py")
+"""What is begun first, so that no process is left with it alone at the end."""
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives a process a file or one of the folders at a time, the slowest first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        slowest = next((scope for scope in SLOWEST if scope in self.workqueue), None)
+        if slowest is not None:
+            self.workqueue.move_to_end(slowest, last=False)
+        super()._assign_work_unit(node)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for whole folders, none beside pytest's own for single files."""
+    return 2 if any(Path(argument).is_dir() for argument in config.args) else 0
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Processes side by side have a core each."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture
