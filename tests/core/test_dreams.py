@@ -299,6 +299,8 @@ def test_a_class_can_be_dreamt_of() -> None:
 
 RATE = 2.0
 """Ten times the text's, for these weights are random: what differs can be told from rounding."""
+STEPS = 2
+"""Of the text's five, as many as it takes for gradients to add up."""
 MEAN, STD = ((torch.tensor(v).view(1, 3, 1, 1)) for v in ((0.485, 0.456, 0.406),
                                                         (0.229, 0.224, 0.225)))  # fmt: skip
 
@@ -318,12 +320,12 @@ def of_the_text(image: Image.Image, level: int, squeeze: bool, add_up: bool, sto
 
 
 def helper(image: Image.Image, squeeze: bool, add_up: bool) -> Image.Image:
-    """Five iterations: for j < 28 `modulelist[j + 1]`, whose first is the whole network."""
+    """Its iterations: for j < 28 `modulelist[j + 1]`, whose first is the whole network."""
     preprocess = [Resize((224, 224))] if squeeze else []
     preprocess += [ToTensor(), Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
     x = Compose(preprocess)(image)[None].requires_grad_(True)
     modulelist = list(random_vgg().body.net.get_submodule("features").modules())
-    for _ in range(5):
+    for _ in range(STEPS):
         out = x
         for j in range(28 if squeeze else 29):
             out = modulelist[j + 1](out)
@@ -340,7 +342,8 @@ def test_the_classic_dream_is_the_text_s_and_each_of_its_ways_can_be_switched(ou
     switched = {"layers": "28", "squeeze": False, "add_up": False} if ours else {}
     usual = DREAMING.config("classic")
     assert (usual.steps, usual.rate, usual.measure, usual.backbone) == (5, 0.2, "norm", "vgg16")
-    config = DREAMING.config("classic", {"side": 64, "octaves": 1, "rate": RATE, **switched})
+    asked = {"side": 64, "octaves": 1, "rate": RATE, "steps": STEPS, **switched}
+    config = DREAMING.config("classic", asked)
     assert (config.blur, config.ratio, config.blend) == (2, 2, 0.6)
     assert (usual.layers, usual.octaves) == ("27", 20)
     picture = flower(96)[:, :64, :96]

@@ -1,5 +1,6 @@
 """How far a head's figures are to be trusted, how long it takes, and which rate suits it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from core.inference import explain
 from core.models.feature_classifiers import Transfer
 from core.runs import store
 from core.runs.store import Run
+from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferExperiment
 from core.training import cross_validation, lr_finder, training_time
 from core.training.request import config_of, train_images
@@ -89,18 +91,28 @@ def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
 # ---- a run of its own
 
 
-@pytest.fixture
-def taught(lab: Path) -> Run:
-    """Trained on a few of scikit-learn's digits."""
+@pytest.fixture(scope="module")
+def taught_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was trained on a few of scikit-learn's digits."""
     question = training.make_request(
         "transfer", "new_head", "digits", {"train_images": 40, "epochs": 3}
     )
-    run = store.create(question.run_id, question.config)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path_factory.mktemp("taught")))
         patch.setattr(type(TRANSFER), "most_test", 30)
+        settings.cache_clear()
+        run = store.create(question.run_id, question.config)
         training.train(run)
-    assert run.status().state == "done", run.status().error
-    return run
+        assert run.status().state == "done", run.status().error
+    settings.cache_clear()
+    return run.path
+
+
+@pytest.fixture
+def taught(taught_once: Path, lab: Path) -> Run:
+    """That run, and the features that it was taught on, in a lab of its own."""
+    shutil.copytree(taught_once.parent, settings().runs)
+    return store.open_run(taught_once.name)
 
 
 def test_a_run_is_trained_read_and_explained(taught: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +186,7 @@ def _png(seed: int) -> bytes:
 
 def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(TRANSFER), "most_test", 6)
-    values = {"train_images": 12, "epochs": 2, "batch_size": 4}
+    values = {"train_images": 12, "epochs": 1, "batch_size": 4}
     question = training.make_request("transfer", "fine_tune", "digits", values)
     run = store.create(question.run_id, question.config)
     assert training.train(run).state == "done", run.status().error

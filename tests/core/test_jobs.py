@@ -49,6 +49,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         }.items():
             patch.setenv(f"LATENT_LAB_{name}", str(value))
         patch.setattr(store, "SHIPPED", folder / "shipped")
+        patch.setattr(clusters, "NICE", 0)  # or it would wait for the tests beside it
         settings.cache_clear()
         queue.jobs.cache_clear()
         yield folder

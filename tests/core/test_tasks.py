@@ -28,7 +28,7 @@ FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     "transfer": ("loss", {"learning_rate": 3e-3}, 9),
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
-BATCH = 8
+BATCH = 4
 
 
 @pytest.fixture(autouse=True)
@@ -221,8 +221,8 @@ def test_an_averaged_generator_and_its_picture_can_be_stopped(values: dict[str, 
 def test_quick_figures_are_finite(name: str, variant: str) -> None:
     chosen = task(name)
     config, model = chosen.config(variant), built(chosen, variant).eval()
-    images = tiny(chosen, "test", 8, variant)
-    for held in (Images(images.pixels[:0], images.labels[:0]), images.first(5)):
+    images = tiny(chosen, "test", 4, variant)
+    for held in (Images(images.pixels[:0], images.labels[:0]), images.first(3)):
         figures = chosen.validate(chosen.experiment(variant, config, model), images, held)
         assert figures and all(isinstance(v, float) and math.isfinite(v) for v in figures.values())
 
@@ -253,7 +253,7 @@ def test_a_setting_that_a_variant_does_not_have_is_refused(name: str, variant: s
 @pytest.mark.parametrize(("name", "variant"), ALL)
 def test_the_sample_sheet_is_a_picture_and_always_the_same(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
-    model, images = built(chosen, variant).eval(), tiny(chosen, "test", 12, variant)
+    model, images = built(chosen, variant).eval(), tiny(chosen, "test", 6, variant)
     sheet = chosen.render(chosen.experiment(variant, config, model), images)
     assert sheet.dtype == np.uint8 and sheet.ndim in (2, 3) and min(sheet.shape[:2]) >= 28
     assert int(sheet.max()) > int(sheet.min())
