@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
+from core.models.backbones import BACKBONES
 from core.tasks import TASKS, TaskConfig, adversarial, classification, denoising, task, transfer
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import AnyTask
@@ -28,12 +30,15 @@ FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     "transfer": ("loss", {"learning_rate": 3e-3}, 9),
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
-BATCH = 4
+BATCH = 8
 
 
 @pytest.fixture(autouse=True)
 def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small chunks, so that three images take more than one; few samples of bounds and GANs."""
+    """Small chunks, so that three images take more than one; few samples of bounds and GANs; small
+    pictures for the pretrained networks."""
+    for name, backbone in BACKBONES.items():
+        monkeypatch.setitem(BACKBONES, name, replace(backbone, side=64))
     monkeypatch.setattr(features, "BATCH", 1)
     monkeypatch.setattr(transfer, "CHUNK", 1)
     monkeypatch.setattr(autoencoding_module, "CHUNK", 2)
