@@ -1,6 +1,7 @@
 """Denoiser: spoil pictures, let a network restore them, and see how far it gets."""
 
 import random
+from functools import partial
 
 import streamlit as st
 from torch import Tensor
@@ -12,16 +13,17 @@ from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.components import slider_preview
 from pages.parts.denoiser import stage as parts
-from pages.ui import cached, inputs, links
-from pages.ui.names import dataset_title, model_names
-from pages.ui.page_frame import title
+from pages.ui import cached, inputs
+from pages.ui.names import dataset_title
+from pages.ui.page_frame import needs, tabs, title
+from pages.ui.run_choice import RunChoice
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel
+from pages.ui.widgets import number, segmented
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
 slider_preview.begin()
-models = {run.id: run for run in cached.models(DENOISING.name)}
-names = model_names(list(models.values()))
+models = RunChoice.of(DENOISING)
 
 
 def other_images() -> None:
@@ -33,31 +35,22 @@ def other_images() -> None:
 
 def model_changed() -> None:
     """Show the images that the model was trained on."""
-    trained_on = models[st.session_state["model"]].spec().dataset
+    trained_on = models.runs[st.session_state["model"]].spec().dataset
     if "dataset" in st.session_state and data.known(trained_on):
         st.session_state["dataset"] = trained_on
 
 
 def use_model(run_id: str) -> None:
     """Put a model that was just trained on the stage."""
-    cached.forget_models()
-    models.update({run.id: run for run in cached.models(DENOISING.name)})
-    st.session_state["model"] = run_id
+    models.use(run_id)
     model_changed()
 
 
 def choose_pictures(run: Run) -> Tensor | None:
     """Test images, a drawing or uploads; None while there is nothing yet."""
-    source = st.segmented_control(
-        "Pictures",
-        ["Test images", "Draw", "Upload"],
-        default="Test images",
-        required=True,
-        key="source",
-        bind="query-params",
-    )
+    source = segmented("Pictures", ["Test images", "Draw", "Upload"], "source")
     if source != "Test images":
-        return inputs.own_pixels(str(source), parts.COUNT)
+        return inputs.own_pixels(source, parts.COUNT)
     st.button("Other images", icon=":material/casino:", on_click=other_images)
     with st.expander("Which test images"):
         dataset = inputs.choose_dataset(run)
@@ -77,7 +70,7 @@ def picture_titles(count: int) -> list[str]:
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     """Draw the controls: the model, the pictures, the corruption, its seed, and the view."""
-    run = links.run_box("Model", models, names, key="model", on_change=model_changed)
+    run = models.box("Model", on_change=model_changed)
     pixels = choose_pictures(run)
     corruption = st.selectbox(
         "Corruption",
@@ -86,16 +79,9 @@ def controls() -> tuple[Run, Tensor | None, str, int, bool]:
         key="corruption",
         bind="query-params",
     )
-    seed = st.number_input("Seed of the noise", 0, 2**31 - 1, 0, key="seed", bind="query-params")
-    view = st.segmented_control(
-        "Show",
-        ["This model", "All models"],
-        default="This model",
-        required=True,
-        key="view",
-        bind="query-params",
-    )
-    return run, pixels, corruption, int(seed), view == "All models"
+    seed = number("Seed of the noise", 0, 2**31 - 1, 0, "seed")
+    view = segmented("Show", ["This model", "All models"], "view")
+    return run, pixels, corruption, seed, view == "All models"
 
 
 def of_another_set(run: Run) -> bool:
@@ -121,18 +107,23 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         return
     strange = 0
     if st.session_state["source"] != "Test images" or of_another_set(run):
-        strange = cached.strange(run.spec().dataset, pixels)
+        strange = cached.count_strange(run.spec().dataset, pixels)
     if compare:
         if strange:
             parts.show_strange(strange, len(pixels))
         spoilt = restoration.spoil(pixels, corruption, strength, seed)
-        parts.all_models(spoilt, picture_titles(len(pixels)), run, list(models.values()), names)
+        parts.all_models(models, run, spoilt, picture_titles(len(pixels)))
         return
-    parts.this_model(run, pixels, corruption, strength, seed, strange)
+    parts.this_model(cached.Restoration(run, pixels, corruption, strength, seed), strange)
+
+
+def learning(run: Run) -> None:
+    """How the network learnt."""
+    over_epochs(run, "Clean, spoilt and restored digits")
 
 
 chosen: Run | None = None
-if models:
+if models.runs:
     stage, beside = st.columns([9, 5], gap="large")
     with beside:
         chosen, pixels, corruption, seed, compare = controls()
@@ -141,20 +132,11 @@ if models:
 else:
     st.info("There is no trained denoiser yet. Train one below: the digits are always here.")
 
-curve, epochs, training, explained = st.tabs(
-    ["Against strength", "Over epochs", "Train your own", "What is happening"],
-    key="tab",
-    bind="query-params",
+tabs(
+    {
+        "Against strength": needs(chosen, partial(parts.curves, models)),
+        "Over epochs": needs(chosen, learning),
+        "Train your own": partial(panel, DENOISING, models.names, use_model),
+        "What is happening": partial(parts.explanation, chosen),
+    }
 )
-if curve.open and chosen is not None:
-    with curve:
-        parts.curves(chosen, list(models.values()), names)
-if epochs.open and chosen is not None:
-    with epochs:
-        over_epochs(chosen, "Clean, spoilt and restored digits")
-if training.open:
-    with training:
-        panel(DENOISING, names, use_model)
-if explained.open:
-    with explained:
-        parts.explanation(chosen)

@@ -22,67 +22,69 @@ title(
 )
 
 
-def card(page: str, name: str, line: str, cover: Callable[[], tuple[str, str]]) -> None:
-    """A page with a picture of what it does, where there is one."""
-    with st.container(border=True):
-        with contextlib.suppress(LabError):
-            picture, alt = cached.cover(page, cover)
-            st.html(
-                f'<img src="{picture}" alt="{alt}" style="width:100%;image-rendering:pixelated;'
-                'border-radius:.4rem;display:block">'
-            )
-        st.markdown(f"**{name}**  \n{line}")
-        st.page_link(page, label="Open", icon=":material/arrow_forward:")
-
-
-with st.grid("auto", min_column_width=320, gap="medium"):
-    card(
+CARDS: tuple[tuple[str, str, str, Callable[[], tuple[str, str]]], ...] = (
+    (
         "denoiser.py",
         "Denoiser",
         "Take the noise out of a digit, a drawing or a picture of yours, and compare networks "
         "with classical methods.",
         covers.denoiser,
-    )
-    card(
+    ),
+    (
         "vae_sampler.py",
         "VAE sampler",
         "Drag through a latent space: the picture follows the finger. Start from a digit of yours.",
         covers.vae_sampler,
-    )
-    card(
+    ),
+    (
         "gan_gallery.py",
         "GAN gallery",
         "GANs on the same noise, from the first epoch to the last picture: sliders along what they "
         "learnt, and a health check.",
         covers.gan_gallery,
-    )
-    card(
+    ),
+    (
         "latent_explorer.py",
         "Latent explorer",
         "A map of ten thousand images: see what lies together, ask whether to trust it, find "
         "your own drawing on it.",
         covers.latent_explorer,
-    )
-    card(
+    ),
+    (
         "transfer_classifier.py",
         "Transfer classifier",
         "Teach a network your own photographs in a minute; see where it looks, and when not to "
         "trust it.",
         covers.transfer_classifier,
-    )
-    card(
+    ),
+    (
         "deepdream.py",
         "DeepDream",
         "Let a network grow what it sees in a picture of yours, watch it happen, and keep the "
         "recipe.",
         covers.deepdream,
-    )
-    card(
+    ),
+    (
         "runs.py",
         "Runs",
         "Every training with its curves and figures; compare, resume, take them with you.",
         covers.runs,
-    )
+    ),
+)
+"""Each page with its name, a line about it, and what draws its cover."""
+
+
+with st.grid("auto", min_column_width=320, gap="medium"):
+    for page, name, line, cover in CARDS:
+        with st.container(border=True):
+            with contextlib.suppress(LabError):  # there is no shipped model to draw it
+                picture, alt = cached.cover(page, cover)
+                st.html(
+                    f'<img src="{picture}" alt="{alt}" style="width:100%;display:block;'
+                    'image-rendering:pixelated;border-radius:.4rem">'
+                )
+            st.markdown(f"**{name}**  \n{line}")
+            st.page_link(page, label="Open", icon=":material/arrow_forward:")
 
 st.subheader("On this machine", anchor=False)
 

@@ -1,14 +1,17 @@
 """VAE sampler: drag through a latent space, and the picture follows."""
 
+from functools import partial
+
 import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
 from pages.components import slider_preview
-from pages.parts.vae_sampler import explained, measures, sampling, space, stage
-from pages.ui import cached, links
-from pages.ui.names import model_names
-from pages.ui.page_frame import title
+from pages.parts.vae_sampler import measures, sampling, space, stage
+from pages.parts.vae_sampler.explained import EQUATIONS
+from pages.ui.page_frame import needs, tabs, title
+from pages.ui.run_choice import RunChoice
+from pages.ui.text_comparison import explanation
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel
 
@@ -16,60 +19,33 @@ title(
     "VAE sampler", "Drag through the space of codes that a network has learnt, and watch it draw."
 )
 slider_preview.begin()
-models = {run.id: run for run in cached.models(AUTOENCODING.name)}
-names = model_names(list(models.values()))
+models = RunChoice.of(AUTOENCODING)
 
 
-def use_model(run_id: str) -> None:
-    """Put a model that was just trained on the stage."""
-    cached.forget_models()
-    models.update({run.id: run for run in cached.models(AUTOENCODING.name)})
-    st.session_state["model"] = run_id
-
-
-def controls() -> tuple[Run, stage.Start]:
-    """Which model, and which image the code starts from."""
-    row = st.container(horizontal=True, vertical_alignment="bottom")
-    run = links.run_box("Model", models, names, key="model", place=row, width=380)
-    return run, stage.choose_start(run, row)
+def learning(run: Run) -> None:
+    """How the model learnt, what its numbers tell, and the figures of all models of its data."""
+    over_epochs(run, "Digits, their reconstructions and draws from the prior")
+    measures.collapse(run)
+    measures.figures(models, run.spec().dataset)
 
 
 chosen: Run | None = None
-if models:
-    chosen, start = controls()
-    stage.bench(chosen, start)
+if models.runs:
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    chosen = models.box("Model", place=row, width=380)
+    stage.bench(chosen, stage.choose_start(chosen, row))
 else:
     st.info("There is no trained autoencoder yet. Train one below: the digits are always here.")
 
-tabs = ["Samples", "Traversals", "Plane", "Between", "Codes", "Learning", "Train your own"]
-samples, traversals, plane, between, codes, learning, training, happening = st.tabs(
-    [*tabs, "What is happening"], key="tab", bind="query-params"
+tabs(
+    {
+        "Samples": needs(chosen, partial(sampling.samples, models)),
+        "Traversals": needs(chosen, space.traversals),
+        "Plane": needs(chosen, partial(space.plane, models)),
+        "Between": needs(chosen, space.between),
+        "Codes": needs(chosen, space.codes),
+        "Learning": needs(chosen, learning),
+        "Train your own": partial(panel, AUTOENCODING, models.names, models.use),
+        "What is happening": partial(explanation, EQUATIONS, AUTOENCODING, run=chosen),
+    }
 )
-everyone = list(models.values())
-if chosen is not None:
-    if samples.open:
-        with samples:
-            sampling.samples(chosen, everyone, names)
-    if traversals.open:
-        with traversals:
-            space.traversals(chosen, stage.here())
-    if plane.open:
-        with plane:
-            space.plane(chosen, everyone, names)
-    if between.open:
-        with between:
-            space.between(chosen)
-    if codes.open:
-        with codes:
-            space.codes(chosen)
-    if learning.open:
-        with learning:
-            over_epochs(chosen, "Digits, their reconstructions and draws from the prior")
-            measures.collapse(chosen)
-            measures.figures(everyone, names, chosen.spec().dataset)
-if training.open:
-    with training:
-        panel(AUTOENCODING, names, use_model)
-if happening.open:
-    with happening:
-        explained.explanation(chosen)

@@ -1,4 +1,4 @@
-"""Where the lab is found: the path that it is mounted below, and the names that it goes by."""
+"""The address of the lab: the path that it is mounted below, and its host names."""
 
 import re
 import socket
@@ -69,16 +69,16 @@ class Hosts:
 
 
 def ours(host: str) -> bool:
-    """Whether the lab may be asked for by a `Host` header.
+    """Whether a `Host` header names the lab.
 
     An address of numbers cannot be made to lead elsewhere, and `localhost` is this machine in every
     browser. Other names are those of `server.allowedHosts`; where that is empty, those that the
     server was started with and this machine's own.
     """
-    found = HOST.fullmatch(host)
-    if found is None:
+    match = HOST.fullmatch(host)
+    if match is None:
         return False
-    name = (found["six"] or found["name"]).lower().rstrip(".")
+    name = (match["six"] or match["name"]).lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost") or _is_number(name):
         return True
     if st.get_option("server.allowedHosts"):

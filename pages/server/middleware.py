@@ -1,4 +1,4 @@
-"""What stands between the network and the pages: headers, and the bounds of one visitor and of all.
+"""ASGI middleware of the pages: headers, and the limits of one visitor and of all.
 
 Streamlit bounds one uploaded file and one message; here it is the uploads of a session, the
 messages a second and the sessions of this server.
@@ -33,8 +33,8 @@ def _policy() -> bytes:
     """
     page = Path(st.__file__).with_name("static").joinpath("index.html").read_text("utf-8")
     inline = [
-        f"'sha256-{b64encode(sha256(found.encode()).digest()).decode()}'"
-        for found in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     ]
     own = "'self' blob: data:"
     rules = [
@@ -64,7 +64,7 @@ BURST, RATE = 200, 40
 MAX_FRAME = 4 * 10**6
 """Bytes of one message from a browser, as `server.maxWidgetStateSize` has it in megabytes. Seen: 90
 bytes a click, 90 kB with a drawing of 2,000 strokes of the mouse; files do not come this way."""
-BURST_BYTES, RATE_BYTES, LATE = 8 * 10**6, 10**6, 8.0
+BURST_BYTES, RATE_BYTES, MAX_BACKLOG = 8 * 10**6, 10**6, 8.0
 """Bytes of messages that all pages of a visitor may send at once, and a second after that; who is
 more seconds ahead of that than the last is hung up on."""
 FULL = """<!doctype html><title>Latent Lab</title>
@@ -86,7 +86,7 @@ class Headers:
             return
         request = Request(scope)
         known = visitor_of(request.cookies) is not None
-        asks_for_page = "text/html" in request.headers.get("accept", "")
+        wants_page = "text/html" in request.headers.get("accept", "")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -94,7 +94,7 @@ class Headers:
                 content = dict(message["headers"]).get(b"content-type", b"")
                 # The answer “not modified” says no type, and a page that a browser has kept
                 # may be all that is left of a visitor.
-                kept = message["status"] == 304 and asks_for_page
+                kept = message["status"] == 304 and wants_page
                 page = kept or content.startswith(b"text/html")
                 if page and not known:
                     secure = scope.get("scheme") == "https"
@@ -144,8 +144,8 @@ class Bounds:
             await JSONResponse({"error": "They are switched off."}, 404)(scope, receive, send)
         elif scope["method"] == "PUT" and (upload := UPLOAD.fullmatch(path)):
             await self._upload(upload.group(1), scope, receive, send)
-        elif _asks_for_page(scope) and (said := self._full(_visitor(scope))):
-            page = HTMLResponse(FULL.format(said), 503, {"retry-after": "60"})
+        elif _wants_page(scope) and (reason := self._full(_visitor(scope))):
+            page = HTMLResponse(FULL.format(reason), 503, {"retry-after": "60"})
             await page(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -179,7 +179,7 @@ class Bounds:
             message = await receive()
             size = len(message.get("bytes") or message.get("text") or b"")
             late = max(messages.late(1), late_bytes := together.late(size))
-            if size > MAX_FRAME or late_bytes > LATE:
+            if size > MAX_FRAME or late_bytes > MAX_BACKLOG:
                 await send({"type": "websocket.close", "code": 1009})  # too big
                 return {"type": "websocket.disconnect", "code": 1009}
             if late:
@@ -200,8 +200,8 @@ class Bounds:
         if session_files.total(session) + self.arriving[session] + declared > most * 2**20:
             while (await receive()).get("more_body"):
                 pass  # a proxy that is hung up on while it sends takes this server for dead
-            said = f"The files of this page are more than {most} MB. Remove some, or reload it."
-            await JSONResponse({"error": said}, 413)(scope, receive, send)
+            reason = f"The files of this page are more than {most} MB. Remove some, or reload it."
+            await JSONResponse({"error": reason}, 413)(scope, receive, send)
             return
         self.arriving[session] += declared
         try:
@@ -225,5 +225,5 @@ def _visitor(scope: Scope) -> str:
     return visitor_of(HTTPConnection(scope).cookies) or ""
 
 
-def _asks_for_page(scope: Scope) -> bool:
+def _wants_page(scope: Scope) -> bool:
     return scope["method"] == "GET" and "text/html" in Request(scope).headers.get("accept", "")

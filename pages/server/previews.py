@@ -1,4 +1,4 @@
-"""Looks ahead: what a slider would show, asked for while it is still in the hand."""
+"""Previews: what a slider would show, fetched while it is still being dragged."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from pages.server import base_path
 
 Look = Callable[[float], str]
 """What stands on the page, as HTML, when the slider is at a value; raises LabError."""
-KNOWN: LRUCache[str, Look] = LRUCache(1024)
+PREVIEWS: LRUCache[str, Look] = LRUCache(1024)
 LOCK = Lock()
-SEEN: LRUCache[tuple[str, float], str] = LRUCache(32 * 2**20, getsizeof=len)
+ANSWERS: LRUCache[tuple[str, float], str] = LRUCache(32 * 2**20, getsizeof=len)
 """What was answered last, in characters: a class drags over the same pictures."""
 SECRET = token_bytes(32)
-TURNS = asyncio.Semaphore(2)
+CONCURRENT = asyncio.Semaphore(2)
 """Looks at once: what is let go comes through Streamlit, and does not wait for those who drag."""
 DECIMALS = 3
-UNKEPT = {"cache-control": "no-store"}
+NO_STORE = {"cache-control": "no-store"}
 
 
 def address(look: Look, of: bytes) -> str:
@@ -36,30 +36,31 @@ def address(look: Look, of: bytes) -> str:
     """
     name = blake2b(of, key=SECRET, digest_size=16).hexdigest()
     with LOCK:
-        KNOWN[name] = look
+        PREVIEWS[name] = look
     return base_path.address(f"/api/looks/{name}/")
 
 
 async def answer(request: Request) -> Response:
     """One look."""
     try:
-        asked = request.path_params["name"], round(float(request.path_params["value"]), DECIMALS)
+        name = request.path_params["name"]
+        value = round(float(request.path_params["value"]), DECIMALS)
         with LOCK:
-            found = SEEN.get(asked)
-        if found is None:
-            async with TURNS:
-                found = await asyncio.to_thread(_looked, *asked)
-    except (LabError, OSError, ValueError):  # gone by now, or never asked for by a page of ours
-        return PlainTextResponse("There is nothing to be seen.", 404, UNKEPT)
-    return PlainTextResponse(found, 200, UNKEPT)
+            html = ANSWERS.get((name, value))
+        if html is None:
+            async with CONCURRENT:
+                html = await asyncio.to_thread(_looked, name, value)
+    except (LabError, OSError, ValueError):  # dropped by now, or never on a page of ours
+        return PlainTextResponse("There is nothing to be seen.", 404, NO_STORE)
+    return PlainTextResponse(html, 200, NO_STORE)
 
 
 def _looked(name: str, value: float) -> str:
     with LOCK:
-        look = KNOWN.get(name)
+        look = PREVIEWS.get(name)
     if look is None:
         raise LabError("not known, or not any more")
-    found = look(value)
+    html = look(value)
     with LOCK:
-        SEEN[name, value] = found
-    return found
+        ANSWERS[name, value] = html
+    return html

@@ -47,7 +47,7 @@ JAVASCRIPT = "text/javascript; charset=utf-8"
 COMPONENTS = Path(__file__).parents[1] / "components"
 IMPORTED = re.compile(r"""^import .* from "([^"]+)";$""", re.MULTILINE)
 ARRAYS: LRUCache[str, bytes] = LRUCache(64 * 2**20, getsizeof=len)
-"""What `array_url` has been told last, bytes; a map of ten thousand points has 110,000."""
+"""The last numbers that got an address; a map of ten thousand points has 110,000 bytes."""
 ARRAYS_LOCK = Lock()
 
 
@@ -177,9 +177,9 @@ async def plotly(request: Request) -> Response:
 def _plotly(small: bool) -> bytes:
     if small:
         return gzip.compress(_plotly(False))
-    found = find_spec("plotly")  # not imported: a server has no other need of all of it
-    assert found is not None and found.origin is not None
-    return (Path(found.origin).parent / "package_data" / "plotly.min.js").read_bytes()
+    package = find_spec("plotly")  # not imported: a server has no other need of all of it
+    assert package is not None and package.origin is not None
+    return (Path(package.origin).parent / "package_data" / "plotly.min.js").read_bytes()
 
 
 def _accepted(request: Request) -> set[str]:
@@ -194,11 +194,11 @@ def _accepted(request: Request) -> set[str]:
 async def array(request: Request) -> Response:
     """The numbers of somebody's page."""
     with ARRAYS_LOCK:
-        found = ARRAYS.get(request.path_params["name"])
-    if found is None:
+        content = ARRAYS.get(request.path_params["name"])
+    if content is None:
         return _missing("There are no such numbers.")
     headers = {"cache-control": "private, max-age=86400, immutable"}
-    return Response(found, 200, headers, "application/octet-stream")
+    return Response(content, 200, headers, "application/octet-stream")
 
 
 # ---- thumbnails
@@ -207,16 +207,16 @@ async def array(request: Request) -> Response:
 async def thumbnails(request: Request) -> Response:
     """A thousand images of a split on one sheet, in the order of the data set; of a set that people
     brought, for them."""
-    asked, who = request.path_params, visitor_of(request.cookies)
+    params, who = request.path_params, visitor_of(request.cookies)
     try:
         content, built_in = await asyncio.to_thread(
-            _thumbnails, asked["dataset"], asked["split"], asked["part"], who
+            _thumbnails, params["dataset"], params["split"], params["part"], who
         )
     except LabError as error:
         return _missing(str(error))
     kept = "private, no-store"
     if built_in:
-        kept = _for_good(request, _images_version(asked["dataset"]))
+        kept = _for_good(request, _images_version(params["dataset"]))
         if kept != FOR_GOOD and "v" in request.query_params:
             return _missing("There are no such images.")
     return Response(content, 200, {"cache-control": kept}, "image/png")
@@ -318,18 +318,18 @@ async def _of_run(
     kind: str = "application/octet-stream",
     unfinished: bool = False,
 ) -> Response:
-    """Shipped runs never change, and are found under their one version only; the others are asked
-    for again each time, for they may go.
+    """Answer with a file of a run. Shipped runs never change, and have only the address of their
+    one version; the others are fetched again each time, for they may be deleted.
 
     Args:
         unfinished: give also what a run has made that is under way.
     """
     who = visitor_of(request.cookies) or ""
-    asked = request.path_params
-    version = asked.get("version") or asked["changed"]
+    params = request.path_params
+    version = params.get("version") or params["changed"]
     try:
         content, shipped = await asyncio.to_thread(
-            _made, asked["run_id"], version, who, make, missing, unfinished
+            _made, params["run_id"], version, who, make, missing, unfinished
         )
     except LabError as error:
         return _missing(str(error))

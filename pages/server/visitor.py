@@ -1,4 +1,4 @@
-"""Who is asking: an anonymous visitor with a signed cookie, or somebody who has signed in.
+"""Who a request is from: an anonymous visitor with a signed cookie, or somebody who has signed in.
 
 Signing in is Streamlit's own (`st.login`, OpenID Connect), and there where its secrets name a
 service; see tests/hosting/README.md.
@@ -31,9 +31,9 @@ def who() -> str:
     """The person of this session; the same in all of a browser's tabs, and after a restart."""
     if st.user.get("is_logged_in"):
         return identity.signed_in_as(st.user.to_dict())
-    found = _anonymous(st.context.cookies)
-    if found is not None:
-        return found
+    visitor = _anonymous(st.context.cookies)
+    if visitor is not None:
+        return visitor
     if "visitor" not in st.session_state:  # no cookies: known for this session only
         st.session_state["visitor"] = secrets.token_hex(16)
     return str(st.session_state["visitor"])
@@ -47,7 +47,7 @@ def visitor_of(cookies: Mapping[str, str]) -> str | None:
 def signing_in() -> None:
     """Who is here, and the way in and out, at the foot of the sidebar; nothing where there is none.
 
-    What somebody asked for in this browser before they signed in becomes theirs.
+    Runs that somebody started in this browser before they signed in become theirs.
     """
     if not get_secrets_auth_section():
         return
@@ -101,8 +101,8 @@ def _signed_in(cookies: Mapping[str, str]) -> str | None:
         value = cookies.get(name, "").encode("latin-1", "replace")
         return decode_signed_value(get_cookie_secret(), name, value) if value else None
 
-    found = get_cookie_with_chunks(part, USER_COOKIE_NAME)
-    claims = json.loads(found) if found else {}
+    cookie = get_cookie_with_chunks(part, USER_COOKIE_NAME)
+    claims = json.loads(cookie) if cookie else {}
     return identity.signed_in_as(claims) if claims.get("is_logged_in") else None
 
 

@@ -1,7 +1,10 @@
 """Charts in one manner: a model keeps its colour in every one."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,6 +16,18 @@ from core.runs.store import Run
 from pages.components.chart import chart
 
 plotly.io.templates.default = "none"  # the page gives its own, and this one is large
+
+
+@dataclass(frozen=True)
+class Line:
+    """The points of a line, and how it is drawn."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: str = COLOURS[0]
+    dash: str = "solid"
+    width: float = 2
+
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -26,12 +41,12 @@ def colour(run: Run) -> str:
 def colours_of(runs: Sequence[Run]) -> dict[str, str]:
     """A colour for each of several runs on one chart, by id: the first of a variant has the
     variant's, the next ones shades of it."""
-    found, seen = {}, dict[str, int]()
+    colours, seen = {}, Counter[str]()
     for run in runs:
         base = colour(run)
-        times = seen[base] = seen.get(base, -1) + 1
-        found[run.id] = _shade(base, times)
-    return found
+        colours[run.id] = _shade(base, seen[base])
+        seen[base] += 1
+    return colours
 
 
 def _shade(base: str, times: int) -> str:
@@ -54,31 +69,34 @@ def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x uni
     chart(figure, key=key, height=height, alt=alt)
 
 
-def lines(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    x_title: str,
-    y_title: str,
-    colours: Mapping[str, str],
-    dashes: Mapping[str, str] | None = None,
-    widths: Mapping[str, float] | None = None,
-    log_y: bool = False,
-) -> go.Figure:
-    """Lines by name: (x values, y values)."""
+def lines(series: Mapping[str, Line], x_title: str, y_title: str, log_y: bool = False) -> go.Figure:
+    """Lines by name."""
     drawn = []
-    for name, (x, y) in series.items():
-        line = {
-            "color": colours.get(name, COLOURS[0]),
-            "dash": (dashes or {}).get(name, "solid"),
-            "width": (widths or {}).get(name, 2),
-        }
-        mode = "lines+markers" if len(x) < 25 else "lines"
-        drawn.append(go.Scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"size": 5}))
+    for name, line in series.items():
+        style = {"color": line.colour, "dash": line.dash, "width": line.width}
+        mode = "lines+markers" if len(line.x) < 25 else "lines"
+        drawn.append(
+            go.Scatter(x=line.x, y=line.y, name=name, mode=mode, line=style, marker={"size": 5})
+        )
     y_axis: dict[str, object] = {"title": y_title, "exponentformat": "power"}
     if log_y:
-        y_axis |= log_axis([value for _, y in series.values() for value in y])
-    x_axis = {"title": x_title, "dtick": _whole([place for x, _ in series.values() for place in x])}
+        y_axis |= log_axis([value for line in series.values() for value in line.y])
+    places = [place for line in series.values() for place in line.x]
+    x_axis = {"title": x_title, "dtick": _tick_step(places)}
     return go.Figure(drawn, {"xaxis": x_axis, "yaxis": y_axis})
+
+
+def bars(
+    x: Sequence[object],
+    y: Sequence[float],
+    colours: str | Sequence[str],
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """A bar for each of `x`; texts are categories, also where they are numbers."""
+    kind = "category" if x and isinstance(x[0], str) else "linear"
+    axes = {"xaxis": {"title": x_title, "type": kind}, "yaxis": {"title": y_title}}
+    return go.Figure(go.Bar(x=x, y=y, marker_color=colours), axes)
 
 
 def log_axis(values: Iterable[float]) -> dict[str, object]:
@@ -87,8 +105,8 @@ def log_axis(values: Iterable[float]) -> dict[str, object]:
     Plotly's own are whole powers of ten, of which a curve often crosses none, and between them
     single digits without their power.
     """
-    found = [float(value) for value in values if 0 < value < math.inf]
-    low, high = (min(found), max(found)) if found else (1.0, 10.0)
+    positive = [float(value) for value in values if 0 < value < math.inf]
+    low, high = (min(positive), max(positive)) if positive else (1.0, 10.0)
     axis: dict[str, object] = {"type": "log", "tickformat": ",~g", "hoverformat": ",.4~g"}
     dtick: str | int
     if high < 1.01 * low:  # Plotly gives one value two decades, and a flat curve all the height
@@ -105,49 +123,45 @@ def log_axis(values: Iterable[float]) -> dict[str, object]:
     return axis | {"dtick": dtick}
 
 
-def _whole(places: Sequence[float]) -> int | None:
+def _tick_step(places: Sequence[float]) -> int | None:
     """The step between ticks, where a few whole numbers would else get some in between."""
     few = bool(places) and max(places) - min(places) <= 10
     return 1 if few and all(float(place).is_integer() for place in places) else None
 
 
+def over_epochs(history: pd.DataFrame, column: str, colour: str, dash: str = "solid") -> Line:
+    """A column of a run's history, an epoch a point."""
+    return Line(history["epoch"].tolist(), history[column].tolist(), colour, dash)
+
+
+def all_positive(series: Iterable[Line]) -> bool:
+    """Whether a logarithmic axis can show every point."""
+    return all(value > 0 for line in series for value in line.y)
+
+
 def losses(run: Run) -> go.Figure | None:
     """Training and test loss of a run, an epoch a point; None before the first."""
     history = run.history()
-    names = [c for c in history.columns if c.endswith("loss")]
-    if history.empty or not names:
+    columns = [c for c in history.columns if c.endswith("loss")]
+    if history.empty or not columns:
         return None
-    positive = bool((history[names] > 0).all(axis=None))
-    said = [name.replace("_", " ") for name in names]
-    epochs = history["epoch"].tolist()
-    return lines(
-        {n: (epochs, history[column].tolist()) for n, column in zip(said, names, strict=True)},
-        x_title="epoch",
-        y_title="loss",
-        colours=dict.fromkeys(said, colour(run)),
-        dashes=dict(zip(said, DASHES, strict=False)),
-        log_y=positive,
-    )
+    series = {
+        column.replace("_", " "): over_epochs(history, column, colour(run), dash)
+        for column, dash in zip(columns, cycle(DASHES), strict=False)
+    }
+    return lines(series, "epoch", "loss", all_positive(series.values()))
 
 
-def compare(runs: Sequence[Run], column: str) -> go.Figure | None:
+def compare(runs: Sequence[Run], column: str, names: Mapping[str, str]) -> go.Figure | None:
     """One column of several histories; runs of one variant differ by shade and dashes."""
-    series: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
-    colours, dashes, seen = colours_of(runs), {}, dict[str, int]()
+    series, colours, seen = {}, colours_of(runs), Counter[str]()
     for run in runs:
         history: pd.DataFrame = run.history()
         if column in history.columns:
-            series[run.id] = (history["epoch"].tolist(), history[column].tolist())
-            times = seen[colour(run)] = seen.get(colour(run), -1) + 1
-            dashes[run.id] = DASHES[times % len(DASHES)]
+            dash = DASHES[seen[colour(run)] % len(DASHES)]
+            seen[colour(run)] += 1
+            series[names[run.id]] = over_epochs(history, column, colours[run.id], dash)
     if not series:
         return None
-    positive = all(min(y) > 0 for _, y in series.values() if len(y))
-    return lines(
-        series,
-        x_title="epoch",
-        y_title=column.replace("_", " "),
-        colours=colours,
-        dashes=dashes,
-        log_y="loss" in column and positive,
-    )
+    log_y = "loss" in column and all_positive(series.values())
+    return lines(series, "epoch", column.replace("_", " "), log_y)

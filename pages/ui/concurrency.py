@@ -1,4 +1,4 @@
-"""Who looks long waits their turn: a person's search or statistics must not hold up the sliders.
+"""Turns for long computations: one visitor's search or statistics must not hold up the sliders.
 
 All pages run in one process. What takes about a second or more has a few places, as many as the
 settings say, imports one of their own; torch has one thread each, so a core is left for what takes
@@ -19,9 +19,9 @@ from core.settings import settings
 P = ParamSpec("P")
 R = TypeVar("R")
 LOOK, IMPORT = "look", "import"
-PATIENCE = 120.0
+MAX_WAIT = 120.0
 """Seconds that somebody waits at most."""
-TICK = 0.25
+POLL_INTERVAL = 0.25
 """Seconds between two looks whether a place is free, or the visitor has moved on."""
 
 _mine = threading.local()
@@ -79,14 +79,14 @@ def heavy(
         kept = cache(in_cache)
 
         @wraps(compute)
-        def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        def with_turn(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return kept(*args, **kwargs)
             except _Full:
                 with turn():
                     return kept(*args, **kwargs)
 
-        return asked
+        return with_turn
 
     return decorate
 
@@ -112,10 +112,10 @@ def _leave(_kind: str) -> None:
 
 def _wait(kind: str) -> None:
     place = st.empty()
-    for _ in range(round(PATIENCE / TICK)):
+    for _ in range(round(MAX_WAIT / POLL_INTERVAL)):
         # Drawing is where Streamlit ends this run when the visitor has moved on.
         place.caption(":material/hourglass_top: Others are being served. One moment.")
-        if _places(kind).acquire(timeout=TICK):
+        if _places(kind).acquire(timeout=POLL_INTERVAL):
             place.empty()
             return
     place.empty()

@@ -1,6 +1,7 @@
 """A form made from a config class: every field has its bounds, its unit and its sentence."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -25,107 +26,113 @@ MAIN = (
     "head",
 )
 """The settings in view; the others are folded away."""
-MOST_STOPS = 20
+MAX_STOPS = 20
 """Stops of a slider: it can be set to the default and to round numbers by hand."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a variant and its field in a form."""
+
+    name: str
+    key: str
+    field: FieldInfo
+    step: float
+    default: Any
+    choices: Mapping[str, str]
+    """Of a text: readable names by value."""
 
 
 def config_form(
     family: AnyFamily,
     variant: str,
-    choices: dict[str, dict[str, str]],
+    choices: Mapping[str, Mapping[str, str]],
     button: str = "Train",
-    settled: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
-    """Ask for a run's settings.
+    """Show the form of a run's settings.
 
     Args:
         choices: for settings that are texts, what may be chosen: readable names by value.
-        button: what it says.
-        settled: settings that were asked for elsewhere: they are not asked for again.
+        button: its label.
+        given: settings that have their widgets elsewhere.
 
     Returns:
         The values when the button was pressed, else None. They are validated in core.
     """
-    defaults = family.config(variant).model_dump()
-    fixed = family.variant(variant).fixed | set(settled or {})
-    fields = {n: f for n, f in family.config_class.model_fields.items() if n not in fixed}
-    main, step = [n for n in MAIN if n in fields], family.config_class.step
+    every = _settings(family, variant, choices)
+    shown = {name: setting for name, setting in every.items() if name not in (given or {})}
+    main = [name for name in MAIN if name in shown]
     with st.form(f"{family.name}-{variant}", border=False):
-        columns = st.columns(len(main) or 1)
-        values: dict[str, Any] = {
-            name: _widget(column, variant, name, fields[name], step(name), defaults[name], choices)
-            for column, name in zip(columns, main, strict=True)
-        }
+        places = dict(zip(main, st.columns(len(main) or 1), strict=False))
+        values = {name: _widget(place, shown[name]) for name, place in places.items()}
         with st.expander("More settings"):
-            for name in fields:
-                if name not in main:
-                    field, default = fields[name], defaults[name]
-                    values[name] = _widget(st, variant, name, field, step(name), default, choices)
+            values |= {n: _widget(st, setting) for n, setting in shown.items() if n not in main}
         pressed = st.form_submit_button(button, type="primary", icon=":material/play_arrow:")
-    return {**values, **(settled or {})} if pressed else None
+    return {**values, **(given or {})} if pressed else None
 
 
 def fields(family: AnyFamily, variant: str, names: Iterable[str]) -> dict[str, Any]:
-    """Ask for some settings, each answered at once: those of `names` that the variant has."""
+    """Show the widgets of some settings outside of a form: those of `names` that the variant
+    has."""
+    settings = _settings(family, variant, {})
+    return {name: _widget(st, settings[name]) for name in names if name in settings}
+
+
+def _settings(
+    family: AnyFamily, variant: str, choices: Mapping[str, Mapping[str, str]]
+) -> dict[str, Setting]:
     defaults, config = family.config(variant).model_dump(), family.config_class
-    fixed, every = family.variant(variant).fixed, config.model_fields
     return {
-        name: _widget(st, variant, name, every[name], config.step(name), defaults[name], {})
-        for name in names
-        if name not in fixed
+        name: Setting(
+            name,
+            f"{variant}-{name}",
+            field,
+            config.step(name),
+            defaults[name],
+            choices.get(name, {}),
+        )
+        for name, field in config.model_fields.items()
+        if name not in family.variant(variant).fixed
     }
 
 
-def _widget(
-    place: Any,
-    variant: str,
-    name: str,
-    field: FieldInfo,
-    step: float,
-    default: Any,
-    choices: dict[str, dict[str, str]],
-) -> Any:
+def _widget(place: Any, setting: Setting) -> Any:
+    field, default, step = setting.field, setting.default, setting.step
     common: dict[str, Any] = {
-        "label": field.title or name,
+        "label": field.title or setting.name,
         "help": _sentence(field.description or ""),
-        "key": f"{variant}-{name}",
-        "bind": "query-params",
+        "key": setting.key,
     }
+    if field.annotation is str:
+        return _run_widget(place, setting.choices, common)
+    common["bind"] = "query-params"
     if field.annotation is bool:
         return place.toggle(value=default, **common)
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return place.selectbox(options=options, index=options.index(default), **common)
-    if field.annotation is str:
-        return _choice(place, choices[name], common["label"], common["key"], common["help"])
     low, high = _bounds(field)
-    if name == "epochs":
+    if setting.name == "epochs":
         high = min(high, settings().max_epochs)
         default = min(default, high)
     if field.annotation is int:
         return place.number_input(
             min_value=int(low), max_value=int(high), value=int(default), step=int(step), **common
         )
-    if low == 0 and high / step <= MOST_STOPS:
+    if low == 0 and high / step <= MAX_STOPS:
         return place.slider(min_value=low, max_value=high, value=default, step=step, **common)
     value = place.number_input(
         min_value=low, max_value=high, value=default, step=step, format="%g", **common
     )
-    return float(f"{value:.9g}")  # a step is not exact: what is shown is what is asked for
+    return float(f"{value:.9g}")  # a step is not exact: the value is the one that is shown
 
 
-def _choice(place: Any, named: Mapping[str, str], label: str, key: str, help: str) -> str:
+def _run_widget(place: Any, names: Mapping[str, str], common: dict[str, Any]) -> str:
     """One of some runs, or none of them, which stands first."""
     missing = links.NO_RUN.format(noun="model", instead="It is left out.")
-    return links.box(
-        label,
-        list(named),
-        key=key,
-        place=place,
-        help=help,
-        missing=missing,
-        format_func=named.__getitem__,
-    )
+    choices = links.Choices(list(names), next(iter(names)), missing=missing)
+    return links.box(choices=choices, place=place, format_func=names.__getitem__, **common)
 
 
 def _sentence(text: str) -> str:

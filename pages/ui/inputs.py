@@ -10,30 +10,30 @@ from torch import Tensor
 from core import data
 from core.decoding import decode, display_name
 from core.digits import digit_from_drawing, digit_from_picture
-from core.errors import LabError
 from core.images import Shape, to_tensor
 from core.runs.store import Run
 from pages.ui import links
+from pages.ui.errors import errors_shown
 
 SHAPE: Shape = (1, 28, 28)
 
 
 def choose_dataset(run: Run) -> str:
     """A data set whose test images are here; at first the one that the run was trained on."""
-    asked = run.spec().dataset
+    trained_on = run.spec().dataset
     options = [n for n in data.BUILT_IN if "test" in data.available(n)]
-    own = data.known(asked)
-    if asked not in options and own and own.splits["test"]:
-        options.append(asked)  # the visitor's own, on which this model was trained
+    own = data.known(trained_on)
+    if trained_on not in options and own and own.splits["test"]:
+        options.append(trained_on)  # the visitor's own
     return links.set_box(
-        "Data set", options, key="dataset", default=asked if asked in options else None
+        "Data set", options, key="dataset", default=trained_on if trained_on in options else None
     )
 
 
 def choose_first(dataset: str, count: int) -> int:
     """The number of a test image that `count` - 1 others follow."""
     label = "Test image" if count == 1 else "First test image"
-    return place_in(label, last_first(dataset, count) + 1, key="first")
+    return choose_index(label, last_first(dataset, count) + 1, key="first")
 
 
 def last_first(dataset: str, count: int) -> int:
@@ -41,13 +41,13 @@ def last_first(dataset: str, count: int) -> int:
     return max(0, data.info(dataset).splits["test"] - count)
 
 
-def place_in(label: str, count: int, *, key: str, usual: int = 0, **layout: Any) -> int:
+def choose_index(label: str, count: int, *, key: str, default: int = 0, **layout: Any) -> int:
     """Ask for one of `count` images by its number, in the session and the address under `key`.
 
     A number that was chosen in a larger set becomes the last of this one.
     """
     last = max(0, count - 1)
-    value: int | Literal["min"] = min(usual, last) or "min"
+    value: int | Literal["min"] = min(default, last) or "min"
     if (before := st.session_state.get(key)) is not None and before > last:
         st.session_state[key] = last
         value = "min"  # a widget does not have both, a default of its own and what it is set to
@@ -56,11 +56,9 @@ def place_in(label: str, count: int, *, key: str, usual: int = 0, **layout: Any)
 
 def own_pixels(source: str, count: int, shape: Shape = SHAPE) -> Tensor | None:
     """uint8 (N, *shape) of a drawing ("Draw") or of at most `count` uploads; None without."""
-    try:
+    with errors_shown():
         return _drawn(shape) if source == "Draw" else _uploaded(count, shape)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-        return None
+    return None
 
 
 def _drawn(shape: Shape) -> Tensor | None:
@@ -97,13 +95,11 @@ def _uploaded(count: int, shape: Shape) -> Tensor | None:
         return None
     if len(files) > count:
         st.caption(f"The first {count} pictures are shown." if count > 1 else "The first is used.")
-    found = []
+    pictures = []
     for file in files[:count]:
-        try:
-            found.append(_read(file.getvalue(), file.name, shape, as_digit))
-        except LabError as error:  # one bad file hides none of the others
-            st.error(str(error), icon=":material/error:")
-    return torch.stack(found) if found else None
+        with errors_shown():  # one bad file hides none of the others
+            pictures.append(_read(file.getvalue(), file.name, shape, as_digit))
+    return torch.stack(pictures) if pictures else None
 
 
 def _read(content: bytes, name: str, shape: Shape, as_digit: bool) -> Tensor:

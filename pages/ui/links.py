@@ -6,19 +6,19 @@ back or forward, the address decides; after that the visitor does, and the addre
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from core import data
-from core.runs.store import Run
 from core.tasks import AnyFamily
 from pages.server.streamlit_private import get_script_run_ctx
 from pages.ui.names import dataset_title
 
 PAGE, READ = "links_page", "links_read"
-"""Where a session keeps which page it is on, and what it has read from its address: by parameter,
-what was asked for and is not here."""
+"""Session keys of the page that is open, and of what was read from its address: by parameter, what
+it names and is not here."""
 NO_RUN = (
     "The {noun} in this link was deleted, is not finished yet, or belongs to somebody else. "
     "{instead}"
@@ -33,27 +33,34 @@ def arrive(page: str) -> None:
         st.session_state[PAGE], st.session_state[READ] = page, {}
 
 
-def follow(
-    key: str, options: Sequence[str], default: str, titles: Mapping[str, str] | None = None
-) -> bool:
-    """Set the choice `key` to what the address asks for, before its box is drawn.
+@dataclass(frozen=True)
+class Choices:
+    """What may be chosen in a box, and what a link may say of it."""
 
-    Args:
-        options: ids that this visitor may choose from.
-        default: one of them, where the address asks for nothing, or for what is not here.
-        titles: ids by what older links carry.
+    options: Sequence[str]
+    """Ids, one at least."""
+    default: str
+    """One of them, where the address names none, or one that is not here."""
+    shared_default: bool = True
+    """Whether everybody has the same default: then it is left out of the address."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Ids by what older links carry."""
+    missing: str = UNKNOWN
+    """The sentence where the address names what is not here."""
 
-    Returns:
-        Whether what the address asks for is here.
-    """
+
+def follow(key: str, choices: Choices) -> bool:
+    """Set the choice `key` to what the address names, before its box is drawn; returns whether
+    that is here."""
     state, read = st.session_state, st.session_state.setdefault(READ, {})
+    options, default = choices.options, choices.default
     if (back := _went_back()) or key not in read:
-        asked = st.query_params.get(key)
-        wanted = (titles or {}).get(asked, asked) if asked else None
-        read[key] = None if wanted in options else wanted
-        if wanted in options:
-            state[key] = wanted
-        elif wanted or back:
+        linked = st.query_params.get(key)
+        linked = choices.titles.get(linked, linked) if linked else None
+        read[key] = None if linked in options else linked
+        if linked in options:
+            state[key] = linked
+        elif linked or back:
             state[key] = default
     if state.get(key) not in options:
         state[key] = default
@@ -62,96 +69,42 @@ def follow(
     return read[key] is None
 
 
-def box(
-    label: str,
-    options: Sequence[str],
-    *,
-    key: str,
-    place: Any = st,
-    default: str | None = None,
-    usual: bool = True,
-    titles: Mapping[str, str] | None = None,
-    missing: str = UNKNOWN,
-    **layout: Any,
-) -> str:
+def box(label: str, choices: Choices, *, key: str, place: Any = st, **layout: Any) -> str:
     """A select box whose choice stands in the address by its id.
 
     Args:
-        options: ids, one at least.
         key: of the choice in the session, and its name in the address.
         place: what the box is drawn in.
-        default: what is chosen at first; else the first.
-        usual: whether everybody has the same default: then it is left out of the address.
-        titles: ids by what older links carry.
-        missing: the sentence where the address asks for what is not here.
         layout: goes to `st.selectbox`.
     """
-    default = options[0] if default is None else default
-    here = follow(key, options, default, titles)
-    chosen: str = place.selectbox(label, options, key=key, persist_state="session", **layout)
-    if not here:
-        place.warning(missing.format(label=label))
-    else:
-        _tell(key, None if usual and chosen == default else chosen)
-    return chosen
-
-
-def run_box(
-    label: str,
-    found: Mapping[str, Run],
-    names: Mapping[str, str],
-    *,
-    key: str,
-    noun: str = "model",
-    default: str | None = None,
-    **layout: Any,
-) -> Run:
-    """Choose a run; say so where the link's run is private, gone or unfinished."""
-    options = list(found)
-    default = options[0] if default is None else default
-    chosen = box(
-        label,
-        options,
-        key=key,
-        default=default,
-        usual=found[default].shipped,
-        titles=titles_of(found, names),
-        format_func=names.__getitem__,
-        missing=NO_RUN.format(noun=noun, instead="Another is shown."),
-        **layout,
+    here = follow(key, choices)
+    chosen: str = place.selectbox(
+        label, choices.options, key=key, persist_state="session", **layout
     )
-    return found[chosen]
+    if not here:
+        place.warning(choices.missing.format(label=label))
+    else:
+        leave_out = choices.shared_default and chosen == choices.default
+        _write(key, None if leave_out else chosen)
+    return chosen
 
 
 def set_box(
     label: str, options: Sequence[str], *, key: str, default: str | None = None, **layout: Any
 ) -> str:
     """Choose a data set; one of somebody's own stands in a link by its id, which only they have."""
-    usual = (options[0] if default is None else default) in data.BUILT_IN
+    default = options[0] if default is None else default
     titles = {known.title: name for name, known in data.BUILT_IN.items()}
-    return box(
-        label,
-        options,
-        key=key,
-        default=default,
-        usual=usual,
-        titles=titles,
-        format_func=dataset_title,
-        missing=NO_SET,
-        **layout,
-    )
+    choices = Choices(options, default, default in data.BUILT_IN, titles, NO_SET)
+    return box(label, choices, key=key, format_func=dataset_title, **layout)
 
 
 def variant_box(label: str, of: AnyFamily, options: Sequence[str], *, key: str, place: Any) -> str:
     """Choose a network or a method of a family."""
     titles = {of.variant(name).title: name for name in options}
+    choices = Choices(options, options[0], titles=titles)
     return box(
-        label,
-        options,
-        key=key,
-        place=place,
-        titles=titles,
-        format_func=lambda name: of.variant(name).title,
+        label, choices, key=key, place=place, format_func=lambda name: of.variant(name).title
     )
 
 
@@ -161,7 +114,7 @@ def several(
     *,
     key: str,
     default: Sequence[str],
-    usual: bool,
+    shared_default: bool,
     noun: str,
     **layout: Any,
 ) -> list[str]:
@@ -170,11 +123,11 @@ def several(
     state, read = st.session_state, st.session_state.setdefault(READ, {})
     if (back := _went_back()) or key not in read:
         given = st.query_params.get_all(key)
-        asked = list(dict.fromkeys(i for i in given if i))
+        linked = list(dict.fromkeys(i for i in given if i))
         read[key] = None
         if given:
-            state[key] = [i for i in asked if i in options]
-            read[key] = list(state[key]) if len(state[key]) < len(asked) else None
+            state[key] = [i for i in linked if i in options]
+            read[key] = list(state[key]) if len(state[key]) < len(linked) else None
         elif back:
             state[key] = list(default)
     if key not in state:
@@ -186,24 +139,19 @@ def several(
         st.warning(NO_RUN.format(noun=noun, instead=instead))
     else:
         read[key] = None
-        _tell(key, None if usual and chosen == list(default) else chosen)
+        _write(key, None if shared_default and chosen == list(default) else chosen)
     return chosen
 
 
-def titles_of(found: Mapping[str, Run], names: Mapping[str, str]) -> dict[str, str]:
-    """Shipped runs by their names, which older links carry, also with the end of their id."""
-    shipped = {i: names[i] for i, run in found.items() if run.shipped}
-    return {shown: i for i, name in shipped.items() for shown in (name, f"{name} · {i[-8:]}")}
-
-
-def _tell(key: str, value: str | list[str] | None) -> None:
-    """Put it into the address, if it is not there: each change is a step for the browser's back."""
+def _write(key: str, value: str | list[str] | None) -> None:
+    """Write a choice into the address, where it is another: each change is a step for the browser's
+    back."""
     if value is None:
         st.query_params.pop(key, None)
         return
-    wanted = [value] if isinstance(value, str) else value or [""]
-    if st.query_params.get_all(key) != wanted:
-        st.query_params[key] = wanted
+    values = [value] if isinstance(value, str) else value or [""]
+    if st.query_params.get_all(key) != values:
+        st.query_params[key] = values
 
 
 def _went_back() -> bool:

@@ -1,40 +1,47 @@
 """Readable names of runs and data sets."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from core import data
+from core.dreaming.starting_pictures import MADE, NOISE, OWN
 from core.inference.codes import PIXELS
 from core.projection.methods import PROJECTING
 from core.registry import family
 from core.runs import store
 from core.runs.store import Run
 
+PICTURES = {
+    "china": "A palace in China",
+    "flower": "A flower",
+    NOISE: "Noise",
+    MADE: "Drawn by the lab",
+    OWN: "Your picture",
+}
+"""Titles of the pictures that dreams begin with."""
 
-def model_names(found: list[Run]) -> dict[str, str]:
-    """A name for each run: its network, what is special about it, and its data set.
+
+def run_names(runs: Sequence[Run]) -> dict[str, str]:
+    """A name for each run by its id: its network or method, what is special about it, and its data.
 
     Where two would be the same, the end of their id stands behind; shipped runs keep their names
     whatever else is there.
     """
-    return _apart(found, lambda run: f"{_network(run)} · {dataset_title(run.spec().dataset)}")
-
-
-def map_names(found: list[Run]) -> dict[str, str]:
-    """A name for each map: its method, what it shows, and what is special about it."""
-    return _apart(found, lambda run: f"{_map(run)} · {dataset_title(run.spec().dataset)}")
-
-
-def _apart(found: list[Run], plain: Callable[[Run], str]) -> dict[str, str]:
-    names = {run.id: plain(run) for run in found}
-    often = Counter(names.values())
-    shipped = Counter(names[run.id] for run in found if run.shipped)
+    names = {run.id: f"{_title(run)} · {dataset_title(run.spec().dataset)}" for run in runs}
+    counts = Counter(names.values())
+    shipped = Counter(names[run.id] for run in runs if run.shipped)
 
     def name(run: Run) -> str:
-        said = names[run.id]
-        return f"{said} · {run.id[-8:]}" if (shipped if run.shipped else often)[said] > 1 else said
+        plain = names[run.id]
+        unique = (shipped if run.shipped else counts)[plain] == 1
+        return plain if unique else f"{plain} · {run.id[-8:]}"
 
-    return {run.id: name(run) for run in found}
+    return {run.id: name(run) for run in runs}
+
+
+def run_name(run: Run) -> str:
+    """The name of a single run."""
+    return run_names([run])[run.id]
 
 
 def source_name(source: str) -> str:
@@ -42,20 +49,26 @@ def source_name(source: str) -> str:
     if source == PIXELS:
         return "raw pixels"
     run = store.find(source)
-    return source if run is None else _network(run)
+    return "a deleted network" if run is None else _network(run)
 
 
 def dataset_title(name: str) -> str:
-    """The title of a data set; the name of one that is not here any more."""
-    found = data.known(name)
-    return name if found is None else found.title
+    """The title of a data set, or of a picture to dream on."""
+    if name in PICTURES:
+        return PICTURES[name]
+    known = data.known(name)
+    return f"{name.rpartition('-')[0] or name} (deleted)" if known is None else known.title
 
 
 def class_title(dataset: str, label: int) -> str:
     """The name of a class; its number where the data set is not here any more."""
-    found = data.known(dataset)
-    classes = () if found is None else found.classes
+    known = data.known(dataset)
+    classes = () if known is None else known.classes
     return classes[label] if 0 <= label < len(classes) else str(label)
+
+
+def _title(run: Run) -> str:
+    return _map(run) if run.spec().task == PROJECTING.name else _network(run)
 
 
 def _map(run: Run) -> str:
@@ -63,7 +76,7 @@ def _map(run: Run) -> str:
     variant, config = PROJECTING.variant(spec.variant), spec.config
     parts = [f"{variant.title} of {source_name(str(config['source']))}"]
     usual = PROJECTING.config(spec.variant).model_dump()
-    said = {
+    forms = {
         "perplexity": "perplexity {:g}",
         "neighbours": "{} neighbours",
         "dimensions": "{}-D",
@@ -76,7 +89,7 @@ def _map(run: Run) -> str:
         "exaggeration": "exaggeration {:g}",
         "least_distance": "distance {:g}",
     }
-    parts += [form.format(config[k]) for k, form in said.items() if config.get(k) != usual[k]]
+    parts += [form.format(config[k]) for k, form in forms.items() if config.get(k) != usual[k]]
     return ", ".join(parts)
 
 

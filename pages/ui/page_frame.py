@@ -1,13 +1,14 @@
-"""The frame of a page: its icon, its title, its quiet line, its explanation."""
+"""The frame of a page: its icon, its title, its tabs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from core import files
+T = TypeVar("T")
 
 
 def _icon() -> Image.Image:
@@ -25,28 +26,33 @@ def _icon() -> Image.Image:
 ICON = _icon()
 
 
-PLAIN = """<style>
+WITHOUT_CSV = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
 </style>"""
 """Without the CSV that Streamlit makes of a table in the browser: people's names could be formulas
-there. `csv_button` stands beside each table."""
+there. `csv_button` of downloads.py stands beside each table."""
 
 
 def title(name: str, line: str) -> None:
     """The head of a page: its name and one line."""
-    st.html(PLAIN)
+    st.html(WITHOUT_CSV)
     st.title(name, anchor=False)
     st.caption(line)
 
 
-def csv_button(table: Callable[[], pd.DataFrame], name: str) -> None:
-    """Offer a table as a file; it is made when somebody takes it."""
-    st.download_button(
-        "CSV",
-        lambda: files.to_csv(table()),
-        f"{name}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"csv-{name}",
-    )
+def tabs(bodies: Mapping[str, Callable[[], object]]) -> None:
+    """The page's tabs, of which the open one is drawn; its name stands in the address."""
+    places = st.tabs(list(bodies), key="tab", bind="query-params")
+    for place, body in zip(places, bodies.values(), strict=True):
+        if place.open:
+            with place:
+                body()
+
+
+def needs(
+    chosen: T | None, body: Callable[[T], object], otherwise: str = ""
+) -> Callable[[], object]:
+    """The body of a tab about what is chosen; where nothing is, a sentence or an empty tab."""
+    if chosen is not None:
+        return partial(body, chosen)
+    return partial(st.info, otherwise) if otherwise else lambda: None

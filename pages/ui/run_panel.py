@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.errors import LabError
 from core.jobs import queue
 from core.runs import store
 from core.runs.schema import Status
@@ -13,6 +12,9 @@ from core.runs.store import Run
 from core.tasks import TASKS
 from pages.server.visitor import who
 from pages.ui import charts, pictures
+from pages.ui.durations import duration
+from pages.ui.errors import errors_shown
+from pages.ui.names import run_name
 
 Use = Callable[[str], None]
 BADGES = {
@@ -26,8 +28,12 @@ BADGES = {
 
 def badge(status: Status) -> None:
     """The state of a run as a badge."""
-    colour, icon = BADGES[status.state]
-    st.badge(status.state, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
+    state_badge(status.state, *BADGES[status.state])
+
+
+def state_badge(text: str, colour: str, icon: str) -> None:
+    """A word in a colour, with a Material icon."""
+    st.badge(text, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
 
 
 def watch(run_id: str, use: Use | None = None) -> None:
@@ -54,7 +60,7 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
         st.rerun()  # it is over: no more looking, and the lists of models have a new entry
     with st.container(horizontal=True, vertical_alignment="center"):
         badge(status)
-        st.caption(f"`{run.id}`")
+        st.caption(run_name(run))
         st.space("stretch")
         actions(run, status)
         if (
@@ -69,7 +75,7 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
             )
         ):
             st.rerun()  # the stage is outside of this fragment
-    _progress(run, status)
+    progress(run, status)
     if (figure := charts.losses(run)) is not None:
         charts.show(figure, key=f"losses-{run.id}", height=260)
     if samples := run.samples():
@@ -79,34 +85,32 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
         )
     if (chosen := TASKS.get(run.spec().task)) is not None:
         with contextlib.suppress(KeyError):  # a history of an older kind
-            if said := chosen.remark(run.history().to_dict("records")):  # type: ignore[arg-type]
-                st.caption(said)
+            if remark := chosen.remark(run.history().to_dict("records")):  # type: ignore[arg-type]
+                st.caption(remark)
 
 
 def actions(run: Run, status: Status) -> None:
-    """Cancel or resume, for those who asked for the run, and for administrators."""
+    """Cancel or resume, for those who started the run, and for administrators."""
     if not queue.may_change(run, who()):
         return
     if status.active and st.button("Cancel", icon=":material/stop:", key=f"cancel-{run.id}"):
-        _try(queue.cancel, run)
+        _do(queue.cancel, run)
     if status.state in ("failed", "cancelled") and st.button(
         "Resume", icon=":material/play_arrow:", key=f"resume-{run.id}"
     ):
-        _try(queue.resume, run)
+        _do(queue.resume, run)
 
 
-def _try(action: object, run: Run) -> None:
-    try:
-        action(run, who())  # type: ignore[operator]
-    except LabError as error:
-        st.error(str(error))
-    else:
+def _do(action: Callable[[Run, str], object], run: Run) -> None:
+    with errors_shown():
+        action(run, who())
         st.rerun()
 
 
-def _progress(run: Run, status: Status) -> None:
+def progress(run: Run, status: Status) -> None:
+    """How far a run is, or how it ended."""
     if status.state == "queued":
-        st.progress(0.0, waiting(run, status))
+        st.progress(0.0, _waiting(run, status))
     elif status.state == "running":
         if not run.alive():
             st.progress(status.done, "Waiting for a worker, which takes it up by itself.")
@@ -124,28 +128,9 @@ def _progress(run: Run, status: Status) -> None:
         st.info(f"Stopped before its end. {kept} Resume goes on from there.")
 
 
-def waiting(run: Run, status: Status) -> str:
+def _waiting(run: Run, status: Status) -> str:
     """What a run in the queue waits for."""
     if status.stage:
         return f"{status.stage.capitalize()}."
     before = queue.ahead(run)
     return f"{before} before it in the queue." if before else "Next in line."
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds for people."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes and not rest:
-        return f"{minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def span(least: float, most: float) -> str:
-    """From the least to the most seconds for people, as exact as a guess may sound."""
-    low, high = (duration(_rough(max(1.0, seconds))) for seconds in (least, most))
-    return low if low == high else f"{low} to {high}"
-
-
-def _rough(seconds: float) -> float:
-    """To two figures, and to whole minutes from ten on."""
-    return float(f"{seconds:.2g}") if seconds < 600 else 60 * round(seconds / 60)

@@ -15,7 +15,7 @@ from pages.server.streamlit_private import get_script_run_ctx, uploaded_bytes
 KEY = "held"
 
 
-class Held:
+class SessionFiles:
     """The files of one session, by group and name."""
 
     def __init__(self) -> None:
@@ -27,11 +27,11 @@ class Held:
         return sum(len(content) for group in groups for content in list(group.values()))
 
 
-SESSIONS: WeakValueDictionary[str, Held] = WeakValueDictionary()
+SESSIONS: WeakValueDictionary[str, SessionFiles] = WeakValueDictionary()
 """By session; one that has ended is gone from here with its state."""
 
 
-def hold(group: str, name: str, content: bytes) -> None:
+def add(group: str, name: str, content: bytes) -> None:
     """Keep a file for as long as the session lives.
 
     Raises:
@@ -42,12 +42,12 @@ def hold(group: str, name: str, content: bytes) -> None:
     files[name] = content
 
 
-def held(group: str) -> Mapping[str, bytes]:
+def files_of(group: str) -> Mapping[str, bytes]:
     """The files of a group, the oldest first."""
     return _mine().groups.get(group, {})
 
 
-def let_go(group: str, *names: str) -> None:
+def remove(group: str, *names: str) -> None:
     """Drop files of a group; all of them where none is named."""
     files = _mine().groups.get(group, {})
     for name in names or tuple(files):
@@ -74,8 +74,8 @@ def total(session: str) -> int:
     return uploaded_bytes(session) + (mine.size() if mine is not None else 0)
 
 
-def _mine() -> Held:
-    mine: Held = st.session_state.setdefault(KEY, Held())
+def _mine() -> SessionFiles:
+    mine: SessionFiles = st.session_state.setdefault(KEY, SessionFiles())
     SESSIONS[_session()] = mine
     return mine
 

@@ -7,7 +7,7 @@ from core.runs.store import Run
 from core.tasks import task
 from pages.components import slider_preview
 from pages.ui import charts, pictures
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button
 
 
 def over_epochs(run: Run, shown: str) -> None:

@@ -18,17 +18,17 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks import AnyFamily, AnyTask
 from core.training import make_request
-from pages.server.streamlit_private import DeltaGenerator
 from pages.server.visitor import admitted, who
 from pages.ui import links
 from pages.ui.concurrency import IMPORT, turn
+from pages.ui.errors import errors_shown
 from pages.ui.form import config_form
 from pages.ui.run_panel import Use, watch
 
-RECENT = 24 * 3600
+RECENT_SECONDS = 24 * 3600
 """Seconds for which a panel shows how a run has ended."""
 Given = Callable[[str], dict[str, Any]]
-MOST_LISTED = 40
+MAX_LISTED = 40
 """Classes of a zip that are listed before it is imported."""
 Before = Callable[[str, str, dict[str, Any]], None]
 
@@ -60,12 +60,12 @@ def panel(
     dataset = links.set_box("Train on", options, key="train_on", place=right, default=natural)
     st.caption(task.variant(variant).summary)
     if _have(dataset):
-        settled = given(variant) if given else {}
+        values_given = given(variant) if given else {}
         if before:
-            before(variant, dataset, settled)
+            before(variant, dataset, values_given)
         same = {i: name for i, name in starts.items() if f"-{variant}-" in i}
         choices = {"start_from": {"": "New weights", **same}}
-        values = config_form(task, variant, choices, settled=settled)
+        values = config_form(task, variant, choices, given=values_given)
         if values is not None:
             _request(task, variant, dataset, values)
     if before is None:
@@ -88,12 +88,9 @@ def _natural(options: list[str], photographs: bool) -> str:
 
 
 def _request(task: AnyTask, variant: str, dataset: str, values: dict[str, Any]) -> None:
-    try:
-        with st.spinner("Handing it to a worker"):
-            run = queue.submit(make_request(task.name, variant, dataset, values), who())
+    with errors_shown(), st.spinner("Handing it to a worker"):
+        run = queue.submit(make_request(task.name, variant, dataset, values), who())
         keep_watching(task, run.id)
-    except LabError as error:
-        st.error(str(error))
 
 
 def _have(name: str) -> bool:
@@ -108,19 +105,19 @@ def _have(name: str) -> bool:
     )
     fetchable = settings().downloads == "on" and not info.by_hand
     if fetchable and st.button(f"Download {info.title}", icon=":material/download:"):
-        bar = st.progress(0.0, "Asking the network")
+        bar = st.progress(0.0, "Connecting")
+
+        def advance(text: str, share: float) -> None:
+            bar.progress(share, text)
+
         try:
-            data.get(name, lambda text, share: _advance(bar, text, share))
+            data.get(name, advance)
         except LabError as error:
             bar.empty()
             st.error(str(error))
         else:
             st.rerun()
     return False
-
-
-def _advance(bar: DeltaGenerator, text: str, share: float) -> None:
-    bar.progress(share, text)
 
 
 def own_sets() -> list[str]:
@@ -175,7 +172,7 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / display_name(upload.name)
         path.write_bytes(upload.getbuffer())
-        try:
+        with errors_shown():
             encoding = _looked_through(path, upload.file_id)
             if not st.button("Import", icon=":material/upload:", key=f"import-{key}"):
                 return None
@@ -184,9 +181,7 @@ def import_zip(key: str, *, size: int, grey: bool) -> data.DatasetInfo | None:
                 return data.import_set(
                     path, title, size=size, grey=grey, owner=who(), encoding=encoding
                 )
-        except LabError as error:
-            st.error(str(error))
-            return None
+    return None
 
 
 def _looked_through(path: Path, upload: str) -> str:
@@ -204,8 +199,8 @@ def _looked_through(path: Path, upload: str) -> str:
         )
         seen = _preview(path, upload, encoding)
     total = sum(seen.classes.values())
-    counts = [f"**{name}** {n}" for name, n in list(seen.classes.items())[:MOST_LISTED] if name]
-    more = len(seen.classes) - MOST_LISTED
+    counts = [f"**{name}** {n}" for name, n in list(seen.classes.items())[:MAX_LISTED] if name]
+    more = len(seen.classes) - MAX_LISTED
     st.markdown(
         f"{len(counts) + max(0, more)} classes: {' · '.join(counts)}"
         + (f" and {more} more" if more > 0 else "")
@@ -228,37 +223,37 @@ def _preview(path: Path, upload: str, encoding: str) -> data.Preview:
 
 
 def watched(family: AnyFamily, variant: str = "") -> str | None:
-    """The run that a visitor's panel shows: the one asked for in this session, else the latest of
+    """The run that a visitor's panel shows: the one started in this session, else the latest of
     theirs. A tab that was closed or loaded again loses nothing, not even how a run has ended.
 
     Args:
         variant: of this one only.
     """
-    asked: str | None = st.session_state.get(_watched_key(family, variant))
-    if asked is not None and store.find(asked) is not None:
-        return asked
+    started: str | None = st.session_state.get(_watched_key(family, variant))
+    if started is not None and store.find(started) is not None:
+        return started
     return next((run.id for run in recent_of_mine(family, variant)), None)
 
 
 def keep_watching(family: AnyFamily, run_id: str, variant: str = "") -> None:
-    """Show a run that was just asked for in its panel."""
+    """Show a run that was just started in its panel."""
     st.session_state[_watched_key(family, variant)] = run_id
 
 
 def recent_of_mine(family: AnyFamily, variant: str = "") -> list[Run]:
-    """Runs that this visitor has asked for: those under way, then those that ended within a day;
+    """Runs that this visitor has started: those under way, then those that ended within a day;
     the latest first. Of others no more than the names of their folders are read."""
     start = f"{family.kind}-{variant}-" if variant else f"{family.kind}-"
-    found = []
+    recent = []
     for run in store.all_runs():
         if run.shipped or not run.id.startswith(start):
             continue
         changed = run.version() / 1e9  # nanoseconds
         with contextlib.suppress(LabError):  # damaged
             active = queue.mine(run, who()) and run.status().active
-            if active or (time.time() - changed < RECENT and queue.mine(run, who())):
-                found.append((active, changed, run))
-    return [run for *_, run in sorted(found, key=lambda f: f[:2], reverse=True)]
+            if active or (time.time() - changed < RECENT_SECONDS and queue.mine(run, who())):
+                recent.append((active, changed, run))
+    return [run for *_, run in sorted(recent, key=lambda entry: entry[:2], reverse=True)]
 
 
 def _watched_key(family: AnyFamily, variant: str) -> str:

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page
 
 from core.inference import generators, latent
 from core.runs.store import Run
-from pages.ui.names import model_names
+from pages.ui.names import run_names
 from tests.benchmarks.browser import CHROMIUM, chromium, visitor
 from tests.benchmarks.measuring import Row, at_most, percentile
 from tests.benchmarks.server import started, wait_ready
@@ -30,7 +30,7 @@ def live(quick: bool) -> Iterator[Row]:
         wait_ready(running)
         for found in (latent.autoencoders(), generators.generators()):
             runs = [run for run in found if run.shipped]
-            names = model_names(runs)
+            names = run_names(runs)
             for run in runs[:2] if quick else runs:
                 url = f"{running.url}{PAGES[run.spec().task]}?model={run.id}"
                 moves = QUICK_MOVES if quick else MOVES

@@ -9,8 +9,8 @@ from pages.ui import charts, pictures
 
 pictures.sheet_image(to_png(np.full((60, 200), 200, np.uint8)), "A plain picture")
 times = st.slider("Times", 1, 5, 1)
-series = {"one": ([1.0, 2.0, 3.0], [times * y for y in (1.0, 10.0, 100.0)])}
-figure = charts.lines(series, x_title="epoch", y_title="loss", colours={}, log_y=True)
+series = {"one": charts.Line([1.0, 2.0, 3.0], [times * y for y in (1.0, 10.0, 100.0)])}
+figure = charts.lines(series, "epoch", "loss", log_y=True)
 charts.show(figure, key="lines", height=260)
 points = go.Figure(go.Scattergl(x=np.arange(4), y=np.arange(4.0), mode="markers"))
 charts.show(points, key="points", height=200, hovermode="closest")

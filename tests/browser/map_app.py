@@ -37,7 +37,7 @@ def made_of(points):
 @st.fragment
 def bench():
     """The map, and what it said last."""
-    from pages.components.map import Classes, Scale, inside, scatter
+    from pages.components.map import Classes, Drawing, Points, Scale, ViewState, inside, scatter
 
     asked, state = st.query_params, st.session_state
     state.setdefault("count", 0)
@@ -66,28 +66,21 @@ def bench():
         decoder = f"data:application/octet-stream;base64,{packed}"
     near = np.argsort(((points - points[ids == state["clicked"]]) ** 2).sum(1))[1:9] if (
         state["clicked"] in ids) else []  # fmt: skip
-    said = scatter(
-        key="map",
-        points=points,
-        ids=ids,
-        labels=labels,
-        class_names=data.info("mnist").classes,
+    drawing = Drawing(
         colours={
             "class": Classes(labels, data.info("mnist").classes),
             "cluster": Classes(clusters, ["Left", "Right"]),
             "ink": Scale(ink, "ink"),
         }[colour],
         thumbnails=routes.thumbnails_url("mnist", "test"),
-        shown=state["shown"],
-        clicked=state["clicked"],
+        alt="Ten thousand digits by their first principal components",
         neighbours=[int(ids[i]) for i in near],
-        lasso=state["lasso"],
-        view=state["view"],
-        yours=np.array([points.mean(0)]) if "yours" in asked else None,
+        own_places=np.array([points.mean(0)]) if "yours" in asked else None,
         frames=made_of(points) if "frames" in asked else None,
         decoder=decoder,
-        alt="Ten thousand digits by their first principal components",
     )
+    now = ViewState(state["clicked"], state["lasso"], state["view"], state["shown"])
+    said = scatter("map", Points(points, ids, labels, data.info("mnist").classes), now, drawing)
     if said is not None:
         state.update(said._asdict(), count=state["count"] + 1)
         st.rerun(scope="fragment")  # the neighbours of what was clicked are drawn at once

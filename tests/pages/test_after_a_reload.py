@@ -11,8 +11,9 @@ from core.errors import LabError
 from core.projection import map_runs
 from core.runs import store
 from pages.ui import cached
-from pages.ui.run_panel import span
-from pages.ui.training_panel import RECENT
+from pages.ui.durations import estimate
+from pages.ui.names import run_name
+from pages.ui.training_panel import RECENT_SECONDS
 from tests.pages.test_pages import ROUTER, TIMEOUT
 
 ANN = "a" * 32
@@ -40,7 +41,8 @@ def linear(**values):
 
 
 def panel(app):
-    return " ".join(c.value for c in app.caption) + " ".join(b.label for b in app.button)
+    """The captions and buttons; a button's key has the id of its run."""
+    return " ".join([*(c.value for c in app.caption), *(f"{b.label} {b.key}" for b in app.button)])
 
 
 @pytest.mark.parametrize(
@@ -57,13 +59,15 @@ def test_a_training_is_still_there_after_a_reload_however_it_ended(lab, state, b
     app = page("denoiser.py", tab="Train your own")
     assert not app.exception
     assert run.id in panel(app) and button in panel(app)
+    captions = [caption.value for caption in app.caption]
+    assert run_name(run) in captions and run.id not in " ".join(captions)
     assert run.id not in panel(page("denoiser.py", "b" * 32, tab="Train your own"))
     assert run.id not in panel(page("vae_sampler.py", tab="Train your own"))
 
 
 def test_what_is_under_way_comes_before_what_has_ended_and_that_not_for_ever(lab):
     old, new = asked(linear(seed=1), "cancelled"), asked(linear(seed=2), "cancelled")
-    past = time.time() - RECENT - 1
+    past = time.time() - RECENT_SECONDS - 1
     os.utime(old.path / "status.json", (past, past))
     assert new.id in panel(page("denoiser.py", tab="Train your own"))
     os.utime(new.path / "status.json", (past, past))
@@ -100,5 +104,6 @@ def test_one_familys_run_is_not_shown_on_anothers_page(lab):
 
 
 def test_a_guess_is_told_as_a_range_and_no_more_exactly_than_it_is():
-    told = [span(*pair) for pair in ((0.2, 0.9), (3.26, 7.81), (48, 151), (1143, 4440), (60, 60))]
-    assert told == ["1 s", "3 s to 8 s", "48 s to 2 min 30 s", "19 min to 74 min", "1 min"]
+    spans = ((0.2, 0.9), (3.26, 7.81), (48, 151), (1143, 4440), (60, 60))
+    estimates = ["1 s", "3 s to 8 s", "48 s to 2 min 30 s", "19 min to 74 min", "1 min"]
+    assert [estimate(*span) for span in spans] == estimates

@@ -29,10 +29,12 @@ def spoilt(lab: Path) -> dict[str, str]:
 def test_the_page_of_runs_names_each_damaged_one(spoilt: dict[str, str]) -> None:
     app = opened("runs.py")
     assert not app.exception and not app.error
-    table = app.dataframe[0].value.set_index("Run")
-    assert (table.loc[list(spoilt), "State"] == "damaged").all()
-    assert table.loc["denoise-linear-mnist-0123abcd", "State"] == "done"
-    assert not {*app.multiselect[0].options} & {*spoilt}
+    table = app.dataframe[0].value
+    damaged_names = [f"Damaged run · {run_id[-8:]}" for run_id in spoilt]
+    assert set(table.loc[table["State"] == "damaged", "Run"]) == set(damaged_names)
+    done = table.set_index("Run").loc["Linear · MNIST · 0123abcd"]
+    assert done["State"] == "done"
+    assert not {*app.multiselect[0].options} & {*damaged_names}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -626,7 +626,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     sound(app)
     assert requested[0].config.variant == "atlas"
     assert requested[0].config.config["layers"] == "blocks.4"
-    assert requested[0].run_id in captions(app)
+    assert "Channel atlas · Noise" in captions(app)
 
 
 # ---- home

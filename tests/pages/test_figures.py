@@ -6,6 +6,7 @@ import pytest
 
 from core.runs.store import open_run
 from pages.ui import charts
+from pages.ui.names import run_names
 
 
 @pytest.mark.parametrize(
@@ -13,8 +14,8 @@ from pages.ui import charts
     [([1, 2, 3], 1), ([1.0, 11.0], 1), ([1, 40], None), ([0.0, 0.5, 1.0], None), ([], None)],
 )
 def test_a_few_whole_numbers_have_no_ticks_in_between(places, step):
-    series = {"a": (places, [0.5] * len(places)), "none yet": ([], [])}
-    figure = charts.lines(series, x_title="epoch", y_title="loss", colours={})
+    series = {"a": charts.Line(places, [0.5] * len(places)), "none yet": charts.Line([], [])}
+    figure = charts.lines(series, "epoch", "loss")
     assert figure.layout.xaxis.dtick == step
 
 
@@ -32,7 +33,7 @@ def test_two_runs_of_a_kind_have_two_colours():
     found = charts.colours_of(runs)
     assert len(set(found.values())) == len(runs)
     assert found[runs[0].id] == charts.colour(runs[0]) == charts.colour(runs[2])
-    figure = charts.compare(runs, "loss")
+    figure = charts.compare(runs, "loss", run_names(runs))
     assert figure is not None
     assert [line.line.color for line in figure.data] == list(found.values())
     shades = [charts._shade("#4263eb", i) for i in range(7)]

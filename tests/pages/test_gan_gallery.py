@@ -101,7 +101,7 @@ def test_each_shipped_network_can_be_chosen(lab, run):
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("run", KINDS, ids=lambda run: run.spec().variant)
 def test_each_tab_opens(lab, tab, run, monkeypatch):
-    monkeypatch.setattr(generators, "REAL", 500)
+    monkeypatch.setattr(generators, "MAX_REAL", 500)
     app = on(run, tab=tab)
     assert not app.exception and not app.error
 
@@ -159,7 +159,7 @@ def test_health_prints_its_numbers_with_n_and_the_extractor(lab):
 
 def test_batch_norm_is_shown_where_there_is_some(lab):
     assert any("no batch norm" in i.value for i in on(PLAIN, tab="Batch norm").info)
-    body = next(b for b in pictures(on(NORMED, tab="Batch norm")) if "strangers" in b)
+    body = next(b for b in pictures(on(NORMED, tab="Batch norm")) if "with other samples" in b)
     assert body.count("<figure>") == 2 + gans.BATCHES
 
 

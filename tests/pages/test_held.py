@@ -23,13 +23,13 @@ def shots():
 
     for name, kilobytes in (("a", 400), ("b", 400), ("c", 400), ("a", 500), ("b", 400)):
         try:
-            session_files.hold("shots", name, bytes(kilobytes * 1024))
+            session_files.add("shots", name, bytes(kilobytes * 1024))
         except Refused as error:
             st.error(str(error))
     if st.button("Let go"):
-        session_files.let_go("shots", "a")
+        session_files.remove("shots", "a")
     kilobytes = session_files.total(session_files._session()) // 1024
-    st.text(f"{sorted(session_files.held('shots'))} {kilobytes}")
+    st.text(f"{sorted(session_files.files_of('shots'))} {kilobytes}")
 
 
 def test_what_is_held_is_counted_and_refused_when_it_is_too_much(one_megabyte):
@@ -54,7 +54,7 @@ def uploads_and_shots():
 
     session_files.uploaded_bytes = lambda session: 900 * 1024
     try:
-        session_files.hold("onnx", "run", bytes(200 * 1024))
+        session_files.add("onnx", "run", bytes(200 * 1024))
     except Refused as error:
         st.error(str(error))
 

@@ -13,7 +13,7 @@ from core.runs.store import Run
 from pages.components.map.map_events import inside
 from pages.parts.latent_explorer.view_state import lasso_of, lasso_text
 from pages.ui import cached
-from pages.ui.names import map_names
+from pages.ui.names import run_names
 from pages.ui.proportions import farther
 from tests.pages.test_pages import captions, opened
 
@@ -187,7 +187,7 @@ def test_a_map_of_part_of_the_images_says_so(lab):
     app.selectbox(key="map_of").set_value(run.id).run()
     sound(app)
     assert "100 of 360 test images of Digits: a choice, always the same." in captions(app)
-    assert "PCA of raw pixels, 100 points · Digits" in map_names([run]).values()
+    assert "PCA of raw pixels, 100 points · Digits" in run_names([run]).values()
 
 
 def test_a_map_in_three_dimensions(lab):

@@ -14,7 +14,7 @@ from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.cached import dreams
-from pages.ui.names import map_names, model_names
+from pages.ui.names import run_names
 from tests.pages.test_pages import opened
 
 ALL = store.all_runs()
@@ -51,7 +51,7 @@ def address(app, key):
 
 @pytest.mark.parametrize(("page", "key", "family"), PAGES, ids=[p for p, *_ in PAGES])
 def test_a_link_opens_its_run_whatever_others_train(lab, page, key, family):
-    names = (map_names if family is PROJECTING else model_names)(shipped(family))
+    names = run_names(shipped(family))
     app = opened(page)
     usual = app.selectbox(key=key).value
     chosen = next(r for r in reversed(shipped(family)) if r.id != usual)

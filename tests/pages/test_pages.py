@@ -14,6 +14,8 @@ from core.inference import restoration
 from core.runs import store
 from pages.parts.denoiser import stage as parts
 from pages.server import previews
+from pages.ui.names import run_names
+from pages.ui.settings_table import titles_and_values
 
 ROUTER = Path(__file__).resolve().parents[2] / "pages" / "router.py"
 TIMEOUT = 120
@@ -70,9 +72,9 @@ def test_a_slider_changes_the_picture_and_back_again(lab):
 
 
 def test_what_a_look_ahead_shows_is_what_comes_when_the_slider_is_let_go(lab, monkeypatch):
-    monkeypatch.setattr(previews, "KNOWN", previews.LRUCache(8))
+    monkeypatch.setattr(previews, "PREVIEWS", previews.LRUCache(8))
     app = opened("denoiser.py")
-    (look,) = previews.KNOWN.values()
+    (look,) = previews.PREVIEWS.values()
     ahead = look(0.8)
     app.slider(key="strength").set_value(0.8).run()
     assert ahead in stage(app)
@@ -82,9 +84,9 @@ def test_what_a_look_ahead_shows_is_what_comes_when_the_slider_is_let_go(lab, mo
 
 
 def test_a_look_ahead_of_the_scrubber_is_by_its_place(lab, monkeypatch):
-    monkeypatch.setattr(previews, "KNOWN", previews.LRUCache(8))
+    monkeypatch.setattr(previews, "PREVIEWS", previews.LRUCache(8))
     app = opened("denoiser.py", tab="Over epochs")
-    _, look = previews.KNOWN.values()
+    _, look = previews.PREVIEWS.values()
     (scrubber,) = app.select_slider
     first, last = scrubber.options[0], scrubber.options[-1]
     drawn = " ".join(h.proto.body for h in app.get("html"))
@@ -257,8 +259,10 @@ def test_the_form_has_every_setting_with_its_bounds(lab):
 
 def test_runs_lists_all_and_shows_one(lab):
     app = opened("runs.py")
-    assert list(app.dataframe[0].value["Run"]) == [run.id for run in SHIPPED]
-    assert SHIPPED[0].id in captions(app)
+    names = run_names(SHIPPED)
+    assert list(app.dataframe[0].value["Run"]) == list(names.values())
+    assert names[SHIPPED[0].id] in captions(app)
+    assert SHIPPED[0].id not in captions(app)
 
 
 def test_runs_compares_settings(lab):
@@ -268,8 +272,8 @@ def test_runs_compares_settings(lab):
     app.multiselect(key="compare").set_value([SHIPPED[0].id, SHIPPED[-1].id]).run()
     assert not app.exception
     table = app.dataframe[1].value
-    assert "network" in table.index
-    first, last = (set(run.spec().config) for run in (SHIPPED[0], SHIPPED[-1]))
+    assert "Network" in table.index
+    first, last = (set(titles_and_values(run)) for run in (SHIPPED[0], SHIPPED[-1]))
     assert first ^ last
     assert first ^ last <= set(table.index)  # what only one of them has is a difference too
 

@@ -500,7 +500,7 @@ def test_a_look_at_what_is_gone_is_not_found(tmp_path):
 
 
 def test_addresses_of_looks_cannot_be_guessed_and_are_bounded(monkeypatch):
-    monkeypatch.setattr(previews, "KNOWN", previews.LRUCache(2))
+    monkeypatch.setattr(previews, "PREVIEWS", previews.LRUCache(2))
     urls = [previews.address(lambda value: "seen", bytes([i])) for i in range(3)]
     assert [asked(url + "0")[0] for url in urls] == [404, 200, 200]
     monkeypatch.setattr(previews, "SECRET", bytes(32))

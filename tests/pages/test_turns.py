@@ -47,7 +47,7 @@ def shown(word):
 
 
 def test_what_was_looked_at_is_shown_though_all_places_are_taken(monkeypatch):
-    monkeypatch.setattr(concurrency, "PATIENCE", 0.5)
+    monkeypatch.setattr(concurrency, "MAX_WAIT", 0.5)
     assert shown("known").markdown[0].value == "25 squared"
     with concurrency.turn():
         assert shown("known").markdown[0].value == "25 squared"
@@ -92,7 +92,7 @@ def test_a_place_is_given_back_after_an_error():
 
 
 def test_nobody_waits_for_ever(monkeypatch):
-    monkeypatch.setattr(concurrency, "PATIENCE", 0.3)
+    monkeypatch.setattr(concurrency, "MAX_WAIT", 0.3)
     concurrency._places(concurrency.LOOK).acquire()
     with pytest.raises(Refused, match="Try again"), concurrency.turn():
         pass

@@ -143,9 +143,9 @@ def test_every_class_is_among_the_samples(lab, monkeypatch):
     from pages.ui import cached
 
     assert sampling.columns(CONDITIONAL) == 10 and sampling.columns(MODELS[0]) == 8
-    found = cached.sampled(CONDITIONAL, 80, 10, seed=0, temperature=1.0, fitted=False)
+    found = cached.sampled(cached.Draws(CONDITIONAL, 80, 10, 0, 1.0, False))
     assert found.labels.tolist() == list(range(10)) * 8  # a column each
-    found = cached.sampled(CONDITIONAL, 16, 2, seed=0, temperature=1.0, fitted=False)
+    found = cached.sampled(cached.Draws(CONDITIONAL, 16, 2, 0, 1.0, False))
     assert set(found.labels.tolist()) == set(range(10))  # more than there are columns
     monkeypatch.setattr(latent, "class_names", lambda run: ("a",) * 47)
     assert sampling.columns(CONDITIONAL) * sampling.ROWS >= 47

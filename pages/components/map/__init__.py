@@ -7,6 +7,7 @@ comes back once.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,119 +16,131 @@ from numpy.typing import NDArray
 
 from core.images import COLOURS
 from pages.components.component import component, nothing
-from pages.components.map.map_events import MOST_VERTICES, Said, heard, inside, state
+from pages.components.map.map_events import MOST_VERTICES, ViewState, heard, inside, state
 from pages.components.map.packing import Classes, Scale, pack, pack_colours, pack_points
 from pages.server.routes import plotly_url
 
 MOST_GROUPS = 1000
 """Of a legend that has no labels: the groups of its colours."""
 
-__all__ = ["MOST_VERTICES", "Classes", "Said", "Scale", "inside", "interactions", "scatter"]
+__all__ = [
+    "MOST_VERTICES",
+    "Classes",
+    "Drawing",
+    "Points",
+    "Scale",
+    "ViewState",
+    "inside",
+    "interactions",
+    "scatter",
+]
 
 
-def scatter(
-    *,
-    key: str,
-    points: NDArray[Any],
-    ids: NDArray[Any],
-    labels: NDArray[Any] | None,
-    class_names: Sequence[str],
-    colours: Classes | Scale,
-    thumbnails: str,
-    shown: Sequence[int] | None,
-    clicked: int | None,
-    neighbours: Sequence[int] = (),
-    lasso: Sequence[tuple[float, float]] | None = None,
-    view: Sequence[float] | None = None,
-    yours: NDArray[Any] | None = None,
-    frames: str | None = None,
-    decoder: str | None = None,
-    alt: str,
-) -> Said | None:
-    """Draw the map; give what the visitor has done since the last run, else None.
+@dataclass(frozen=True)
+class Points:
+    """The images of a map as points."""
+
+    places: NDArray[Any]
+    """(N, 2) or (N, 3), finite."""
+    ids: NDArray[Any]
+    """(N,) numbers of the images in their split, each once; the thumbnails go by them."""
+    labels: NDArray[Any] | None
+    """(N,) class numbers, -1 for none. The legend isolates by them; without labels, by the groups
+    of the colours, if those are `Classes`."""
+    class_names: Sequence[str]
+    """Of the labels."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a map is drawn."""
+
+    colours: Classes | Scale
+    thumbnails: str
+    """`routes.thumbnails_url`."""
+    alt: str
+    """What is to be seen, in a sentence."""
+    neighbours: Sequence[int] = ()
+    """Ids that have a thinner ring than the clicked one."""
+    own_places: NDArray[Any] | None = None
+    """(M, 2) or (M, 3) places of the visitor's own images."""
+    frames: str | None = None
+    """`routes.frames_url`, the making of the map; it can be played then."""
+    decoder: str | None = None
+    """`live.decoder_url`, for a 2-D map that is the plane of a decoder's codes: under the pointer
+    is what the place decodes to, and an empty place can be clicked."""
+
+
+def scatter(key: str, points: Points, now: ViewState, drawing: Drawing) -> ViewState | None:
+    """Draw the map; give the view state after what the visitor has done since the last run, else
+    None.
 
     Keep what is given back and pass it in the next run. To change something, pass another value:
-    the browser follows, unless the visitor has moved on in the meantime. Other `points` or `ids`
-    are another map, which begins with what is passed beside them.
+    the browser follows, unless the visitor has moved on in the meantime. Other points are another
+    map, which begins with what is passed beside them.
 
     Args:
         key: of the component; one for all maps of a page.
-        points: (N, 2) or (N, 3), finite.
-        ids: (N,) numbers of the images in their split, each once; the thumbnails go by them.
-        labels: (N,) class numbers, -1 for none. The legend isolates by them; without labels, by
-            the groups of `colours`, if those are `Classes`.
-        class_names: of the labels.
-        colours: what colours the points.
-        thumbnails: `assets.thumbnails_url`.
-        shown: numbers of the isolated classes (-1: those without); None or none for all.
-        clicked: id of the image that has a ring; one that is not on the map has none.
-        neighbours: ids that have a thinner ring.
-        lasso: a polygon in the map's coordinates; 2-D only. `inside` says what is in it.
-        view: x0, x1, y0, y1 of a 2-D map, as much of which is shown as the shape of the map
-            allows; the camera's x, y, z of a 3-D one. None shows all.
-        yours: (M, 2) or (M, 3) places of the visitor's own images.
-        frames: address of the making of the map, `assets.frames_url`; the map can be played then.
-        decoder: `live.decoder_url`, for a 2-D map that is the plane of a decoder's codes: under
-            the pointer is what the place decodes to, and an empty place can be clicked.
-        alt: what is to be seen, in a sentence.
+        now: its `clicked` has a ring, unless it is not on the map; `inside` says what is in its
+            `lasso`, which only 2-D maps have; of its `view` as much is shown as the shape of the
+            map allows.
     """
-    points, ids = np.asarray(points, np.float32), np.asarray(ids)
+    places, ids = np.asarray(points.places, np.float32), np.asarray(points.ids)
+    labels, colours = points.labels, drawing.colours
     groups = labels if labels is not None else _values(colours)
-    names = class_names if labels is not None else _names(colours)
-    _check(points, ids, groups, colours)
-    told, dimensions = f"{key}-told", points.shape[1]
-    standing = state(clicked, lasso, view, shown, groups=len(names), dimensions=dimensions)
+    names = points.class_names if labels is not None else _names(colours)
+    _check(places, ids, groups, colours)
+    checked = state(now, groups=len(names), dimensions=places.shape[1])
+    own = drawing.own_places
     data = {
         "plotly": plotly_url(),
         "palette": COLOURS,
-        "points": pack_points(points),
+        "points": pack_points(places),
         "ids": pack(ids),
         "groups": None if groups is None else pack(np.asarray(groups) + 1),  # 0: none
         "names": list(names),
         "none": "No class" if labels is not None else "Noise",
         "colours": pack_colours(colours, groups),
-        "thumbnails": thumbnails,
-        **standing._asdict(),
-        "neighbours": [int(i) for i in neighbours],
-        "yours": [] if yours is None else np.asarray(yours, np.float32).tolist(),
-        "frames": frames,
-        "decoder": decoder,
-        "alt": alt,
-        "map": _identity(points, ids),
-        "seen": st.session_state.get(told, 0),
+        "thumbnails": drawing.thumbnails,
+        "clicked": checked.clicked,
+        "lasso": checked.lasso,
+        "view": checked.view,
+        "shown": checked.shown,
+        "neighbours": [int(i) for i in drawing.neighbours],
+        "yours": [] if own is None else np.asarray(own, np.float32).tolist(),
+        "frames": drawing.frames,
+        "decoder": drawing.decoder,
+        "alt": drawing.alt,
+        "map": _identity(places, ids),
+        "seen": st.session_state.get(_last_move(key), 0),
     }
     _component(key=key, data=data, on_said_change=nothing)
-    return interactions(
-        key, points=points, ids=ids, labels=labels, class_names=class_names, clicked=clicked
-    )
+    return interactions(key, points, now.clicked)
 
 
-def interactions(
-    key: str,
-    *,
-    points: NDArray[Any],
-    ids: NDArray[Any],
-    labels: NDArray[Any] | None,
-    class_names: Sequence[str],
-    clicked: int | None,
-) -> Said | None:
-    """What the visitor has done since it was last asked, else None; arguments are `scatter`'s.
+def interactions(key: str, points: Points, clicked: int | None) -> ViewState | None:
+    """The view state after what the visitor has done since the last call, else None.
 
-    Ask before `scatter` to draw at once what follows from it; `scatter` then has no news.
+    Call it before `scatter` to draw at once what follows from it; `scatter` then has no news.
     """
-    result, told = st.session_state.get(key), f"{key}-told"
+    result, last_move = st.session_state.get(key), _last_move(key)
     news = result.get("said") if result else None
-    before = st.session_state.get(told, 0)
+    before = st.session_state.get(last_move, 0)
     if not isinstance(news, dict) or type(news.get("move")) is not int or news["move"] == before:
         return None
-    st.session_state[told] = news["move"]
-    points, ids = np.asarray(points, np.float32), np.asarray(ids)
-    if news.get("map") != _identity(points, ids):  # done just before another map was chosen
+    st.session_state[last_move] = news["move"]
+    places, ids = np.asarray(points.places, np.float32), np.asarray(points.ids)
+    if news.get("map") != _identity(places, ids):  # done just before another map was chosen
         return None
-    groups = len(class_names) if labels is not None else MOST_GROUPS
+    groups = len(points.class_names) if points.labels is not None else MOST_GROUPS
     return heard(
-        news, ids=ids, groups=groups, dimensions=points.shape[1], before=before, clicked=clicked
+        news, ids=ids, groups=groups, dimensions=places.shape[1], before=before, clicked=clicked
     )
+
+
+def _last_move(key: str) -> str:
+    """The session key of the last move that was read."""
+    return f"{key}-told"
 
 
 def _values(colours: Classes | Scale) -> NDArray[Any] | None:

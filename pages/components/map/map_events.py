@@ -16,46 +16,30 @@ FARTHEST_EYE = 100.0
 """In sizes of the 3-D map."""
 
 
-class Said(NamedTuple):
-    """How the map stands, all of it; `place` is given once, when an empty place was clicked.
+class ViewState(NamedTuple):
+    """What is chosen and in view on a map; `place` is given once, when an empty place was clicked.
 
-    `clicked` is None until an image is, `lasso` when there is none, `view` when all is in view,
-    `shown` when no class is isolated.
+    `clicked` is None until an image is, `lasso` when there is none, `view` (x0, x1, y0, y1 in 2-D,
+    the camera's x, y, z in 3-D) when all is in view, `shown` when no class is isolated.
     """
 
-    clicked: int | None
-    lasso: list[tuple[float, float]] | None
-    view: list[float] | None
-    shown: list[int] | None
-    place: tuple[float, float] | None
+    clicked: int | None = None
+    lasso: list[tuple[float, float]] | None = None
+    view: list[float] | None = None
+    shown: list[int] | None = None
+    place: tuple[float, float] | None = None
 
 
-class State(NamedTuple):
-    """What the browser is told of the map's state, in numbers that JSON has; None: nothing."""
-
-    clicked: int | None
-    lasso: list[list[float]] | None
-    view: list[float] | None
-    shown: list[int] | None
-
-
-def state(
-    clicked: int | None,
-    lasso: Sequence[Sequence[float]] | None,
-    view: Sequence[float] | None,
-    shown: Sequence[int] | None,
-    *,
-    groups: int,
-    dimensions: int,
-) -> State:
-    """What a page says, which may have it from an address: what cannot be is left out."""
+def state(now: ViewState, *, groups: int, dimensions: int) -> ViewState:
+    """A page's view state, which may come from an address, in numbers that JSON has: what cannot be
+    is left out."""
+    clicked, lasso, view, shown, _ = now
     corners = None if lasso is None else [list(corner) for corner in lasso]
-    polygon = _tried(_lasso, corners, dimensions)
-    return State(
+    return ViewState(
         None if clicked is None else int(clicked),
-        None if polygon is None else [list(corner) for corner in polygon],
+        _tried(_lasso, corners, dimensions),
         _tried(_view, None if view is None else list(view), dimensions),
-        _tried(_shown, None if shown is None else [int(g) for g in shown], groups),
+        _tried(_shown, None if shown is None else [int(group) for group in shown], groups),
     )
 
 
@@ -67,7 +51,7 @@ def heard(
     dimensions: int,
     before: int,
     clicked: int | None = None,
-) -> Said | None:
+) -> ViewState | None:
     """What a browser says, or None if any of it cannot be.
 
     Args:
@@ -79,7 +63,7 @@ def heard(
         clicked: an id that the page has given, which need not be on the map.
     """
     try:
-        return Said(
+        return ViewState(
             _clicked(said["clicked"], ids, clicked),
             _lasso(said["lasso"], dimensions),
             _view(said["view"], dimensions),

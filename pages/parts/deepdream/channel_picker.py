@@ -13,7 +13,9 @@ from pages.parts.deepdream.controls import pick
 from pages.server.routes import dream_url
 from pages.server.visitor import who
 from pages.ui.cached import dreams
-from pages.ui.run_panel import span, watch
+from pages.ui.durations import estimate
+from pages.ui.errors import errors_shown
+from pages.ui.run_panel import watch
 from pages.ui.training_panel import keep_watching, watched
 
 LAYER_NOTES = {
@@ -34,7 +36,7 @@ LAYER_NOTES = {
 def panel() -> None:
     """Every layer of the chosen network, and the channels of the open one."""
     backbone = str(st.session_state.get("backbone", "lite0"))
-    sheets = dreams.sheets(backbone)
+    sheets = dreams.channel_sheets(backbone)
     all_layers = [*backbones.layers(backbone), backbones.Layer(CLASSES, backbones.CLASSES, 1)]
     layers = [
         Layer(
@@ -81,14 +83,12 @@ def _offer(backbone: str, layer: str) -> None:
         try:
             config = DREAMING.config(ATLAS, values)
             expected = dreams.seconds(ATLAS, config.model_dump(), (config.side, config.side))
-            st.caption(f"About {span(*expected)} on this machine, once for everybody.")
+            st.caption(f"About {estimate(*expected)} on this machine, once for everybody.")
         except LabError:
             st.caption("The network is fetched first.")
     if pressed:
-        try:
+        with errors_shown():
             run = queue.submit(dream_runs.make_request(ATLAS, None, values), who())
             keep_watching(DREAMING, run.id, ATLAS)
-        except LabError as error:
-            st.error(str(error), icon=":material/error:")
     if (under_way := watched(DREAMING, ATLAS)) is not None:
         watch(under_way)

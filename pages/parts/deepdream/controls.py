@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from core.dreaming import dream_runs, starting_pictures
-from core.dreaming.config import Target, format_targets, targets
-from core.dreaming.starting_pictures import MADE, NOISE, Picture
+from core.dreaming.config import Target, targets, written
+from core.dreaming.starting_pictures import MADE, OWN, Picture
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, fit
@@ -22,17 +22,17 @@ from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from pages.parts.deepdream.mask_painter import painted
 from pages.server.streamlit_private import DeltaGenerator, UploadedFile
-from pages.ui import cached, form, links
+from pages.ui import cached, form
 from pages.ui.cached import dreams
-from pages.ui.names import model_names
+from pages.ui.errors import errors_shown
+from pages.ui.names import PICTURES
+from pages.ui.run_choice import RunChoice
+from pages.ui.widgets import segmented
 
 KINDS_OF_DREAM = {"deep": "Dream", "classic": "Classic", "visualise": "From noise", "zoom": "Zoom"}
 SOURCES = {
-    "china": "A palace in China",
-    "flower": "A flower",
-    NOISE: "Noise",
-    MADE: "Drawn by the lab",
-    "upload": "Your picture",
+    **{source: title for source, title in PICTURES.items() if source != OWN},
+    "upload": PICTURES[OWN],
     "camera": "The camera",
 }
 STRENGTHS = {
@@ -88,18 +88,13 @@ class DreamForm(NamedTuple):
 
 def dream_form(below: DeltaGenerator) -> DreamForm:
     """Draw every control beside the stage; the canvas of the mask stands `below` the stage."""
-    variant = str(
-        st.segmented_control(
-            "Kind of dream",
-            list(KINDS_OF_DREAM),
-            default="deep",
-            required=True,
-            key="kind",
-            format_func=KINDS_OF_DREAM.__getitem__,
-            bind="query-params",
-            on_change=_other_network,
-            label_visibility="collapsed",
-        )
+    variant = segmented(
+        "Kind of dream",
+        list(KINDS_OF_DREAM),
+        "kind",
+        format_func=KINDS_OF_DREAM.__getitem__,
+        on_change=_other_network,
+        label_visibility="collapsed",
     )
     picture = _choose_picture() if DREAMING.needs_picture(variant) else None
     backbone = _choose_network(variant)
@@ -242,25 +237,22 @@ def _choose_picture() -> Picture | None:
 
 
 def _opened(file: UploadedFile) -> Picture | None:
-    try:
-        return starting_pictures.uploaded(file.getvalue(), file.name)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-        return None
+    with errors_shown():
+        return starting_pictures.brought(file.getvalue(), file.name)
+    return None
 
 
 def _made() -> Picture | None:
     """A sheet of samples of a GAN that was trained here."""
-    runs = {run.id: run for run in cached.models(ADVERSARIAL.name)}
-    if not runs:
+    gans = RunChoice.of(ADVERSARIAL, key="drawn_by")
+    if not gans.runs:
         st.info("There is no trained GAN yet: train one in the GAN gallery.")
         return None
-    names = model_names(list(runs.values()))
     left, right = st.columns([3, 1])
-    run = links.run_box("Drawn by", runs, names, key="drawn_by", place=left)
+    run = gans.box("Drawn by", place=left)
     seed = right.number_input("Its seed", 0, 10_000, 0, key="drawn_seed", bind="query-params")
     model = cached.generator(run)
-    samples = generators.drawn(model, SHEET_SIZE, int(seed))
+    samples = generators.drawn(model, SHEET_SIZE, seed)
     images = (samples.images * 255).round().byte()
     large = fit(images, (3, *images.shape[2:]))
     sheet = torch.from_numpy(contact_sheet(large, 3, gap=0)).permute(2, 0, 1)

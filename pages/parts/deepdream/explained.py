@@ -1,11 +1,6 @@
 """The equations behind a dream, and their sources."""
 
-import streamlit as st
-
-from core.dreaming.variants import DREAMING
-from pages.ui.text_comparison import as_in_the_text
-
-TEXT = r"""
+EQUATIONS = r"""
 A network that was taught to name photographs answers a picture $x$ layer by layer: early layers to
 edges and strokes, later ones to eyes, fur and windows. A dream turns this around. The weights stay
 as they are, and the **picture** is changed so that a layer's answer $r_l(x)$ grows:
@@ -26,7 +21,7 @@ network's grid leaves no trace; the shifts shrink within an octave, so that the 
 Half of the last step's direction stays in the next one.
 
 **Octaves.** It begins with a small picture, in which a face takes few pixels, and goes to larger
-ones; only the detail that was found is carried on, so that the picture itself stays sharp.
+ones; only the new detail is carried on, so that the picture itself stays sharp.
 
 **A guide** replaces $\lVert r\rVert^2$: each place takes on the feature of the guide picture that
 fits it best, $\max_k \langle r(x)_p, r(\mathrm{guide})_k\rangle$.
@@ -43,9 +38,3 @@ never set to zero, so that each step goes along the sum of all before it.
 Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Olah, Mordvintsev and Schubert 2017, *Feature
 visualization*; EfficientNet: Tan and Le 2019; VGG-16: Simonyan and Zisserman 2015.
 """
-
-
-def explanation() -> None:
-    """What is happening."""
-    st.markdown(TEXT)
-    as_in_the_text(DREAMING)

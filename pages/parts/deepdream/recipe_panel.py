@@ -8,11 +8,13 @@ from core.dreaming import recipes, starting_pictures
 from core.dreaming.recipes import Recipe
 from core.dreaming.starting_pictures import OWN
 from core.dreaming.variants import DREAMING
-from core.errors import LabError
+from core.models.backbones import BACKBONES
 from core.runs.store import Run
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
+from pages.ui.errors import errors_shown
+from pages.ui.settings_table import settings_table
 
-LOADED = "recipe_loaded"
+CHOSEN_RECIPE = "recipe_loaded"
 
 
 def panel(run: Run | None) -> None:
@@ -27,18 +29,14 @@ def panel(run: Run | None) -> None:
             label_visibility="collapsed",
         )
         if file is not None:
-            try:
-                recipe = recipes.read(file.getvalue(), file.name)
-            except LabError as error:
-                st.error(str(error), icon=":material/error:")
-            else:
-                _loaded(recipe)
+            with errors_shown():
+                _loaded(recipes.read(file.getvalue(), file.name))
     with right:
         if run is not None:
             st.markdown("**The recipe of this dream**")
             st.code(command(run), language="sh", wrap_lines=True)
             with st.expander("All settings"):
-                st.json(run.spec().config)
+                settings_table(run)
 
 
 def _loaded(recipe: Recipe) -> None:
@@ -46,7 +44,7 @@ def _loaded(recipe: Recipe) -> None:
     if recipe.variant not in KINDS_OF_DREAM:
         st.error(f"A recipe for “{title}” cannot be used here; use the command line.")
         return
-    st.caption(f"{title}, {config.backbone}, `{config.layers}`.")
+    st.caption(f"{title}, {BACKBONES[config.backbone].title}, `{config.layers}`.")
     if recipe.source == starting_pictures.MADE:
         st.caption("It was made from a picture drawn by the lab: choose its model and seed above.")
     if recipe.source == OWN:
@@ -56,13 +54,13 @@ def _loaded(recipe: Recipe) -> None:
     if recipe.mask:
         st.caption("It had a painted mask, which cannot be loaded here; use the command line.")
     if st.button("Use this recipe", icon=":material/arrow_upward:"):
-        st.session_state[LOADED] = recipe
+        st.session_state[CHOSEN_RECIPE] = recipe
         st.rerun()
 
 
 def take_loaded() -> None:
     """Set every control to the chosen recipe; call it before they are drawn."""
-    recipe: Recipe | None = st.session_state.pop(LOADED, None)
+    recipe: Recipe | None = st.session_state.pop(CHOSEN_RECIPE, None)
     if recipe is None:
         return
     state, variant = st.session_state, recipe.variant

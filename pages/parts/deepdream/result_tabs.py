@@ -1,6 +1,7 @@
 """The results of a dream: octaves, objective, and the network's answers before and after."""
 
 from html import escape
+from itertools import cycle
 
 import streamlit as st
 import torch
@@ -14,7 +15,7 @@ from core.runs.store import Run
 from pages.server.routes import sheet_url
 from pages.ui import charts
 from pages.ui.cached import dreams
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button
 from pages.ui.pictures import STYLE, cards
 
 
@@ -33,16 +34,14 @@ def octaves(run: Run) -> None:
     history = run.history()
     if "objective" not in history or len(history) < 2:
         return
+    several = history["octave"].nunique() > 1
     series = {
-        f"octave {octave}" if history["octave"].nunique() > 1 else "objective": (
-            part["epoch"].tolist(),
-            part["objective"].tolist(),
+        f"octave {octave}" if several else "objective": charts.over_epochs(
+            part, "objective", colour
         )
-        for octave, part in history.groupby("octave")
+        for (octave, part), colour in zip(history.groupby("octave"), cycle(COLOURS), strict=False)
     }
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
-    figure = charts.lines(series, x_title="step", y_title="objective", colours=colours)
-    charts.show(figure, key="ascent", height=300)
+    charts.show(charts.lines(series, "step", "objective"), key="ascent", height=300)
     st.caption(
         "The objective as each step saw the picture, shifted by some pixels: hence its jitter. "
         "A new octave begins lower, for it brings detail that has not been dreamt on."

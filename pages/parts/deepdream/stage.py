@@ -1,7 +1,5 @@
 """The stage: the picture and its dream, one over the other, also while it is dreamt."""
 
-from collections.abc import Callable
-
 import streamlit as st
 from torch import Tensor
 
@@ -12,14 +10,16 @@ from core.errors import LabError
 from core.images import contact_sheet, data_url, to_png
 from core.jobs import queue
 from core.runs import store
-from core.runs.schema import Status
 from core.runs.store import Run
 from pages.components.compare import before_after
 from pages.parts.deepdream.controls import DreamForm, dream_form
 from pages.server.routes import dream_url
 from pages.server.visitor import admitted, who
 from pages.ui.cached import dreams
-from pages.ui.run_panel import duration, span, waiting
+from pages.ui.downloads import download
+from pages.ui.durations import estimate
+from pages.ui.errors import errors_shown
+from pages.ui.run_panel import progress
 
 PREVIEW_SECONDS = 0.5
 """Seconds between two previews of a running dream."""
@@ -30,10 +30,10 @@ EMPTY = """<div style="display:grid;place-items:center;min-height:10rem;padding:
 border:1px dashed;border-radius:.5rem;text-align:center">Your picture will be shown here.</div>"""
 
 
-def drawn() -> Run | None:
+def bench() -> Run | None:
     """Draw stage and controls; return the finished dream on the stage, for the tabs below."""
     st.session_state.pop(BELOW, None)
-    _bench()
+    _stage()
     return _shown()
 
 
@@ -43,7 +43,7 @@ def _shown() -> Run | None:
 
 
 @st.fragment
-def _bench() -> None:
+def _stage() -> None:
     """Draw stage and controls. Only this fragment reruns when a control is moved; the whole page
     does when the tabs below were drawn for other values."""
     left, right = st.columns([9, 5], gap="large")
@@ -93,17 +93,15 @@ def _button(form: DreamForm, run: Run | None) -> None:
         return
     assert form.request is not None
     if st.button("Dream", type="primary", icon=":material/auto_awesome:", width="stretch"):
-        try:
+        with errors_shown():
             with st.spinner("Handing it to a worker"):
                 queue.submit(form.request, who())
-        except LabError as error:
-            st.error(str(error), icon=":material/error:")
-            return
-        st.rerun()
+            st.rerun()
+        return
     height, width = form.request.config.data.shape[1:]
     try:
         expected = dreams.seconds(form.variant, form.request.config.config, (height, width))
-        st.caption(f"{width}×{height} pixels; about {span(*expected)} on this machine.")
+        st.caption(f"{width}×{height} pixels; about {estimate(*expected)} on this machine.")
     except LabError:  # its weights are not here yet: nobody knows
         st.caption(f"{width}×{height} pixels; the network is fetched first.")
 
@@ -119,24 +117,12 @@ def _live(run_id: str) -> None:
         st.rerun()
     ended = (run.path / "dream.png").exists()  # then the preview goes
     _pictures(run, "dream.png" if ended else "preview.png")
-    _progress(run, status)
+    progress(run, status)
     if queue.may_change(run, who()) and st.button(
         "Cancel", icon=":material/stop:", key="cancel-dream"
     ):
-        try:
+        with errors_shown():
             queue.cancel(run, who())
-        except LabError as error:
-            st.error(str(error))
-
-
-def _progress(run: Run, status: Status) -> None:
-    if status.state == "queued":
-        st.progress(0.0, waiting(run, status))
-    elif not run.alive():
-        st.progress(status.done, "Waiting for a worker, which takes it up by itself.")
-    else:
-        left = "" if status.eta is None else f" · {duration(status.eta)} left"
-        st.progress(status.done, f"{status.stage.capitalize()}{left}")
 
 
 def _pictures(run: Run, name: str) -> None:
@@ -175,25 +161,12 @@ def _quiet_line(run: Run) -> None:
         film, picture = run.path / "film.mp4", run.path / "dream.png"
         if film.exists():
             fps = int(run.spec().config["fps"])
-            _download("Film", film.read_bytes, f"{run.id}.mp4", "video/mp4")
-            _download("GIF", lambda: films.gif(film, fps), f"{run.id}.gif", "image/gif")
+            download("Film", film.read_bytes, f"{run.id}.mp4", "take-video/mp4")
+            download("GIF", lambda: films.gif(film, fps), f"{run.id}.gif", "take-image/gif")
         if picture.exists():
-            _download("PNG with its recipe", picture.read_bytes, f"{run.id}.png", "image/png")
+            download("PNG with its recipe", picture.read_bytes, f"{run.id}.png", "take-image/png")
     for remark in figures.get("remarks", []):
         st.caption(remark)
-
-
-def _download(label: str, content: Callable[[], bytes], name: str, kind: str) -> None:
-    """A download whose content is read or made on demand."""
-    st.download_button(
-        label,
-        content,
-        name,
-        kind,
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"take-{kind}",
-    )
 
 
 def _waiting(form: DreamForm, run: Run | None) -> None:

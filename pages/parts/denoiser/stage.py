@@ -14,14 +14,16 @@ from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.components import slider_preview
 from pages.ui import cached, charts, pictures
 from pages.ui.cached import Stage
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button, png_button
 from pages.ui.pictures import Row
+from pages.ui.run_choice import RunChoice
 from pages.ui.text_comparison import as_in_the_text
+from pages.ui.widgets import number, segmented
 
 COUNT = 8
 """Test images on the stage: they stay legible on a phone."""
 FIGURES = ("psnr_noisy", "psnr", "ssim_noisy", "ssim")
-TEXT = r"""
+EQUATIONS = r"""
 A clean picture $x$ is spoilt: for Gaussian noise $y = \mathrm{clip}(x + \sigma\,\varepsilon)$ with
 $\varepsilon \sim \mathcal N(0, 1)$; a mosaic, blur, a missing square, salt and pepper in ways of
 their own. A network $f_\theta$ sees only $y$ and learns to come near $x$, each by its own loss,
@@ -31,10 +33,10 @@ Under the squared error, and under the cross-entropy of each pixel, the best pos
 mean of all clean pictures that could have led to $y$, which is why strong noise gives soft
 pictures: the network averages over what it cannot know. Under the root of the squared error it is
 a median of those pictures, which is soft too. Classical methods learn nothing: each has a rule,
-and is told how far $y$ is from $x$.
+and is given the distance of $y$ from $x$.
 
 The U-Net predicts the correction, $f_\theta(y) = y + g_\theta(y)$, and sees noise of every strength
-in training, so that it need not be told.
+in training, so that it need not know the strength.
 
 The quality is measured by $\mathrm{PSNR} = -10\log_{10}\frac1n\lVert f_\theta(y) - x\rVert^2$ in
 decibels (6 dB more: a quarter of the squared error, half of its root) and by SSIM, which compares
@@ -60,18 +62,17 @@ SOURCES = {
 }
 
 
-def this_model(
-    run: Run, pixels: Tensor, corruption: str, strength: float, seed: int, strange: int = 0
-) -> None:
+def this_model(shown: cached.Restoration, strange: int = 0) -> None:
     """Show the pictures on the stage, and their verdict.
 
     Args:
         strange: how many of them are unlike those that the model learnt.
     """
-    stage = cached.stage(run, pixels, corruption, strength, seed)
+    run, pixels, corruption, strength, seed = shown
+    stage = cached.stage(shown)
 
     def look(at: float) -> str:
-        return cached.stage(run, pixels, corruption, at, seed).drawn
+        return cached.stage(shown._replace(strength=at)).drawn
 
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
     slider_preview.show(stage.drawn, strength, look, of, slider="Strength")
@@ -109,14 +110,7 @@ def _quiet_line(run: Run, stage: Stage, strange: bool) -> None:
             st.badge("no change", color="grey", icon=":material/trending_flat:")
         st.caption(error_left(gain))
         st.space("stretch")
-        st.download_button(
-            "PNG",
-            lambda: pictures.rows_png(stage.rows),
-            f"{run.id}.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        png_button(lambda: pictures.rows_png(stage.rows), run.id)
         csv_button(
             lambda: pd.DataFrame(restoration.export_rows(stage.spoilt, stage.restored)), run.id
         )
@@ -130,21 +124,18 @@ def error_left(gain: float) -> str:
     return f"{left:.0%} of the squared error is left, {root:.0%} of its root"
 
 
-def all_models(
-    spoilt: Spoilt, titles: list[str], chosen: Run, runs: list[Run], names: dict[str, str]
-) -> None:
-    """One picture through every model, the best first.
+def all_models(models: RunChoice, chosen: Run, spoilt: Spoilt, titles: list[str]) -> None:
+    """One picture through every model of a data set, the best first.
 
     Args:
         titles: what each picture is.
     """
-    number = _choose_picture_number(titles)
-    picture = Spoilt(*(part[number : number + 1] for part in spoilt))
-    results = []
-    for run in runs:
-        spec = run.spec()
-        if run.id == chosen.id or spec.dataset == chosen.spec().dataset:
-            results.append((run, restoration.restore(spec.variant, cached.model(run), picture)))
+    index = _choose_picture_index(titles)
+    picture = Spoilt(*(part[index : index + 1] for part in spoilt))
+    results = [
+        (run, restoration.restore(run.spec().variant, cached.model(run), picture))
+        for run in models.on(chosen.spec().dataset)
+    ]
     results.sort(key=lambda pair: -float(pair[1].psnr[0]))
     before = results[0][1]
     cards = [
@@ -152,44 +143,32 @@ def all_models(
         ("Spoilt", picture.noisy[0], _figures(before.psnr_noisy, before.ssim_noisy)),
     ]
     for run, restored in results:
-        name = names[run.id].split(" · ")[0]
-        cards.append((name, restored.images[0], _figures(restored.psnr, restored.ssim)))
+        cards.append(
+            (models.short_name(run), restored.images[0], _figures(restored.psnr, restored.ssim))
+        )
     pictures.cards(cards)
     st.caption(
-        f"{titles[number]}. Sorted by PSNR, which of a single picture says little of the methods: "
-        "their means stand under “Against strength”. The classical methods are told how far the "
-        "spoilt picture is from the clean one (its RMS error), which nobody knows in practice; the "
-        f"networks are not. {MEASURES_TEXT}"
+        f"{titles[index]}. Sorted by PSNR, which of a single picture says little of the methods: "
+        "their means stand under “Against strength”. The classical methods are given the "
+        "distance of the spoilt picture from the clean one (its RMS error), which nobody knows in "
+        f"practice; the networks are not. {MEASURES_TEXT}"
     )
     with st.container(horizontal=True):
-        st.download_button(
-            "PNG",
-            lambda: pictures.rows_png([Row("", image[None]) for _, image, _ in cards]),
-            "all-models.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
+        png_button(
+            lambda: pictures.rows_png([Row("", image[None]) for _, image, _ in cards]), "all-models"
         )
         csv_button(
-            lambda: pd.DataFrame([_line(names[run.id], r) for run, r in results]), "all-models"
+            lambda: pd.DataFrame([_line(models.names[run.id], r) for run, r in results]),
+            "all-models",
         )
 
 
-def _choose_picture_number(titles: list[str]) -> int:
+def _choose_picture_index(titles: list[str]) -> int:
     """Choose one of several pictures; returns its index."""
     if len(titles) == 1:
         return 0
-    number = st.number_input(
-        "Picture",
-        1,
-        len(titles),
-        1,
-        key="one_of",
-        bind="query-params",
-        width=130,
-        help="Which of the pictures on the stage goes through all models.",
-    )
-    return int(number) - 1
+    help = "Which of the pictures on the stage goes through all models."
+    return number("Picture", 1, len(titles), 1, "one_of", width=130, help=help) - 1
 
 
 def _line(name: str, restored: Restored) -> dict[str, str | float]:
@@ -198,44 +177,34 @@ def _line(name: str, restored: Restored) -> dict[str, str | float]:
     return {"model": name, **figures}
 
 
-def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
+def curves(models: RunChoice, chosen: Run) -> None:
     """PSNR or SSIM against the strength, of the chosen model and of those to compare it with."""
     corruption, _ = restoration.sweep(chosen)
-    measure = st.segmented_control(
-        "Measure",
-        ["PSNR", "SSIM"],
-        default="PSNR",
-        required=True,
-        key="measure",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    column = str(measure).lower()
-    series, colours, dashes, widths = {}, {}, {}, {}
+    measure = segmented("Measure", ["PSNR", "SSIM"], "measure", label_visibility="collapsed")
+    column = measure.lower()
+    series: dict[str, charts.Line] = {}
     counts: dict[str, int] = {}
-    own_colours = charts.colours_of([r for r in runs if r.spec().dataset == chosen.spec().dataset])
+    runs = models.on(chosen.spec().dataset)
+    own_colours = charts.colours_of(runs)
     for run in runs:
         kind, rows = restoration.sweep(run)
-        if kind != corruption or run.spec().dataset != chosen.spec().dataset:
+        if kind != corruption:
             continue
         rows = [r for r in rows if r["strength"] > 0]
         strengths = [r["strength"] for r in rows]
-        series["Spoilt input"] = (strengths, [r[f"{column}_noisy"] for r in rows])
-        name = names[run.id].split(" · ")[0] if run.shipped else names[run.id]
-        series[name] = (strengths, [r[column] for r in rows])
-        learns = DENOISING.variant(run.spec().variant).learns
+        noisy = [r[f"{column}_noisy"] for r in rows]
+        series["Spoilt input"] = charts.Line(strengths, noisy, "#ced4da", "dash")
+        name = models.short_name(run) if run.shipped else models.names[run.id]
+        dash = "solid" if DENOISING.variant(run.spec().variant).learns else "dot"
+        width = 4 if run.id == chosen.id else 1.6
+        values = [r[column] for r in rows]
+        series[name] = charts.Line(strengths, values, own_colours[run.id], dash, width)
         counts[name] = int(run.metrics().get("n_test", 0))
-        colours[name], dashes[name] = own_colours[run.id], "solid" if learns else "dot"
-        widths[name] = 4 if run.id == chosen.id else 1.6
-    colours["Spoilt input"], dashes["Spoilt input"] = "#ced4da", "dash"
     title = data.CORRUPTIONS[corruption]
     figure = charts.lines(
         series,
         x_title=f"{title.title}: {title.unit}",
         y_title="PSNR (dB)" if column == "psnr" else "SSIM",
-        colours=colours,
-        dashes=dashes,
-        widths=widths,
     )
     kind, low, high = restoration.trained_range(chosen)
     if kind == corruption:
@@ -245,8 +214,8 @@ def curves(chosen: Run, runs: list[Run], names: dict[str, str]) -> None:
     st.caption(f"{measured_on(title.title, counts, shaded=kind == corruption)} {MEASURES_TEXT}")
     table = [
         {"strength": x, "model": m, column: y}
-        for m, (xs, ys) in series.items()
-        for x, y in zip(xs, ys, strict=True)
+        for m, line in series.items()
+        for x, y in zip(line.x, line.y, strict=True)
     ]
     csv_button(lambda: pd.DataFrame(table), f"{column}-{corruption}")
 
@@ -274,7 +243,7 @@ def measured_on(corruption: str, counts: Mapping[str, int], *, shaded: bool) -> 
 
 def explanation(chosen: Run | None) -> None:
     """The equations and the source."""
-    st.markdown(TEXT)
+    st.markdown(EQUATIONS)
     if chosen is not None:
         variant = DENOISING.variant(chosen.spec().variant)
         st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")

@@ -5,7 +5,9 @@ import streamlit as st
 from core.inference import generators
 from pages.parts.gan_gallery.stage import Scene
 from pages.ui import cached, pictures
+from pages.ui.downloads import png_button
 from pages.ui.pictures import Row
+from pages.ui.widgets import number
 
 SHOWN = 8
 
@@ -28,7 +30,7 @@ def copies_text(places: bool) -> str:
 
 
 @st.fragment
-def views(scene: Scene) -> None:
+def panel(scene: Scene) -> None:
     """Draw eight latents with running statistics, among other samples, and among copies."""
     model = cached.generator(scene.run)
     if not generators.has_batch_norm(model):
@@ -37,23 +39,15 @@ def views(scene: Scene) -> None:
             "Choose a DCGAN above."
         )
         return
-    seed = st.number_input(
-        "Seed of the strangers",
-        0,
-        generators.MAX_SEED,
-        0,
-        key="strangers",
-        bind="query-params",
-        width=200,
-    )
+    seed = number("Seed of the other samples", 0, generators.MOST_SEED, 0, "strangers", width=200)
     drawn = generators.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
-    comparison = generators.batch_norm_views(model, drawn.latents, int(seed), drawn.labels)
+    comparison = generators.batch_norm_views(model, drawn.latents, seed, drawn.labels)
     rows = [Row("Kept statistics (eval): alone or not, always the same", comparison.kept)]
     for i, batch in enumerate(comparison.batches):
         apart = (batch - comparison.kept).abs().mean()
         rows.append(
             Row(
-                f"Batch {i + 1} of {generators.BATCH_SIZE}, the others strangers (train)",
+                f"Batch {i + 1} of {generators.BATCH}, with other samples (train)",
                 batch,
                 f"{255 * float(apart):.0f} grey levels away on average",
             )
@@ -72,12 +66,4 @@ def views(scene: Scene) -> None:
         f"its company. {copies_text(generators.varies_by_position(model))} Afterwards it uses "
         "statistics that were kept, and each picture stands for itself."
     )
-    st.download_button(
-        "PNG",
-        lambda: pictures.rows_png(rows),
-        f"{scene.run.id}-batch-norm.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
-        key="png-norm",
-    )
+    png_button(lambda: pictures.rows_png(rows), f"{scene.run.id}-batch-norm", "png-norm")

@@ -9,12 +9,13 @@ from core.inference.copying import Matches
 from pages.parts.gan_gallery.stage import Scene
 from pages.ui import cached, pictures
 from pages.ui.concurrency import check_visitor
+from pages.ui.downloads import png_button
 from pages.ui.pictures import Row
 
 SHOWN, NEIGHBOURS = 6, 7
 
 
-def nearest(scene: Scene) -> None:
+def panel(scene: Scene) -> None:
     """A row a sample: itself, then the real images nearest to it."""
     run = scene.run
     spec = run.spec()
@@ -37,16 +38,8 @@ def nearest(scene: Scene) -> None:
     pictures.rows(rows)
     st.markdown(verdict(matches, split, len(images.labels)))
     if split == "train":
-        st.caption(copying.TOLERANCE)
-    st.download_button(
-        "PNG",
-        lambda: pictures.rows_png(rows),
-        f"{run.id}-nearest.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
-        key="png-nearest",
-    )
+        st.caption(copying.BEARS)
+    png_button(lambda: pictures.rows_png(rows), f"{run.id}-nearest", "png-nearest")
 
 
 def verdict(matches: Matches, split: str, count: int) -> str:

@@ -1,13 +1,6 @@
 """The equations behind the GAN gallery, and the source of the chosen network."""
 
-import streamlit as st
-
-from core.runs.store import Run
-from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.classification import RECOGNITION
-from pages.ui.text_comparison import as_in_the_text
-
-TEXT = r"""
+EQUATIONS = r"""
 A **generator** $G$ draws images from noise $z$; a **critic** $D$ is shown real and drawn images and
 says which are real. They are trained in turns, each against the other (Goodfellow et al. 2014):
 
@@ -33,7 +26,7 @@ $\hat x = \epsilon x + (1 - \epsilon) G(z)$. The critic minimises
 
 $$\mathbb E_z D(G(z)) - \mathbb E_x D(x) + 10\,\mathbb E[(\lVert \nabla D(\hat x) \rVert - 1)^2].$$
 
-The **conditional** GAN is told the class: an embedding joins the noise, and the critic adds the
+The **conditional** GAN is given the class: an embedding joins the noise, and the critic adds the
 class's embedding times its features to the score (Miyato and Koyama 2018). **DCGAN** is the network
 of convolutions (Radford et al. 2015) that most of them share.
 
@@ -55,16 +48,7 @@ $\lVert \mu_a - \mu_b \rVert^2 + \mathrm{tr}(A + B - 2 (A^{1/2} B A^{1/2})^{1/2}
 recall are those of Kynkäänniemi et al. 2019, density and coverage those of Naeem et al. 2020. Their
 features come from our own classifier of the data set, so they compare with nothing elsewhere.
 
-**Directions.** Principal directions are found as in GANSpace (Härkönen et al. 2020): principal
+**Directions.** Principal directions are computed as in GANSpace (Härkönen et al. 2020): principal
 components of the first layer's responses, carried back to $z$. Attribute directions are regressions
 of something measured in the pictures on $z$.
 """
-
-
-def explanation(chosen: Run | None) -> None:
-    """The equations, and which network is on the stage."""
-    st.markdown(TEXT)
-    if chosen is not None:
-        variant = ADVERSARIAL.variant(chosen.spec().variant)
-        st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
-    as_in_the_text(ADVERSARIAL, RECOGNITION)

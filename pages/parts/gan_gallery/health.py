@@ -8,6 +8,7 @@ from core.metrics.generative import DISTANCE, Health, verdict
 from core.runs.store import Run
 from pages.ui import charts
 from pages.ui.names import class_title, dataset_title
+from pages.ui.run_panel import state_badge
 
 BADGES = {
     "healthy": ("green", "check"),
@@ -17,7 +18,7 @@ BADGES = {
     "not checked for classes": ("grey", "help"),
     "not checked": ("grey", "help"),
 }
-ORDER = (
+RESOLUTION = (
     "It tells networks apart that are far from each other, such as 24 from 380. It does not order "
     "those within a factor of three or so: another classifier, and principal components of pixels, "
     "put the class-conditional and the Wasserstein GAN in the other order, and likewise the DCGAN "
@@ -37,8 +38,7 @@ def read(run: Run) -> Health | None:
 def badge(health: Health) -> None:
     """Show the verdict in a word."""
     state = verdict(health).state
-    colour, icon = BADGES[state]
-    st.badge(state, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
+    state_badge(state, *BADGES[state])
 
 
 def panel(run: Run) -> None:
@@ -77,7 +77,7 @@ def _numbers(run: Run, health: Health) -> None:
         figures["Right class"] = f"{accuracy:.1%}"
     with st.grid("auto", min_column_width=136, gap="small"):
         for name, value in figures.items():
-            st.metric(name, value, help=HELP[name])
+            st.metric(name, value, help=FIGURE_HELP[name])
     st.caption(
         f"{health.n:,} samples from the prior, none left out and not truncated, against "
         f"{health.n_data:,} test images, in {features(run, health)}. {_floor(health)}"
@@ -99,14 +99,14 @@ def _floor(health: Health) -> str:
             "noise with the covariance of faces comes nearer to them than other real faces do."
         )
     if health.floor is None:
-        return f"The floor was not measured: there were no training images. {ORDER}"
+        return f"The floor was not measured: there were no training images. {RESOLUTION}"
     return (
         f"The floor is the distance of {health.floor_n:,} real training images to the same test "
-        f"images. {ORDER}"
+        f"images. {RESOLUTION}"
     )
 
 
-HELP = {
+FIGURE_HELP = {
     "Fréchet distance": "Between the normal distributions that fit the features of both, in own "
     "features: what is called FID in those of Inception. 0 is best; comparable only with the same "
     "classifier and numbers.",

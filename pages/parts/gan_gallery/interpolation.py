@@ -7,7 +7,9 @@ from core.images import to_gif
 from core.inference import generators
 from pages.parts.gan_gallery.stage import Scene
 from pages.ui import cached, pictures
+from pages.ui.downloads import download, png_button
 from pages.ui.pictures import Row
+from pages.ui.widgets import number
 
 STEPS = 11
 FRAMES = 12
@@ -15,20 +17,18 @@ FRAMES = 12
 
 
 @st.fragment
-def between(scene: Scene) -> None:
+def panel(scene: Scene) -> None:
     """From the stage's seed to another, straight and on the arc; then round and back."""
     run, model = scene.run, cached.generator(scene.run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        other = st.number_input(
-            "To seed", 0, generators.MAX_SEED, 1, key="to_seed", bind="query-params", width=130
-        )
+        other = number("To seed", 0, generators.MOST_SEED, 1, "to_seed", width=130)
         steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params", width=220)
         stops = st.slider(
             "Stops of the walk", 2, 12, 5, key="stops", bind="query-params", width=220
         )
     first, second = (
         generators.drawn(model, 1, seed, scene.label, scene.truncation).latents[0]
-        for seed in (scene.seed, int(other))
+        for seed in (scene.seed, other)
     )
     paths = {
         path: generators.between(model, first, second, steps, path) for path in ("lerp", "slerp")
@@ -39,7 +39,8 @@ def between(scene: Scene) -> None:
     ]
     pictures.rows(rows)
     frames = scene.truncation * generators.walk(model, scene.seed, stops, FRAMES)
-    gif = to_gif(generators.draw(model, frames, scene.label), 70, 8 if model_is_small(scene) else 4)
+    small = scene.run.spec().data.shape[1] <= 28
+    gif = to_gif(generators.draw(model, frames, scene.label), 70, 8 if small else 4)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         pictures.sheet_image(gif, f"A walk past {stops} samples and back", kind="gif")
@@ -49,28 +50,8 @@ def between(scene: Scene) -> None:
             "the last frame flows into the first."
         )
         with st.container(horizontal=True):
-            st.download_button(
-                "GIF",
-                gif,
-                f"{run.id}-walk.gif",
-                "image/gif",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-            st.download_button(
-                "PNG",
-                lambda: pictures.rows_png(rows),
-                f"{run.id}-between.png",
-                "image/png",
-                icon=":material/download:",
-                on_click="ignore",
-                key="png-between",
-            )
-
-
-def model_is_small(scene: Scene) -> bool:
-    """Whether its pictures are 28×28."""
-    return scene.run.spec().data.shape[1] <= 28
+            download("GIF", gif, f"{run.id}-walk.gif")
+            png_button(lambda: pictures.rows_png(rows), f"{run.id}-between", "png-between")
 
 
 def _lengths(latents: torch.Tensor) -> str:

@@ -11,19 +11,18 @@ from core.inference import latent
 from core.tasks.base import fitted
 from pages.parts.gan_gallery.stage import Scene, put
 from pages.ui import cached, inputs, pictures
+from pages.ui.downloads import csv_button
 from pages.ui.names import class_title
-from pages.ui.page_frame import csv_button
+from pages.ui.widgets import segmented
 
 SOURCES = ("Test image", "Draw", "Upload")
 
 
 @st.fragment
-def find(scene: Scene) -> None:
+def panel(scene: Scene) -> None:
     """Search for a drawing, an upload or a test image, and show how near the search came."""
-    source = st.segmented_control(
-        "Look for", SOURCES, default=SOURCES[0], required=True, key="wanted", bind="query-params"
-    )
-    target, name = _choose_target(scene, str(source))
+    source = segmented("Look for", SOURCES, "wanted")
+    target, name = _choose_target(scene, source)
     if target is None:
         st.caption("The picture is brought to the size that this network draws.")
         return
@@ -56,7 +55,7 @@ def find(scene: Scene) -> None:
     st.markdown(
         f"The search took {gained:.0%} off the error of the nearest sample. "
         + (
-            "What is left is much: no latent was found from which this network draws it, and "
+            "Much is left: the search reached no latent from which this network draws it, and "
             "perhaps there is none."
             if inversion.best > 0.2
             else "The network can draw it, or nearly."
@@ -82,7 +81,7 @@ def _choose_target(scene: Scene, source: str) -> tuple[Tensor | None, str]:
         return None, ""
     images = data.load(spec.dataset, "test")
     _start_at_class(scene, images.labels)
-    first = inputs.place_in("Test image", len(images.labels), key="wanted_image", width=160)
+    first = inputs.choose_index("Test image", len(images.labels), key="wanted_image", width=160)
     image = fitted(type(images)(*(t[first : first + 1] for t in images)), spec.data.shape)
     label = int(images.labels[first])
     of = f", class {class_title(spec.dataset, label)}" if label >= 0 else ""

@@ -10,22 +10,21 @@ from core.inference import generators, latent
 from core.inference.generators import Drawn
 from pages.parts.gan_gallery.stage import Scene, opinion
 from pages.ui import cached, pictures
+from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import class_title
-from pages.ui.page_frame import csv_button
+from pages.ui.widgets import segmented
 
 COUNT, MAX_COUNT = 40, 200
 ORDERS = ("As drawn", "Most real first", "Least real first")
 
 
 @st.fragment
-def samples(scene: Scene) -> None:
+def panel(scene: Scene) -> None:
     """Forty samples, or one a class where there are more, with the critic's score under each."""
     run, model = scene.run, cached.generator(scene.run)
     probable = generators.tells_probability(run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        order = st.segmented_control(
-            "Order", ORDERS, default=ORDERS[0], required=True, key="order", bind="query-params"
-        )
+        order = segmented("Order", ORDERS, "order")
         every = model.classes > 0 and st.toggle(
             "Every class",
             True,
@@ -54,14 +53,10 @@ def samples(scene: Scene) -> None:
         f"is the sample's place among those of seed {scene.seed}."
     )
     with st.container(horizontal=True):
-        st.download_button(
-            "PNG",
+        png_button(
             lambda: to_png(contact_sheet(drawn.images[ranked], 10, scale=4)),
-            f"{run.id}-samples.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
-            key="png-samples",
+            f"{run.id}-samples",
+            "png-samples",
         )
         csv_button(lambda: _table(drawn, scores), f"{run.id}-samples")
 

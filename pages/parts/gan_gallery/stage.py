@@ -13,9 +13,11 @@ from core.inference.directions import MIN_EXPLAINED, Direction
 from core.inference.latent import class_names
 from core.runs.store import Run
 from pages.components import live
-from pages.ui import cached, links, pictures
+from pages.ui import cached, pictures
+from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import class_title, dataset_title
-from pages.ui.page_frame import csv_button
+from pages.ui.run_choice import RunChoice
+from pages.ui.widgets import number, segmented
 
 DECIMALS = 4
 """Decimal places of a latent in the URL."""
@@ -38,22 +40,21 @@ class Scene(NamedTuple):
         return name if self.label is None else f"{class_title(spec.dataset, self.label)}, {name}"
 
 
-def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
+def controls(models: RunChoice) -> Scene:
     """Draw the controls: the network, its class, the seed and the truncation."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run = links.run_box("Model", models, names, key="model", width=380)
+        run = models.box("Model", width=380)
         label = None
         if classes := class_names(run):
             label = classes.index(
                 st.selectbox("Class", classes, key="class", bind="query-params", width=130)
             )
-        seed = st.number_input(
+        seed = number(
             "Seed",
             0,
             generators.MAX_SEED,
             0,
-            key="seed",
-            bind="query-params",
+            "seed",
             width=130,
             help="One seed is the same noise for every network.",
         )
@@ -68,7 +69,7 @@ def controls(models: dict[str, Run], names: dict[str, str]) -> Scene:
             width=220,
             help="Less than 1 draws nearer to the middle of the noise: surer, and more alike.",
         )
-    return Scene(run, int(seed), label, truncation)
+    return Scene(run, seed, label, truncation)
 
 
 def start(scene: Scene) -> Tensor:
@@ -112,17 +113,7 @@ def _seeded(scene: Scene) -> str:
 @st.fragment
 def bench(scene: Scene) -> None:
     """Draw the picture with its sliders, and the critic's score below."""
-    kind = KINDS[
-        st.segmented_control(
-            "Sliders along",
-            list(KINDS),
-            default="Principal",
-            required=True,
-            key="along",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-    ]
+    kind = KINDS[segmented("Sliders along", list(KINDS), "along", label_visibility="collapsed")]
     directions = cached.directions(scene.run, kind)
     if not directions:
         st.info("None of the measured attributes varies in this network's pictures.")
@@ -269,12 +260,8 @@ def opinion(scene: Scene) -> str:
 
 def _downloads(scene: Scene, drawn: Tensor) -> None:
     model = cached.generator(scene.run)
-    st.download_button(
-        "PNG",
+    png_button(
         lambda: to_png(contact_sheet(generators.draw(model, drawn, scene.label), 1, scale=10)),
-        f"{scene.run.id}.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
+        scene.run.id,
     )
     csv_button(lambda: latent.code_table(drawn), scene.run.id)

@@ -6,10 +6,8 @@ from core.images import COLOURS
 from core.inference import curves
 from core.runs.store import Run
 from pages.ui import charts
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button
 from pages.ui.training_history import scrubber
-
-SIDES = {"critic": COLOURS[0], "generator": COLOURS[1]}
 
 
 def over_epochs(run: Run) -> None:
@@ -34,13 +32,10 @@ def over_epochs(run: Run) -> None:
 
 def _chart(run: Run, title: str, columns: dict[str, str], log: bool = False) -> None:
     history = run.history()
+    kept = {name: column for name, column in columns.items() if column in history}
     series = {
-        name: (history["epoch"].tolist(), history[column].tolist())
-        for name, column in columns.items()
-        if column in history
+        name: charts.over_epochs(history, column, colour)
+        for (name, column), colour in zip(kept.items(), COLOURS, strict=False)
     }
-    if not series:
-        return
-    colours = dict(zip(series, SIDES.values(), strict=False))
-    figure = charts.lines(series, x_title="epoch", y_title=title, colours=colours, log_y=log)
-    charts.show(figure, key=title, height=260)
+    if series:
+        charts.show(charts.lines(series, "epoch", title, log), key=title, height=260)

@@ -1,5 +1,7 @@
 """The wall of samples: the best run of each network on each data set, with its sheets."""
 
+from collections.abc import Iterable
+
 from core.images import data_url
 from core.metrics.generative import DISTANCE, Health, verdict
 from core.runs.store import Run
@@ -11,7 +13,7 @@ from pages.ui import cached
 from pages.ui.names import dataset_title
 
 
-def best_runs(models: list[Run]) -> list[Run]:
+def best_runs(models: Iterable[Run]) -> list[Run]:
     """The best run of each network and data set, in the order of the networks."""
     best: dict[tuple[str, str], Run] = {}
     for run in models:  # the best first

@@ -13,10 +13,12 @@ from core.models.autoencoders import Autoencoder
 from core.projection.maps import LatentMap
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
+from pages.components.map import ViewState
 from pages.parts.latent_explorer.scene import Scene
-from pages.parts.latent_explorer.view_state import ViewState
 from pages.ui import cached, pictures
+from pages.ui.downloads import png_button
 from pages.ui.names import source_name
+from pages.ui.widgets import segmented
 
 NEIGHBOURS = 12
 MIN_WIDTH = 60
@@ -41,22 +43,15 @@ def detail(scene: Scene, now: ViewState, near: neighbours.Nearest) -> None:
     """The clicked image, what its code keeps of it, and whose codes are nearest."""
     decoded_here(scene)
     row = row_of(scene, now.clicked)
-    label = int(scene.labels[row])
-    title = f"Image {now.clicked:,}"
-    if label >= 0:
-        title = f"{title}: {scene.class_title(label)}"
-    st.markdown(f"**{title}**")
+    st.markdown(f"**{scene.image_title(row)}**")
     code, images = scene.codes
     items = [("Image", images.pixels[row], "")]
     items += reconstruction(scene, code[row : row + 1], images.labels[row : row + 1])
     pictures.cards(items, 100)
-    st.segmented_control(
+    segmented(
         "Nearest codes by",
         ["Euclidean", "Cosine"],
-        default="Euclidean",
-        required=True,
-        key="metric",
-        bind="query-params",
+        "metric",
         help="Among the codes, not on the map: what the map should have kept.",
     )
     rows = near.ids[0]
@@ -67,7 +62,7 @@ def detail(scene: Scene, now: ViewState, near: neighbours.Nearest) -> None:
         ],
         MIN_WIDTH,
     )
-    st.caption(_neighbours_text(scene, row, label, rows))
+    st.caption(_neighbours_text(scene, row, rows))
     more = st.expander("Its code", key="its_code", on_change="rerun")
     if more.open:
         with more:
@@ -77,15 +72,13 @@ def detail(scene: Scene, now: ViewState, near: neighbours.Nearest) -> None:
 
 
 def near_title(scene: Scene, row: int) -> str:
-    """A neighbour's class, or its number where there are no classes."""
+    """A neighbour's class, or its number where it has none."""
     label = int(scene.labels[row])
-    if label < 0:
-        return f"Image {int(scene.latent_map.ids[row]):,}"
-    return scene.class_title(label)
+    return scene.class_title(label) if label >= 0 else scene.image_title(row)
 
 
-def _neighbours_text(scene: Scene, row: int, label: int, rows: Tensor) -> str:
-    parts = []
+def _neighbours_text(scene: Scene, row: int, rows: Tensor) -> str:
+    parts, label = [], scene.labels[row]
     if label >= 0:
         same = int((scene.labels[rows] == label).sum())
         parts.append(f"{same} of {len(rows)} are of its class.")
@@ -122,14 +115,7 @@ def decoded_here(scene: Scene) -> None:
         return
     drawn = latent.decode(model, torch.tensor([place]))
     pictures.cards([("Decoded here", drawn[0], f"{place[0]:.2f}, {place[1]:.2f}")])
-    st.download_button(
-        "PNG",
-        to_png(contact_sheet(drawn, 1, scale=10)),
-        "decoded.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    png_button(to_png(contact_sheet(drawn, 1, scale=10)), "decoded")
 
 
 def _sampler_link(scene: Scene, now: ViewState) -> None:

@@ -9,7 +9,7 @@ from core.projection.methods import PROJECTING
 from pages.parts.latent_explorer.detail import source_line
 from pages.ui.text_comparison import as_in_the_text
 
-TEXT = r"""
+EQUATIONS = r"""
 A network puts each image into a **code** $x_i$ of $d$ numbers. A map lays the codes out in two or
 three, so that they can be looked at. No map can keep everything; each method chooses.
 
@@ -43,7 +43,7 @@ sampled repulsion. It needs the extra package `umap-learn`.
 
 def explanation(latent_map: LatentMap | None) -> None:
     """The equations, and how the map on the stage was made."""
-    st.markdown(TEXT)
+    st.markdown(EQUATIONS)
     as_in_the_text(PROJECTING)
     if latent_map is None:
         return

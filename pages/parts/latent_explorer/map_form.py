@@ -3,15 +3,15 @@
 import streamlit as st
 
 from core import data
-from core.errors import LabError
 from core.inference.codes import PIXELS
 from core.jobs import queue
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
 from pages.server.visitor import admitted, who
 from pages.ui import cached, links
+from pages.ui.errors import errors_shown
 from pages.ui.form import config_form
-from pages.ui.names import model_names
+from pages.ui.names import run_names
 from pages.ui.run_panel import Use, watch
 from pages.ui.training_panel import keep_watching, own_sets, watched
 
@@ -27,15 +27,12 @@ def panel(use: Use) -> None:
     options = [n for n in (*data.BUILT_IN, *own_sets()) if data.available(n)]
     dataset = links.set_box("Data set to map", options, key="mapped", place=right)
     st.caption(PROJECTING.variant(method).summary)
-    encoders = {PIXELS: "Raw pixels", **model_names(cached.encoders())}
+    encoders = {PIXELS: "Raw pixels", **run_names(cached.encoders())}
     values = config_form(PROJECTING, method, {"source": encoders}, "Make the map")
     if values is not None:
-        try:
-            with st.spinner("Handing it to a worker"):
-                run = queue.submit(map_runs.make_request(method, dataset, values), who())
+        with errors_shown(), st.spinner("Handing it to a worker"):
+            run = queue.submit(map_runs.make_request(method, dataset, values), who())
             keep_watching(PROJECTING, run.id)
-        except LabError as error:
-            st.error(str(error))
     if (under_way := watched(PROJECTING)) is not None:
         st.divider()
         watch(under_way, use)

@@ -19,6 +19,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from pages.parts.latent_explorer.scene import Scene
 from pages.ui import cached, inputs, pictures
 from pages.ui.proportions import farther
+from pages.ui.widgets import segmented
 
 STATE = "yours"
 MAX_IMAGES = 10
@@ -43,16 +44,9 @@ def panel(scene: Scene) -> None:
     """Ask for a drawing or pictures; put them on the map and show a verdict on each."""
     left, right = st.columns([5, 9], gap="large")
     with left:
-        source = st.segmented_control(
-            "Your image",
-            ["Draw", "Upload"],
-            default="Draw",
-            required=True,
-            key="own_source",
-            bind="query-params",
-        )
+        source = segmented("Your image", ["Draw", "Upload"], "own_source")
         shape = encoding.shape_of(scene.latent_map.config.source, scene.dataset)
-        pixels = inputs.own_pixels(str(source), MAX_IMAGES, shape)
+        pixels = inputs.own_pixels(source, MAX_IMAGES, shape)
     if _digest(pixels) != _digest(st.session_state.get(STATE)):
         st.session_state[STATE] = pixels
         st.rerun()  # the map stands above
@@ -77,7 +71,7 @@ def _verdicts(scene: Scene, pixels: Tensor) -> None:
             [
                 ("Yours", pixels[i], ""),
                 *(
-                    (_title(scene, int(row)), scene.codes.images.pixels[row], f"at {d:.3g}")
+                    (scene.image_title(int(row)), scene.codes.images.pixels[row], f"at {d:.3g}")
                     for row, d in zip(nearest.ids[i], nearest.distances[i].tolist(), strict=True)
                 ),
             ],
@@ -110,12 +104,6 @@ def _anomalies(scene: Scene, codes: Codes) -> list[float] | None:
     model = cached.autoencoder(run)
     labels = codes.images.labels if model.classes else None
     return [s.share for s in outliers.strangeness(run, model, codes.images.pixels, labels)]
-
-
-def _title(scene: Scene, row: int) -> str:
-    label = int(scene.labels[row])
-    name = f"Image {int(scene.latent_map.ids[row]):,}"
-    return f"{name}: {scene.class_title(label)}" if label >= 0 else name
 
 
 def _codes(scene: Scene, pixels: Tensor) -> Codes:

@@ -13,8 +13,10 @@ from core.errors import LabError
 from core.inference.codes import Codes
 from core.projection import maps
 from core.projection.maps import LatentMap
-from pages.components.map import inside
+from pages.components.map import Points, inside
 from pages.ui import cached
+from pages.ui.names import class_title
+from pages.ui.widgets import number, segmented
 
 VIEWS = ("Map", "Numbers", "My axis")
 ENDS = ("A", "B")
@@ -56,21 +58,28 @@ class Scene:
         """The class names of the data set."""
         return list(data.info(self.dataset).classes)
 
+    @cached_property
+    def map_points(self) -> Points:
+        """The points as the map draws them."""
+        labels = self.labels.numpy() if self.class_names else None
+        return Points(self.points.numpy(), self.latent_map.ids.numpy(), labels, self.class_names)
+
     def class_title(self, label: int) -> str:
         """The name of a class; its number where it has none."""
-        names = self.class_names
-        return names[label] if 0 <= label < len(names) else str(label)
+        return class_title(self.dataset, label)
+
+    def image_title(self, row: int) -> str:
+        """The number of an image, and its class where it has one."""
+        number, label = int(self.latent_map.ids[row]), int(self.labels[row])
+        return f"Image {number:,}: {self.class_title(label)}" if label >= 0 else f"Image {number:,}"
 
 
 def choose(latent_map: LatentMap) -> Scene:
     """Choose what is shown: the map itself, or another view of its codes."""
-    view = st.segmented_control(
+    view = segmented(
         "View",
         VIEWS,
-        default=VIEWS[0],
-        required=True,
-        key="shown_as",
-        bind="query-params",
+        "shown_as",
         help="The map; single numbers of the codes; or the way from one selection to another.",
     )
     try:
@@ -93,21 +102,11 @@ def _numbers(latent_map: LatentMap) -> Scene:
     last = codes.shape[1] - 1
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         axes = [
-            int(
-                st.number_input(
-                    name, 0, last, min(i, last), key=f"number_{i}", width=110, bind="query-params"
-                )
-            )
+            number(name, 0, last, min(i, last), f"number_{i}", width=110)
             for i, name in enumerate(("Across", "Up"))
         ]
         if last > 1 and st.toggle("Depth", key="deep", bind="query-params"):
-            axes.append(
-                int(
-                    st.number_input(
-                        "Depth of", 0, last, 2, key="number_2", width=110, bind="query-params"
-                    )
-                )
-            )
+            axes.append(number("Depth of", 0, last, 2, "number_2", width=110))
     chosen = tuple(axes)
     return Scene(
         latent_map,

@@ -3,7 +3,6 @@
 import math
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 from torch import Tensor
@@ -11,17 +10,17 @@ from torch import Tensor
 from core.images import COLOURS, contact_sheet, to_png
 from core.metrics.image import percent
 from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
-from pages.parts.latent_explorer.view_state import ViewState
+from pages.parts.latent_explorer.view_state import current_view
 from pages.ui import cached, charts, pictures
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button, png_button
 
 MAX_SHOWN = 480
 COLUMNS = 24
 
 
-def panel(scene: Scene, now: ViewState) -> None:
+def panel(scene: Scene) -> None:
     """The gallery of the selection, its histogram and its downloads."""
-    rows = selected(scene, now.lasso, now.shown)
+    rows = _selected(scene)
     if not len(rows):
         st.info("Nothing is selected. Choose Lasso or Box above the map and draw around points.")
         return
@@ -33,14 +32,8 @@ def panel(scene: Scene, now: ViewState) -> None:
         png = to_png(contact_sheet(shown, columns, gap=1, fill=0))
         pictures.sheet_image(png, f"{len(shown)} selected images", _count(len(shown), len(rows)))
         with st.container(horizontal=True):
-            st.download_button(
-                "PNG",
-                lambda: to_png(contact_sheet(images, COLUMNS, gap=1, fill=0)),
-                f"{name}.png",
-                "image/png",
-                icon=":material/download:",
-                on_click="ignore",
-                key="png-selection",
+            png_button(
+                lambda: to_png(contact_sheet(images, COLUMNS, gap=1, fill=0)), name, "png-selection"
             )
             csv_button(lambda: cached.map_table(scene.latent_map).iloc[rows.tolist()], name)
             for end in ENDS:
@@ -49,6 +42,11 @@ def panel(scene: Scene, now: ViewState) -> None:
                     st.toast(f"{len(rows):,} images are kept as {end}.")
     with right:
         _histogram(scene, rows)
+
+
+def _selected(scene: Scene) -> Tensor:
+    now = current_view(scene)
+    return selected(scene, now.lasso, now.shown)
 
 
 def _count(shown: int, selected: int) -> str:
@@ -64,18 +62,16 @@ def _histogram(scene: Scene, rows: Tensor) -> None:
     labels = scene.labels[rows]
     counts = torch.bincount(labels[labels >= 0], minlength=len(names)).tolist()
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
-    figure = go.Figure(go.Bar(x=names, y=counts, marker_color=colours))
-    figure.update_xaxes(title="class", type="category")
-    figure.update_yaxes(title="images selected")
+    figure = charts.bars(names, counts, colours, "class", "images selected")
     charts.show(figure, key="selected-classes", height=300)
     most = max(range(len(names)), key=counts.__getitem__)
     share = percent(counts[most] / len(rows), 0)
     st.caption(f"{share} of them are of class {names[most]}.")
 
 
-def codes(scene: Scene, now: ViewState) -> None:
+def codes(scene: Scene) -> None:
     """The raw table: of the selection if there is one, else of the whole map."""
-    rows = selected(scene, now.lasso, now.shown)
+    rows = _selected(scene)
     table: pd.DataFrame = cached.map_table(scene.latent_map)
     if len(rows):
         table = table.iloc[rows.tolist()]

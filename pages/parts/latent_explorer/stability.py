@@ -4,7 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import LabError
 from core.images import scatter, to_png
 from core.jobs import queue
 from core.projection import map_runs, maps
@@ -14,6 +13,8 @@ from core.runs.store import Run
 from pages.parts.latent_explorer.scene import Scene
 from pages.server.visitor import who
 from pages.ui import cached, pictures
+from pages.ui.errors import errors_shown
+from pages.ui.widgets import segmented
 
 PERPLEXITIES = (5, 10, 30, 50, 100)
 SEEDS = 3
@@ -34,19 +35,16 @@ def panel(scene: Scene) -> None:
         points = st.select_slider(
             "Points", [500, 1000, 2000, 5000], 1000, key="few", bind="query-params"
         )
-        start = st.segmented_control(
+        start = segmented(
             "Start",
             ["random", "pca"],
-            default="random",
-            required=True,
-            key="begin",
-            bind="query-params",
+            "begin",
             help="From principal components all seeds come out nearly alike.",
         )
         requests = {
             float(p): [
                 _make_request(
-                    scene, perplexity=float(p), seed=seed, points=int(points), start=str(start)
+                    scene, perplexity=float(p), seed=seed, points=int(points), start=start
                 )
                 for seed in range(SEEDS)
             ]
@@ -73,12 +71,9 @@ def _finished(request: RunRequest) -> Run | None:
 
 
 def _submit(requests: list[RunRequest]) -> None:
-    try:
-        with st.spinner("Handing them to a worker"):
-            for request in requests:
-                queue.submit(request, who())
-    except LabError as error:
-        st.error(str(error))
+    with errors_shown(), st.spinner("Handing them to a worker"):
+        for request in requests:
+            queue.submit(request, who())
 
 
 def _grid(scene: Scene, requests: dict[float, list[RunRequest]], was_active: bool) -> None:

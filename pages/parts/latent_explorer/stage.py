@@ -1,9 +1,6 @@
 """The stage: the map, and beside it the image that was clicked with its neighbours."""
 
-from typing import Any
-
 import streamlit as st
-from numpy.typing import NDArray
 
 from core.images import scatter as drawn
 from core.images import to_png
@@ -13,15 +10,16 @@ from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap, has_frames
 from core.runs import store
 from pages.components import live
-from pages.components.map import Classes, Scale, interactions, scatter
+from pages.components.map import Classes, Drawing, Scale, ViewState, interactions, scatter
 from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
-from pages.parts.latent_explorer.view_state import ViewState, current_view, moved, remember
+from pages.parts.latent_explorer.view_state import current_view, remember
 from pages.server.routes import frames_url, thumbnails_url
 from pages.ui import cached
+from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import dataset_title
-from pages.ui.page_frame import csv_button
+from pages.ui.widgets import number, segmented
 
 KEY = "map"
 COLOURINGS = ("Label", "Cluster", "Error", "Preserved")
@@ -36,62 +34,40 @@ def bench(latent_map: LatentMap) -> None:
     """Map and detail; only this runs again when something is clicked."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scene = choose(latent_map)
-        colouring = st.segmented_control(
-            "Colour",
-            _colourings(scene),
-            default="Label",
-            required=True,
-            key="colour",
-            bind="query-params",
-        )
+        colouring = segmented("Colour", _colourings(scene), "colour")
         grouped = _choose_clusters(latent_map) if colouring == "Cluster" else None
     st.session_state["scene"] = scene
-    labels = scene.labels.numpy() if scene.class_names else None
-    now = _after_interaction(scene, current_view(scene), labels)
+    now = _after_interaction(scene, current_view(scene))
     nearest = neighbours_of(scene, now.clicked)
     left, right = st.columns([2, 1], gap="large")
     with right:  # first: after a click the map is unchanged, and large to send
         detail(scene, now, nearest)
     with left:
-        scatter(
-            key=KEY,
-            points=scene.points.numpy(),
-            ids=latent_map.ids.numpy(),
-            labels=labels,
-            class_names=scene.class_names,
-            colours=_colours(scene, str(colouring), grouped),
+        drawing = Drawing(
+            colours=_colours(scene, colouring, grouped),
             thumbnails=thumbnails_url(scene.dataset, latent_map.config.split),
-            shown=now.shown,
-            clicked=now.clicked,
+            alt=f"A map of {len(latent_map.ids):,} images of {dataset_title(scene.dataset)}",
             neighbours=latent_map.ids[nearest.ids[0]].tolist(),
-            lasso=now.lasso,
-            view=now.view,
-            yours=own_image.places(scene),
+            own_places=own_image.places(scene),
             frames=frames_url(latent_map.run) if scene.is_map and has_frames(latent_map) else None,
             decoder=_decoder(scene),
-            alt=f"A map of {len(latent_map.ids):,} images of {dataset_title(scene.dataset)}",
         )
+        scatter(KEY, scene.map_points, now, drawing)
         if grouped is not None:
             _agreement(scene, grouped)
         _quiet_line(scene)
 
 
-def _after_interaction(scene: Scene, before: ViewState, labels: NDArray[Any] | None) -> ViewState:
+def _after_interaction(scene: Scene, before: ViewState) -> ViewState:
     """The view state after the visitor's last interaction, read before anything is drawn."""
-    news = interactions(
-        KEY,
-        points=scene.points.numpy(),
-        ids=scene.latent_map.ids.numpy(),
-        labels=labels,
-        class_names=scene.class_names,
-        clicked=before.clicked,
-    )
-    if news is None:
+    after = interactions(KEY, scene.map_points, before.clicked)
+    if after is None:
         return before
-    after = moved(before, news)
+    if after.place is not None:
+        st.session_state["decoded_at"] = (scene.name, after.place)
+    if after.clicked is None:
+        after = after._replace(clicked=before.clicked)
     remember(scene, after)
-    if news.place is not None:
-        st.session_state["decoded_at"] = (scene.name, news.place)
     selected_else = (after.lasso, after.shown) != (before.lasso, before.shown)
     if selected_else and st.session_state.get("tab") in TABS_OF_SELECTION:
         st.rerun()  # they stand below, outside of this fragment
@@ -105,35 +81,16 @@ def _colourings(scene: Scene) -> list[str]:
 
 
 def _choose_clusters(latent_map: LatentMap) -> Clusters:
-    method = st.segmented_control(
-        "Clusters by",
-        list(cached.CLUSTERINGS),
-        default="k-means",
-        required=True,
-        key="method",
-        bind="query-params",
-    )
-    space = st.segmented_control(
-        "In",
-        ["Codes", "Map"],
-        default="Codes",
-        required=True,
-        key="space",
-        bind="query-params",
-        help="Among the codes, or among the points of the map.",
+    method = segmented("Clusters by", list(cached.CLUSTERINGS), "method")
+    space = segmented(
+        "In", ["Codes", "Map"], "space", help="Among the codes, or among the points of the map."
     )
     most = min(50, len(latent_map.ids))
     title = "How many" if method == "k-means" else "Least size"
-    size = st.number_input(
-        title,
-        2,
-        most,
-        min(10 if method == "k-means" else 30, most),
-        key=f"size-{method}",
-        bind="query-params",
-        width=120,
+    size = number(
+        title, 2, most, min(10 if method == "k-means" else 30, most), f"size-{method}", width=120
     )
-    return cached.map_clusters(latent_map, str(method), space == "Map", int(size))
+    return cached.map_clusters(latent_map, method, space == "Map", size)
 
 
 def _colours(scene: Scene, colouring: str, grouped: Clusters | None) -> Classes | Scale:
@@ -155,7 +112,7 @@ def _agreement(scene: Scene, grouped: Clusters) -> None:
     if noise:
         parts.append(f"{noise:,} points in none")
     if grouped.reduced:
-        parts.append("found among the first 20 principal components")
+        parts.append("computed from the first 20 principal components")
     if agreement is not None:
         parts.append(
             f"agreement with the classes (adjusted Rand index) {agreement:.2f}; 1 is perfect"
@@ -186,14 +143,10 @@ def _quiet_line(scene: Scene) -> None:
             )
         st.caption(sizes(latent_map))
         st.space("stretch")
-        st.download_button(
-            "PNG",
+        png_button(
             lambda: to_png(drawn(scene.points, scene.labels, EXPORT_SIDE)),
-            f"{latent_map.run.id}.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
-            key="png-map",
+            latent_map.run.id,
+            "png-map",
         )
         csv_button(lambda: cached.map_table(latent_map), f"{latent_map.run.id}-codes")
 

@@ -1,15 +1,16 @@
 """How far to trust a map: its measures beside those of others, and what every reader must know."""
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 
 from core.runs.store import Run
 from pages.parts.latent_explorer.scene import Scene
 from pages.ui import charts
+from pages.ui.downloads import csv_button
+from pages.ui.figure_tables import Column, figure_table
 from pages.ui.names import source_name
-from pages.ui.page_frame import csv_button
+from pages.ui.run_choice import RunChoice
 
 PCA_NOTES = (
     "**A shadow, no map of neighbours.** Distances can only shrink: what is far apart here is far "
@@ -28,18 +29,11 @@ NOTES = (
 )
 
 
-def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
+def panel(maps: RunChoice, scene: Scene) -> None:
     """Measures of all maps of this data set, and where on this one neighbours were lost."""
-    table = pd.DataFrame([_row(run, names) for run in maps if run.spec().dataset == scene.dataset])
-    st.dataframe(
-        table,
-        hide_index=True,
-        placeholder="–",
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3f")
-            for name in ("Trustworthiness", "Kept", "kNN codes", "kNN map")
-        },
-    )
+    table = pd.DataFrame([_row(maps, run) for run in maps.on(scene.dataset)])
+    shares = ("Trustworthiness", "Kept", "kNN codes", "kNN map")
+    figure_table(table, {name: Column("%.3f") for name in shares})
     csv_button(lambda: table, f"{scene.dataset}-maps")
     st.caption(
         "**Trustworthiness** falls when strangers become neighbours on the map (Venna and Kaski "
@@ -59,10 +53,10 @@ def panel(scene: Scene, maps: list[Run], names: dict[str, str]) -> None:
             st.caption(f"The directions shown hold {share:.0%} of the codes' variance.")
 
 
-def _row(run: Run, names: dict[str, str]) -> dict[str, object]:
+def _row(maps: RunChoice, run: Run) -> dict[str, object]:
     metrics = run.metrics()
     return {
-        "Map": names[run.id].split(" · ")[0],
+        "Map": maps.short_name(run),
         "Codes": source_name(str(run.spec().config["source"])),
         "Trustworthiness": metrics.get("trustworthiness"),
         "Kept": metrics.get("preservation"),
@@ -79,9 +73,9 @@ def _histogram(scene: Scene) -> None:
     kept, k = scene.latent_map.preserved, int(scene.latent_map.run.metrics()["k"])
     counts = torch.bincount((kept * k).round().long(), minlength=k + 1).tolist()
     shares = [i / k for i in range(k + 1)]
-    figure = go.Figure(go.Bar(x=shares, y=counts, marker_color=charts.colour(scene.latent_map.run)))
-    figure.update_xaxes(title="share of neighbours kept", tickformat=".0%")
-    figure.update_yaxes(title="points")
+    colour = charts.colour(scene.latent_map.run)
+    figure = charts.bars(shares, counts, colour, "share of neighbours kept", "points")
+    figure.update_xaxes(tickformat=".0%")
     charts.show(figure, key="kept", height=280)
     names, labels = scene.class_names, scene.labels
     if len(names) < 2:

@@ -1,25 +1,16 @@
 """The view state of a map: what is clicked, lassoed, isolated and in view; all in the URL."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import streamlit as st
 
-from pages.components.map.map_events import Said, heard
+from pages.components.map import ViewState
+from pages.components.map.map_events import heard
 from pages.parts.latent_explorer.scene import Scene
 
 STATE = "standing"
 SIGNIFICANT_DIGITS = 6
 """Significant digits of a coordinate, as the browser rounds it (`rounded` in geometry.js)."""
-
-
-class ViewState(NamedTuple):
-    """Number of the clicked image; polygon; box or camera; isolated classes."""
-
-    clicked: int | None = None
-    lasso: list[tuple[float, float]] | None = None
-    view: list[float] | None = None
-    shown: list[int] | None = None
 
 
 def current_view(scene: Scene) -> ViewState:
@@ -64,12 +55,6 @@ def lasso_of(text: str) -> list[list[float]]:
     return [_numbers(corner) for corner in text.split(";")]
 
 
-def moved(before: ViewState, interaction: Said) -> ViewState:
-    """The view state after an interaction."""
-    clicked = before.clicked if interaction.clicked is None else interaction.clicked
-    return ViewState(clicked, interaction.lasso, interaction.view, interaction.shown)
-
-
 def _set_param(name: str, text: str | None) -> None:
     if text is None:
         st.query_params.pop(name, None)
@@ -92,17 +77,17 @@ def _linked(scene: Scene) -> ViewState:
         }
     except ValueError:
         values = {}
-    interaction = heard(
+    linked = heard(
         values,
         ids=scene.latent_map.ids.numpy(),
         groups=len(scene.class_names),
         dimensions=scene.points.shape[1],
         before=0,
     )
-    if interaction is None:
+    if linked is None:
         st.warning("The link's point, selection or view does not fit this map and was left out.")
         return ViewState()
-    return ViewState(interaction.clicked, interaction.lasso, interaction.view, interaction.shown)
+    return linked
 
 
 def _numbers(text: str) -> list[float]:

@@ -6,7 +6,6 @@ from collections import defaultdict
 import pandas as pd
 import streamlit as st
 
-from core.errors import LabError
 from core.jobs import queue
 from core.models.backbones import BACKBONES
 from core.runs.store import Run
@@ -15,19 +14,26 @@ from core.training import make_request
 from pages.parts.transfer_classifier.photographs import missing
 from pages.server.visitor import who
 from pages.ui import cached
+from pages.ui.downloads import csv_button
+from pages.ui.errors import errors_shown
+from pages.ui.figure_tables import Column, figure_table
 from pages.ui.names import dataset_title
-from pages.ui.page_frame import csv_button
 from pages.ui.proportions import interval
+from pages.ui.run_choice import RunChoice
 from pages.ui.run_panel import watch
 from pages.ui.training_panel import recent_of_mine
 
 MIB = 2**20
 
 
-def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
+def panel(classifiers: RunChoice, run: Run) -> None:
     """All finished classifiers of the same pictures in one table, and how sure its figures are."""
     spec = run.spec()
-    same = [r for r in models if r.spec().data.fingerprint == spec.data.fingerprint]
+    same = [
+        other
+        for other in classifiers.runs.values()
+        if other.spec().data.fingerprint == spec.data.fingerprint
+    ]
     st.caption(
         f"Everything taught on {dataset_title(spec.dataset)}, measured on the same "
         f"{spec.data.n_test:,} test images. ± is the standard deviation over runs that differ "
@@ -35,20 +41,13 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
         "where two of them overlap much, the order of the two may be chance."
     )
     table = rows(same)
-    st.dataframe(
+    figure_table(
         table,
-        hide_index=True,
-        width="stretch",
-        placeholder="–",
-        column_config={
-            "accuracy": st.column_config.NumberColumn(format="percent"),
-            "±": st.column_config.NumberColumn(format="percent"),
-            "seconds": st.column_config.NumberColumn(
-                format="%.1f", help="Of learning; looking at the pictures comes once before it."
-            ),
-            "MB": st.column_config.NumberColumn(
-                format="%.1f", help="Of all weights that a prediction needs."
-            ),
+        {
+            "accuracy": Column("percent"),
+            "±": Column("percent"),
+            "seconds": Column("%.1f", "Of learning; looking at the pictures comes once before it."),
+            "MB": Column("%.1f", "Of all weights that a prediction needs."),
         },
     )
     csv_button(lambda: table, f"{run.id}-methods")
@@ -60,7 +59,7 @@ def panel(run: Run, models: list[Run], names: dict[str, str]) -> None:
         return
     _others(spec.dataset, {r.spec().variant for r in same})
     if not cached.classifier(run).trained:
-        _trust(run, names[run.id])
+        _trust(run, classifiers.names[run.id])
 
 
 def rows(models: list[Run]) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def _row(group: list[Run]) -> dict[str, object]:
     spec = group[0].spec()
     figures = [run.metrics() for run in group]
     scores = [float(f["accuracy"]) for f in figures]
-    standing = str(spec.config["backbones"]).split("+")
+    backbones = str(spec.config["backbones"]).split("+")
     return {
         "method": TRANSFER.variant(spec.variant).title,
         "accuracy": statistics.fmean(scores),
@@ -86,9 +85,9 @@ def _row(group: list[Run]) -> dict[str, object]:
         "±": statistics.stdev(scores) if len(scores) > 1 else None,
         "runs": len(scores),
         "seconds": statistics.fmean(float(f["seconds"]) for f in figures),
-        "MB": _megabytes(group[0], standing),
+        "MB": _megabytes(group[0], backbones),
         "head": spec.config["head"],
-        "stands on": " + ".join(BACKBONES[n].title for n in standing),
+        "stands on": " + ".join(BACKBONES[n].title for n in backbones),
         "changed": _changed(group[0]),
     }
 
@@ -106,12 +105,12 @@ def _changed(run: Run) -> str | None:
     return ", ".join(texts) or None
 
 
-def _megabytes(run: Run, standing: list[str]) -> float:
+def _megabytes(run: Run, backbones: list[str]) -> float:
     """Of the run's weights, and of the frozen networks that are not among them."""
     own = (run.path / "model.safetensors").stat().st_size / MIB
     if TRANSFER.variant(run.spec().variant).trained:
         return own
-    return own + sum(BACKBONES[name].megabytes for name in standing)
+    return own + sum(BACKBONES[name].megabytes for name in backbones)
 
 
 def _others(dataset: str, done: set[str]) -> None:
@@ -120,11 +119,9 @@ def _others(dataset: str, done: set[str]) -> None:
     if missing and queue.may_start(who()):
         titles = ", ".join(TRANSFER.variant(name).title for name in missing)
         if st.button(f"Teach it the other ways: {titles}", icon=":material/play_arrow:"):
-            try:
+            with errors_shown():
                 for name in missing:
                     queue.submit(make_request(TRANSFER.name, name, dataset), who())
-            except LabError as error:
-                st.error(str(error))
     for run in recent_of_mine(TRANSFER):
         if run.spec().dataset == dataset and run.status().state != "done":
             with st.container(border=True):
@@ -143,20 +140,18 @@ def _trust(run: Run, name: str) -> None:
             help="Each fifth of all pictures is tested once, by a head that was taught the others. "
             "Photographs that are nearly the same stay in one fold.",
         )
-    try:
+    with errors_shown():
         if again:
-            result = cached.repeated(run)
+            result = cached.scores_by_seed(run)
             n = run.spec().data.n_test
             st.markdown(
                 f"Five seeds: **{result.mean:.2%} ± {result.spread:.2%}** of the same {n:,} test "
                 f"images; 95 % interval of these {interval(result.mean, n)}"
             )
         if folds:
-            result, used = cached.folded(run), run.spec().data
+            result, used = cached.scores_by_fold(run), run.spec().data
             n = used.n_train + used.n_test
             st.markdown(
                 f"Five folds: **{result.mean:.2%} ± {result.spread:.2%}** from fold to fold, each "
                 f"of {n:,} pictures tested once; 95 % interval {interval(result.mean, n)}"
             )
-    except LabError as error:
-        st.error(str(error))

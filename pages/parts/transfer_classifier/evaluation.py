@@ -1,5 +1,8 @@
 """How good a classifier is: its confusion matrix, class by class, and its worst mistakes."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -8,18 +11,19 @@ from pandas.io.formats.style import Styler
 from torch import Tensor
 
 from core.errors import LabError
-from core.images import COLOURS
 from core.inference import explain
 from core.inference.explain import Losses
 from core.runs.query import classes_of
 from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.transfer import MIN_HELD
-from pages.parts.transfer_classifier.photographs import missing, photographs
-from pages.ui import cached, charts
-from pages.ui.page_frame import csv_button
+from pages.parts.transfer_classifier.photographs import missing
+from pages.ui import cached, charts, pictures
+from pages.ui.downloads import csv_button
+from pages.ui.errors import errors_shown
 from pages.ui.proportions import interval
 
+T = TypeVar("T")
 MAX_SHOWN = 24
 WORST = 8
 
@@ -127,8 +131,8 @@ def calibration(temperature: float, share: float, used: DataSpec) -> str:
     held = round(share * used.n_train)
     if held < MIN_HELD:
         return (
-            f"Its probabilities are not calibrated: about {held} pictures were held back, of which "
-            "nothing can be told."
+            f"Its probabilities are not calibrated: about {held} pictures were held back, too "
+            "few to measure it."
             if temperature == 1
             else f"Its probabilities were calibrated on only about {held} pictures."
         )
@@ -179,20 +183,22 @@ def _shaded(table: pd.DataFrame) -> Styler:
 def _pictures(run: Run, classes: tuple[str, ...], cell: tuple[int, int] | None) -> None:
     """The images behind the figures."""
     try:
-        tested = cached.tested(run)
+        answers = cached.test_answers(run)
     except LabError as error:
         st.caption(f"The pictures behind these figures cannot be shown. {error}")
         return
-    _cell(tested, classes, cell)
-    _worst(run, tested, classes)
+    _cell(answers, classes, cell)
+    _worst(run, answers, classes)
 
 
-def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int] | None) -> None:
+def _cell(
+    answers: cached.TestAnswers, classes: tuple[str, ...], cell: tuple[int, int] | None
+) -> None:
     """The images of one cell of the matrix."""
     if cell is None:
         return
     label, read = cell
-    images, losses = tested
+    images, losses = answers
     rows = [
         int(i)
         for i, answer in zip(losses.ids, losses.read, strict=True)
@@ -203,14 +209,15 @@ def _cell(tested: cached.Tested, classes: tuple[str, ...], cell: tuple[int, int]
         f"**{classes[label]} read as {classes[read]}: {len(rows)} of {count}**"
         + (f" (95 % interval {interval(len(rows) / count, count)})" if count else "")
     )
-    photographs([(f"Image {i:,}", images.pixels[i], "") for i in rows[:MAX_SHOWN]], 96)
+    shown = [(f"Image {i:,}", images.pixels[i], "") for i in rows[:MAX_SHOWN]]
+    pictures.cards(shown, least=96, photographs=True)
     if len(rows) > MAX_SHOWN:
         st.caption(f"The first {MAX_SHOWN} of them, those that it is least sure of.")
 
 
-def _worst(run: Run, tested: cached.Tested, classes: tuple[str, ...]) -> None:
+def _worst(run: Run, answers: cached.TestAnswers, classes: tuple[str, ...]) -> None:
     """Show the largest mistakes, with where the network looked for its answer."""
-    images, losses = tested
+    images, losses = answers
     mistakes, wrong = worst(losses, images.labels)
     st.markdown("**Its worst mistakes**")
     st.caption(
@@ -228,7 +235,7 @@ def _worst(run: Run, tested: cached.Tested, classes: tuple[str, ...]) -> None:
             f"{label}, read as {classes[read]}" if label != classes[read] else f"{label}, right"
         )
         items.append((caption, overlay, f"loss {loss:.2f}, image {i:,}"))
-    photographs(items, 150)
+    pictures.cards(items, least=150, photographs=True)
 
 
 def worst(losses: Losses, labels: Tensor, most: int = WORST) -> tuple[Losses, bool]:
@@ -240,28 +247,32 @@ def worst(losses: Losses, labels: Tensor, most: int = WORST) -> tuple[Losses, bo
     return Losses(*(part[kept][:most] for part in losses)), bool(wrong.any())
 
 
+def _on_demand(
+    run: Run, measure: Callable[[Run], T], question: str, key: str, label: str, help: str
+) -> T | None:
+    """What is measured once its toggle is switched on; None before."""
+    st.markdown(f"**{question}**")
+    if st.toggle(label, key=key, bind="query-params", help=help):
+        with errors_shown():
+            return measure(run)
+    return None
+
+
 def _curve(run: Run) -> None:
     """Accuracy by the number of pictures to learn from, on demand."""
-    st.markdown("**How many pictures does it need?**")
-    if not st.toggle(
+    scores = _on_demand(
+        run,
+        cached.scores_by_count,
+        "How many pictures does it need?",
+        "few",
         "Teach it with fewer",
-        key="few",
-        bind="query-params",
-        help="Heads are taught with 2, 5, 10 … pictures of each class, five times each.",
-    ):
-        return
-    try:
-        scores = cached.with_few(run)
-    except LabError as error:
-        st.error(str(error))
+        "Heads are taught with 2, 5, 10 … pictures of each class, five times each.",
+    )
+    if scores is None:
         return
     x = list(scores)
-    figure = charts.lines(
-        {"accuracy": (x, [s.mean for s in scores.values()])},
-        x_title="pictures of each class",
-        y_title="accuracy",
-        colours={"accuracy": COLOURS[0]},
-    )
+    accuracy = charts.Line(x, [s.mean for s in scores.values()])
+    figure = charts.lines({"accuracy": accuracy}, "pictures of each class", "accuracy")
     figure.update_traces(error_y={"type": "data", "array": [s.spread for s in scores.values()]})
     figure.update_xaxes(**charts.log_axis(x))
     charts.show(figure, key=f"few-{run.id}", height=280)
@@ -276,25 +287,18 @@ def _curve(run: Run) -> None:
 
 def _rates(run: Run) -> None:
     """The loss while the learning rate is raised, on demand."""
-    st.markdown("**Which learning rate suits it?**")
-    if not st.toggle(
+    sweep = _on_demand(
+        run,
+        cached.rate_sweep,
+        "Which learning rate suits it?",
+        "rates",
         "Try rates",
-        key="rates",
-        bind="query-params",
-        help="A new head is taught for a hundred steps, each at a higher rate.",
-    ):
-        return
-    try:
-        sweep = cached.sweep(run)
-    except LabError as error:
-        st.error(str(error))
-        return
-    figure = charts.lines(
-        {"loss": (sweep.rates, sweep.losses)},
-        x_title="learning rate",
-        y_title="loss",
-        colours={"loss": charts.colour(run)},
+        "A new head is taught for a hundred steps, each at a higher rate.",
     )
+    if sweep is None:
+        return
+    loss = charts.Line(sweep.rates, sweep.losses, charts.colour(run))
+    figure = charts.lines({"loss": loss}, "learning rate", "loss")
     figure.update_xaxes(**charts.log_axis(sweep.rates))
     charts.show(figure, key=f"rates-{run.id}", height=260)
     used = run.spec().config["learning_rate"]

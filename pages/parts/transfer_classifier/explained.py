@@ -6,7 +6,7 @@ from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
 from pages.ui.text_comparison import as_in_the_text
 
-TEXT = r"""
+EQUATIONS = r"""
 A network that was trained on a million photographs (**ImageNet**) has learnt to see: its last layer
 gives each photograph a row of features $f(x)$, about a thousand numbers, in which things of one
 kind lie together. Telling **your** kinds apart is then a small task, for which a few pictures are
@@ -30,7 +30,7 @@ it are kept.
 calibration temperature $T$, chosen so that the loss on the pictures held back is least (Guo et al.
 2017): of what it calls 90&nbsp;% sure, nine in ten should be right. How far it is from that is the
 calibration error. The pictures held back are few, so that $T$ is a rough guess, and targets a
-little below 1 let it err to the cautious side; from fewer than twenty nothing can be told, and $T$
+little below 1 let it err to the cautious side; fewer than twenty are too few, and $T$
 stays 1. It has nothing to do with the temperature at which an autoencoder's codes are drawn.
 
 **None of these.** A head must choose a class, even for a picture of nothing it knows. So the cosine
@@ -47,7 +47,7 @@ speaks for it.
 
 def explanation(chosen: Run | None) -> None:
     """The methods, and which of them was chosen."""
-    st.markdown(TEXT)
+    st.markdown(EQUATIONS)
     if chosen is not None:
         variant = TRANSFER.variant(chosen.spec().variant)
         st.markdown(f"**Chosen above: {variant.title}.** {variant.summary}")

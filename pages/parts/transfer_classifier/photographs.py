@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 
 from core import data
-from core.errors import LabError
 from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs.store import Run
 from core.settings import settings
 from pages.server.streamlit_private import UploadedFile
-from pages.ui.pictures import cards
+from pages.ui.errors import errors_shown
+from pages.ui.widgets import segmented
 
 MAX_PICTURES = 10
 
@@ -27,15 +27,10 @@ def missing(run: Run) -> str:
     return f"They are not on this machine. {action} your own under “Your pictures” and teach those."
 
 
-def brought(shape: Shape) -> list[tuple[str, Tensor]]:
+def choose_photographs(shape: Shape) -> list[tuple[str, Tensor]]:
     """Names and pictures, uint8 (C, H, W), that were uploaded or taken with the camera."""
-    source = st.segmented_control(
-        "Photographs",
-        ["Upload", "Camera"],
-        default="Upload",
-        required=True,
-        key="photo_source",
-        label_visibility="collapsed",
+    source = segmented(
+        "Photographs", ["Upload", "Camera"], "photo_source", label_visibility="collapsed", bind=None
     )
     files: list[UploadedFile]
     if source == "Camera":
@@ -57,18 +52,10 @@ def read(files: list[UploadedFile], shape: Shape) -> list[tuple[str, Tensor]]:
     """Read the files that are pictures; show an error for each of the others."""
     pictures = []
     for file in files:
-        try:
+        with errors_shown():
             picture = to_tensor(decode(file.getvalue(), file.name), shape)
-        except LabError as error:
-            st.error(str(error), icon=":material/error:")
-        else:
             pictures.append((display_name(file.name), picture))
     return pictures
-
-
-def photographs(items: list[tuple[str, Tensor, str]], least: int = 128) -> None:
-    """`pictures.cards` of photographs."""
-    cards(items, least, photographs=True)
 
 
 def url(picture: Tensor, side: int | None = None) -> str:

@@ -12,9 +12,9 @@ from core.inference.explain import MIN_UNLIKE_SHARE, Prediction
 from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
-from pages.parts.transfer_classifier.photographs import brought, photographs, url
+from pages.parts.transfer_classifier.photographs import choose_photographs, url
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui import cached
+from pages.ui import cached, pictures
 from pages.ui.proportions import farther
 
 AS_READ = "The class read"
@@ -28,7 +28,7 @@ def panel(run: Run) -> None:
     classes = classes_of(run)
     left, right = st.columns([5, 9], gap="large")
     with left:
-        uploads = brought(run.spec().data.shape)
+        uploads = choose_photographs(run.spec().data.shape)
         heat_for = st.selectbox(
             "Heat map for",
             [AS_READ, *classes],
@@ -63,20 +63,18 @@ def _similar(
 ) -> None:
     """Show the most similar training images, where they are on this machine."""
     try:
-        images = cached.taught(run)
+        images = cached.training_pictures(run)
     except LabError:
         st.caption("Its training images are not on this machine, so none can be shown beside.")
         return
     rows = explain.alike(cached.classifier(run), predicted)
     for place, near in zip(places, rows.tolist(), strict=True):
         with place:
-            photographs(
-                [
-                    (classes[int(images.labels[i])], images.pixels[i], "a training image like it")
-                    for i in near
-                ],
-                96,
-            )
+            similar = [
+                (classes[int(images.labels[i])], images.pixels[i], "a training image like it")
+                for i in near
+            ]
+            pictures.cards(similar, least=96, photographs=True)
 
 
 def _answer(

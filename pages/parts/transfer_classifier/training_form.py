@@ -7,6 +7,7 @@ from core.models.backbones import BACKBONES
 from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferConfig
 from pages.ui import cached
+from pages.ui.durations import estimate
 from pages.ui.run_panel import Use
 from pages.ui.training_panel import panel as training_panel
 
@@ -15,7 +16,7 @@ SIDE_BY_SIDE = "lite0+lite1+lite2"
 
 def panel(starts: dict[str, str], use: Use) -> None:
     """Everything from the choice of a method to the finished classifier."""
-    training_panel(TRANSFER, starts, use, given=_backbones, before=_prospect)
+    training_panel(TRANSFER, starts, use, given=_backbones, before=_expectation)
 
 
 def _backbones(variant: str) -> dict[str, object]:
@@ -42,7 +43,7 @@ def _fetched() -> str:
     return f" Downloaded once, at the first use: {', '.join(away)}." if away else ""
 
 
-def _prospect(variant: str, dataset: str, given: dict[str, object]) -> None:
+def _expectation(variant: str, dataset: str, given: dict[str, object]) -> None:
     """How long it will take, before it starts."""
     config = TRANSFER.config(variant, given)
     assert isinstance(config, TransferConfig)
@@ -58,20 +59,14 @@ def _prospect(variant: str, dataset: str, given: dict[str, object]) -> None:
             st.caption(f"{', '.join(b.title for b in away)}: {size} MB are fetched first.")
         return
     try:
-        expected = cached.prospect(variant, dataset, config.backbones)
+        expected = cached.training_estimate(variant, dataset, config.backbones)
     except LabError as error:
         st.caption(str(error))
         return
     looking = ""
     if expected.looking:
-        looking = f"{_duration(expected.looking)} to look at the pictures, once, and "
+        looking = f"{estimate(expected.looking)} to look at the pictures, once, and "
     st.caption(
-        f"{expected.pictures:,} pictures, about {_duration(expected.seconds)} here: {looking}"
-        f"{_duration(expected.learning)} at most to learn for {config.epochs} epochs."
+        f"{expected.pictures:,} pictures, about {estimate(expected.seconds)} here: {looking}"
+        f"{estimate(expected.learning)} at most to learn for {config.epochs} epochs."
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min"

@@ -1,12 +1,6 @@
 """The equations behind the VAE sampler, and the source of the chosen network."""
 
-import streamlit as st
-
-from core.runs.store import Run
-from core.tasks.autoencoding import AUTOENCODING
-from pages.ui.text_comparison import as_in_the_text
-
-TEXT = r"""
+EQUATIONS = r"""
 An **autoencoder** squeezes an image $x$ into a few numbers $z$ and draws it again from them. A
 plain one learns only to come back: $\min \lVert x - d(e(x)) \rVert^2$. Its codes lie where they
 please, with gaps between, so a code chosen at random need not mean anything.
@@ -32,7 +26,7 @@ negative. So bounds compare only under one likelihood.
 The pressure towards the prior closes the gaps: most draws look like the data. Not all do: about one
 in twenty that the conditional VAE draws is read as another class. The pressure also switches off
 the numbers that are not worth their price: their posterior is nearly the prior, and moving their
-slider changes hardly anything. A **conditional** VAE (Sohn, Lee and Yan 2015) is told the class in
+slider changes hardly anything. A **conditional** VAE (Sohn, Lee and Yan 2015) is given the class in
 encoder and decoder, so that the code keeps only the handwriting; its bounds are those of
 $\log p(x\,|\,\mathrm{class})$.
 
@@ -48,12 +42,3 @@ may lie too far out, and in many dimensions also too near to the middle. The cod
 mean of its cloud. Such means are no draws: they lie nearer to the middle, for
 $\mathrm{Var}\,\mu_j + \mathbb E\,\sigma_j^2 \approx 1$.
 """
-
-
-def explanation(chosen: Run | None) -> None:
-    """The equations, and which network is on the stage."""
-    st.markdown(TEXT)
-    if chosen is not None:
-        variant = AUTOENCODING.variant(chosen.spec().variant)
-        st.markdown(f"**{variant.title}.** {variant.summary} {variant.source}.")
-    as_in_the_text(AUTOENCODING)

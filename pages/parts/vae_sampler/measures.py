@@ -1,9 +1,8 @@
 """The results of a training: the bound, its terms, and how much each dimension tells."""
 
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import LabError
@@ -12,8 +11,10 @@ from core.runs.store import Run
 from core.tasks.autoencoding import least_cross_entropy
 from core.tasks.base import unit
 from pages.ui import cached, charts
+from pages.ui.downloads import csv_button
+from pages.ui.figure_tables import Column, figure_table
 from pages.ui.names import dataset_title
-from pages.ui.page_frame import csv_button
+from pages.ui.run_choice import RunChoice
 
 TERMS = {
     "bernoulli": (
@@ -65,29 +66,19 @@ GAUSSIAN = (
 def collapse(run: Run) -> None:
     """Show how much each dimension tells, and the bound over the epochs."""
     metrics = run.metrics()
-    ranked = latent.dimensions(run)
+    ranked, colour = latent.dimensions(run), charts.colour(run)
+    names = [str(d.index) for d in ranked]
     if "kl_per_dimension" not in metrics:
-        figure = go.Figure(
-            go.Bar(
-                x=[str(d.index) for d in ranked],
-                y=[d.spread for d in ranked],
-                marker_color=charts.colour(run),
-            )
-        )
-        figure.update_xaxes(title="dimension", type="category")
-        figure.update_yaxes(title="spread of the codes")
+        spreads = [d.spread for d in ranked]
+        figure = charts.bars(names, spreads, colour, "dimension", "spread of the codes")
         charts.show(figure, key="spreads", height=280)
         return
     active, total = metrics["active_units"], len(ranked)
-    figure = go.Figure(
-        go.Bar(
-            x=[str(d.index) for d in ranked],
-            y=[cast(float, d.kl) for d in ranked],
-            marker_color=["#ced4da" if d.dead else charts.colour(run) for d in ranked],
-        )
+    divergences = [d.kl or 0.0 for d in ranked]
+    colours = ["#ced4da" if d.dead else colour for d in ranked]
+    figure = charts.bars(
+        names, divergences, colours, "dimension, the most telling first", "KL (nats)"
     )
-    figure.update_xaxes(title="dimension, the most telling first", type="category")
-    figure.update_yaxes(title="KL (nats)")
     charts.show(figure, key="kl", height=280)
     if active == total:
         st.caption(f"All {total} dimensions are in use: the posterior did not collapse. {KL_TEXT}")
@@ -99,47 +90,41 @@ def collapse(run: Run) -> None:
         )
     history = run.history()
     y_title, terms = TERMS[latent.settings_of(run).likelihood]
+    kept = {name: column for name, column in terms.items() if column in history}
+    line_colours = (colour, "#f08c00", "#2f9e44")
     series = {
-        name: (history["epoch"].tolist(), history[column].tolist())
-        for name, column in terms.items()
-        if column in history
+        name: charts.over_epochs(history, column, own)
+        for (name, column), own in zip(kept.items(), line_colours, strict=False)
     }
     if series:
-        colours = dict(zip(series, (charts.colour(run), "#f08c00", "#2f9e44"), strict=False))
-        positive = all(min(values) > 0 for _, values in series.values() if values)
-        drawn = charts.lines(
-            series, x_title="epoch", y_title=y_title, colours=colours, log_y=positive
-        )
-        charts.show(drawn, key="bound", height=300)
+        log_y = charts.all_positive(series.values())
+        charts.show(charts.lines(series, "epoch", y_title, log_y), key="bound", height=300)
 
 
-def figures(models: list[Run], names: dict[str, str], dataset: str) -> None:
+def figures(models: RunChoice, dataset: str) -> None:
     """The measures of all models of a data set, side by side."""
     rows, drawn = [], set()
-    for run in models:
-        if run.spec().dataset == dataset:
-            metrics = run.metrics()
-            likelihood = latent.settings_of(run).likelihood
-            bounded = "kl" in metrics
-            if bounded:
-                drawn.add((metrics.get("iwae_samples"), metrics.get("iwae_images")))
-            given = "p(x | class)" if latent.class_names(run) else "p(x)"
-            rows.append(
-                {
-                    "Model": names[run.id].split(" · ")[0],
-                    "Bounds of": given if bounded else None,
-                    "Likelihood": likelihood.replace("bern", "Bern") if bounded else None,
-                    **_figures_by_column(metrics, likelihood),
-                }
-            )
-    one_place = st.column_config.NumberColumn(format="%.1f")
-    form = dict.fromkeys((name for name in FIGURES if name != "In use"), one_place)
+    for run in models.on(dataset):
+        metrics = run.metrics()
+        likelihood = latent.settings_of(run).likelihood
+        bounded = "kl" in metrics
+        if bounded:
+            drawn.add((metrics.get("iwae_samples"), metrics.get("iwae_images")))
+        density = "p(x | class)" if latent.class_names(run) else "p(x)"
+        rows.append(
+            {
+                "Model": models.short_name(run),
+                "Bounds of": density if bounded else None,
+                "Likelihood": likelihood.replace("bern", "Bern") if bounded else None,
+                **_figures_by_column(metrics, likelihood),
+            }
+        )
     table = pd.DataFrame(rows)
     gaussian = [name for name in FIGURES if name.endswith("(Gaussian)")]
     others = bool(table[gaussian].notna().any(axis=None))
     if not others:
         table = table.drop(columns=gaussian)
-    st.dataframe(table, hide_index=True, placeholder="–", column_config=form)
+    figure_table(table, {name: Column("%.1f") for name in FIGURES if name != "In use"})
     csv_button(lambda: table, f"{dataset}-measures")
     st.caption(bounds_text(drawn) + _floor(dataset) + (GAUSSIAN if others else ""))
 
@@ -168,7 +153,7 @@ def bounds_text(drawn: set[tuple[int | None, int | None]]) -> str:
     return (
         "In nats, the lower the better: the bound on -log p(x) of the test images at β = 1 (minus "
         f"the ELBO, the evidence lower bound), and the tighter importance-weighted one{tighter}. A "
-        "model that is told the class is bounded in -log p(x | class), which is smaller, by what "
+        "model that is given the class is bounded in -log p(x | class), which is smaller, by what "
         "the class tells: for ten of them 2.3 nats at most. PSNR is the peak signal-to-noise ratio "
         "in dB: 6 dB more is a quarter of the squared error. "
     )

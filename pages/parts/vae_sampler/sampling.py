@@ -10,29 +10,29 @@ from core.inference import latent
 from core.runs.store import Run
 from pages.components import slider_preview
 from pages.ui import cached, pictures
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button, png_button
+from pages.ui.run_choice import RunChoice
+from pages.ui.widgets import number, segmented
 
 ROWS, COLUMNS = 8, 8
 MAX_COLUMNS = 20
 COMMENTS = {
     "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
     "variational": "Trained so that its codes fill the prior: most draws look like its data.",
-    "conditional": "The same, told the class: every class, a column each.",
-    "many": "The same, told the class: one after the other.",
+    "conditional": "The same, given the class: every class, a column each.",
+    "many": "The same, given the class: one after the other.",
 }
 FITTED = f"{cached.COMPONENTS} Gaussians fitted to the codes of the test images; then drawn from."
 
 
-def family(chosen: Run, models: list[Run]) -> dict[str, Run]:
+def family(chosen: Run, models: RunChoice) -> dict[str, Run]:
     """A plain autoencoder, a VAE and a conditional one of the chosen run's data set, by kind.
 
     The chosen run stands for its own kind.
     """
-    spec = chosen.spec()
     by_kind = {_kind(chosen): chosen}
-    for run in models:
-        if run.spec().dataset == spec.dataset:
-            by_kind.setdefault(_kind(run), run)
+    for run in models.on(chosen.spec().dataset):
+        by_kind.setdefault(_kind(run), run)
     return {kind: by_kind[kind] for kind in COMMENTS if kind in by_kind}
 
 
@@ -48,21 +48,14 @@ def _kind(run: Run) -> str:
     return "plain" if "code_covariance" in run.metrics() else "variational"
 
 
-def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
+def samples(models: RunChoice, chosen: Run) -> None:
     """Draws of each kind of model from the same seed, from the prior or from a mixture."""
     shown = family(chosen, models)
-    titles = [names[run.id].split(" · ")[0] for run in shown.values()]
+    titles = [models.short_name(run) for run in shown.values()]
     sheets: dict[str, cached.Sampled] = {}
     _drawn(shown, titles, sheets)
     with st.container(horizontal=True):  # outside of the fragment, which is drawn at every move
-        st.download_button(
-            "PNG",
-            lambda: pictures.beside([d.png for d in sheets.values()]),
-            "samples.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        png_button(lambda: pictures.beside([d.png for d in sheets.values()]), "samples")
         csv_button(lambda: _table(sheets), "samples")
 
 
@@ -70,15 +63,8 @@ def samples(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
 def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Sampled]) -> None:
     """Draw the controls and the sheets; the samples are added to `kept`, for the downloads."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = st.segmented_control(
-            "Codes are drawn from",
-            ["The prior", "A fitted mixture"],
-            default="The prior",
-            required=True,
-            key="draws",
-            bind="query-params",
-        )
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sample_seed", bind="query-params")
+        source = segmented("Codes are drawn from", ["The prior", "A fitted mixture"], "draws")
+        seed = number("Seed", 0, 2**31 - 1, 0, "sample_seed")
         temperature = st.slider(
             "Sampling temperature",
             0.1,
@@ -96,12 +82,7 @@ def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Samp
     def drawn(at: float) -> dict[str, cached.Sampled]:
         return {
             title: cached.sampled(
-                run,
-                ROWS * columns(run),
-                columns(run),
-                seed=int(seed),
-                temperature=at,
-                fitted=fitted,
+                cached.Draws(run, ROWS * columns(run), columns(run), seed, at, fitted)
             )
             for title, run in zip(titles, shown.values(), strict=True)
         }
@@ -111,7 +92,7 @@ def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Samp
         return pictures.sheets_html(list(zip(titles, sheets, comments, strict=True)))
 
     models = [f"{run.id} {run.version()}" for run in shown.values()]
-    of = json.dumps([models, titles, int(seed), fitted]).encode()
+    of = json.dumps([models, titles, seed, fitted]).encode()
     try:
         kept.update(drawn(temperature))
     except LabError as error:  # too few test images to fit anything to

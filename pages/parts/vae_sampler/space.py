@@ -8,11 +8,13 @@ from core.data import Images
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs.store import Run
-from pages.parts.vae_sampler.stage import Place
-from pages.ui import cached, charts, inputs, links, pictures
+from pages.parts.vae_sampler.stage import here
+from pages.ui import cached, charts, inputs, pictures
+from pages.ui.downloads import csv_button, download, png_button
 from pages.ui.names import class_title, dataset_title
-from pages.ui.page_frame import csv_button
 from pages.ui.pictures import Row
+from pages.ui.run_choice import RunChoice
+from pages.ui.widgets import segmented
 
 STEPS = 11
 SIDE = 20
@@ -20,8 +22,9 @@ SIDE = 20
 POINTS = 3000
 
 
-def traversals(run: Run, at: Place) -> None:
+def traversals(run: Run) -> None:
     """One number after the other moved over its range, the others as they are on the stage."""
+    at = here()
     alive = [d for d in latent.dimensions(run) if not d.dead]
     if not alive:
         st.info(
@@ -51,14 +54,7 @@ def traversals(run: Run, at: Place) -> None:
         "above; all other numbers stay as they are on the stage. Nats say how much a number tells "
         "about an image: 1 nat is 1.44 bits."
     )
-    st.download_button(
-        "PNG",
-        lambda: pictures.rows_png(rows),
-        f"{run.id}-traversals.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    png_button(lambda: pictures.rows_png(rows), f"{run.id}-traversals")
 
 
 def _note(dimension: latent.Dimension) -> str:
@@ -67,22 +63,20 @@ def _note(dimension: latent.Dimension) -> str:
     return f"{dimension.kl:.2f} nats"
 
 
-def plane(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
+def plane(models: RunChoice, chosen: Run) -> None:
     """Every picture of a space with two numbers, and where the test images lie in it."""
-    flat = {r.id: r for r in [chosen, *models] if len(r.metrics().get("code_mean", [])) == 2}
+    runs = [chosen, *models.runs.values()]
+    flat = [run for run in runs if len(run.metrics().get("code_mean", [])) == 2]
     if not flat:
         st.info("No model here has two numbers. Train one below: set “Dimensions” to 2.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run = links.run_box("Model with two numbers", flat, names, key="flat")
+        run = models.among(flat, "flat").box("Model with two numbers")
         prior = "code_covariance" not in run.metrics()
-        over = st.segmented_control(
+        over = segmented(
             "Spread over",
             ["A rectangle", "The prior's quantiles"] if prior else ["A rectangle"],
-            default="A rectangle",
-            required=True,
-            key="over",
-            bind="query-params",
+            "over",
         )
     codes = latent.quantiles(SIDE) if over != "A rectangle" else _rectangle(run)
     images = latent.decode(cached.autoencoder(run), codes, 0 if latent.class_names(run) else None)
@@ -90,15 +84,7 @@ def plane(chosen: Run, models: list[Run], names: dict[str, str]) -> None:
     left, right = st.columns(2)
     with left:
         pictures.sheet_image(png, f"{SIDE} by {SIDE} pictures decoded over the plane")
-        st.download_button(
-            "PNG",
-            png,
-            f"{run.id}-plane.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
-            key="png-plane",
-        )
+        png_button(png, f"{run.id}-plane", "png-plane")
     with right:
         _scatter(run, [0, 1], "plane-codes")
     st.caption(
@@ -119,8 +105,8 @@ def between(run: Run) -> None:
     images = cached.digits(dataset)
     count = len(images.labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = inputs.place_in("From image", count, key="from")
-        second = inputs.place_in("To image", count, key="to", usual=4)
+        first = inputs.choose_index("From image", count, key="from")
+        second = inputs.choose_index("To image", count, key="to", default=4)
         steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params")
     model = cached.autoencoder(run)
     pair = torch.tensor([first, second])
@@ -149,23 +135,8 @@ def between(run: Run) -> None:
             "codes are."
         )
         with st.container(horizontal=True):
-            st.download_button(
-                "PNG",
-                lambda: pictures.rows_png(rows),
-                f"{run.id}-{first}-{second}.png",
-                "image/png",
-                icon=":material/download:",
-                on_click="ignore",
-                key="png-between",
-            )
-            st.download_button(
-                "GIF",
-                gif,
-                f"{run.id}-{first}-{second}.gif",
-                "image/gif",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+            png_button(lambda: pictures.rows_png(rows), f"{run.id}-{first}-{second}", "png-between")
+            download("GIF", gif, f"{run.id}-{first}-{second}.gif")
             csv_button(lambda: latent.code_table(codes["slerp"]), f"{run.id}-{first}-{second}")
 
 

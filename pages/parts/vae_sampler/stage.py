@@ -18,7 +18,8 @@ from core.runs.store import Run
 from pages.components import live
 from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, inputs, pictures
-from pages.ui.page_frame import csv_button
+from pages.ui.downloads import csv_button, png_button
+from pages.ui.widgets import segmented
 
 SOURCES = ("Test image", "Draw", "Upload")
 DECIMALS = 3
@@ -48,20 +49,12 @@ class Place(NamedTuple):
 def choose_start(run: Run, row: DeltaGenerator) -> Start:
     """Ask for a test image, a drawing or an upload; what is short stands in `row`."""
     with row:
-        source = st.segmented_control(
-            "Start from",
-            SOURCES,
-            default=SOURCES[0],
-            required=True,
-            key="source",
-            bind="query-params",
-            width="content",
-        )
+        source = segmented("Start from", SOURCES, "source", width="content")
         if source == SOURCES[0]:
             dataset = inputs.choose_dataset(run)
             first = inputs.choose_first(dataset, 1)
     if source != SOURCES[0]:
-        pixels = inputs.own_pixels(str(source), 1)
+        pixels = inputs.own_pixels(source, 1)
         digest = "" if pixels is None else hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
         return Start(pixels, None, f"{source} {digest}")
     images = cached.digits(dataset)
@@ -285,13 +278,6 @@ def _temperature() -> float:
 
 
 def _downloads(run: Run, model: Autoencoder, at: Place) -> None:
-    st.download_button(
-        "PNG",
-        lambda: to_png(contact_sheet(picture(model, at), 1, scale=10)),
-        f"{run.id}.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    png_button(lambda: to_png(contact_sheet(picture(model, at), 1, scale=10)), run.id)
     labels = None if at.label is None else torch.tensor([at.label])
     csv_button(lambda: latent.code_table(torch.tensor([at.code]), labels), run.id)

@@ -1,21 +1,19 @@
 """Autoencoders and their codes."""
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.data import Images
-from core.errors import LabError
 from core.images import contact_sheet, to_png
 from core.inference import latent, outliers
-from core.inference.browser_weights import pack
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
 from pages.ui.cached.by_run import by_run
-from pages.ui.cached.networks import model, models
+from pages.ui.cached.networks import model_of, models
 from pages.ui.concurrency import heavy
 
 if TYPE_CHECKING:
@@ -24,17 +22,7 @@ if TYPE_CHECKING:
 
 def autoencoder(run: Run) -> Autoencoder:
     """A finished autoencoding run's network."""
-    return cast(Autoencoder, model(run))
-
-
-@by_run(st.cache_data, max_entries=32, show_spinner=False)
-def browser_refusal(run: Run) -> str | None:
-    """Why a browser cannot run the decoder of a run, as a sentence; None if it can."""
-    try:
-        pack(autoencoder(run))
-    except LabError as error:
-        return str(error)
-    return None
+    return model_of(run, Autoencoder)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the images")
@@ -57,7 +45,7 @@ def mixture(run: Run, dataset: str, components: int) -> "GaussianMixture":
 
 
 class Sampled(NamedTuple):
-    """Codes (N, d) from a prior or a mixture, the classes of a model that is told one, and the
+    """Codes (N, d) from a prior or a mixture, the classes of a conditional model, and the
     pictures that they decode to, on a sheet as PNG."""
 
     codes: Tensor
@@ -70,7 +58,12 @@ COMPONENTS = 20
 
 
 class Draws(NamedTuple):
-    """One argument, as Streamlit inspects the cached function again for each that it is given."""
+    """What is drawn: `number` codes of a model, a sheet with so many `columns`; from the prior with
+    a spread of `temperature`, or where `fitted` from Gaussians fitted to the codes of the test
+    images.
+
+    It is one argument, as Streamlit inspects a cached function again for each.
+    """
 
     run: Run
     number: int
@@ -81,44 +74,29 @@ class Draws(NamedTuple):
 
 
 @by_run(st.cache_resource, max_entries=1024, show_spinner=False)
-def _sampled(asked: Draws) -> Sampled:
-    run = asked.run
+def sampled(draws: Draws) -> Sampled:
+    """Samples; of a conditional model a column a class where there are as many columns, else one
+    class after the other."""
+    run, number, columns, seed, temperature, fitted = draws
     model = autoencoder(run)
     labels = None
     if model.classes:
-        places = torch.arange(asked.number)  # a column a class, where there is room for all
-        labels = (
-            places % asked.columns if asked.columns >= model.classes else places
-        ) % model.classes
-    if asked.fitted:
-        mixed = mixture(run, run.spec().dataset, COMPONENTS)
-        codes = latent.mixture_samples(mixed, asked.number, asked.seed)
+        places = torch.arange(number)
+        labels = (places % columns if columns >= model.classes else places) % model.classes
+    if fitted:
+        codes = latent.mixture_samples(mixture(run, run.spec().dataset, COMPONENTS), number, seed)
     else:
-        codes = latent.prior_samples(model.latent, asked.number, asked.seed, asked.temperature)
-    sheet = contact_sheet(latent.decode(model, codes, labels), asked.columns, gap=0)
+        codes = latent.prior_samples(model.latent, number, seed, temperature)
+    sheet = contact_sheet(latent.decode(model, codes, labels), columns, gap=0)
     return Sampled(codes, labels, to_png(sheet))
-
-
-def sampled(
-    run: Run, count: int, columns: int, *, seed: int, temperature: float, fitted: bool
-) -> Sampled:
-    """Draws of a model; of one that is told a class, a column a class where there are as many
-    columns, else one class after the other.
-
-    Args:
-        temperature: the spread of draws from the prior.
-        fitted: from Gaussians fitted to the codes of the test images instead.
-    """
-    return _sampled(Draws(run, count, columns, seed, temperature, fitted))
 
 
 @by_run(st.cache_resource, max_entries=256, show_spinner=False)
 def _strange(run: Run, pixels: Tensor) -> int:
-    found = outliers.strangeness(run, autoencoder(run), pixels)
-    return sum(one.strange for one in found)
+    return sum(image.strange for image in outliers.strangeness(run, autoencoder(run), pixels))
 
 
-def strange(dataset: str, pixels: Tensor) -> int:
+def count_strange(dataset: str, pixels: Tensor) -> int:
     """How many of some images, uint8 (N, C, H, W), are unlike those of a data set, as far as a
     shipped autoencoder can tell; none where there is no such autoencoder."""
     judge = outliers.judges(models(AUTOENCODING.name), dataset)

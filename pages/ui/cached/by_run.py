@@ -18,7 +18,7 @@ def _key(run: Run) -> tuple[str, int]:
 
 KEYS: dict[type, Callable[[Any], Any]] = {
     Run: _key,
-    LatentMap: lambda found: _key(found.run),
+    LatentMap: lambda latent_map: _key(latent_map.run),
     Tensor: lambda tensor: tensor.numpy(),
 }
 """What an argument counts as: of a run its id and its last change, of a tensor its values."""

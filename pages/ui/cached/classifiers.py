@@ -1,6 +1,6 @@
-"""Classifiers of photographs, and what they were taught."""
+"""Classifiers of photographs, their training pictures and their measures."""
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import streamlit as st
 import torch
@@ -17,11 +17,11 @@ from core.training.lr_finder import Sweep
 from core.training.request import test_images, train_images
 from core.training.training_time import Estimate
 from pages.ui.cached.by_run import by_run
-from pages.ui.cached.networks import model
+from pages.ui.cached.networks import model_of
 from pages.ui.concurrency import check_visitor, heavy
 
 
-class Tested(NamedTuple):
+class TestAnswers(NamedTuple):
     """Test pictures, and what a classifier makes of them."""
 
     images: Images
@@ -37,11 +37,11 @@ def copies(dataset: str) -> data.Copies:
 
 def classifier(run: Run) -> Transfer:
     """A finished classifier of photographs."""
-    return cast(Transfer, model(run))
+    return model_of(run, Transfer)
 
 
 @heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Looking at the training pictures"))
-def taught(run: Run) -> Images:
+def training_pictures(run: Run) -> Images:
     """The pictures that a classifier learnt from and whose features it keeps, in their order: the
     first of its training part. Raises DataMissing."""
     known = len(classifier(run).known)
@@ -49,22 +49,22 @@ def taught(run: Run) -> Images:
     return TRANSFER.split(config, train_images(run))[0].first(known)
 
 
-@heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Asking it about the test pictures"))
-def tested(run: Run) -> Tested:
+@heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Classifying the test pictures"))
+def test_answers(run: Run) -> TestAnswers:
     """A classifier's answers to its test pictures. Raises DataMissing."""
     images = test_images(run)
-    return Tested(images, top_losses(classifier(run), images, check_visitor))
+    return TestAnswers(images, top_losses(classifier(run), images, check_visitor))
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads anew, with other seeds"))
-def repeated(run: Run) -> Scores:
+def scores_by_seed(run: Run) -> Scores:
     """The same head with five seeds."""
     p = cross_validation.prepared(run, check_visitor)
     return cross_validation.with_few(*p, None)
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads on four fifths"))
-def folded(run: Run) -> Scores:
+def scores_by_fold(run: Run) -> Scores:
     """The same head, tested on each fifth of all pictures in turn."""
     p = cross_validation.prepared(run, check_visitor)
     both = Images(*(torch.cat(pair) for pair in zip(p.train, p.test, strict=True)))
@@ -72,20 +72,20 @@ def folded(run: Run) -> Scores:
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Training heads with fewer pictures"))
-def with_few(run: Run) -> dict[int, Scores]:
+def scores_by_count(run: Run) -> dict[int, Scores]:
     """The same head, taught with fewer pictures of each class."""
     return cross_validation.curve(cross_validation.prepared(run, check_visitor))
 
 
 @heavy(st.cache_data(ttl=60, max_entries=64, show_spinner="Estimating how long it will take"))
-def prospect(variant: str, dataset: str, backbones: str) -> Estimate:
-    """How long a classifier's training will take. Raises LabError where it cannot be told."""
+def training_estimate(variant: str, dataset: str, backbones: str) -> Estimate:
+    """How long a classifier's training will take. Raises LabError where it cannot be estimated."""
     config = TRANSFER.config(variant, {"backbones": backbones})
     return training_time.estimate(variant, config, dataset)
 
 
 @heavy(by_run(st.cache_data, max_entries=16, show_spinner="Trying learning rates"))
-def sweep(run: Run) -> Sweep:
+def rate_sweep(run: Run) -> Sweep:
     """Learning rates tried on the run's pictures."""
     p = cross_validation.prepared(run, check_visitor)
     return lr_finder.sweep(p.experiment, p.train)

@@ -28,8 +28,11 @@ class Stage:
     gain: float
 
 
-class Asked(NamedTuple):
-    """One argument, as Streamlit inspects the cached function again for each that it is given."""
+class Restoration(NamedTuple):
+    """What is restored: uint8 pictures (N, C, H, W) under a corruption, by a finished denoiser.
+
+    It is one argument, as Streamlit inspects a cached function again for each.
+    """
 
     run: Run
     pixels: Tensor
@@ -39,19 +42,16 @@ class Asked(NamedTuple):
 
 
 @by_run(st.cache_resource, max_entries=256, show_spinner=False)
-def _stage(asked: Asked) -> Stage:
+def stage(shown: Restoration) -> Stage:
+    """Corrupt the pictures and restore them."""
     # A class looks at the same pictures: most moves of a slider have been made by a neighbour, and
     # the network is two thirds of what a move costs.
-    spoilt = restoration.spoil(asked.pixels, asked.corruption, asked.strength, asked.seed)
-    restored = restoration.restore(asked.run.spec().variant, model(asked.run), spoilt)
-    rows = _rows(spoilt, restored, CORRUPTIONS[asked.corruption].title)
+    run, pixels, corruption, strength, seed = shown
+    spoilt = restoration.spoil(pixels, corruption, strength, seed)
+    restored = restoration.restore(run.spec().variant, model(run), spoilt)
+    rows = _rows(spoilt, restored, CORRUPTIONS[corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)
     return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
-
-
-def stage(run: Run, pixels: Tensor, corruption: str, strength: float, seed: int) -> Stage:
-    """Spoil uint8 pictures (N, C, H, W) and let a finished denoiser restore them."""
-    return _stage(Asked(run, pixels, corruption, strength, seed))
 
 
 def _rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:

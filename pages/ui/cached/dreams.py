@@ -1,4 +1,4 @@
-"""Pretrained networks for looking at pictures, and what they say of dreams."""
+"""Pretrained networks for dreams, and how they respond to them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +38,7 @@ def head(name: str) -> nn.Module:
     return backbones.load_head(name)
 
 
-@heavy(by_run(st.cache_data, max_entries=64, show_spinner="Asking the network"))
+@heavy(by_run(st.cache_data, max_entries=64, show_spinner="Running the network"))
 def read(run: Run, name: str) -> list[tuple[str, float]]:
     """The classes that a dream's own network reads in one of its pictures."""
     backbone = dream_runs.config_of(run).backbone
@@ -46,7 +46,7 @@ def read(run: Run, name: str) -> list[tuple[str, float]]:
     return responses.read(network(backbone), head(backbone), pixels)
 
 
-@heavy(by_run(st.cache_data, max_entries=32, show_spinner="Asking the network"))
+@heavy(by_run(st.cache_data, max_entries=32, show_spinner="Running the network"))
 def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
     """Where a layer answers in a dream's picture and in the dream, (H, W) in [0, 1] on one scale;
     None where it has no places."""
@@ -73,14 +73,14 @@ def seconds(variant: str, values: Mapping[str, object], size: tuple[int, int]) -
     return dream_time.estimate(variant, config, size, done, _probe)
 
 
-def sheets(backbone: str) -> dict[str, tuple[Run, Path]]:
-    """What has been drawn of a backbone's channels: by layer, the atlas and its sheet."""
-    found: dict[str, tuple[Run, Path]] = {}
+def channel_sheets(backbone: str) -> dict[str, tuple[Run, Path]]:
+    """The sheets of a backbone's channels that were drawn: by layer, the atlas and its sheet."""
+    sheets: dict[str, tuple[Run, Path]] = {}
     for run in cached.models(DREAMING.name):
         if run.spec().variant != ATLAS or run.spec().config["backbone"] != backbone:
             continue
         for target in targets(str(run.spec().config["layers"])):
             path = run.path / f"channels-{target.layer}.webp"
-            if target.layer not in found and path.exists():
-                found[target.layer] = (run, path)
-    return found
+            if target.layer not in sheets and path.exists():
+                sheets[target.layer] = (run, path)
+    return sheets

@@ -1,7 +1,5 @@
 """GANs, and what they are compared with."""
 
-from typing import cast
-
 import streamlit as st
 from torch import Tensor
 
@@ -16,22 +14,22 @@ from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.training.request import judge
 from pages.ui.cached.by_run import by_run
-from pages.ui.cached.networks import model
+from pages.ui.cached.networks import model_of
 from pages.ui.concurrency import check_visitor, heavy
 
-REAL = 60_000
+MAX_REAL = 60_000
 """Real images, at most, that are searched for copies."""
 
 
 def generator(run: Run) -> GAN:
     """A finished GAN."""
-    return cast(GAN, model(run))
+    return model_of(run, GAN)
 
 
 @by_run(st.cache_resource, max_entries=8, show_spinner="Loading the classifier")
 def _extractor(run: Run) -> Extractor:
-    found = judge(run)
-    return Extractor(found.model, found.name) if found else Extractor()
+    classifier = judge(run)
+    return Extractor(classifier.model, classifier.name) if classifier else Extractor()
 
 
 @heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Looking for directions"))
@@ -60,7 +58,7 @@ def real_images(dataset: str, variant: str) -> tuple[Images, str]:
         DataMissing: neither split is on this machine.
     """
     split: data.Split = "train" if "train" in data.available(dataset) else "test"
-    return ADVERSARIAL.prepare(variant, data.load(dataset, split).choice(REAL)), split
+    return ADVERSARIAL.prepare(variant, data.load(dataset, split).choice(MAX_REAL)), split
 
 
 @heavy(st.cache_resource(max_entries=2, show_spinner="Reading the real images"))

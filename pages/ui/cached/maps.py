@@ -32,37 +32,37 @@ def latent_map(run: Run) -> LatentMap:
 
 
 @heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Encoding the images"))
-def map_codes(found: LatentMap) -> Codes:
+def map_codes(shown: LatentMap) -> Codes:
     """The codes of a map's points, and the images as their source sees them."""
-    config = found.config
-    images = encoding.chosen_images(found.run.spec().dataset, config.split, found.ids)
+    config = shown.config
+    images = encoding.chosen_images(shown.run.spec().dataset, config.split, shown.ids)
     return encoding.encode(config.source, images, check_visitor)
 
 
 @by_run(st.cache_resource, max_entries=16, show_spinner=False)
-def map_labels(found: LatentMap) -> Tensor:
+def map_labels(shown: LatentMap) -> Tensor:
     """The class of each point in the data set, -1 where there is none."""
-    return data.load(found.run.spec().dataset, found.config.split).labels[found.ids]
+    return data.load(shown.run.spec().dataset, shown.config.split).labels[shown.ids]
 
 
 @heavy(by_run(st.cache_resource, max_entries=8, show_spinner="Drawing the images again"))
-def map_error(found: LatentMap) -> Tensor | None:
+def map_error(shown: LatentMap) -> Tensor | None:
     """The reconstruction error of each point; None where its source draws nothing."""
-    return encoding.reconstruction_error(found.config.source, map_codes(found))
+    return encoding.reconstruction_error(shown.config.source, map_codes(shown))
 
 
 @heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Looking for clusters"))
-def map_clusters(found: LatentMap, method: str, on_map: bool, size: int) -> Clusters:
+def map_clusters(shown: LatentMap, method: str, on_map: bool, size: int) -> Clusters:
     """Clusters of a map's points, on the map or among the codes."""
-    space = found.points if on_map else map_codes(found).values
+    space = shown.points if on_map else map_codes(shown).values
     return CLUSTERINGS[method](space, size)
 
 
 @heavy(by_run(st.cache_data, max_entries=4, show_spinner="Writing the table"))
-def map_table(found: LatentMap) -> pd.DataFrame:
+def map_table(shown: LatentMap) -> pd.DataFrame:
     """A row a point: its code, class, number, error and place."""
-    codes = map_codes(found)
-    return maps.table(found, codes, map_error(found))
+    codes = map_codes(shown)
+    return maps.table(shown, codes, map_error(shown))
 
 
 @by_run(st.cache_data, max_entries=64, show_spinner=False)

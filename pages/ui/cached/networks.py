@@ -1,13 +1,18 @@
 """Finished runs and their networks."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import streamlit as st
 from torch import nn
 
 from core.data import Images
+from core.errors import LabError, RunBroken
 from core.inference import restoration
+from core.inference.browser_weights import pack
 from core.jobs import queue
+from core.models.autoencoders import Autoencoder
+from core.models.gans import GAN
 from core.registry import family
 from core.runs import store
 from core.runs.query import finished
@@ -17,12 +22,38 @@ from pages.server.visitor import who
 from pages.ui.cached.by_run import by_run
 from pages.ui.concurrency import heavy
 
+M = TypeVar("M", bound=nn.Module)
+
 
 @by_run(st.cache_resource, max_entries=32, show_spinner="Loading the model")
 def model(run: Run) -> nn.Module:
     """A finished run's network, for inference."""
-    """`model`, by its name and the key of its last change."""
     return load_model(run)
+
+
+def model_of(run: Run, kind: type[M]) -> M:
+    """A finished run's network of a kind.
+
+    Raises:
+        RunBroken: it is of another kind.
+    """
+    network = model(run)
+    if not isinstance(network, kind):
+        raise RunBroken(f"This run's network is no {kind.__name__}.")
+    return network
+
+
+@by_run(st.cache_data, max_entries=32, show_spinner=False)
+def browser_refusal(run: Run) -> str | None:
+    """Why a browser cannot run the decoder or generator of a run, as a sentence; None if it can."""
+    network = model(run)
+    if not isinstance(network, Autoencoder | GAN):
+        return "This network draws nothing."
+    try:
+        pack(network)
+    except LabError as error:
+        return str(error)
+    return None
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the images")

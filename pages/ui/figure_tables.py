@@ -1,0 +1,25 @@
+"""Tables of figures."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+
+class Column(NamedTuple):
+    """How a column of numbers is written, and what it means; a column of text has no format."""
+
+    format: str
+    help: str | None = None
+
+
+def figure_table(table: pd.DataFrame, columns: Mapping[str, Column]) -> None:
+    """Show a table; where a figure was not measured there is a dash."""
+    config = {
+        name: st.column_config.NumberColumn(format=column.format, help=column.help)
+        if column.format
+        else st.column_config.TextColumn(help=column.help)
+        for name, column in columns.items()
+    }
+    st.dataframe(table, hide_index=True, placeholder="–", column_config=config)
