@@ -12,7 +12,7 @@ def as_in_the_text(*families: AnyFamily) -> None:
     st.markdown("**As in the text, and where ours differs**")
     st.markdown(texts.table(families))
     if any(one.name in TASKS for one in families):
-        st.caption(texts.OF_ALL)
+        st.caption(texts.GENERAL)
 
 
 def explanation(text: str, *families: AnyFamily, run: Run | None) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.dreaming import dream_runs, starting_pictures
-from core.dreaming.config import Target, targets, written
+from core.dreaming.config import Target, format_targets, targets
 from core.dreaming.starting_pictures import MADE, OWN, Picture
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
@@ -238,7 +238,7 @@ def _choose_picture() -> Picture | None:
 
 def _opened(file: UploadedFile) -> Picture | None:
     with errors_shown():
-        return starting_pictures.brought(file.getvalue(), file.name)
+        return starting_pictures.uploaded(file.getvalue(), file.name)
     return None
 
 

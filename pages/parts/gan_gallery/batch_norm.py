@@ -39,7 +39,7 @@ def panel(scene: Scene) -> None:
             "Choose a DCGAN above."
         )
         return
-    seed = number("Seed of the other samples", 0, generators.MOST_SEED, 0, "strangers", width=200)
+    seed = number("Seed of the other samples", 0, generators.MAX_SEED, 0, "strangers", width=200)
     drawn = generators.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
     comparison = generators.batch_norm_views(model, drawn.latents, seed, drawn.labels)
     rows = [Row("Kept statistics (eval): alone or not, always the same", comparison.kept)]
@@ -47,7 +47,7 @@ def panel(scene: Scene) -> None:
         apart = (batch - comparison.kept).abs().mean()
         rows.append(
             Row(
-                f"Batch {i + 1} of {generators.BATCH}, with other samples (train)",
+                f"Batch {i + 1} of {generators.BATCH_SIZE}, with other samples (train)",
                 batch,
                 f"{255 * float(apart):.0f} grey levels away on average",
             )

@@ -38,7 +38,7 @@ def panel(scene: Scene) -> None:
     pictures.rows(rows)
     st.markdown(verdict(matches, split, len(images.labels)))
     if split == "train":
-        st.caption(copying.BEARS)
+        st.caption(copying.TOLERANCE)
     png_button(lambda: pictures.rows_png(rows), f"{run.id}-nearest", "png-nearest")
 
 

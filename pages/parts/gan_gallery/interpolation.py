@@ -21,7 +21,7 @@ def panel(scene: Scene) -> None:
     """From the stage's seed to another, straight and on the arc; then round and back."""
     run, model = scene.run, cached.generator(scene.run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        other = number("To seed", 0, generators.MOST_SEED, 1, "to_seed", width=130)
+        other = number("To seed", 0, generators.MAX_SEED, 1, "to_seed", width=130)
         steps = st.slider("Pictures", 5, 21, STEPS, 2, key="steps", bind="query-params", width=220)
         stops = st.slider(
             "Stops of the walk", 2, 12, 5, key="stops", bind="query-params", width=220

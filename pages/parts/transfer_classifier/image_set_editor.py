@@ -8,7 +8,7 @@ import streamlit as st
 from core import data
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
-from core.data.imported import MAX_NAMED
+from core.data.imported import MAX_LISTED
 from core.jobs import queue
 from core.tasks.transfer import TRANSFER
 from pages.parts.transfer_classifier.photographs import url
