@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core.errors import LabError, UnknownName
 from core.models import backbones
 from core.models.pretrained import FeatureNet
-from core.tasks.family import FamilyConfig
+from core.tasks.family import FamilyConfig, number
 
 CLASSES = "classes"
 """Name of the layer after the last one: the logits of ImageNet's classes."""
@@ -42,79 +42,38 @@ class DreamConfig(FamilyConfig):
         description="of the answers, over all positions; `guide`: how well each fits what the "
         "layer says of a guide picture",
     )
-    side: int = Field(
-        512,
-        ge=32,
-        le=MAX_SIDE,
-        json_schema_extra={"step": 32},
-        title="Size",
-        description="pixels of the picture's longer side",
-    )
-    octaves: int = Field(
-        5, ge=1, le=20, title="Octaves", description="sizes it is dreamt at, from small to large"
-    )
-    ratio: float = Field(
-        1.4,
-        ge=1.1,
-        le=4,
-        json_schema_extra={"step": 0.1},
-        title="Ratio",
-        description="of one octave's size to the one before",
-    )
-    steps: int = Field(20, ge=1, le=1000, title="Steps", description="of ascent in each octave")
-    rate: float = Field(
+    side: int = number(512, (32, MAX_SIDE), "Size", "pixels of the picture's longer side", 32)
+    octaves: int = number(5, (1, 20), "Octaves", "sizes it is dreamt at, from small to large")
+    ratio: float = number(1.4, (1.1, 4), "Ratio", "of one octave's size to the one before", 0.1)
+    steps: int = number(20, (1, 1000), "Steps", "of ascent in each octave")
+    rate: float = number(
         0.01,
-        ge=0.0005,
-        le=2,
-        json_schema_extra={"step": 0.001},
-        title="Strength",
-        description="how far each step goes: the change of a pixel, as a share of its range",
+        (0.0005, 2),
+        "Strength",
+        "how far each step goes: the change of a pixel, as a share of its range",
+        0.001,
     )
-    shift: int = Field(
+    shift: int = number(
         32,
-        ge=0,
-        le=256,
-        json_schema_extra={"step": 4},
-        title="Shift",
-        description="pixels by which the net's grid is moved, less and less in an octave",
+        (0, 256),
+        "Shift",
+        "pixels by which the net's grid is moved, less and less in an octave",
+        4,
     )
     smooth: bool = Field(
         True, title="Smooth", description="the gradient is added up at three blurs of it"
     )
-    bands: int = Field(
-        0,
-        ge=0,
-        le=6,
-        title="Bands",
-        description="of a Laplacian pyramid, evened out one by one, instead of `smooth`",
+    bands: int = number(
+        0, (0, 6), "Bands", "of a Laplacian pyramid, evened out one by one, instead of `smooth`"
     )
-    flatness: float = Field(
-        0.0,
-        ge=0,
-        le=2,
-        json_schema_extra={"step": 0.05},
-        title="Flatness",
-        description="pull against differences of neighbours",
+    flatness: float = number(
+        0.0, (0, 2), "Flatness", "pull against differences of neighbours", 0.05
     )
     keep_colours: bool = Field(
         False, title="Keep colours", description="only the brightness dreams"
     )
-    blur: float = Field(
-        2.0,
-        ge=0,
-        le=10,
-        json_schema_extra={"step": 0.5},
-        title="Blur",
-        description="radius before each halving, in pixels",
-    )
-    blend: float = Field(
-        0.6,
-        ge=0,
-        le=1,
-        json_schema_extra={"step": 0.05},
-        title="Blend",
-        description="share of the smaller octave's dream",
-    )
+    blur: float = number(2.0, (0, 10), "Blur", "radius before each halving, in pixels", 0.5)
+    blend: float = number(0.6, (0, 1), "Blend", "share of the smaller octave's dream", 0.05)
     squeeze: bool = Field(
         True,
         title="Squeeze to 224",
@@ -130,35 +89,12 @@ class DreamConfig(FamilyConfig):
     wobble: bool = Field(
         True, title="Wobble", description="moved, scaled and turned a little at each step"
     )
-    frames: int = Field(
-        60, ge=2, le=600, json_schema_extra={"step": 5}, title="Frames", description="of the video"
-    )
-    zoom: float = Field(
-        1.03,
-        ge=0.9,
-        le=1.25,
-        json_schema_extra={"step": 0.01},
-        title="Zoom",
-        description="from one frame to the next",
-    )
-    turn: float = Field(
-        0.5,
-        ge=-10,
-        le=10,
-        json_schema_extra={"step": 0.25},
-        title="Turn",
-        description="degrees from one frame to the next",
-    )
-    fps: int = Field(15, ge=1, le=60, title="Speed", description="frames a second")
-    tile: int = Field(
-        512,
-        ge=128,
-        le=MAX_SIDE,
-        json_schema_extra={"step": 64},
-        title="Tile",
-        description="pixels that are looked at at once",
-    )
-    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="of shifts and noise")
+    frames: int = number(60, (2, 600), "Frames", "of the video", 5)
+    zoom: float = number(1.03, (0.9, 1.25), "Zoom", "from one frame to the next", 0.01)
+    turn: float = number(0.5, (-10, 10), "Turn", "degrees from one frame to the next", 0.25)
+    fps: int = number(15, (1, 60), "Speed", "frames a second")
+    tile: int = number(512, (128, MAX_SIDE), "Tile", "pixels that are looked at at once", 64)
+    seed: int = number(0, (0, 2**31 - 1), "Seed", "of shifts and noise")
 
     @field_validator("layers")
     @classmethod

@@ -15,7 +15,7 @@ from core.errors import LabError
 from core.inference.codes import PIXELS
 from core.metrics.neighbours import Metric, nearest
 from core.settings import settings
-from core.tasks.family import Family, FamilyConfig, Variant, by_name
+from core.tasks.family import Family, FamilyConfig, Variant, by_name, number
 
 MAX_POINTS = 20_000
 EARLY_SHARE = 0.5
@@ -46,65 +46,40 @@ class ProjectionConfig(FamilyConfig):
     split: Literal["test", "train"] = Field(
         "test", title="Split", description="which images of the data set"
     )
-    points: int = Field(
+    points: int = number(
         10_000,
-        ge=3,
-        le=MAX_POINTS,
-        json_schema_extra={"step": 500},
-        title="Points",
-        description="images at most; of a larger set a choice is taken, always the same",
-    )
-    dimensions: int = Field(2, ge=2, le=3, title="Dimensions", description="of the map")
-    perplexity: float = Field(
-        30.0,
-        ge=MIN_PERPLEXITY,
-        le=500,
-        json_schema_extra={"step": 5.0},
-        title="Perplexity",
-        description="how many neighbours each point tries to keep; at most a third of the points",
-    )
-    exaggeration: float = Field(
-        12.0,
-        ge=1,
-        le=100,
-        json_schema_extra={"step": 1.0},
-        title="Exaggeration",
-        description="how much harder neighbours attract each other in the first half",
-    )
-    iterations: int = Field(
+        (3, MAX_POINTS),
+        "Points",
+        "images at most; of a larger set a choice is taken, always the same",
         500,
-        ge=50,
-        le=5000,
-        json_schema_extra={"step": 50},
-        title="Iterations",
-        description="steps of descent",
     )
+    dimensions: int = number(2, (2, 3), "Dimensions", "of the map")
+    perplexity: float = number(
+        30.0,
+        (MIN_PERPLEXITY, 500),
+        "Perplexity",
+        "how many neighbours each point tries to keep; at most a third of the points",
+        5.0,
+    )
+    exaggeration: float = number(
+        12.0,
+        (1, 100),
+        "Exaggeration",
+        "how much harder neighbours attract each other in the first half",
+        1.0,
+    )
+    iterations: int = number(500, (50, 5000), "Iterations", "steps of descent", 50)
     start: Literal["pca", "random"] = Field(
         "pca", title="Start", description="principal components, or noise"
     )
-    neighbours: int = Field(
-        15,
-        ge=MIN_NEIGHBOURS,
-        le=200,
-        title="Neighbours",
-        description="of each point in the graph of UMAP",
+    neighbours: int = number(
+        15, (MIN_NEIGHBOURS, 200), "Neighbours", "of each point in the graph of UMAP"
     )
-    least_distance: float = Field(
-        0.1,
-        ge=0,
-        le=1,
-        json_schema_extra={"step": 0.05},
-        title="Least distance",
-        description="how close UMAP packs its points",
+    least_distance: float = number(
+        0.1, (0, 1), "Least distance", "how close UMAP packs its points", 0.05
     )
     metric: Metric = Field("euclidean", title="Metric", description="how far apart two codes are")
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**31 - 1,
-        title="Seed",
-        description="decides the noise that the map begins with",
-    )
+    seed: int = number(0, (0, 2**31 - 1), "Seed", "decides the noise that the map begins with")
 
 
 class Map(NamedTuple):
