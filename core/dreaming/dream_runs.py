@@ -228,7 +228,7 @@ def _dream(run: Run, work: Work) -> None:
     progress = _Progress(run, work)
     scene = scene_of(run, progress.tick)
     began = time.monotonic()
-    dreamt = DREAMING.maker(spec.variant)(scene, config, progress)
+    dreamt: Dream = DREAMING.variant(spec.variant).build(scene, config, progress)
     seconds = time.monotonic() - began
     work.report("writing the picture", done=1.0)
     recipe = recipe_of(run)

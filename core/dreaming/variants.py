@@ -1,11 +1,10 @@
 """Dreaming: the family of pictures that maximise activations of a network."""
 
-from collections.abc import Callable
 from functools import partial
 
 from core.dreaming.ascent import dream
 from core.dreaming.classic import classic
-from core.dreaming.config import FROM_NOISE, Dream, DreamConfig
+from core.dreaming.config import FROM_NOISE, DreamConfig
 from core.dreaming.visions import atlas, visualise
 from core.dreaming.zoom import zoom
 from core.tasks.family import Family, Variant, by_name
@@ -98,10 +97,6 @@ class Dreaming(Family[DreamConfig, Variant]):
             differs="Ours: what each channel of a layer likes best.",
         ),
     )
-
-    def maker(self, variant: str) -> Callable[..., Dream]:
-        """Return the function that makes a dream: (scene, config, report) to `Dream`."""
-        return self.variant(variant).build
 
     @staticmethod
     def needs_picture(variant: str) -> bool:

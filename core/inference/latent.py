@@ -172,11 +172,6 @@ def decode(model: Autoencoder, codes: Tensor, labels: int | Tensor | None = None
     return model.decode(codes.float(), checked_labels(model, labels, len(codes)))
 
 
-def reconstruct(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = None) -> Tensor:
-    """Reconstruct uint8 images: (N, C, H, W) in [0, 1]."""
-    return decode(model, encode(model, pixels, labels), labels)
-
-
 @torch.inference_mode()
 def likeliest_class(run: Run, model: Autoencoder, pixels: Tensor) -> Tensor | None:
     """Return the class (N,) with the lowest anomaly score of each image (N, C, H, W); None without
@@ -301,7 +296,7 @@ def mixture_samples(mixture: "GaussianMixture", count: int, seed: int) -> Tensor
 
 
 def test_images(dataset: str, first: int = 0, count: int = 0) -> Images:
-    """Return `count` test images from index `first` on, or all for 0, as autoencoders take them."""
+    """Return `count` test images from index `first` on, or all for 0, in 28×28 grey."""
     images = data.load(dataset, "test")
     if count:
         start = max(0, min(first, len(images.labels) - count))

@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core import data
-from core.data import Images, corrupt_seeded
+from core.data import corrupt_seeded
 from core.errors import LabError
+from core.inference.latent import test_images
 from core.metrics.image import psnr, rms_error, ssim
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.base import fitted, unit
+from core.tasks.base import unit
 from core.tasks.denoising import DENOISING
 
 
@@ -88,14 +88,6 @@ def trained_range(run: Run) -> tuple[str, float, float]:
     return config.corruption, low, config.strength
 
 
-def test_pictures(dataset: str, first: int, count: int) -> Images:
-    """Return `count` test images from index `first` on, as denoisers take them."""
-    images = data.load(dataset, "test")
-    start = max(0, min(first, len(images.labels) - count))
-    rows = slice(start, start + count)
-    return fitted(Images(images.pixels[rows], images.labels[rows]))
-
-
 def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:
     """Return the figures as a table with a row a picture."""
     columns = {
@@ -116,5 +108,5 @@ def warm_up() -> None:
     if not runs:
         return
     run = runs[0]
-    pictures = spoil(test_pictures(run.spec().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
+    pictures = spoil(test_images(run.spec().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
     restore(run.spec().variant, load_model(run), pictures)

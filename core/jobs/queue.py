@@ -7,15 +7,13 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
 from core import audit_log, files, identity
 from core.data import ownership
 from core.errors import LabError, Refused
-from core.jobs.scheduler import Cluster
+from core.jobs.scheduler import Cluster, errors_logged
 from core.registry import family, kind
 from core.runs import store
 from core.runs.schema import RunRequest, Status
@@ -206,7 +204,7 @@ def tend() -> int:
     """
     current = queue()
     for run, sentence in current.broken:
-        with _errors_logged(run):
+        with errors_logged(run):
             if not run.alive():
                 run.update(state="failed", stage="", eta=None, error=sentence)
                 current.ended.append(run)
@@ -218,15 +216,6 @@ def tend() -> int:
     _send(orphaned, current.active)
     jobs().look_after([(run, lane(run)) for run in orphaned])
     return len(orphaned)
-
-
-@contextmanager
-def _errors_logged(run: Run) -> Iterator[None]:
-    """Log an error with one of several runs, so that the others are still processed."""
-    try:
-        yield
-    except Exception as error:
-        log.warning("%s could not be handed on: %s", run.id[-8:], error)
 
 
 def work(run_id: str) -> None:
@@ -263,7 +252,7 @@ def _send(chosen: list[Run], waiting: list[Run]) -> None:
     """
     before: Counter[tuple[str, str]] = Counter()
     for run in waiting:
-        with _errors_logged(run):
+        with errors_logged(run):
             owner, needed = next(iter(run.owners()), ""), lane(run)
             if run in chosen and (not owner or before[owner, needed] < settings().max_running_each):
                 jobs().submit(run, needed)
@@ -332,7 +321,7 @@ def _withdraw(run: Run, who: str) -> list[str]:
     if who not in owners:
         if identity.administrator(who):
             return []
-        raise Refused("Only those who asked for a run can stop or delete it.")
+        raise Refused("Only the owners of a run can stop or delete it.")
     left = [o for o in owners if o != who]
     if left:
         run.set_owners(left)

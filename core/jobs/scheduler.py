@@ -130,7 +130,7 @@ class Cluster:
                     self._connecting = None
                     return
                 run, lane = self._waiting.pop(next(iter(self._waiting)))
-            with _errors_logged(run):
+            with errors_logged(run):
                 if client is not None:
                     self._hand_over(client, run, lane)
                 elif failure is not None:
@@ -209,14 +209,14 @@ class Cluster:
                 continue
             elif sentence := self._replace(lane):
                 for run in waiting:
-                    with _errors_logged(run):
+                    with errors_logged(run):
                         self.forget(run)
                         run.update(state="failed", stage="", eta=None, error=sentence)
                 continue
             else:
                 stage = STARTING
             for run in waiting:
-                with _errors_logged(run):
+                with errors_logged(run):
                     if stage or run.status().stage == STARTING:
                         _set_stage(run, stage)
 
@@ -389,8 +389,6 @@ class Cluster:
 
     def _start(self) -> Client:
         """Dask's own commands: `LocalCluster` cannot start where the page is `__main__`."""
-        # Whoever reaches one of their sockets can run programs here. Left to themselves, workers
-        # listen to everybody, and so do Dask's web pages, which --no-dashboard does not end.
         idle = f"{settings().idle_minutes} minutes"
         scheduler = self._run("scheduler", "scheduler", "--port", "0", "--idle-timeout", idle)
         deadline = time.monotonic() + START_TIMEOUT
@@ -433,7 +431,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def _errors_logged(run: Run) -> Iterator[None]:
+def errors_logged(run: Run) -> Iterator[None]:
     """Log an error with one of several runs, so that the others are still processed."""
     try:
         yield

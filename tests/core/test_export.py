@@ -78,7 +78,8 @@ def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], co
         variant = run.spec().variant
         wanted = DENOISING.restore(variant, load_model(run), batch, torch.zeros(count))
     else:
-        wanted = latent.reconstruct(latent.network(run), pixels)
+        model = latent.network(run)
+        wanted = latent.decode(model, latent.encode(model, pixels))
     np.testing.assert_allclose(found, wanted.numpy(), atol=TOLERANCE)
     assert 0 <= found.min() < found.max() <= 1
 

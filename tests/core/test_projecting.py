@@ -363,7 +363,7 @@ def test_codes_of_a_network_and_their_errors(lab: Path) -> None:
     model = latent.network(store.open_run(MODEL))
     assert torch.allclose(codes.values, latent.encode(model, few.pixels))
     error = encoding.reconstruction_error(MODEL, codes)
-    drawn = latent.reconstruct(model, few.pixels)
+    drawn = latent.decode(model, latent.encode(model, few.pixels))
     assert error is not None
     by_hand = (drawn - few.pixels / 255).square().flatten(1).mean(1)
     assert torch.allclose(error, by_hand, atol=1e-6)

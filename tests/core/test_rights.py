@@ -156,7 +156,7 @@ def test_an_administrator_stops_and_deletes_for_all_and_sees_no_pictures(
     run.set_owners([BOB, "carl"])
     for somebody in ("eve", "", identity.signed_in_as({"iss": "x", "sub": "y"})):
         assert not queue.may_change(run, somebody) and not queue.visible(run, somebody)
-        with pytest.raises(Refused, match="Only those who asked"):
+        with pytest.raises(Refused, match="Only the owners"):
             queue.cancel(run, somebody)
     assert queue.may_change(run, ANN) and not queue.mine(run, ANN)
     assert not queue.visible(run, ANN), "pictures are for those who brought them"

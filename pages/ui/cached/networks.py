@@ -8,7 +8,7 @@ from torch import nn
 
 from core.data import Images
 from core.errors import LabError, RunBroken
-from core.inference import restoration
+from core.inference import latent
 from core.inference.browser_weights import pack
 from core.jobs import queue
 from core.models.autoencoders import Autoencoder
@@ -59,7 +59,7 @@ def browser_refusal(run: Run) -> str | None:
 @st.cache_resource(max_entries=64, show_spinner="Reading the images")
 def test_pictures(dataset: str, first: int, count: int) -> Images:
     """Test images as denoisers take them."""
-    return restoration.test_pictures(dataset, first, count)
+    return latent.test_images(dataset, first, count)
 
 
 @st.cache_resource(ttl=2, max_entries=8, show_spinner=False)
