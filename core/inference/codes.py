@@ -12,7 +12,6 @@ from core.errors import LabError
 from core.inference import latent
 from core.models.autoencoders import Autoencoder
 from core.runs import store
-from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import TASKS, load_model, task
 from core.tasks.base import unit
@@ -26,11 +25,6 @@ class Codes(NamedTuple):
 
     values: Tensor
     images: Images
-
-
-def sources() -> list[Run]:
-    """Return the finished runs that can encode images, the best of each task first."""
-    return [run for task in TASKS.values() if task.encodes for run in finished(task)]
 
 
 def shape_of(source: str, dataset: str) -> images.Shape:
