@@ -33,7 +33,7 @@ def _predict(args: argparse.Namespace) -> int:
         model = explain.classifier(run)
         predictions: list[explain.Prediction] = []
         for part in torch.split(pixels, BATCH_SIZE):
-            line.show("looking", len(predictions) * BATCH_SIZE / len(pixels))
+            line.show("classifying", len(predictions) * BATCH_SIZE / len(pixels))
             predictions.append(explain.predict(model, part))
     probabilities = torch.cat([p.probabilities for p in predictions])
     shares = torch.cat([p.shares for p in predictions])

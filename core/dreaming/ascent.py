@@ -82,13 +82,13 @@ def dream(scene: Scene, config: DreamConfig, report: Report) -> Dream:
             history.append({"epoch": done, "octave": number + 1, "objective": value})
             report(
                 f"octave {number + 1} of {len(sizes)}",
-                partial(composed, scene, image - base, config),
+                partial(with_detail, scene, image - base, config),
                 epoch=done,
                 epochs=len(sizes) * config.steps,
                 done=share_done(sizes, number, (step + 1) / config.steps),
             )
         detail = image - base
-        stages.append((f"{size[1]}×{size[0]}", composed(scene, detail, config)))
+        stages.append((f"{size[1]}×{size[0]}", with_detail(scene, detail, config)))
     return Dream(stages[-1][1], stages, history, remarks)
 
 
@@ -113,7 +113,7 @@ def resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
 
 
-def composed(scene: Scene, detail: Tensor, config: DreamConfig) -> Tensor:
+def with_detail(scene: Scene, detail: Tensor, config: DreamConfig) -> Tensor:
     """Add detail of any size to the picture (3, H, W), in all colours or only in its brightness."""
     resized_detail = resized(detail, tuple(scene.picture.shape[1:]))[0]
     if config.keep_colours:
@@ -150,7 +150,7 @@ def ascent(
     slope = slope.roll([-s for s in shift], (2, 3))
     if not float(slope.std()) > MIN_GRADIENT_STD:  # written this way, nan is caught too
         return None, value
-    slope = banded(slope, config.bands) if config.bands else slope
+    slope = normalised_bands(slope, config.bands) if config.bands else slope
     slope = blurred_sum(slope) if config.smooth and not config.bands else slope
     slope = slope / slope.std()
     if config.flatness:
@@ -205,8 +205,8 @@ def _spans(length: int, tile: int) -> list[tuple[int, int]]:
 
 def _by_tiles(objective: Objective, whole: Tensor, pieces: list[Tile]) -> tuple[Tensor, float]:
     """Compute the gradient tile by tile, by what each adds to the means of the densities."""
-    before = _means(objective, whole, pieces if objective.rooted else pieces[:1])
-    weights = objective.slopes(
+    before = _means(objective, whole, pieces if objective.is_norm else pieces[:1])
+    weights = objective.gradients(
         before.means, before.counts
     )  # without a root they do not depend on the means
     slope, reached = torch.zeros_like(whole), Means()
@@ -289,7 +289,7 @@ def _three_blurs(height: int, width: int) -> Tensor:
     return waves
 
 
-def banded(slope: Tensor, bands: int) -> Tensor:
+def normalised_bands(slope: Tensor, bands: int) -> Tensor:
     """Normalise each band of the gradient's Laplacian pyramid, and sum them (Mordvintsev et al.
     2015)."""
     parts, rest = [], slope

@@ -28,19 +28,19 @@ class DreamConfig(FamilyConfig):
 
     backbone: Literal[
         "lite0", "lite1", "lite2", "resnet18", "resnet50", "vgg16", "googlenet", "mobilenet_v3"
-    ] = Field("lite0", title="Network", description="whose answers the picture is to raise")
+    ] = Field("lite0", title="Network", description="whose activations the picture maximises")
     layers: str = Field(
         "blocks.4",
         max_length=400,
         title="Layers",
-        description="what is to answer more: layers, or channels of them, with weights, such as "
+        description="the target: layers, or channels of them, with weights, such as "
         "`blocks.4 + blocks.2/17*0.5`; `classes/207` is a class of ImageNet",
     )
     measure: Literal["mean square", "mean", "norm", "guide"] = Field(
         "mean square",
         title="Measure",
-        description="of the answers, over all positions; `guide`: how well each fits what the "
-        "layer says of a guide picture",
+        description="of the activations, over all positions; `guide`: their similarity to those of "
+        "a guide picture",
     )
     side: int = number(512, (32, MAX_SIDE), "Size", "pixels of the picture's longer side", 32)
     octaves: int = number(5, (1, 20), "Octaves", "sizes it is dreamt at, from small to large")
@@ -57,20 +57,20 @@ class DreamConfig(FamilyConfig):
         32,
         (0, 256),
         "Shift",
-        "pixels by which the net's grid is moved, less and less in an octave",
+        "maximum random shift in pixels, which shrinks within an octave",
         4,
     )
     smooth: bool = Field(
-        True, title="Smooth", description="the gradient is added up at three blurs of it"
+        True, title="Smooth", description="the gradient is summed over three Gaussian blurs"
     )
     bands: int = number(
-        0, (0, 6), "Bands", "of a Laplacian pyramid, evened out one by one, instead of `smooth`"
+        0, (0, 6), "Bands", "of a Laplacian pyramid, each normalised, instead of `smooth`"
     )
     flatness: float = number(
-        0.0, (0, 2), "Flatness", "pull against differences of neighbours", 0.05
+        0.0, (0, 2), "Flatness", "penalty on differences of neighbouring pixels", 0.05
     )
     keep_colours: bool = Field(
-        False, title="Keep colours", description="only the brightness dreams"
+        False, title="Keep colours", description="only the brightness changes"
     )
     blur: float = number(2.0, (0, 10), "Blur", "radius before each halving, in pixels", 0.5)
     blend: float = number(0.6, (0, 1), "Blend", "share of the smaller octave's dream", 0.05)
@@ -87,13 +87,15 @@ class DreamConfig(FamilyConfig):
         "otherwise along the last one",
     )
     wobble: bool = Field(
-        True, title="Wobble", description="moved, scaled and turned a little at each step"
+        True, title="Wobble", description="a small random shift, scale and turn at each step"
     )
     frames: int = number(60, (2, 600), "Frames", "of the video", 5)
     zoom: float = number(1.03, (0.9, 1.25), "Zoom", "from one frame to the next", 0.01)
     turn: float = number(0.5, (-10, 10), "Turn", "degrees from one frame to the next", 0.25)
     fps: int = number(15, (1, 60), "Speed", "frames a second")
-    tile: int = number(512, (128, MAX_SIDE), "Tile", "pixels that are looked at at once", 64)
+    tile: int = number(
+        512, (128, MAX_SIDE), "Tile", "side in pixels of the parts that are processed at once", 64
+    )
     seed: int = number(0, (0, 2**31 - 1), "Seed", "of shifts and noise")
 
     @field_validator("layers")

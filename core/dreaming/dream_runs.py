@@ -259,7 +259,7 @@ class _Progress:
     """The progress callback of a dream: checks for cancellation, and writes previews."""
 
     def __init__(self, run: Run, work: Work) -> None:
-        self.run, self.work, self.stage = run, work, "looking"
+        self.run, self.work, self.stage = run, work, "starting"
         self.began = self.shown = self.first = 0.0
 
     def tick(self) -> None:
@@ -325,7 +325,7 @@ def _objective(scene: Scene, config: DreamConfig, picture: Tensor) -> float:
 def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
     """Measure a finished dream again; nothing is written. Raises RunBroken, DataMissing."""
     config, variant = config_of(run), run.spec().variant
-    check("looking")
+    check("measuring")
     scene = scene_of(run)
     picture = pixels_of(run, "dream.png").float() / 255
     return _measured(scene, config, Dream(picture, [], [], []), variant)

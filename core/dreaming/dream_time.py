@@ -68,7 +68,7 @@ def estimate(
     Raises:
         DataMissing: the network's weights are not here.
     """
-    pixels = work(variant, config, size)
+    pixels = pixel_count(variant, config, size)
     if similar := sorted(_similar(variant, config, pixels, done))[:MAX_COMPARED]:
         rates = [rate for _, rate in similar]
         spread = max(distance for distance, _ in similar)
@@ -77,7 +77,7 @@ def estimate(
     return Span(seconds / settings().torch_threads, seconds * BUSY_FACTOR)
 
 
-def work(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
+def pixel_count(variant: str, config: DreamConfig, size: tuple[int, int]) -> float:
     """Return the number of pixels that a dream processes, over all its steps."""
     if variant in FROM_NOISE:
         known = layer_channels(config.backbone)
@@ -108,7 +108,7 @@ def _similar(
                 continue
             figures, other = run.metrics(), dream_runs.config_of(run)
             shape = run.spec().data.shape
-            before = work(variant, other, (shape[1], shape[2]))
+            before = pixel_count(variant, other, (shape[1], shape[2]))
         except LabError:
             continue
         seconds = float(figures.get("seconds", 0))

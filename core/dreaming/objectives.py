@@ -45,7 +45,7 @@ class Objective:
         """Raises LabError if the measure needs a guide and there is none."""
         self.net, self.tick = scene.net, scene.tick
         self.mixture = targets(config.layers)
-        self.rooted = config.measure == "norm"
+        self.is_norm = config.measure == "norm"
         self.layers = {t.layer for t in self.mixture} - {CLASSES}
         wanted = any(t.layer == CLASSES for t in self.mixture)
         self.head = scene.head if wanted else None
@@ -83,11 +83,11 @@ class Objective:
         total = torch.zeros_like(means[0])
         for target, mean, count in zip(self.mixture, means, counts, strict=True):
             # The norm of a layer's activations: the root of the sum of their squares.
-            measured = (mean * count).clamp_min(1e-12).sqrt() if self.rooted else mean
+            measured = (mean * count).clamp_min(1e-12).sqrt() if self.is_norm else mean
             total = total + target.weight * measured
         return total
 
-    def slopes(self, means: list[Tensor], counts: list[int]) -> list[Tensor]:
+    def gradients(self, means: list[Tensor], counts: list[int]) -> list[Tensor]:
         """Return the derivatives of the objective with respect to the means."""
         with torch.enable_grad():
             points = [mean.detach().requires_grad_(True) for mean in means]

@@ -34,7 +34,7 @@ def zoom(scene: Scene, config: DreamConfig, report: Report) -> Dream:
         remarks = dreamt.remarks or remarks
         history.append({**dreamt.history[-1], "epoch": number + 1})
         frames.append((dreamt.picture * 255).round().byte())
-        picture = deeper(dreamt.picture, config.zoom, config.turn)
+        picture = enlarged_by(dreamt.picture, config.zoom, config.turn)
     film = torch.stack(frames)
     shown = sorted({round(i * (len(film) - 1) / (STAGE_COUNT - 1)) for i in range(STAGE_COUNT)})
     stages = [(f"frame {i + 1}", film[i].float() / 255) for i in shown]
@@ -58,7 +58,7 @@ def _frame_report(report: Report, number: int, frames: int) -> Report:
     return report_frame
 
 
-def deeper(picture: Tensor, scale: float, degrees: float) -> Tensor:
+def enlarged_by(picture: Tensor, scale: float, degrees: float) -> Tensor:
     """Enlarge a picture (3, H, W) around its centre and turn it; edges are mirrored."""
     height, width = picture.shape[1:]
     angle = math.radians(degrees)

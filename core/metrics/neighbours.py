@@ -52,9 +52,7 @@ def checked(codes: Tensor) -> Tensor:
         raise LabError("There are no codes here: a row of numbers an image is needed.")
     finite = codes.detach().float()
     if not bool(torch.isfinite(finite).all()):
-        raise LabError(
-            "Some codes are no numbers or infinite: look at the model that they come from."
-        )
+        raise LabError("Some codes are not finite numbers: check the model that they come from.")
     return finite
 
 

@@ -41,7 +41,7 @@ class ProjectionConfig(FamilyConfig):
         PIXELS,
         max_length=200,
         title="Codes of",
-        description=f"`{PIXELS}`, or a finished run whose network puts images into codes",
+        description=f"`{PIXELS}`, or a finished run that encodes images",
     )
     split: Literal["test", "train"] = Field(
         "test", title="Split", description="which images of the data set"
@@ -50,7 +50,7 @@ class ProjectionConfig(FamilyConfig):
         10_000,
         (3, MAX_POINTS),
         "Points",
-        "images at most; of a larger set a choice is taken, always the same",
+        "maximum number of images; of a larger set always the same choice",
         500,
     )
     dimensions: int = number(2, (2, 3), "Dimensions", "of the map")
@@ -58,14 +58,14 @@ class ProjectionConfig(FamilyConfig):
         30.0,
         (MIN_PERPLEXITY, 500),
         "Perplexity",
-        "how many neighbours each point tries to keep; at most a third of the points",
+        "effective number of neighbours of each point; at most a third of the points",
         5.0,
     )
     exaggeration: float = number(
         12.0,
         (1, 100),
         "Exaggeration",
-        "how much harder neighbours attract each other in the first half",
+        "factor on the attraction of neighbours in the first half",
         1.0,
     )
     iterations: int = number(500, (50, 5000), "Iterations", "steps of descent", 50)
@@ -78,8 +78,8 @@ class ProjectionConfig(FamilyConfig):
     least_distance: float = number(
         0.1, (0, 1), "Least distance", "how close UMAP packs its points", 0.05
     )
-    metric: Metric = Field("euclidean", title="Metric", description="how far apart two codes are")
-    seed: int = number(0, (0, 2**31 - 1), "Seed", "decides the noise that the map begins with")
+    metric: Metric = Field("euclidean", title="Metric", description="distance between two codes")
+    seed: int = number(0, (0, 2**31 - 1), "Seed", "of the initial noise")
 
 
 class Map(NamedTuple):

@@ -221,7 +221,7 @@ def test_bands_of_a_pyramid_are_evened_out() -> None:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, 3, 64, 48, generator=generator)
     slope = ascent.resized(ascent.resized(noise, (8, 6)), (64, 48))
-    evened = ascent.banded(slope, 4)
+    evened = ascent.normalised_bands(slope, 4)
 
     def fine(image: Tensor) -> float:
         """The share of its finest detail."""
@@ -397,10 +397,10 @@ def test_each_frame_of_a_zoom_goes_deeper() -> None:
 def test_zooming_keeps_the_middle_and_enlarges() -> None:
     picture = torch.zeros(3, 41, 61)
     picture[:, 18:23, 28:33] = 1
-    larger = zoom.deeper(picture, 2.0, 0.0)
+    larger = zoom.enlarged_by(picture, 2.0, 0.0)
     assert float(larger[:, 20, 30].min()) > 0.9
     assert 3 < float(larger.sum() / picture.sum()) < 5
-    turned = zoom.deeper(torch.eye(41).expand(3, 41, 41).clone(), 1.0, 90.0)
+    turned = zoom.enlarged_by(torch.eye(41).expand(3, 41, 41).clone(), 1.0, 90.0)
     assert float(turned[0].fliplr().diagonal().mean()) > 0.9
 
 
