@@ -5,7 +5,7 @@ densities' means, so that it can be had tile by tile (Mordvintsev, Olah and Tyka
 the objectives is that of lucid, Olah, Mordvintsev and Schubert 2017).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from core.dreaming.config import CLASSES, DreamConfig, Scene, Target, targets
 from core.errors import LabError
+from core.models.pretrained import FeatureNet
 
 GUIDE_SIDE, MAX_GUIDE_POSITIONS = 320, 400
 """Longer side of the guide in pixels, and maximum number of its positions to compare with."""
@@ -36,6 +37,12 @@ def similarity(features: Tensor) -> Density:
         return fits.amax(1).view(n, h, w)
 
     return density
+
+
+def responses(net: FeatureNet, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    """Return the activations of layers for images (N, 3, H, W) in [0, 1], by name."""
+    normal = net.preprocess.normalise(images)
+    return net.body.responses(normal.contiguous(memory_format=torch.channels_last), layers)
 
 
 class Objective:
@@ -62,17 +69,14 @@ class Objective:
         """Return the densities (N, h, w) of each target for images (N, 3, H, W) in [0, 1]."""
         seen = self.responses(images)
         return [
-            kind(_select_channel(seen[target.layer], target))
+            kind(select_channel(seen[target.layer], target))
             for target, kind in zip(self.mixture, self.kinds, strict=True)
         ]
 
     def responses(self, images: Tensor) -> dict[str, Tensor]:
         """Return the activations of the layers of the mixture, by name."""
         self.tick()
-        normal = self.net.preprocess.normalise(images)
-        seen = self.net.body.responses(
-            normal.contiguous(memory_format=torch.channels_last), self.layers
-        )
+        seen = responses(self.net, images, self.layers)
         if self.head is not None:
             last = next(reversed(self.net.body.layers))
             seen[CLASSES] = self.head(seen[last])[:, :, None, None]
@@ -106,13 +110,13 @@ class Objective:
         seen = self.responses(small)
         kinds = []
         for target in self.mixture:
-            places = _select_channel(seen[target.layer], target)[0].flatten(1)  # (C, h·w)
+            places = select_channel(seen[target.layer], target)[0].flatten(1)  # (C, h·w)
             every = max(1, places.shape[1] // MAX_GUIDE_POSITIONS)
             kinds.append(similarity(places[:, ::every].contiguous()))
         return kinds
 
 
-def _select_channel(response: Tensor, target: Target) -> Tensor:
+def select_channel(response: Tensor, target: Target) -> Tensor:
     """Return the target's channel of a response, or all channels."""
     if target.channel is None:
         return response

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.dreaming.config import CLASSES, Target
+from core.dreaming.objectives import responses, select_channel
 from core.models import backbones
 from core.models.pretrained import FeatureNet
 from core.tasks.base import unit
@@ -28,11 +29,7 @@ def activity(net: FeatureNet, pixels: Tensor, target: Target) -> Tensor | None:
     root mean square over its channels, (H, W); None for classes, which have no positions."""
     if target.layer == CLASSES:
         return None
-    normal = net.preprocess.normalise(unit(pixels[None]))
-    normal = normal.contiguous(memory_format=torch.channels_last)
-    response = net.body.responses(normal, [target.layer])[target.layer]
-    if target.channel is not None:
-        response = response[:, target.channel : target.channel + 1]
-    strength = response.square().mean(1, keepdim=True).sqrt()
+    response = responses(net, unit(pixels[None]), [target.layer])[target.layer]
+    strength = select_channel(response, target).square().mean(1, keepdim=True).sqrt()
     size = list(pixels.shape[1:])
     return F.interpolate(strength, size, mode="bilinear", align_corners=False)[0, 0]
