@@ -273,18 +273,8 @@ class Cluster:
         with contextlib.suppress(OSError):
             worker.log_size = self._log(lane).stat().st_size
         worker.began = time.monotonic()
-        worker.process = self._run(
-            lane,
-            "worker",
-            "--nthreads",
-            "1",
-            "--resources",
-            f"{lane}=1",
-            "--name",
-            lane,
-            "--death-timeout",
-            str(START_TIMEOUT),
-        )
+        options = f"--nthreads 1 --resources {lane}=1 --name {lane} --death-timeout {START_TIMEOUT}"
+        worker.process = self._run(lane, "worker", *options.split())
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
@@ -405,15 +395,8 @@ class Cluster:
         """Start a part of the cluster, whose log has this name."""
         # Whoever reaches one of their sockets can run programs here. Left to themselves, workers
         # listen to everybody, and so do Dask's web pages, which --no-dashboard does not end.
-        common = (
-            "--host",
-            "127.0.0.1",
-            "--no-dashboard",
-            "--dashboard-address",
-            "127.0.0.1:0",
-            "--scheduler-file",
-            str(self._file),
-        )
+        common = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+        common += ["--scheduler-file", str(self._file)]
         with open(self._log(name), "ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", command, *args, *common],
