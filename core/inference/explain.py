@@ -12,11 +12,10 @@ from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.models.feature_classifiers import Transfer, joined
-from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import unit
-from core.tasks.transfer import TRANSFER, seen_by
+from core.tasks.transfer import seen_by
 
 NEIGHBOURS = 5
 MIN_UNLIKE_SHARE = 0.99
@@ -36,11 +35,6 @@ class Prediction(NamedTuple):
     probabilities: Tensor
     shares: Tensor
     neighbours: int
-
-
-def classifiers(dataset: str | None = None) -> list[Run]:
-    """Return the finished transfer runs, the best first."""
-    return finished(TRANSFER, dataset)
 
 
 def classifier(run: Run) -> Transfer:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from core.errors import LabError
 from core.inference.latent import INTERPOLATIONS, Interpolation, checked_labels, slerp
 from core.models.gans import GAN, seeded_noise
-from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.adversarial import ADVERSARIAL, CHUNK, cyclic_labels
@@ -50,11 +49,6 @@ class BatchNormViews(NamedTuple):
 
 
 # ---- models
-
-
-def generators(dataset: str | None = None) -> list[Run]:
-    """Return the finished adversarial runs, shipped ones first, then by their distance."""
-    return finished(ADVERSARIAL, dataset)
 
 
 def network(run: Run) -> GAN:

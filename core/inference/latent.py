@@ -14,7 +14,7 @@ from core.data import Images
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
-from core.runs.query import classes_of, finished
+from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.adversarial import AdversarialVariant
@@ -66,11 +66,6 @@ class Dimension:
 
 
 # ---- models
-
-
-def autoencoders(dataset: str | None = None) -> list[Run]:
-    """Return the finished autoencoding runs, the best bound first, plain autoencoders last."""
-    return finished(AUTOENCODING, dataset)
 
 
 def class_names(run: Run) -> tuple[str, ...]:

@@ -69,11 +69,6 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
     return ((bright * orange + dark * blue).clamp(0, 1) * 255).round().byte()
 
 
-def denoisers(dataset: str | None = None) -> list[Run]:
-    """Return the finished denoising runs, of one data set if named, the best PSNR first."""
-    return finished(DENOISING, dataset)
-
-
 def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:
     """Return the corruption of a run's evaluation, and its figures at each strength."""
     metrics = run.metrics()
@@ -104,7 +99,7 @@ def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:
 
 def warm_up() -> None:
     """Load a shipped model and its images and run it once, so that the first visitor waits less."""
-    runs = denoisers()
+    runs = finished(DENOISING)
     if not runs:
         return
     run = runs[0]

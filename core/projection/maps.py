@@ -17,7 +17,6 @@ from core.metrics import neighbours
 from core.metrics.neighbours import Strangeness
 from core.projection.methods import PROJECTING, ProjectionConfig, principal
 from core.runs import store
-from core.runs.query import finished
 from core.runs.store import Run
 
 NEIGHBOURS = 12
@@ -45,11 +44,6 @@ class LatentMap:
         """The settings of the map."""
         spec = self.run.spec()
         return PROJECTING.config(spec.variant, spec.config)
-
-
-def maps(dataset: str | None = None) -> list[Run]:
-    """Finished maps, shipped ones first."""
-    return finished(PROJECTING, dataset)
 
 
 def open_map(run: Run) -> LatentMap:

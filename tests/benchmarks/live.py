@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Browser, Page
 
-from core.inference import generators, latent
+from core.runs.query import finished
 from core.runs.store import Run
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.autoencoding import AUTOENCODING
 from pages.ui.names import run_names
 from tests.benchmarks.browser import CHROMIUM, chromium, visitor
 from tests.benchmarks.measuring import Row, at_most, percentile
@@ -28,7 +30,7 @@ def live(quick: bool) -> Iterator[Row]:
         return
     with started() as running, chromium() as browser:
         wait_ready(running)
-        for found in (latent.autoencoders(), generators.generators()):
+        for found in (finished(AUTOENCODING), finished(ADVERSARIAL)):
             runs = [run for run in found if run.shipped]
             names = run_names(runs)
             for run in runs[:2] if quick else runs:

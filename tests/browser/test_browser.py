@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from core.inference import restoration
+from core.runs.query import finished
+from core.tasks.denoising import DENOISING
 
 pytestmark = pytest.mark.browser
 STAGE = ".stage img"
@@ -144,7 +145,7 @@ def test_a_drawing_is_denoised(server, page):
 
 def test_the_browsers_back_brings_the_model_before(server, page):
     """A choice is a step for the browser, and the address has the id of what is chosen."""
-    first, second = (r.id for r in restoration.denoisers()[1:3])
+    first, second = (r.id for r in finished(DENOISING)[1:3])
     page.goto(f"{server}/denoiser?model={first}")
     shown = page.locator(".st-key-model input")
     page.wait_for_selector(STAGE)

@@ -10,12 +10,14 @@ import torch
 from PIL import Image
 
 from core.inference import latent, outliers
+from core.runs.query import finished
+from core.tasks.autoencoding import AUTOENCODING
 from pages.components import live
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 READY = '.lab-latent[data-state="ready"]'
-SHIPPED = [run for run in latent.autoencoders() if run.shipped]
+SHIPPED = [run for run in finished(AUTOENCODING) if run.shipped]
 
 
 def opened(page, server, query=""):

@@ -15,12 +15,14 @@ from scipy.stats import chi2
 
 from core.inference import latent, outliers
 from core.inference.browser_weights import pack
+from core.runs.query import finished
+from core.tasks.autoencoding import AUTOENCODING
 from pages.components import live
 from pages.components.map import inside, packing
 from pages.server import routes
 
 TESTS = sorted((HERE / "modules").glob("*.test.mjs"))
-SHIPPED = [run for run in latent.autoencoders() if run.shipped]
+SHIPPED = [run for run in finished(AUTOENCODING) if run.shipped]
 PAGE = """<!doctype html><script type="importmap">{"imports": {
   "node:test": "/tests/browser/modules/in_a_page.js",
   "node:assert/strict": "/tests/browser/modules/in_a_page.js"}}</script>

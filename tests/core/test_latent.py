@@ -16,6 +16,7 @@ from core.errors import LabError, RunBroken
 from core.inference import latent, outliers
 from core.models.autoencoders import Autoencoder
 from core.runs import store
+from core.runs.query import finished
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import autoencoding
@@ -145,10 +146,10 @@ def test_what_is_no_autoencoder_is_a_sentence(lab: Path) -> None:
 
 def test_only_finished_autoencoders_are_listed(shelf: dict[str, Run], lab: Path) -> None:
     unfinished = measured(lab, {"psnr": 99.0})
-    assert unfinished.id not in [run.id for run in latent.autoencoders("digits")]
+    assert unfinished.id not in [run.id for run in finished(AUTOENCODING, "digits")]
     unfinished.update(state="done")
-    assert unfinished.id in [run.id for run in latent.autoencoders("digits")]
-    assert unfinished.id not in [run.id for run in latent.autoencoders("mnist")]
+    assert unfinished.id in [run.id for run in finished(AUTOENCODING, "digits")]
+    assert unfinished.id not in [run.id for run in finished(AUTOENCODING, "mnist")]
 
 
 # ---- codes that people type

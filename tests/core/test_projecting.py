@@ -24,9 +24,11 @@ from core.projection.maps import LatentMap
 from core.projection.methods import PROJECTING, ProjectionConfig, principal
 from core.registry import FAMILIES, family
 from core.runs import store
+from core.runs.query import finished
 from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks import TASKS
+from core.tasks.autoencoding import AUTOENCODING
 
 QUICK = {"iterations": 60, "perplexity": 10, "points": 150}
 MODEL = "autoencode-vae-mnist-dd3f87e3"
@@ -107,7 +109,7 @@ def test_the_same_question_is_the_same_map(lab: Path) -> None:
 
 
 def test_the_weights_of_the_source_are_part_of_the_question(lab: Path) -> None:
-    other = next(r.id for r in latent.autoencoders("mnist") if r.id != MODEL)
+    other = next(r.id for r in finished(AUTOENCODING, "mnist") if r.id != MODEL)
     asked = [map_runs.make_request("pca", "mnist", {"source": s}) for s in (PIXELS, MODEL, other)]
     assert len({q.run_id for q in asked}) == 3
     assert asked[1].config.data.n_test == 10_000 and not asked[1].config.private
@@ -370,7 +372,7 @@ def test_codes_of_a_network_and_their_errors(lab: Path) -> None:
 
 
 def test_a_conditional_network_guesses_the_class_of_what_nobody_named(lab: Path) -> None:
-    run = next(r for r in latent.autoencoders() if latent.class_names(r))
+    run = next(r for r in finished(AUTOENCODING) if latent.class_names(r))
     few = data.load("mnist", "test").first(5)
     unnamed = Images(few.pixels, torch.full((5,), -1))
     told, guessed = (encoding.encode(run.id, images) for images in (few, unnamed))

@@ -6,7 +6,8 @@ import torch
 
 from core import data
 from core.inference import codes as encoding
-from core.projection import map_runs, maps
+from core.projection import map_runs
+from core.projection.methods import PROJECTING
 from core.runs import store
 from core.runs.query import finished
 from core.runs.schema import RunRequest
@@ -21,7 +22,7 @@ from tests.pages.test_pages import captions, opened
 
 PAGE = "latent_explorer.py"
 TABS = ["Selection", "Trust", "Your image", "Seeds", "Codes", "Make a map", "What is happening"]
-MAPS = [run for run in maps.maps() if run.shipped]
+MAPS = [run for run in finished(PROJECTING) if run.shipped]
 ALL_OF_IT = "-1e4,-1e4;1e4,-1e4;1e4,1e4;-1e4,1e4"
 
 

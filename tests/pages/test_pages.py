@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 from core import data
 from core.errors import LabError
 from core.images import to_png
-from core.inference import restoration
 from core.runs import store
+from core.runs.query import finished
+from core.tasks.denoising import DENOISING
 from pages.parts.denoiser import stage as parts
 from pages.server import previews
 from pages.ui.names import run_names
@@ -139,7 +140,7 @@ def test_nonsense_in_the_url_falls_back_to_the_default(lab, query):
 
 def test_each_shipped_model_can_be_chosen_and_restores(lab):
     app = opened("denoiser.py")
-    for run in restoration.denoisers():
+    for run in finished(DENOISING):
         app.selectbox(key="model").set_value(run.id).run()
         assert not app.exception
         assert app.selectbox(key="model").value == run.id
@@ -157,8 +158,8 @@ def test_each_corruption_reaches_the_stage(lab, corruption):
 def test_all_models_stand_side_by_side(lab):
     app = opened("denoiser.py", view="All models")
     cards = next(h.proto.body for h in app.get("html") if "lab-cards" in h.proto.body)
-    chosen = restoration.denoisers()[0].spec().dataset
-    assert cards.count("<figure>") == 2 + len(restoration.denoisers(chosen))
+    chosen = finished(DENOISING)[0].spec().dataset
+    assert cards.count("<figure>") == 2 + len(finished(DENOISING, chosen))
     said = " ".join(c.value for c in app.caption)
     assert "Test image 0 of MNIST." in said and "All models" not in said
     app.number_input(key="one_of").set_value(3).run()
@@ -185,7 +186,7 @@ def test_curves_say_what_they_were_measured_on():
 
 
 def test_each_denoiser_says_its_own_loss(lab):
-    said = {run.spec().variant: parts.learnt(run) for run in restoration.denoisers("mnist")}
+    said = {run.spec().variant: parts.learnt(run) for run in finished(DENOISING, "mnist")}
     assert "mean squared error" in said["conv"] and "Gaussian noise" in said["conv"]
     assert "root of its mean squared error" in said["unet"]
     assert "cross-entropy" in said["conv_pyramid"] and "clean pictures" in said["conv_plain"]

@@ -15,6 +15,7 @@ from core.inference import explain
 from core.jobs import queue
 from core.metrics.image import wilson_interval
 from core.runs import store
+from core.runs.query import finished
 from core.runs.schema import DataSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
@@ -25,7 +26,7 @@ from pages.ui.proportions import interval
 from tests.pages.test_pages import opened
 
 PAGE = "transfer_classifier.py"
-SHIPPED = [run for run in explain.classifiers() if run.shipped]
+SHIPPED = [run for run in finished(TRANSFER) if run.shipped]
 TABS = ["Use it", "How good is it?", "Compare", "Take it along", "What is happening"]
 
 

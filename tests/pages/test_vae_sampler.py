@@ -6,12 +6,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.inference import latent
+from core.runs.query import finished
+from core.tasks.autoencoding import AUTOENCODING
 from pages.parts.vae_sampler import measures
 from tests.pages.test_pages import opened
 
 PAGE = "vae_sampler.py"
 TABS = ["Samples", "Traversals", "Plane", "Between", "Codes", "Learning", "What is happening"]
-MODELS = [run for run in latent.autoencoders() if run.shipped]
+MODELS = [run for run in finished(AUTOENCODING) if run.shipped]
 VARIANTS = {run.spec().variant for run in MODELS}
 CONDITIONAL = next(run for run in MODELS if latent.class_names(run))
 
@@ -33,7 +35,7 @@ def test_it_opens_on_the_code_of_a_test_image(lab):
     app = opened(PAGE)
     assert not app.exception
     assert not app.error
-    run = latent.autoencoders()[0]
+    run = finished(AUTOENCODING)[0]
     model = latent.network(run)
     code = latent.encode(model, latent.test_images(run.spec().dataset, 0, 1).pixels)[0]
     assert place(app)[0] == pytest.approx(code.tolist(), abs=1e-3)
