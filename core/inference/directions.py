@@ -53,15 +53,6 @@ class Direction:
         return MAX_STD * self.spread
 
 
-def moved(model: GAN, latents: Tensor, direction: Direction, amounts: Tensor) -> Tensor:
-    """Latents (N, latent) moved by `amounts` (N,), in standard deviations of the prior.
-
-    A uniform prior clamps them to its range, since the network was trained on nothing beyond.
-    """
-    shifted = latents + (direction.spread * amounts)[:, None] * direction.vector
-    return shifted.clamp(-1, 1) if model.prior == "uniform" else shifted
-
-
 # ---- what changes most
 
 
