@@ -303,7 +303,7 @@ def test_all_pages_of_a_visitor_send_so_much_together_and_others_as_before(allow
 
     pages, (got, told) = run(scenario())
     arrived = sum(sum(got) for got, _ in pages)
-    allowance = middleware.BURST_BYTES + middleware.RATE_BYTES * (clock[0] + middleware.LATE)
+    allowance = middleware.BURST_BYTES + middleware.RATE_BYTES * (clock[0] + middleware.MAX_BACKLOG)
     assert arrived <= allowance + middleware.MAX_FRAME
     assert got == [large] * 4 and not told, "who comes again has no new allowance, others have"
 
