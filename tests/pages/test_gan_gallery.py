@@ -7,6 +7,7 @@ from core.inference import generators as gans
 from core.inference.copying import Matches
 from core.metrics.generative import verdict
 from core.runs import store
+from core.runs.query import finished
 from core.tasks.adversarial import ADVERSARIAL
 from pages.parts.gan_gallery import batch_norm, copy_check, health, wall_runs
 from pages.ui import cached
@@ -18,7 +19,7 @@ TABS = [
     "Samples", "Between", "Health", "Learning", "Memorised?", "Batch norm", "Find a picture",
     "What is happening",
 ]  # fmt: skip
-MODELS = [run for run in gans.generators() if run.shipped]
+MODELS = [run for run in finished(ADVERSARIAL) if run.shipped]
 CONDITIONAL = next((r for r in MODELS if r.spec().variant == "cgan"), None)
 PLAIN = next(r for r in MODELS if r.spec().variant == "gan")
 NORMED = next(r for r in MODELS if r.spec().variant == "dcgan")
