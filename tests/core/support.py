@@ -1,6 +1,7 @@
 """What tests share: a few real digits, new networks and their layers, commands and answers."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from core import data
 from core.data import Images
+from core.models.backbones import BACKBONES
 from core.tasks.base import AnyTask
 
 TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
@@ -44,6 +46,12 @@ def built(
 def said(capsys: pytest.CaptureFixture[str]) -> Any:
     """What was printed, which must be JSON and nothing else."""
     return json.loads(capsys.readouterr().out)
+
+
+def small_pictures(patch: pytest.MonkeyPatch) -> None:
+    """Let pretrained networks look at small pictures, where their size does not matter."""
+    for name, backbone in BACKBONES.items():
+        patch.setitem(BACKBONES, name, replace(backbone, side=64))
 
 
 class Layers(TorchFunctionMode):

@@ -1,6 +1,7 @@
 """How far a head's figures are to be trusted, how long it takes, and which rate suits it."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferExperiment
 from core.training import cross_validation, lr_finder, training_time
 from core.training.request import config_of, train_images
+from tests.core.support import small_pictures
 from tests.core.test_transfer import built, clouds
 
 HARD = 8
@@ -33,6 +35,13 @@ def noisy(each: int, seed: int) -> Images:
     known = clouds(each, seed=seed)
     noise = torch.randn(known.pixels.shape, generator=torch.Generator().manual_seed(seed + 50))
     return Images(known.pixels + HARD * noise, known.labels)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        small_pictures(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

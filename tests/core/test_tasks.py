@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ from torch import nn
 from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
-from core.models.backbones import BACKBONES
 from core.tasks import TASKS, TaskConfig, adversarial, classification, denoising, task, transfer
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import AnyTask
-from tests.core.support import built, tiny
+from tests.core.support import built, small_pictures, tiny
 
 ALL = [(t.name, v) for t in TASKS.values() for v in t.variants]
 LEARNING = [(name, v) for name, v in ALL if TASKS[name].variants[v].learns]
@@ -37,8 +35,7 @@ BATCH = 8
 def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small chunks, so that three images take more than one; few samples of bounds and GANs; small
     pictures for the pretrained networks."""
-    for name, backbone in BACKBONES.items():
-        monkeypatch.setitem(BACKBONES, name, replace(backbone, side=64))
+    small_pictures(monkeypatch)
     monkeypatch.setattr(features, "BATCH", 1)
     monkeypatch.setattr(transfer, "CHUNK", 1)
     monkeypatch.setattr(autoencoding_module, "CHUNK", 2)
