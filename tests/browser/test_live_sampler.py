@@ -32,16 +32,14 @@ def pixels(page, root):
     return np.array(root.evaluate("e => [...e.latentPixels]"), np.int16)
 
 
-@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
-def test_each_shipped_decoder_draws_in_the_browser_what_pytorch_draws(server, page, run):
+def test_a_linked_code_of_a_shipped_decoder_is_drawn_as_pytorch_draws_it(server, page):
+    run = next(r for r in SHIPPED if r.spec().variant == "cvae")
     model = latent.network(run)
     generator = torch.Generator().manual_seed(0)
     code = [round(v, 3) for v in torch.randn(model.latent, generator=generator).tolist()]
-    label = 3 if model.classes else None
     query = f"?model={run.id}&code={quote(','.join(map(str, code)))}&class=3"
-    root = opened(page, server, query)
-    drawn = pixels(page, root)
-    wanted = latent.decode(model, torch.tensor([code]), label)[0].permute(1, 2, 0)
+    drawn = pixels(page, opened(page, server, query))
+    wanted = latent.decode(model, torch.tensor([code]), 3)[0].permute(1, 2, 0)
     wanted = (255 * wanted).round().numpy().astype(np.int16).ravel()
     assert np.abs(drawn - wanted).max() <= 2
 
@@ -84,13 +82,12 @@ def test_another_model_and_another_image_take_the_stage(server, page):
     until_other(page, root, first)
 
 
-@pytest.mark.parametrize("variant", ["vae", "ae_conv"])
-def test_the_browser_judges_a_code_as_python_does(server, page, variant):
-    run = next(r for r in SHIPPED if r.spec().variant == variant)
+def test_the_browser_judges_a_code_as_python_does(server, page):
+    run = next(r for r in SHIPPED if r.spec().variant == "vae")
     spread, length = outliers.spread(run), len(latent.dimensions(run))
     root = opened(page, server, f"?model={run.id}")
     field, judged = root.get_by_label("Code", exact=True), root.locator(".judged")
-    for scale in (0, 0.3, 0.5, 1, 9):
+    for scale in (0, 9):
         code = (spread.centre + scale * torch.ones(length)).round(decimals=3)
         field.fill(", ".join(f"{v:g}" for v in code.tolist()))
         field.press("Enter")

@@ -5,11 +5,11 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import HERE, ROOT
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
 
@@ -21,6 +21,8 @@ from pages.components import live
 from pages.components.map import inside, packing
 from pages.server import routes
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 TESTS = sorted((HERE / "modules").glob("*.test.mjs"))
 SHIPPED = [run for run in finished(AUTOENCODING) if run.shipped]
 PAGE = """<!doctype html><script type="importmap">{"imports": {
