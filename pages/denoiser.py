@@ -11,7 +11,6 @@ from core.data import CORRUPTIONS
 from core.inference import restoration
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
-from pages.components import slider_preview
 from pages.parts.denoiser import stage as parts
 from pages.ui import cached, inputs
 from pages.ui.names import dataset_title

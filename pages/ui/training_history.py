@@ -44,9 +44,8 @@ def scrubber(run: Run, shown: str) -> bool:
 def _scrub(run: Run, shown: str) -> None:
     samples = run.samples()
     epochs = list(samples)
-    epoch = st.select_slider(
-        "Epoch", epochs, value=epochs[-1], key=f"epoch-{run.id}", bind="query-params"
-    )
+    key = f"epoch-{run.id}"
+    epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key=key, bind="query-params")
 
     def look(place: float) -> str:
         if not 0 <= place < len(epochs):
@@ -56,4 +55,4 @@ def _scrub(run: Run, shown: str) -> None:
 
     of = f"{run.id} {run.version()} {shown} {epochs}".encode()  # more come while it is trained
     place = epochs.index(epoch)
-    slider_preview.show(look(place), place, look, of, slider="Epoch")
+    slider_preview.show(look(place), place, look, of, slider=key)

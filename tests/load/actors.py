@@ -116,7 +116,7 @@ class Follow(Mover):
 
     async def move(self) -> str | None:
         slider, value = self.slider("Strength")
-        looks = self.session.talk.looks["Strength"]
+        looks = self.session.talk.looks["strength"]
         if b"Restored" not in await self.session.fetch(f"{looks}{value:g}"):
             raise Unchanged("no picture came ahead")
         answer = await self.session.do(slider, value)

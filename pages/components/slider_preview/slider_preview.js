@@ -1,62 +1,76 @@
-// Shows what a slider will show before it is let go: one question at a time, the latest value.
+// Shows what a slider of Streamlit's will show before it is released: one request at a time, for the
+// latest value.
 
-import { make } from "../common.js";
+import { component, make } from "../common.js";
 
-const KEPT = 64; // looks that a browser remembers: a slider of twenty steps there and back
+const KEPT = 64; // previews that a browser remembers: a slider of twenty steps there and back
+const kept = new Map(); // by address
 
-class Ahead {
+class SliderPreview {
   constructor() {
-    this.kept = new Map(); // what was seen, by address
-    // A slider's value is a property, which nobody can watch; this is said to screen readers.
-    new MutationObserver(([{ target }]) => this.look(target)).observe(document.body, {
-      subtree: true,
-      attributeFilter: ["aria-valuetext"],
-    });
-    document.addEventListener("pointerup", () => this.wake?.(), true);
+    // A slider's value is a property, which nobody can watch; this is for screen readers.
+    this.observer = new MutationObserver(() => this.follow());
+    this.released = () => this.wake?.();
+    document.addEventListener("pointerup", this.released, true);
   }
 
-  /** Follow the hand until what is shown is what it asks for. */
-  async look(slider) {
+  /** What Python says, at first and after each run, in which Streamlit may make another slider. */
+  update({ data }) {
+    this.data = data;
+    const slider = document.querySelector(`.st-key-${CSS.escape(data.slider)} input`);
+    if (slider === this.slider) return;
+    this.observer.disconnect();
+    this.slider = slider;
+    if (slider) this.observer.observe(slider, { attributeFilter: ["aria-valuetext"] });
+  }
+
+  /** Follow the hand until what is shown is what the slider stands at. */
+  async follow() {
     if (this.busy) return;
     this.busy = true;
     try {
-      while (await this.step(slider));
+      while (await this.step());
     } catch {
-      // It is only ahead: what is let go comes through Streamlit.
+      // It is only a preview: what is released comes through Streamlit.
     } finally {
       this.busy = false;
     }
   }
 
   /** Show one value; false when there is nothing to do. */
-  async step(slider) {
-    const label = CSS.escape(slider.getAttribute("aria-label") ?? "");
-    const place = document.querySelector(`[data-looks][data-slider="${label}"]`);
-    const value = Number(slider.value);
-    if (!place || !slider.isConnected || value === Number(place.dataset.at)) return false;
-    const asked = performance.now();
+  async step() {
+    const place = document.querySelector(`[data-slider="${CSS.escape(this.data.slider)}"]`);
+    const value = Number(this.slider.value);
+    if (!place || this.closed || value === Number(place.dataset.at)) return false;
+    const begin = performance.now();
     const address = place.dataset.looks + value;
-    const known = this.kept.get(address);
+    const known = kept.get(address);
     const drawn = known ?? (await decoded(await fetched(address)));
-    this.keep(address, drawn);
+    keep(address, drawn);
     place.replaceChildren(drawn.cloneNode(true)); // inside of what Streamlit replaces
     place.dataset.at = value;
-    if (!known) await this.rest(performance.now() - asked);
+    if (!known) await this.rest(performance.now() - begin);
     return true;
   }
 
-  keep(address, drawn) {
-    this.kept.set(address, drawn);
-    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
-  }
-
-  /** As long as the server has worked: many hands at once find it free half of the time. */
+  /** As long as the server has worked: many hands at once leave it free half of the time. */
   rest(milliseconds) {
     return new Promise((done) => {
-      this.wake = done; // by letting go: that look is the one that counts
+      this.wake = done; // by the release: that value is the one that counts
       setTimeout(done, milliseconds);
     });
   }
+
+  close() {
+    this.closed = true;
+    this.observer.disconnect();
+    document.removeEventListener("pointerup", this.released, true);
+  }
+}
+
+function keep(address, drawn) {
+  kept.set(address, drawn);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value);
 }
 
 async function fetched(address) {
@@ -65,7 +79,7 @@ async function fetched(address) {
   return answer.text();
 }
 
-/** Some HTML with its pictures ready: nothing flashes when it is hung. */
+/** Some HTML with its pictures ready: nothing flashes when it is shown. */
 async function decoded(html) {
   const { content } = make("template", { innerHTML: html });
   const drawn = document.importNode(content, true); // there its pictures load
@@ -73,6 +87,4 @@ async function decoded(html) {
   return drawn;
 }
 
-export default function () {
-  window.labAhead ??= new Ahead(); // one for all pages of a visit
-}
+export default component(".lab-slider-preview", SliderPreview);

@@ -75,7 +75,7 @@ def this_model(shown: cached.Restoration, strange: int = 0) -> None:
         return cached.stage(shown._replace(strength=at)).drawn
 
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
-    slider_preview.show(stage.drawn, strength, look, of, slider="Strength")
+    slider_preview.show(stage.drawn, strength, look, of, slider="strength")
     if strange:
         show_strange(strange, len(pixels))
     _quiet_line(run, stage, strange > 0)

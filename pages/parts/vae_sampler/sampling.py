@@ -98,7 +98,7 @@ def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Samp
     except LabError as error:  # too few test images to fit anything to
         st.info(str(error))
         return
-    slider_preview.show(look(temperature), temperature, look, of, slider="Sampling temperature")
+    slider_preview.show(look(temperature), temperature, look, of, slider="heat")
 
 
 def _comment(kind: str, run: Run) -> str:
