@@ -179,15 +179,28 @@ def _browser_refusal(scene: Scene) -> str | None:
 def _instrument(
     scene: Scene, base: Tensor, directions: list[Direction], at: list[float]
 ) -> list[float]:
+    dimensions = [_dimension(i, d) for i, d in enumerate(directions)]
     if reason := _browser_refusal(scene):
-        st.info(f"{reason} These sliders ask the server for each picture instead.")
-        return _sliders(scene, base, directions, at)
+
+        def draw(code: list[float], label: int | None) -> Tensor:
+            model = cached.generator(scene.run)
+            return generators.draw(model, latents(base, directions, code), label)[0]
+
+        return server_sliders(
+            reason,
+            key=f"along-{st.session_state['gan-origin']}",
+            code=at,
+            dimensions=dimensions,
+            draw=draw,
+            title=scene.title,
+            label=scene.label,
+        )[0]
     names = class_names(scene.run)
     released = live.latent(
         key="generator",
         decoder_url=live.decoder_url(scene.run),
         code=at,
-        dimensions=[_dimension(i, d) for i, d in enumerate(directions)],
+        dimensions=dimensions,
         label=scene.label,
         class_names=names,
         base=base.tolist(),
@@ -214,31 +227,6 @@ def _dimension(index: int, direction: Direction) -> live.Dimension:
         dead=not principal and direction.explained < MIN_EXPLAINED,
         spread=direction.spread,
     )
-
-
-def _sliders(
-    scene: Scene, base: Tensor, directions: list[Direction], at: list[float]
-) -> list[float]:
-    """The same by Streamlit's own sliders, for a generator that cannot run in the browser."""
-    left, right = st.columns([4, 5])
-    to = list(at)
-    with right:
-        for i, d in enumerate(directions):
-            value = min(max(at[i], -d.reach), d.reach)
-            to[i] = st.slider(
-                d.title,
-                -d.reach,
-                d.reach,
-                value,
-                0.01,
-                key=f"along-{d.name}-{st.session_state['gan-origin']}",
-            )
-    with left:
-        picture = generators.draw(
-            cached.generator(scene.run), latents(base, directions, to), scene.label
-        )
-        pictures.cards([(scene.title, picture[0], "")])
-    return to
 
 
 def _critic_score(scene: Scene, drawn: Tensor) -> None:

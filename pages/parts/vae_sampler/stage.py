@@ -16,6 +16,7 @@ from core.metrics.image import percent
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
 from pages.components import live
+from pages.components.live.fallback import server_sliders
 from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, inputs, pictures
 from pages.ui.downloads import csv_button, png_button
@@ -154,32 +155,6 @@ def _strange(run: Run, model: Autoencoder, start: Start) -> None:
         )
 
 
-def sliders(run: Run, model: Autoencoder, at: Place) -> Place:
-    """The same by Streamlit's own sliders, for a decoder that cannot run in the browser."""
-    code, label = list(at.code), at.label
-    left, right = st.columns([4, 5])
-    with right:
-        if names := latent.class_names(run):
-            label = st.selectbox(
-                "Class", range(len(names)), index=at.label or 0, format_func=names.__getitem__
-            )
-        for dimension in latent.dimensions(run):
-            if not dimension.dead:
-                value = min(max(code[dimension.index], dimension.low), dimension.high)
-                code[dimension.index] = st.slider(
-                    f"Dimension {dimension.index}",
-                    dimension.low,
-                    dimension.high,
-                    value,
-                    0.01,
-                    key=f"z{dimension.index}-{st.session_state['origin']}",
-                )
-    to = Place(code, label)
-    with left:
-        pictures.cards([("Decoded", picture(model, to)[0], "")])
-    return to
-
-
 def here() -> Place:
     """The current place, as the session has it."""
     at: Place = st.session_state["place"]
@@ -217,8 +192,7 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
     def moved() -> None:
         """Rerun only this fragment each time that a slider is released."""
         if reason := live.failure(url) or refused:
-            st.info(f"{reason} These sliders ask the server for each picture instead.")
-            to = _by_server(run, model)
+            to = _by_server(run, model, reason)
         else:
             to = _by_browser(draw)
         if to != here():
@@ -245,9 +219,20 @@ def _by_browser(draw: Callable[..., live.Released | None]) -> Place:
     return Place(released.code, released.label)
 
 
-def _by_server(run: Run, model: Autoencoder) -> Place:
+def _by_server(run: Run, model: Autoencoder, reason: str) -> Place:
     """The same where the browser cannot run the decoder."""
-    to = sliders(run, model, here())
+    to = Place(
+        *server_sliders(
+            reason,
+            key=f"z-{st.session_state['origin']}",
+            code=here().code,
+            dimensions=[_slider(d) for d in latent.dimensions(run) if not d.dead],
+            draw=lambda code, label: picture(model, Place(code, label))[0],
+            title="Decoded",
+            label=here().label,
+            class_names=latent.class_names(run),
+        )
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         _ordinary(run, to)
         st.space("stretch")
