@@ -10,6 +10,14 @@ export function make(name, properties, ...children) {
   return element;
 }
 
+/** The bytes at an address; null when they break off. Rejects with a sentence. */
+export async function fetchBytes(url, name) {
+  const answer = await fetch(url).catch(() => null);
+  if (!answer) throw new Error(`The ${name} did not arrive: the server cannot be reached.`);
+  if (!answer.ok) throw new Error(`The ${name} did not arrive (error ${answer.status}).`);
+  return answer.arrayBuffer().catch(() => null);
+}
+
 /** Whether the visitor wants no motion. */
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

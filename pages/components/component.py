@@ -16,16 +16,17 @@ whole addresses lead anywhere, and Streamlit takes a single line for a file's na
 
 
 def component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
-    """The component of the folder `name`: its HTML, CSS and ES module, called as the folder is.
+    """The component of the folder `name`: its HTML, ES module and CSS, if any, called as it is.
 
     Args:
         isolate_styles: in a shadow root, where the page's styles do not reach.
     """
     stem = COMPONENTS / name / name
+    css = stem.with_suffix(".css")
     made: Callable[..., Any] = st.components.v2.component(
         name,
         html=stem.with_suffix(".html").read_text(encoding="utf-8"),
-        css=stem.with_suffix(".css").read_text(encoding="utf-8"),
+        css=css.read_text(encoding="utf-8") if css.exists() else None,
         js=IMPORT.format(url=script_url(f"{name}/{name}.js")),
         isolate_styles=isolate_styles,
     )

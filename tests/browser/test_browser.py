@@ -10,8 +10,7 @@ from core.tasks.denoising import DENOISING
 
 pytestmark = pytest.mark.browser
 STAGE = ".stage img"
-FOLLOWED = """count => count ===
-  [...document.querySelectorAll(".lab-slider-preview")].filter((e) => e.instance?.slider).length"""
+FOLLOWED = '.lab-slider-preview[data-state="watching"]'
 
 
 def test_a_deep_link_on_a_cold_server_goes_through_the_router(server, page):
@@ -61,7 +60,7 @@ def held(page, label, *places):
 def test_pictures_follow_the_slider_while_it_is_in_the_hand(server, page):
     page.goto(f"{server}/denoiser")
     page.wait_for_selector(STAGE)
-    page.wait_for_function(FOLLOWED, arg=1)
+    expect(page.locator(FOLLOWED)).to_have_count(1, timeout=60_000)
     held(page, "Strength", 0.8, 0.2)
     page.locator(".stage").get_by_text("16.8 dB").wait_for()  # σ = 0.2
     assert "strength" not in page.url, "nothing was let go"
@@ -79,7 +78,7 @@ def test_what_a_slider_has_shown_is_not_asked_for_again(server, page):
     page.get_by_role("slider", name="Epoch").wait_for()
     sheet = page.locator(".lab-sheet")
     last = sheet.get_attribute("alt")
-    page.wait_for_function(FOLLOWED, arg=2)
+    expect(page.locator(FOLLOWED)).to_have_count(2, timeout=60_000)
     held(page, "Epoch", 0.0)
     page.wait_for_function(
         "() => document.querySelector('.lab-sheet').alt.endsWith('after epoch 0')"

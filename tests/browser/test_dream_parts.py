@@ -373,7 +373,7 @@ def test_quick_hands_lose_nothing(listed):
         }"""
     )
     listed.chosen("blocks.4 250, " + ", ".join(f"blocks.3 {c}" for c in (1, 2, 3, 4)))
-    expect(listed.page.locator(".lab-channels .asked")).to_have_count(0)
+    expect(listed.page.locator(".lab-channels .pending")).to_have_count(0)
 
 
 def test_many_tiles_come_as_they_are_needed(listed):

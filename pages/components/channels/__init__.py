@@ -63,7 +63,7 @@ def channels(
         data={
             "layers": [asdict(layer) for layer in layers],
             "chosen": [[layer, channel] for layer, channel in chosen],
-            "names": {layer: list(found) for layer, found in names.items()},
+            "names": {layer: list(titles) for layer, titles in names.items()},
             "heard": said.get("move", 0),
         },
         on_picked_change=nothing,

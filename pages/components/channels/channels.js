@@ -152,16 +152,16 @@ class Channels {
     const typed = this.filter.value.trim().toLowerCase();
     const all = this.every();
     const fits = (c) => String(c) === typed || (this.names[c] ?? "").toLowerCase().includes(typed);
-    const found = typed ? all.filter(fits) : all;
-    this.list(found);
-    const [some, every] = [found.length, all.length].map((n) => n.toLocaleString("en"));
-    this.find(".found").textContent = typed ? `${some} of ${every}` : "";
+    const matches = typed ? all.filter(fits) : all;
+    this.list(matches);
+    const [some, every] = [matches.length, all.length].map((n) => n.toLocaleString("en"));
+    this.find(".matches").textContent = typed ? `${some} of ${every}` : "";
   }
 
   /** Build the tiles of these channels from the first on, as far as `to` and what is in view. */
   list(channels, to = 0) {
     this.listed = channels;
-    this.find(".found").textContent = "";
+    this.find(".matches").textContent = "";
     this.tiles.replaceChildren();
     this.box.scrollTop = 0;
     this.extend(PORTION);
@@ -269,7 +269,7 @@ class Channels {
 
   pick(channel, event) {
     const more = this.find(".more input").checked || event.shiftKey;
-    event.target.closest("button").classList.add("asked");
+    event.target.closest("button").classList.add("pending");
     this.queue.push({ move: ++this.moves, layer: this.open, channel, more });
     this.send();
   }
@@ -286,7 +286,8 @@ class Channels {
     clearTimeout(this.timer);
     this.sent = null;
     if (!this.queue.length)
-      for (const element of this.root.querySelectorAll(".asked")) element.classList.remove("asked");
+      for (const element of this.root.querySelectorAll(".pending"))
+        element.classList.remove("pending");
     this.send();
   }
 }

@@ -10,8 +10,8 @@ class Compare {
     this.find = (name) => root.querySelector(name);
     this.stage = this.find(".stage");
     this.range = this.find("input");
-    this.wanted = {}; // by name: the address last asked for, and its picture as it comes
-    this.turn = this.shown = 0; // the last pair that was asked for, the last that is to be seen
+    this.wanted = {}; // by name: the latest address, and its picture as it comes
+    this.turn = this.shown = 0; // the latest pair, the latest that is shown
     this.range.addEventListener("input", () => this.move(this.range.value / 100));
     this.find("button").addEventListener("click", () => this.load(this.data));
     for (const [name, hand] of Object.entries({
@@ -47,7 +47,7 @@ class Compare {
       const pictures = await Promise.all(pair);
       if (turn < this.shown) return;
       this.shown = turn;
-      pictures.forEach((picture) => this.hang(picture));
+      pictures.forEach((picture) => this.attach(picture));
       this.stage.classList.add("ready");
       this.cover();
       if (turn === this.turn) this.find(".problem").hidden = true;
@@ -61,7 +61,7 @@ class Compare {
   /** As long as there is nothing else, the first picture does not wait for the second. */
   async first(turn, before) {
     const picture = await before.catch(() => null);
-    if (picture && !this.shown && turn === this.turn) this.hang(picture);
+    if (picture && !this.shown && turn === this.turn) this.attach(picture);
   }
 
   picture(name, url) {
@@ -74,7 +74,7 @@ class Compare {
   }
 
   /** In the place of the one before; only decoded ones come here, so nothing flashes. */
-  hang(picture) {
+  attach(picture) {
     if (picture.parentNode) return;
     this.describe(picture);
     const old = this.stage.querySelector(`img.${picture.className}`);

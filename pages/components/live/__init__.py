@@ -62,8 +62,8 @@ def failure(decoder_url: str) -> str | None:
 
     Ask before drawing the instrument, and give the visitor Streamlit's own sliders instead.
     """
-    found: str | None = st.session_state.get(FAILURES, {}).get(decoder_url)
-    return found
+    sentence: str | None = st.session_state.get(FAILURES, {}).get(decoder_url)
+    return sentence
 
 
 def latent(

@@ -1,6 +1,8 @@
 // Runs a decoder that core/inference/browser_weights.py has packed, in typed arrays.
 // Activations are HWC; the outputs of every weight are neighbours, and zeros are skipped.
 
+import { fetchBytes } from "../common.js";
+
 const room = { values: new Float64Array(0), places: new Int32Array(0), count: 0 }; // for all layers
 
 /** Note the numbers of x from `i` on that are not zero, and where their rows of weights begin. */
@@ -114,21 +116,21 @@ const ACTIVATIONS = {
 const OUTPUTS = { sigmoid, tanh: (v) => (Math.tanh(v) + 1) / 2 };
 
 /** Half precision to single: the exponent is moved by a multiplication, subnormals included. */
-function singles(halves) {
-  const found = new Float32Array(halves.length);
+function toSingles(halves) {
+  const singles = new Float32Array(halves.length);
   const float = new Float32Array(1), bits = new Uint32Array(float.buffer);
   for (let i = 0; i < halves.length; i++) {
     bits[0] = ((halves[i] & 0x8000) << 16) | ((halves[i] & 0x7fff) << 13);
-    found[i] = float[0] * 2 ** 112;
+    singles[i] = float[0] * 2 ** 112;
   }
-  return found;
+  return singles;
 }
 
 export class Decoder {
   constructor(buffer) {
     const length = new DataView(buffer).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-    const weights = singles(new Uint16Array(buffer, 4 + length));
+    const weights = toSingles(new Uint16Array(buffer, 4 + length));
     Object.assign(this, header); // latent, classes, output, shape, layers
     if (!(header.output in OUTPUTS)) throw new Error(`unknown output ${header.output}`);
     const count = ([h, w, c]) => h * w * c;
@@ -213,17 +215,14 @@ const fetched = new Map();
 export function fetchDecoder(url) {
   if (!fetched.has(url)) {
     const arriving = (async () => {
-      const answer = await fetch(url).catch(() => null);
-      if (!answer) throw new Error("The decoder did not arrive: the server cannot be reached.");
-      if (!answer.ok) throw new Error(`The decoder did not arrive (error ${answer.status}).`);
-      const buffer = await answer.arrayBuffer().catch(() => null);
+      const buffer = await fetchBytes(url, "decoder");
       try {
-        const found = new Decoder(buffer);
+        const decoder = new Decoder(buffer);
         for (let k = 0; k < WARM_UP; k++) {
-          found.decode(new Float32Array(found.latent).fill(1), 0);
+          decoder.decode(new Float32Array(decoder.latent).fill(1), 0);
           await new Promise((rest) => setTimeout(rest));
         }
-        return found;
+        return decoder;
       } catch {
         throw new Error("The decoder arrived damaged.");
       }

@@ -355,13 +355,14 @@ class Latent {
       const canvas = make("canvas", { width: 28, height: 28 });
       const short = names.every((n) => n.length <= 2) ? "short" : ""; // others have no room
       const label = make("span", { textContent: name, className: short });
-      const found = make("button", { type: "button", title: name, ariaLabel: name }, canvas, label);
-      found.addEventListener("click", () => {
+      const properties = { type: "button", title: name, ariaLabel: name };
+      const choice = make("button", properties, canvas, label);
+      choice.addEventListener("click", () => {
         this.label = k;
         this.redraw();
         this.release();
       });
-      return found;
+      return choice;
     };
     place.replaceChildren(...names.map(button));
   }

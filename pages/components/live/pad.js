@@ -54,8 +54,8 @@ export class Pad {
     set(".up", { x1: left, x2: left });
     const { style } = this.element.querySelector(".cursor");
     Object.assign(style, { left: `${left}%`, top: `${top}%` });
-    const told = `${this.x.title} ${x.toFixed(2)}, ${this.y.title} ${y.toFixed(2)}`;
-    this.element.setAttribute("aria-label", `Pad. ${told}. Arrow keys move, Home goes back.`);
+    const position = `${this.x.title} ${x.toFixed(2)}, ${this.y.title} ${y.toFixed(2)}`;
+    this.element.setAttribute("aria-label", `Pad. ${position}. Arrow keys move, Home goes back.`);
   }
 
   /** Fill the background with pictures, one a step, so that the caller can stop between. */

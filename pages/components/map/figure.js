@@ -27,14 +27,14 @@ export class Colours {
 
   /** A colour a group, 0 for none; past the palette's end lighter and darker ones. */
   classes(count) {
-    const found = [this.none];
+    const table = [this.none];
     for (let k = 0; k < count; k++) {
       const round = Math.floor(k / this.palette.length) % 4;
       const base = this.palette[k % this.palette.length];
       const towards = round % 2 ? [255, 255, 255] : [0, 0, 0];
-      found.push(mixed(base, towards, [0, 0.45, 0.4, 0.7][round]));
+      table.push(mixed(base, towards, [0, 0.45, 0.4, 0.7][round]));
     }
-    return found;
+    return table;
   }
 
   /** Of each byte; viridis without the end that the paper would swallow. */

@@ -33,12 +33,12 @@ export function around(bounds) {
 
 /** Whether (x, y) lies in a polygon: even-odd, with the sums of `inside` in map_events.py. */
 export function inside(x, y, polygon) {
-  let found = false;
+  let within = false;
   for (let k = 0; k < polygon.length; k++) {
     const [x1, y1] = polygon[k], [x2, y2] = polygon[(k + 1) % polygon.length];
-    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) found = !found;
+    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) within = !within;
   }
-  return found;
+  return within;
 }
 
 /** Fewer corners (Douglas and Peucker), until there are few enough to be sent. */
@@ -58,8 +58,8 @@ export function simplified(polygon, span) {
       parts.push([first, at], [at, last]);
     }
     if (kept.size > MOST_VERTICES) continue;
-    const found = polygon.filter((_, i) => kept.has(i));
-    return found.length < 3 ? polygon.slice(0, 3) : found;
+    const corners = polygon.filter((_, i) => kept.has(i));
+    return corners.length < 3 ? polygon.slice(0, 3) : corners;
   }
 }
 

@@ -113,7 +113,7 @@ export class Hand {
   decode(at) {
     const { map } = this, place = this.place(at);
     const only = map.shown?.size === 1 ? Math.max(0, [...map.shown][0]) : 0;
-    map.root.labPixels = map.card.decode(map.decoder, place, only);
+    map.card.decode(map.decoder, place, only);
     map.root.labPlace = place;
   }
 

@@ -114,19 +114,19 @@ export class Legend {
   }
 
   filter() {
-    const found = new Set(this.matches());
-    for (const row of this.list.children) row.hidden = !found.has(Number(row.dataset.group));
-    this.say(found.size || !this.groups.length ? "" : "There is no such class.");
+    const matches = new Set(this.matches());
+    for (const row of this.list.children) row.hidden = !matches.has(Number(row.dataset.group));
+    this.say(matches.size || !this.groups.length ? "" : "There is no such class.");
   }
 
   enter() {
     const wanted = this.field.value.trim();
     if (!wanted) return;
     const number = /^#\s*(\d{1,9})$/.exec(wanted);
-    const found = this.matches();
+    const matches = this.matches();
     if (number) this.say(this.on.go(Number(number[1])) ?? "");
     else if (wanted.startsWith("#")) this.say("Write the number of an image behind #.");
-    else if (found.length === 1) this.only(found[0]);
+    else if (matches.length === 1) this.only(matches[0]);
   }
 
   say(sentence) {

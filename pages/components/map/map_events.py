@@ -82,23 +82,23 @@ def inside(points: NDArray[Any], polygon: Sequence[Sequence[float]]) -> NDArray[
     share an edge, a point on it lies in one.
     """
     x, y = np.asarray(points, np.float32).reshape(-1, 2).astype(np.float64).T
-    found = np.zeros(len(x), np.bool_)
+    within = np.zeros(len(x), np.bool_)
     corners = [(float(a), float(b)) for a, b in polygon]
     for (x1, y1), (x2, y2) in zip(corners, [*corners[1:], *corners[:1]], strict=True):
         if y1 == y2:
             continue
         crossed = (y1 > y) != (y2 > y)
-        found ^= crossed & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
-    return found
+        within ^= crossed & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    return within
 
 
 def _numbers(said: Any, count: int, limit: float = FAR) -> list[float]:
     if not isinstance(said, list) or len(said) != count:
         raise ValueError
-    found = [float(v) for v in said]
-    if not all(math.isfinite(v) and abs(v) <= limit for v in found):
+    numbers = [float(v) for v in said]
+    if not all(math.isfinite(v) and abs(v) <= limit for v in numbers):
         raise ValueError
-    return found
+    return numbers
 
 
 def _tried(check: Callable[..., Value | None], *args: Any) -> Value | None:
@@ -132,10 +132,10 @@ def _view(said: Any, dimensions: int) -> list[float] | None:
         if not any(eye):
             raise ValueError
         return eye
-    x0, x1, y0, y1 = found = _numbers(said, 4)
+    x0, x1, y0, y1 = view = _numbers(said, 4)
     if not (x0 < x1 and y0 < y1):
         raise ValueError
-    return found
+    return view
 
 
 def _shown(said: Any, groups: int) -> list[int] | None:

@@ -1,4 +1,4 @@
-// Between the hand and Python: each thing is told once, and nothing old takes anything back.
+// Between the hand and Python: each thing is sent once, and nothing old takes anything back.
 
 import { same } from "../common.js";
 import { rounded } from "./geometry.js";
@@ -9,9 +9,9 @@ export class Talk {
   /** @param map has clicked, lasso, view and shown; follow(name, value) is called to change one */
   constructor(map) {
     this.map = map;
-    this.moves = 0; // the number of the last thing told
+    this.moves = 0; // the number of the last thing sent
     this.agreed = {}; // what Python and the hand last agreed on
-    this.place = null; // an empty place that was clicked, told until Python has heard of it
+    this.place = null; // an empty place that was clicked, sent until Python has heard of it
   }
 
   /** What Python merely repeats takes nothing back that the hand has changed since. */

@@ -1,4 +1,4 @@
-// Which point is under the pointer: found here, at once and for fingers too. Plotly finds it a
+// Which point is under the pointer: picked here, at once and for fingers too. Plotly finds it a
 // little later, may mean where the pointer was before, and in 3-D calls every press a click.
 // All that is used of Plotly's private parts stands in this file: tests/pages/test_private_parts.py
 // names the version.
@@ -46,13 +46,13 @@ export function projection(plot, width, height) {
 
 /** Of two matrices of 4 by 4, a column after the other. */
 function product(a, b) {
-  const found = new Float64Array(16);
+  const entries = new Float64Array(16);
   for (let c = 0; c < 4; c++) {
     for (let r = 0; r < 4; r++) {
-      for (let k = 0; k < 4; k++) found[r + 4 * c] += a[r + 4 * k] * b[k + 4 * c];
+      for (let k = 0; k < 4; k++) entries[r + 4 * c] += a[r + 4 * k] * b[k + 4 * c];
     }
   }
-  return found;
+  return entries;
 }
 
 /**
@@ -61,7 +61,7 @@ function product(a, b) {
  */
 export function nearest({ across, down, depth }, axes, members, [left, top], size) {
   const [xs, ys, zs] = axes, cover = zs ? (size * 0.6) ** 2 : 0;
-  let found, least = NEAR ** 2 + size, front = Infinity;
+  let best, least = NEAR ** 2 + size, front = Infinity;
   for (const i of members) {
     const x = xs[i], y = ys[i], z = zs ? zs[i] : 0;
     const far = depth[0] * x + depth[1] * y + depth[2] * z + depth[3];
@@ -71,10 +71,10 @@ export function nearest({ across, down, depth }, axes, members, [left, top], siz
     const away = dx * dx + dy * dy;
     const covers = away < cover;
     if (covers ? far < front : front === Infinity && away < least) {
-      found = i;
+      best = i;
       if (covers) front = far;
       else least = away;
     }
   }
-  return found;
+  return best;
 }

@@ -1,6 +1,6 @@
-// The making of the map, played again: snapshots that are fetched when they are first asked for.
+// The making of the map, played again: snapshots that are fetched when they are first needed.
 
-import { reducedMotion } from "../common.js";
+import { fetchBytes, reducedMotion } from "../common.js";
 import { around } from "./geometry.js";
 
 const SNAPSHOTS_A_SECOND = 12;
@@ -58,10 +58,7 @@ export class Frames {
 }
 
 async function fetchFrames(url) {
-  const answer = await fetch(url).catch(() => null);
-  if (!answer) throw new Error("The replay did not arrive: the server cannot be reached.");
-  if (!answer.ok) throw new Error(`The replay did not arrive (error ${answer.status}).`);
-  const buffer = await answer.arrayBuffer().catch(() => null);
+  const buffer = await fetchBytes(url, "replay");
   try {
     return new Frames(buffer);
   } catch {
@@ -84,7 +81,7 @@ export class Replay {
   reset(url) {
     this.url = url;
     this.frames = null;
-    this.asked = null;
+    this.arriving = null;
     this.place = null; // where between the snapshots, or null at the end
     this.pause();
     this.element.hidden = !url;
@@ -99,9 +96,9 @@ export class Replay {
   /** The snapshots, fetched once; null when there are none, which is said. */
   async load() {
     const { url } = this;
-    this.asked ??= fetchFrames(url);
+    this.arriving ??= fetchFrames(url);
     try {
-      const frames = await this.asked;
+      const frames = await this.arriving;
       if (this.url !== url) return null;
       if (!this.on.fits(frames)) throw new Error("The replay is another map's.");
       this.frames = frames;
@@ -109,7 +106,7 @@ export class Replay {
       return frames;
     } catch (error) {
       if (this.url === url) {
-        this.asked = null;
+        this.arriving = null;
         this.pause();
         this.on.say(`${error.message} Reload the page, or play again.`);
       }

@@ -13,18 +13,18 @@ export class Thumbnails {
 
   /** The sheet of an image: arrived, or null while it is on its way. */
   sheet(part) {
-    let found = this.sheets.get(part);
-    if (!found) {
+    let sheet = this.sheets.get(part);
+    if (!sheet) {
       const image = new Image();
       image.src = this.template.replace("{part}", part);
-      found = { image, ready: false };
-      found.arrived = image.decode().then(
-        () => (found.ready = true),
-        () => setTimeout(() => this.sheets.delete(part), 5000), // and may be asked for again
+      sheet = { image, ready: false };
+      sheet.arrived = image.decode().then(
+        () => (sheet.ready = true),
+        () => setTimeout(() => this.sheets.delete(part), 5000), // and may be fetched again
       );
-      this.sheets.set(part, found);
+      this.sheets.set(part, sheet);
     }
-    return found;
+    return sheet;
   }
 
   /** Fetch the sheets of all these images, one after the other, while nothing else goes on. */
@@ -90,7 +90,6 @@ export class Card {
     decoder.draw(pixels, canvas.getContext("2d"));
     this.decoded.hidden = false;
     this.element.hidden = false;
-    return pixels;
   }
 
   forget() {

@@ -25,12 +25,13 @@ def show(drawn: str, value: float, look: Look, of: bytes, *, slider: str) -> Non
         of: all that decides what is seen, but the value.
         slider: its key.
     """
+    key = f"{slider}-preview"
     pictures.show(
+        f"<style>.st-key-{key} {{ display: none; }}</style>"  # nothing of it is to be seen
         f'<div data-slider="{escape(slider)}" data-at="{value:g}" '
         f'data-looks="{previews.address(look, of)}">{drawn}</div>'
     )
-    _component(key=f"{slider}-preview", data={"slider": slider})
+    _component(key=key, data={"slider": slider})
 
 
-# Its styles hide an element of Streamlit's, which a shadow root would not let them reach.
-_component = component("slider_preview", isolate_styles=False)
+_component = component("slider_preview")

@@ -1,5 +1,5 @@
-// Shows what a slider of Streamlit's will show before it is released: one request at a time, for the
-// latest value.
+// Shows what a slider of Streamlit's will show before it is released: one request at a time, for
+// the latest value.
 
 import { component, make } from "../common.js";
 
@@ -7,7 +7,8 @@ const KEPT = 64; // previews that a browser remembers: a slider of twenty steps 
 const kept = new Map(); // by address
 
 class SliderPreview {
-  constructor() {
+  constructor(root) {
+    this.root = root;
     // A slider's value is a property, which nobody can watch; this is for screen readers.
     this.observer = new MutationObserver(() => this.follow());
     this.released = () => this.wake?.();
@@ -22,6 +23,7 @@ class SliderPreview {
     this.observer.disconnect();
     this.slider = slider;
     if (slider) this.observer.observe(slider, { attributeFilter: ["aria-valuetext"] });
+    this.root.dataset.state = slider ? "watching" : "waiting";
   }
 
   /** Follow the hand until what is shown is what the slider stands at. */

@@ -59,7 +59,7 @@ def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = No
 
 
 def _picked(key: str, cards: Sequence[Card]) -> str | None:
-    """What was clicked since the last run, asked before the wall is drawn: it shows it at once."""
+    """What was clicked since the last run, read before the wall is drawn: it shows it at once."""
     result, seen = st.session_state.get(key), f"{key}-seen"
     said = result.get("picked") if result else None
     if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
