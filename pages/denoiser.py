@@ -21,7 +21,6 @@ from pages.ui.training_panel import panel
 from pages.ui.widgets import number, segmented
 
 title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
-slider_preview.begin()
 models = RunChoice.of(DENOISING)
 
 

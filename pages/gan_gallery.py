@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.classification import RECOGNITION
-from pages.components import slider_preview
 from pages.components.wall import wall
 from pages.parts.gan_gallery import (
     batch_norm,
@@ -26,7 +25,6 @@ from pages.ui.text_comparison import explanation
 from pages.ui.training_panel import panel
 
 title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
-slider_preview.begin()
 models = RunChoice.of(ADVERSARIAL)
 
 

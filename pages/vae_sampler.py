@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.components import slider_preview
 from pages.parts.vae_sampler import measures, sampling, space, stage
 from pages.parts.vae_sampler.explained import EQUATIONS
 from pages.ui.page_frame import needs, tabs, title
@@ -18,7 +17,6 @@ from pages.ui.training_panel import panel
 title(
     "VAE sampler", "Drag through the space of codes that a network has learnt, and watch it draw."
 )
-slider_preview.begin()
 models = RunChoice.of(AUTOENCODING)
 
 

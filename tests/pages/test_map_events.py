@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pages.components.map import inside
-from pages.components.map.map_events import heard, state
+from pages.components.map.map_events import ViewState, heard, state
 
 SAID = {
     "move": 7, "clicked": 5, "lasso": [[0, 0], [1, 0], [1, 1]], "view": [0, 1, 0, 1],
@@ -55,13 +55,15 @@ def test_a_camera_has_a_direction_and_is_near():
 
 def test_what_a_page_has_from_an_address_never_breaks_the_map():
     around = {"groups": 3, "dimensions": 2}
-    assert state(np.int64(4), [(0, 0), (1, 0), (0, 1)], (0, 1, 0, 1), [1], **around) == (
-        4, [[0, 0], [1, 0], [0, 1]], [0, 1, 0, 1], [1]
-    )  # fmt: skip
-    wrong = state(None, [(0, 0)], [math.nan] * 4, [99], **around)
-    assert wrong == (None, None, None, None)
-    assert state(None, (), (1, 2), (), **around) == (None, None, None, None)
-    json.dumps(state(np.int32(1), np.eye(3)[:, :2], np.arange(4.0) % 2, np.array([0]), **around))
+
+    def sent(*values):
+        return state(ViewState(*values), **around)
+
+    corners = [(0, 0), (1, 0), (0, 1)]
+    assert sent(np.int64(4), corners, (0, 1, 0, 1), [1]) == (4, corners, [0, 1, 0, 1], [1], None)
+    assert sent(None, [(0, 0)], [math.nan] * 4, [99]) == ViewState()
+    assert sent(None, (), (1, 2), ()) == ViewState()
+    json.dumps(sent(np.int32(1), np.eye(3)[:, :2], np.arange(4.0) % 2, np.array([0])))
 
 
 def test_inside_is_even_odd_and_shares_edges_fairly():

@@ -188,9 +188,9 @@ def share_text(share: float) -> str:
 def _spread(spread: Spread) -> dict[str, Any]:
     """For the browser, which says it while the hand moves."""
     root = None if spread.root is None else spread.root.tolist()
-    found = {"centre": spread.centre.tolist(), "root": root, "degrees": spread.degrees}
+    gaussian = {"centre": spread.centre.tolist(), "root": root, "degrees": spread.degrees}
     rare = {"rare": MIN_OUTSIDE_SHARE, "hollow": spread.hollow, "prior": spread.prior}
-    return found | rare | {"said": dict(ordinary(spread))}
+    return gaussian | rare | {"said": dict(ordinary(spread))}
 
 
 def _directions(

@@ -140,7 +140,7 @@ def interactions(key: str, points: Points, clicked: int | None) -> ViewState | N
 
 def _last_move(key: str) -> str:
     """The session key of the last move that was read."""
-    return f"{key}-told"
+    return f"{key}-last-move"
 
 
 def _values(colours: Classes | Scale) -> NDArray[Any] | None:

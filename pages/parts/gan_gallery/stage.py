@@ -13,7 +13,8 @@ from core.inference.directions import MIN_EXPLAINED, Direction
 from core.inference.latent import class_names
 from core.runs.store import Run
 from pages.components import live
-from pages.ui import cached, pictures
+from pages.components.live.fallback import server_sliders
+from pages.ui import cached
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import class_title, dataset_title
 from pages.ui.run_choice import RunChoice

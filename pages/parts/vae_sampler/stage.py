@@ -18,7 +18,7 @@ from core.runs.store import Run
 from pages.components import live
 from pages.components.live.fallback import server_sliders
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui import cached, inputs, pictures
+from pages.ui import cached, inputs
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.widgets import segmented
 
