@@ -109,7 +109,7 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
     if compare:
         if strange:
             parts.show_strange(strange, len(pixels))
-        spoilt = restoration.spoil(pixels, corruption, strength, seed)
+        spoilt = restoration.corrupt_images(pixels, corruption, strength, seed)
         parts.all_models(models, run, spoilt, picture_titles(len(pixels)))
         return
     parts.this_model(cached.Restoration(run, pixels, corruption, strength, seed), strange)

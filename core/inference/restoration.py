@@ -16,7 +16,7 @@ from core.tasks.base import unit
 from core.tasks.denoising import DENOISING
 
 
-class Spoilt(NamedTuple):
+class Corrupted(NamedTuple):
     """Pictures before and after corruption; floats (N, C, H, W) in [0, 1]."""
 
     clean: Tensor
@@ -33,7 +33,7 @@ class Restored(NamedTuple):
     ssim: Tensor
 
 
-def spoil(pixels: Tensor, corruption: str, strength: float, seed: int) -> Spoilt:
+def corrupt_images(pixels: Tensor, corruption: str, strength: float, seed: int) -> Corrupted:
     """Corrupt uint8 images (N, C, H, W); the same seed gives the same noise.
 
     Raises:
@@ -42,12 +42,12 @@ def spoil(pixels: Tensor, corruption: str, strength: float, seed: int) -> Spoilt
     """
     clean = unit(pixels)
     try:
-        return Spoilt(clean, corrupt_seeded(clean, corruption, strength, seed))
+        return Corrupted(clean, corrupt_seeded(clean, corruption, strength, seed))
     except ValueError as error:
         raise LabError(str(error)) from error
 
 
-def restore(variant: str, model: nn.Module, pictures: Spoilt) -> Restored:
+def restore(variant: str, model: nn.Module, pictures: Corrupted) -> Restored:
     """Restore corrupted pictures by a model, and measure the result."""
     clean, noisy = pictures
     with torch.inference_mode():
@@ -83,7 +83,7 @@ def trained_range(run: Run) -> tuple[str, float, float]:
     return config.corruption, low, config.strength
 
 
-def export_rows(pictures: Spoilt, restored: Restored) -> list[dict[str, Any]]:
+def export_rows(pictures: Corrupted, restored: Restored) -> list[dict[str, Any]]:
     """Return the figures as a table with a row a picture."""
     columns = {
         "psnr_noisy": restored.psnr_noisy,
@@ -103,5 +103,5 @@ def warm_up() -> None:
     if not runs:
         return
     run = runs[0]
-    pictures = spoil(test_images(run.spec().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
+    pictures = corrupt_images(test_images(run.spec().dataset, 0, 1).pixels, "gaussian", 0.5, 0)
     restore(run.spec().variant, load_model(run), pictures)

@@ -396,7 +396,7 @@ def _plain(value: Any) -> Any:
 def run_id(
     kind: str, variant: str, dataset: str, changed: Mapping[str, Any], fingerprints: list[str]
 ) -> str:
-    """`<kind>-<variant>-<dataset>-<8 hex>`: the same for the same question about the same data.
+    """`<kind>-<variant>-<dataset>-<8 hex>`: the same for the same request on the same data.
 
     Args:
         changed: the config's fields that are not at their default.

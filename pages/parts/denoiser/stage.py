@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core import data
 from core.inference import restoration
-from core.inference.restoration import Restored, Spoilt
+from core.inference.restoration import Corrupted, Restored
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.components import slider_preview
@@ -124,14 +124,14 @@ def error_left(gain: float) -> str:
     return f"{left:.0%} of the squared error is left, {root:.0%} of its root"
 
 
-def all_models(models: RunChoice, chosen: Run, spoilt: Spoilt, titles: list[str]) -> None:
+def all_models(models: RunChoice, chosen: Run, spoilt: Corrupted, titles: list[str]) -> None:
     """One picture through every model of a data set, the best first.
 
     Args:
         titles: what each picture is.
     """
     index = _choose_picture_index(titles)
-    picture = Spoilt(*(part[index : index + 1] for part in spoilt))
+    picture = Corrupted(*(part[index : index + 1] for part in spoilt))
     results = [
         (run, restoration.restore(run.spec().variant, cached.model(run), picture))
         for run in models.on(chosen.spec().dataset)

@@ -35,7 +35,7 @@ def denoiser() -> tuple[str, str]:
     """Noisy digits above, what the first shipped model makes of them below."""
     run = _shipped(DENOISING.name)[0]
     images = cached.test_pictures(run.spec().dataset, 30, 10)
-    spoilt = restoration.spoil(images.pixels, "gaussian", 0.5, 1)
+    spoilt = restoration.corrupt_images(images.pixels, "gaussian", 0.5, 1)
     restored = restoration.restore(run.spec().variant, cached.model(run), spoilt)
     sheet = contact_sheet(torch.cat([spoilt.noisy, restored.images]), columns=10, fill=0)
     return data_url(to_png(sheet)), "Noisy digits, and the same digits restored"

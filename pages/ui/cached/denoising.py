@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.data import CORRUPTIONS
 from core.inference import restoration
-from core.inference.restoration import Restored, Spoilt
+from core.inference.restoration import Corrupted, Restored
 from core.runs.store import Run
 from pages.ui import pictures
 from pages.ui.cached.by_run import by_run
@@ -21,7 +21,7 @@ class Stage:
     """Clean, spoilt, restored and error; `drawn` is what a page shows of them, `gain` the dB that
     restoring has brought in the mean."""
 
-    spoilt: Spoilt
+    spoilt: Corrupted
     restored: Restored
     rows: list[Row]
     drawn: str
@@ -47,14 +47,14 @@ def stage(shown: Restoration) -> Stage:
     # A class looks at the same pictures: most moves of a slider have been made by a neighbour, and
     # the network is two thirds of what a move costs.
     run, pixels, corruption, strength, seed = shown
-    spoilt = restoration.spoil(pixels, corruption, strength, seed)
+    spoilt = restoration.corrupt_images(pixels, corruption, strength, seed)
     restored = restoration.restore(run.spec().variant, model(run), spoilt)
     rows = _rows(spoilt, restored, CORRUPTIONS[corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)
     return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
 
 
-def _rows(spoilt: Spoilt, restored: Restored, corruption: str) -> list[Row]:
+def _rows(spoilt: Corrupted, restored: Restored, corruption: str) -> list[Row]:
     before = f"{_mean(restored.psnr_noisy):.1f} dB · SSIM {_mean(restored.ssim_noisy):.2f}"
     after = f"{_mean(restored.psnr):.1f} dB · SSIM {_mean(restored.ssim):.2f}"
     errors = restoration.error_map(restored.images, spoilt.clean)
