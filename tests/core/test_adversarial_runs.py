@@ -9,7 +9,7 @@ import torch
 
 from core.data import Images
 from core.runs import store
-from core.runs.schema import State, Status
+from core.runs.schema import State
 from core.runs.store import Run
 from core.settings import SHIPPED, settings
 from core.tasks import adversarial, load_model
@@ -18,7 +18,7 @@ from core.tasks.adversarial import ADVERSARIAL, AdversarialLearner
 from core.tasks.classification import RECOGNITION
 from core.training import evaluate, make_request, run_context, train
 from core.training.request import judge
-from tests.core.support import built
+from tests.core.support import Killed, built, kill_in_epoch_2
 
 SMALL: dict[str, Any] = {"epochs": 3, "train_images": 40, "batch_size": 20}
 HEALTH = {
@@ -189,15 +189,6 @@ def test_what_is_kept_is_what_was_measured(variant: str) -> None:
 
 
 # ---- going on
-
-
-class Killed(BaseException):
-    """As a signal would, it passes every `except Exception`."""
-
-
-def kill_in_epoch_2(status: Status) -> None:
-    if status.epoch == 2 and status.stage.startswith("epoch"):
-        raise Killed
 
 
 def outcome(run: Run) -> tuple[Any, ...]:

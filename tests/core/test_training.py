@@ -28,6 +28,7 @@ from core.tasks.denoising import Denoising, DenoisingLearner
 from core.training import evaluate, loop, make_request, run_context, train
 from core.training.request import test_images as images_for_testing
 from core.training.request import train_images
+from tests.core.support import Killed
 
 SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
 FILES = {"config.json", "status.json", "model.safetensors", "history.csv", "metrics.json"}
@@ -61,10 +62,6 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 def losses(run: Run) -> list[list[float]]:
     """The history without what depends on the clock."""
     return run.history().drop(columns=["seconds", "images_per_second"]).to_numpy().tolist()
-
-
-class Killed(BaseException):
-    """As a signal would, it passes every `except Exception`."""
 
 
 def at(epoch: int, act: Callable[[Status], None]) -> Callable[[Status], None]:
