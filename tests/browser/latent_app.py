@@ -46,22 +46,19 @@ def bench() -> None:
     if sentence := live.failure(url):
         st.write(f"Given up: {sentence}")
         return
-    space = {}
+    base = basis = None
     if along:
-        base, basis = directions(network, along)
-        space = {"base": (state["flip"] * base).tolist(), "basis": basis.tolist()}
+        start, vectors = directions(network, along)
+        base, basis = (state["flip"] * start).tolist(), vectors.tolist()
+    names = [f"Class {i}" for i in range(CLASSES)] if network.classes else ()
     to = live.latent(
         key="live",
-        decoder_url=url,
-        code=state["code"],
-        label=state["label"],
+        decoder=live.Decoder(url, names, base, basis, manifold=count == 2),
+        position=live.Position(state["code"], state["label"]),
         dimensions=[
             live.Dimension(i, f"Dimension {i}", -3, 3, f"{i} nats", dead=i >= 10)
             for i in range(count)
         ],
-        class_names=[f"Class {i}" for i in range(CLASSES)] if network.classes else (),
-        manifold=count == 2,
-        **space,
     )
     if to is not None:
         state["code"], state["label"] = to.code, to.label

@@ -43,13 +43,49 @@ class Dimension:
     spread: float = 1.0
 
 
-class Released(NamedTuple):
-    """Where the hand let go: the code (three decimals), class, temperature and the pad's axes."""
+class Position(NamedTuple):
+    """Where the hand is."""
 
     code: list[float]
-    label: int | None
-    temperature: float
-    pad: tuple[int, int] | None
+    """The numbers by index; one may lie outside of its slider's range. Released ones have three
+    decimals."""
+    label: int | None = None
+    """The class, for a conditional model."""
+    temperature: float = 1.0
+    """Of Random, 0 to 1.5: the spread of the draws."""
+    pad: tuple[int, int] | None = None
+    """Indices of the numbers across and up the pad; by default the first two shown."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A decoder for the browser, and what is known of it."""
+
+    url: str
+    """Where the bytes of `core.inference.browser_weights.pack` are; `data:` addresses work too."""
+    class_names: Sequence[str] = ()
+    """A small picture and a button each; empty for a model without classes."""
+    base: Sequence[float] | None = None
+    """With `basis`, the latent that one starts from; by default the middle, zeros."""
+    basis: Sequence[Sequence[float]] | None = None
+    """Directions, as many as a code has numbers, each as long as a latent of the decoder: the
+    browser then decodes base + code · basis. Whoever changes either gives the code to begin with
+    there: what the hand did before is forgotten."""
+    spread: Spread | None = None
+    """Where codes lie; whether the hand is among them is then said beside the pad."""
+    manifold: bool = False
+    """Fill the pad with pictures, and preview the one under the mouse; for codes of two numbers
+    (with more it is the plane through the code)."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """An image that stands beside the picture while the code is its own, of a VAE the mean of its
+    posterior; without a `png` only the code is known."""
+
+    png: str | None
+    """A data URL."""
+    code: Sequence[float] | None
 
 
 def decoder_url(run: Run) -> str:
@@ -69,76 +105,51 @@ def failure(decoder_url: str) -> str | None:
 def latent(
     *,
     key: str,
-    decoder_url: str,
-    code: Sequence[float],
+    decoder: Decoder,
     dimensions: Sequence[Dimension],
-    label: int | None = None,
-    class_names: Sequence[str] = (),
-    pad: tuple[int, int] | None = None,
-    original_png: str | None = None,
-    original_code: Sequence[float] | None = None,
-    manifold: bool = False,
-    temperature: float = 1.0,
-    base: Sequence[float] | None = None,
-    basis: Sequence[Sequence[float]] | None = None,
-    spread: Spread | None = None,
+    position: Position,
+    original: Original | None = None,
     name: str = "latent",
-) -> Released | None:
-    """Draw the instrument; give what the visitor has let go since the last run, else None.
+) -> Position | None:
+    """Draw the instrument; give where the visitor has let go since the last run, else None.
 
-    Keep what is given back and pass it as `code` and `label` in the next run; `temperature` and
-    `pad` may be kept too. To go somewhere else, pass another `code` or `label`: the browser moves
-    there, unless the visitor has moved on in the meantime. In a fragment only that runs again.
+    Keep what is given back and pass it in the next run. To go somewhere else, pass another code or
+    label: the browser moves there, unless the visitor has moved on in the meantime. In a fragment
+    only that runs again.
 
     Args:
         key: of the component; one for all models of a page.
-        decoder_url: where `core.inference.browser_weights.pack`'s bytes are; `data:` addresses work
-            too.
-        code: the numbers by index; one may lie outside of its slider's range.
         dimensions: the sliders in the order in which they are shown, all numbers of the code once.
             Six are in view, the others folded; `dead` ones are folded apart.
-        label: the class, for a conditional model.
-        class_names: a small picture and a button each; empty for a model without classes.
-        pad: indices of the numbers across and up the pad; by default the first two shown.
-        original_png: a data URL of an image, which stands beside the picture while the code is
-            its own, `original_code`.
-        original_code: the code of that image, of a VAE the mean of its posterior.
-        manifold: fill the pad with pictures, and preview the one under the mouse; for codes of two
-            numbers (with more it is the plane through the code).
-        temperature: of Random, 0 to 1.5: the spread of the draws.
-        base: with `basis`, the latent that one starts from; by default the middle, zeros.
-        basis: directions, as many as `code` has numbers, each as long as a latent of the decoder:
-            the browser then decodes base + code · basis. Whoever changes either gives the code to
-            begin with there: what the hand did before is forgotten.
-        spread: where codes lie; whether the hand is among them is then said beside the pad.
         name: of the files in which the picture and its numbers can be taken away.
 
     Raises:
         ValueError: a basis of other sizes, or a base without one.
     """
-    directions = _directions(len(code), base, basis)
-    space = sha256(json.dumps([decoder_url, directions]).encode()).hexdigest()
+    code, pad, original = position.code, position.pad, original or Original(None, None)
+    directions = _directions(len(code), decoder.base, decoder.basis)
+    space = sha256(json.dumps([decoder.url, directions]).encode()).hexdigest()
     if pad is None and len(dimensions) > 1:
         pad = (dimensions[0].index, dimensions[1].index)
     seen = f"{key}-seen"
     result = _component(
         key=key,
         data={
-            "decoder": decoder_url,
+            "decoder": decoder.url,
             "space": space,
             **directions,
             "code": [float(v) for v in code],
-            "label": (label or 0) if class_names else None,
+            "label": (position.label or 0) if decoder.class_names else None,
             "seen": st.session_state.get(seen, 0),
             "dimensions": [dict(vars(d)) for d in dimensions],
-            "class_names": list(class_names),
+            "class_names": list(decoder.class_names),
             "pad": None if pad is None else list(pad),
-            "original": original_png,
-            "original_code": None if original_code is None else [float(v) for v in original_code],
-            "manifold": manifold,
-            "temperature": temperature,
+            "original": original.png,
+            "original_code": None if original.code is None else [float(v) for v in original.code],
+            "manifold": decoder.manifold,
+            "temperature": position.temperature,
             "limit": MAX_CODE,
-            "spread": None if spread is None else _spread(spread),
+            "spread": None if decoder.spread is None else _spread(decoder.spread),
             "name": name,
             "column": CODE_COLUMN,
         },
@@ -151,7 +162,7 @@ def latent(
     st.session_state[seen] = said.get("move")
     if said.get("space") != space:  # let go just before another model or base was chosen
         return None
-    return _checked(said, len(code), len(class_names))
+    return _checked(said, len(code), len(decoder.class_names))
 
 
 def ordinary(spread: Spread) -> dict[State, tuple[str, str]]:
@@ -208,7 +219,7 @@ def _directions(
     return {"base": start, "basis": rows}
 
 
-def _checked(said: dict[str, Any], latent: int, classes: int) -> Released | None:
+def _checked(said: dict[str, Any], latent: int, classes: int) -> Position | None:
     """What a browser says may be anything."""
     try:
         code = checked_code([float(v) for v in said["code"]], latent)[0].tolist()
@@ -222,7 +233,7 @@ def _checked(said: dict[str, Any], latent: int, classes: int) -> Released | None
     if any(not 0 <= i < latent for i in axes):
         return None
     pad = (axes[0], axes[1]) if len(axes) == 2 else None
-    return Released([round(v, 3) for v in code], label, temperature, pad)
+    return Position([round(v, 3) for v in code], label, temperature, pad)
 
 
 def _note_failure(key: str) -> None:

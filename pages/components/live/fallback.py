@@ -3,35 +3,30 @@
 from collections.abc import Callable, Sequence
 
 import streamlit as st
-from torch import Tensor
 
-from pages.components.live import Dimension
-from pages.ui import pictures
+from pages.components.live import Dimension, Position
 
 
 def server_sliders(
     reason: str,
     *,
     key: str,
-    code: Sequence[float],
     dimensions: Sequence[Dimension],
-    draw: Callable[[list[float], int | None], Tensor],
-    title: str,
-    label: int | None = None,
+    position: Position,
+    draw: Callable[[list[float], int | None], None],
     class_names: Sequence[str] = (),
-) -> tuple[list[float], int | None]:
-    """Draw the sliders and the picture; give the code and the class at which they stand.
+) -> Position:
+    """Draw the sliders and the picture; give the position at which they stand.
 
     Args:
         reason: why the browser does not draw, as a sentence.
-        key: of the sliders; another one has them begin at `code`.
+        key: of the sliders; another one has them begin at `position`.
         dimensions: those that have a slider.
-        draw: the picture (C, H, W) of a code under a class.
-        title: of the picture.
+        draw: draws the picture of a code under a class.
         class_names: to pick the class from; empty for a model without classes.
     """
     st.info(f"{reason} These sliders ask the server for each picture instead.")
-    code = list(code)
+    code, label = list(position.code), position.label
     left, right = st.columns([4, 5])
     with right:
         if class_names:
@@ -42,5 +37,5 @@ def server_sliders(
             value = min(max(code[index], low), high)
             code[index] = st.slider(name, low, high, value, 0.01, key=f"{key}-{index}")
     with left:
-        pictures.cards([(title, draw(code, label), "")])
-    return code, label
+        draw(code, label)
+    return position._replace(code=code, label=label)

@@ -14,7 +14,7 @@ from core.inference.latent import class_names
 from core.runs.store import Run
 from pages.components import live
 from pages.components.live.fallback import server_sliders
-from pages.ui import cached
+from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import class_title, dataset_title
 from pages.ui.run_choice import RunChoice
@@ -181,31 +181,30 @@ def _instrument(
     scene: Scene, base: Tensor, directions: list[Direction], at: list[float]
 ) -> list[float]:
     dimensions = [_dimension(i, d) for i, d in enumerate(directions)]
+    position = live.Position(at, scene.label)
     if reason := _browser_refusal(scene):
 
-        def draw(code: list[float], label: int | None) -> Tensor:
+        def draw(code: list[float], label: int | None) -> None:
             model = cached.generator(scene.run)
-            return generators.draw(model, latents(base, directions, code), label)[0]
+            picture = generators.draw(model, latents(base, directions, code), label)[0]
+            pictures.cards([(scene.title, picture, "")])
 
+        key = f"along-{st.session_state['gan-origin']}"
         return server_sliders(
-            reason,
-            key=f"along-{st.session_state['gan-origin']}",
-            code=at,
-            dimensions=dimensions,
-            draw=draw,
-            title=scene.title,
-            label=scene.label,
-        )[0]
+            reason, key=key, dimensions=dimensions, position=position, draw=draw
+        ).code
     names = class_names(scene.run)
+    decoder = live.Decoder(
+        live.decoder_url(scene.run),
+        names,
+        base.tolist(),
+        [d.vector.tolist() for d in directions],
+    )
     released = live.latent(
         key="generator",
-        decoder_url=live.decoder_url(scene.run),
-        code=at,
+        decoder=decoder,
         dimensions=dimensions,
-        label=scene.label,
-        class_names=names,
-        base=base.tolist(),
-        basis=[d.vector.tolist() for d in directions],
+        position=position,
         name=scene.run.id,
     )
     if released is None:

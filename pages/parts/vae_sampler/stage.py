@@ -18,7 +18,7 @@ from core.runs.store import Run
 from pages.components import live
 from pages.components.live.fallback import server_sliders
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui import cached, inputs
+from pages.ui import cached, inputs, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.widgets import segmented
 
@@ -172,26 +172,28 @@ def bench(run: Run, start: Start) -> None:
 
 def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
     """Draw the picture and its sliders in the browser, which also makes the files."""
-    url, refused = live.decoder_url(run), cached.browser_refusal(run)
-    picture = None
+    refused, own_picture = cached.browser_refusal(run), None
     if start.pixels is not None:
-        picture = data_url(to_png(contact_sheet(start.pixels, 1)))
+        own_picture = data_url(to_png(contact_sheet(start.pixels, 1)))
+    decoder = live.Decoder(
+        live.decoder_url(run),
+        latent.class_names(run),
+        spread=outliers.spread(run),
+        manifold=len(here().code) == 2,
+    )
     draw = partial(
         live.latent,
         key="latent",
-        decoder_url=url,
+        decoder=decoder,
         dimensions=[_slider(d) for d in latent.dimensions(run)],
-        class_names=latent.class_names(run),
-        original_png=picture,
-        original_code=st.session_state["own_code"],
-        spread=outliers.spread(run),
+        original=live.Original(own_picture, st.session_state["own_code"]),
         name=run.id,
     )
 
     @st.fragment
     def moved() -> None:
         """Rerun only this fragment each time that a slider is released."""
-        if reason := live.failure(url) or refused:
+        if reason := live.failure(decoder.url) or refused:
             to = _by_server(run, model, reason)
         else:
             to = _by_browser(draw)
@@ -203,15 +205,10 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
     moved()
 
 
-def _by_browser(draw: Callable[..., live.Released | None]) -> Place:
-    at, two = here(), len(here().code) == 2
-    released = draw(
-        code=at.code,
-        label=at.label,
-        pad=(0, 1) if two else None,  # as the tab with the plane has them
-        manifold=two,
-        temperature=_temperature(),
-    )
+def _by_browser(draw: Callable[..., live.Position | None]) -> Place:
+    at = here()
+    pad = (0, 1) if len(at.code) == 2 else None  # as the tab with the plane has them
+    released = draw(position=live.Position(at.code, at.label, _temperature(), pad))
     if released is None:
         return at
     if released.temperature != _temperature():
@@ -221,18 +218,20 @@ def _by_browser(draw: Callable[..., live.Released | None]) -> Place:
 
 def _by_server(run: Run, model: Autoencoder, reason: str) -> Place:
     """The same where the browser cannot run the decoder."""
-    to = Place(
-        *server_sliders(
-            reason,
-            key=f"z-{st.session_state['origin']}",
-            code=here().code,
-            dimensions=[_slider(d) for d in latent.dimensions(run) if not d.dead],
-            draw=lambda code, label: picture(model, Place(code, label))[0],
-            title="Decoded",
-            label=here().label,
-            class_names=latent.class_names(run),
-        )
+
+    def draw(code: list[float], label: int | None) -> None:
+        pictures.cards([("Decoded", picture(model, Place(code, label))[0], "")])
+
+    at = here()
+    reached = server_sliders(
+        reason,
+        key=f"z-{st.session_state['origin']}",
+        dimensions=[_slider(d) for d in latent.dimensions(run) if not d.dead],
+        position=live.Position(at.code, at.label),
+        draw=draw,
+        class_names=latent.class_names(run),
     )
+    to = Place(reached.code, reached.label)
     with st.container(horizontal=True, vertical_alignment="center"):
         _ordinary(run, to)
         st.space("stretch")
