@@ -153,7 +153,7 @@ def test_points_that_are_no_numbers_are_a_sentence(wrong: float) -> None:
     points = drawn(30, 2)
     points[4, 1] = wrong
     for call in (clusters.kmeans, clusters.hdbscan):
-        with pytest.raises(LabError, match="no numbers or infinite"):
+        with pytest.raises(LabError, match="not finite numbers"):
             call(points, 3)
 
 
