@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic_core import PydanticUndefined
+from streamlit.testing.v1 import AppTest
 
 from core.__main__ import parser
 from core.registry import FAMILIES
@@ -56,6 +57,16 @@ def test_every_variant_is_named() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(read("README.md").encode()) <= MAX_README_BYTES
+
+
+def test_the_page_of_the_texts_opens(tmp_path: Path) -> None:
+    page = read("pages/README.md").partition("## Add a page")[2]
+    file = tmp_path / "brightness.py"
+    file.write_text(page.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    app = AppTest.from_file(file, default_timeout=60).run()
+    before = [html.proto.body for html in app.get("html")]
+    app.slider(key="brightness").set_value(0.5).run()
+    assert not app.exception and [html.proto.body for html in app.get("html")] != before
 
 
 def anchors(text: str) -> set[str]:
