@@ -116,7 +116,7 @@ def test_an_administrator_may_delete_what_is_not_theirs_and_sees_no_pictures(
     assert sheet(page, address, private_run) == 404
     page.goto(f"{address}/runs?compare={private_run.id}")
     page.get_by_text("only they can see the rest").wait_for()
-    page.get_by_role("button", name="Delete").wait_for()
+    page.get_by_role("button", name="Delete", exact=True).wait_for()
     assert not queue.visible(private_run, identity.signed_in_as({"email": "boss@example.org"}))
 
 
