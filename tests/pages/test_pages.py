@@ -55,6 +55,7 @@ def test_home_shows_the_state_of_the_machine(lab):
     assert f"{len(SHIPPED)} shipped, 0 trained here" in text
     assert "Digits" in text
     assert "empty; the local cluster starts when needed" in text
+    assert "what draws its cover" not in text, "a constant's docstring is no text of the page"
 
 
 def test_denoiser_has_a_picture_at_first_paint(lab):
