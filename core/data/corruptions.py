@@ -73,6 +73,17 @@ def blur(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
     return flat.view(n, c, h, w).clamp(0, 1)
 
 
+def mixed(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
+    """One of the five above for each picture, each of them equally likely."""
+    kinds = torch.randint(len(MIXED), (len(x),), generator=generator, device=x.device)
+    out = x.clone()
+    for kind, name in enumerate(MIXED):
+        rows = (kinds == kind).nonzero()[:, 0]
+        if len(rows):
+            out[rows] = CORRUPTIONS[name].function(x[rows], strength[rows], generator)
+    return out
+
+
 def none(x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
     """Return the pictures unchanged."""
     return x
@@ -88,6 +99,8 @@ class Corruption:
     function: Callable[[Tensor, Tensor, Generator], Tensor]
 
 
+MIXED = ("gaussian", "salt_and_pepper", "mosaic", "mask", "blur")
+"""What `mixed` draws from."""
 CORRUPTIONS = {
     c.name: c
     for c in (
@@ -96,6 +109,7 @@ CORRUPTIONS = {
         Corruption("mosaic", "Mosaic", "block size, up to half the picture", mosaic),
         Corruption("mask", "Missing square", "side of the square", mask),
         Corruption("blur", "Blur", "radius, up to a seventh of the picture", blur),
+        Corruption("mixed", "One of the five, at random", "that of each", mixed),
         Corruption("none", "None", "no effect", none),
     )
 }

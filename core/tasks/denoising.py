@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, AdamW, Optimizer
 
 from core.data import Images
-from core.data.corruptions import CORRUPTIONS, corrupt, corrupt_seeded
+from core.data.corruptions import CORRUPTIONS, MIXED, corrupt, corrupt_seeded
 from core.images import contact_sheet
 from core.metrics.image import psnr, rms_error, ssim
 from core.models.classical import Classical, Grey, median_filter, non_local_means, total_variation
@@ -45,9 +45,9 @@ CLASSICAL_CHUNK = 10
 class DenoisingConfig(TaskConfig):
     """Settings of a denoiser's training."""
 
-    corruption: Literal["gaussian", "salt_and_pepper", "mosaic", "mask", "blur", "none"] = Field(
-        "gaussian", title="Corruption", description="how the training images are spoilt"
-    )
+    corruption: Literal[
+        "gaussian", "salt_and_pepper", "mosaic", "mask", "blur", "mixed", "none"
+    ] = Field("gaussian", title="Corruption", description="how the training images are spoilt")
     strength: float = number(
         0.5, (0, 1), "Strength", "of the corruption; for Gaussian noise its σ", step=0.05
     )
@@ -278,33 +278,42 @@ class Denoising(Task[DenoisingConfig, DenoisingVariant, nn.Module]):
         }
 
     def evaluate(self, experiment: DenoisingExperiment, images: Images) -> dict[str, Any]:
-        """PSNR and SSIM, in and out, at ten strengths of the run's corruption and on clean images.
+        """PSNR and SSIM, in and out, at ten strengths of each corruption learnt and on clean images.
 
-        The headline figures are those at strength 0.5.
+        The headline figures are those at strength 0.5 of the first of them.
         """
-        variant, model = experiment.variant, experiment.model
-        clean = unit(images.choice(variant.test_images).pixels)
-        corruption = sweep_corruption(experiment.config)
-        rows = []
+        clean = unit(images.choice(experiment.variant.test_images).pixels)
+        sweeps = {
+            corruption: list(self._sweep(experiment, clean, corruption))
+            for corruption in learnt_corruptions(experiment.config)
+        }
+        corruption, rows = next(iter(sweeps.items()))
+        headline = {k: v for k, v in rows[STRENGTHS.index(0.5) + 1].items() if k != "strength"}
+        figures = {**headline, "corruption": corruption, "sweep": rows, "n_test": len(clean)}
+        return figures if len(sweeps) == 1 else {**figures, "sweeps": sweeps}
+
+    def _sweep(
+        self, experiment: DenoisingExperiment, clean: Tensor, corruption: str
+    ) -> Iterator[dict[str, float]]:
+        """The means over the images at each strength, 0 first."""
         for i, strength in enumerate((0.0, *STRENGTHS)):
             noisy = corrupt_seeded(clean, corruption, strength, EVALUATION_SEED + i)
             figures = []
-            for part, target in _chunks(model, noisy, clean):
+            for part, target in _chunks(experiment.model, noisy, clean):
                 experiment.check(f"measuring {i + 1} of {len(STRENGTHS) + 1}")
-                restored = self.restore(variant.name, model, part, rms_error(part, target))
+                rms = rms_error(part, target)
+                restored = self.restore(experiment.variant.name, experiment.model, part, rms)
                 pairs = [(f, x) for f in (psnr, ssim) for x in (part, restored)]
                 figures.append(torch.stack([f(x, target) for f, x in pairs]))
             means = torch.cat(figures, dim=1).mean(dim=1).tolist()
             named = zip(("psnr_noisy", "psnr", "ssim_noisy", "ssim"), means, strict=True)
-            rows.append({"strength": strength, **{k: round(v, 4) for k, v in named}})
-        headline = {k: v for k, v in rows[STRENGTHS.index(0.5) + 1].items() if k != "strength"}
-        return {**headline, "corruption": corruption, "sweep": rows, "n_test": len(clean)}
+            yield {"strength": strength, **{k: round(v, 4) for k, v in named}}
 
     def render(self, experiment: DenoisingExperiment, images: Images) -> np.ndarray:
         """Ten test images: clean, noisy, restored, a row each."""
         config, clean = experiment.config, unit(images.first(10).pixels)
         noisy = corrupt_seeded(
-            clean, sweep_corruption(config), _reference_strength(config), EVALUATION_SEED
+            clean, learnt_corruptions(config)[0], _reference_strength(config), EVALUATION_SEED
         )
         rms = rms_error(noisy, clean)
         restored = self.restore(experiment.variant.name, experiment.model, noisy, rms)
@@ -317,9 +326,9 @@ def _chunks(model: nn.Module, noisy: Tensor, clean: Tensor) -> Iterator[tuple[Te
     yield from zip(torch.split(noisy, size), torch.split(clean, size), strict=True)
 
 
-def sweep_corruption(config: DenoisingConfig) -> str:
-    """The corruption that a run is measured under: its own, or noise where it saw none."""
-    return config.corruption if config.corruption != "none" else "gaussian"
+def learnt_corruptions(config: DenoisingConfig) -> tuple[str, ...]:
+    """The corruptions that a run saw, and is measured under; noise where it saw none."""
+    return {"mixed": MIXED, "none": ("gaussian",)}.get(config.corruption, (config.corruption,))
 
 
 def _reference_strength(config: DenoisingConfig) -> float:
