@@ -68,15 +68,16 @@ def picture_titles(count: int) -> list[str]:
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     """Draw the controls: the model, the pictures, the corruption, its seed, and the view."""
-    run = models.box("Model", on_change=model_changed)
+    run = models.box("Model", parts.most_versatile(models), on_change=model_changed)
     pixels = choose_pictures(run)
     corruption = st.selectbox(
         "Corruption",
-        list(CORRUPTIONS),
+        [name for name in CORRUPTIONS if name != "mixed"],
         format_func=lambda name: CORRUPTIONS[name].title,
         key="corruption",
         bind="query-params",
     )
+    parts.offer_trained(models, run, corruption)
     seed = number("Seed of the noise", 0, 2**31 - 1, 0, "seed")
     view = segmented("Show", ["This model", "All models"], "view")
     return run, pixels, corruption, seed, view == "All models"
@@ -132,7 +133,9 @@ else:
 
 tabs(
     {
-        "Against strength": needs(chosen, partial(parts.curves, models)),
+        "Against strength": needs(
+            chosen, partial(parts.curves, models, st.session_state.get("corruption", ""))
+        ),
         "Over epochs": needs(chosen, learning),
         "Train your own": partial(panel, DENOISING, models.names, use_model),
         "What is happening": partial(parts.explanation, chosen),

@@ -13,7 +13,7 @@ from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import unit
-from core.tasks.denoising import DENOISING
+from core.tasks.denoising import DENOISING, learnt_corruptions
 
 
 class Corrupted(NamedTuple):
@@ -69,18 +69,26 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
     return ((bright * orange + dark * blue).clamp(0, 1) * 255).round().byte()
 
 
-def sweep(run: Run) -> tuple[str, list[dict[str, float]]]:
-    """Return the corruption of a run's evaluation, and its figures at each strength."""
+def sweeps(run: Run) -> dict[str, list[dict[str, float]]]:
+    """Return a run's figures at each strength of each corruption that it was measured under."""
     metrics = run.metrics()
-    rows: list[dict[str, float]] = metrics.get("sweep", [])
-    return str(metrics.get("corruption", "")), rows
+    first = {str(metrics["corruption"]): metrics["sweep"]} if "sweep" in metrics else {}
+    several: dict[str, list[dict[str, float]]] = metrics.get("sweeps", first)
+    return several
 
 
-def trained_range(run: Run) -> tuple[str, float, float]:
-    """Return the corruption and the range of strengths of a run's training."""
+def trained_on(run: Run) -> tuple[str, ...]:
+    """Return the corruptions that a network saw in training; none of a method that learns none."""
+    spec = run.spec()
+    config = DENOISING.config(spec.variant, spec.config)
+    unspoilt = config.corruption == "none" or not DENOISING.learns(spec.variant)
+    return () if unspoilt else learnt_corruptions(config)
+
+
+def trained_strengths(run: Run) -> tuple[float, float]:
+    """Return the lowest and the highest strength of a run's training."""
     config = DENOISING.config(run.spec().variant, run.spec().config)
-    low = 0.0 if config.blind else config.strength
-    return config.corruption, low, config.strength
+    return 0.0 if config.blind else config.strength, config.strength
 
 
 def export_rows(pictures: Corrupted, restored: Restored) -> list[dict[str, Any]]:

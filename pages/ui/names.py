@@ -100,4 +100,6 @@ def _network(run: Run) -> str:
         title = f"{title}, {latent} numbers"
     if (beta := spec.config.get("beta", 1)) != 1:
         title = f"{title}, β = {beta:g}"
+    if spec.config.get("corruption") == "mixed":
+        title = f"{title}, any corruption"
     return f"{title}, tuned" if spec.config.get("start_from") else title

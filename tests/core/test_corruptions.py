@@ -133,3 +133,14 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 def test_a_strength_out_of_range_is_refused(name: str, strength: float | Tensor) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         corrupt(pictures((2, 1, 8, 8)), name, strength, Generator())
+
+
+def test_the_mixture_spoils_each_picture_by_one_of_the_five() -> None:
+    x = pictures((200, 1, 28, 28))
+    spoilt = corrupt_seeded(x, "mixed", 0.6, seed=2)
+    black, white = (
+        (spoilt == 0).flatten(1).float().mean(1),
+        (spoilt == 1).flatten(1).float().mean(1),
+    )
+    assert 20 < int(((black > 0.2) & (white > 0.2)).sum()) < 60, "salt and pepper: about a fifth"
+    assert len({round(float(v), 2) for v in (spoilt - x).abs().flatten(1).mean(1)}) > 10

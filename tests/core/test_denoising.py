@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.data.corruptions import MIXED
 from core.models.fused import fused
 from core.tasks import denoising as denoising_module
 from core.tasks import task
@@ -69,13 +70,25 @@ def test_the_headline_is_the_row_at_half_strength() -> None:
     assert all(row["psnr"] == row["psnr_noisy"] for row in figures["sweep"])
 
 
-def test_a_run_without_corruption_is_measured_under_noise() -> None:
-    config = DENOISING.config("conv_plain")
-    assert isinstance(config, DenoisingConfig) and config.corruption == "none"
-    assert denoising_module.sweep_corruption(config) == "gaussian"
-    mosaic = DENOISING.config("conv", {"corruption": "mosaic"})
-    assert isinstance(mosaic, DenoisingConfig)
-    assert denoising_module.sweep_corruption(mosaic) == "mosaic"
+@pytest.mark.parametrize(
+    ("corruption", "measured"),
+    [("none", ["gaussian"]), ("mosaic", ["mosaic"]), ("mixed", list(MIXED))],
+)
+def test_a_run_is_measured_under_what_it_learnt(corruption: str, measured: list[str]) -> None:
+    config = DENOISING.config("unet", {"corruption": corruption})
+    assert list(denoising_module.learnt_corruptions(config)) == measured
+
+
+def test_a_network_of_several_corruptions_is_measured_under_each() -> None:
+    config = DENOISING.config("unet", {"corruption": "mixed"})
+    figures = DENOISING.evaluate(
+        DENOISING.experiment("unet", config, built(DENOISING, "unet").eval()),
+        tiny(DENOISING, "test", 8),
+    )
+    assert list(figures["sweeps"]) == list(MIXED) and figures["corruption"] == "gaussian"
+    assert figures["sweep"] == figures["sweeps"]["gaussian"]
+    spoilt = {name: rows[5]["psnr_noisy"] for name, rows in figures["sweeps"].items()}
+    assert figures["psnr_noisy"] == spoilt["gaussian"] and len(set(spoilt.values())) == len(MIXED)
 
 
 def test_an_untrained_unet_gives_back_its_input() -> None:

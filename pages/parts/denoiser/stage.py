@@ -177,9 +177,35 @@ def _line(name: str, restored: Restored) -> dict[str, str | float]:
     return {"model": name, **figures}
 
 
-def curves(models: RunChoice, chosen: Run) -> None:
-    """PSNR or SSIM against the strength, of the chosen model and of those to compare it with."""
-    corruption, _ = restoration.sweep(chosen)
+def most_versatile(models: RunChoice) -> str:
+    """The id of the first shipped model that learnt the most corruptions."""
+    shipped = [run for run in models.runs.values() if run.shipped] or list(models.runs.values())
+    return max(shipped, key=lambda run: len(restoration.trained_on(run))).id
+
+
+def offer_trained(models: RunChoice, chosen: Run, corruption: str) -> None:
+    """Say that the chosen network never saw a corruption, and offer the best one that did."""
+    spec = chosen.spec()
+    if corruption == "none" or not DENOISING.learns(spec.variant):
+        return
+    if corruption in restoration.trained_on(chosen):
+        return
+    spoilt = _lower(data.CORRUPTIONS[corruption].title)
+    st.caption(f":material/info: {models.short_name(chosen)} was not trained on {spoilt}.")
+    trained = [r for r in models.on(spec.dataset) if corruption in restoration.trained_on(r)]
+    if trained:
+        name = models.short_name(trained[0])
+        st.button(f"Use {name}", on_click=models.use, args=(trained[0].id,), key="use_trained")
+
+
+def curves(models: RunChoice, wanted: str, chosen: Run) -> None:
+    """PSNR or SSIM against the strength, of the chosen model and of those to compare it with.
+
+    Args:
+        wanted: the corruption to show if the chosen model was measured under it.
+    """
+    measured = restoration.sweeps(chosen)
+    corruption = wanted if wanted in measured else next(iter(measured), wanted)
     measure = segmented("Measure", ["PSNR", "SSIM"], "measure", label_visibility="collapsed")
     column = measure.lower()
     series: dict[str, charts.Line] = {}
@@ -187,10 +213,9 @@ def curves(models: RunChoice, chosen: Run) -> None:
     runs = models.on(chosen.spec().dataset)
     own_colours = charts.colours_of(runs)
     for run in runs:
-        kind, rows = restoration.sweep(run)
-        if kind != corruption:
+        rows = [r for r in restoration.sweeps(run).get(corruption, []) if r["strength"] > 0]
+        if not rows:
             continue
-        rows = [r for r in rows if r["strength"] > 0]
         strengths = [r["strength"] for r in rows]
         noisy = [r[f"{column}_noisy"] for r in rows]
         series["Spoilt input"] = charts.Line(strengths, noisy, "#ced4da", "dash")
@@ -206,12 +231,18 @@ def curves(models: RunChoice, chosen: Run) -> None:
         x_title=f"{title.title}: {title.unit}",
         y_title="PSNR (dB)" if column == "psnr" else "SSIM",
     )
-    kind, low, high = restoration.trained_range(chosen)
-    if kind == corruption:
+    shaded = corruption in restoration.trained_on(chosen)
+    if shaded:
+        low, high = restoration.trained_strengths(chosen)
         low, high = (low, high) if high > low else (high - 0.01, high + 0.01)
         figure.add_vrect(low, high, fillcolor=own_colours[chosen.id], opacity=0.1, line_width=0)
     charts.show(figure, key="against-noise", height=420)
-    st.caption(f"{measured_on(title.title, counts, shaded=kind == corruption)} {MEASURES_TEXT}")
+    st.caption(f"{measured_on(title.title, counts, shaded=shaded)} {MEASURES_TEXT}")
+    if corruption != wanted:
+        st.caption(
+            f"{models.short_name(chosen)} was not measured under "
+            f"{_lower(data.CORRUPTIONS[wanted].title)}, which is chosen above."
+        )
     table = [
         {"strength": x, "model": m, column: y}
         for m, line in series.items()
@@ -235,10 +266,7 @@ def measured_on(corruption: str, counts: Mapping[str, int], *, shaded: bool) -> 
             fewer.setdefault(n, []).append(name)
     rest = "".join(f"; over {n:,}: {', '.join(names)}" for n, names in fewer.items())
     mark = " Shaded: the strengths that the chosen model was trained on." if shaded else ""
-    return (
-        f"Of {_lower(corruption)}, under which the chosen model was measured, whatever is chosen "
-        f"above. Means over {usual:,} test images{rest}.{mark}"
-    )
+    return f"Under {_lower(corruption)}. Means over {usual:,} test images{rest}.{mark}"
 
 
 def explanation(chosen: Run | None) -> None:
@@ -259,8 +287,8 @@ def learnt(run: Run) -> str:
     variant = DENOISING.variant(spec.variant)
     if not variant.learns:
         return "It learns nothing: there is no loss."
-    kind = data.CORRUPTIONS[str(spec.config["corruption"])]
-    on = "clean pictures" if kind.name == "none" else f"pictures under {_lower(kind.title)}"
+    kinds = [_lower(data.CORRUPTIONS[name].title) for name in restoration.trained_on(run)]
+    on = f"pictures under {' or '.join(kinds)}" if kinds else "clean pictures"
     return f"On {on} it learns to make small the mean of {LOSS_TEXTS[variant.loss]}."
 
 
