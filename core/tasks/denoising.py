@@ -278,7 +278,7 @@ class Denoising(Task[DenoisingConfig, DenoisingVariant, nn.Module]):
         }
 
     def evaluate(self, experiment: DenoisingExperiment, images: Images) -> dict[str, Any]:
-        """PSNR and SSIM, in and out, of clean images and at ten strengths of each corruption learnt.
+        """PSNR and SSIM, in and out, of clean images and at ten strengths of what it learnt.
 
         The headline figures are those at strength 0.5 of the first of them.
         """
