@@ -73,7 +73,7 @@ def _dream_again(args: argparse.Namespace) -> int:
 def _film(run: Run, suffix: str) -> bytes:
     path = run.path / "film.mp4"
     if suffix.lower() == ".gif":
-        return films.gif(path, dream_runs.config_of(run).fps)
+        return films.gif(path, DREAMING.config_of(run).fps)
     return path.read_bytes()
 
 

@@ -175,20 +175,9 @@ def dream(run: Run, listener: Listener = lambda status: None) -> Status:
     return carry_out(run, lambda work: _dream(run, work), listener)
 
 
-def config_of(run: Run) -> DreamConfig:
-    """Return the run's validated settings. Raises RunBroken; LabError if it is no dream."""
-    spec = run.spec()
-    if spec.task != DREAMING.name:
-        raise LabError(f"{run.id} is no dream.")
-    try:
-        return DREAMING.config(spec.variant, spec.config)
-    except LabError as error:
-        raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
-
-
 def scene_of(run: Run, tick: Callable[[], None] = lambda: None) -> Scene:
     """Load the inputs of the run. Raises RunBroken, DataMissing."""
-    config = config_of(run)
+    config = DREAMING.config_of(run)
     wants_head = any(t.layer == CLASSES for t in targets(config.layers))
     plain = {name: _input(run, f"{name}.png") for name in ("picture", "mask", "guide")}
     nothing = torch.full((3, 1, 1), 0.5)
@@ -220,7 +209,7 @@ def pixels_of(run: Run, name: str) -> Tensor:
 
 def _dream(run: Run, work: Work) -> None:
     torch.set_num_threads(settings().torch_threads)
-    spec, config = run.spec(), config_of(run)
+    spec, config = run.spec(), DREAMING.config_of(run)
     work.report("reading the network", state="running", error="")
     chosen = backbones.backbone(config.backbone)
     if not chosen.here():
@@ -324,7 +313,7 @@ def _objective(scene: Scene, config: DreamConfig, picture: Tensor) -> float:
 
 def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
     """Measure a finished dream again; nothing is written. Raises RunBroken, DataMissing."""
-    config, variant = config_of(run), run.spec().variant
+    config, variant = DREAMING.config_of(run), run.spec().variant
     check("measuring")
     scene = scene_of(run)
     picture = pixels_of(run, "dream.png").float() / 255

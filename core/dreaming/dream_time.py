@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from cachetools import LRUCache
 
-from core.dreaming import ascent, classic, dream_runs
+from core.dreaming import ascent, classic
 from core.dreaming.config import (
     ATLAS,
     CLASSES,
@@ -20,6 +20,7 @@ from core.dreaming.config import (
     targets,
 )
 from core.dreaming.objectives import Objective
+from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.models import backbones
 from core.models.pretrained import folded
@@ -106,7 +107,7 @@ def _similar(
         try:
             if run.shipped or run.spec().variant != variant:
                 continue
-            figures, other = run.metrics(), dream_runs.config_of(run)
+            figures, other = run.metrics(), DREAMING.config_of(run)
             shape = run.spec().data.shape
             before = pixel_count(variant, other, (shape[1], shape[2]))
         except LabError:

@@ -21,7 +21,6 @@ from core.tasks.adversarial import AdversarialVariant
 from core.tasks.autoencoding import (
     AUTOENCODING,
     MIN_ACTIVE_VARIANCE,
-    AutoencodingConfig,
     AutoencodingVariant,
     anomaly_score,
 )
@@ -82,12 +81,6 @@ def network(run: Run) -> Autoencoder:
     if not isinstance(model, Autoencoder):
         raise LabError(f"{run.id} is no autoencoder: it has no codes.")
     return model
-
-
-def settings_of(run: Run) -> AutoencodingConfig:
-    """Return the settings of the run's training."""
-    spec = run.spec()
-    return AUTOENCODING.config(spec.variant, spec.config)
 
 
 def dimensions(run: Run) -> list[Dimension]:
@@ -173,7 +166,7 @@ def likeliest_class(run: Run, model: Autoencoder, pixels: Tensor) -> Tensor | No
     classes."""
     if not model.classes:
         return None
-    x, config = unit(pixels), settings_of(run)
+    x, config = unit(pixels), AUTOENCODING.config_of(run)
     scores = [
         anomaly_score(config, model, x, torch.full((len(x),), c)) for c in range(model.classes)
     ]

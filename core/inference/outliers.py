@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.inference.latent import checked_labels, class_names, dimensions, settings_of
+from core.inference.latent import checked_labels, class_names, dimensions
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
-from core.tasks.autoencoding import anomaly_score
+from core.tasks.autoencoding import AUTOENCODING, anomaly_score
 from core.tasks.base import unit
 
 MIN_STRANGE_SHARE = 0.99
@@ -129,7 +129,7 @@ def strangeness(
     """Measure how unlike the training data each uint8 image (N, C, H, W) is."""
     classes = checked_labels(model, labels, len(pixels))
     class_labels = torch.zeros(len(pixels), dtype=torch.int64) if classes is None else classes
-    scores = anomaly_score(settings_of(run), model, unit(pixels), class_labels)
+    scores = anomaly_score(AUTOENCODING.config_of(run), model, unit(pixels), class_labels)
     quantiles = np.array(run.metrics().get("anomaly_quantiles", [0.0]))
     shares = np.searchsorted(quantiles, scores.numpy()) / len(quantiles)
     return [Strangeness(float(s), float(p)) for s, p in zip(scores, shares, strict=True)]

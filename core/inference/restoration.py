@@ -79,15 +79,14 @@ def sweeps(run: Run) -> dict[str, list[dict[str, float]]]:
 
 def trained_on(run: Run) -> tuple[str, ...]:
     """Return the corruptions that a network saw in training; none of a method that learns none."""
-    spec = run.spec()
-    config = DENOISING.config(spec.variant, spec.config)
-    unspoilt = config.corruption == "none" or not DENOISING.learns(spec.variant)
+    config = DENOISING.config_of(run)
+    unspoilt = config.corruption == "none" or not DENOISING.learns(run.spec().variant)
     return () if unspoilt else learnt_corruptions(config)
 
 
 def trained_strengths(run: Run) -> tuple[float, float]:
     """Return the lowest and the highest strength of a run's training."""
-    config = DENOISING.config(run.spec().variant, run.spec().config)
+    config = DENOISING.config_of(run)
     return 0.0 if config.blind else config.strength, config.strength
 
 

@@ -79,7 +79,7 @@ def project(run: Run, listener: Listener = lambda status: None) -> Status:
 def _project(run: Run, work: Work) -> None:
     torch.set_num_threads(settings().torch_threads)
     spec = run.spec()
-    config = PROJECTING.config(spec.variant, spec.config)
+    config = PROJECTING.config_of(run)
     began = time.monotonic()
     work.report("reading the images", state="running", error="")
     if _fingerprint(spec.dataset) != spec.data.fingerprint:

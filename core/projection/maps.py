@@ -42,8 +42,7 @@ class LatentMap:
     @property
     def config(self) -> ProjectionConfig:
         """The settings of the map."""
-        spec = self.run.spec()
-        return PROJECTING.config(spec.variant, spec.config)
+        return PROJECTING.config_of(self.run)
 
 
 def open_map(run: Run) -> LatentMap:

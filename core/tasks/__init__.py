@@ -38,7 +38,7 @@ def load_model(run: Run) -> nn.Module:
     chosen, used = task(spec.task), spec.data
     if used.shape != chosen.variant(spec.variant).shape_for(used.shape):
         raise RunBroken(f"The run {run.id} cannot be used: its images have an impossible shape.")
-    config = chosen.config(spec.variant, spec.config)
+    config = chosen.config_of(run)
     with Seeded(0):  # what is drawn is not kept
         model: nn.Module = chosen.build(spec.variant, used.shape, config, used.classes)
     try:

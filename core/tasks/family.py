@@ -131,6 +131,14 @@ class Family(Generic[C, V]):
                 raise LabError(f"{chosen.title} has no setting {name!r} to change.")
         return config
 
+    def config_of(self, run: Run) -> C:
+        """The settings of a run of this family, validated again. Raises RunBroken."""
+        spec = run.spec()
+        try:
+            return self.config(spec.variant, spec.config)
+        except LabError as error:
+            raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
+
     def identity(self, variant: str, config: FamilyConfig) -> tuple[str, dict[str, Any]]:
         """What the id of a run is made of: the variant's name in ids, and what makes it this run:
         the settings that are not at their default, and the variant's edition after the first."""

@@ -138,15 +138,15 @@ def prepared(run: Run, check: Check = silent) -> Prepared:
     Raises:
         LabError: its backbones were trained themselves; DataMissing: its pictures are not here.
     """
-    model, spec = load_model(run), run.spec()
+    model = load_model(run)
     if not isinstance(model, Transfer) or model.trained:
         raise LabError("Only heads on frozen networks can be trained again in seconds.")
     train, test = (
         Images(seen_by(model, images.pixels, check), images.labels)
         for images in (train_images(run), test_images(run))
     )
-    config = TRANSFER.config(spec.variant, spec.config)
-    experiment = TRANSFER.experiment(spec.variant, config, model, check=check)
+    config = TRANSFER.config_of(run)
+    experiment = TRANSFER.experiment(run.spec().variant, config, model, check=check)
     return Prepared(experiment, train, test)
 
 

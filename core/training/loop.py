@@ -17,7 +17,7 @@ from core.runs.weights import packed, unpacked
 from core.settings import settings
 from core.tasks import AnyTask, Experiment, Learner, task
 from core.training.checkpointer import Checkpointer
-from core.training.request import config_of, judge, test_images, train_images
+from core.training.request import judge, test_images, train_images
 from core.training.run_context import Listener, Work, carry_out, describe
 
 AnyExperiment: TypeAlias = Experiment[Any, Any, Any]
@@ -51,8 +51,9 @@ def device() -> torch.device:
 def _train(run: Run, work: Work) -> None:
     """Build the run's network, train it, keep it and measure it."""
     torch.set_num_threads(settings().torch_threads)
-    spec, config, where = run.spec(), config_of(run), device()
+    spec, where = run.spec(), device()
     chosen = task(spec.task)
+    config = chosen.config_of(run)
     work.report("reading the data", state="running", epochs=config.epochs, error="")
     data, test = (
         Images(*(t.to(where) for t in images)) for images in (train_images(run), test_images(run))

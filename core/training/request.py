@@ -14,7 +14,7 @@ from core.runs import store
 from core.runs.schema import DataSpec, RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks import TaskConfig, load_model, task
+from core.tasks import load_model, task
 from core.tasks.base import Judge
 
 TEST_SEED = 40_002
@@ -92,16 +92,6 @@ def _start(run_id: str, task_name: str, variant: str) -> Run | None:
     return run
 
 
-def config_of(run: Run) -> TaskConfig:
-    """Return the run's settings, validated again. Raises RunBroken."""
-    spec = run.spec()
-    try:
-        config: TaskConfig = task(spec.task).config(spec.variant, spec.config)
-    except Exception as error:
-        raise RunBroken(f"The settings of {run.id} are not valid: {error}") from error
-    return config
-
-
 def train_images(run: Run) -> Images:
     """The run's training images in the task's shape: all, or a seeded choice.
 
@@ -109,13 +99,13 @@ def train_images(run: Run) -> Images:
         DataMissing: the set is not here.
         RunBroken: the images of the data set have changed since the run was requested.
     """
-    spec = run.spec()
+    spec, chosen = run.spec(), task(run.spec().task)
     if data.data_fingerprint(spec.dataset) != spec.data.fingerprint:
         raise RunBroken(
             f"The images of {spec.dataset} have changed since {run.id} was requested: train anew."
         )
-    images = some(data.load(spec.dataset, "train"), spec.data.n_train, config_of(run).seed)
-    return task(spec.task).prepare(spec.variant, images)
+    images = some(data.load(spec.dataset, "train"), spec.data.n_train, chosen.config_of(run).seed)
+    return chosen.prepare(spec.variant, images)
 
 
 def test_images(run: Run) -> Images:
@@ -141,8 +131,9 @@ def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
         RunBroken: no usable weights.
         DataMissing: the test split is not here.
     """
-    chosen, config = task(run.spec().task), config_of(run)
-    experiment = chosen.experiment(run.spec().variant, config, load_model(run), judge(run), check)
+    spec, chosen = run.spec(), task(run.spec().task)
+    config = chosen.config_of(run)
+    experiment = chosen.experiment(spec.variant, config, load_model(run), judge(run), check)
     return chosen.evaluate(experiment, test_images(run))
 
 

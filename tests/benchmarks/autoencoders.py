@@ -47,7 +47,7 @@ def autoencoders(quick: bool) -> Iterator[Row]:
 
 
 def _bounds(run: Run, stored: Figures, now: Figures, quick: bool) -> Iterator[Row]:
-    name, elbo = f"quality {run.id}", bound_name(latent.settings_of(run))
+    name, elbo = f"quality {run.id}", bound_name(AUTOENCODING.config_of(run))
     iwae = elbo.replace("elbo", "iwae")
     of = ", Gaussian density" if elbo.startswith("gaussian") else ""
     if not quick:
@@ -107,7 +107,7 @@ def _judged(run: Run, judge: Pipeline, accuracy: float) -> Row:
     right = judge.predict(pictures.flatten(1).numpy()) == labels.numpy()
     each = [100 * float(right[labels == c].mean()) for c in range(10)]
     share = 100 * float(right.mean())
-    beta = latent.settings_of(run).beta
+    beta = AUTOENCODING.config_of(run).beta
     return Row(
         f"quality cvae, beta {beta:g}: pictures read as the class asked for",
         f"≥ {ASKED_CLASS:g} %, by a judge of ≥ {ASKED_JUDGE:g} %",

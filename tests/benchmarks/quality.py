@@ -9,7 +9,7 @@ from core.settings import settings
 from core.tasks import load_model
 from core.tasks.denoising import DENOISING
 from core.training import evaluate
-from core.training.request import config_of, test_images
+from core.training.request import test_images
 from tests.benchmarks.autoencoders import autoencoders
 from tests.benchmarks.measuring import Row, at_least, at_most, torch_threads
 from tests.benchmarks.shipped import shipped, shipped_runs
@@ -114,7 +114,9 @@ def evaluate_on(run: Run, count: int) -> Figures:
     """A run's figures on the choice of `count` test images that classical methods have."""
     images: Images = test_images(run).choice(count)
     model, variant = load_model(run), run.spec().variant
-    return DENOISING.evaluate(DENOISING.experiment(variant, config_of(run), model), images)
+    return DENOISING.evaluate(
+        DENOISING.experiment(variant, DENOISING.config_of(run), model), images
+    )
 
 
 def by_strength(figures: Figures) -> dict[float, float]:

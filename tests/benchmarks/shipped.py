@@ -4,7 +4,6 @@ from core.runs import store
 from core.runs.store import Run
 from core.tasks.base import AnyTask
 from core.tasks.denoising import DENOISING
-from core.training.request import config_of
 
 LENGTH = {"epochs", "seed", "start_from"}
 """Settings that say how long a training was and where it began, not what it was."""
@@ -33,4 +32,4 @@ def shipped(
 
 
 def _changed(task: AnyTask, run: Run) -> set[str]:
-    return set(task.changed(run.spec().variant, config_of(run)))
+    return set(task.changed(run.spec().variant, task.config_of(run)))

@@ -26,7 +26,6 @@ from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import AnyTask, TaskConfig
 from core.tasks.denoising import DENOISING
 from core.tasks.family import SMALL
-from core.training.request import config_of
 from tests.benchmarks import text_dcgan, text_vae
 from tests.benchmarks.measuring import Row, at_least, at_most, in_turns, median_ratio, torch_threads
 from tests.benchmarks.shipped import shipped
@@ -180,9 +179,9 @@ def time_to_quality(quick: bool) -> Iterator[Row]:
         yield Row(name, "≤ 0.1", "conv on mnist is not shipped")
         return
     model = load_model(conv)
-    goal = DENOISING.validate(DENOISING.experiment("conv", config_of(conv), model), test, test)[
-        "test_psnr"
-    ]
+    goal = DENOISING.validate(
+        DENOISING.experiment("conv", DENOISING.config_of(conv), model), test, test
+    )["test_psnr"]
     with torch_threads(settings().torch_threads), tempfile.TemporaryDirectory() as folder:
         looks, seconds, text = _until(goal, images, test, Path(folder), quick)
     samples = {"test_psnr": looks, "seconds a look": seconds, "text conv images/s": text}

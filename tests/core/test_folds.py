@@ -18,7 +18,7 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks.transfer import TRANSFER, TransferExperiment
 from core.training import cross_validation, lr_finder, training_time
-from core.training.request import config_of, train_images
+from core.training.request import train_images
 from tests.core.support import small_pictures
 from tests.core.test_transfer import built, clouds
 
@@ -145,7 +145,7 @@ def test_a_run_is_trained_read_and_explained(taught: Run, monkeypatch: pytest.Mo
     )
     said = explain.predict(model, images.pixels[:2])
     assert torch.allclose(said.probabilities.sum(1), torch.ones(2))
-    run_images = TRANSFER.split(config_of(taught), train_images(taught))[0]
+    run_images = TRANSFER.split(TRANSFER.config_of(taught), train_images(taught))[0]
     said = explain.predict(model, run_images.pixels[[3, 8]])
     rows = explain.alike(model, said)  # nothing is more like a picture than itself
     assert [

@@ -79,7 +79,6 @@ def take_loaded() -> None:
 def command(run: Run) -> str:
     """The command that makes the same dream; names of your own files are in capitals."""
     spec = run.spec()
-    config = DREAMING.config(spec.variant, spec.config)
     words = ["python", "-m", "core", "dream", spec.variant]
     if DREAMING.needs_picture(spec.variant):
         words.append(
@@ -88,7 +87,7 @@ def command(run: Run) -> str:
     for name in ("guide", "mask"):
         if (run.path / f"{name}.png").exists():
             words += [f"--{name}", f"{name.upper()}.png"]
-    for name, value in DREAMING.changed(spec.variant, config).items():
+    for name, value in DREAMING.changed(spec.variant, DREAMING.config_of(run)).items():
         if (name, value) == ("measure", "guide"):  # comes with the file
             continue
         flag = f"--{name.replace('_', '-')}"

@@ -8,6 +8,7 @@ import torch
 
 from core.dreaming import dream_runs
 from core.dreaming.config import targets
+from core.dreaming.variants import DREAMING
 from core.images import COLOURS
 from core.inference.explain import overlaid
 from core.metrics.image import percent
@@ -51,7 +52,7 @@ def octaves(run: Run) -> None:
 
 def answers(run: Run) -> None:
     """Show the predicted classes and the activity of the layers, before and after."""
-    config = dream_runs.config_of(run)
+    config = DREAMING.config_of(run)
     before = (run.path / "picture.png").exists()
     left, right = st.columns(2, gap="large")
     if before:

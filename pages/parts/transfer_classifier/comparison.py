@@ -94,8 +94,7 @@ def _row(group: list[Run]) -> dict[str, object]:
 
 def _changed(run: Run) -> str | None:
     """The settings without a column that are not as usual; None where all are."""
-    spec = run.spec()
-    changed = TRANSFER.changed(spec.variant, TRANSFER.config(spec.variant, spec.config))
+    changed = TRANSFER.changed(run.spec().variant, TRANSFER.config_of(run))
     fields = TRANSFER.config_class.model_fields
     texts = [
         f"{fields[name].title} {value}"

@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import LabError
 from core.inference import latent
 from core.runs.store import Run
-from core.tasks.autoencoding import least_cross_entropy
+from core.tasks.autoencoding import AUTOENCODING, least_cross_entropy
 from core.tasks.base import unit
 from pages.ui import cached, charts
 from pages.ui.downloads import csv_button
@@ -89,7 +89,7 @@ def collapse(run: Run) -> None:
             f"in KL. {KL_TEXT}"
         )
     history = run.history()
-    y_title, terms = TERMS[latent.settings_of(run).likelihood]
+    y_title, terms = TERMS[AUTOENCODING.config_of(run).likelihood]
     kept = {name: column for name, column in terms.items() if column in history}
     line_colours = (colour, "#f08c00", "#2f9e44")
     series = {
@@ -106,7 +106,7 @@ def figures(models: RunChoice, dataset: str) -> None:
     rows, drawn = [], set()
     for run in models.on(dataset):
         metrics = run.metrics()
-        likelihood = latent.settings_of(run).likelihood
+        likelihood = AUTOENCODING.config_of(run).likelihood
         bounded = "kl" in metrics
         if bounded:
             drawn.add((metrics.get("iwae_samples"), metrics.get("iwae_images")))

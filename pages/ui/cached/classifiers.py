@@ -45,7 +45,7 @@ def training_pictures(run: Run) -> Images:
     """The pictures that a classifier learnt from and whose features it keeps, in their order: the
     first of its training part. Raises DataMissing."""
     known = len(classifier(run).known)
-    config = TRANSFER.config(run.spec().variant, run.spec().config)
+    config = TRANSFER.config_of(run)
     return TRANSFER.split(config, train_images(run))[0].first(known)
 
 

@@ -41,7 +41,7 @@ def head(name: str) -> nn.Module:
 @heavy(by_run(st.cache_data, max_entries=64, show_spinner="Running the network"))
 def read(run: Run, name: str) -> list[tuple[str, float]]:
     """The classes that a dream's own network reads in one of its pictures."""
-    backbone = dream_runs.config_of(run).backbone
+    backbone = DREAMING.config_of(run).backbone
     pixels = dream_runs.pixels_of(run, name)
     return responses.read(network(backbone), head(backbone), pixels)
 
@@ -50,7 +50,7 @@ def read(run: Run, name: str) -> list[tuple[str, float]]:
 def activity(run: Run, target: Target) -> tuple[Tensor, Tensor] | None:
     """Where a layer answers in a dream's picture and in the dream, (H, W) in [0, 1] on one scale;
     None where it has no places."""
-    net = network(dream_runs.config_of(run).backbone)
+    net = network(DREAMING.config_of(run).backbone)
     before = responses.activity(net, dream_runs.pixels_of(run, "picture.png"), target)
     after = responses.activity(net, dream_runs.pixels_of(run, "dream.png"), target)
     if before is None or after is None:
