@@ -52,3 +52,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
     yield tmp_path
     settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def never_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is carried out in this process leaves the tests after it their priority."""
+    monkeypatch.setattr(os, "nice", lambda step: 10, raising=False)

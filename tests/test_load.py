@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,37 +98,33 @@ def test_errors_are_in_the_report() -> None:
     assert "3 × sentence on the page: Nothing works." in said
 
 
-def test_three_people_move_sliders(server: Server, tmp_path: Path) -> None:
+def test_every_kind_of_move_finds_its_way(server: Server, tmp_path: Path) -> None:
     code, rows = found(
-        server.url, tmp_path, "--sessions", "3", "--seconds", "3", "--mix", "denoise,follow,sample"
-    )
+        server.url, tmp_path, "--sessions", "6", "--seconds", "4", "--rate", "2.2",
+        "--mix", "denoise,follow,sample,scrub,map,upload", "--visits", "2",
+    )  # fmt: skip
     assert code == 0, rows
     assert rows["denoise"]["count"] and rows["follow"]["count"]  # with other pictures each
-    assert rows["sample: pad"]["count"]
+    for action in ("sample: pad", "scrub: epoch", "sheet", "map: click", "map: lasso", "upload"):
+        assert rows[action]["count"], action
     assert rows["all"]["failed"] == 0
+    assert rows["all"]["memory"][-1]["when"] == "after 2 visits"
     assert server.process.pid in listeners([int(server.url.rpartition(":")[2])])
 
 
-def test_every_kind_of_move_finds_its_way(server: Server, tmp_path: Path) -> None:
-    code, rows = found(
-        server.url, tmp_path, "--sessions", "4", "--seconds", "4", "--rate", "2.2",
-        "--mix", "scrub,map,upload,denoise", "--visits", "2",
-    )  # fmt: skip
-    assert code == 0, rows
-    for action in ("scrub: epoch", "sheet", "map: click", "map: lasso", "upload"):
-        assert rows[action]["count"], action
-    assert rows["all"]["memory"][-1]["when"] == "after 2 visits"
+def test_a_server_that_dies_is_an_error_and_no_end_of_waiting(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last test with this server, which dies when a slider has been moved."""
+    add = Record.add
 
+    def deadly(self: Record, action: str, seconds: float) -> None:
+        add(self, action, seconds)
+        if action == "follow":
+            server.process.kill()
 
-def test_a_server_that_dies_is_an_error_and_no_end_of_waiting(tmp_path: Path) -> None:
-    with started() as running:
-        wait_ready(running)
-        killer = threading.Timer(4, running.process.kill)
-        killer.start()
-        code, rows = found(
-            running.url, tmp_path, "--sessions", "2", "--seconds", "6", "--mix", "follow"
-        )
-        killer.join()
+    monkeypatch.setattr(Record, "add", deadly)
+    code, rows = found(server.url, tmp_path, "--sessions", "2", "--seconds", "3", "--mix", "follow")
     assert code == 1
     errors = [kind for row in rows["all"]["actions"] for kind in row["errors"]]
     assert any(kind.startswith("disconnected") for kind in errors)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from torchvision import models
 from core.errors import DataMissing, UnknownName
 from core.models import backbones
 from core.models.backbones import BACKBONES, backbone, classes, layers, load, load_head
-from core.models.pretrained import FeatureNet, Preprocess, folded
+from core.models.pretrained import Chain, FeatureNet, Preprocess, folded
 from core.settings import settings
 
 LITES = ["lite0", "lite1", "lite2"]
@@ -29,6 +30,14 @@ PALACE = 698
 def china() -> Tensor:
     picture = torch.from_numpy(np.array(load_sample_image("china.jpg")))
     return picture.permute(2, 0, 1)[None].float() / 255
+
+
+@functools.cache
+def random_body(name: str) -> Chain:
+    """A backbone's body with random weights, built once: VGG-16 alone takes seconds."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return backbone(name).body().eval()
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +63,7 @@ def test_the_lites_recognise_a_palace_without_a_network(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in BACKBONES if n not in LITES])
 def test_torchvisions_networks_give_maps_of_the_width_that_they_name(name: str) -> None:
     chosen = backbone(name)
-    net = FeatureNet(chosen, chosen.body().eval())
+    net = FeatureNet(chosen, random_body(name))
     with torch.inference_mode():
         maps = net.maps(china())
     assert maps.shape == (1, chosen.width, 7, 7)
@@ -66,9 +75,9 @@ def test_body_and_head_are_the_whole_network_of_torchvision(name: str) -> None:
     torch.manual_seed(0)
     more = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     whole = getattr(models, original)(**more).eval()
-    state, body = whole.state_dict(), chosen.body().eval()
+    state, body = whole.state_dict(), deepcopy(random_body(name))
     body.load_state_dict(chosen.rename(state, body))
-    images = torch.randn(1, 3, 224, 224)
+    images = torch.randn(1, 3, 96, 96)
     with torch.inference_mode():
         found = chosen.head(state).eval()(body(images))
         assert torch.allclose(found, whole(images), atol=1e-4, rtol=1e-3)
@@ -77,7 +86,7 @@ def test_body_and_head_are_the_whole_network_of_torchvision(name: str) -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_layers_are_told_with_their_channels_and_sizes(name: str) -> None:
     told = layers(name)
-    body = backbone(name).body().eval()
+    body = random_body(name)
     with torch.inference_mode():
         found = body.responses(torch.zeros(1, 3, 64, 64), [told[0].name, told[-1].name])
     assert [layer.name for layer in told] == list(body.layers)
@@ -90,7 +99,7 @@ def test_layers_are_told_with_their_channels_and_sizes(name: str) -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_without_its_batch_norms_a_network_says_the_same(name: str) -> None:
     torch.manual_seed(0)
-    net = FeatureNet(backbone(name), backbone(name).body()).eval()
+    net = FeatureNet(backbone(name), deepcopy(random_body(name))).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)  # type: ignore[union-attr]
@@ -106,7 +115,7 @@ def test_without_its_batch_norms_a_network_says_the_same(name: str) -> None:
 
 
 def test_a_response_is_that_before_the_next_layer_works_in_place() -> None:
-    body = backbone("vgg16").body().eval()  # its odd layers are ReLUs that work in place
+    body = random_body("vgg16")  # its odd layers are ReLUs that work in place
     images = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
         alone = body.responses(images.clone(), ["28"])["28"]

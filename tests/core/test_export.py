@@ -126,6 +126,7 @@ def test_a_classifier_takes_photographs_of_any_size(
     lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Cut, scaled, normalised and calibrated in the file: nothing is left to who uses it."""
+    monkeypatch.setattr(exporting, "SCALED_SIZES", [(427, 640), (181, 1000), (100, 75)])
     run = made("new_head", chosen=TRANSFER)
     report = export(run, lab / "model.onnx")
     assert report.max_difference < TOLERANCE and report.compared_on == "held-out images"

@@ -80,7 +80,6 @@ def test_a_run_of_the_queue_fails_with_the_sentence(
     disk: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: queue.work(run.id))
-    monkeypatch.setattr(queue.os, "nice", lambda by: 10)
     disk(1500)
     values = {"epochs": 2, "train_images": 64}
     run = queue.submit(make_request("denoising", "linear", "digits", values), "ann")

@@ -264,7 +264,7 @@ class House:
         return part
 
     def _keep_up(self) -> None:
-        while not self._over.wait(1):
+        while not self._over.wait(0.3):
             for part in list(self.parts.values()):
                 if part.wanted and part.process is not None and part.process.poll() is not None:
                     part.kill()  # what it has started and left

@@ -309,7 +309,6 @@ def test_with_no_replica_at_all_there_is_a_sentence(house: House, visitor: Visit
         assert answer.status == 503 and answer.headers["Retry-After"]
         assert b"The lab is being started" in answer.body
     finally:
-        house.back("a")
         house.back("b")
         house.wait()
     with visitor.socket() as session:

@@ -89,7 +89,37 @@ def listening(house: House, name: str) -> list:
     return found
 
 
-def test_a_run_of_one_replica_is_seen_in_the_other(house: House) -> None:
+def test_a_run_outlives_its_worker(house: House) -> None:
+    _, made = ask(house, "a", seed=3)
+    until_it_learns(house, made)
+    starts = house.parts["long"].starts
+    house.parts["long"].kill()
+    learnt = len(rows(made))
+    until_done(house, made)
+    assert learnt < EPOCHS and house.parts["long"].starts > starts
+
+
+def test_runs_outlive_the_scheduler_and_are_asked_for_without_one(house: House) -> None:
+    _, made = ask(house, "a", seed=4)
+    _, waits = ask(house, "b", seed=5, epochs=1)
+    until_it_learns(house, made)
+    assert state(waits) == "queued"
+    house.stop("scheduler")
+    try:
+        learnt = len(rows(made))
+        _, later = ask(house, "b", seed=6, epochs=1)
+        assert state(later) == "queued"
+    finally:
+        house.back("scheduler")
+    until_done(house, made)
+    until_done(house, waits, epochs=1)
+    until_done(house, later, epochs=1)
+    assert learnt < EPOCHS
+    for name in ("a", "b"):
+        assert house.parts[name].starts == 1  # replicas need no restart
+
+
+def test_a_run_is_seen_in_the_other_replica_and_outlives_the_one_that_asked(house: House) -> None:
     visitor, made = ask(house, "a", seed=1)
     until_it_learns(house, made)
     other = Visitor(house.door("b"), dict(visitor.cookies))
@@ -103,50 +133,6 @@ def test_a_run_of_one_replica_is_seen_in_the_other(house: House) -> None:
         assert made.name in seen.text()
         with pytest.raises(StopIteration):
             seen.button("Cancel")
-    until_done(house, made)
-
-
-def test_a_run_outlives_the_replica_that_asked_for_it(house: House) -> None:
-    _, made = ask(house, "a", seed=2)
-    until_it_learns(house, made)
     house.stop("a")
-    try:
-        until_done(house, made)
-    finally:
-        house.back("a")
-        house.wait()
-    assert read_json(made / "status.json")["attempt"] == 1
-
-
-def test_a_run_outlives_its_worker(house: House) -> None:
-    _, made = ask(house, "a", seed=3)
-    until_it_learns(house, made)
-    starts = house.parts["long"].starts
-    house.parts["long"].kill()
-    learnt = len(rows(made))
     until_done(house, made)
-    assert learnt < EPOCHS and house.parts["long"].starts > starts
-
-
-def test_a_run_outlives_the_scheduler(house: House) -> None:
-    epochs = 3 * EPOCHS  # it must still be learning when another has been asked for
-    _, made = ask(house, "a", seed=4, epochs=epochs)
-    _, waits = ask(house, "b", seed=5, epochs=1)
-    until_it_learns(house, made)
-    assert state(waits) == "queued"
-    house.parts["scheduler"].kill()
-    learnt = len(rows(made))
-    until_done(house, made, epochs)
-    until_done(house, waits, epochs=1)
-    assert learnt < epochs and house.parts["scheduler"].starts > 1
-    for name in ("a", "b"):
-        assert house.parts[name].starts <= 2  # replicas need no restart
-
-
-def test_a_job_that_is_asked_for_while_there_is_no_scheduler_is_not_lost(house: House) -> None:
-    house.stop("scheduler")
-    try:
-        _, made = ask(house, "b", seed=6, epochs=1)
-    finally:
-        house.back("scheduler")
-    until_done(house, made, epochs=1)
+    assert read_json(made / "status.json")["attempt"] == 1
