@@ -203,10 +203,10 @@ def outcome(run: Run) -> tuple[Any, ...]:
 
 def test_a_training_that_dies_goes_on_bit_for_bit() -> None:
     # Two steps an epoch: the Wasserstein GAN dies between two turns of its generator.
-    run = new("wgan_gp", critic_steps=3)
+    run = new("wgan_gp", critic_steps=3, epochs=2)
     train(run)
     undisturbed, weights = outcome(run), run.weights()
-    run = new("wgan_gp", critic_steps=3)
+    run = new("wgan_gp", critic_steps=3, epochs=2)
     with pytest.raises(Killed):
         train(run, kill_in_epoch_2)
     assert len(run.history()) == 1 and run.metrics() == {}

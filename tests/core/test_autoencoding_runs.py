@@ -154,7 +154,6 @@ def test_the_figures_are_those_of_the_pictures(variant: str) -> None:
         ("ae_conv", [*PLAIN, "validation_loss"]),
         ("ae_mlp3", PLAIN),
         ("vae", [*BOUND, *(f"test_kl_{i:02d}" for i in range(20))]),
-        ("vae_conv", [*BOUND, *(f"test_kl_{i:02d}" for i in range(16))]),
         ("vae_squared", [*SQUARED, *(f"test_kl_{i:02d}" for i in range(20))]),
     ],
 )
@@ -183,7 +182,7 @@ def test_beta_is_in_the_loss_and_not_in_the_bound() -> None:
     assert figures["negative_elbo"] == pytest.approx(bound, abs=1e-3)
 
 
-@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+@pytest.mark.parametrize("variant", ["ae_mlp3", "vae_conv", "cvae_squared"])
 def test_what_is_kept_is_what_was_measured(variant: str) -> None:
     run = new(variant, epochs=1)
     assert train(run).state == "done"
@@ -228,10 +227,10 @@ def outcome(run: Run) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("variant", ["ae_conv", "vae_conv"])
 def test_a_training_that_dies_goes_on_bit_for_bit(variant: str) -> None:
-    run = new(variant)
+    run = new(variant, epochs=2)
     train(run)
     undisturbed = outcome(run)
-    run = new(variant)
+    run = new(variant, epochs=2)
     with pytest.raises(Killed):
         train(run, kill_in_epoch_2)
     assert len(run.history()) == 1 and run.metrics() == {}

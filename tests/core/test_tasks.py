@@ -29,6 +29,8 @@ FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
 BATCH = 8
+FEWER = {"face_dcgan": 4}
+"""Images of a batch where they are large."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +50,16 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoencoding_module, "IWAE_SAMPLES", 20)
 
 
+def batch_of(chosen: AnyTask, variant: str) -> Images:
+    return tiny(chosen, variant=variant, n=FEWER.get(variant, BATCH))
+
+
 def taught(
     chosen: AnyTask, variant: str, steps: int, values: dict[str, Any] | None = None
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """A network after a few steps on one batch, and what it told of each."""
     model = built(chosen, variant, values=values).train()
-    config, images = chosen.config(variant, values), tiny(chosen, variant=variant, n=BATCH)
+    config, images = chosen.config(variant, values), batch_of(chosen, variant)
     batch = chosen.precompute(chosen.experiment(variant, config, model), images)
     learner = chosen.learner(chosen.experiment(variant, config, model), batch)
     generator = torch.Generator().manual_seed(0)
@@ -155,7 +161,7 @@ def test_the_same_steps_give_the_same_losses_and_weights(name: str, variant: str
 def test_a_learner_goes_on_from_its_state(name: str, variant: str) -> None:
     chosen, config = task(name), task(name).config(variant)
     model, generator = built(chosen, variant), torch.Generator().manual_seed(0)
-    images = tiny(chosen, variant=variant, n=BATCH)
+    images = batch_of(chosen, variant)
     batch = chosen.precompute(chosen.experiment(variant, config, model), images)
     learner = chosen.learner(chosen.experiment(variant, config, model.train()), batch)
     learner.step(batch, 0.2, generator)
