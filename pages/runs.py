@@ -11,7 +11,6 @@ from pages.parts.runs import panels, table
 from pages.server.visitor import who
 from pages.ui import links
 from pages.ui.downloads import csv_button
-from pages.ui.figure_tables import figure_table
 from pages.ui.names import run_names
 from pages.ui.page_frame import title
 
@@ -26,27 +25,36 @@ def visible_to_me(run: Run) -> bool:
         return True
 
 
-listed = {run.id: run for run in store.all_runs() if visible_to_me(run)}
-rows = pd.DataFrame([table.row(run) for run in listed.values()])
-damaged = [record["Run"] for record in rows.to_dict("records") if record["State"] == "damaged"]
-readable = [run_id for run_id in listed if run_id not in damaged]
+runs = sorted(filter(visible_to_me, store.all_runs()), key=table.place)
+listed = {run.id: run for run in runs}
+rows = pd.DataFrame([table.row(run) for run in runs])
+damaged = [run for run, state in zip(runs, rows["State"], strict=True) if state == "damaged"]
+readable = [run.id for run in runs if run not in damaged]
 names = run_names([listed[i] for i in readable])
-names |= {run_id: f"Damaged run · {run_id[-8:]}" for run_id in damaged}
-figure_table(rows.assign(Run=[names[run_id] for run_id in listed]), table.COLUMNS)
-panels.damaged_runs([listed[run_id] for run_id in sorted(damaged)], names)
-with st.container(horizontal=True):
-    st.space("stretch")
-    csv_button(lambda: rows, "runs")
+names |= {run.id: f"Damaged run {i}" for i, run in enumerate(damaged, 1)}
+
+passed = rows[table.filtered(runs, rows, names)]
+overview = st.container()
+panels.damaged_runs([run for run in damaged if run.id in set(passed["Run"])], names)
 compared = links.several(
     "Look closer, or compare",
     readable,
-    key="compare",
+    key=table.CHOSEN,
     default=readable[:1],
     shared_default=all(listed[i].shipped for i in readable[:1]),
     noun="run",
     placeholder="Choose one run or several",
     format_func=names.__getitem__,
 )
+with overview:
+    if passed.empty:
+        st.info("No run matches. Search for other words, or choose all pages and any state.")
+    else:
+        table.draw(passed, names)
+    with st.container(horizontal=True):
+        st.caption("Click on a row to open its run; tick several to compare them.")
+        st.space("stretch")
+        csv_button(lambda: passed, "runs")
 chosen = [listed[run_id] for run_id in compared]
 if len(chosen) > 1:
     chosen = [run for run in chosen if queue.visible(run, who())]

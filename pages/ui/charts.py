@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import plotly.io
 
 from core.images import COLOURS
+from core.metrics.smoothing import smoothed
 from core.registry import family
 from core.runs.store import Run
 from pages.components.chart import chart
@@ -27,6 +28,8 @@ class Line:
     colour: str = COLOURS[0]
     dash: str = "solid"
     width: float = 2
+    smoothing: float = 0
+    """Share of the epochs before that each point keeps; then what was measured is drawn faint."""
 
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -70,14 +73,17 @@ def show(figure: go.Figure, key: str, height: int = 340, hovermode: str = "x uni
 
 
 def lines(series: Mapping[str, Line], x_title: str, y_title: str, log_y: bool = False) -> go.Figure:
-    """Lines by name."""
+    """Lines by name; the first lies on top."""
     drawn = []
-    for name, line in series.items():
+    for above, (name, line) in zip(range(len(series), 0, -1), series.items(), strict=True):
         style = {"color": line.colour, "dash": line.dash, "width": line.width}
         mode = "lines+markers" if len(line.x) < 25 else "lines"
-        drawn.append(
-            go.Scatter(x=line.x, y=line.y, name=name, mode=mode, line=style, marker={"size": 5})
-        )
+        common = {"x": line.x, "mode": mode, "line": style, "marker": {"size": 5}}
+        y = smoothed(line.y, line.smoothing)
+        drawn.append(go.Scatter(y=y, name=name, zorder=above, **common))
+        if line.smoothing:
+            faint = {"opacity": 0.3, "hoverinfo": "skip", "showlegend": False}
+            drawn.append(go.Scatter(y=line.y, name=f"{name}, measured", **faint, **common))
     y_axis: dict[str, object] = {"title": y_title, "exponentformat": "power"}
     if log_y:
         y_axis |= log_axis([value for line in series.values() for value in line.y])
@@ -129,9 +135,12 @@ def _tick_step(places: Sequence[float]) -> int | None:
     return 1 if few and all(float(place).is_integer() for place in places) else None
 
 
-def over_epochs(history: pd.DataFrame, column: str, colour: str, dash: str = "solid") -> Line:
+def over_epochs(
+    history: pd.DataFrame, column: str, colour: str, dash: str = "solid", smoothing: float = 0
+) -> Line:
     """A column of a run's history, an epoch a point."""
-    return Line(history["epoch"].tolist(), history[column].tolist(), colour, dash)
+    x, y = history["epoch"].tolist(), history[column].tolist()
+    return Line(x, y, colour, dash, smoothing=smoothing)
 
 
 def all_positive(series: Iterable[Line]) -> bool:
@@ -139,20 +148,24 @@ def all_positive(series: Iterable[Line]) -> bool:
     return all(value > 0 for line in series for value in line.y)
 
 
-def losses(run: Run) -> go.Figure | None:
-    """Training and test loss of a run, an epoch a point; None before the first."""
+def losses(run: Run, smoothing: float = 0) -> go.Figure | None:
+    """Test and training loss of a run, the test loss first, an epoch a point; None before the
+    first."""
     history = run.history()
     columns = [c for c in history.columns if c.endswith("loss")]
+    columns.sort(key=lambda c: not c.startswith(("test", "validation")))
     if history.empty or not columns:
         return None
     series = {
-        column.replace("_", " "): over_epochs(history, column, colour(run), dash)
+        column.replace("_", " "): over_epochs(history, column, colour(run), dash, smoothing)
         for column, dash in zip(columns, cycle(DASHES), strict=False)
     }
     return lines(series, "epoch", "loss", all_positive(series.values()))
 
 
-def compare(runs: Sequence[Run], column: str, names: Mapping[str, str]) -> go.Figure | None:
+def compare(
+    runs: Sequence[Run], column: str, names: Mapping[str, str], smoothing: float = 0
+) -> go.Figure | None:
     """One column of several histories; runs of one variant differ by shade and dashes."""
     series, colours, seen = {}, colours_of(runs), Counter[str]()
     for run in runs:
@@ -160,7 +173,7 @@ def compare(runs: Sequence[Run], column: str, names: Mapping[str, str]) -> go.Fi
         if column in history.columns:
             dash = DASHES[seen[colour(run)] % len(DASHES)]
             seen[colour(run)] += 1
-            series[names[run.id]] = over_epochs(history, column, colours[run.id], dash)
+            series[names[run.id]] = over_epochs(history, column, colours[run.id], dash, smoothing)
     if not series:
         return None
     log_y = "loss" in column and all_positive(series.values())

@@ -1,7 +1,7 @@
 """Tables of figures."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -16,10 +16,14 @@ class Column(NamedTuple):
 
 def figure_table(table: pd.DataFrame, columns: Mapping[str, Column]) -> None:
     """Show a table; where a figure was not measured there is a dash."""
-    config = {
+    st.dataframe(table, hide_index=True, placeholder="–", column_config=figure_config(columns))
+
+
+def figure_config(columns: Mapping[str, Column]) -> dict[str, Any]:
+    """How Streamlit writes the columns."""
+    return {
         name: st.column_config.NumberColumn(format=column.format, help=column.help)
         if column.format
         else st.column_config.TextColumn(help=column.help)
         for name, column in columns.items()
     }
-    st.dataframe(table, hide_index=True, placeholder="–", column_config=config)

@@ -1,11 +1,14 @@
 """Readable names of runs and data sets."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from core import data
+from core.data import CORRUPTIONS
 from core.dreaming.starting_pictures import MADE, NOISE, OWN
 from core.inference.codes import PIXELS
+from core.models.backbones import BACKBONES
 from core.projection.methods import PROJECTING
 from core.registry import family
 from core.runs import store
@@ -19,15 +22,20 @@ PICTURES = {
     OWN: "Your picture",
 }
 """Titles of the pictures that dreams begin with."""
+IN_TITLE = {"latent", "beta", "start_from"}
+"""Settings that stand in the title of a network, where they are special."""
+MAX_DIFFERENCES, MAX_VALUE = 3, 32
+"""Settings that a name has at most, and characters of a value in it."""
 
 
 def run_names(runs: Sequence[Run]) -> dict[str, str]:
-    """A name for each run by its id: its network or method, what is special about it, and its data.
+    """A name for each run by its id: its network or method, its data, and what differs from the
+    default settings.
 
     Where two would be the same, the end of their id stands behind; shipped runs keep their names
     whatever else is there.
     """
-    names = {run.id: f"{_title(run)} · {dataset_title(run.spec().dataset)}" for run in runs}
+    names = {run.id: _name(run) for run in runs}
     counts = Counter(names.values())
     shipped = Counter(names[run.id] for run in runs if run.shipped)
 
@@ -42,6 +50,15 @@ def run_names(runs: Sequence[Run]) -> dict[str, str]:
 def run_name(run: Run) -> str:
     """The name of a single run."""
     return run_names([run])[run.id]
+
+
+def setting_value(key: str, value: Any) -> str:
+    """The value of a setting in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return VALUES[key](value) if key in VALUES else str(value)
 
 
 def source_name(source: str) -> str:
@@ -65,6 +82,44 @@ def class_title(dataset: str, label: int) -> str:
     known = data.known(dataset)
     classes = () if known is None else known.classes
     return classes[label] if 0 <= label < len(classes) else str(label)
+
+
+VALUES: dict[str, Callable[[str], str]] = {
+    "source": source_name,
+    "start_from": lambda run_id: source_name(run_id) if run_id else "New weights",
+    "corruption": lambda name: CORRUPTIONS[name].title,
+    "backbone": lambda name: BACKBONES[name].title,
+    "backbones": lambda names: " + ".join(BACKBONES[name].title for name in names.split("+")),
+}
+"""The title of a value, by the name of its setting; the others are titles themselves."""
+
+
+def _name(run: Run) -> str:
+    parts = [_title(run), dataset_title(run.spec().dataset)]
+    if not run.shipped and (differences := _differences(run)):
+        parts.append(differences)
+    return " · ".join(parts)
+
+
+def _differences(run: Run) -> str:
+    """The settings of a run that are not their variant's defaults, but for those in its title."""
+    spec = run.spec()
+    of = family(spec.task)
+    if of is PROJECTING:
+        return ""  # all of them stand in its title
+    usual, fields = of.config(spec.variant).model_dump(), of.config_class.model_fields
+    parts = []
+    for key, value in spec.config.items():
+        if key in IN_TITLE or value == usual.get(key, value) or value == "mixed":
+            continue
+        title, words = (fields[key].title or key).lower(), setting_value(key, value)
+        if isinstance(value, bool):
+            parts.append(title if value else f"not {title}")
+        else:
+            short = words if len(words) <= MAX_VALUE else f"{words[: MAX_VALUE - 1]}…"
+            parts.append(f"{title} {short.replace('*', '×')}")
+    more = len(parts) - MAX_DIFFERENCES
+    return ", ".join(parts[:MAX_DIFFERENCES] + ([f"{more} more"] if more > 0 else []))
 
 
 def _title(run: Run) -> str:

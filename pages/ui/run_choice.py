@@ -8,7 +8,7 @@ import streamlit as st
 from core.runs.store import Run
 from core.tasks import AnyFamily
 from pages.ui import cached, links
-from pages.ui.names import run_names
+from pages.ui.names import dataset_title, run_names
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,5 @@ class RunChoice:
 
     def short_name(self, run: Run) -> str:
         """The name of a run without its data set, for tables and charts of one data set."""
-        return self.names[run.id].split(" · ")[0]
+        of = f" · {dataset_title(run.spec().dataset)}"
+        return self.names[run.id].replace(of, "", 1)

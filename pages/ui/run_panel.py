@@ -36,21 +36,22 @@ def state_badge(text: str, colour: str, icon: str) -> None:
     st.badge(text, color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
 
 
-def watch(run_id: str, use: Use | None = None) -> None:
+def watch(run_id: str, use: Use | None = None, smoothing: float = 0) -> None:
     """Show a run and, while it is under way, look again every second.
 
     Args:
         use: called with its id when somebody wants to work with the finished model.
+        smoothing: of its losses, from 0 to 1.
     """
     run = store.find(run_id)
     if run is None:
         st.info("This run was deleted.")
         return
     pause = 1.0 if run.status().active else None
-    st.fragment(_panel, run_every=pause)(run_id, pause is not None, use)
+    st.fragment(_panel, run_every=pause)(run_id, pause is not None, use, smoothing)
 
 
-def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
+def _panel(run_id: str, was_active: bool, use: Use | None, smoothing: float) -> None:
     run = store.find(run_id)
     if run is None:
         st.info("This run was deleted.")
@@ -76,7 +77,7 @@ def _panel(run_id: str, was_active: bool, use: Use | None) -> None:
         ):
             st.rerun()  # the stage is outside of this fragment
     progress(run, status)
-    if (figure := charts.losses(run)) is not None:
+    if (figure := charts.losses(run, smoothing)) is not None:
         charts.show(figure, key=f"losses-{run.id}", height=260)
     if samples := run.samples():
         last = max(samples)

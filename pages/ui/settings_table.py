@@ -1,25 +1,13 @@
 """The settings of runs in words: titles of fields, and of what is chosen in them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.data import CORRUPTIONS
-from core.models.backbones import BACKBONES
 from core.registry import family
 from core.runs.store import Run
-from pages.ui.names import dataset_title, source_name
-
-TITLES: dict[str, Callable[[str], str]] = {
-    "source": source_name,
-    "start_from": lambda run_id: source_name(run_id) if run_id else "New weights",
-    "corruption": lambda name: CORRUPTIONS[name].title,
-    "backbone": lambda name: BACKBONES[name].title,
-    "backbones": lambda names: " + ".join(BACKBONES[name].title for name in names.split("+")),
-}
-"""The title of a value, by the name of its setting; the others are titles themselves."""
+from pages.ui.names import dataset_title, setting_value
 
 
 def keys_and_values(run: Run) -> dict[str, Any]:
@@ -36,7 +24,10 @@ def titles_and_values(run: Run) -> dict[str, str]:
     return {
         "Network": of.variant(spec.variant).title,
         "Data set": dataset_title(spec.dataset),
-        **{fields[key].title or key: _value(key, value) for key, value in spec.config.items()},
+        **{
+            fields[key].title or key: setting_value(key, value)
+            for key, value in spec.config.items()
+        },
     }
 
 
@@ -45,11 +36,3 @@ def settings_table(run: Run) -> None:
     settings = titles_and_values(run)
     table = pd.DataFrame({"Setting": settings.keys(), "Value": settings.values()})
     st.dataframe(table, hide_index=True)
-
-
-def _value(key: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return TITLES[key](value) if key in TITLES else str(value)

@@ -30,7 +30,7 @@ def test_the_page_of_runs_names_each_damaged_one(spoilt: dict[str, str]) -> None
     app = opened("runs.py")
     assert not app.exception and not app.error
     table = app.dataframe[0].value
-    damaged_names = [f"Damaged run · {run_id[-8:]}" for run_id in spoilt]
+    damaged_names = [f"Damaged run {i}" for i in range(1, len(spoilt) + 1)]
     assert set(table.loc[table["State"] == "damaged", "Run"]) == set(damaged_names)
     done = table.set_index("Run").loc["Linear · MNIST · 0123abcd"]
     assert done["State"] == "done"
@@ -54,5 +54,8 @@ def test_who_asked_for_a_damaged_run_can_delete_it(
     Run(settings().runs / first).set_owners(["ann"])
     Run(settings().runs / second).set_owners(["bob"])
     app = opened("runs.py")
+    said = " ".join(c.value for c in app.caption)
+    assert "is missing or damaged" in said
+    assert not any(word in said for word in (*spoilt, first[-8:], ".json", ".csv"))
     keys = [button.key for button in app.button if str(button.key).startswith("delete-")]
     assert keys == [f"delete-{first}"]

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from core.metrics.smoothing import smoothed
 from core.runs.store import open_run
 from pages.ui import charts
 from pages.ui.names import run_names
@@ -23,8 +24,26 @@ def test_losses_are_named_in_words():
     run = open_run("denoise-unet-fashion-mnist-ddc1fb35")
     figure = charts.losses(run)
     assert figure is not None
-    assert [line.name for line in figure.data] == ["loss", "test loss"]
-    assert list(figure.data[1].y) == run.history()["test_loss"].tolist()
+    assert [line.name for line in figure.data] == ["test loss", "loss"]
+    assert list(figure.data[0].y) == run.history()["test_loss"].tolist()
+    assert figure.data[0].zorder > figure.data[1].zorder and figure.data[0].line.dash == "solid"
+
+
+def test_a_smoothed_curve_stands_before_the_measured_one_which_is_faint():
+    run = open_run("autoencode-vae_squared-mnist-dd3f87e3")
+    figure = charts.losses(run, 0.6)
+    assert figure is not None
+    smooth, measured = figure.data[:2]
+    assert measured.opacity < 0.5 and not measured.showlegend and smooth.opacity is None
+    values = run.history()["test_loss"].tolist()
+    assert list(measured.y) == values and list(smooth.y) == smoothed(values, 0.6)
+
+
+def test_smoothing_is_corrected_for_its_start_and_passes_over_gaps():
+    assert smoothed([3.0] * 5, 0.9) == pytest.approx([3.0] * 5)
+    assert smoothed([1.0, 2.0], 0.5) == pytest.approx([1.0, (0.25 * 1 + 0.5 * 2) / 0.75])
+    assert smoothed([1.0, math.nan, 1.0], 0.5)[::2] == pytest.approx([1.0, 1.0])
+    assert smoothed([4.0, 5.0], 0.0) == [4.0, 5.0] and smoothed([], 0.5) == []
 
 
 def test_two_runs_of_a_kind_have_two_colours():

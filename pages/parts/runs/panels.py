@@ -3,8 +3,11 @@
 import pandas as pd
 import streamlit as st
 
+from core.errors import LabError
 from core.jobs import queue
+from core.registry import checked
 from core.runs.store import Run
+from pages.parts.runs import opening, table
 from pages.server.visitor import who
 from pages.ui import charts, links
 from pages.ui.downloads import csv_button, download
@@ -12,15 +15,38 @@ from pages.ui.errors import errors_shown
 from pages.ui.run_panel import actions, badge, watch
 from pages.ui.settings_table import keys_and_values, settings_table, titles_and_values
 
+FILES = {
+    "config.json": "list of settings",
+    "history.csv": "history",
+    "metrics.json": "list of figures",
+    "model.safetensors": "file of weights",
+    "status.json": "state",
+}
+"""What the files of a run hold, in words."""
+LONG_HISTORY = 25
+"""Epochs from which on curves can be smoothed."""
+
 
 def damaged_runs(runs: list[Run], names: dict[str, str]) -> None:
-    """The damaged runs that this visitor may delete."""
+    """What is wrong with damaged runs, to whom they belong, who may delete them."""
     for run in runs:
         if queue.may_change(run, who()):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(f"{names[run.id]}.")
+                st.caption(f"{names[run.id]}. {damage(run)}")
                 if st.button("Delete", icon=":material/delete:", key=f"delete-{run.id}"):
                     _confirm(run, names[run.id])
+
+
+def damage(run: Run) -> str:
+    """What is wrong with a run, as a sentence without its id and the names of its files."""
+    try:
+        checked(run)
+    except LabError as error:
+        sentence = str(error).replace(f"The run {run.id}", "It").replace(run.id, "it")
+        for file, words in FILES.items():
+            sentence = sentence.replace(file, words)
+        return sentence
+    return ""
 
 
 def one_run(run: Run, name: str) -> None:
@@ -32,7 +58,10 @@ def one_run(run: Run, name: str) -> None:
             actions(run, run.status())
             _deletion(run, name)
         return
-    watch(run.id)
+    with st.container(horizontal=True):
+        opening.links(run)
+    _figures(run)
+    watch(run.id, smoothing=_smoothing([run]))
     with st.container(horizontal=True):
         download("Run as zip", run.archive, f"{run.id}.zip")
         _deletion(run, name)
@@ -50,7 +79,8 @@ def several_runs(runs: list[Run], names: dict[str, str]) -> None:
             key="curve",
             format_func=lambda name: name.replace("_", " "),
         )
-        if (figure := charts.compare(runs, column, names)) is not None:
+        smoothing = _smoothing(runs)
+        if (figure := charts.compare(runs, column, names, smoothing)) is not None:
             charts.show(figure, key="compared", height=420)
         if _own_measures(runs, column):
             st.caption(
@@ -63,6 +93,33 @@ def several_runs(runs: list[Run], names: dict[str, str]) -> None:
     words = pd.DataFrame({names[run.id]: titles_and_values(run) for run in runs})
     st.dataframe(words[words.nunique(axis=1, dropna=False) > 1], placeholder="–")
     csv_button(lambda: different.rename_axis("setting").reset_index(), "differences")
+
+
+def _figures(run: Run) -> None:
+    """The main figures of a run, with what they mean."""
+    row = table.row(run)
+    measured = {name: column for name, column in table.COLUMNS.items() if row.get(name) is not None}
+    with st.container(horizontal=True, gap="large"):
+        for name, column in measured.items():
+            st.metric(name, table.in_words(column, row[name]), help=column.help, width="content")
+
+
+def _smoothing(runs: list[Run]) -> float:
+    """Ask how much to smooth the curves of runs, where one of them is long enough; 0: not."""
+    if max(len(run.history()) for run in runs) < LONG_HISTORY:
+        return 0.0
+    return st.slider(
+        "Smoothing",
+        0.0,
+        0.95,
+        0.0,
+        0.05,
+        key="smoothing",
+        bind="query-params",
+        width=260,
+        help="How much of the epochs before each point keeps: an exponential moving average, "
+        "corrected for its start. The measured curve stays, faint.",
+    )
 
 
 def _own_measures(runs: list[Run], column: str) -> bool:

@@ -1,13 +1,19 @@
-"""The table of runs: the state and the figures of each."""
+"""The table of runs: which are listed and in which order, the state and the figures of each."""
 
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
+
+import pandas as pd
+import streamlit as st
 
 from core.errors import LabError
 from core.jobs import queue
 from core.registry import checked, family
 from core.runs.store import Run
+from pages.parts.runs.opening import PAGES
 from pages.server.visitor import who
-from pages.ui.figure_tables import Column
+from pages.ui.figure_tables import Column, figure_config
 from pages.ui.names import dataset_title
 from pages.ui.proportions import interval
 
@@ -41,6 +47,95 @@ COLUMNS = {
     ),
     "Images/s": Column("localized"),
 }
+
+
+ALL_PAGES, ANY_STATE = "All pages", "Any state"
+STATES = ("done", "running", "queued", "failed", "cancelled", "shipped", "damaged")
+IN_NAME = ["Network", "Data"]
+"""Columns that the name of a run says already: the file has them, the page does not."""
+MAX_SEARCH = 100
+"""Characters of a search."""
+CHOSEN = "compare"
+"""Session key of the runs that are open, and their parameter in the address."""
+CLICKED = "clicked_cell"
+"""Session key of the cell that was clicked last, which stays selected beside the ticks."""
+
+
+def place(run: Run) -> tuple[int, int]:
+    """The place of a run in the list: this visitor's first, then those of others, the latest first
+    in both; then the shipped ones, in their order."""
+    if run.shipped:
+        return 2, 0
+    return int(not queue.mine(run, who())), -run.version()
+
+
+def filtered(runs: list[Run], rows: pd.DataFrame, names: Mapping[str, str]) -> list[bool]:
+    """Draw the filters; whether each of the runs passes them."""
+    titles = [ALL_PAGES, *dict.fromkeys(page.title for page in PAGES.values())]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input(
+            "Search",
+            key="search",
+            bind="query-params",
+            placeholder="Names and notes",
+            width=260,
+        )
+        page = st.selectbox("Page", titles, key="of_page", bind="query-params", width=200)
+        state = st.selectbox(
+            "State", [ANY_STATE, *STATES], key="state", bind="query-params", width=160
+        )
+    return [
+        page in (ALL_PAGES, _page(run))
+        and state in (ANY_STATE, row["State"])
+        and all(w in f"{names[run.id]} {row.get('Note')}".casefold() for w in _words(words))
+        for run, row in zip(runs, rows.to_dict("records"), strict=True)
+    ]
+
+
+def _words(text: str | None) -> list[str]:
+    return (text or "")[:MAX_SEARCH].casefold().split()
+
+
+def _page(run: Run) -> str:
+    """The title of the page of a run; of a damaged one nobody knows it."""
+    try:
+        return PAGES[run.spec().task].title
+    except (LabError, KeyError):
+        return ""
+
+
+def draw(rows: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """Show the rows; a click on one opens its run, ticks open several."""
+    ids = list(rows["Run"])
+    shown = rows.assign(Run=[names[run_id] for run_id in ids]).drop(columns=IN_NAME)
+    key = f"runs-{sha256(' '.join(ids).encode()).hexdigest()[:16]}"  # other rows: another table
+
+    def pick() -> None:
+        selection, state = st.session_state[key].selection, st.session_state
+        if selection.cells and selection.cells != state.get(CLICKED):
+            state[CHOSEN] = [ids[row] for row, _ in selection.cells]
+        elif selection.rows:
+            state[CHOSEN] = [ids[row] for row in selection.rows]
+        state[CLICKED] = selection.cells
+
+    st.dataframe(
+        shown.dropna(axis=1, how="all"),
+        hide_index=True,
+        placeholder="–",
+        column_config=figure_config(COLUMNS),
+        key=key,
+        on_select=pick,
+        selection_mode=["multi-row", "single-cell"],
+    )
+
+
+def in_words(column: Column, value: Any) -> str:
+    """A figure as its column writes it."""
+    if column.format == "percent":
+        return f"{value:.2%}"
+    if column.format == "localized":
+        return f"{value:,.0f}"
+    return column.format % value if column.format else str(value)
 
 
 def row(run: Run) -> dict[str, Any]:

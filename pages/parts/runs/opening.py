@@ -1,0 +1,77 @@
+"""On which page a run can be used, and the link that opens it there."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.dreaming.starting_pictures import MADE
+from core.dreaming.variants import DREAMING
+from core.projection.methods import PROJECTING
+from core.runs.store import Run
+from core.tasks import TASKS
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.classification import RECOGNITION
+from core.tasks.denoising import DENOISING
+from core.tasks.transfer import TRANSFER
+from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
+from pages.ui import cached
+
+SAMPLES = SOURCES.keys() - {MADE}
+"""Pictures that a link can choose on the page DeepDream."""
+
+
+class Page(NamedTuple):
+    """A page, and the parameter of its address that chooses a run there."""
+
+    file: str
+    title: str
+    parameter: str = ""
+
+
+EXPLORER = Page("latent_explorer.py", "Latent explorer", "map_of")
+PAGES = {
+    DENOISING.name: Page("denoiser.py", "Denoiser", "model"),
+    AUTOENCODING.name: Page("vae_sampler.py", "VAE sampler", "model"),
+    ADVERSARIAL.name: Page("gan_gallery.py", "GAN gallery", "model"),
+    PROJECTING.name: EXPLORER,
+    RECOGNITION.name: EXPLORER,
+    TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
+    DREAMING.name: Page("deepdream.py", "DeepDream"),
+}
+"""By family: the page of its runs. That of classifiers maps their codes."""
+
+
+def links(run: Run) -> None:
+    """Links to the pages that this visitor can use a finished run on."""
+    task = run.spec().task
+    if run.status().state != "done" or run not in cached.models(task):
+        return
+    page = PAGES[task]
+    if task == DREAMING.name:
+        if query := _dream_query(run):
+            _link(page, f"Open in {page.title}", query)
+    elif task != RECOGNITION.name:
+        _link(page, f"Open in {page.title}", {page.parameter: run.id})
+    if task in TASKS and TASKS[task].encodes:
+        method = next(iter(PROJECTING.variants))
+        _link(EXPLORER, "Map its codes", {"tab": "Make a map", f"{method}-source": run.id})
+
+
+def _link(page: Page, label: str, query: dict[str, str]) -> None:
+    st.page_link(page.file, label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def _dream_query(run: Run) -> dict[str, str]:
+    """The controls of a dream; empty where its picture is not among those of the page."""
+    spec = run.spec()
+    if spec.variant not in KINDS_OF_DREAM or spec.dataset not in SAMPLES:
+        return {}
+    config, usual = spec.config, DREAMING.config(spec.variant).model_dump()
+    query = {"kind": spec.variant, "picture": spec.dataset}
+    query |= {name: str(config[name]) for name in ("backbone", "layers")}
+    for name, value in config.items():
+        if name not in query and value != usual.get(name):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            query[f"{spec.variant}-{name}"] = text
+    return query
