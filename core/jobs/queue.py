@@ -118,6 +118,19 @@ def take_over(before: str, who: str) -> int:
     return len(runs)
 
 
+def write_note(run: Run, who: str, text: str) -> None:
+    """Keep a note on a run, plain text, instead of the one before; an empty one removes it.
+
+    Raises:
+        Refused: `who` is no owner.
+        LabError: the note is too long.
+    """
+    if not mine(run, who):
+        raise Refused("Only the owners of a run can write its note.")
+    run.set_note(text)
+    audit_log.note("noted", run=_logged_id(run))
+
+
 # ---- what somebody may
 
 

@@ -3,7 +3,8 @@
 config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png …, status.json,
 and while it is not done resume.pt. A dream has picture.png, guide.png and mask.png to begin with,
 and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json` names the owners; it is
-never shown or exported.
+never shown or exported. `note.json` is what an owner has written about the run; it is shown to
+those who may see the run, and never exported.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import json
 import re
 import shutil
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -39,6 +41,8 @@ Model = TypeVar("Model", bound=BaseModel)
 SAMPLE = re.compile(r"epoch-[0-9]{3,9}\.png")
 MAX_HISTORY = 2**25
 """Bytes of a history that is read at all."""
+MAX_NOTE = 1000
+"""Characters of a note."""
 MAX_NUMBER, MAX_DEPTH = 1e18, 32
 """Of the numbers in a run's files, and of lists within lists in its JSON."""
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
@@ -274,6 +278,28 @@ class Run:
     def set_owners(self, owners: list[str]) -> None:
         files.write_json(self.path / "owners.json", owners)
 
+    # ---- notes
+
+    def note(self) -> str:
+        """Return what an owner has written about the run, as plain text; empty without."""
+        try:
+            note = files.read_json_cached(self.path / "note.json")
+        except (OSError, ValueError):
+            return ""
+        return plain_text(note)[:MAX_NOTE] if isinstance(note, str) else ""
+
+    def set_note(self, text: str) -> None:
+        """Keep a note; an empty one removes it. Raises LabError if it is too long."""
+        text = plain_text(text)
+        if len(text) > MAX_NOTE:
+            raise LabError(f"A note has {MAX_NOTE:,} characters at most; this one {len(text):,}.")
+        if text:
+            files.write_json(self.path / "note.json", text)
+        else:
+            (self.path / "note.json").unlink(missing_ok=True)
+
+    # ---- the end
+
     def delete(self) -> None:
         """Remove the directory.
 
@@ -287,6 +313,12 @@ class Run:
             self.path.rename(doomed)  # gone at once for everybody else
             (self.path.parent / QUEUE / self.id).unlink(missing_ok=True)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def plain_text(text: str) -> str:
+    """A text without invisible signs, but for the ends of its lines."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in lines if c == "\n" or unicodedata.category(c)[0] != "C").strip()
 
 
 def written_at(path: Path) -> int:

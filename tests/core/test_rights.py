@@ -187,6 +187,32 @@ def test_who_signs_in_keeps_what_they_had_asked_for(sent: list[str]) -> None:
     assert queue.take_over("visitor", ANN) == 0
 
 
+# ---- notes
+
+
+def test_only_owners_write_a_note_and_administrators_do_not(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, administrators="ann@example.org")
+    run = private(BOB)
+    queue.write_note(run, BOB, "the one with the hat")
+    for somebody in (ANN, "eve", ""):
+        with pytest.raises(Refused, match="Only the owners"):
+            queue.write_note(run, somebody, "mine now")
+    assert run.note() == "the one with the hat"
+    queue.write_note(run, BOB, " \n")
+    assert run.note() == "" and not (run.path / "note.json").exists()
+
+
+def test_a_shipped_run_has_no_note(sent: list[str]) -> None:
+    made = store.create(question(1).run_id, question(1).config)
+    store.SHIPPED.mkdir()
+    shipped = Run(made.path.rename(store.SHIPPED / made.id))
+    shipped.set_owners([ANN])
+    with pytest.raises(Refused, match="Only the owners"):
+        queue.write_note(shipped, ANN, "no")
+
+
 # ---- the log
 
 

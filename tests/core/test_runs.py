@@ -359,6 +359,21 @@ def test_an_archive_has_the_run_without_owners_and_half_done_work(run: Run) -> N
     assert b"ann" not in content and b"bob" not in content
 
 
+def test_a_note_is_plain_bounded_and_stays_here(run: Run) -> None:
+    run.set_note("<img src=x onerror=alert(1)>\r\n[a](javascript:b) \u202e\x00\ud800 é ")
+    assert run.note() == "<img src=x onerror=alert(1)>\n[a](javascript:b)  é"
+    with zipfile.ZipFile(io.BytesIO(run.archive())) as archive:
+        assert not any("note" in name for name in archive.namelist())
+    with pytest.raises(LabError, match="1,000 characters at most"):
+        run.set_note("a" * 1001)
+    assert run.note().startswith("<img")
+    for content in (b"{", b"[1]", b"null", b'"\\ud800"', b"\xff"):
+        (run.path / "note.json").write_bytes(content)
+        assert run.note() == ""
+    (run.path / "note.json").write_text(json.dumps("b" * 5000))
+    assert run.note() == "b" * 1000
+
+
 def test_a_deleted_run_is_gone_with_its_folder(run: Run) -> None:
     run.delete()
     assert store.find(run.id) is None and store.all_runs() == []

@@ -6,7 +6,7 @@ import streamlit as st
 from core.errors import LabError
 from core.jobs import queue
 from core.registry import checked
-from core.runs.store import Run
+from core.runs.store import MAX_NOTE, Run
 from pages.parts.runs import opening, table
 from pages.server.visitor import who
 from pages.ui import charts, links
@@ -60,6 +60,7 @@ def one_run(run: Run, name: str) -> None:
         return
     with st.container(horizontal=True):
         opening.links(run)
+    _note(run)
     _figures(run)
     watch(run.id, smoothing=_smoothing([run]))
     with st.container(horizontal=True):
@@ -93,6 +94,32 @@ def several_runs(runs: list[Run], names: dict[str, str]) -> None:
     words = pd.DataFrame({names[run.id]: titles_and_values(run) for run in runs})
     st.dataframe(words[words.nunique(axis=1, dropna=False) > 1], placeholder="–")
     csv_button(lambda: different.rename_axis("setting").reset_index(), "differences")
+
+
+def _note(run: Run) -> None:
+    """What an owner has written about a run, as it was typed, and to owners a form to change it."""
+    note = run.note()
+    if note:
+        with st.container(border=True):
+            st.caption("Note")
+            st.text(note, width="stretch")
+    if not queue.mine(run, who()):
+        return
+    with (
+        st.expander("Change the note" if note else "Write a note", icon=":material/edit_note:"),
+        st.form(f"note-{run.id}", border=False),
+    ):
+        text = st.text_area(
+            "Note",
+            note,
+            key=f"note-text-{run.id}",
+            max_chars=MAX_NOTE,
+            help="Plain text. Whoever can see this run can read it; only its owners can change it.",
+        )
+        if st.form_submit_button("Save", icon=":material/save:"):
+            with errors_shown():
+                queue.write_note(run, who(), text)
+                st.rerun()
 
 
 def _figures(run: Run) -> None:

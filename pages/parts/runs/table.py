@@ -145,12 +145,18 @@ def row(run: Run) -> dict[str, Any]:
         return {
             "Run": run.id,
             "State": "shipped" if run.shipped else status.state,
+            "Note": _note(run),
             "Network": family(spec.task).variant(spec.variant).title,
             "Data": dataset_title(spec.dataset),
             **_figures(run),
         }
     except LabError as error:
         return {"Run": run.id, "State": "damaged", "Network": str(error)}
+
+
+def _note(run: Run) -> str | None:
+    """The note on a run, in one line; None without, and to those who may not see the run."""
+    return " ".join(run.note().split()) or None if queue.visible(run, who()) else None
 
 
 def _figures(run: Run) -> dict[str, Any]:

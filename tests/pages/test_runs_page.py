@@ -112,3 +112,34 @@ def test_every_shipped_run_opens(lab, run):
     app = opened("runs.py", compare=run.id)
     assert not app.exception and not app.error
     assert run.id not in captions(app)
+
+
+HOSTILE = "<img src=x onerror=alert(1)> [here](javascript:alert(1)) **bold** $x^2$ :material/star:"
+
+
+def test_a_note_is_shown_as_it_was_typed_and_written_by_owners_only(ann, monkeypatch):
+    run = made(UNET, "aaaaaaa1", [ann], strength=0.3)
+    app = opened("runs.py", compare=run.id)
+    app.text_area(key=f"note-text-{run.id}").set_value(HOSTILE)
+    next(b for b in app.button if b.label == "Save").click().run()
+    assert run.note() == HOSTILE and not app.exception
+    assert [t.value for t in app.text] == [HOSTILE]
+    assert app.dataframe[0].value["Note"][0] == HOSTILE
+    others = [*app.markdown, *app.caption, *app.info]
+    assert not any("onerror" in str(element.value) for element in others)
+    assert not any("onerror" in html.proto.body for html in app.get("html"))
+
+    seen_by(monkeypatch, BOB)
+    app = opened("runs.py", compare=run.id, search="onerror")
+    assert [t.value for t in app.text] == [HOSTILE] and len(listed(app)) == 1
+    assert not app.text_area and not any(b.label == "Save" for b in app.button)
+
+
+def test_a_note_on_a_private_run_is_for_its_owners_alone(ann, monkeypatch):
+    run = made(UNET, "aaaaaaa1", [BOB], private=True)
+    run.set_note("a secret")
+    monkeypatch.setattr("core.identity.administrator", lambda who: who == ANN)
+    app = opened("runs.py", compare=run.id)
+    assert "only they can see the rest" in app.info[0].value
+    assert not app.text and "secret" not in str(app.dataframe[0].value.to_dict())
+    assert not listed(app) or "No run matches" in opened("runs.py", search="secret").info[0].value
