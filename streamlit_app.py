@@ -26,7 +26,7 @@ if str(ROOT) not in sys.path:  # started from another folder
 from core import audit_log  # noqa: E402
 from core.errors import LabError  # noqa: E402
 from core.settings import settings  # noqa: E402
-from pages.server import startup, streamlit_private, uvicorn_private  # noqa: E402
+from pages.server import first_picture, startup, streamlit_private, uvicorn_private  # noqa: E402
 from pages.server.base_path import Hosts, mounted, own_address  # noqa: E402
 from pages.server.middleware import MAX_FRAME, Bounds, Headers  # noqa: E402
 from pages.server.routes import ROUTES  # noqa: E402
@@ -45,6 +45,7 @@ logging.getLogger("streamlit.error_util").addFilter(_is_failure)
 
 streamlit_private.watch_no_files()
 streamlit_private.ask_nobody_for_our_address()
+streamlit_private.draw_outside_of_pages()
 uvicorn_private.bound_headers()
 uvicorn_private.bound_frames(MAX_FRAME)
 
@@ -80,6 +81,7 @@ async def _tend(loading: asyncio.Task[None]) -> None:
     began, cleaned = time.time() - time.monotonic(), -CLEANUP_SECONDS
     while True:
         try:
+            await asyncio.to_thread(first_picture.draw)
             await asyncio.to_thread(queue.tend)
             # After the clock was set, the age of a file is unknown.
             steady = abs(time.time() - time.monotonic() - began) < CLEANUP_SECONDS
@@ -120,7 +122,12 @@ def show_error(error: Exception) -> bool:
 app = st.App(
     "pages/router.py",
     lifespan=lifespan,
-    middleware=[Middleware(Headers), Middleware(Hosts), Middleware(Bounds)],
+    middleware=[
+        Middleware(Headers),
+        Middleware(Hosts),
+        Middleware(Bounds),
+        Middleware(first_picture.FirstPictures),
+    ],
     routes=mounted([Route("/api/ready", ready), *ROUTES]),
     on_script_error=show_error,
 )

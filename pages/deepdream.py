@@ -5,10 +5,10 @@ from functools import partial
 from core.dreaming.variants import DREAMING
 from pages.parts.deepdream import channel_picker, recipe_panel, result_tabs, stage
 from pages.parts.deepdream.explained import EQUATIONS
-from pages.ui.page_frame import needs, tabs, title
+from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.text_comparison import explanation
 
-title("DeepDream", "A network grows what it sees in a picture. Watch it happen, keep the recipe.")
+opening("deepdream")
 recipe_panel.take_loaded()
 run = stage.bench()
 tabs(

@@ -14,13 +14,13 @@ from core.tasks.denoising import DENOISING
 from pages.parts.denoiser import stage as parts
 from pages.ui import cached, inputs
 from pages.ui.names import dataset_title
-from pages.ui.page_frame import needs, tabs, title
+from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel
 from pages.ui.widgets import number, segmented
 
-title("Denoiser", "Spoil a picture, let a network restore it, and see where it succeeds and fails.")
+opening("denoiser")
 models = RunChoice.of(DENOISING)
 
 
@@ -68,7 +68,9 @@ def picture_titles(count: int) -> list[str]:
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     """Draw the controls: the model, the pictures, the corruption, its seed, and the view."""
-    run = models.box("Model", parts.most_versatile(models), on_change=model_changed)
+    run = models.box(
+        "Model", parts.most_versatile(models.runs.values()).id, on_change=model_changed
+    )
     pixels = choose_pictures(run)
     corruption = st.selectbox(
         "Corruption",

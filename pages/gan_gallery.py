@@ -19,12 +19,12 @@ from pages.parts.gan_gallery import (
     wall_runs,
 )
 from pages.parts.gan_gallery.explained import EQUATIONS
-from pages.ui.page_frame import needs, tabs, title
+from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice
 from pages.ui.text_comparison import explanation
 from pages.ui.training_panel import panel
 
-title("GAN gallery", "The same noise through every network: watch them learn, then take one apart.")
+opening("gan_gallery")
 models = RunChoice.of(ADVERSARIAL)
 
 

@@ -1,9 +1,8 @@
-"""Home: what is here, and how things stand on this machine."""
+"""Home: a way through the lab, and how things stand on this machine."""
 
 import contextlib
 import os
 import platform
-from collections.abc import Callable
 
 import streamlit as st
 import torch
@@ -13,80 +12,32 @@ from core.errors import LabError
 from core.jobs import queue
 from core.runs import store
 from core.settings import settings
-from pages.parts.home import covers
+from pages.parts.home.way import WAY, Card
 from pages.ui import cached
-from pages.ui.page_frame import title
+from pages.ui.opening import OPENINGS
+from pages.ui.page_frame import opening
 
-title(
-    "Latent Lab", "Look inside image models with your own hands. Everything runs on this machine."
-)
-
-
-CARDS: tuple[tuple[str, str, str, Callable[[], tuple[str, str]]], ...] = (
-    (
-        "denoiser.py",
-        "Denoiser",
-        "Take the noise out of a digit, a drawing or a picture of yours, and compare networks "
-        "with classical methods.",
-        covers.denoiser,
-    ),
-    (
-        "vae_sampler.py",
-        "VAE sampler",
-        "Drag through a latent space: the picture follows the finger. Start from a digit of yours.",
-        covers.vae_sampler,
-    ),
-    (
-        "gan_gallery.py",
-        "GAN gallery",
-        "GANs on the same noise, from the first epoch to the last picture: sliders along what they "
-        "learnt, and a health check.",
-        covers.gan_gallery,
-    ),
-    (
-        "latent_explorer.py",
-        "Latent explorer",
-        "A map of ten thousand images: see what lies together, ask whether to trust it, find "
-        "your own drawing on it.",
-        covers.latent_explorer,
-    ),
-    (
-        "transfer_classifier.py",
-        "Transfer classifier",
-        "Teach a network your own photographs in a minute; see where it looks, and when not to "
-        "trust it.",
-        covers.transfer_classifier,
-    ),
-    (
-        "deepdream.py",
-        "DeepDream",
-        "Let a network grow what it sees in a picture of yours, watch it happen, and keep the "
-        "recipe.",
-        covers.deepdream,
-    ),
-    (
-        "runs.py",
-        "Runs",
-        "Every training with its curves and figures; compare, resume, take them with you.",
-        covers.runs,
-    ),
-)
-"""Each page with its name, a line about it, and what draws its cover."""
+opening("")
 
 
-with st.grid("auto", min_column_width=320, gap="medium"):
-    for page, name, line, cover in CARDS:
-        with st.container(border=True):
-            with contextlib.suppress(LabError):  # there is no shipped model to draw it
-                picture, alt = cached.cover(page, cover)
-                st.html(
-                    f'<img src="{picture}" alt="{alt}" style="width:100%;display:block;'
-                    'image-rendering:pixelated;border-radius:.4rem">'
-                )
-            st.markdown(f"**{name}**  \n{line}")
-            st.page_link(page, label="Open", icon=":material/arrow_forward:")
+STYLE = """<style>
+[class*="st-key-card-"] { position: relative; }
+[class*="st-key-card-"] a { position: static; padding-left: 0; }
+[class*="st-key-card-"] a::after { content: ""; position: absolute; inset: 0; }
+[class*="st-key-card-"]:hover { border-color: currentColor; }
+.lab-cover { width: 100%; display: block; image-rendering: pixelated; border-radius: .4rem; }
+</style>"""
+"""The link of a card reaches over the whole of it."""
 
-st.subheader("On this machine", anchor=False)
+
+def draw_card(number: int, card: Card) -> None:
+    """A card, all of which leads to its page."""
+    with st.container(border=True, key=f"card-{card.page}"):
+        with contextlib.suppress(LabError):  # there is no shipped model to draw it
+            picture, alt = cached.cover(card.page, card.cover)
+            st.html(f'<img class="lab-cover" src="{picture}" alt="{alt}">')
+        st.page_link(f"{card.page}.py", label=f"**{number} · {OPENINGS[card.page].title}**")
+        st.markdown(card.line)
 
 
 def models_line() -> str:
@@ -139,4 +90,15 @@ def state() -> None:
                     st.markdown(f"{name}  \n{error}")
 
 
-state()
+st.html(STYLE)
+number = 0
+for heading, cards in WAY.items():
+    st.subheader(heading, anchor=False)
+    with st.grid("auto", min_column_width=320, gap="medium"):
+        for card in cards:
+            number += 1
+            draw_card(number, card)
+machine = st.expander("On this machine", icon=":material/memory:", key="machine", on_change="rerun")
+if machine.open:
+    with machine:
+        state()

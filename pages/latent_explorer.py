@@ -18,10 +18,10 @@ from pages.parts.latent_explorer import (
 )
 from pages.parts.latent_explorer.scene import Scene
 from pages.ui import cached
-from pages.ui.page_frame import needs, tabs, title
+from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice
 
-title("Latent explorer", "Every image a point: see what lies together, and ask whether it should.")
+opening("latent_explorer")
 choice = RunChoice.of(PROJECTING, key="map_of", noun="map")
 latent_map: LatentMap | None = None
 scene: Scene | None = None

@@ -12,9 +12,9 @@ from pages.server.visitor import who
 from pages.ui import links
 from pages.ui.downloads import csv_button
 from pages.ui.names import run_names
-from pages.ui.page_frame import title
+from pages.ui.page_frame import opening
 
-title("Runs", "Every training, shipped or made here: its state, its figures, its curves.")
+opening("runs")
 
 
 def visible_to_me(run: Run) -> bool:

@@ -14,13 +14,10 @@ from pages.parts.transfer_classifier import (
     prediction,
     training_form,
 )
-from pages.ui.page_frame import needs, tabs, title
+from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice
 
-title(
-    "Transfer classifier",
-    "Teach a network that has seen a million photographs yours, and see when to trust it.",
-)
+opening("transfer_classifier")
 classifiers = RunChoice.of(TRANSFER, key="classifier", noun="classifier")
 
 

@@ -8,15 +8,13 @@ from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
 from pages.parts.vae_sampler import measures, sampling, space, stage
 from pages.parts.vae_sampler.explained import EQUATIONS
-from pages.ui.page_frame import needs, tabs, title
+from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice
 from pages.ui.text_comparison import explanation
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel
 
-title(
-    "VAE sampler", "Drag through the space of codes that a network has learnt, and watch it draw."
-)
+opening("vae_sampler")
 models = RunChoice.of(AUTOENCODING)
 
 

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -165,7 +166,7 @@ async def plotly(request: Request) -> Response:
     """The library, as it comes with the pip package."""
     if request.path_params["version"] != _plotly_version():
         return _missing("There is no such version.")
-    small = "gzip" in _accepted(request)
+    small = "gzip" in accepted_encodings(request.headers)
     headers = {"cache-control": _for_good(request), "vary": "accept-encoding"}
     if small:
         headers["content-encoding"] = "gzip"
@@ -182,9 +183,9 @@ def _plotly(small: bool) -> bytes:
     return (Path(package.origin).parent / "package_data" / "plotly.min.js").read_bytes()
 
 
-def _accepted(request: Request) -> set[str]:
+def accepted_encodings(headers: Headers) -> set[str]:
     """The encodings that a client takes."""
-    parts = [p.split(";") for p in request.headers.get("accept-encoding", "").lower().split(",")]
+    parts = [p.split(";") for p in headers.get("accept-encoding", "").lower().split(",")]
     return {p[0].strip() for p in parts if not any(q.strip() in ("q=0", "q=0.0") for q in p[1:])}
 
 

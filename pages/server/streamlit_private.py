@@ -4,6 +4,8 @@ Nobody else imports such parts, and `tests/pages/test_private_parts.py` names th
 they were read: another version is let in by `requirements.txt` only when that test says so.
 """
 
+import logging
+
 from streamlit import config, net_util
 from streamlit.auth_util import get_cookie_with_chunks, get_secrets_auth_section
 from streamlit.delta_generator import DeltaGenerator
@@ -22,6 +24,7 @@ __all__ = [
     "UploadedFile",
     "ask_nobody_for_our_address",
     "decode_signed_value",
+    "draw_outside_of_pages",
     "get_cookie_secret",
     "get_cookie_with_chunks",
     "get_display_address",
@@ -38,6 +41,13 @@ def ask_nobody_for_our_address() -> None:
     """Streamlit asks a server of Amazon's for this machine's address, when it prints where it
     listens and at each WebSocket of a foreign origin; for as long, nobody else is answered."""
     net_util.get_external_ip = lambda: None
+
+
+def draw_outside_of_pages() -> None:
+    """What is cached for pages is also drawn by threads of ours, for the first pictures and while a
+    slider is dragged: Streamlit would warn each time that no page is there to show a spinner."""
+    log = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    log.addFilter(lambda record: "missing ScriptRunContext" not in record.getMessage())
 
 
 def watch_no_files() -> None:

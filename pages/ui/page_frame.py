@@ -8,6 +8,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from pages.ui.opening import OPENINGS
+
 T = TypeVar("T")
 
 
@@ -26,18 +28,37 @@ def _icon() -> Image.Image:
 ICON = _icon()
 
 
-WITHOUT_CSV = """<style>
+STYLE = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
+.st-key-try button { min-height: 1.9rem; padding: 0 .75rem; border-radius: 1rem; }
+.st-key-try button p { font-size: .87rem; white-space: nowrap; }
+@media (max-width: 640px) { .st-key-try { flex-wrap: nowrap; overflow-x: auto; } }
 </style>"""
-"""Without the CSV that Streamlit makes of a table in the browser: people's names could be formulas
-there. `csv_button` of downloads.py stands beside each table."""
+"""The look of what one can try, in one line that is pushed aside on a phone; and no CSV that
+Streamlit makes of a table in the browser: people's names could be formulas there. `csv_button` of
+downloads.py stands beside each table."""
 
 
-def title(name: str, line: str) -> None:
-    """The head of a page: its name and one line."""
-    st.html(WITHOUT_CSV)
-    st.title(name, anchor=False)
-    st.caption(line)
+def opening(page: str) -> None:
+    """The head of a page: its name, one line, and three things to try, each of which Back undoes.
+
+    Args:
+        page: the path of its address.
+    """
+    head = OPENINGS[page]
+    st.html(STYLE)
+    st.title(head.title, anchor=False)
+    st.caption(head.line)
+    with st.container(horizontal=True, gap="small", key="try"):
+        for i, invitation in enumerate(head.invitations):
+            if (values := invitation.resolved()) is not None:
+                st.button(
+                    invitation.text,
+                    key=f"try-{i}",
+                    icon=":material/arrow_outward:",
+                    on_click=st.session_state.update,
+                    args=(dict(values),),
+                )
 
 
 def tabs(bodies: Mapping[str, Callable[[], object]]) -> None:

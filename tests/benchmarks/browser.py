@@ -14,7 +14,7 @@ WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu
 longer, so that other pages are timed without."""
 HEADING = "[data-testid='stMain'] h1"
 SCRIPT_ENDED = "[data-testid='stApp'][data-test-script-state='notRunning']"
-PICTURE = ":is([data-testid='stage'], .stage, .st-key-stage) img"
+PICTURE = "#root :is([data-testid='stage'], .stage, .st-key-stage) img"
 SLIDER_LABEL = "Strength"
 SLIDER = f"[data-testid='stSlider'] [role='group'][aria-label='{SLIDER_LABEL}']"
 THUMB = "div:has(> [data-testid='stSliderThumbValue'])"

@@ -11,7 +11,7 @@ from core.tasks.denoising import DENOISING
 from core.training import make_request
 
 pytestmark = pytest.mark.browser
-STAGE = ".stage img"
+STAGE = "#root .stage img"
 FOLLOWED = '.lab-slider-preview[data-state="watching"]'
 
 
@@ -41,7 +41,7 @@ def test_a_strength_in_the_url_is_on_the_slider_and_changes_the_picture(server, 
     before = page.locator(STAGE).nth(1).get_attribute("src")
     slider.press("ArrowLeft")
     page.wait_for_function(
-        "old => document.querySelectorAll('.stage img')[1].src !== old", arg=before
+        "old => document.querySelectorAll('#root .stage img')[1].src !== old", arg=before
     )
     page.wait_for_function("() => location.search.includes('strength=0.75')")
 
@@ -64,7 +64,7 @@ def test_pictures_follow_the_slider_while_it_is_in_the_hand(server, page):
     page.wait_for_selector(STAGE)
     expect(page.locator(FOLLOWED)).to_have_count(1, timeout=60_000)
     held(page, "Strength", 0.8, 0.2)
-    page.locator(".stage").get_by_text("16.8 dB").wait_for()  # σ = 0.2
+    page.locator("#root .stage").get_by_text("16.8 dB").wait_for()  # σ = 0.2
     assert "strength" not in page.url, "nothing was let go"
     ahead = [i.get_attribute("src") for i in page.locator(STAGE).all()]
     page.mouse.up()
@@ -143,7 +143,7 @@ def test_a_drawing_is_denoised(server, page):
         page.mouse.move(box["x"] + 140, box["y"] + 50 + 9 * step)
     page.mouse.up()
     page.wait_for_selector(STAGE)
-    assert "dB" in page.locator(".stage").inner_text()
+    assert "dB" in page.locator("#root .stage").inner_text()
 
 
 def test_the_browsers_back_brings_the_model_before(server, page):

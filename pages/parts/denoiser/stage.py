@@ -1,6 +1,6 @@
 """The parts of the Denoiser's page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import streamlit as st
@@ -177,10 +177,11 @@ def _line(name: str, restored: Restored) -> dict[str, str | float]:
     return {"model": name, **figures}
 
 
-def most_versatile(models: RunChoice) -> str:
-    """The id of the first shipped model that learnt the most corruptions."""
-    shipped = [run for run in models.runs.values() if run.shipped] or list(models.runs.values())
-    return max(shipped, key=lambda run: len(restoration.trained_on(run))).id
+def most_versatile(runs: Iterable[Run]) -> Run:
+    """The first shipped model that learnt the most corruptions."""
+    every = list(runs)
+    shipped = [run for run in every if run.shipped]
+    return max(shipped or every, key=lambda run: len(restoration.trained_on(run)))
 
 
 def offer_trained(models: RunChoice, chosen: Run, corruption: str) -> None:

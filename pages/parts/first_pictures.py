@@ -1,0 +1,154 @@
+"""The stages that pages open with, as HTML, drawn by shipped models only.
+
+Each is laid out as Streamlit and our components will lay out the real one; a browser test holds the
+two together. Lengths are in `px` and shares: the page's own font size is not set yet.
+"""
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from core.dreaming import dream_runs
+from core.dreaming.variants import DREAMING
+from core.errors import LabError
+from core.images import contact_sheet, data_url, scatter, to_png, to_webp
+from core.inference import latent
+from core.projection import maps
+from core.projection.methods import PROJECTING
+from core.runs.query import finished
+from core.runs.store import Run
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.denoising import DENOISING
+from pages.parts.denoiser import stage as denoiser_stage
+from pages.parts.gan_gallery import wall_runs
+from pages.parts.home.covers import shipped
+from pages.parts.home.way import WAY
+from pages.server.first_picture import heading
+from pages.ui import cached
+from pages.ui.opening import OPENINGS
+
+CARD_WIDTH = 300
+"""Pixels of a card of the wall."""
+
+
+class FirstPicture(NamedTuple):
+    """What a page opens with."""
+
+    draw: Callable[[], str]
+    """The stage as HTML; raises LabError where nothing ships to draw it with."""
+    ready: str
+    """A CSS selector of the real picture, also in shadow roots."""
+
+
+def _gap(wide: float, narrow: float) -> str:
+    """Room for the controls that stand above the picture, in pixels."""
+    return f'<div class="gap" style="--wide:{wide}px;--narrow:{narrow}px"></div>'
+
+
+def _picture(address: str, alt: str, kind: str = "") -> str:
+    return f'<img class="{kind}" src="{address}" alt="{escape(alt)}">'
+
+
+def _home() -> str:
+    parts, number = [], 0
+    for group, cards in WAY.items():
+        parts.append(heading(3, group))
+        inner = []
+        for card in cards:
+            number += 1
+            picture, alt = cached.cover(card.page, card.cover)
+            title = f"{number} · {OPENINGS[card.page].title}"
+            inner.append(
+                f'<div class="card">{_picture(picture, alt, "pixels")}<b>{escape(title)}</b>'
+                f"<p>{escape(card.line)}</p></div>"
+            )
+        parts.append(f'<div class="grid">{"".join(inner)}</div>')
+    return "".join(parts)
+
+
+def _denoiser() -> str:
+    run = denoiser_stage.most_versatile(shipped(DENOISING))
+    images = cached.test_pictures(run.spec().dataset, 0, denoiser_stage.COUNT)
+    shown = cached.stage(cached.Restoration(run, images.pixels, "gaussian", 0.5, 0)).drawn
+    slider = '<div class="track" title="Strength"><i></i><b></b></div>'
+    return f'<div class="left">{slider}{shown}</div>'
+
+
+def _vae_sampler() -> str:
+    run = shipped(AUTOENCODING)[0]
+    model = cached.autoencoder(run)
+    image = cached.digits(run.spec().dataset)
+    label = int(image.labels[0]) if model.classes else None
+    drawn = latent.decode(model, latent.encode(model, image.pixels[:1], label), label)
+    address = data_url(to_png(contact_sheet(drawn, 1)))
+    return (
+        f'{_gap(78.7, 236.2)}<div class="bench">{_picture(address, "Decoded picture", "pixels")}'
+        '<div class="pad"></div></div>'
+    )
+
+
+def _gan_gallery() -> str:
+    parts = []
+    for run in wall_runs.best_runs(shipped(ADVERSARIAL)):
+        samples = run.samples()
+        if samples:
+            title = ADVERSARIAL.variant(run.spec().variant).title
+            picture = _picture(_small(samples[max(samples)]), f"Samples of {title}", "pixels")
+            parts.append(f"<div>{picture}<b>{escape(title)}</b></div>")
+    return f'{_gap(51, 51)}<div class="wall">{"".join(parts)}</div>'
+
+
+def _latent_explorer() -> str:
+    run = next(run for run in shipped(PROJECTING) if maps.has_history(run))
+    latent_map = cached.latent_map(run)
+    picture = scatter(latent_map.points, cached.map_labels(latent_map), 500)
+    drawn = _picture(data_url(to_png(picture)), "A map of ten thousand images", "map")
+    return f"{_gap(150, 221.2)}{drawn}"
+
+
+def _deepdream() -> str:
+    for run in shipped(DREAMING):
+        if (run.path / "picture.png").exists():
+            before, after = (_photograph(run, name) for name in ("picture.png", "dream.png"))
+            return (
+                f'<div class="left"><div class="compare">{_picture(before, "A photograph")}'
+                f"{_picture(after, 'What a network dreams on it')}</div></div>"
+            )
+    raise LabError("There is no shipped dream.")
+
+
+def _photograph(run: Run, name: str) -> str:
+    pixels = dream_runs.pixels_of(run, name).permute(1, 2, 0).numpy()
+    return data_url(to_webp(np.ascontiguousarray(pixels)), "webp")
+
+
+def _small(path: Path) -> str:
+    """A sheet of samples; one of photographs as large as it is seen."""
+    sheet = Image.open(path).convert("RGB")
+    if sheet.width <= 2 * CARD_WIDTH:
+        return data_url(path.read_bytes())
+    sheet.thumbnail((CARD_WIDTH, CARD_WIDTH))
+    return data_url(to_webp(np.asarray(sheet)), "webp")
+
+
+FIRST_PICTURES = {
+    "": FirstPicture(_home, ".lab-cover"),
+    "denoiser": FirstPicture(_denoiser, ".lab-rows img"),
+    "vae_sampler": FirstPicture(_vae_sampler, ".lab-latent[data-state='ready'] canvas"),
+    "gan_gallery": FirstPicture(_gan_gallery, ".lab-wall .card img"),
+    "latent_explorer": FirstPicture(_latent_explorer, ".js-plotly-plot canvas"),
+    "deepdream": FirstPicture(_deepdream, ".lab-compare img"),
+}
+"""By the path of the page's address."""
+
+
+def shipped_now() -> str:
+    """Changes when what pages open with does."""
+    families = (DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING)
+    runs = [run for family in families for run in finished(family) if run.shipped]
+    return " ".join(f"{run.id} {run.version()}" for run in runs)

@@ -1,0 +1,129 @@
+"""How each page opens: its title, its first line, and three things to try.
+
+The pages draw it with `page_frame.opening`; the server puts the same into the HTML of a page's
+address, and Home shows the line on the page's card.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from core.projection.methods import PROJECTING
+from core.runs.query import finished
+from core.tasks import AnyFamily
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.autoencoding import AUTOENCODING
+
+Values = Mapping[str, Any]
+NOTHING: Values = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Something to try: a short sentence, and what it sets in the session."""
+
+    text: str
+    values: Values | Callable[[], Values | None]
+    """By key of a control; a function where it needs a run, which gives None without one."""
+
+    def resolved(self) -> Values | None:
+        """What it sets; None where it cannot be done here."""
+        return self.values() if callable(self.values) else self.values
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The head of a page."""
+
+    title: str
+    line: str
+    invitations: tuple[Invitation, ...] = ()
+
+
+def _shipped(
+    family: AnyFamily,
+    variant: str,
+    dataset: str,
+    also: Values = MappingProxyType({}),
+    *,
+    key: str = "model",
+) -> Callable[[], Values | None]:
+    """Choose the first shipped run of a variant; `also` is set with it."""
+
+    def values() -> Values | None:
+        runs = [r for r in finished(family, dataset) if r.shipped and r.spec().variant == variant]
+        return {key: runs[0].id, **also} if runs else None
+
+    return values
+
+
+OPENINGS = {
+    "": Opening(
+        "Latent Lab",
+        "Look inside image models with your own hands. All of it runs on the lab's own machine.",
+    ),
+    "denoiser": Opening(
+        "Denoiser",
+        "Spoil a picture, let a network restore it, and see where it succeeds and fails.",
+        (
+            Invitation("Turn the noise up to 1", {"corruption": "gaussian", "strength": 1.0}),
+            Invitation("Hide a part of each digit", {"corruption": "mask", "strength": 0.5}),
+            Invitation(
+                "Give it shoes and shirts",
+                {"source": "Test images", "dataset": "fashion-mnist", "first": 0},
+            ),
+        ),
+    ),
+    "vae_sampler": Opening(
+        "VAE sampler",
+        "Drag through the space of codes that a network has learnt, and watch it draw.",
+        (
+            Invitation("Draw a digit of yours", {"source": "Draw"}),
+            Invitation(
+                "Start from another digit", {"source": "Test image", "dataset": "mnist", "first": 3}
+            ),
+            Invitation(
+                "Look at clothes instead",
+                _shipped(AUTOENCODING, "vae_conv", "fashion-mnist", {"dataset": "fashion-mnist"}),
+            ),
+        ),
+    ),
+    "gan_gallery": Opening(
+        "GAN gallery",
+        "The same noise through every network: watch them learn, then take one apart.",
+        (
+            Invitation("Draw from other noise", {"seed": 7}),
+            Invitation("Draw clothes instead", _shipped(ADVERSARIAL, "cgan", "fashion-mnist")),
+            Invitation("Stay near the middle", {"truncation": 0.4}),
+        ),
+    ),
+    "latent_explorer": Opening(
+        "Latent explorer",
+        "Every image a point: see what lies together, and ask whether it should.",
+        (
+            Invitation("Colour it by what lies together", {"colour": "Cluster"}),
+            Invitation(
+                "See the same images by PCA", _shipped(PROJECTING, "pca", "mnist", key="map_of")
+            ),
+            Invitation("See what the map tears apart", {"colour": "Preserved"}),
+        ),
+    ),
+    "transfer_classifier": Opening(
+        "Transfer classifier",
+        "Teach a network that has seen a million photographs yours, and see when to trust it.",
+    ),
+    "deepdream": Opening(
+        "DeepDream",
+        "A network grows what it sees in a picture. Watch it happen, keep the recipe.",
+        (
+            Invitation("Dream on a flower", {"kind": "deep", "picture": "flower"}),
+            Invitation("Grow a picture from noise", {"kind": "visualise"}),
+            Invitation("Zoom into a dream for ever", {"kind": "zoom", "picture": "china"}),
+        ),
+    ),
+    "runs": Opening(
+        "Runs", "Every training, shipped or made here: its state, its figures, its curves."
+    ),
+}
+"""By the path of the page's address."""
