@@ -1,4 +1,4 @@
-"""The registry: every family of runs, with the functions that carry out and measure its runs.
+"""The registry: every family of runs, with the functions that compute and measure its runs.
 
 Pages, forms, command line, queue and tests all read it.
 """
@@ -6,31 +6,33 @@ Pages, forms, command line, queue and tests all read it.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from core import training
 from core.cancellation import Check
 from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import RunBroken, UnknownName
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
-from core.runs.schema import RunSpec, Status
+from core.runs.schema import RunSpec
 from core.runs.store import Run
 from core.tasks import TASKS
 from core.tasks.family import AnyFamily
+from core.training import loop, request
+from core.training.run_context import Work
 
 
 class Kind(NamedTuple):
-    """A family, what carries out its runs, and what measures a finished one again."""
+    """A family, what computes a run of it, and what measures a finished one again."""
 
     family: AnyFamily
-    carry_out: Callable[[Run], Status]
+    compute: Callable[[Run, Work], None]
+    """Goes on from where the run stopped; `core.execution` calls it, within the run's lock."""
     evaluate: Callable[[Run, Check], dict[str, Any]]
 
 
 KINDS: dict[str, Kind] = {
     kind.family.name: kind
     for kind in (
-        *(Kind(task, training.train, training.evaluate) for task in TASKS.values()),
+        *(Kind(task, loop.train, request.evaluate) for task in TASKS.values()),
         Kind(PROJECTING, map_runs.project, map_runs.evaluate),
         Kind(DREAMING, dream_runs.dream, dream_runs.evaluate),
     )

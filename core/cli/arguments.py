@@ -23,13 +23,13 @@ from core.cli.output import (
     rounded,
 )
 from core.errors import LabError, Refused
+from core.execution import carry_out
 from core.identity import COMMAND_LINE
 from core.runs import store
 from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import AnyFamily, FamilyConfig, Variant
-from core.training.run_context import Listener
 
 
 def add_settings(parser: argparse.ArgumentParser, variant: Variant, defaults: FamilyConfig) -> None:
@@ -104,16 +104,10 @@ def check_folder(output: Path | None) -> None:
         raise LabError(f"There is no folder {output.parent}: make it first.")
 
 
-def find_or_make(
-    args: argparse.Namespace,
-    request: RunRequest,
-    carry_out: Callable[[Run, Listener], Status],
-    past_tense: str,
-) -> int:
+def find_or_make(args: argparse.Namespace, request: RunRequest, past_tense: str) -> int:
     """Find or make the run of a request, print its figures, and return the exit code.
 
     Args:
-        carry_out: carries out a run.
         past_tense: the verb of the last line, such as “trained”.
     """
     run = claim(request)

@@ -97,7 +97,7 @@ def _make(args: argparse.Namespace, request: RunRequest) -> int:
         raise LabError("An atlas is a sheet a layer: they lie in the folder of its run.")
     if request.config.variant != "zoom" and args.film is not None:
         raise LabError("Only a zoom is a film.")
-    code = find_or_make(args, request, dream_runs.dream, "dreamt")
+    code = find_or_make(args, request, "dreamt")
     if code == OK:
         run = store.open_run(request.run_id)
         if args.output is not None:

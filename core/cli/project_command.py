@@ -28,7 +28,7 @@ def project_parser(parser: argparse.ArgumentParser) -> None:
 def _project(args: argparse.Namespace) -> int:
     check_folder(args.output)
     request = map_runs.make_request(args.variant, args.dataset, values_of(args, PROJECTING))
-    code = find_or_make(args, request, map_runs.project, "laid out")
+    code = find_or_make(args, request, "laid out")
     if code == OK and args.output is not None:
         latent_map = maps.open_map(store.open_run(request.run_id))
         chosen = encoding.chosen_images(args.dataset, latent_map.config.split, latent_map.ids)

@@ -20,4 +20,4 @@ def train_parser(parser: argparse.ArgumentParser) -> None:
 def _train(args: argparse.Namespace) -> int:
     values = values_of(args, task(args.task))
     request = training.make_request(args.task, args.variant, args.dataset, values)
-    return find_or_make(args, request, training.train, "trained")
+    return find_or_make(args, request, "trained")

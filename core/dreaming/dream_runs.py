@@ -34,10 +34,10 @@ from core.images import contact_sheet, to_png
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs import store
-from core.runs.schema import DataSpec, RunRequest, RunSpec, Status
+from core.runs.schema import DataSpec, RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
-from core.training.run_context import Listener, Work, carry_out, describe
+from core.training.run_context import Work, describe
 
 PREVIEW_EVERY = 0.5
 """Seconds between two previews."""
@@ -166,15 +166,6 @@ def _png(pixels: Tensor) -> bytes:
 # ---- computation
 
 
-def dream(run: Run, listener: Listener = lambda status: None) -> Status:
-    """Carry out the run of a dream; one that is done stays as it is.
-
-    Raises:
-        Refused: another process is working on it.
-    """
-    return carry_out(run, lambda work: _dream(run, work), listener)
-
-
 def scene_of(run: Run, tick: Callable[[], None] = lambda: None) -> Scene:
     """Load the inputs of the run. Raises RunBroken, DataMissing."""
     config = DREAMING.config_of(run)
@@ -207,7 +198,8 @@ def pixels_of(run: Run, name: str) -> Tensor:
         raise RunBroken(f"The run {run.id} has no {name} that can be read: dream anew.") from error
 
 
-def _dream(run: Run, work: Work) -> None:
+def dream(run: Run, work: Work) -> None:
+    """Compute the dream of a run, keep it, and measure it."""
     torch.set_num_threads(settings().torch_threads)
     spec, config = run.spec(), DREAMING.config_of(run)
     work.report("reading the network", state="running", error="")

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from core import audit_log, files, identity
 from core.data import ownership
 from core.errors import LabError, Refused
+from core.execution import carry_out
 from core.jobs.scheduler import Cluster, errors_logged
-from core.registry import family, kind
+from core.registry import family
 from core.runs import store
 from core.runs.schema import RunRequest, Status
 from core.runs.store import Run
@@ -240,11 +241,9 @@ def work(run_id: str) -> None:
     if not run.status().active:  # withdrawn while it waited
         return
     try:
-        ended = kind(run.spec().task).carry_out(run)
+        ended = carry_out(run)
     except Refused:
         log.info("%s is worked on elsewhere", run_id)
-    except LabError as error:  # damaged
-        run.update(state="failed", stage="", eta=None, error=str(error))
     else:
         audit_log.note(ended.state, run=_logged_id(run), attempt=ended.attempt)
 

@@ -15,10 +15,10 @@ from core.metrics import neighbours
 from core.projection.maps import DECIMALS, NEIGHBOURS, STRANGENESS_K, open_map
 from core.projection.methods import PROJECTING, Map, ProjectionConfig
 from core.runs import store
-from core.runs.schema import DataSpec, RunRequest, RunSpec, Status
+from core.runs.schema import DataSpec, RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
-from core.training.run_context import Listener, Work, carry_out, describe
+from core.training.run_context import Work, describe
 
 SIDE = 480
 """Side in pixels of the picture that is saved of a map."""
@@ -67,16 +67,8 @@ def _fingerprint(dataset: str) -> str:
     return data.info(dataset).fingerprint or data.data_fingerprint(dataset)
 
 
-def project(run: Run, listener: Listener = lambda status: None) -> Status:
-    """Carry out the run of a map; one that is done stays as it is.
-
-    Raises:
-        Refused: another process is working on it.
-    """
-    return carry_out(run, lambda work: _project(run, work), listener)
-
-
-def _project(run: Run, work: Work) -> None:
+def project(run: Run, work: Work) -> None:
+    """Compute the map of a run, keep it, and measure it."""
     torch.set_num_threads(settings().torch_threads)
     spec = run.spec()
     config = PROJECTING.config_of(run)

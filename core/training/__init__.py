@@ -1,6 +1,5 @@
 """Training: a task and a config in, a run out."""
 
-from core.training.loop import train
 from core.training.request import evaluate, make_request
 
-__all__ = ["evaluate", "make_request", "train"]
+__all__ = ["evaluate", "make_request"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.data import Images
+from core.execution import carry_out
 from core.runs import store
 from core.runs.schema import State
 from core.runs.store import Run
@@ -16,7 +17,7 @@ from core.tasks import adversarial, load_model
 from core.tasks import adversarial as module
 from core.tasks.adversarial import ADVERSARIAL, AdversarialLearner
 from core.tasks.classification import RECOGNITION
-from core.training import evaluate, make_request, run_context, train
+from core.training import evaluate, make_request, run_context
 from core.training.request import judge
 from tests.core.support import Killed, built, kill_in_epoch_2
 
@@ -141,9 +142,9 @@ def test_a_damaged_classifier_is_passed_over(name: str) -> None:
 
 
 def test_a_training_is_measured_by_the_judge_and_says_by_which() -> None:
-    train(pixels := new("gan", epochs=1))
+    carry_out(pixels := new("gan", epochs=1))
     best = classifier(1, 0.9)
-    train(run := new("gan", epochs=1, seed=1))
+    carry_out(run := new("gan", epochs=1, seed=1))
     plain, judged = pixels.metrics(), run.metrics()
     assert plain["extractor"] == "pixels at 14×14" and plain["classes"] == 0
     assert plain["histogram"] == [] and "entropy" not in plain
@@ -159,7 +160,7 @@ def test_a_training_is_measured_by_the_judge_and_says_by_which() -> None:
 def test_a_class_conditional_network_is_asked_for_each_class() -> None:
     run = new("cgan", epochs=0)
     classifier(1, 0.9)
-    train(run)
+    carry_out(run)
     found = run.metrics()["asked_accuracy"]
     reader, model = judge(run), load_model(run)
     assert reader is not None
@@ -176,7 +177,7 @@ def test_a_class_conditional_network_is_asked_for_each_class() -> None:
 @pytest.mark.parametrize("variant", ["gan", "cgan"])
 def test_what_is_kept_is_what_was_measured(variant: str) -> None:
     run = new(variant, epochs=2)
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     history = run.history()
     assert set(history) == {"epoch", "seconds", "images_per_second", *LOSSES, *HEALTH}
     assert not history.isna().any(axis=None)
@@ -204,13 +205,13 @@ def outcome(run: Run) -> tuple[Any, ...]:
 def test_a_training_that_dies_goes_on_bit_for_bit() -> None:
     # Two steps an epoch: the Wasserstein GAN dies between two turns of its generator.
     run = new("wgan_gp", critic_steps=3, epochs=2)
-    train(run)
+    carry_out(run)
     undisturbed, weights = outcome(run), run.weights()
     run = new("wgan_gp", critic_steps=3, epochs=2)
     with pytest.raises(Killed):
-        train(run, kill_in_epoch_2)
+        carry_out(run, kill_in_epoch_2)
     assert len(run.history()) == 1 and run.metrics() == {}
-    train(run)
+    carry_out(run)
     assert outcome(run) == undisturbed
     again = run.weights()
     assert again.keys() == weights.keys()
@@ -240,7 +241,7 @@ def test_a_collapse_stops_a_training_that_was_asked_to(
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 2)
     run = new("gan", on_collapse="stop")
-    status = train(run)
+    status = carry_out(run)
     assert status.state == "failed"
     assert status.error.startswith("Collapsed: 100% of the samples have a twin among them")
     assert "Training stopped after epoch 2, as asked; its weights are kept. Try" in status.error
@@ -252,7 +253,7 @@ def test_a_collapse_stops_a_training_that_was_asked_to(
 
 def test_a_collapse_stops_no_training_that_was_not_asked_to(held: None) -> None:
     run = new("gan")
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     assert len(run.history()) == 3
     assert run.metrics()["duplicates"] == 1
 

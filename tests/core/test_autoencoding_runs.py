@@ -11,6 +11,7 @@ from core import data
 from core.cli.output import difference
 from core.data import Images
 from core.errors import LabError
+from core.execution import carry_out
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
@@ -18,7 +19,7 @@ from core.tasks import autoencoding as module
 from core.tasks import load_model
 from core.tasks.autoencoding import AUTOENCODING, bound_name, left_out
 from core.tasks.base import fitted, unit
-from core.training import evaluate, make_request, run_context, train
+from core.training import evaluate, make_request, run_context
 from tests.core.support import Killed, built, kill_in_epoch_2, tiny
 
 SMALL = {"epochs": 3, "train_images": 100, "batch_size": 25}
@@ -82,7 +83,7 @@ def test_what_is_held_back_is_never_learnt_from(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module.PlainLearner, "step", noting)
     run = new("ae_conv", train_images=0, epochs=1, batch_size=256)
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     config = AUTOENCODING.config("ae_conv", run.spec().config)
     whole = fitted(data.load("digits", "train"))
     learnt, held = AUTOENCODING.split(config, whole)
@@ -159,7 +160,7 @@ def test_the_figures_are_those_of_the_pictures(variant: str) -> None:
 )
 def test_the_history_has_every_loss_and_figure(variant: str, columns: list[str]) -> None:
     run = new(variant, epochs=2)
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     history = run.history()
     assert set(history) == {"epoch", *columns}
     assert history["epoch"].tolist() == [1, 2] and not history.isna().any(axis=None)
@@ -174,7 +175,7 @@ def test_the_history_has_every_loss_and_figure(variant: str, columns: list[str])
 
 def test_beta_is_in_the_loss_and_not_in_the_bound() -> None:
     run = new("vae", epochs=1, beta=3)
-    train(run)
+    carry_out(run)
     figures = run.metrics()
     loss = figures["reconstruction"] + 3 * figures["kl"]
     assert figures["loss"] == pytest.approx(loss, abs=1e-3)
@@ -185,7 +186,7 @@ def test_beta_is_in_the_loss_and_not_in_the_bound() -> None:
 @pytest.mark.parametrize("variant", ["ae_mlp3", "vae_conv", "cvae_squared"])
 def test_what_is_kept_is_what_was_measured(variant: str) -> None:
     run = new(variant, epochs=1)
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     weights = run.weights()
     assert {w.dtype for w in weights.values() if w.is_floating_point()} == {torch.float16}
     model = load_model(run)
@@ -199,7 +200,7 @@ def test_a_data_set_without_classes_is_a_sentence(monkeypatch: pytest.MonkeyPatc
     question = make_request("autoencoding", "cvae", "digits", SMALL)
     nameless = question.config.data.model_copy(update={"classes": 0, "class_names": ()})
     config = question.config.model_copy(update={"data": nameless})
-    status = train(store.create(question.run_id, config))
+    status = carry_out(store.create(question.run_id, config))
     assert status.state == "failed" and "needs a data set with classes" in status.error
 
 
@@ -228,30 +229,30 @@ def outcome(run: Run) -> tuple[Any, ...]:
 @pytest.mark.parametrize("variant", ["ae_conv", "vae_conv"])
 def test_a_training_that_dies_goes_on_bit_for_bit(variant: str) -> None:
     run = new(variant, epochs=2)
-    train(run)
+    carry_out(run)
     undisturbed = outcome(run)
     run = new(variant, epochs=2)
     with pytest.raises(Killed):
-        train(run, kill_in_epoch_2)
+        carry_out(run, kill_in_epoch_2)
     assert len(run.history()) == 1 and run.metrics() == {}
-    train(run)
+    carry_out(run)
     assert outcome(run) == undisturbed
 
 
 def test_an_image_left_over_is_left_out() -> None:
     run = new("vae_conv", train_images=26, epochs=1)
-    assert train(run).state == "done", "batch norm has nothing to norm in one image"
+    assert carry_out(run).state == "done", "batch norm has nothing to norm in one image"
 
 
 @pytest.mark.parametrize("variant", ["vae", "ae_conv"])
 def test_a_batch_may_be_one_image(variant: str) -> None:
     run = new(variant, train_images=4, epochs=1, batch_size=1, validation_share=0)
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     assert run.history()["loss"].iloc[0] > 0, "it has learnt"
 
 
 def test_a_network_with_batch_norm_says_that_one_image_is_too_few() -> None:
     run = new("vae_conv", train_images=4, epochs=1, batch_size=1)
-    status = train(run)
+    status = carry_out(run)
     assert status.state == "failed"
     assert "two images at least" in status.error

@@ -20,6 +20,7 @@ from core.dreaming.recipes import PNG_KEY, Recipe
 from core.dreaming.starting_pictures import Picture, fitted, sample, uploaded
 from core.dreaming.variants import DREAMING
 from core.errors import BadUpload, DataMissing, LabError, RunBroken, UnknownName
+from core.execution import carry_out
 from core.images import to_png
 from core.jobs import queue
 from core.models import backbones
@@ -41,7 +42,7 @@ def created(variant: str = "deep", values: dict[str, Any] | None = None, **more:
 
 def dreamt(variant: str = "deep", values: dict[str, Any] | None = None, **more: Any) -> Run:
     run = created(variant, values, **more)
-    status = dream_runs.dream(run)
+    status = carry_out(run)
     assert status.state == "done", status.error
     return run
 
@@ -192,7 +193,7 @@ def test_every_kind_leaves_a_picture_with_its_recipe(variant: str) -> None:
     question = make_request(variant, sample("flower"), values)
     run = store.create(question.run_id, question.config, question.given)
     heard: list[Status] = []
-    assert dream_runs.dream(run, heard.append).state == "done"
+    assert carry_out(run, heard.append).state == "done"
     content = (run.path / "dream.png").read_bytes()
     recipe = recipes.read(content)
     assert recipe.variant == variant and recipe.config == run.spec().config
@@ -223,7 +224,7 @@ def test_the_film_of_a_zoom_can_be_played() -> None:
 def test_the_atlas_leaves_a_sheet_a_layer() -> None:
     question = make_request("atlas", None, {"side": 48, "steps": 1, "layers": "blocks.0"})
     run = store.create(question.run_id, question.config, question.given)
-    assert dream_runs.dream(run).state == "done"
+    assert carry_out(run).state == "done"
     with Image.open(run.path / "channels-blocks.0.webp") as sheet:
         assert sheet.size == (16 * dream_runs.TILE_SIDE, dream_runs.TILE_SIDE)
     assert "channels-blocks.0.webp" in run.archive().decode("latin-1")
@@ -239,9 +240,9 @@ def test_cancelled_in_the_middle_it_leaves_nothing_and_begins_anew(
         if status.state == "running" and status.epoch > 3:
             run.request_cancel()
 
-    assert dream_runs.dream(run, listen).state == "cancelled"
+    assert carry_out(run, listen).state == "cancelled"
     assert not (run.path / "dream.png").exists()
-    assert dream_runs.dream(run).state == "done"
+    assert carry_out(run).state == "done"
     assert torch.equal(
         dream_runs.pixels_of(run, "dream.png"),
         dream_runs.pixels_of(dreamt(values={"steps": 50}), "dream.png"),
@@ -257,14 +258,14 @@ def test_a_preview_is_there_while_it_is_dreamt(monkeypatch: pytest.MonkeyPatch) 
         if status.stage.startswith("octave"):
             seen.append(dream_runs.pixels_of(run, "preview.png").shape)
 
-    assert dream_runs.dream(run, listen).state == "done"
+    assert carry_out(run, listen).state == "done"
     assert seen and set(seen) == {dream_runs.pixels_of(run, "picture.png").shape}
 
 
 def test_a_damaged_picture_is_said() -> None:
     run = created()
     (run.path / "picture.png").write_bytes(b"no")
-    status = dream_runs.dream(run)
+    status = carry_out(run)
     assert status.state == "failed" and "dream anew" in status.error
     with pytest.raises(RunBroken):
         dream_runs.evaluate(run)
@@ -284,7 +285,7 @@ def test_a_recipe_gives_the_same_bytes_elsewhere(
     settings.cache_clear()
     question = request_again(recipes.read(content), sample("flower"), guide)
     run = store.create(question.run_id, question.config, question.given)
-    assert dream_runs.dream(run).state == "done"
+    assert carry_out(run).state == "done"
     assert (run.path / "dream.png").read_bytes() == content
 
 

@@ -10,6 +10,7 @@ import torch
 from core import data, features, training
 from core.data import Images
 from core.errors import LabError
+from core.execution import carry_out
 from core.images import to_png
 from core.inference import explain
 from core.models.feature_classifiers import Transfer
@@ -111,7 +112,7 @@ def taught_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(type(TRANSFER), "most_test", 30)
         settings.cache_clear()
         run = store.create(question.run_id, question.config)
-        training.train(run)
+        carry_out(run)
         assert run.status().state == "done", run.status().error
     settings.cache_clear()
     return run.path
@@ -198,7 +199,7 @@ def test_all_of_a_network_is_taught_and_used(lab: Path, monkeypatch: pytest.Monk
     values = {"train_images": 12, "epochs": 1, "batch_size": 4}
     question = training.make_request("transfer", "fine_tune", "digits", values)
     run = store.create(question.run_id, question.config)
-    assert training.train(run).state == "done", run.status().error
+    assert carry_out(run).state == "done", run.status().error
     model = explain.classifier(run)
     images = training.request.test_images(run)
     assert model.trained and len(model.known) == len(folds_of(run))

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from core.errors import Refused, RunBroken
+from core.execution import carry_out
 from core.jobs import queue
 from core.jobs import scheduler as clusters
 from core.jobs.scheduler import Cluster
@@ -21,7 +22,7 @@ from core.runs import store
 from core.runs.schema import RunRequest
 from core.runs.store import Run
 from core.settings import ROOT, settings
-from core.training import make_request, train
+from core.training import make_request
 
 pytestmark = pytest.mark.cluster
 
@@ -434,7 +435,7 @@ def test_a_worker_that_finds_the_run_locked_leaves_it_alone(cluster: Path) -> No
 def test_with_training_off_nothing_starts(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = question(SHORT, seed=18)
     run = store.create(done.run_id, done.config)
-    train(run)
+    carry_out(run)
     left = question(SHORT, seed=19)
     store.create(left.run_id, left.config)
     monkeypatch.setenv("LATENT_LAB_TRAINING", "off")

@@ -13,6 +13,7 @@ from torch import Tensor
 from core import data, training
 from core.data import Images
 from core.errors import LabError, RunBroken
+from core.execution import carry_out
 from core.inference import latent, outliers
 from core.models.autoencoders import Autoencoder
 from core.runs import store
@@ -40,7 +41,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         for variant in TRAINED:
             question = training.make_request("autoencoding", variant, "digits", BRIEFLY)
             found[variant] = store.create(question.run_id, question.config)
-            assert training.train(found[variant]).state == "done"
+            assert carry_out(found[variant]).state == "done"
         yield found
     settings.cache_clear()
 

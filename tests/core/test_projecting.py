@@ -15,6 +15,7 @@ from torch import Tensor
 from core import data
 from core.data import Images
 from core.errors import LabError, UnknownName
+from core.execution import carry_out
 from core.inference import codes as encoding
 from core.inference import latent
 from core.inference.codes import PIXELS
@@ -44,7 +45,7 @@ def made(variant: str, **values: Any) -> Run:
     asked = map_runs.make_request(variant, "digits", values)
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = map_runs.project(run)
+    status = carry_out(run)
     assert status.state == "done", status.error
     return run
 
@@ -194,7 +195,7 @@ def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int)
     asked = map_runs.make_request("tsne", "digits", {"points": points, "perplexity": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = map_runs.project(run)
+    status = carry_out(run)
     assert status.state == "failed" and "Perplexity 30 needs 91 points or more" in status.error
 
 
@@ -236,7 +237,7 @@ def test_without_umap_a_sentence_says_how_to_get_it(
     asked = map_runs.make_request("umap", "digits")
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = map_runs.project(run)
+    status = carry_out(run)
     assert status.state == "failed" and "pip install umap-learn" in status.error
 
 
@@ -250,7 +251,7 @@ def test_codes_that_are_all_the_same_are_a_sentence(
     asked = map_runs.make_request("pca", "digits", {"points": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    assert "All codes are the same" in map_runs.project(run).error
+    assert "All codes are the same" in carry_out(run).error
 
 
 def test_codes_that_are_no_numbers_are_a_sentence(
@@ -261,7 +262,7 @@ def test_codes_that_are_no_numbers_are_a_sentence(
     asked = map_runs.make_request("pca", "digits", {"points": 30})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config)
-    status = map_runs.project(run)
+    status = carry_out(run)
     assert status.state == "failed" and "fault of ours" not in status.error
 
 
@@ -285,7 +286,7 @@ def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
         if status.active and status.epoch:
             run.request_cancel()
 
-    assert map_runs.project(run, listen).state == "cancelled"
+    assert carry_out(run, listen).state == "cancelled"
     assert max(s.epoch for s in seen) < 5000 and not run.cancel_requested()
     with pytest.raises(LabError):
         maps.open_map(run)
@@ -296,7 +297,7 @@ def test_a_map_of_images_that_changed_is_refused(lab: Path) -> None:
     stale = asked.config.data.model_copy(update={"fingerprint": "another"})
     with store.store_lock():
         run = store.create(asked.run_id, asked.config.model_copy(update={"data": stale}))
-    assert "have changed" in map_runs.project(run).error
+    assert "have changed" in carry_out(run).error
 
 
 # ---- opening and adding to

@@ -11,13 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.execution import carry_out
 from core.jobs import queue
 from core.registry import checked, kind
 from core.runs import store
 from core.runs.query import finished
 from core.settings import settings
 from core.tasks.denoising import DENOISING
-from core.training import make_request, train
+from core.training import make_request
 
 BEFORE = Path(__file__).parent / "runs_before"
 DONE, HALF = "denoise-conv_plain-digits-26baa600", "denoise-conv_plain-digits-1b59fbe6"
@@ -43,7 +44,7 @@ def test_a_half_trained_run_of_before_goes_on_where_it_stopped() -> None:
     run = store.open_run(HALF)
     assert run.status().state == "running" and len(run.history()) == 1
     assert [waiting.id for waiting in queue.active()] == [HALF]
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     assert len(run.history()) == 2
     for name, tensor in load_file(BEFORE / "resumed.safetensors").items():
         torch.testing.assert_close(

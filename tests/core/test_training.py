@@ -19,13 +19,14 @@ from torch import Tensor
 from core import data, files
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken, UnknownName
+from core.execution import carry_out
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
 from core.settings import ROOT, settings
 from core.tasks import load_model
 from core.tasks.denoising import Denoising, DenoisingLearner
-from core.training import evaluate, loop, make_request, run_context, train
+from core.training import evaluate, loop, make_request, run_context
 from core.training.request import test_images as images_for_testing
 from core.training.request import train_images
 from tests.core.support import Killed
@@ -86,7 +87,7 @@ def kill(status: Status) -> None:
 def test_a_training_leaves_a_whole_run() -> None:
     run = new()
     told: list[Status] = []
-    status = train(run, told.append)
+    status = carry_out(run, told.append)
     assert status == run.status() == told[-1]
     assert (status.state, status.done, status.eta, status.error) == ("done", 1.0, 0.0, "")
     assert (status.epoch, status.epochs) == (3, 3)
@@ -104,7 +105,7 @@ def test_a_training_leaves_a_whole_run() -> None:
 
 def test_the_status_tells_how_far_it_is() -> None:
     told: list[Status] = []
-    train(new(), told.append)
+    carry_out(new(), told.append)
     shares = [s.done for s in told]
     assert shares == sorted(shares) and shares[-1] == 1.0
     steps = [s for s in told if s.stage.startswith("epoch")]
@@ -120,12 +121,12 @@ def test_the_status_tells_how_far_it_is() -> None:
 def test_the_same_question_gives_the_same_weights(variant: str) -> None:
     values = {"train_images": 25, "epochs": 2}
     run = new(values, variant)
-    train(run)
+    carry_out(run)
     weights, history = run.weights(), losses(run)
     samples = {epoch: p.read_bytes() for epoch, p in run.samples().items()}
     torch.manual_seed(99)  # the world's generator is not the run's
     again = new(values, variant)
-    train(again)
+    carry_out(again)
     assert again.id == run.id and same(again.weights(), weights)
     assert losses(again) == history
     assert {epoch: p.read_bytes() for epoch, p in again.samples().items()} == samples
@@ -133,30 +134,30 @@ def test_the_same_question_gives_the_same_weights(variant: str) -> None:
 
 def test_another_seed_gives_other_weights() -> None:
     first, second = new({"epochs": 1}), new({"epochs": 1, "seed": 1})
-    train(first)
-    train(second)
+    carry_out(first)
+    carry_out(second)
     assert first.id != second.id and not same(first.weights(), second.weights())
 
 
 def test_the_world_s_generator_is_left_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    train(new({"epochs": 1}))
+    carry_out(new({"epochs": 1}))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_done_run_is_not_trained_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run = new({"epochs": 1})
-    done = train(run)
+    done = carry_out(run)
     before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
     monkeypatch.setattr(loop, "_train", lambda run, work: pytest.fail("trained again"))
-    assert train(run) == done
+    assert carry_out(run) == done
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
 
 
 def test_no_epochs_at_all_keep_the_initial_weights() -> None:
     run = new({"epochs": 0})
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     assert list(run.samples()) == [0] and len(run.history()) == 0
     assert run.metrics()["images_per_second"] == 0.0
     load_model(run)
@@ -165,7 +166,7 @@ def test_no_epochs_at_all_keep_the_initial_weights() -> None:
 def test_a_classical_method_has_figures_and_nothing_to_learn() -> None:
     question = make_request("denoising", "median", "digits")
     run = store.create(question.run_id, question.config)
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     assert run.metrics()["psnr"] > run.metrics()["psnr_noisy"]
     assert run.weights() == {} and len(run.history()) == 0
     load_model(run)
@@ -173,7 +174,7 @@ def test_a_classical_method_has_figures_and_nothing_to_learn() -> None:
 
 def test_a_finished_run_measures_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run = new({"epochs": 1})
-    train(run)
+    carry_out(run)
     monkeypatch.setattr("core.training.request.test_images", loop.test_images)
     again = evaluate(run)
     assert {k: run.metrics()[k] for k in again} == again
@@ -192,7 +193,7 @@ def test_a_choice_of_images_is_seeded_and_spread() -> None:
 def test_many_epochs_keep_few_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Denoising, "sheets", 3)
     run = new({"epochs": 10, "train_images": 10})
-    train(run)
+    carry_out(run)
     assert list(run.samples()) == [0, 1, 2, 3, 4, 5, 8, 10]
 
 
@@ -207,7 +208,7 @@ def undisturbed() -> dict[str, Any]:
     """What the small training gives when nobody disturbs it, found once."""
     if not _undisturbed:
         run = new()
-        train(run)
+        carry_out(run)
         _undisturbed.update(weights=run.weights(), history=losses(run), psnr=run.metrics()["psnr"])
         run.delete()
     return _undisturbed
@@ -225,11 +226,11 @@ def as_undisturbed(run: Run, undisturbed: dict[str, Any]) -> None:
 def test_a_training_that_dies_goes_on_bit_for_bit(undisturbed: dict[str, Any], epoch: int) -> None:
     run = new()
     with pytest.raises(Killed):
-        train(run, at(epoch, kill))
+        carry_out(run, at(epoch, kill))
     assert run.status().state == "running" and not run.alive()
     assert len(run.history()) == epoch - 1
     seen: list[int] = []
-    train(run, lambda status: seen.append(status.epoch))
+    carry_out(run, lambda status: seen.append(status.epoch))
     assert min(e for e in seen if e) >= epoch, "whole epochs are not done twice"
     as_undisturbed(run, undisturbed)
 
@@ -239,9 +240,9 @@ def test_a_fault_in_the_middle_is_told_and_can_be_resumed(undisturbed: dict[str,
         raise KeyError("oops")
 
     run = new()
-    status = train(run, at(2, fault))
+    status = carry_out(run, at(2, fault))
     assert status.state == "failed" and "a fault of ours (KeyError)" in status.error
-    train(run)
+    carry_out(run)
     as_undisturbed(run, undisturbed)
     assert run.status().error == ""
 
@@ -250,8 +251,8 @@ def test_dying_again_and_again_changes_nothing(undisturbed: dict[str, Any]) -> N
     run = new()
     for epoch in (1, 2, 2, 3):
         with pytest.raises(Killed):
-            train(run, at(epoch, kill))
-    train(run)
+            carry_out(run, at(epoch, kill))
+    carry_out(run)
     as_undisturbed(run, undisturbed)
 
 
@@ -272,8 +273,8 @@ def test_dying_right_after_a_file_was_written_changes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Run, f"write_{written}", dying)
         with pytest.raises(Killed):
-            train(run)
-    train(run)
+            carry_out(run)
+    carry_out(run)
     as_undisturbed(run, undisturbed)
 
 
@@ -281,9 +282,9 @@ def test_without_its_place_a_training_begins_anew(undisturbed: dict[str, Any]) -
     for content in (b"damaged", b""):
         run = new()
         with pytest.raises(Killed):
-            train(run, at(3, kill))
+            carry_out(run, at(3, kill))
         (run.path / "resume.pt").write_bytes(content)
-        train(run)
+        carry_out(run)
         as_undisturbed(run, undisturbed)
 
 
@@ -291,7 +292,7 @@ CHILD = """
 import sys
 from core.runs import store
 from core.training import run_context
-from core.training import loop, train
+from core.training import loop
 run_context.REPORT_EVERY = 0.0
 whole = loop.test_images
 loop.test_images = lambda run: whole(run).first(20)
@@ -301,7 +302,7 @@ def listen(status):
         print("in epoch 2", flush=True)
         sys.stdin.read()
 
-train(store.open_run(sys.argv[1]), listen)
+carry_out(store.open_run(sys.argv[1]), listen)
 """
 
 
@@ -321,12 +322,12 @@ def test_a_process_that_is_killed_leaves_a_run_that_another_finishes(
         assert child.stdout is not None and child.stdout.readline() == "in epoch 2\n"
         assert run.alive() and run.status().state == "running"
         with pytest.raises(Refused, match="is being trained already"):
-            train(run)
+            carry_out(run)
     finally:
         child.send_signal(signal.SIGKILL)
         child.communicate()
     assert not run.alive() and run.status().state == "running"
-    train(run)
+    carry_out(run)
     as_undisturbed(run, undisturbed)
 
 
@@ -346,12 +347,12 @@ def test_a_cancelled_training_stops_and_can_be_resumed(undisturbed: dict[str, An
         told.append(status)
         stop(status)
 
-    status = train(run, listen)
+    status = carry_out(run, listen)
     assert (status.state, status.stage, status.eta, status.error) == ("cancelled", "", None, "")
     assert (status.epoch, told[-2].epoch, told[-2].state) == (2, 2, "running")
     assert len([s for s in told if s.epoch == 2]) == 2, "it stops at the next step"
     assert not run.cancel_requested() and not (run.path / "metrics.json").exists()
-    assert train(run).state == "done"
+    assert carry_out(run).state == "done"
     as_undisturbed(run, undisturbed)
 
 
@@ -362,10 +363,10 @@ def test_a_measurement_is_cancelled_too_and_can_be_resumed(undisturbed: dict[str
         if status.stage.startswith("measuring"):
             run.request_cancel()
 
-    assert train(run, listen).state == "cancelled"
+    assert carry_out(run, listen).state == "cancelled"
     assert len(run.history()) == 3 and run.metrics() == {}
     seen: list[str] = []
-    train(run, lambda status: seen.append(status.stage))
+    carry_out(run, lambda status: seen.append(status.stage))
     assert not any(stage.startswith("epoch") for stage in seen), "nothing is learnt twice"
     as_undisturbed(run, undisturbed)
 
@@ -373,7 +374,7 @@ def test_a_measurement_is_cancelled_too_and_can_be_resumed(undisturbed: dict[str
 def test_a_run_cancelled_before_it_began_does_not_begin() -> None:
     run = new()
     run.request_cancel()
-    assert train(run).state == "cancelled"
+    assert carry_out(run).state == "cancelled"
     assert len(run.history()) == 0
 
 
@@ -399,7 +400,7 @@ def test_a_loss_that_explodes_names_the_epoch_and_keeps_the_last_good_weights(
 
     monkeypatch.setattr(DenoisingLearner, "step", exploding)
     run = new()
-    status = train(run)
+    status = carry_out(run)
     assert status.state == "failed" and status.eta is None
     assert "infinite or undefined in epoch 3; the weights of epoch 2 are kept" in status.error
     assert "lower learning rate" in status.error
@@ -415,7 +416,7 @@ def test_a_rate_that_is_far_too_high_fails_by_itself(monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setitem(Denoising.variants, "linear", summed)  # type: ignore[misc]
     run = new({"learning_rate": 1.0})
-    status = train(run)
+    status = carry_out(run)
     assert status.state == "failed"
     assert "infinite or undefined in epoch 1; the initial weights are kept" in status.error
     assert all(bool(v.isfinite().all()) for v in run.weights().values())
@@ -446,13 +447,13 @@ def test_a_full_disk_is_a_sentence_and_the_old_files_stay(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "replacing", full)
-        status = train(run)
+        status = carry_out(run)
     assert status.state == "failed"
     assert status.error == "The disk is full. Make room and resume; the last whole epoch is kept."
     assert {p: p.read_bytes() for p in run.path.rglob(name)} == before
     assert [p.name for p in run.path.rglob("*.tmp")] == []
     assert len(before) == (file in ("resume", "history"))
-    train(run)
+    carry_out(run)
     as_undisturbed(run, undisturbed)
 
 
@@ -463,7 +464,7 @@ def test_a_folder_that_cannot_be_written_any_more_is_a_sentence(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(Run, "write_history", read_only)
-    status = train(new())
+    status = carry_out(new())
     assert status.state == "failed"
     assert "could not be read or written (Permission denied)" in status.error
 
@@ -474,7 +475,7 @@ def test_too_little_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch, error:
         raise error
 
     monkeypatch.setattr(DenoisingLearner, "step", hungry)
-    status = train(new())
+    status = carry_out(new())
     assert (status.state, "smaller batch" in status.error) == ("failed", True)
 
 
@@ -483,7 +484,7 @@ def test_other_images_than_asked_for_are_a_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(data, "data_fingerprint", lambda name: "0" * 64)
     with pytest.raises(RunBroken, match="The images of digits have changed since"):
         train_images(run)
-    status = train(run)
+    status = carry_out(run)
     assert status.state == "failed" and "have changed since" in status.error
     assert "train anew" in status.error
 
@@ -492,7 +493,7 @@ def test_settings_that_are_not_valid_any_more_are_a_sentence() -> None:
     run = new()
     path = run.path / "config.json"
     path.write_text(path.read_text().replace('"epochs": 3', '"epochs": -3'))
-    status = train(run)
+    status = carry_out(run)
     assert status.state == "failed" and "are not valid: epochs: " in status.error
 
 
@@ -551,20 +552,20 @@ def test_a_published_set_that_is_not_here_answers_only_for_runs_that_are(
 
 def test_a_training_begins_with_the_weights_of_another() -> None:
     first = new({"epochs": 1})
-    train(first)
+    carry_out(first)
     second = new({"epochs": 0, "seed": 5, "start_from": first.id})
-    assert train(second).state == "done"
+    assert carry_out(second).state == "done"
     assert second.id != first.id and same(second.weights(), first.weights())
     third = new({"epochs": 1, "seed": 5, "start_from": first.id})
-    train(third)
+    carry_out(third)
     plain = new({"epochs": 1, "seed": 5})
-    train(plain)
+    carry_out(plain)
     assert third.history()["loss"].iloc[0] < plain.history()["loss"].iloc[0]
 
 
 def test_other_weights_to_begin_with_make_another_run() -> None:
     first = new({"epochs": 1})
-    train(first)
+    carry_out(first)
     values = {**SMALL, "start_from": first.id}
     before = make_request("denoising", "linear", "digits", values).run_id
     first.write_weights({k: v + 1 for k, v in first.weights().items()})
@@ -587,8 +588,8 @@ def test_only_a_finished_run_of_the_same_network_can_be_begun_with() -> None:
 
 def test_weights_to_begin_with_that_are_gone_by_then_are_a_sentence() -> None:
     first = new({"epochs": 1})
-    train(first)
+    carry_out(first)
     second = new({"epochs": 1, "start_from": first.id})
     first.delete()
-    status = train(second)
+    status = carry_out(second)
     assert status.state == "failed" and f"There is no run called '{first.id}'" in status.error

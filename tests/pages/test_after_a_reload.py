@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import training
 from core.errors import LabError
+from core.execution import carry_out
 from core.projection import map_runs
 from core.runs import store
 from pages.ui import cached
@@ -53,7 +54,7 @@ def panel(app):
 def test_a_training_is_still_there_after_a_reload_however_it_ended(lab, state, button):
     if state == "done":
         run = asked(linear(), "queued")
-        training.train(run)
+        carry_out(run)
     else:
         run = asked(linear(), state, error="No." if state == "failed" else "")
     app = page("denoiser.py", tab="Train your own")

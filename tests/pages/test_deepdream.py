@@ -11,6 +11,7 @@ from core.dreaming import dream_runs, dream_time, recipes, starting_pictures
 from core.dreaming.starting_pictures import NOISE
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
+from core.execution import carry_out
 from core.images import to_png
 from core.jobs import queue
 from core.models.backbones import BACKBONES
@@ -54,7 +55,7 @@ def made(question, state=None, **status):
     """The run of a question: dreamt to its end, or left in a state."""
     run = store.create(question.run_id, question.config, question.given)
     if state is None:
-        assert dream_runs.dream(run).state == "done", run.status().error
+        assert carry_out(run).state == "done", run.status().error
     else:
         run.update(state=state, **status)
     cached.forget_models()

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from core import data
+from core.execution import carry_out
 from core.inference import codes as encoding
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
@@ -42,7 +43,7 @@ def clicked(app) -> str:
 def made(question: RunRequest) -> Run:
     with store.store_lock():
         run = store.create(question.run_id, question.config)
-    assert map_runs.project(run).state == "done"
+    assert carry_out(run).state == "done"
     cached.forget_models()
     return run
 

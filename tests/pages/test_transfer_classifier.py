@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from core import data, training
+from core.execution import carry_out
 from core.inference import explain
 from core.jobs import queue
 from core.metrics.image import wilson_interval
@@ -61,7 +62,7 @@ def made(tmp_path_factory):
         settings.cache_clear()
         dataset = data.import_classes(two_classes(), "Two kinds", size=64, grey=False)
         run = store.create(*_question(dataset.name))
-        training.train(run)
+        carry_out(run)
         assert run.status().state == "done", run.status().error
     settings.cache_clear()
     return folder, dataset.name, run.id
