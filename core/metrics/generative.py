@@ -404,7 +404,7 @@ def _collapse(health: Health) -> list[str]:
     """Return the signs that a few images are repeated."""
     signs = []
     if health.duplicates >= 0.5:
-        signs.append(f"{health.duplicates:.0%} of the samples have a twin among them")
+        signs.append(_duplicates(health.duplicates))
     if health.variety is not None and health.variety <= MAX_COLLAPSED_VARIETY:
         signs.append(_variety(health.variety))
     if health.spread < 0.5 and not health.classes:
@@ -425,12 +425,16 @@ def _narrowness(health: Health) -> list[str]:
     if missing:
         signs.append(f"{missing} of {health.classes} classes get fewer than 2 % of the samples")
     if health.duplicates >= 0.1:
-        signs.append(f"{health.duplicates:.0%} of the samples have a twin among them")
+        signs.append(_duplicates(health.duplicates))
     if health.variety is not None and health.variety <= MAX_NARROW_VARIETY:
         signs.append(_variety(health.variety))
     if health.coverage < (0.4 if health.classes else MIN_COVERAGE):
         signs.append(f"only {health.coverage:.0%} of the real images have a sample near them")
     return signs
+
+
+def _duplicates(share: float) -> str:
+    return f"{share:.0%} of the samples have a twin among them"
 
 
 def _variety(share: float) -> str:

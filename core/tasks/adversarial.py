@@ -26,7 +26,7 @@ from core.images import contact_sheet
 from core.metrics.generative import Extractor, Health, Real, health, verdict
 from core.models import gans
 from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
-from core.tasks.base import Experiment, Learner, Task, TaskConfig, unit
+from core.tasks.base import Experiment, Learner, Task, TaskConfig, check_batch_size, unit
 from core.tasks.family import Shape, Variant, by_name, number
 
 BATCH_NORM_BATCHES = 40
@@ -401,11 +401,7 @@ class Adversarial(Task[AdversarialConfig, AdversarialVariant, GAN]):
 
     def learner(self, experiment: AdversarialExperiment, data: Images | None = None) -> Learner:
         """Raises LabError for single images where batch norm has nothing to norm."""
-        norms = nn.modules.batchnorm._BatchNorm
-        if experiment.config.batch_size == 1 and any(
-            isinstance(m, norms) for m in experiment.model.modules()
-        ):
-            raise LabError("This network needs batches of two images at least.")
+        check_batch_size(experiment.model, experiment.config.batch_size)
         return AdversarialLearner(experiment)
 
     def validate(

@@ -29,6 +29,7 @@ from core.tasks.base import (
     Schedule,
     Task,
     TaskConfig,
+    check_batch_size,
     constant,
     unit,
     warm_cosine,
@@ -428,9 +429,7 @@ class Autoencoding(Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
 
     def learner(self, experiment: AutoencodingExperiment, data: Images | None = None) -> Learner:
         """Raises LabError for single images where batch norm has nothing to norm."""
-        norms = [m for m in experiment.model.modules() if isinstance(m, nn.BatchNorm1d)]
-        if experiment.config.batch_size == 1 and norms:
-            raise LabError("This network needs batches of two images at least.")
+        check_batch_size(experiment.model, experiment.config.batch_size, (nn.BatchNorm1d,))
         kind = PlainLearner if experiment.variant.loss else VariationalLearner
         return kind(experiment)
 

@@ -248,10 +248,6 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
         """Return why to stop after the epoch of the last row, as a sentence; empty to go on."""
         return ""
 
-    def remark(self, history: Sequence[Mapping[str, Any]]) -> str:
-        """Return a sentence on the training so far; may be empty."""
-        return ""
-
     @abstractmethod
     def evaluate(self, experiment: Experiment[C, V, M], images: Images) -> dict[str, Any]:
         """Compute all figures on the test split, at the end."""
@@ -270,6 +266,16 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
 
 
 AnyTask: TypeAlias = Task[Any, Any, Any]
+
+
+def check_batch_size(
+    model: nn.Module,
+    batch_size: int,
+    norms: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d),
+) -> None:
+    """Raises LabError for single images where batch norm, one of `norms`, has little to norm."""
+    if batch_size == 1 and any(isinstance(module, norms) for module in model.modules()):
+        raise LabError("This network needs batches of two images at least.")
 
 
 def fitted(images: Images, shape: Shape = SMALL) -> Images:

@@ -25,6 +25,7 @@ from core.tasks.base import (
     Schedule,
     Task,
     TaskConfig,
+    check_batch_size,
     constant,
     unit,
     warm_cosine,
@@ -153,8 +154,7 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
 
     def learner(self, experiment: RecognitionExperiment, data: Images | None = None) -> Learner:
         """Raises LabError for single images, of which batch norm has little to norm."""
-        if experiment.config.batch_size == 1:
-            raise LabError("This network needs batches of two images at least.")
+        check_batch_size(experiment.model, experiment.config.batch_size)
         return RecognitionLearner(experiment)
 
     def validate(

@@ -1,7 +1,7 @@
 """Families of variants that share their settings."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -158,6 +158,10 @@ class Family(Generic[C, V]):
     def fits(self, variant: str, shape: Shape) -> bool:
         """Whether a run of the variant can be of images of `shape`."""
         return True
+
+    def remark(self, history: Sequence[Mapping[str, Any]]) -> str:
+        """Return a sentence on a run by its history so far; may be empty."""
+        return ""
 
     def checked(self, run: Run) -> RunSpec:
         """Return the spec of a run of this family that can be listed: each of its files is sound.

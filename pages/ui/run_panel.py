@@ -6,6 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.jobs import queue
+from core.registry import family
 from core.runs import store
 from core.runs.schema import Status
 from core.runs.store import Run
@@ -84,10 +85,10 @@ def _panel(run_id: str, was_active: bool, use: Use | None, smoothing: float) -> 
         pictures.sheet_image(
             samples[last].read_bytes(), f"Sample sheet of epoch {last}", f"After epoch {last}"
         )
-    if (chosen := TASKS.get(run.spec().task)) is not None:
-        with contextlib.suppress(KeyError):  # a history of an older kind
-            if remark := chosen.remark(run.history().to_dict("records")):  # type: ignore[arg-type]
-                st.caption(remark)
+    with contextlib.suppress(KeyError):  # a history of an older kind
+        history = run.history().to_dict("records")
+        if remark := family(run.spec().task).remark(history):  # type: ignore[arg-type]
+            st.caption(remark)
 
 
 def actions(run: Run, status: Status) -> None:

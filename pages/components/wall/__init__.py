@@ -12,8 +12,6 @@ import streamlit as st
 
 from pages.components.component import component, nothing
 
-MOST = 10_000
-
 
 @dataclass(frozen=True)
 class Sheet:

@@ -12,11 +12,12 @@ from pages.ui.figure_tables import Column, figure_table
 from pages.ui.names import source_name
 from pages.ui.run_choice import RunChoice
 
+COLOUR_NOTE = "**The colours were not seen.** Labels paint the map; they did not make it."
 PCA_NOTES = (
     "**A shadow, no map of neighbours.** Distances can only shrink: what is far apart here is far "
     "apart among the codes, what is near here may not be.",
     "**Most of the codes is not seen.** See how much of their variance the directions hold.",
-    "**The colours were not seen.** Labels paint the map; they did not make it.",
+    COLOUR_NOTE,
 )
 """What every reader of a PCA map must know."""
 NOTES = (
@@ -25,7 +26,7 @@ NOTES = (
     "**Shapes may be noise.** With a low perplexity even random points form clumps.",
     "**One map is no map.** Look at other seeds and perplexities before you believe a cluster.",
     "**Neighbours get lost.** Colour by “Preserved”: dark points stand beside strangers.",
-    "**The colours were not seen.** Labels paint the map; they did not make it.",
+    COLOUR_NOTE,
 )
 
 

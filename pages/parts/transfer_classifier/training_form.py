@@ -11,8 +11,6 @@ from pages.ui.durations import estimate
 from pages.ui.run_panel import Use
 from pages.ui.training_panel import panel as training_panel
 
-SIDE_BY_SIDE = "lite0+lite1+lite2"
-
 
 def panel(starts: dict[str, str], use: Use) -> None:
     """Everything from the choice of a method to the finished classifier."""
