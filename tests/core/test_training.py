@@ -292,6 +292,7 @@ def test_without_its_place_a_training_begins_anew(undisturbed: dict[str, Any]) -
 
 CHILD = """
 import sys
+from core.execution import carry_out
 from core.runs import store
 from core.training import run_context
 from core.training import loop
