@@ -6,16 +6,17 @@ from functools import partial
 import streamlit as st
 from torch import Tensor
 
-from core import data
 from core.data import CORRUPTIONS
 from core.inference import restoration
+from core.jobs import queue
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.parts.denoiser import stage as parts
+from pages.server.visitor import who
 from pages.ui import cached, inputs
 from pages.ui.names import dataset_title
 from pages.ui.page_frame import needs, opening, tabs
-from pages.ui.run_choice import RunChoice
+from pages.ui.run_choice import RunChoice, set_of
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel
 from pages.ui.widgets import number, segmented
@@ -33,9 +34,9 @@ def other_images() -> None:
 
 def model_changed() -> None:
     """Show the images that the model was trained on."""
-    trained_on = models.runs[st.session_state["model"]].spec().dataset
-    if "dataset" in st.session_state and data.known(trained_on):
-        st.session_state["dataset"] = trained_on
+    run = models.runs[st.session_state["model"]]
+    if "dataset" in st.session_state and set_of(run):
+        st.session_state["dataset"] = run.spec().dataset
 
 
 def use_model(run_id: str) -> None:
@@ -93,6 +94,8 @@ def of_another_set(run: Run) -> bool:
 @st.fragment
 def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: bool) -> None:
     """The stage with its one slider: only this fragment reruns when the slider is released."""
+    if not queue.visible(run, who()):
+        st.rerun()  # the link to it was withdrawn
     strength = st.slider(
         "Strength",
         0.0,

@@ -14,6 +14,7 @@ from core import audit_log, files, identity
 from core.data import ownership
 from core.errors import LabError, Refused
 from core.execution import carry_out
+from core.jobs import sharing
 from core.jobs.scheduler import Cluster, errors_logged
 from core.registry import family
 from core.runs import store
@@ -34,10 +35,11 @@ def submit(request: RunRequest, who: str) -> Run:
     """Request a run: the existing one, or a new one in the queue. `who` becomes an owner.
 
     Raises:
-        Refused: jobs are switched off or not for this person, who has enough of them, or the queue
-            is full.
+        Refused: jobs are switched off or not for this person, who has enough of them, the queue is
+            full, or the run begins with what is somebody else's.
         LabError: the folder of runs cannot be written.
     """
+    _check_origin(request, who)
     with store.store_lock():
         run = store.find(request.run_id)
         if run is not None and (run.shipped or run.status().state in ("done", "queued", "running")):
@@ -45,7 +47,8 @@ def submit(request: RunRequest, who: str) -> Run:
             return run
         _check_room(who)
         run = run or store.create(request.run_id, request.config, request.given)
-        _queue(run, who)
+        _queue(run)
+        _add_owner(run, who)
     audit_log.note("asked", run=_logged_id(run))
     _send([run], active())
     jobs().settled(HANDOVER_TIMEOUT)
@@ -57,11 +60,15 @@ def resume(run: Run, who: str) -> None:
 
     Raises: as `submit`.
     """
+    if not entitled(run, who) and not may_change(run, who):
+        raise Refused("Only the owners of a run can resume it.")
     with store.store_lock():
         if run.shipped or run.status().state not in ("failed", "cancelled"):
             return
         _check_room(who)
-        _queue(run, who)
+        _queue(run)
+        if entitled(run, who):  # an administrator who resumes a private one does not see it
+            _add_owner(run, who)
     audit_log.note("resumed", run=_logged_id(run))
     _send([run], active())
     jobs().settled(HANDOVER_TIMEOUT)
@@ -132,6 +139,47 @@ def write_note(run: Run, who: str, text: str) -> None:
     audit_log.note("noted", run=_logged_id(run))
 
 
+# ---- links to private runs
+
+
+def share(run: Run, who: str) -> str:
+    """Return the token of a new link, with which whoever has it sees a private run.
+
+    Raises:
+        Refused: `who` is no owner, or the run is not private.
+    """
+    if not (mine(run, who) and run.spec().private):
+        raise Refused("Only the owners of a private run can share it.")
+    token = sharing.make_link(run)
+    audit_log.note("shared", run=_logged_id(run))
+    return token
+
+
+def unshare(run: Run, who: str) -> None:
+    """Withdraw the link to a run; nobody sees it by that link any more.
+
+    Raises:
+        Refused: `who` is no owner.
+    """
+    if not mine(run, who):
+        raise Refused("Only the owners of a run can withdraw its link.")
+    sharing.withdraw(run)
+    audit_log.note("unshared", run=_logged_id(run))
+
+
+def open_link(run_id: str, token: str, who: str) -> bool:
+    """Open a link: whether it is one. From then on the run is visible to `who`, for some hours and
+    until the link is withdrawn."""
+    run = store.find(run_id)
+    if run is None or run.shipped:
+        return False
+    before = sharing.opened(run, who)
+    is_link = sharing.open_link(run, token, who)
+    if is_link and not before:
+        audit_log.note("opened", run=_logged_id(run))
+    return is_link
+
+
 # ---- what somebody may
 
 
@@ -164,7 +212,13 @@ def may_change(run: Run, who: str) -> bool:
 
 
 def visible(run: Run, who: str) -> bool:
-    """Whether `who` may see the run: private ones are for their owners, others for everybody."""
+    """Whether `who` may see the run: private ones are for their owners and for those who have
+    opened a link to them, others for everybody."""
+    return entitled(run, who) or sharing.opened(run, who)
+
+
+def entitled(run: Run, who: str) -> bool:
+    """Whether `who` may see the run without a link, and begin other runs with it."""
     return run.shipped or not run.spec().private or who in run.owners()
 
 
@@ -315,11 +369,25 @@ def check_disk(who: str) -> None:
         )
 
 
-def _queue(run: Run, who: str) -> None:
+def _check_origin(request: RunRequest, who: str) -> None:
+    """Whether somebody may use the pictures and the network that a run begins with.
+
+    Raises:
+        Refused: they are somebody else's, who may have shown them by a link.
+    """
+    spec = request.config
+    for key in ("start_from", "source"):
+        run = store.find(str(spec.config.get(key, "")))
+        if run is not None and not entitled(run, who):
+            raise Refused("This network is somebody else's: nothing can be made with it here.")
+    if not ownership.visible(spec.dataset, who):
+        raise Refused("These pictures are somebody else's.")
+
+
+def _queue(run: Run) -> None:
     run.forget_cancel()
     attempt = run.status().attempt + 1
     run.update(state="queued", stage="", error="", eta=None, queued_at=time.time(), attempt=attempt)
-    _add_owner(run, who)
 
 
 def _add_owner(run: Run, who: str) -> None:
@@ -328,12 +396,14 @@ def _add_owner(run: Run, who: str) -> None:
 
 
 def _withdraw(run: Run, who: str) -> list[str]:
-    """Take `who` off the owners; gives those who are left. An administrator acts for all."""
+    """Take `who` off the owners, and withdraw the link to the run; gives the owners who are left.
+    An administrator acts for all."""
     owners = run.owners()
     if who not in owners:
         if identity.administrator(who):
             return []
         raise Refused("Only the owners of a run can stop or delete it.")
+    sharing.withdraw(run)
     left = [o for o in owners if o != who]
     if left:
         run.set_owners(left)

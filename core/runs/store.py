@@ -4,7 +4,7 @@ config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png
 and while it is not done resume.pt. A dream has picture.png, guide.png and mask.png to begin with,
 and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json` names the owners; it is
 never shown or exported. `note.json` is what an owner has written about the run; it is shown to
-those who may see the run, and never exported.
+those who may see the run, and never exported. Nor is `shared.json`, the hash of a link's token.
 """
 
 import hashlib

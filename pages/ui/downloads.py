@@ -6,6 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from core import files
+from core.errors import LabError
+from core.jobs import queue
+from core.runs.store import Run
+from pages.server.visitor import who
 
 MEDIA_TYPES = {
     "csv": "text/csv",
@@ -25,6 +29,19 @@ def download(
     st.download_button(
         label, content, file, media_type, icon=":material/download:", on_click="ignore", key=key
     )
+
+
+def while_visible(run: Run, make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """What `make` gives, as long as this visitor may see the run: a link to it can be withdrawn
+    while its page is open."""
+    visitor = who()
+
+    def checked() -> bytes:
+        if not queue.visible(run, visitor):
+            raise LabError("There is no such run.")
+        return make()
+
+    return checked
 
 
 def png_button(content: bytes | Callable[[], bytes], name: str, key: str | None = None) -> None:

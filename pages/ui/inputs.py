@@ -14,6 +14,7 @@ from core.images import Shape, to_tensor
 from core.runs.store import Run
 from pages.ui import links
 from pages.ui.errors import errors_shown
+from pages.ui.run_choice import set_of
 
 SHAPE: Shape = (1, 28, 28)
 
@@ -22,7 +23,7 @@ def choose_dataset(run: Run) -> str:
     """A data set whose test images are here; at first the one that the run was trained on."""
     trained_on = run.spec().dataset
     options = [n for n in data.BUILT_IN if "test" in data.available(n)]
-    own = data.known(trained_on)
+    own = set_of(run)
     if trained_on not in options and own and own.splits["test"]:
         options.append(trained_on)  # the visitor's own
     return links.set_box(

@@ -5,10 +5,18 @@ from typing import Any
 
 import streamlit as st
 
+from core import data
 from core.runs.store import Run
 from core.tasks import AnyFamily
+from pages.server.visitor import who
 from pages.ui import cached, links
 from pages.ui.names import dataset_title, run_names
+
+
+def set_of(run: Run) -> data.DatasetInfo | None:
+    """The data set of a run, where it is here and this visitor may see its pictures."""
+    name = run.spec().dataset
+    return data.known(name) if data.visible(name, who()) else None
 
 
 @dataclass(frozen=True)

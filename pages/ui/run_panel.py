@@ -44,18 +44,16 @@ def watch(run_id: str, use: Use | None = None, smoothing: float = 0) -> None:
         use: called with its id when somebody wants to work with the finished model.
         smoothing: of its losses, from 0 to 1.
     """
-    run = store.find(run_id)
+    run = _seen(run_id)
     if run is None:
-        st.info("This run was deleted.")
         return
     pause = 1.0 if run.status().active else None
     st.fragment(_panel, run_every=pause)(run_id, pause is not None, use, smoothing)
 
 
 def _panel(run_id: str, was_active: bool, use: Use | None, smoothing: float) -> None:
-    run = store.find(run_id)
+    run = _seen(run_id)
     if run is None:
-        st.info("This run was deleted.")
         return
     status = run.status()
     if was_active and not status.active:
@@ -89,6 +87,15 @@ def _panel(run_id: str, was_active: bool, use: Use | None, smoothing: float) -> 
         history = run.history().to_dict("records")
         if remark := family(run.spec().task).remark(history):  # type: ignore[arg-type]
             st.caption(remark)
+
+
+def _seen(run_id: str) -> Run | None:
+    """The run, as long as it is there and this visitor may see it; else says so."""
+    run = store.find(run_id)
+    if run is not None and queue.visible(run, who()):
+        return run
+    st.info("This run was deleted.")
+    return None
 
 
 def actions(run: Run, status: Status) -> None:

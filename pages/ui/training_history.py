@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.errors import LabError
+from core.jobs import queue
 from core.runs.store import Run
 from core.tasks import task
 from pages.components import slider_preview
+from pages.server.visitor import who
 from pages.ui import charts, pictures
 from pages.ui.downloads import csv_button
 
@@ -42,6 +44,8 @@ def scrubber(run: Run, shown: str) -> bool:
 
 
 def _scrub(run: Run, shown: str) -> None:
+    if not queue.visible(run, who()):
+        st.rerun()  # the link to it was withdrawn
     samples = run.samples()
     epochs = list(samples)
     key = f"epoch-{run.id}"
@@ -53,6 +57,9 @@ def _scrub(run: Run, shown: str) -> None:
         at = epochs[int(place)]
         return pictures.sheet_html(samples[at].read_bytes(), f"{shown} after epoch {at}")
 
-    of = f"{run.id} {run.version()} {shown} {epochs}".encode()  # more come while it is trained
     place = epochs.index(epoch)
+    if not queue.entitled(run, who()):  # a look ahead would outlive the link
+        st.html(look(place))
+        return
+    of = f"{run.id} {run.version()} {shown} {epochs}".encode()  # more come while it is trained
     slider_preview.show(look(place), place, look, of, slider=key)

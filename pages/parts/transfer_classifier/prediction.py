@@ -16,6 +16,7 @@ from pages.parts.transfer_classifier.photographs import choose_photographs, url
 from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, pictures
 from pages.ui.proportions import farther
+from pages.ui.run_choice import set_of
 
 AS_READ = "The class read"
 SHOWN = 6
@@ -61,7 +62,11 @@ def _heat_map(run: Run, picture: Tensor, label: int) -> Tensor:
 def _similar(
     run: Run, predicted: Prediction, classes: tuple[str, ...], places: list[DeltaGenerator]
 ) -> None:
-    """Show the most similar training images, where they are on this machine."""
+    """Show the most similar training images, where they are on this machine and this visitor may
+    see them."""
+    if set_of(run) is None:
+        st.caption("Its training images are not here for you, so none can be shown beside.")
+        return
     try:
         images = cached.training_pictures(run)
     except LabError:

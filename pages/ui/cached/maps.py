@@ -9,12 +9,14 @@ from torch import Tensor
 from core import data
 from core.inference import codes as encoding
 from core.inference.codes import Codes
+from core.jobs import queue
 from core.metrics import neighbours
 from core.projection import clusters, maps
 from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap
 from core.runs.store import Run
 from core.tasks import TASKS
+from pages.server.visitor import who
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import models
 from pages.ui.concurrency import check_visitor, heavy
@@ -72,5 +74,6 @@ def stability(chosen: tuple[Run, ...]) -> float:
 
 
 def encoders() -> list[Run]:
-    """Finished runs that this visitor may see whose networks put images into codes."""
-    return [run for name, one in TASKS.items() if one.encodes for run in models(name)]
+    """Finished runs of this visitor and of all whose networks put images into codes."""
+    runs = [run for name, one in TASKS.items() if one.encodes for run in models(name)]
+    return [run for run in runs if queue.entitled(run, who())]

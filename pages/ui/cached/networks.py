@@ -18,6 +18,8 @@ from core.runs import store
 from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
+from core.tasks.denoising import DENOISING
+from core.tasks.transfer import TRANSFER
 from pages.server.visitor import who
 from pages.ui.cached.by_run import by_run
 from pages.ui.concurrency import heavy
@@ -67,9 +69,14 @@ def _finished(task_name: str) -> list[Run]:
     return finished(family(task_name))
 
 
+SHOWN_BY_LINK = {DENOISING.name, TRANSFER.name}
+"""Families whose pages can do without the pictures that a run learnt from, which no link shares."""
+
+
 def models(task_name: str) -> list[Run]:
-    """Finished runs that this visitor may see, the best first; at most two seconds old."""
-    return [run for run in _finished(task_name) if queue.visible(run, who())]
+    """Finished runs that this visitor may use, the best first; at most two seconds old."""
+    may = queue.visible if task_name in SHOWN_BY_LINK else queue.entitled
+    return [run for run in _finished(task_name) if may(run, who())]
 
 
 def forget_models() -> None:
