@@ -39,6 +39,13 @@ Streamlit makes of a table in the browser: people's names could be formulas ther
 downloads.py stands beside each table."""
 
 
+def title(name: str, line: str) -> None:
+    """The head of a page that has nothing to try: its name and one line."""
+    st.html(STYLE)
+    st.title(name, anchor=False)
+    st.caption(line)
+
+
 def opening(page: str) -> None:
     """The head of a page: its name, one line, and three things to try, each of which Back undoes.
 
@@ -46,9 +53,7 @@ def opening(page: str) -> None:
         page: the path of its address.
     """
     head = OPENINGS[page]
-    st.html(STYLE)
-    st.title(head.title, anchor=False)
-    st.caption(head.line)
+    title(head.title, head.line)
     with st.container(horizontal=True, gap="small", key="try"):
         for i, invitation in enumerate(head.invitations):
             if (values := invitation.resolved()) is not None:
