@@ -54,7 +54,7 @@ with overview:
     with st.container(horizontal=True):
         st.caption("Click on a row to open its run; tick several to compare them.")
         st.space("stretch")
-        csv_button(lambda: passed.drop(columns="Note", errors="ignore"), "runs")
+        csv_button(lambda: table.exported(passed), "runs")
 chosen = [listed[run_id] for run_id in compared]
 if len(chosen) > 1:
     chosen = [run for run in chosen if queue.visible(run, who())]

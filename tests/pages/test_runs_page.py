@@ -4,11 +4,13 @@ called."""
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
+from pages.parts.runs import table
 from pages.ui import cached
 from pages.ui.names import run_name
 from tests.pages.test_pages import captions, opened
@@ -143,3 +145,22 @@ def test_a_note_on_a_private_run_is_for_its_owners_alone(ann, monkeypatch):
     assert "only they can see the rest" in app.info[0].value
     assert not app.text and "secret" not in str(app.dataframe[0].value.to_dict())
     assert not listed(app) or "No run matches" in opened("runs.py", search="secret").info[0].value
+
+
+def test_the_file_of_the_list_has_no_notes_and_no_ids_of_damaged_runs(ann):
+    run = made(UNET, "aaaaaaa1", [ann], strength=0.3)
+    run.set_note("a note")
+    broken = made(UNET, "aaaaaaa2", [BOB])
+    (broken.path / "metrics.json").write_text("{")
+    rows = pd.DataFrame([table.row(one) for one in (run, broken)])
+    file = table.exported(rows).to_csv()
+    assert run.id in file and broken.id not in file and "a note" not in file
+
+
+def test_a_run_s_sheets_are_leafed_through(lab):
+    app = opened("runs.py", compare=VAE)
+    (leaf,) = app.select_slider
+    leaf.set_value(int(leaf.options[0])).run()
+    assert not app.exception
+    drawn = " ".join(h.proto.body for h in app.get("html"))
+    assert f"after epoch {leaf.options[0]}" in drawn

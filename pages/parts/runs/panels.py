@@ -7,6 +7,7 @@ from core.errors import LabError
 from core.jobs import queue
 from core.registry import checked
 from core.runs.store import MAX_NOTE, Run
+from core.tasks import TASKS
 from pages.parts.runs import opening, table
 from pages.server.visitor import who
 from pages.ui import charts, links, share_links
@@ -14,6 +15,7 @@ from pages.ui.downloads import csv_button, download, while_visible
 from pages.ui.errors import errors_shown
 from pages.ui.run_panel import actions, badge, watch
 from pages.ui.settings_table import keys_and_values, settings_table, titles_and_values
+from pages.ui.training_history import scrubber
 
 FILES = {
     "config.json": "list of settings",
@@ -68,6 +70,9 @@ def one_run(run: Run, name: str) -> None:
     _note(run)
     _figures(run)
     watch(run.id, smoothing=_smoothing([run]))
+    if run.spec().task in TASKS and len(run.samples()) > 1:
+        with st.expander("Sample sheets after each epoch", icon=":material/photo_library:"):
+            scrubber(run, "Sample sheet")
     with st.container(horizontal=True):
         download("Run as zip", while_visible(run, run.archive), f"{run.id}.zip")
         _deletion(run, name)
