@@ -64,7 +64,8 @@ def test_a_link_opens_its_run_whatever_others_train(lab, page, key, family):
         assert app.selectbox(key=key).value == chosen.id == address(app, key)
     options = app.selectbox(key=key).options
     assert names[chosen.id] in options
-    assert f"{names[chosen.id]} · {other.id[-8:]}" in options
+    theirs = run_names([*shipped(family), other])[other.id]
+    assert theirs.startswith(f"{names[chosen.id]} · ") and theirs in options
     app = opened(page, **{key: hidden.id})
     assert "belongs to somebody else" in app.warning[0].value and not app.exception
     assert app.selectbox(key=key).value == usual
