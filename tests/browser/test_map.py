@@ -203,6 +203,39 @@ def test_decoding_here_draws_what_pytorch_draws(app, page):
     shown.said(2, "place None")  # told once
 
 
+def test_near_images_stand_in_the_place_of_their_points(app, page, digits):
+    shown = Map(page, app, "shuffled=300")
+    close_ups = shown.root.locator(".close-ups")
+    assert not close_ups.is_visible(), "all of them would cover the map"
+    for _ in range(12):
+        shown.root.locator(".plot").press("+")
+        shown.rest()
+    close_ups.wait_for()
+    page.wait_for_function(
+        "e => [...e.instance.thumbnails.sheets.values()].every((s) => s.ready)",
+        arg=shown.root.element_handle(),
+    )
+    shown.rest()
+    image, x, y, side, stamped = shown.do(
+        """m => {
+            const [i, x, y] = m.closeUps.places.at(-1), { side } = m.closeUps;
+            const c = m.find('.close-ups').getContext('2d');
+            const at = (a, b) => c.getImageData(Math.round(a), Math.round(b), 1, 1).data[0];
+            const cell = side / 28, left = x - side / 2, top = y - side / 2;
+            const row = Array.from({length: 28}, (_, k) => at(left + (k + .5) * cell, y));
+            return [m.ids[i], x, y, side, row];
+        }"""
+    )
+    rows = digits[0][image].reshape(28, 28).astype(float)
+    apart = [np.abs(np.array(stamped) - rows[k]).mean() for k in (13, 14)]
+    assert min(apart) < 25, apart
+    box = shown.root.locator(".plot").bounding_box()
+    corner = 0.45 * side
+    page.mouse.click(box["x"] + x + corner, box["y"] + y + corner)
+    page.get_by_text(f"clicked {image},").wait_for()
+    assert not shown.errors
+
+
 # ---- clicking and selecting
 
 

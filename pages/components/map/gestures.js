@@ -90,7 +90,7 @@ export class Hand {
     const { map } = this;
     if (!this.plot || !map.figure) return undefined;
     const { axes, members, size } = map.figure;
-    const i = nearest(this.view(), axes, members, at, size);
+    const i = map.closeUps.at(at) ?? nearest(this.view(), axes, members, at, size);
     if (map.decoder && map.replay.place === null) this.decode(at);
     map.find(".plot").classList.toggle("over", i !== undefined);
     if (i !== undefined) map.present(i);

@@ -4,6 +4,7 @@
 import { component, make, same } from "../common.js";
 import { fetchDecoder } from "../live/decoder.js";
 import { loadPlotly, theme } from "../plotly.js";
+import { CloseUps } from "./close_ups.js";
 import { Colours, EYE, layout, painted, pointSize, sketch, traces } from "./figure.js";
 import { hull, inside, rounded } from "./geometry.js";
 import { Hand } from "./gestures.js";
@@ -45,7 +46,10 @@ class LabMap {
     this.hand = new Hand(this);
     this.resized = new ResizeObserver(() => this.data && this.redraw());
     this.resized.observe(this.stage);
-    this.marks = new Marks(this.find(".marks"), (point) => this.hand.pixel(point));
+    this.closeUps = new CloseUps(this.find(".close-ups"), this);
+    this.marks = new Marks(
+      this.find(".marks"), (point) => this.hand.pixel(point), () => this.closeUps.draw(),
+    );
   }
 
   find(selector) {

@@ -5,10 +5,14 @@ import { make, same } from "../common.js";
 const AT_REST = 30; // frames without a move after which the marks no longer look for one
 
 export class Marks {
-  /** @param pixel where on the stage coordinates are drawn */
-  constructor(element, pixel) {
+  /**
+   * @param pixel where on the stage coordinates are drawn
+   * @param moved called with each frame in which the map may have moved
+   */
+  constructor(element, pixel, moved) {
     this.element = element;
     this.pixel = pixel;
+    this.moved = moved;
     this.shown = [];
   }
 
@@ -25,12 +29,13 @@ export class Marks {
   /** Go with the map, which Plotly moves without saying where to, until it rests. */
   follow() {
     this.rest = 0;
-    if (!this.frame && this.shown.length) this.place();
+    if (!this.frame) this.place();
   }
 
   place() {
     const places = this.shown.map(([, point]) => this.pixel(point));
     const moved = !same(places, this.before);
+    this.moved();
     this.before = places;
     if (moved) {
       places.forEach(([x, y], k) => {

@@ -39,16 +39,38 @@ export class Thumbnails {
     }
   }
 
-  /** Draw an image in its own pixels; false while it has not arrived. */
-  draw(id, canvas) {
+  /** Where an image is on its sheet: the sheet, left, top, width, height; null before it is here. */
+  place(id) {
     const { image, ready } = this.sheet(Math.floor(id / PART));
-    if (!ready) return false;
+    if (!ready) return null;
     const width = image.naturalWidth / COLUMNS, height = image.naturalHeight / ROWS;
     const cell = id % PART;
-    const left = (cell % COLUMNS) * width, top = Math.floor(cell / COLUMNS) * height;
+    return [image, (cell % COLUMNS) * width, Math.floor(cell / COLUMNS) * height, width, height];
+  }
+
+  /** Draw an image in its own pixels; false while it has not arrived. */
+  draw(id, canvas) {
+    const place = this.place(id);
+    if (!place) return false;
+    const [, , , width, height] = place;
     Object.assign(canvas, { width, height }); // clears it, too
-    canvas.getContext("2d").drawImage(image, left, top, width, height, 0, 0, width, height);
+    canvas.getContext("2d").drawImage(...place, 0, 0, width, height);
     return true;
+  }
+
+  /** Draw an image into a square of another canvas; false while it has not arrived. */
+  stamp(id, context, x, y, side) {
+    const place = this.place(id);
+    if (place) context.drawImage(...place, x, y, side, side);
+    return Boolean(place);
+  }
+
+  /** Call once when the sheet of an image has arrived, however many ask for it. */
+  whenHere(id, then) {
+    const sheet = this.sheet(Math.floor(id / PART));
+    if (sheet.awaited) return;
+    sheet.awaited = true;
+    sheet.arrived.then(() => sheet.ready && then());
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { inView, sideOf } from "../../../pages/components/map/close_ups.js";
 import { around, hull, inside, MOST_VERTICES, simplified }
   from "../../../pages/components/map/geometry.js";
 import { Talk } from "../../../pages/components/map/messages.js";
@@ -44,6 +45,16 @@ test("all points are in view with a margin; in 3-D in a cube", () => {
   const sides = around([[0, 10], [0, 5], [2, 3]]).map(([low, high]) => high - low);
   for (const side of sides) close(side, 10.6);
   assert.deepEqual(hull([[], []]).map(([low, high]) => low < high), [true, true]);
+});
+
+// ---- the images themselves
+
+test("near ones are those in view, and are the larger the fewer they are", () => {
+  const axes = [[0, 1, 2, 3], [0, 1, 2, 3]];
+  assert.deepEqual(inView([0, 1, 3], axes, [[0.5, 3], [0, 3]]), [1, 3]);
+  assert.equal(sideOf(1, 600, 400), 56);
+  assert.equal(sideOf(10_000, 600, 400), 16);
+  assert.ok(sideOf(100, 600, 400) > sideOf(200, 600, 400));
 });
 
 // ---- picking
