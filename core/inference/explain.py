@@ -106,13 +106,13 @@ def _uncropped(warm: Tensor, crop: tuple[int, int, int, int], size: torch.Size) 
     return out
 
 
-def overlaid(pixels: Tensor, warm: Tensor) -> Tensor:
+def overlaid(pixels: Tensor, warm: Tensor, opacity: float = MAX_HEAT_OPACITY) -> Tensor:
     """Pictures, uint8 (N, 3, H, W), under their heat (N, H, W) in [0, 1]: uint8, orange to yellow
-    where it is warm, as they were where it is not."""
+    where it is warm, as they were where it is not; `opacity` is that of the warmest place."""
     low, high = (pixels.new_tensor(c).float().view(1, 3, 1, 1) for c in HEAT_COLOURS)
     heat = warm[:, None]
     painted = torch.lerp(low.expand_as(pixels), high.expand_as(pixels), heat)
-    return torch.lerp(pixels.float(), painted, MAX_HEAT_OPACITY * heat).round().byte()
+    return torch.lerp(pixels.float(), painted, opacity * heat).round().byte()
 
 
 # ---- top losses

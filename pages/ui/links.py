@@ -81,12 +81,28 @@ def box(label: str, choices: Choices, *, key: str, place: Any = st, **layout: An
     chosen: str = place.selectbox(
         label, choices.options, key=key, persist_state="session", **layout
     )
+    _settle(label, choices, key, chosen, here, place)
+    return chosen
+
+
+def buttons(label: str, choices: Choices, *, key: str, **layout: Any) -> str:
+    """Buttons side by side whose choice stands in the address by its id, whatever they show; the
+    rest goes to `st.segmented_control`."""
+    here = follow(key, choices)
+    chosen: str = st.segmented_control(
+        label, choices.options, key=key, required=True, persist_state="session", **layout
+    )
+    _settle(label, choices, key, chosen, here, st)
+    return chosen
+
+
+def _settle(label: str, choices: Choices, key: str, chosen: str, here: bool, place: Any) -> None:
+    """Say that what the address names is not here, or write into it what is chosen."""
     if not here:
         place.warning(choices.missing.format(label=label))
     else:
         leave_out = choices.shared_default and chosen == choices.default
         _write(key, None if leave_out else chosen)
-    return chosen
 
 
 def set_box(

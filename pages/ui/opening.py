@@ -14,6 +14,7 @@ from core.runs.query import finished
 from core.tasks import AnyFamily
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.transfer import TRANSFER
 
 Values = Mapping[str, Any]
 NOTHING: Values = MappingProxyType({})
@@ -112,6 +113,23 @@ OPENINGS = {
     "transfer_classifier": Opening(
         "Transfer classifier",
         "Teach a network that has seen a million photographs yours, and see when to trust it.",
+        (
+            Invitation(
+                "Give it a flower: it must say cat or dog",
+                {"tab": "Use it", "photo_source": "Samples", "sample": "flower"},
+            ),
+            Invitation(
+                "Ask where it sees a cat",
+                _shipped(
+                    TRANSFER,
+                    "new_head",
+                    "cats-dogs",
+                    {"tab": "Use it", "heat": True, "heat_for": "cat"},
+                    key="classifier",
+                ),
+            ),
+            Invitation("Bring pictures of your own", {"tab": "Your pictures"}),
+        ),
     ),
     "deepdream": Opening(
         "DeepDream",

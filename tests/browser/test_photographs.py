@@ -45,6 +45,7 @@ def test_photographs_are_brought_taught_and_recognised(server, page, archive, tm
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_role("button", name="Use this model").click(timeout=LONG)
     page.get_by_text("Tells apart: flower, temple").wait_for(timeout=LONG)
+    page.get_by_role("radio", name="Upload").click()
     picture = tmp_path / "new.jpg"
     picture.write_bytes(photograph("flower", 7))
     page.locator("input[type=file]").first.set_input_files(picture)

@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from core import data, training
+from core import data, files, training
+from core.dreaming import sample_pictures
+from core.dreaming.sample_pictures import SAMPLES
 from core.execution import carry_out
 from core.inference import explain
 from core.jobs import queue
@@ -20,7 +22,7 @@ from core.runs.query import finished
 from core.runs.schema import DataSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
-from pages.parts.transfer_classifier import comparison, evaluation, image_set_editor
+from pages.parts.transfer_classifier import comparison, evaluation, image_set_editor, prediction
 from pages.parts.transfer_classifier.photographs import missing
 from pages.ui import cached
 from pages.ui.proportions import interval
@@ -257,12 +259,64 @@ def test_changes_of_the_table_become_rows_of_the_splits(brought):
 def test_a_photograph_is_answered(taught, monkeypatch):
     monkeypatch.setattr(store, "SHIPPED", taught.path / "nothing")
     app = page(monkeypatch, tab="Use it")
+    app.segmented_control(key="photo_source").set_value("Upload").run()
+    assert "the answer comes at once" in texts(app)
     app.file_uploader(key="photo_upload").set_value(
         [("a.jpg", picture(20), "image/jpeg"), ("b.jpg", b"broken", "image/jpeg")]
     ).run()
     assert not app.exception
     assert "“b.jpg” is not a picture" in app.error[0].value
     assert "### china" in texts(app) or "### flower" in texts(app)
+
+
+@pytest.mark.parametrize("name", ["palace", "shoe"])
+def test_the_page_opens_on_an_answer_to_a_sample(lab, monkeypatch, name):
+    app = page(monkeypatch, **({} if name == "palace" else {"sample": name}))
+    assert not app.exception and not app.error
+    assert app.segmented_control(key="sample").value == name
+    assert "### dog" in texts(app) or "### cat" in texts(app)
+    assert "None of these shows a cat or a dog" in texts(app)
+    assert SAMPLES[name].source in texts(app)
+    app.segmented_control(key="sample").set_value("flower").run()
+    assert not app.exception and "Flower" in texts(app)
+
+
+def test_every_sample_is_there_as_the_classifier_takes_it(lab):
+    pictures = sample_pictures.squares((3, 32, 32))
+    assert list(pictures) == list(SAMPLES) and len(pictures) == 8
+    assert all(p.shape == (3, 32, 32) and p.float().std() > 1 for p in pictures.values())
+
+
+def test_the_heat_is_as_strong_as_one_likes_or_off(lab, monkeypatch):
+    picture = cached.samples((3, 256, 256))["flower"]
+    [off, faint, strong] = [prediction.heat_map(SHIPPED[0], picture, 1, o) for o in (0, 0.1, 1)]
+    apart = [(p.float() - picture.float()).abs().mean().item() for p in (off, faint, strong)]
+    assert apart[0] == 0 and 0 < apart[1] < apart[2]
+    app = page(monkeypatch, heat="false")
+    assert not app.exception and not app.error
+    assert not [s for s in app.slider if s.key == "heat_strength"]
+
+
+def test_answers_are_taken_away_as_a_table(lab):
+    picture = cached.samples((3, 256, 256))["flower"]
+    answers = [("=1+1", picture, cached.answer(SHIPPED[0], picture))]
+    table = prediction.table(answers, ("cat", "dog"))
+    assert table.columns.tolist() == [
+        "picture",
+        "class",
+        "probability of cat",
+        "probability of dog",
+        "unlike the training images",
+    ]
+    row = table.iloc[0]
+    assert row["probability of cat"] + row["probability of dog"] == pytest.approx(1)
+    assert row["unlike the training images"]
+    assert "\n=1" not in files.to_csv(table).decode("utf-8-sig")
+
+
+def test_a_file_s_name_is_text_beside_its_picture():
+    html = prediction.picture_html("<b>me</b>.jpg", torch.zeros(3, 8, 8, dtype=torch.uint8))
+    assert "<b>" not in html and "&lt;b&gt;me&lt;/b&gt;.jpg</figcaption>" in html
 
 
 def test_the_command_line_says_the_same(taught, tmp_path, capsys):

@@ -5,15 +5,29 @@ import torch
 from torch import Tensor
 
 from core import data
+from core.dreaming.sample_pictures import SAMPLES
 from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs.store import Run
 from core.settings import settings
 from pages.server.streamlit_private import UploadedFile
+from pages.ui import cached, links
 from pages.ui.errors import errors_shown
 from pages.ui.run_choice import set_of
 from pages.ui.widgets import segmented
 
 MAX_PICTURES = 10
+SOURCES = ("Samples", "Upload", "Camera")
+CATS_DOGS = "cats-dogs"
+"""The data set of the shipped classifiers."""
+THUMBNAIL = 64
+THUMBNAIL_STYLE = f"""<style>
+.st-key-sample [role="radiogroup"] {{ flex-wrap: wrap; gap: .4rem; }}
+.st-key-sample button {{ height: auto; padding: 3px; border-radius: .5rem; margin: 0; }}
+.st-key-sample button[aria-checked="true"] {{ outline: 2px solid var(--st-primary-color); }}
+.st-key-sample img {{ width: {THUMBNAIL}px; height: {THUMBNAIL}px; max-width: none;
+  max-height: none; border-radius: .35rem; display: block; margin: 0; }}
+</style>"""
+"""Buttons as large as the thumbnails in their labels."""
 
 
 def missing(run: Run) -> str:
@@ -28,14 +42,19 @@ def missing(run: Run) -> str:
     return f"They are not on this machine. {action} your own under “Your pictures” and teach those."
 
 
-def choose_photographs(shape: Shape) -> list[tuple[str, Tensor]]:
-    """Names and pictures, uint8 (C, H, W), that were uploaded or taken with the camera."""
+def choose_photographs(run: Run) -> list[tuple[str, Tensor]]:
+    """Names and pictures, uint8 (C, H, W): a sample, uploads, or a camera shot."""
+    shape = run.spec().data.shape
     source = segmented(
-        "Photographs", ["Upload", "Camera"], "photo_source", label_visibility="collapsed", bind=None
+        "Photographs", SOURCES, "photo_source", label_visibility="collapsed", bind=None
     )
+    if source == "Samples":
+        return [_sample(run)]
     files: list[UploadedFile]
     if source == "Camera":
-        taken = st.camera_input("Take a picture", key="photo_camera", label_visibility="collapsed")
+        taken = st.camera_input(
+            "Take a picture", key="photo_camera", label_visibility="collapsed", width=420
+        )
         files = [taken] if taken is not None else []
     else:
         files = st.file_uploader(
@@ -47,6 +66,25 @@ def choose_photographs(shape: Shape) -> list[tuple[str, Tensor]]:
     if len(files) > MAX_PICTURES:
         st.caption(f"The first {MAX_PICTURES} pictures are shown.")
     return read(files[:MAX_PICTURES], shape)
+
+
+def _sample(run: Run) -> tuple[str, Tensor]:
+    """One of the pictures that are always there, chosen by its thumbnail."""
+    pictures = cached.samples(run.spec().data.shape)
+    st.html(THUMBNAIL_STYLE)
+    name = links.buttons(
+        "Sample pictures",
+        links.Choices(list(pictures), next(iter(pictures))),
+        key="sample",
+        format_func=lambda name: f"![{SAMPLES[name].title}]({url(pictures[name], THUMBNAIL)})",
+        label_visibility="collapsed",
+    )
+    chosen = SAMPLES[name]
+    none = ""
+    if run.spec().dataset == CATS_DOGS:
+        none = " · None of these shows a cat or a dog, yet the network has to choose one."
+    st.caption(f"{chosen.title}: {chosen.source}{none}")
+    return chosen.title, pictures[name]
 
 
 def read(files: list[UploadedFile], shape: Shape) -> list[tuple[str, Tensor]]:

@@ -2,78 +2,126 @@
 
 from html import escape
 
+import pandas as pd
 import streamlit as st
-import torch
 from torch import Tensor
 
 from core.errors import LabError
+from core.images import data_url, to_webp
 from core.inference import explain
-from core.inference.explain import MIN_UNLIKE_SHARE, Prediction
+from core.inference.explain import HEAT_COLOURS, MAX_HEAT_OPACITY, MIN_UNLIKE_SHARE, Prediction
 from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
-from pages.parts.transfer_classifier.photographs import choose_photographs, url
+from pages.parts.transfer_classifier.photographs import choose_photographs
 from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, pictures
+from pages.ui.downloads import csv_button
 from pages.ui.proportions import farther
-from pages.ui.run_choice import set_of
 
 AS_READ = "The class read"
 SHOWN = 6
 """Classes whose probabilities are shown, the likeliest first."""
 MIN_SURE = 0.9
+STYLE = """<style>
+.lab-heat { margin: 0; }
+.lab-heat img { width: 100%; aspect-ratio: 1; display: block; border-radius: .4rem; }
+.lab-heat figcaption { font-size: .82rem; opacity: .75; padding-top: .3rem;
+  overflow-wrap: anywhere; }
+.lab-legend { display: flex; gap: .6rem; align-items: center; font-size: .82rem; }
+.lab-legend i { flex: 1; height: .7rem; border-radius: .35rem;
+  border: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
+</style>"""
+Answered = tuple[str, Tensor, Prediction]
+"""The name of a picture, the picture, and what the classifier says of it."""
 
 
+@st.fragment
 def panel(run: Run) -> None:
     """From a photograph to its class."""
     classes = classes_of(run)
-    left, right = st.columns([5, 9], gap="large")
-    with left:
-        uploads = choose_photographs(run.spec().data.shape)
-        heat_for = st.selectbox(
-            "Heat map for",
-            [AS_READ, *classes],
-            key="heat_for",
-            bind="query-params",
-            help="Where the network sees signs of this class (Grad-CAM).",
-        )
-        st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay on this machine.")
+    uploads = choose_photographs(run)
+    answers = [(name, picture, cached.answer(run, picture)) for name, picture in uploads]
+    left, right = st.columns([9, 5], gap="large")
     with right:
+        heat_for, opacity = _heat_settings(classes)
+        st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay on this machine.")
+        if answers:
+            csv_button(lambda: table(answers, classes), f"{run.id}-answers")
+    with left:
         if not uploads:
             st.info("Upload a photograph or take one: the answer comes at once.")
             return
-        pixels = torch.stack([picture for _, picture in uploads])
-        model = cached.classifier(run)
-        predicted = explain.predict(model, pixels)
+        st.html(STYLE)
         beside = []
-        for i, (name, picture) in enumerate(uploads):
-            label = int(predicted.probabilities[i].argmax())
+        for name, picture, predicted in answers:
+            label = int(predicted.probabilities[0].argmax())
             target = label if heat_for == AS_READ else classes.index(heat_for)
-            _answer(name, _heat_map(run, picture, target), predicted, i, classes)
+            _answer(name, heat_map(run, picture, target, opacity), predicted, classes)
             beside.append(st.container())
-        _similar(run, predicted, classes, beside)  # last: at first it reads the training pictures
+        _similar(run, answers, classes, beside)  # last: at first it reads the training pictures
 
 
-def _heat_map(run: Run, picture: Tensor, label: int) -> Tensor:
-    warm = explain.heat(cached.classifier(run), picture[None], label)
-    return explain.overlaid(picture[None], warm)[0]
+def _heat_settings(classes: tuple[str, ...]) -> tuple[str, float]:
+    """The class that the heat map is for, and how strong it is, 0 where there is none."""
+    if not st.toggle("Heat map", True, key="heat", bind="query-params", help=HEAT_HELP):
+        return AS_READ, 0.0
+    heat_for = st.selectbox(
+        "Heat map for", [AS_READ, *classes], key="heat_for", bind="query-params"
+    )
+    opacity = st.slider(
+        "Strength", 0.1, 1.0, MAX_HEAT_OPACITY, 0.05, key="heat_strength", bind="query-params"
+    )
+    low, high = HEAT_COLOURS
+    middle = [(a + b) // 2 for a, b in zip(low, high, strict=True)]
+    steps = [(low, 0.0), (middle, opacity / 2), (high, opacity)]
+    colours = ", ".join(f"rgba({r}, {g}, {b}, {alpha:g})" for (r, g, b), alpha in steps)
+    st.html(
+        f'{STYLE}<div class="lab-legend">little'
+        f'<i style="background: linear-gradient(90deg, {colours})"></i>much</div>'
+    )
+    return heat_for, opacity
+
+
+HEAT_HELP = "Where the network sees signs of a class (Grad-CAM)."
+
+
+def heat_map(run: Run, picture: Tensor, label: int, opacity: float = MAX_HEAT_OPACITY) -> Tensor:
+    """A picture, uint8 (3, H, W), under its heat for a class."""
+    if not opacity:
+        return picture
+    warm = cached.heat(run, picture, label)
+    return explain.overlaid(picture[None], warm[None], opacity)[0]
+
+
+def table(answers: list[Answered], classes: tuple[str, ...]) -> pd.DataFrame:
+    """A row for each picture: its class, all probabilities, and whether it is unlike what the
+    classifier learnt."""
+    rows = []
+    for name, _, predicted in answers:
+        odds = predicted.probabilities[0].tolist()
+        rows.append(
+            {
+                "picture": name,
+                "class": classes[odds.index(max(odds))],
+                **{f"probability of {c}": p for c, p in zip(classes, odds, strict=True)},
+                "unlike the training images": float(predicted.shares[0]) >= MIN_UNLIKE_SHARE,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _similar(
-    run: Run, predicted: Prediction, classes: tuple[str, ...], places: list[DeltaGenerator]
+    run: Run, answers: list[Answered], classes: tuple[str, ...], places: list[DeltaGenerator]
 ) -> None:
-    """Show the most similar training images, where they are on this machine and this visitor may
-    see them."""
-    if set_of(run) is None:
-        st.caption("Its training images are not here for you, so none can be shown beside.")
-        return
+    """Show the most similar training images, where they are on this machine."""
     try:
         images = cached.training_pictures(run)
     except LabError:
         st.caption("Its training images are not on this machine, so none can be shown beside.")
         return
-    rows = explain.alike(cached.classifier(run), predicted)
-    for place, near in zip(places, rows.tolist(), strict=True):
+    for place, (_, _, predicted) in zip(places, answers, strict=True):
+        near = explain.alike(cached.classifier(run), predicted)[0].tolist()
         with place:
             similar = [
                 (classes[int(images.labels[i])], images.pixels[i], "a training image like it")
@@ -82,22 +130,27 @@ def _similar(
             pictures.cards(similar, least=96, photographs=True)
 
 
-def _answer(
-    name: str, picture: Tensor, prediction: Prediction, i: int, classes: tuple[str, ...]
-) -> None:
+def picture_html(name: str, picture: Tensor) -> str:
+    """A picture, uint8 (3, H, W), with its name below."""
+    address = data_url(to_webp(picture.permute(1, 2, 0).contiguous().numpy(), 85), "webp")
+    return (
+        f'<figure class="lab-heat"><img src="{address}" alt="{escape(name)} with what the network '
+        f'looked at"><figcaption>{escape(name)}</figcaption></figure>'
+    )
+
+
+def _answer(name: str, picture: Tensor, prediction: Prediction, classes: tuple[str, ...]) -> None:
     """Show one picture under its heat map, with the answer and the likeliest classes."""
-    odds = prediction.probabilities[i]
+    odds = prediction.probabilities[0]
     order = odds.argsort(descending=True)[:SHOWN].tolist()
     with st.container(border=True):
-        image, words = st.columns([2, 3])
-        image.html(
-            f'<img src="{url(picture)}" alt="{escape(name)} with what the network looked at" '
-            'style="width:100%;border-radius:.4rem;display:block">'
-        )
+        image, words = st.columns(2)
+        with image:
+            pictures.show(picture_html(name, picture))
         with words:
             best, share = classes[order[0]], float(odds[order[0]])
             st.markdown(f"### {best}")
-            _badge(share, float(prediction.shares[i]), prediction.neighbours)
+            _badge(share, float(prediction.shares[0]), prediction.neighbours)
             for k in order:
                 st.progress(float(odds[k]), f"{classes[k]} · {percent(float(odds[k]))}")
 

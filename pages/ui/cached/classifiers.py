@@ -4,10 +4,14 @@ from typing import NamedTuple
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from core import data
 from core.data import Images
-from core.inference.explain import Losses, top_losses
+from core.dreaming import sample_pictures
+from core.images import Shape
+from core.inference import explain
+from core.inference.explain import Losses, Prediction, top_losses
 from core.models.feature_classifiers import Transfer
 from core.runs.store import Run
 from core.tasks.transfer import TRANSFER
@@ -38,6 +42,24 @@ def copies(dataset: str) -> data.Copies:
 def classifier(run: Run) -> Transfer:
     """A finished classifier of photographs."""
     return model_of(run, Transfer)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def samples(shape: Shape) -> dict[str, Tensor]:
+    """Sample pictures, uint8, by name."""
+    return sample_pictures.squares(shape)
+
+
+@by_run(st.cache_resource, max_entries=256, show_spinner=False)
+def answer(run: Run, picture: Tensor) -> Prediction:
+    """What a classifier says of one picture, uint8 (3, H, W)."""
+    return explain.predict(classifier(run), picture[None])
+
+
+@by_run(st.cache_resource, max_entries=256, show_spinner=False)
+def heat(run: Run, picture: Tensor, label: int) -> Tensor:
+    """Where in a picture, uint8 (3, H, W), a classifier sees a class: (H, W) in [0, 1]."""
+    return explain.heat(classifier(run), picture[None], label)[0]
 
 
 @heavy(by_run(st.cache_resource, max_entries=4, show_spinner="Looking at the training pictures"))
