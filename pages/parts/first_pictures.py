@@ -13,21 +13,25 @@ import numpy as np
 from PIL import Image
 
 from core.dreaming import dream_runs
+from core.dreaming.sample_pictures import SAMPLES
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, data_url, scatter, to_png, to_webp
 from core.inference import latent
+from core.metrics.image import percent
 from core.projection import maps
 from core.projection.methods import PROJECTING
-from core.runs.query import finished
+from core.runs.query import classes_of, finished
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
+from core.tasks.transfer import TRANSFER
 from pages.parts.denoiser import stage as denoiser_stage
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.home.covers import shipped
 from pages.parts.home.way import WAY
+from pages.parts.transfer_classifier import prediction
 from pages.server.first_picture import heading
 from pages.ui import cached
 from pages.ui.opening import OPENINGS
@@ -111,6 +115,16 @@ def _latent_explorer() -> str:
     return f"{_gap(150, 221.2)}{drawn}"
 
 
+def _transfer_classifier() -> str:
+    run = shipped(TRANSFER)[0]
+    name, picture = next(iter(cached.samples(run.spec().data.shape).items()))
+    odds = cached.answer(run, picture).probabilities[0]
+    label = int(odds.argmax())
+    drawn = prediction.picture_html(SAMPLES[name].title, prediction.heat_map(run, picture, label))
+    read = f"{classes_of(run)[label]} · {percent(float(odds[label]))}"
+    return f'{_gap(299.25, 398.25)}<div class="left answer">{drawn}<b>{escape(read)}</b></div>'
+
+
 def _deepdream() -> str:
     for run in shipped(DREAMING):
         if (run.path / "picture.png").exists():
@@ -143,12 +157,13 @@ FIRST_PICTURES = {
     "gan_gallery": FirstPicture(_gan_gallery, ".lab-wall .card img"),
     "latent_explorer": FirstPicture(_latent_explorer, ".js-plotly-plot canvas"),
     "deepdream": FirstPicture(_deepdream, ".lab-compare img"),
+    "transfer_classifier": FirstPicture(_transfer_classifier, ".lab-heat img"),
 }
 """By the path of the page's address."""
 
 
 def shipped_now() -> str:
     """Changes when what pages open with does."""
-    families = (DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING)
+    families = (DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, TRANSFER)
     runs = [run for family in families for run in finished(family) if run.shipped]
     return " ".join(f"{run.id} {run.version()}" for run in runs)

@@ -72,6 +72,11 @@ html { font-size: 15px; }
 #first-picture .bench img { width: 340px; height: 340px; border-radius: 7.5px; }
 #first-picture .pad { width: 280px; height: 280px; border-radius: 7.5px; background: var(--quiet);
   border: 1px solid var(--line); }
+#first-picture .answer { display: flex; flex-wrap: wrap; gap: 15px; padding: 14px;
+  border: 1px solid var(--line); border-radius: 7.5px; }
+#first-picture .answer figure { margin: 0; width: calc(50% - 7.5px); }
+#first-picture .answer img { width: 100%; border-radius: 6px; }
+#first-picture .answer figcaption { font-size: 12.3px; color: var(--faint); }
 #first-picture .wall { display: grid; gap: 15px 16.5px;
   grid-template-columns: repeat(auto-fill, minmax(clamp(142.5px, 30%, 285px), 1fr)); }
 #first-picture .wall div { padding: 8.5px; height: 271.5px; }
@@ -103,6 +108,7 @@ html { font-size: 15px; }
 #first-picture .track::before { content: attr(title); position: absolute; font-size: 13.125px; }
 #first-picture .left { width: 100%; }
   #first-picture .map { width: 100%; height: 420px; }
+  #first-picture .answer figure { width: 100%; }
   #first-picture .wall div { height: 196.6px; }
 }
 """
