@@ -11,6 +11,7 @@ from pages.parts.latent_explorer import (
     explained,
     map_form,
     own_image,
+    perplexities,
     selection,
     stability,
     stage,
@@ -27,7 +28,10 @@ latent_map: LatentMap | None = None
 scene: Scene | None = None
 if choice.runs:
     first = next((i for i, run in choice.runs.items() if maps.has_history(run)), None)
-    latent_map = cached.latent_map(choice.box("Map", default=first, width=460))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = choice.box("Map", default=first, width=460)
+        perplexities.slider(choice, chosen)
+    latent_map = cached.latent_map(chosen)
     if maps.has_source(latent_map):
         stage.bench(latent_map)
         scene = st.session_state["scene"]

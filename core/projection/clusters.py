@@ -13,6 +13,8 @@ MAX_CLUSTERS = 50
 """Maximum number of clusters of k-means: nobody can tell more apart."""
 MAX_DIMENSIONS = 20
 """Maximum number of dimensions for HDBSCAN: with more, 10,000 points take it minutes."""
+MEDOID_CANDIDATES = 50
+"""Members nearest to a cluster's mean, among which its medoid is looked for."""
 MIN_SAMPLES = 5
 """HDBSCAN's `min_samples`, the number of neighbours by which it measures density. scikit-learn's
 default is the minimum size of a cluster, which makes almost everything noise."""
@@ -67,6 +69,26 @@ def hdbscan(points: Tensor, min_size: int) -> Clusters:
         values = (values - mean) @ basis
     model = HDBSCAN(min_cluster_size=min_size, min_samples=min(MIN_SAMPLES, min_size), copy=True)
     return Clusters(_by_size(model.fit_predict(values.numpy())), reduced)
+
+
+def medoids(points: Tensor, clusters: Clusters) -> Tensor:
+    """The member of each cluster that has the least sum of distances to the others of it.
+
+    It is looked for among the `MEDOID_CANDIDATES` members nearest to the cluster's mean: among all
+    of them it would take the square of their number.
+
+    Returns:
+        int64 (number of clusters,): rows of `points` (N, d).
+    """
+    chosen = []
+    for cluster in range(clusters.number):
+        rows = (clusters.labels == cluster).nonzero()[:, 0]
+        members = points[rows].float()
+        to_mean = (members - members.mean(0)).square().sum(1)
+        near = to_mean.argsort(stable=True)[:MEDOID_CANDIDATES]
+        sums = torch.cdist(members[near], members).sum(1)
+        chosen.append(rows[near[sums.argmin()]])
+    return torch.stack(chosen) if chosen else torch.empty(0, dtype=torch.int64)
 
 
 def _by_size(labels: object) -> Tensor:

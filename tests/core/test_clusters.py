@@ -175,3 +175,16 @@ def test_without_two_known_classes_there_is_nothing_to_agree_with() -> None:
     found = torch.arange(6) % 2
     for labels in ([3] * 6, [-1] * 6, [0, 1, 0, 1, 0, -1]):
         assert clusters.agreement(found, torch.tensor(labels)) is None
+
+
+def test_a_medoid_is_the_member_nearest_to_all_others() -> None:
+    points = torch.cat([drawn(40, 3), drawn(30, 3, seed=1) + 9, torch.full((1, 3), 99.0)])
+    labels = torch.cat([torch.zeros(40), torch.ones(30), -torch.ones(1)]).long()
+    found = clusters.medoids(points, clusters.Clusters(labels, reduced=False))
+    for cluster, row in enumerate(found.tolist()):
+        members = points[labels == cluster]
+        sums = torch.cdist(members, members).sum(1)
+        assert torch.equal(points[row], members[sums.argmin()])
+    assert len(found) == 2
+    none = clusters.Clusters(torch.full((5,), -1), reduced=False)
+    assert len(clusters.medoids(points[:5], none)) == 0

@@ -1,9 +1,14 @@
 """The stage: the map, and beside it the image that was clicked with its neighbours."""
 
+from typing import NamedTuple
+
 import streamlit as st
+import torch
+from torch import Tensor
 
 from core.images import scatter as drawn
 from core.images import to_png
+from core.inference import codes as encoding
 from core.inference import latent
 from core.projection import clusters
 from core.projection.clusters import Clusters
@@ -16,7 +21,7 @@ from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbour
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import current_view, remember
 from pages.server.routes import frames_url, thumbnails_url
-from pages.ui import cached
+from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import dataset_title
 from pages.ui.widgets import number, segmented
@@ -35,7 +40,7 @@ def bench(latent_map: LatentMap) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scene = choose(latent_map)
         colouring = segmented("Colour", _colourings(scene), "colour")
-        grouped = _choose_clusters(latent_map) if colouring == "Cluster" else None
+        grouped = _choose_clusters(scene) if colouring == "Cluster" else None
     st.session_state["scene"] = scene
     now = _after_interaction(scene, current_view(scene))
     nearest = neighbours_of(scene, now.clicked)
@@ -54,7 +59,7 @@ def bench(latent_map: LatentMap) -> None:
         )
         scatter(KEY, scene.map_points, now, drawing)
         if grouped is not None:
-            _agreement(scene, grouped)
+            _describe(scene, grouped)
         _quiet_line(scene)
 
 
@@ -80,7 +85,16 @@ def _colourings(scene: Scene) -> list[str]:
     return [c for c in COLOURINGS if not left_out.get(c)]
 
 
-def _choose_clusters(latent_map: LatentMap) -> Clusters:
+class Grouped(NamedTuple):
+    """Clusters, with the row of each one's medoid, its most typical image, and their names."""
+
+    clusters: Clusters
+    medoids: Tensor
+    names: list[str]
+
+
+def _choose_clusters(scene: Scene) -> Grouped:
+    latent_map = scene.latent_map
     method = segmented("Clusters by", list(cached.CLUSTERINGS), "method")
     space = segmented(
         "In", ["Codes", "Map"], "space", help="Among the codes, or among the points of the map."
@@ -90,13 +104,15 @@ def _choose_clusters(latent_map: LatentMap) -> Clusters:
     size = number(
         title, 2, most, min(10 if method == "k-means" else 30, most), f"size-{method}", width=120
     )
-    return cached.map_clusters(latent_map, method, space == "Map", size)
+    chosen = (latent_map, method, space == "Map", size)
+    grouped, medoids = cached.map_clusters(*chosen), cached.map_medoids(*chosen)
+    names = [f"Like #{int(latent_map.ids[row])}" for row in medoids]
+    return Grouped(grouped, medoids, names)
 
 
-def _colours(scene: Scene, colouring: str, grouped: Clusters | None) -> Classes | Scale:
+def _colours(scene: Scene, colouring: str, grouped: Grouped | None) -> Classes | Scale:
     if grouped is not None:
-        names = [f"Cluster {i + 1}" for i in range(grouped.number)]
-        return Classes(grouped.labels.numpy(), names)
+        return Classes(grouped.clusters.labels.numpy(), grouped.names)
     if colouring == "Error" and (error := cached.map_error(scene.latent_map)) is not None:
         top = float(error.quantile(0.98))
         return Scale(error.numpy(), "Reconstruction error", 0.0, top)
@@ -105,13 +121,26 @@ def _colours(scene: Scene, colouring: str, grouped: Clusters | None) -> Classes 
     return Classes(scene.labels.numpy(), scene.class_names)
 
 
-def _agreement(scene: Scene, grouped: Clusters) -> None:
-    agreement = clusters.agreement(grouped.labels, scene.labels)
-    noise = int((grouped.labels < 0).sum())
-    parts = [f"{grouped.number} clusters"]
+def _describe(scene: Scene, grouped: Grouped) -> None:
+    """The medoid of each cluster, and how well the clusters agree with the classes."""
+    labels = grouped.clusters.labels
+    counts = torch.bincount(labels[labels >= 0], minlength=grouped.clusters.number).tolist()
+    images = encoding.chosen_images(
+        scene.dataset, scene.latent_map.config.split, scene.latent_map.ids[grouped.medoids]
+    ).pixels
+    pictures.cards(
+        [
+            (name, image, f"{count:,} images")
+            for name, image, count in zip(grouped.names, images, counts, strict=True)
+        ],
+        least=64,
+    )
+    agreement = clusters.agreement(labels, scene.labels)
+    noise = int((labels < 0).sum())
+    parts = [f"{grouped.clusters.number} clusters, named by their medoids"]
     if noise:
         parts.append(f"{noise:,} points in none")
-    if grouped.reduced:
+    if grouped.clusters.reduced:
         parts.append("computed from the first 20 principal components")
     if agreement is not None:
         parts.append(

@@ -47,6 +47,7 @@ from pages.ui.cached.maps import (
     map_codes,
     map_error,
     map_labels,
+    map_medoids,
     map_table,
     stability,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "map_codes",
     "map_error",
     "map_labels",
+    "map_medoids",
     "map_table",
     "mixture",
     "model",

@@ -56,8 +56,18 @@ def map_error(shown: LatentMap) -> Tensor | None:
 @heavy(by_run(st.cache_resource, max_entries=16, show_spinner="Looking for clusters"))
 def map_clusters(shown: LatentMap, method: str, on_map: bool, size: int) -> Clusters:
     """Clusters of a map's points, on the map or among the codes."""
-    space = shown.points if on_map else map_codes(shown).values
-    return CLUSTERINGS[method](space, size)
+    return CLUSTERINGS[method](_space(shown, on_map), size)
+
+
+@by_run(st.cache_resource, max_entries=16, show_spinner=False)
+def map_medoids(shown: LatentMap, method: str, on_map: bool, size: int) -> Tensor:
+    """The row of the most typical point of each of these clusters."""
+    found = map_clusters(shown, method, on_map, size)
+    return clusters.medoids(_space(shown, on_map), found)
+
+
+def _space(shown: LatentMap, on_map: bool) -> Tensor:
+    return shown.points if on_map else map_codes(shown).values
 
 
 @heavy(by_run(st.cache_data, max_entries=4, show_spinner="Writing the table"))
