@@ -20,6 +20,7 @@ from core.models.backbones import BACKBONES
 from core.runs.schema import RunRequest
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
+from pages.parts.deepdream import presets
 from pages.parts.deepdream.mask_painter import painted
 from pages.server.streamlit_private import DeltaGenerator, UploadedFile
 from pages.ui import cached, form
@@ -97,6 +98,7 @@ def dream_form(below: DeltaGenerator) -> DreamForm:
         label_visibility="collapsed",
     )
     picture = _choose_picture() if DREAMING.needs_picture(variant) else None
+    begin_with = st.container()
     backbone = _choose_network(variant)
     _take_pick()
     layers = st.text_input(
@@ -122,6 +124,9 @@ def dream_form(below: DeltaGenerator) -> DreamForm:
     )
     values: dict[str, Any] = {"backbone": backbone, "layers": layers, "rate": rate}
     values |= form.fields(DREAMING, variant, UNFOLDED[variant])
+    if variant == presets.VARIANT:
+        with begin_with:
+            presets.cards(values)
     place = st.container()
     guide = mask = None
     with st.expander("More settings"):

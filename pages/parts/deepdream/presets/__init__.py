@@ -1,0 +1,119 @@
+"""Six dreams to begin with, as cards: a picture of what grows, and a click that sets the controls.
+
+Their pictures are kept beside this file; `python -m pages.parts.deepdream.presets` draws them anew.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.dreaming import starting_pictures
+from core.dreaming.ascent import resized
+from core.dreaming.config import Dream, Scene
+from core.dreaming.variants import DREAMING
+from core.images import contact_sheet, data_url
+from core.models import backbones
+from core.models.pretrained import folded
+
+VARIANT = "deep"
+"""The kind of dream that presets are of."""
+SAMPLE = "china"
+"""The photograph on their cards."""
+PART, SIZE = (slice(70, 278), slice(200, 512)), (128, 192)
+"""The part of its dream that a card shows, in pixels, and the size of the picture kept of it."""
+
+
+class Preset(NamedTuple):
+    """What a preset grows, in a word and in a line, and its settings."""
+
+    title: str
+    note: str
+    layers: str
+    rate: float = 0.01
+    octaves: int = 5
+    backbone: str = "lite0"
+
+    def settings(self) -> dict[str, Any]:
+        """Its settings, by their names in the config."""
+        return {name: getattr(self, name) for name in ("backbone", "layers", "rate", "octaves")}
+
+
+PRESETS: Mapping[str, Preset] = {
+    "animals": Preset("Animals", "A whole layer: snouts, eyes, dogs' faces", "blocks.4"),
+    "fur": Preset("Fur", "One channel: tufts of light fur", "blocks.4/33"),
+    "stones": Preset("Stones", "One channel: walls of rubble and brick", "blocks.4/38"),
+    "palms": Preset("Palm leaves", "One channel: long thin leaves", "blocks.4/85", octaves=4),
+    "spirals": Preset("Spirals", "One channel: curls and rings", "blocks.3/24", 0.008, 4),
+    "stripes": Preset("Stripes", "A whole early layer: hatched fields", "blocks.2", 0.008, 3),
+}
+"""By the name of the picture's file."""
+
+STYLE = """.st-key-presets { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem; }
+.st-key-presets > div { width: auto; min-width: 0; }
+.st-key-presets button { width: 100%; aspect-ratio: 3 / 2; padding: 0; min-height: 0; border: 0;
+  align-items: end; overflow: hidden; background: center / cover; }
+.st-key-presets button > div { width: 100%; padding: 1rem .5rem .2rem; justify-content: start;
+  color: #fff; background: linear-gradient(transparent, #000c); }
+.st-key-presets button p { font-size: .82rem; font-weight: 600; }
+.st-key-presets button[kind="primary"] { outline: 3px solid var(--st-primary-color, #4c6ef5);
+  outline-offset: 1px; }
+"""
+"""Buttons that look like pictures; the one whose settings are set has an edge."""
+
+
+def cards(current: Mapping[str, Any]) -> None:
+    """Draw the presets; a click sets network, layers, strength and octaves.
+
+    Args:
+        current: the settings as they are; the preset that has them is marked.
+    """
+    st.html(f"<style>{STYLE}{_backgrounds()}</style>")
+    with st.container(key="presets"):
+        for name, preset in PRESETS.items():
+            is_set = all(current.get(key) == value for key, value in preset.settings().items())
+            st.button(
+                preset.title,
+                key=f"preset-{name}",
+                type="primary" if is_set else "secondary",
+                help=preset.note,
+                width="stretch",
+                on_click=st.session_state.update,
+                args=(values(preset),),
+            )
+
+
+def values(preset: Preset) -> dict[str, Any]:
+    """What a click on a preset sets, by key of a control."""
+    shared = ("backbone", "layers")
+    return {
+        name if name in shared else f"{VARIANT}-{name}": value
+        for name, value in preset.settings().items()
+    }
+
+
+def file(name: str) -> Path:
+    """Where the picture of a preset is kept."""
+    return Path(__file__).with_name(f"{name}.webp")
+
+
+@cache
+def _backgrounds() -> str:
+    return "".join(
+        f".st-key-preset-{name} button {{ background-image: "
+        f"url({data_url(file(name).read_bytes(), 'webp')}); }}"
+        for name in PRESETS
+    )
+
+
+def draw(name: str) -> NDArray[np.uint8]:
+    """Dream the picture of a preset anew, uint8 (H, W, 3): a part of its dream, made small."""
+    config = DREAMING.config(VARIANT, PRESETS[name].settings())
+    picture = starting_pictures.fitted(starting_pictures.sample(SAMPLE).pixels, config.side)
+    scene = Scene(picture.float() / 255, folded(backbones.load(config.backbone)))
+    dreamt: Dream = DREAMING.variant(VARIANT).build(scene, config, lambda *_, **__: None)
+    return contact_sheet(resized(dreamt.picture[None, :, *PART], SIZE), 1)

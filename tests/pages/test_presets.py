@@ -1,0 +1,64 @@
+"""DeepDream's presets: six pictures of what grows, each a click that sets the controls."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.dreaming import dream_runs, starting_pictures
+from core.errors import LabError
+from pages.parts.deepdream import presets
+from pages.parts.deepdream.presets import PRESETS
+from tests.pages.test_pages import opened
+
+PAGE = "deepdream.py"
+
+
+@pytest.fixture(autouse=True)
+def no_guess(monkeypatch):
+    """The time of a dream is not measured here."""
+
+    def unknown(*_):
+        raise LabError("not measured")
+
+    monkeypatch.setattr("pages.ui.cached.dreams.seconds", unknown)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_click_sets_the_controls_and_marks_the_card(lab, name):
+    app = opened(PAGE, picture="A flower")
+    assert [b.label for b in app.button if (b.key or "").startswith("preset-")] == [
+        preset.title for preset in PRESETS.values()
+    ]
+    app.button(key=f"preset-{name}").click().run()
+    assert not app.exception and not app.error
+    for key, value in presets.values(PRESETS[name]).items():
+        assert app.session_state[key] == value
+    marked = [
+        b.key
+        for b in app.button
+        if (b.key or "").startswith("preset-") and b.proto.type == "primary"
+    ]
+    assert marked == [f"preset-{name}"]
+
+
+def test_other_kinds_of_dream_have_none(lab):
+    app = opened(PAGE, kind="Zoom", picture="A flower")
+    assert not [b for b in app.button if (b.key or "").startswith("preset-")]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_can_be_asked_for_and_has_a_small_picture(name):
+    dream_runs.make_request(
+        presets.VARIANT, starting_pictures.sample(presets.SAMPLE), PRESETS[name].settings()
+    )
+    assert presets.file(name).stat().st_size < 9_000
+
+
+def test_a_picture_is_what_its_settings_dream():
+    kept = Image.open(io.BytesIO(presets.file("stripes").read_bytes())).convert("RGB")
+    again, kept = presets.draw("stripes").astype(float), np.asarray(kept, dtype=float)
+    assert kept.shape == again.shape
+    assert np.abs(kept - again).mean() < 15, "what a lossy picture loses"
+    assert np.abs(kept[:, ::-1] - again).mean() > 45, "another would not do"
