@@ -3,11 +3,12 @@
 import base64
 import io
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,13 +38,51 @@ LUMINANCE = (0.299, 0.587, 0.114)
 _CHUNK_PIXELS = 1 << 24
 
 
-def to_tensor(image: Image.Image, shape: Shape) -> Tensor:
-    """The middle of a picture, cut to the aspect of `shape` and resized: uint8 (C, H, W)."""
+class Cut(NamedTuple):
+    """The part of a picture that is taken: where it lies, from 0 (left, above) to 1, and its side
+    as a share of the largest there can be."""
+
+    across: float = 0.5
+    down: float = 0.5
+    share: float = 1.0
+
+    def box(self, size: tuple[int, int], shape: Shape) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in a picture of `size` (width, height), of the aspect of
+        `shape`.
+
+        Raises:
+            ValueError: a number outside [0, 1], or a share of 0.
+        """
+        if not (0 <= self.across <= 1 and 0 <= self.down <= 1 and 0 < self.share <= 1):
+            raise ValueError("A cut lies between 0 and 1.")
+        _, height, width = checked(shape)
+        scale = min(size[0] / width, size[1] / height) * self.share
+        left, top = (size[0] - width * scale) * self.across, (size[1] - height * scale) * self.down
+        return left, top, min(left + width * scale, size[0]), min(top + height * scale, size[1])
+
+
+MIDDLE = Cut()
+
+
+def to_tensor(image: Image.Image, shape: Shape, cut: Cut = MIDDLE) -> Tensor:
+    """The middle of a picture, or another `cut`, of the aspect of `shape`: uint8 (C, H, W)."""
     channels, height, width = checked(shape)
     image = image.convert("L" if channels == 1 else "RGB")
-    image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+    box = cut.box(image.size, shape)
+    image = image.resize((width, height), Image.Resampling.BICUBIC, box=box)
     pixels = torch.from_numpy(np.array(image)).view(height, width, channels)
     return pixels.permute(2, 0, 1).contiguous()
+
+
+def marked(image: Image.Image, box: tuple[float, float, float, float], side: int) -> Image.Image:
+    """A picture within `side` pixels, dark outside of a box of its own coordinates."""
+    small = image.convert("RGB")
+    small.thumbnail((side, side))
+    scale = small.width / image.width
+    left, top, right, bottom = (round(v * scale) for v in box)
+    dark = small.point([v // 3 for v in range(256)] * 3)
+    dark.paste(small.crop((left, top, right, bottom)), (left, top))
+    return dark
 
 
 def fit(pixels: Tensor, shape: Shape) -> Tensor:

@@ -4,19 +4,22 @@ from typing import Any, Literal
 
 import streamlit as st
 import torch
+from PIL import Image
 from streamlit_drawable_canvas import st_canvas
 from torch import Tensor
 
 from core import data
 from core.decoding import decode, display_name
 from core.digits import digit_from_drawing, digit_from_picture
-from core.images import Shape, to_tensor
+from core.images import MIDDLE, Cut, Shape, marked, to_tensor
 from core.runs.store import Run
 from pages.ui import links
 from pages.ui.errors import errors_shown
 from pages.ui.run_choice import set_of
 
 SHAPE: Shape = (1, 28, 28)
+SHOWN_SIDE = 320
+"""Pixels of the longer side of an uploaded picture, as its cut is shown."""
 
 
 def choose_dataset(run: Run) -> str:
@@ -99,12 +102,26 @@ def _uploaded(count: int, shape: Shape) -> Tensor | None:
     pictures = []
     for file in files[:count]:
         with errors_shown():  # one bad file hides none of the others
-            pictures.append(_read(file.getvalue(), file.name, shape, as_digit))
+            picture = decode(file.getvalue(), file.name, keep_transparency=as_digit)
+            if as_digit:
+                name = f"“{display_name(file.name)}”"
+                pictures.append(digit_from_picture(picture, shape, name))
+            else:
+                cut = _choose_cut(picture, shape) if len(files) == 1 else MIDDLE
+                pictures.append(to_tensor(picture, shape, cut))
     return torch.stack(pictures) if pictures else None
 
 
-def _read(content: bytes, name: str, shape: Shape, as_digit: bool) -> Tensor:
-    picture = decode(content, name, keep_transparency=as_digit)
-    if as_digit:
-        return digit_from_picture(picture, shape, f"“{display_name(name)}”")
-    return to_tensor(picture, shape)
+def _choose_cut(picture: Image.Image, shape: Shape) -> Cut:
+    """Show which part of a picture is taken, and let it be moved."""
+    with st.expander("Which part is taken", icon=":material/crop:"):
+        place = st.empty()
+        share = st.slider("Size", 0.1, 1.0, 1.0, 0.05, key="cut_size")
+        across = st.slider("Left to right", 0.0, 1.0, 0.5, 0.05, key="cut_across")
+        down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.05, key="cut_down")
+        cut = Cut(across, down, share)
+        place.image(
+            marked(picture, cut.box(picture.size, shape), SHOWN_SIDE),
+            alt="Your picture, dark where it is left out",
+        )
+    return cut

@@ -11,16 +11,18 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, strategies
 from hypothesis import settings as hypothesis_settings
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 from torch import Generator
 
 from core.errors import BadUpload
 from core.images import (
+    Cut,
     contact_sheet,
     data_url,
     decode,
     display_name,
     fit,
+    marked,
     to_png,
     to_tensor,
 )
@@ -532,3 +534,17 @@ def test_a_png_comes_back_as_it_went(shape: tuple[int, ...]) -> None:
     assert np.array_equal(np.asarray(decode(png)), array)
     head, _, body = data_url(png).partition(",")
     assert head == "data:image/png;base64" and base64.b64decode(body) == png
+
+
+def test_a_cut_in_the_middle_is_the_largest_and_others_lie_where_they_are_moved() -> None:
+    picture = Image.fromarray(np.arange(60 * 40, dtype=np.uint16).reshape(40, 60).astype(np.uint8))
+    fitted = ImageOps.fit(picture, (10, 10), Image.Resampling.BICUBIC)
+    assert (to_tensor(picture, (1, 10, 10))[0].numpy() == np.asarray(fitted)).all()
+    assert Cut().box((60, 40), (1, 10, 10)) == (10, 0, 50, 40)
+    assert Cut(0, 0.5, 0.5).box((60, 40), (1, 10, 10)) == (0, 10, 20, 30)
+    right = to_tensor(picture, (1, 20, 20), Cut(1, 1, 0.5))[0]
+    assert (right.numpy() == np.asarray(picture)[20:, 40:]).all()
+    shown = marked(picture, (0, 10, 20, 30), 60)
+    assert shown.size == (60, 40) and shown.getpixel((50, 5)) < (90, 90, 90)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Cut(1.2).box((60, 40), (1, 10, 10))

@@ -241,6 +241,17 @@ def test_a_strange_image_is_told_and_not_praised(lab, kind):
     assert ("It is a handwritten digit" in captions(app)) == (kind != "digit")
 
 
+def test_the_part_of_an_upload_that_is_taken_can_be_moved(lab):
+    pixels = np.hstack([np.zeros((28, 28), np.uint8), np.full((28, 28), 255, np.uint8)])
+    app = opened("denoiser.py", source="Upload", strength="0")
+    app.file_uploader(key="upload").set_value(("a.png", to_png(pixels), "image/png")).run()
+    middle = stage(app)
+    left = stage(app.slider(key="cut_across").set_value(0.0).run())
+    app.slider(key="cut_size").set_value(0.5)
+    black = stage(app.slider(key="cut_down").set_value(1.0).run())
+    assert not app.exception and middle != left and left == black, "both are black all over"
+
+
 def test_training_can_be_switched_off(lab, monkeypatch):
     from core.settings import settings
 
