@@ -262,3 +262,16 @@ def test_the_command_makes_the_same_map(lab):
     assert f"--source {run.spec().config['source']}" in line
     changed = {"source": run.spec().config["source"]}
     assert map_runs.make_request("tsne", "mnist", changed).run_id == run.id
+
+
+def test_a_slider_moves_to_maps_of_other_perplexities(lab):
+    app = opened("latent_explorer.py")
+    slider = app.select_slider(key="perplexity_shown")
+    assert slider.options == ["5.0", "30.0", "100.0"] and slider.value == 30.0
+    slider.set_value(5.0).run()
+    assert not app.exception
+    chosen = store.open_run(app.session_state["map_of"])
+    assert chosen.spec().config["perplexity"] == 5.0
+    assert app.select_slider(key="perplexity_shown").value == 5.0
+    app.session_state["map_of"] = "project-pca-mnist-1d063aa0"
+    assert not app.run().exception and not app.select_slider
