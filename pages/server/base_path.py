@@ -44,7 +44,7 @@ def own_address() -> str:
 
 def mounted(routes: Sequence[Route]) -> list[Route]:
     """The same routes, below the path that the lab is mounted at."""
-    return [Route(address(route.path), route.endpoint) for route in routes]
+    return [Route(address(r.path), r.endpoint, methods=list(r.methods or ())) for r in routes]
 
 
 class Hosts:

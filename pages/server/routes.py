@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import LabError
-from pages.server import previews
+from pages.server import camera_answers, previews
 from pages.server.base_path import address
 from pages.server.visitor import visitor_of
 
@@ -410,5 +410,6 @@ ROUTES = [
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),
     Route("/api/looks/{name}/{value}", previews.answer),
+    Route("/api/camera/{name}", camera_answers.answer, methods=["POST"]),
     Route("/api/{rest:path}", nothing),  # else Streamlit would answer with its page
 ]

@@ -1,5 +1,6 @@
 """The visitor's pictures: bring them, look at them, and put right what is wrong with them."""
 
+import hashlib
 from collections import Counter
 
 import pandas as pd
@@ -11,6 +12,7 @@ from core.data.archives import PHOTOGRAPH
 from core.data.imported import MAX_LISTED
 from core.jobs import queue
 from core.tasks.transfer import TRANSFER
+from pages.components.camera import recorder
 from pages.parts.transfer_classifier.photographs import url
 from pages.server.visitor import who
 from pages.ui import cached, session_files
@@ -118,14 +120,17 @@ def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
     )
     group = f"shots_{i}"
     with st.popover("Camera", icon=":material/photo_camera:"):
-        taken = st.camera_input("Take a picture", key=f"class_camera_{i}")
-        if taken is not None:
+        for frame in recorder(key=f"class_camera_{i}", side=PHOTOGRAPH[1]):
             with errors_shown():
-                session_files.add(group, f"camera {taken.file_id}.jpg", taken.getvalue())
+                digest = hashlib.sha256(frame).hexdigest()[:12]
+                session_files.add(group, f"camera {digest}.jpg", frame)
         shots = session_files.files_of(group)
         if oldest := list(shots)[:-MAX_SHOTS]:
             session_files.remove(group, *oldest)
-        st.caption(f"{len(shots)} taken. Clear the picture to take another.")
+        st.caption(f"{len(shots)} taken. A tap takes one picture, a held button several a second.")
+        if shots and st.button("Remove them", key=f"class_forget_{i}", icon=":material/delete:"):
+            session_files.remove(group)
+            st.rerun()
     named = [(f.name, f.getvalue()) for f in files] + list(shots.items())
     st.caption(f"{len(named)} pictures")
     return name.strip(), named

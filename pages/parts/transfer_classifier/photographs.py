@@ -16,7 +16,8 @@ from pages.ui.run_choice import set_of
 from pages.ui.widgets import segmented
 
 MAX_PICTURES = 10
-SOURCES = ("Samples", "Upload", "Camera")
+LIVE = "Live"
+SOURCES = ("Samples", "Upload", "Camera", LIVE)
 CATS_DOGS = "cats-dogs"
 """The data set of the shipped classifiers."""
 THUMBNAIL = 64
@@ -42,12 +43,16 @@ def missing(run: Run) -> str:
     return f"They are not on this machine. {action} your own under “Your pictures” and teach those."
 
 
-def choose_photographs(run: Run) -> list[tuple[str, Tensor]]:
-    """Names and pictures, uint8 (C, H, W): a sample, uploads, or a camera shot."""
-    shape = run.spec().data.shape
-    source = segmented(
+def choose_source() -> str:
+    """Where the photographs come from: one of `SOURCES`."""
+    return segmented(
         "Photographs", SOURCES, "photo_source", label_visibility="collapsed", bind=None
     )
+
+
+def choose_photographs(source: str, run: Run) -> list[tuple[str, Tensor]]:
+    """Names and pictures, uint8 (C, H, W): a sample, uploads, or a camera shot."""
+    shape = run.spec().data.shape
     if source == "Samples":
         return [_sample(run)]
     files: list[UploadedFile]

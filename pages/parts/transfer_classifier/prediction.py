@@ -1,19 +1,23 @@
 """Classify photographs, with heat maps and the most similar training images."""
 
+from functools import partial
 from html import escape
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 from torch import Tensor
 
 from core.errors import LabError
-from core.images import data_url, to_webp
+from core.images import data_url, decode, to_tensor, to_webp
 from core.inference import explain
 from core.inference.explain import HEAT_COLOURS, MAX_HEAT_OPACITY, MIN_UNLIKE_SHARE, Prediction
 from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
-from pages.parts.transfer_classifier.photographs import choose_photographs
+from pages.components.camera import live_answers
+from pages.parts.transfer_classifier.photographs import LIVE, choose_photographs, choose_source
+from pages.server import camera_answers
 from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button
@@ -40,7 +44,11 @@ Answered = tuple[str, Tensor, Prediction]
 def panel(run: Run) -> None:
     """From a photograph to its class."""
     classes = classes_of(run)
-    uploads = choose_photographs(run)
+    source = choose_source()
+    if source == LIVE:
+        _live(run, classes)
+        return
+    uploads = choose_photographs(source, run)
     answers = [(name, picture, cached.answer(run, picture)) for name, picture in uploads]
     left, right = st.columns([9, 5], gap="large")
     with right:
@@ -60,6 +68,30 @@ def panel(run: Run) -> None:
             _answer(name, heat_map(run, picture, target, opacity), predicted, classes)
             beside.append(st.container())
         _similar(run, answers, classes, beside)  # last: at first it reads the training pictures
+
+
+def _live(run: Run, classes: tuple[str, ...]) -> None:
+    """The camera, and answers that follow it."""
+    of = f"{run.id} {run.version()}".encode()
+    address = camera_answers.address(partial(frame_answer, run), of)
+    live_answers(key="live_camera", side=run.spec().data.shape[-1], address=address)
+    st.caption(
+        f"Tells apart: {', '.join(classes)}. Each frame goes to the machine of the lab, is "
+        "answered and forgotten."
+    )
+
+
+def frame_answer(run: Run, frame: bytes) -> dict[str, Any]:
+    """What a classifier says of a frame of the camera. Raises BadUpload where it is no picture."""
+    classes = classes_of(run)
+    picture = to_tensor(decode(frame, "frame"), run.spec().data.shape)
+    predicted = explain.predict(cached.classifier(run), picture[None])
+    odds = predicted.probabilities[0]
+    likeliest = odds.argsort(descending=True)[:SHOWN].tolist()
+    return {
+        "classes": [(classes[k], float(odds[k])) for k in likeliest],
+        "unlike": float(predicted.shares[0]) >= MIN_UNLIKE_SHARE,
+    }
 
 
 def _heat_settings(classes: tuple[str, ...]) -> tuple[str, float]:
