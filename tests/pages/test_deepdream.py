@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, PngImagePlugin
 from sklearn.datasets import load_sample_images
 
@@ -33,9 +34,10 @@ VISITOR, OTHER = "a" * 32, "b" * 32
 
 @pytest.fixture(autouse=True)
 def quick(lab, monkeypatch):
-    """Each test has dreams of its own and one thread, and guesses no times."""
+    """Each test has dreams of its own and one thread, guesses no times and draws no previews."""
     monkeypatch.setenv("LATENT_LAB_THREADS", "1")
     monkeypatch.setattr(dream_time, "estimate", lambda *_: dream_time.Span(2.0, 5.0))
+    monkeypatch.setattr("pages.ui.cached.dreams.preview", lambda request: None)
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     settings.cache_clear()
     cached.forget_models()
@@ -138,6 +140,34 @@ def test_with_other_settings_the_dream_before_stays_until_there_is_another(dream
     assert len(dreams_of(app)) == 1
     app.text_input(key="layers").set_value("nothing").run()
     assert not plain(app) and "The dream before" in captions(app)
+
+
+@pytest.mark.parametrize("kind", ["deep", "visualise"])
+def test_settings_without_a_dream_have_a_preview(monkeypatch, kind):
+    asked_for = []
+
+    def drawn(request):
+        asked_for.append(request.run_id)
+        return torch.full((3, 20, 30), 0.5)
+
+    monkeypatch.setattr("pages.ui.cached.dreams.preview", drawn)
+    app = sound(opened(PAGE, kind=KINDS_OF_DREAM[kind], **LINK))
+    assert "Preview: small" in captions(app) and not plain(app) and len(dreams_of(app)) == 1
+    app.text_input(key="layers").set_value("blocks.2/3").run()
+    assert len(set(asked_for)) == 2 and "Preview: small" in captions(sound(app))
+
+
+def test_a_finished_dream_needs_no_preview(monkeypatch, dreamt):
+    monkeypatch.setattr("pages.ui.cached.dreams.preview", lambda request: pytest.fail("drawn"))
+    sound(opened(PAGE, **LINK))
+
+
+def test_where_no_preview_can_be_drawn_the_picture_stays(monkeypatch):
+    def refused(request):
+        raise LabError("The gradient is zero.")
+
+    monkeypatch.setattr("pages.ui.cached.dreams.preview", refused)
+    assert plain(sound(opened(PAGE, **LINK)))
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -170,13 +170,16 @@ def _quiet_line(run: Run) -> None:
 
 
 def _waiting(form: DreamForm, run: Run | None) -> None:
-    """Show the last dream, or the plain picture, while these settings have no dream."""
+    """Show a preview while these settings have no dream; the last dream or the plain picture where
+    there can be none."""
     if run is not None:
         status = run.status()
         if status.state == "failed":
             st.error(status.error, icon=":material/error:")
         else:
             st.info("Cancelled. Press Dream to begin anew.")
+    if _preview(form):
+        return
     last = _shown()
     if last is not None and _same_picture(last, form):
         _pictures(last, "dream.png")
@@ -194,12 +197,39 @@ def _waiting(form: DreamForm, run: Run | None) -> None:
     st.caption(text + (". Press Dream." if queue.may_start(who()) else "."))
 
 
+def _preview(form: DreamForm) -> bool:
+    """Show a quick small dream of these settings, marked as such; return whether there is one."""
+    if form.request is None:
+        return False
+    try:
+        drawn = dreams.preview(form.request)
+    except LabError:  # the dream itself will say why
+        return False
+    if drawn is None:
+        return False
+    after = _address(drawn)
+    alt = f"A quick small dream by {form.request.config.config['layers']}"
+    before = form.request.given.get("picture.png")
+    if before is None:
+        st.html(f'<img src="{after}" alt="{alt}" style="width:min(100%,70vh);border-radius:.4rem">')
+    else:
+        labels = ("Before", "Preview")
+        before_after(key="compare", before=data_url(before), after=after, alt=alt, labels=labels)
+    press = " Press Dream for the whole one." if queue.may_start(who()) else ""
+    st.caption(f"Preview: small, and with few steps.{press}")
+    return True
+
+
+def _address(pixels: Tensor) -> str:
+    """A picture (3, H, W) as an address of its own."""
+    return data_url(to_png(contact_sheet(pixels[None], 1)))
+
+
 def _plain(pixels: Tensor, alt: str) -> None:
     """A picture, uint8 (3, H, W), as large as it will be beside its dream."""
-    address = data_url(to_png(contact_sheet(pixels[None], 1)))
     aspect = pixels.shape[2] / pixels.shape[1]
     st.html(
-        f'<img class="lab-plain" src="{address}" alt="{alt}" style="display:block;'
+        f'<img class="lab-plain" src="{_address(pixels)}" alt="{alt}" style="display:block;'
         f'margin-inline:auto;width:min(100%,{70 * aspect:.2f}vh);border-radius:.5rem">'
     )
 

@@ -1,6 +1,7 @@
 """Pretrained networks for dreams, and how they respond to them."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -8,16 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from core.dreaming import dream_runs, dream_time, responses, starting_pictures
-from core.dreaming.config import ATLAS, Target, targets
+from core.dreaming.config import ATLAS, CLASSES, Target, targets
 from core.dreaming.dream_time import Span
+from core.dreaming.preview import preview as small_dream
 from core.dreaming.starting_pictures import Picture
 from core.dreaming.variants import DREAMING
 from core.models import backbones
-from core.models.pretrained import FeatureNet
+from core.models.pretrained import FeatureNet, folded
+from core.runs.schema import RunRequest
 from core.runs.store import Run
 from pages.ui import cached
 from pages.ui.cached.by_run import by_run
-from pages.ui.concurrency import heavy
+from pages.ui.concurrency import check_visitor, heavy
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture")
@@ -30,6 +33,12 @@ def sample(name: str) -> Picture:
 def network(name: str) -> FeatureNet:
     """A backbone whose weights are here."""
     return backbones.load(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _folded(name: str) -> FeatureNet:
+    """A backbone for many forward passes."""
+    return folded(network(name))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the network")
@@ -71,6 +80,29 @@ def seconds(variant: str, values: Mapping[str, object], size: tuple[int, int]) -
     done = [run for run in cached.models(DREAMING.name) if run.id.startswith(start)]
     config = DREAMING.config(variant, values)
     return dream_time.estimate(variant, config, size, done, _probe)
+
+
+def preview(request: RunRequest) -> Tensor | None:
+    """A quick small dream (3, H, W) of a request; None while its network's weights are not here.
+
+    Raises:
+        LabError: the gradient is zero; too many others wait for their turn.
+    """
+    backbone = DREAMING.config(request.config.variant, request.config.config).backbone
+    return _preview(request.run_id, request) if backbones.BACKBONES[backbone].here() else None
+
+
+@heavy(st.cache_data(max_entries=64, show_spinner=False))
+def _preview(run_id: str, _request: RunRequest) -> Tensor:
+    """The id stands for all that decides what is drawn."""
+    config = DREAMING.config(_request.config.variant, _request.config.config)
+    of_classes = any(target.layer == CLASSES for target in targets(config.layers))
+    return small_dream(
+        _request,
+        _folded(config.backbone),
+        head(config.backbone) if of_classes else None,
+        tick=partial(check_visitor, "dreaming"),
+    )
 
 
 def channel_sheets(backbone: str) -> dict[str, tuple[Run, Path]]:
