@@ -37,9 +37,9 @@ def show_wall() -> None:
         return
     models.follow_link()
     chosen = st.session_state["model"]
-    if (picked := wall(key="wall", cards=cards, chosen=chosen)) is not None:
+    note = wall_runs.measured(runs)
+    if (picked := wall(key="wall", cards=cards, chosen=chosen, note=note)) is not None:
         st.session_state["model"] = picked
-    st.caption(wall_runs.measured(runs))
 
 
 scene: stage.Scene | None = None

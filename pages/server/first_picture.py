@@ -77,12 +77,11 @@ html { font-size: 15px; }
 #first-picture .answer figure { margin: 0; width: calc(50% - 7.5px); }
 #first-picture .answer img { width: 100%; border-radius: 6px; }
 #first-picture .answer figcaption { font-size: 12.3px; color: var(--faint); }
-#first-picture .wall { display: grid; gap: 15px 16.5px;
-  grid-template-columns: repeat(auto-fill, minmax(clamp(142.5px, 30%, 285px), 1fr)); }
-#first-picture .wall div { padding: 8.5px; height: 271.5px; }
+#first-picture .wall { display: flex; gap: 6px; overflow: hidden; }
+#first-picture .wall div { flex: none; width: 141px; padding: 8.5px; height: 180px; }
 #first-picture .wall img { width: 100%; aspect-ratio: 289 / 173; object-fit: cover;
   border-radius: 3.75px; }
-#first-picture .wall b { font-size: 13.5px; font-weight: 600; }
+#first-picture .wall b { font-size: 12.9px; font-weight: 600; }
 #first-picture .map { width: calc(66.6667% - 30px); height: 523.5px; object-fit: contain;
   border: 1px solid var(--line); border-radius: 7.5px; padding: 4px; }
 #first-picture .compare { position: relative; }
@@ -109,7 +108,6 @@ html { font-size: 15px; }
 #first-picture .left { width: 100%; }
   #first-picture .map { width: 100%; height: 420px; }
   #first-picture .answer figure { width: 100%; }
-  #first-picture .wall div { height: 196.6px; }
 }
 """
 """Laid out as Streamlit will, with the numbers of `.streamlit/config.toml`."""

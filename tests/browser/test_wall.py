@@ -45,6 +45,7 @@ def shown(page, app):
 
 def test_it_opens_on_the_last_epoch_of_each(shown):
     assert shown.greys() == [23, 205]
+    shown.page.get_by_role("button", name="Show all").click()
     assert "FID 205" in shown.card("Light").inner_text()
     assert shown.page.get_by_text("epoch 5", exact=True).is_visible()
 
@@ -99,3 +100,26 @@ def test_it_fits_a_phone(page, app):
     page.set_viewport_size({"width": 420, "height": 800})
     Wall(page, app)
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_it_is_one_row_until_it_is_unfolded(page, app):
+    page.set_viewport_size({"width": 420, "height": 800})
+    shown = Wall(page, app)
+    dark, light = (shown.card(name).bounding_box() for name in ("Dark", "Light"))
+    assert dark["y"] == light["y"] and "FID" not in shown.card("Dark").inner_text()
+    page.get_by_role("button", name="Show all").click()
+    assert "FID 23" in shown.card("Dark").inner_text()
+    assert page.get_by_text("Of two greys.").is_visible()
+    page.get_by_role("button", name="Show one row").click()
+    assert page.get_by_text("Of two greys.").is_hidden()
+
+
+def test_what_a_verdict_means_is_told_of_the_chosen_and_of_the_focused_network(shown):
+    about = shown.page.locator(".lab-wall .about")
+    expect(about).to_have_text("Dark, 3 epochs: healthy. It means healthy.")
+    shown.card("Light").focus()
+    expect(about).to_have_text("Light, 5 epochs: healthy. It means healthy.")
+    shown.card("Light").blur()
+    expect(about).to_have_text("Dark, 3 epochs: healthy. It means healthy.")
+    shown.scrub(0)
+    expect(about).to_have_text("Dark, 3 epochs: collapsed. It means collapsed.")

@@ -10,7 +10,8 @@ from pages.components.wall import Card, Sheet, wall
 def sheet(grey, epoch):
     """A sheet whose grey tells its network and its epoch."""
     url = data_url(to_png(np.full((6, 10), grey + epoch, np.uint8)))
-    return Sheet(epoch, url, f"FID {grey + epoch}", "collapsed" if epoch < 2 else "healthy")
+    state = "collapsed" if epoch < 2 else "healthy"
+    return Sheet(epoch, url, f"FID {grey + epoch}", state, f"It means {state}.")
 
 
 cards = [
@@ -24,7 +25,7 @@ if "broken" in st.query_params:
     cards[0] = Card("dark", "Dark", "", "Samples of dark", [Sheet(0, "/nothing/here")])
 state = st.session_state
 state.setdefault("chosen", "dark")
-picked = wall(key="wall", cards=cards, chosen=state.chosen)
+picked = wall(key="wall", cards=cards, chosen=state.chosen, note="Of two greys.")
 if picked is not None:
     state.chosen = picked
     st.rerun()

@@ -215,3 +215,10 @@ def test_without_models_the_page_offers_to_train(lab, monkeypatch):
     app = opened(PAGE, tab="Train your own")
     assert not app.exception
     assert any("no trained GAN yet" in i.value for i in app.info)
+
+
+def test_each_verdict_has_a_line_that_says_what_it_means(lab):
+    assert set(health.MEANINGS) == set(health.BADGES)
+    for card in wall_runs.cards(wall_runs.best_runs(MODELS)):
+        end = card.sheets[-1]
+        assert end.meaning == health.MEANINGS[end.state]

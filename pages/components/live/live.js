@@ -240,12 +240,9 @@ class Latent {
   }
 
   drawPicture() {
-    const begin = performance.now();
     const pixels = this.decoder.decode(this.shown(), this.label);
     this.decoder.draw(pixels, this.canvas);
     this.root.latentPixels = new Uint8Array(pixels.buffer);
-    if (this.held || this.goal) return; // a number that flickers cannot be read
-    this.find(".ms").textContent = `drawn in ${(performance.now() - begin).toFixed(1)} ms`;
   }
 
   /** The same code under every class, one a step; goes on where the last frame stopped. */

@@ -1,5 +1,5 @@
 """The wall: networks side by side on the same seeds, and one scrubber that takes them all from
-their first noise to their last picture.
+their first noise to their last picture. It is one row that scrolls sideways until it is unfolded.
 
 Played from stored sample sheets, which the browser fetches itself: no network is run, and nothing
 is sent while the scrubber moves. A click on a network is sent once.
@@ -15,12 +15,14 @@ from pages.components.component import component, nothing
 
 @dataclass(frozen=True)
 class Sheet:
-    """What one network drew after an epoch: its picture's address, a figure, and a verdict."""
+    """What one network drew after an epoch: its picture's address, a figure, a verdict in a word,
+    and what the word means."""
 
     epoch: int
     url: str
     figure: str = ""
     state: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,15 @@ class Card:
     sheets: Sequence[Sheet]
 
 
-def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = None) -> str | None:
+def wall(
+    *, key: str, cards: Sequence[Card], chosen: str, note: str = "", epoch: int | None = None
+) -> str | None:
     """Draw the wall; give the id of a network that was clicked since the last run, else None.
 
     Args:
         cards: one sheet each at least.
         chosen: the id of the network that stands large below.
+        note: on the figures; it stands below them when all are shown.
         epoch: where the scrubber stands at first; None for the end. A network that was trained
             for fewer epochs stays at its last picture.
     """
@@ -49,6 +54,7 @@ def wall(*, key: str, cards: Sequence[Card], chosen: str, epoch: int | None = No
         data={
             "cards": [asdict(card) for card in cards],
             "chosen": picked or chosen,
+            "note": note,
             "epoch": epoch,
         },
         on_picked_change=nothing,

@@ -1,4 +1,5 @@
-// Networks side by side, and one scrubber over their epochs. Sheets are fetched when needed: the
+// Networks side by side, in one row until they are unfolded, and one scrubber over their epochs. A
+// line below is about the network under the pointer or the focus, else the chosen one. Sheets are fetched when needed: the
 // ones in view at once, the others when somebody begins to scrub or to play.
 
 import { component, make } from "../common.js";
@@ -11,6 +12,8 @@ class Wall {
     this.moves = Date.now(); // differs from those of an earlier visit to the page
     this.range = root.querySelector("input");
     this.button = root.querySelector(".play");
+    this.all = root.querySelector(".all");
+    this.all.addEventListener("click", () => this.unfold(this.all.ariaExpanded !== "true"));
     this.range.addEventListener("input", () => {
       this.pause();
       this.fetch();
@@ -27,8 +30,37 @@ class Wall {
       this.drawn = cards;
       this.build(data);
     }
-    for (const { card, element } of this.cards)
-      element.setAttribute("aria-pressed", String(card.id === data.chosen));
+    this.root.querySelector(".measured").textContent = data.note;
+    for (const { card, element } of this.cards) {
+      const chosen = card.id === data.chosen;
+      element.setAttribute("aria-pressed", String(chosen));
+      if (chosen && this.chosen && this.chosen !== data.chosen) this.reveal(element);
+    }
+    this.chosen = data.chosen;
+    this.tellAbout();
+  }
+
+  /** All in a grid with their figures, or in one row that is pushed sideways. */
+  unfold(open) {
+    this.all.ariaExpanded = String(open);
+    this.all.textContent = open ? "Show one row" : "Show all";
+    this.root.querySelector(".cards").classList.toggle("strip", !open);
+    this.root.querySelector(".measured").hidden = !open;
+  }
+
+  /** Push the row so far that a card is seen; the page stays where it is. */
+  reveal(element) {
+    const row = element.parentElement;
+    const [a, b] = [row.getBoundingClientRect(), element.getBoundingClientRect()];
+    if (b.left < a.left || b.right > a.right) row.scrollBy({ left: b.left - a.left });
+  }
+
+  /** What the word on a card means. */
+  tellAbout(id = this.chosen) {
+    const told = this.cards.find(({ card }) => card.id === id);
+    this.root.querySelector(".about").textContent = told?.shown?.state
+      ? `${told.card.title}, ${told.card.note}: ${told.shown.state}. ${told.shown.meaning}`
+      : told ? `${told.card.title}, ${told.card.note}.` : "";
   }
 
   build({ cards, epoch }) {
@@ -59,6 +91,10 @@ class Wall {
     element.addEventListener("click", () => {
       this.tell("picked", { id: card.id, move: ++this.moves });
     });
+    for (const event of ["pointerenter", "focus"])
+      element.addEventListener(event, () => this.tellAbout(card.id));
+    for (const event of ["pointerleave", "blur"])
+      element.addEventListener(event, () => this.tellAbout());
     return { card, element, picture, figure, state };
   }
 
@@ -68,14 +104,17 @@ class Wall {
     this.range.value = epoch;
     this.range.setAttribute("aria-valuetext", `epoch ${epoch} of ${this.last}`);
     this.root.querySelector("output").value = epoch ? `epoch ${epoch}` : "untrained";
-    for (const { card, picture, figure, state } of this.cards) {
+    for (const drawn of this.cards) {
+      const { card, picture, figure, state } = drawn;
       const sheet = card.sheets.findLast((s) => s.epoch <= epoch) ?? card.sheets[0];
       if (picture.getAttribute("src") !== sheet.url) picture.src = sheet.url;
+      drawn.shown = sheet;
       figure.textContent = sheet.figure;
       state.textContent = sheet.state;
       state.dataset.state = sheet.state;
       state.hidden = !sheet.state;
     }
+    this.tellAbout();
   }
 
   /** All sheets, once: the browser keeps them. */

@@ -12,12 +12,21 @@ from pages.ui.run_panel import state_badge
 
 BADGES = {
     "healthy": ("green", "check"),
-    "narrow": ("orange", "warning"),
+    "narrow": "It is less varied than the data: parts are left out, rare or repeated.",
     "collapsed": ("red", "error"),
     "unlike the data": ("orange", "warning"),
     "not checked for classes": ("grey", "help"),
     "not checked": ("grey", "help"),
 }
+MEANINGS = {
+    "healthy": "Every class is drawn; the samples differ and are near the data.",
+    "narrow": "It is less varied than the data: parts are left out, rare or repeated.",
+    "collapsed": "It draws the same few pictures over and over, whatever the noise.",
+    "unlike the data": "Its samples differ from each other, but they are far from the real images.",
+    "not checked for classes": "Its samples differ; nothing here tells classes of this data apart.",
+    "not checked": "Its samples differ; how far they are from the data was not measured.",
+}
+"""What a verdict means, in a line."""
 RESOLUTION = (
     "It tells networks apart that are far from each other, such as 24 from 380. It does not order "
     "those within a factor of three or so: another classifier, and principal components of pixels, "

@@ -29,16 +29,15 @@ def cards(runs: list[Run]) -> list[Card]:
 
 
 def measured(runs: list[Run]) -> str:
-    """The caption of the wall: on how many images its figures were measured."""
+    """The note below the unfolded wall: on how many images its figures were measured."""
     counts = {(h.n, h.n_data) for run in runs if (h := health.read(run)) and h.classes}
-    click = "Click on a network to take it apart."
     if not counts:
-        return click
+        return ""
     sizes = " or ".join(f"{n:,} samples against {data:,} test images" for n, data in sorted(counts))
     return (
         f"{DISTANCE}: of {sizes}. The floor is that of real training images. Distances of "
         "different data sets do not compare, and those of one put networks in order only where "
-        f"they differ by more than a factor of three or so: Health says why. {click}"
+        f"they differ by more than a factor of three or so: Health says why."
     )
 
 
@@ -51,19 +50,25 @@ def _distance(run: Run, figures: Health) -> str:
     return f"Fréchet distance {figures.fid:,.0f}{floor}, in {features}"
 
 
+def _judged(run: Run, figures: Health) -> tuple[str, str, str]:
+    """Figure, verdict and meaning below a sheet."""
+    state = verdict(figures).state
+    return _distance(run, figures), state, health.MEANINGS[state]
+
+
 def _card(run: Run) -> Card | None:
     spec, captions = run.spec(), {}
     for epoch, figures in cached.healths(run).items():
-        captions[epoch] = (_distance(run, figures), verdict(figures).state)
+        captions[epoch] = _judged(run, figures)
     samples = run.samples()
     if not samples:
         return None
     last = max(samples)
     if (final := health.read(run)) is not None:  # of the weights that are kept
-        captions[last] = (_distance(run, final), verdict(final).state)
+        captions[last] = _judged(run, final)
     # The last is seen first: it does not wait for a request behind the app's own files.
     urls = {e: sheet_url(run, e) for e in samples} | {last: data_url(samples[last].read_bytes())}
-    sheets = [Sheet(e, url, *captions.get(e, ("", ""))) for e, url in urls.items()]
+    sheets = [Sheet(e, url, *captions.get(e, ())) for e, url in urls.items()]
     title = ADVERSARIAL.variant(spec.variant).title
     return Card(
         run.id,
