@@ -78,7 +78,7 @@ html { font-size: 15px; }
 #first-picture .answer img { width: 100%; border-radius: 6px; }
 #first-picture .answer figcaption { font-size: 12.3px; color: var(--faint); }
 #first-picture .wall { display: flex; gap: 6px; overflow: hidden; }
-#first-picture .wall div { flex: none; width: 141px; padding: 8.5px; height: 180px; }
+#first-picture .wall div { flex: none; width: 158px; padding: 8.5px; height: 180px; }
 #first-picture .wall img { width: 100%; aspect-ratio: 289 / 173; object-fit: cover;
   border-radius: 3.75px; }
 #first-picture .wall b { font-size: 12.9px; font-weight: 600; }

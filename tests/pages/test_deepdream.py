@@ -671,4 +671,4 @@ def test_home_has_a_card_with_the_shipped_dream(monkeypatch, dreamt):
     picture, alt = covers.deepdream()
     assert picture.startswith("data:image/") and alt
     app = sound(opened())
-    assert any("DeepDream" in m.value for m in app.markdown)
+    assert any("DeepDream" in link.proto.label for link in app.get("page_link"))

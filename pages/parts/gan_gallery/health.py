@@ -12,7 +12,7 @@ from pages.ui.run_panel import state_badge
 
 BADGES = {
     "healthy": ("green", "check"),
-    "narrow": "It is less varied than the data: parts are left out, rare or repeated.",
+    "narrow": ("orange", "warning"),
     "collapsed": ("red", "error"),
     "unlike the data": ("orange", "warning"),
     "not checked for classes": ("grey", "help"),
