@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from core.dreaming.config import Scene
+from core.dreaming.config import Dream, Scene
 from core.dreaming.starting_pictures import fitted, to_pixels
 from core.dreaming.variants import DREAMING
 from core.models.pretrained import FeatureNet
@@ -77,9 +77,10 @@ def preview(
 
     build = DREAMING.variant("deep" if variant == "zoom" else variant).build
     try:
-        return build(scene, config.model_copy(update=small), report).picture
+        dreamt: Dream = build(scene, config.model_copy(update=small), report)
     except _TimeIsUp:
         return latest
+    return dreamt.picture
 
 
 def _input(png: bytes) -> Tensor:
