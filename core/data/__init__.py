@@ -3,7 +3,7 @@
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
 from core.data.dataset import DatasetInfo, Images, Progress, Split, fingerprint
 from core.data.downloads import get
-from core.data.editing import Copies, copies, edit, in_two_classes
+from core.data.editing import Copies, copies, edit, edit_classes, in_two_classes
 from core.data.imported import Preview, import_classes, import_set, preview
 from core.data.ownership import disown, own, owned, owners, visible
 from core.data.sets import (
@@ -35,6 +35,7 @@ __all__ = [
     "data_fingerprint",
     "disown",
     "edit",
+    "edit_classes",
     "fingerprint",
     "forget",
     "get",

@@ -5,8 +5,9 @@ An edited set is a record only: the imported set that it comes from, and what is
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from core.data import imported, owner_file, sets
+from core.data import imported, owner_file, sets, uploads
 from core.data.archives import Splits
 from core.data.dataset import DatasetInfo, Images, Split
 from core.data.imported import DROPPED, Edits
@@ -19,7 +20,9 @@ Copies = list[list[tuple[Split, int]]]
 """Groups of pictures, each by its split and row."""
 
 
-def edit(name: str, changes: Changes, *, owner: str = "") -> DatasetInfo:
+def edit(
+    name: str, changes: Changes, *, names: Mapping[int, str] = MappingProxyType({}), owner: str = ""
+) -> DatasetInfo:
     """Make a data set of an imported one by giving pictures another class, or dropping them.
 
     Edits of an edited set are kept as edits of the imported one, so no pixels are copied. A class
@@ -28,6 +31,7 @@ def edit(name: str, changes: Changes, *, owner: str = "") -> DatasetInfo:
     Args:
         name: an imported or edited set.
         changes: row of a split → number of a class in `info(name).classes`, or -1 to drop it.
+        names: number of a class there → its new name.
         owner: who alone may see the new set, from its first moment on.
 
     Returns:
@@ -46,16 +50,50 @@ def edit(name: str, changes: Changes, *, owner: str = "") -> DatasetInfo:
     base, before = imported.origin(name)
     root = imported.load(base)
     after = _composed(root, before, changes, dataset)
-    if after == {split: before.get(split, {}) for split in SPLITS}:
-        return dataset
-    if not any(after.values()):
-        return sets.info(base)
+    renamed = [names.get(i, c) for i, c in enumerate(dataset.classes)]
     left = _numbers(root, after)
-    classes = [c for c, n in zip(dataset.classes, _numbers(root, before), strict=True) if n in left]
+    classes = [c for c, n in zip(renamed, _numbers(root, before), strict=True) if n in left]
+    unchanged = after == {split: before.get(split, {}) for split in SPLITS}
+    if unchanged and tuple(classes) == dataset.classes:
+        return dataset
+    if not any(after.values()) and tuple(classes) == sets.info(base).classes:
+        return sets.info(base)
     splits = imported.edited(root, after)
     imported.check_enough([n for s in SPLITS for n in splits[s].labels.tolist()], classes)
     imported.check_splits(splits)
     return _written(dataset, base, after, classes, splits, owner)
+
+
+def edit_classes(name: str, typed: Sequence[str | None], *, owner: str = "") -> DatasetInfo:
+    """Make a data set of an imported one by renaming, merging or dropping its classes.
+
+    Args:
+        typed: a name for each class in `info(name).classes`: classes of one name become one, and
+            None drops a class with its pictures.
+        owner: as in `edit`.
+
+    Returns:
+        As `edit`.
+
+    Raises:
+        BadUpload: an empty name, or what `edit` raises.
+    """
+    dataset = sets.info(name)
+    titles = [text if text is None else uploads.class_name(text) for text in typed]
+    numbers: dict[str, int] = {}
+    for k, title in enumerate(titles):
+        if title is not None and (title not in numbers or title == dataset.classes[k]):
+            numbers[title] = k  # where one of them had that name already, the others join it
+    moved = {
+        k: DROPPED if title is None else numbers[title]
+        for k, title in enumerate(titles)
+        if title is None or numbers[title] != k
+    }
+    changes = {}
+    for split in SPLITS:
+        labels = sets.load(name, split).labels.tolist()
+        changes[split] = {row: moved[k] for row, k in enumerate(labels) if k in moved}
+    return edit(name, changes, names={k: title for title, k in numbers.items()}, owner=owner)
 
 
 def _left(images: Images, edits: Mapping[int, int]) -> dict[int, int]:
@@ -111,7 +149,9 @@ def _written(
         return existing
     numbers = [number for rows in edits.values() for number in rows.values()]
     dropped = numbers.count(DROPPED)
-    source = f"Your own pictures, {len(numbers) - dropped} of them relabelled, {dropped} dropped"
+    source = "Your own pictures"
+    if numbers:
+        source += f", {len(numbers) - dropped} of them relabelled, {dropped} dropped"
     more = {"left_out": dataset.left_out, "base": base, "edits": edits}
     if owner:
         owner_file.claim(imported.place(name), imported.RECORD, owner)

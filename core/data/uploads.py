@@ -58,7 +58,7 @@ def by_hand(pictures: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Picture
     """
     groups: dict[str, list[Picture]] = {}
     for typed, files in pictures.items():
-        group = _class_name(typed)
+        group = class_name(typed)
         if group in groups:
             raise BadUpload(f"There are two classes called {group}: give one another name.")
         groups[group] = [
@@ -75,8 +75,9 @@ def by_hand(pictures: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Picture
     return in_order
 
 
-def _class_name(typed: str) -> str:
-    """What was typed, fit to be shown; its slashes become a sign that parts no path."""
+def class_name(typed: str) -> str:
+    """What was typed, fit to be shown; its slashes become a sign that parts no path. Raises
+    BadUpload where there is none."""
     plain = re.sub(r"[/\\]", "\N{DIVISION SLASH}", unicodedata.normalize("NFC", typed))
     if display_name(f".{plain}") == ".":
         raise BadUpload("A class has no name: give it one.")

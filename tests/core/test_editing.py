@@ -357,3 +357,52 @@ def test_copies_of_a_large_set_are_found_at_once() -> None:
     groups = data.copies({"train": Images(pixels, torch.zeros(1600))})
     assert time.process_time() - start < 1
     assert groups == [[("train", 3), ("train", 1599)]]
+
+
+# ---- classes as a whole
+
+
+def counts(info: DatasetInfo) -> dict[str, int]:
+    """How many pictures each class has."""
+    labels = [n for images in splits(info).values() for n in images.labels.tolist()]
+    return {name: labels.count(k) for k, name in enumerate(info.classes)}
+
+
+def test_classes_are_renamed_merged_and_dropped(lab):
+    info = made()
+    renamed = data.edit_classes(info.name, ["robin", "cat", "dog"])
+    assert counts(renamed) == {"robin": 6, "cat": 6, "dog": 6}
+    assert renamed.title == info.title and not imported.has_pixels(renamed.name)
+    merged = data.edit_classes(renamed.name, ["robin", "dog", "dog"])
+    assert counts(merged) == {"robin": 6, "dog": 12}
+    assert counts(data.edit_classes(merged.name, ["pet", "pet"])) == {"pet": 18}
+    dropped = data.edit_classes(renamed.name, [None, "cat", "hound"])
+    assert counts(dropped) == {"cat": 6, "hound": 6}
+    before = {p for p, c in classes_of(info).items() if c == "dog"}
+    assert before == {p for p, c in classes_of(dropped).items() if c == "hound"}
+
+
+def test_names_that_were_there_come_back_to_the_same_set(lab):
+    info = made()
+    renamed = data.edit_classes(info.name, ["robin", "cat", "dog"])
+    assert data.edit_classes(renamed.name, list(renamed.classes)).name == renamed.name
+    assert data.edit_classes(renamed.name, list(GROUPS)).name == info.name
+    swapped = data.edit_classes(info.name, ["cat", "bird", "dog"])
+    old, new = classes_of(info), classes_of(swapped)
+    assert all(new[p] == {"bird": "cat", "cat": "bird"}.get(c, c) for p, c in old.items())
+
+
+def test_a_renamed_class_keeps_its_name_when_pictures_are_edited(lab):
+    renamed = data.edit_classes(made().name, ["robin", "cat", "dog"])
+    edited = data.edit(renamed.name, {"train": {0: 1}})
+    assert edited.classes == ("robin", "cat", "dog")
+    back = data.edit(edited.name, {"train": {0: 0}})
+    assert back.name == renamed.name
+
+
+def test_a_class_without_a_name_is_refused(lab):
+    info = made()
+    with pytest.raises(BadUpload, match="no name"):
+        data.edit_classes(info.name, ["", "cat", "dog"])
+    with pytest.raises(BadUpload):
+        data.edit_classes(info.name, [None, None, "dog"])

@@ -5,6 +5,7 @@ import shutil
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -237,6 +238,14 @@ def test_a_set_is_shown_with_what_is_wrong_in_it(lab, monkeypatch):
     said = texts(app)
     assert "notes.txt.jpg" in said and "in two classes" in said
     assert "**china** 5 + 1 · **flower** 6 + 1" in said
+
+
+def test_the_names_in_the_table_of_classes_are_what_is_kept(brought, monkeypatch):
+    table = pd.DataFrame({"name": ["china", None, "x"], "keep": [True, True, False]})
+    assert image_set_editor.renamed(table) == ["china", "", None]
+    app = look(monkeypatch, brought.name)
+    assert not app.exception and not app.error
+    assert "Two classes of the same name become one" in texts(app)
 
 
 def test_changes_of_the_table_become_rows_of_the_splits(brought):

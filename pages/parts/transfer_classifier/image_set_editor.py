@@ -29,6 +29,8 @@ PAGE_SIZE = 60
 """Pictures on one page of the table."""
 THUMB = 72
 MAX_CLASSES = 20
+MAX_NAME = 40
+"""Characters of a class's name."""
 MAX_SHOTS = 100
 """Camera pictures that a class keeps in memory; the oldest are dropped."""
 ALL, NOTED = -1, -2
@@ -111,7 +113,7 @@ def _more() -> None:
 
 
 def _class(i: int) -> tuple[str, list[tuple[str, bytes]]]:
-    name = st.text_input("Class", key=f"class_{i}", max_chars=40, placeholder="cup, plate, …")
+    name = st.text_input("Class", key=f"class_{i}", max_chars=MAX_NAME, placeholder="cup, plate, …")
     files = st.file_uploader(
         "Pictures",
         accept_multiple_files=True,
@@ -148,6 +150,9 @@ def _review(info: DatasetInfo) -> None:
     """What is in a set, what is wrong with it, and a table to put it right."""
     splits = {s: data.load(info.name, s) for s in SPLITS}
     _counts(info, splits)
+    if info.classes:
+        with st.expander("Rename, merge or drop classes", key=f"classes-{info.name}"):
+            _classes(info, splits)
     problems = _problems(info, splits)
     places = [(s, row) for s in SPLITS for row in range(len(splits[s].labels))]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -185,6 +190,39 @@ def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
     if info.left_out:
         first = f", the first {MAX_LISTED}" if len(info.left_out) == MAX_LISTED else ""
         st.warning(f"Left out{first}:" + "".join(f"\n- {one}" for one in info.left_out))
+
+
+def _classes(info: DatasetInfo, splits: dict[Split, Images]) -> None:
+    """The classes as a table: names to be changed, ticks to be taken away."""
+    counts = Counter(k for images in splits.values() for k in images.labels.tolist())
+    rows = {
+        "name": list(info.classes),
+        "pictures": [counts[k] for k in range(len(info.classes))],
+        "keep": True,
+    }
+    edited = st.data_editor(
+        pd.DataFrame(rows),
+        key=f"names-{info.name}",
+        hide_index=True,
+        width="stretch",
+        disabled=["pictures"],
+        column_config={
+            "name": st.column_config.TextColumn(max_chars=MAX_NAME, required=True),
+            "keep": st.column_config.CheckboxColumn(help="Without the tick it is dropped."),
+        },
+    )
+    names = renamed(edited)
+    if names == list(info.classes):
+        st.caption("Two classes of the same name become one. Without its tick a class is dropped.")
+    elif st.button("Change the classes", type="primary", icon=":material/save:"):
+        with errors_shown():
+            _take_over(info, data.edit_classes(info.name, names, owner=who()))
+
+
+def renamed(edited: pd.DataFrame) -> list[str | None]:
+    """The names in a table of classes, None where one is dropped."""
+    rows = zip(edited["name"].tolist(), edited["keep"].tolist(), strict=True)
+    return [(name if isinstance(name, str) else "") if kept else None for name, kept in rows]
 
 
 def _problems(info: DatasetInfo, splits: dict[Split, Images]) -> dict[Place, str]:
@@ -231,10 +269,14 @@ def _table(
         return
     if st.button(f"Keep {count} changes", type="primary", icon=":material/save:"):
         with errors_shown():
-            made = data.edit(info.name, changes, owner=who())
-            data.own(made.name, who(), instead_of=info.name)
-            st.session_state["chosen_set"] = made.name
-            st.rerun()
+            _take_over(info, data.edit(info.name, changes, owner=who()))
+
+
+def _take_over(info: DatasetInfo, made: DatasetInfo) -> None:
+    """Let an edited set stand in the place of the one that it was made from."""
+    data.own(made.name, who(), instead_of=info.name)
+    st.session_state["chosen_set"] = made.name
+    st.rerun()
 
 
 def view(
