@@ -42,6 +42,14 @@ def own_address() -> str:
     return f"{scheme}://{host}:{st.get_option('server.port')}{root()}/"
 
 
+def here() -> str:
+    """Where the lab keeps what a visitor of this page brings, in words."""
+    host = HOST.fullmatch(st.context.headers.get("host") or "localhost")
+    name = (host["six"] or host["name"]).lower() if host else ""
+    own = name == "localhost" or (_is_number(name) and ip_address(name).is_loopback)
+    return "on this machine" if own else "on the lab's server"
+
+
 def mounted(routes: Sequence[Route]) -> list[Route]:
     """The same routes, below the path that the lab is mounted at."""
     return [Route(address(r.path), r.endpoint, methods=list(r.methods or ())) for r in routes]

@@ -18,6 +18,7 @@ from core.runs.store import Run
 from core.settings import settings
 from core.tasks import AnyFamily, AnyTask
 from core.training import make_request
+from pages.server import base_path
 from pages.server.visitor import admitted, who
 from pages.ui import links
 from pages.ui.concurrency import IMPORT, turn
@@ -128,7 +129,7 @@ def own_sets() -> list[str]:
 def _import() -> None:
     st.caption(
         "A zip with one folder a class, or with pictures only. They are made grey and 28×28, "
-        "stay on this machine, and only you see them and what is trained on them."
+        f"stay {base_path.here()}, and only you see them and what is trained on them."
     )
     info = import_zip("own_zip", size=28, grey=True)
     if info is not None:

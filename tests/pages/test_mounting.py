@@ -5,6 +5,7 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
@@ -155,3 +156,20 @@ def test_a_foreign_name_gets_neither_data_nor_a_session():
         closed = asked(app, "/_stcore/stream", *hosts, kind="websocket")
         assert closed == {"type": "websocket.close", "code": 1008}
     assert len(reached) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("localhost:8501", "on this machine"),
+        ("127.0.0.1", "on this machine"),
+        ("[::1]:8501", "on this machine"),
+        ("lab.school.example", "on the lab's server"),
+        ("192.168.1.20:8501", "on the lab's server"),
+        (None, "on this machine"),
+    ],
+)
+def test_visitors_read_where_their_pictures_are_kept(monkeypatch, host, said):
+    headers = {} if host is None else {"host": host}
+    monkeypatch.setattr(base_path.st, "context", SimpleNamespace(headers=headers))
+    assert base_path.here() == said

@@ -14,6 +14,7 @@ from core.jobs import queue
 from core.tasks.transfer import TRANSFER
 from pages.components.camera import recorder
 from pages.parts.transfer_classifier.photographs import url
+from pages.server import base_path
 from pages.server.visitor import who
 from pages.ui import cached, session_files
 from pages.ui.concurrency import IMPORT, turn
@@ -73,7 +74,7 @@ def _zip() -> None:
     st.caption(
         "One folder for each class. Pictures are turned upright, their middle is cut out and made "
         f"{PHOTOGRAPH[1]} pixels wide; a fifth of each class is kept for testing, or what lies in "
-        "a folder called test or valid. They stay on this machine, and only you see them."
+        f"a folder called test or valid. They stay {base_path.here()}, and only you see them."
     )
     info = import_zip("photo_zip", size=PHOTOGRAPH[1], grey=False)
     if info is not None:

@@ -17,7 +17,7 @@ from core.runs.query import classes_of
 from core.runs.store import Run
 from pages.components.camera import live_answers
 from pages.parts.transfer_classifier.photographs import LIVE, choose_photographs, choose_source
-from pages.server import camera_answers
+from pages.server import base_path, camera_answers
 from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button
@@ -53,7 +53,7 @@ def panel(run: Run) -> None:
     left, right = st.columns([9, 5], gap="large")
     with right:
         heat_for, opacity = _heat_settings(classes)
-        st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay on this machine.")
+        st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay {base_path.here()}.")
         if answers:
             csv_button(lambda: table(answers, classes), f"{run.id}-answers")
     with left:
