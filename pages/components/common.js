@@ -18,6 +18,24 @@ export async function fetchBytes(url, name) {
   return answer.arrayBuffer().catch(() => null);
 }
 
+/**
+ * Where an arrow key, Home or End leads in a grid of elements; null for another key. It may lead
+ * out of the grid.
+ */
+export function step(elements, from, key, last = elements.length - 1) {
+  const row = [...elements].findIndex(({ offsetTop }) => offsetTop > elements[0].offsetTop);
+  const across = row < 0 ? elements.length : row;
+  const to = {
+    ArrowRight: from + 1,
+    ArrowLeft: from - 1,
+    ArrowDown: from + across,
+    ArrowUp: from - across,
+    Home: 0,
+    End: last,
+  }[key];
+  return to ?? null;
+}
+
 /** Whether the visitor wants no motion. */
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -1,8 +1,10 @@
 """Pictures on a page: pixelated, labelled, and to be taken away."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -30,6 +32,14 @@ STYLE = """<style>
 .lab-beside { grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: 1rem; }
 .lab-beside small { opacity: .7; font-size: .78rem; display: block; padding-top: .3rem; }
 .lab-cards small { opacity: .7; font-size: .78rem; }
+.lab-cells { position: relative; }
+.lab-cells > div { position: absolute; inset: 0; display: grid;
+  grid-template-columns: repeat(var(--columns), 1fr); grid-auto-rows: 1fr; }
+[data-pick] { all: unset; box-sizing: border-box; cursor: pointer; display: block;
+  border-radius: 2px; }
+[data-pick]:hover { outline: 2px solid var(--st-primary-color, #3b5bdb); }
+[data-pick]:focus-visible, [data-pick]:active {
+  outline: 3px solid var(--st-primary-color, #3b5bdb); }
 </style>"""
 
 
@@ -47,12 +57,16 @@ def show(html: str) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """Images side by side under one label; `note` stands at the right, `alt` is read aloud."""
+    """Images side by side under one label; `note` stands at the right, `alt` is read aloud.
+
+    Those with `names` can be clicked, where `pages.components.picks` listens.
+    """
 
     label: str
     images: Tensor
     note: str = ""
     alt: str = ""
+    names: Sequence[str] = ()
 
     def sheet(self) -> np.ndarray:
         """uint8 (H, W) or (H, W, 3)."""
@@ -66,14 +80,40 @@ def rows(items: list[Row]) -> None:
 
 def rows_html(items: list[Row]) -> str:
     """What `rows` draws."""
-    parts = [
-        f"<figure><figcaption><span>{escape(r.label)}</span><span>{escape(r.note)}</span>"
-        f'</figcaption><img src="{data_url(to_png(r.sheet()))}" alt="{escape(r.alt or r.label)}">'
-        "</figure>"
-        for r in items
-    ]
+    parts, first = [], 0
+    for r in items:
+        picture = f'<img src="{data_url(to_png(r.sheet()))}" alt="{escape(r.alt or r.label)}">'
+        parts.append(
+            f"<figure><figcaption><span>{escape(r.label)}</span><span>{escape(r.note)}</span>"
+            f"</figcaption>{_cells(picture, r.names, len(r.images), first)}</figure>"
+        )
+        first += len(r.names)
     few = " lab-few" if len(items[0].images) <= 3 else ""
     return f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>'
+
+
+def _cells(picture: str, names: Sequence[str], columns: int, first: int = 0) -> str:
+    """A contact sheet as HTML, with a button on each of its pictures where they have names.
+
+    Args:
+        first: the number of the first button.
+    """
+    if not names:
+        return picture
+    buttons = [_button(first + i, name, i == 0) for i, name in enumerate(names)]
+    return (
+        f'<div class="lab-cells">{picture}<div role="group" style="--columns: {columns}">'
+        f"{''.join(buttons)}</div></div>"
+    )
+
+
+def _button(index: int, name: str, reached: bool, content: str = "") -> str:
+    """A button on a picture; Tab reaches one of a group, the arrow keys the others."""
+    label = escape(name)
+    return (
+        f'<button type="button" data-pick="{index}" tabindex="{0 if reached else -1}" '
+        f'aria-label="{label}" title="{label}">{content}</button>'
+    )
 
 
 def cards(
@@ -85,15 +125,31 @@ def cards(
         least: pixels that a card is wide at least.
         photographs: they are smooth, not made of pixels to be seen.
     """
-    parts = [
-        f'<figure><img src="{data_url(to_png(contact_sheet(image[None], 1)))}" '
-        f'alt="{escape(title)}"><figcaption>{escape(title)}<br><small>{escape(line)}</small>'
-        "</figcaption></figure>"
-        for title, image, line in items
-    ]
+    show(cards_html(items, least, photographs))
+
+
+def cards_html(
+    items: list[tuple[str, Tensor, str]],
+    least: int = 108,
+    photographs: bool = False,
+    names: Sequence[str] = (),
+) -> str:
+    """What `cards` draws; with `names` a button on each picture, for `pages.components.picks`."""
+    parts = []
+    for i, (title, image, line) in enumerate(items):
+        picture = (
+            f'<img src="{data_url(to_png(contact_sheet(image[None], 1)))}" alt="{escape(title)}">'
+        )
+        parts.append(
+            f"<figure>{_button(i, names[i], i == 0, picture) if names else picture}"
+            f"<figcaption>{escape(title)}<br><small>{escape(line)}</small></figcaption></figure>"
+        )
     kind = " lab-photographs" if photographs else ""
-    grid = f'<div class="lab-cards{kind}" style="--least: {least}px">{"".join(parts)}</div>'
-    show(STYLE + grid)
+    role = ' role="group"' if names else ""
+    return (
+        f'{STYLE}<div class="lab-cards{kind}"{role} style="--least: {least}px">{"".join(parts)}'
+        "</div>"
+    )
 
 
 def rows_png(items: list[Row], scale: int = 4) -> bytes:
@@ -118,18 +174,30 @@ def sheet_html(picture: bytes, alt: str, note: str = "", kind: str = "png") -> s
     )
 
 
-def sheets_html(items: list[tuple[str, bytes, str]]) -> str:
-    """Sheets as PNG beside one another, or below where it is narrow, as HTML.
+class Sheet(NamedTuple):
+    """A contact sheet as PNG under its title, with so many `columns` and a line below.
 
-    Args:
-        items: (title, sheet, line below).
+    Its pictures, each by its name, can be clicked, where `pages.components.picks` listens.
     """
-    parts = [
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<img src="{data_url(sheet)}" alt="{escape(f"Pictures drawn by {title}")}">'
-        f"<small>{escape(line)}</small></figure>"
-        for title, sheet, line in items
-    ]
+
+    title: str
+    png: bytes
+    line: str
+    columns: int
+    names: Sequence[str]
+
+
+def sheets_html(sheets: list[Sheet]) -> str:
+    """Sheets beside one another, or below where it is narrow, as HTML."""
+    parts, first = [], 0
+    for sheet in sheets:
+        alt = escape(f"Pictures drawn by {sheet.title}")
+        picture = f'<img src="{data_url(sheet.png)}" alt="{alt}">'
+        caption = f"<figcaption>{escape(sheet.title)}</figcaption>" if sheet.title else ""
+        line = f"<small>{escape(sheet.line)}</small>" if sheet.line else ""
+        cells = _cells(picture, sheet.names, sheet.columns, first)
+        parts.append(f"<figure>{caption}{cells}{line}</figure>")
+        first += len(sheet.names)
     return f'{STYLE}<div class="lab-rows lab-beside">{"".join(parts)}</div>'
 
 

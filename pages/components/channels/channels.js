@@ -1,6 +1,6 @@
 // The layers of a network, and the channels of the one that is open.
 
-import { component, make, same } from "../common.js";
+import { component, make, same, step } from "../common.js";
 
 const PORTION = 200; // tiles that are built at once
 const AHEAD = 600; // pixels below what is in view that are built already
@@ -234,17 +234,8 @@ class Channels {
   /** The arrow keys go from tile to tile; Tab goes past them all. */
   step(event) {
     const all = this.tiles.children, from = [...all].indexOf(event.target);
-    const row = [...all].findIndex((element) => element.offsetTop > all[0].offsetTop);
-    const across = row < 0 ? all.length : row, last = this.listed.length - 1;
-    const to = {
-      ArrowRight: from + 1,
-      ArrowLeft: from - 1,
-      ArrowDown: from + across,
-      ArrowUp: from - across,
-      Home: 0,
-      End: last,
-    }[event.key];
-    if (from < 0 || to === undefined) return;
+    const last = this.listed.length - 1, to = step(all, from, event.key, last);
+    if (from < 0 || to === null) return;
     event.preventDefault();
     if (to < 0 || to > last) return;
     this.extend(to + 1);

@@ -5,7 +5,8 @@ import torch
 
 from core.images import to_gif
 from core.inference import generators
-from pages.parts.gan_gallery.stage import Scene
+from pages.components import picks
+from pages.parts.gan_gallery.stage import KEY, Scene, go
 from pages.ui import cached, pictures
 from pages.ui.downloads import download, png_button
 from pages.ui.pictures import Row
@@ -33,11 +34,20 @@ def panel(scene: Scene) -> None:
     paths = {
         path: generators.between(model, first, second, steps, path) for path in ("lerp", "slerp")
     }
+    both = torch.cat([paths["lerp"], paths["slerp"]])
+    if (index := picks.picked("between-picks", len(both))) is not None:
+        go(scene, both[index], scene.label)
     rows = [
-        Row(name, generators.draw(model, paths[path], scene.label), _lengths(paths[path]))
+        Row(
+            name,
+            generators.draw(model, paths[path], scene.label),
+            _lengths(paths[path]),
+            names=[f"{name}, {i + 1}" for i in range(steps)],
+        )
         for name, path in (("Straight line (lerp)", "lerp"), ("Arc (slerp)", "slerp"))
     ]
-    pictures.rows(rows)
+    picks.show(pictures.rows_html(rows), key="between-picks", stage=KEY)
+    st.caption("Click a picture to put it on the stage.")
     frames = scene.truncation * generators.walk(model, scene.seed, stops, FRAMES)
     small = scene.run.spec().data.shape[1] <= 28
     gif = to_gif(generators.draw(model, frames, scene.label), 70, 8 if small else 4)

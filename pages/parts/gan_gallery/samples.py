@@ -8,7 +8,8 @@ from torch import Tensor
 from core.images import contact_sheet, to_png
 from core.inference import generators, latent
 from core.inference.generators import Drawn
-from pages.parts.gan_gallery.stage import Scene, opinion
+from pages.components import picks
+from pages.parts.gan_gallery.stage import KEY, Scene, go, opinion
 from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import class_title
@@ -40,6 +41,10 @@ def panel(scene: Scene) -> None:
     ranked = torch.arange(count)
     if order != ORDERS[0]:
         ranked = scores.argsort(descending=order == ORDERS[1])
+    if (index := picks.picked("sample-picks", count)) is not None:
+        place = int(ranked[index])
+        label = scene.label if drawn.labels is None else int(drawn.labels[place])
+        go(scene, drawn.latents[place], label)
     form = "{:.0%}" if probable else "{:.2f}"
     items = []
     for i in ranked.tolist():
@@ -47,10 +52,13 @@ def panel(scene: Scene) -> None:
             "" if drawn.labels is None else class_title(run.spec().dataset, int(drawn.labels[i]))
         )
         items.append((f"{i + 1}", drawn.images[i], f"{form.format(float(scores[i]))} {class_name}"))
-    pictures.cards(items, least=78)
+    names = [f"Sample {title}, {line}".rstrip() for title, _, line in items]
+    cards = pictures.cards_html(items, least=78, names=names)
+    picks.show(cards, key="sample-picks", stage=KEY)
     st.caption(
         f"Below each what the critic says; higher is more real to it. {opinion(scene)} The number "
-        f"is the sample's place among those of seed {scene.seed}."
+        f"is the sample's place among those of seed {scene.seed}. "
+        "Click one to put it on the stage."
     )
     with st.container(horizontal=True):
         png_button(

@@ -20,6 +20,7 @@ from pages.ui.names import class_title, dataset_title
 from pages.ui.run_choice import RunChoice
 from pages.ui.widgets import number, segmented
 
+KEY = "generator"
 DECIMALS = 4
 """Decimal places of a latent in the URL."""
 KINDS = {"Principal": "principal", "Attributes": "attribute"}
@@ -82,10 +83,19 @@ def start(scene: Scene) -> Tensor:
 
 
 def put(scene: Scene, vector: Tensor) -> None:
-    """Put an inverted latent (latent,) on the stage, until another seed or network is chosen."""
+    """Put a found or clicked latent (latent,) on the stage, until another seed or network is
+    chosen."""
     numbers = [round(v, DECIMALS) for v in vector.tolist()]
     st.session_state["gan-found"] = (_seeded(scene), numbers)
     st.query_params["latent"] = ",".join(f"{v:g}" for v in numbers)
+
+
+def go(scene: Scene, vector: Tensor, label: int | None) -> None:
+    """Run the page again with a latent (latent,), and its class, on the stage."""
+    if label is not None and label != scene.label:
+        st.session_state["class"] = class_names(scene.run)[label]
+    put(scene, vector)
+    st.rerun()
 
 
 def _inverted(scene: Scene) -> Tensor | None:
@@ -128,7 +138,7 @@ def bench(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _critic_score(scene, drawn)
         if st.session_state["gan-found"][1] is not None:
-            st.caption("Found for a picture, not drawn from the seed. Another seed replaces it.")
+            st.caption("Found for a picture, or clicked below. Another seed replaces it.")
         if _browser_refusal(scene):
             st.space("stretch")
             _downloads(scene, drawn)
@@ -201,7 +211,7 @@ def _instrument(
         [d.vector.tolist() for d in directions],
     )
     released = live.latent(
-        key="generator",
+        key=KEY,
         decoder=decoder,
         dimensions=dimensions,
         position=position,

@@ -13,6 +13,7 @@ from core.models.autoencoders import Autoencoder
 from core.projection.maps import LatentMap
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
+from pages.components import picks
 from pages.components.map import ViewState
 from pages.parts.latent_explorer.scene import Scene
 from pages.ui import cached, pictures
@@ -21,6 +22,7 @@ from pages.ui.names import source_name
 from pages.ui.widgets import segmented
 
 NEIGHBOURS = 12
+PICKS = "neighbour-picks"
 MIN_WIDTH = 60
 """Minimum width in pixels of a neighbour's picture."""
 
@@ -55,13 +57,13 @@ def detail(scene: Scene, now: ViewState, near: neighbours.Nearest) -> None:
         help="Among the codes, not on the map: what the map should have kept.",
     )
     rows = near.ids[0]
-    pictures.cards(
-        [
-            (near_title(scene, int(r)), images.pixels[r], f"at {float(d):.3g}")
-            for r, d in zip(rows, near.distances[0], strict=True)
-        ],
-        MIN_WIDTH,
-    )
+    shown = [
+        (near_title(scene, int(r)), images.pixels[r], f"at {float(d):.3g}")
+        for r, d in zip(rows, near.distances[0], strict=True)
+    ]
+    names = [f"Select {scene.image_title(int(r))}" for r in rows]
+    cards = pictures.cards_html(shown, MIN_WIDTH, names=names)
+    picks.show(cards, key=PICKS, stage="map")
     st.caption(_neighbours_text(scene, row, rows))
     more = st.expander("Its code", key="its_code", on_change="rerun")
     if more.open:

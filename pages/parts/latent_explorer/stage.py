@@ -14,10 +14,10 @@ from core.projection import clusters
 from core.projection.clusters import Clusters
 from core.projection.maps import LatentMap, has_frames
 from core.runs import store
-from pages.components import live
+from pages.components import live, picks
 from pages.components.map import Classes, Drawing, Scale, ViewState, interactions, scatter
 from pages.parts.latent_explorer import own_image
-from pages.parts.latent_explorer.detail import autoencoder_of, detail, neighbours_of
+from pages.parts.latent_explorer.detail import PICKS, autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import current_view, remember
 from pages.server.routes import frames_url, thumbnails_url
@@ -44,6 +44,10 @@ def bench(latent_map: LatentMap) -> None:
     st.session_state["scene"] = scene
     now = _after_interaction(scene, current_view(scene))
     nearest = neighbours_of(scene, now.clicked)
+    if (index := picks.picked(PICKS, len(nearest.ids[0]))) is not None:
+        now = now._replace(clicked=int(latent_map.ids[nearest.ids[0][index]]))
+        remember(scene, now)
+        nearest = neighbours_of(scene, now.clicked)
     left, right = st.columns([2, 1], gap="large")
     with right:  # first: after a click the map is unchanged, and large to send
         detail(scene, now, nearest)

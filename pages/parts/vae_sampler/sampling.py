@@ -8,7 +8,8 @@ import streamlit as st
 from core.errors import LabError
 from core.inference import latent
 from core.runs.store import Run
-from pages.components import slider_preview
+from pages.components import picks, slider_preview
+from pages.parts.vae_sampler import stage
 from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.run_choice import RunChoice
@@ -16,6 +17,7 @@ from pages.ui.widgets import number, segmented
 
 ROWS, COLUMNS = 8, 8
 MAX_COLUMNS = 20
+PICKS = "sample-picks"
 COMMENTS = {
     "plain": "Nothing made it fill the space evenly: many draws fall between its codes.",
     "variational": "Trained so that its codes fill the prior: most draws look like its data.",
@@ -88,8 +90,13 @@ def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Samp
         }
 
     def look(at: float) -> str:
-        sheets = [samples.png for samples in drawn(at).values()]
-        return pictures.sheets_html(list(zip(titles, sheets, comments, strict=True)))
+        sheets = [
+            pictures.Sheet(title, d.png, comment, columns(run), _names(run, d))
+            for run, comment, (title, d) in zip(
+                shown.values(), comments, drawn(at).items(), strict=True
+            )
+        ]
+        return picks.within(pictures.sheets_html(sheets), PICKS)
 
     models = [f"{run.id} {run.version()}" for run in shown.values()]
     of = json.dumps([models, titles, seed, fitted]).encode()
@@ -98,7 +105,26 @@ def _drawn(shown: dict[str, Run], titles: list[str], kept: dict[str, cached.Samp
     except LabError as error:  # too few test images to fit anything to
         st.info(str(error))
         return
+    places = [
+        (run, d, i)
+        for run, d in zip(shown.values(), kept.values(), strict=True)
+        for i in range(len(d.codes))
+    ]
+    if (index := picks.picked(PICKS, len(places))) is not None:
+        run, chosen, i = places[index]
+        stage.go(run, chosen.codes[i], None if chosen.labels is None else int(chosen.labels[i]))
     slider_preview.show(look(temperature), temperature, look, of, slider="heat")
+    picks.listen(PICKS, stage.KEY)
+    st.caption("Click a picture to put it, with its model, on the stage.")
+
+
+def _names(run: Run, drawn: cached.Sampled) -> list[str]:
+    """What each picture's button is called."""
+    classes = latent.class_names(run)
+    labels = [""] * len(drawn.codes)
+    if drawn.labels is not None:
+        labels = [f", {classes[int(label)]}" for label in drawn.labels]
+    return [f"Sample {i + 1}{label}" for i, label in enumerate(labels)]
 
 
 def _comment(kind: str, run: Run) -> str:

@@ -8,7 +8,8 @@ from core.data import Images
 from core.images import COLOURS, contact_sheet, to_gif, to_png
 from core.inference import latent
 from core.runs.store import Run
-from pages.parts.vae_sampler.stage import here
+from pages.components import picks
+from pages.parts.vae_sampler import stage
 from pages.ui import cached, charts, inputs, pictures
 from pages.ui.downloads import csv_button, download, png_button
 from pages.ui.names import class_title, dataset_title
@@ -20,11 +21,13 @@ STEPS = 11
 SIDE = 20
 """Pictures along each side of the plane."""
 POINTS = 3000
+CLICK = "Click a picture to put it on the stage."
 
 
+@st.fragment
 def traversals(run: Run) -> None:
     """One number after the other moved over its range, the others as they are on the stage."""
-    at = here()
+    at = stage.here()
     alive = [d for d in latent.dimensions(run) if not d.dead]
     if not alive:
         st.info(
@@ -43,13 +46,25 @@ def traversals(run: Run) -> None:
     )
     chosen = alive[:most]
     codes = latent.traversals(torch.tensor([at.code]), chosen, STEPS)
-    images = latent.decode(cached.autoencoder(run), codes.flatten(0, 1), at.label)
+    flat, key = codes.flatten(0, 1), "traversal-picks"
+    if (index := picks.picked(key, len(flat))) is not None:
+        stage.go(run, flat[index], at.label)
+    images = latent.decode(cached.autoencoder(run), flat, at.label)
     rows = [
-        Row(f"Dimension {d.index}", part, _note(d), f"Pictures along dimension {d.index}")
-        for d, part in zip(chosen, images.view(-1, STEPS, *images.shape[1:]), strict=True)
+        Row(
+            f"Dimension {d.index}",
+            part,
+            _note(d),
+            f"Pictures along dimension {d.index}",
+            [f"Dimension {d.index} at {v:.2f}" for v in along[:, d.index].tolist()],
+        )
+        for d, along, part in zip(
+            chosen, codes, images.view(-1, STEPS, *images.shape[1:]), strict=True
+        )
     ]
-    pictures.rows(rows)
+    picks.show(pictures.rows_html(rows), key=key, stage=stage.KEY)
     st.caption(
+        f"{CLICK} "
         f"From {latent.SLIDER_STD} standard deviations below its middle to {latent.SLIDER_STD} "
         "above; all other numbers stay as they are on the stage. Nats say how much a number tells "
         "about an image: 1 nat is 1.44 bits."
@@ -63,6 +78,7 @@ def _note(dimension: latent.Dimension) -> str:
     return f"{dimension.kl:.2f} nats"
 
 
+@st.fragment
 def plane(models: RunChoice, chosen: Run) -> None:
     """Every picture of a space with two numbers, and where the test images lie in it."""
     runs = [chosen, *models.runs.values()]
@@ -79,17 +95,23 @@ def plane(models: RunChoice, chosen: Run) -> None:
             "over",
         )
     codes = latent.quantiles(SIDE) if over != "A rectangle" else _rectangle(run)
-    images = latent.decode(cached.autoencoder(run), codes, 0 if latent.class_names(run) else None)
+    key, label = "plane-picks", 0 if latent.class_names(run) else None
+    if (index := picks.picked(key, len(codes))) is not None:
+        stage.go(run, codes[index], label)
+    images = latent.decode(cached.autoencoder(run), codes, label)
     png = to_png(contact_sheet(images, SIDE, gap=0))
     left, right = st.columns(2)
     with left:
-        pictures.sheet_image(png, f"{SIDE} by {SIDE} pictures decoded over the plane")
+        names = [f"At {x:.2f}, {y:.2f}" for x, y in codes.tolist()]
+        sheet = pictures.Sheet("", png, "", SIDE, names)
+        picks.show(pictures.sheets_html([sheet]), key=key, stage=stage.KEY)
         png_button(png, f"{run.id}-plane", "png-plane")
     with right:
         _scatter(run, [0, 1], "plane-codes")
     st.caption(
         "Left, what the decoder draws at each place; right, where the encoder puts the test "
-        "images. Choose this model above and hover over its pad to read the picture at any place."
+        "images. Choose this model above and hover over its pad to read the picture at any place. "
+        f"{CLICK}"
     )
 
 
@@ -114,12 +136,16 @@ def between(run: Run) -> None:
     ends = latent.encode(model, images.pixels[pair], labels)
     label = int(images.labels[pair[0]]) if model.classes else None
     codes = {p: latent.between(ends[0], ends[1], steps, p) for p in latent.INTERPOLATIONS}  # type: ignore[arg-type]
+    key, both = "between-picks", torch.cat([codes["lerp"], codes["slerp"]])
+    if (index := picks.picked(key, len(both))) is not None:
+        stage.go(run, both[index], label)
     drawn = {p: latent.decode(model, c, label) for p, c in codes.items()}
     rows = [
-        Row("Straight line (lerp)", drawn["lerp"], _lengths(codes["lerp"])),
-        Row("Arc (slerp)", drawn["slerp"], _lengths(codes["slerp"])),
+        Row(name, drawn[p], _lengths(codes[p]), names=[f"{name}, {i + 1}" for i in range(steps)])
+        for name, p in (("Straight line (lerp)", "lerp"), ("Arc (slerp)", "slerp"))
     ]
-    pictures.rows(rows)
+    picks.show(pictures.rows_html(rows), key=key, stage=stage.KEY)
+    st.caption(CLICK)
     if model.classes:
         st.caption("The class stays that of the first image: only the handwriting changes.")
     there_and_back = torch.cat([drawn["slerp"], drawn["slerp"].flip(0)[1:-1]])

@@ -23,6 +23,7 @@ from pages.ui.downloads import csv_button, png_button
 from pages.ui.widgets import segmented
 
 SOURCES = ("Test image", "Draw", "Upload")
+KEY = "latent"
 DECIMALS = 3
 COLOURS = {"inside": "green", "mean": "grey", "near": "orange", "outside": "orange"}
 """Badge colours by the state of a code."""
@@ -74,7 +75,18 @@ def place(run: Run, model: Autoencoder, start: Start) -> Place:
         linked, own = _linked(model) if opened else None, _encoded(run, model, start)
         state["own_code"] = None if start.pixels is None else own.code
         move(linked or own, remember=linked is not None)
+    run_id, clicked = state.pop("clicked", ("", None))
+    if run_id == run.id:
+        move(clicked)
     return here()
+
+
+def go(run: Run, code: Tensor, label: int | None) -> None:
+    """Run the page again with a code (d,) of a model, and its class, on the stage."""
+    st.session_state["model"] = run.id
+    numbers = [round(v, DECIMALS) for v in code.tolist()]
+    st.session_state["clicked"] = (run.id, Place(numbers, label))
+    st.rerun()
 
 
 def move(to: Place, remember: bool = True) -> None:
@@ -183,7 +195,7 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
     )
     draw = partial(
         live.latent,
-        key="latent",
+        key=KEY,
         decoder=decoder,
         dimensions=[_slider(d) for d in latent.dimensions(run)],
         original=live.Original(own_picture, st.session_state["own_code"]),

@@ -1,0 +1,53 @@
+"""Pictures on a page that can be clicked: the place of the one that was clicked comes back.
+
+The pictures are HTML from `pages.ui.pictures`, with a button on each that has a name. Tab reaches
+the first of a sheet, the arrow keys go from one to the next.
+"""
+
+from html import escape
+
+import streamlit as st
+
+from pages.components.component import component, nothing
+from pages.ui import pictures
+
+
+def picked(key: str, count: int) -> int | None:
+    """The picture that was clicked since the last run, counted from 0; None without one.
+
+    It is read before anything is drawn, so that a page can go there at once.
+
+    Args:
+        count: how many pictures were shown under this key.
+    """
+    result, seen = st.session_state.get(key), f"{key}-seen"
+    said = result.get("picked") if result else None
+    if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
+        return None
+    st.session_state[seen] = said.get("move")
+    index = said.get("index")
+    return index if type(index) is int and 0 <= index < count else None
+
+
+def show(html: str, *, key: str, stage: str) -> None:
+    """Draw pictures that can be clicked.
+
+    Args:
+        stage: the key of what a click changes; it is brought into view.
+    """
+    pictures.show(within(html, key))
+    listen(key, stage)
+
+
+def within(html: str, key: str) -> str:
+    """HTML whose buttons speak to the listener of this key."""
+    return f'<div data-picks="{escape(key)}">{html}</div>'
+
+
+def listen(key: str, stage: str) -> None:
+    """Listen to the buttons of HTML that something else draws; see `show`."""
+    pictures.show(f"<style>.st-key-{key} {{ display: none; }}</style>")  # nothing is to be seen
+    _component(key=key, data={"key": key, "stage": stage}, on_picked_change=nothing)
+
+
+_component = component("picks")

@@ -1,0 +1,121 @@
+"""Pictures that are clicked go onto the stage; what the browser says is checked."""
+
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core.inference import generators, latent
+from core.runs import store
+from pages.components import picks
+from pages.parts.vae_sampler import sampling
+from pages.ui import cached, pictures
+from pages.ui.pictures import Row, Sheet
+from tests.pages.test_pages import opened
+
+IMAGES = torch.zeros(2, 1, 4, 4)
+
+
+class Once:
+    """A browser that has clicked one picture, once, under a key."""
+
+    def __init__(self, key: str, index: int) -> None:
+        self.key, self.index = key, index
+
+    def __call__(self, key: str, count: int) -> int | None:
+        if key != self.key or self.index is None:
+            return None
+        assert self.index < count
+        index, self.index = self.index, None
+        return index
+
+
+def clicked(monkeypatch, app: AppTest, key: str, index: int) -> AppTest:
+    monkeypatch.setattr(picks, "picked", Once(key, index))
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"index": 1, "move": 1}, 1),
+        ({"index": 2, "move": 1}, None),
+        ({"index": -1, "move": 1}, None),
+        ({"index": True, "move": 1}, None),
+        ({"index": "1", "move": 1}, None),
+        ([1], None),
+        (None, None),
+    ],
+)
+def test_what_was_clicked_is_checked_and_counts_once(monkeypatch, said, expected):
+    monkeypatch.setattr(st, "session_state", {"grid": {"picked": said}})
+    assert picks.picked("grid", 2) == expected
+    assert picks.picked("grid", 2) is None
+
+
+def test_the_buttons_of_all_sheets_are_counted_through_and_have_names():
+    rows = pictures.rows_html([Row(n, IMAGES, names=[f"{n} 1", f"{n} <2>"]) for n in "ab"])
+    sheet = Sheet("a", b"", "", 2, ["one", "two"])
+    sheets = pictures.sheets_html([sheet, sheet])
+    for html in (rows, sheets):
+        assert [html.count(f'data-pick="{i}"') for i in range(5)] == [1, 1, 1, 1, 0]
+        assert html.count('tabindex="0"') == 2
+    assert 'aria-label="b &lt;2&gt;"' in rows
+
+
+def test_pictures_without_names_have_no_buttons():
+    items = [("Image", IMAGES[0], "")]
+    assert "<button" not in pictures.rows_html([Row("a", IMAGES)]) + pictures.cards_html(items)
+    assert "<button" in pictures.cards_html(items, names=["Image"])
+
+
+@pytest.mark.parametrize(
+    ("tab", "key"),
+    [
+        ("Samples", sampling.PICKS),
+        ("Traversals", "traversal-picks"),
+        ("Plane", "plane-picks"),
+        ("Between", "between-picks"),
+    ],
+)
+def test_a_click_puts_the_code_and_its_model_on_the_sampler_s_stage(lab, monkeypatch, tab, key):
+    app = opened("vae_sampler.py", tab=tab)
+    before = app.session_state["place"]
+    clicked(monkeypatch, app, key, 3)
+    to = app.session_state["place"]
+    assert to != before
+    run = store.find(app.selectbox(key="model").value)
+    assert len(to.code) == len(latent.dimensions(run))
+    assert app.query_params["code"] == [",".join(f"{v:g}" for v in to.code)]
+
+
+def test_a_sample_of_a_conditional_model_takes_its_class_along(lab, monkeypatch):
+    app = opened("vae_sampler.py", tab="Samples")
+    shown = list(
+        sampling.family(
+            store.find(app.selectbox(key="model").value),
+            sampling.RunChoice.of(sampling.latent.AUTOENCODING),
+        ).values()
+    )
+    counts = [sampling.ROWS * sampling.columns(run) for run in shown]
+    at = next(i for i, run in enumerate(shown) if latent.class_names(run))
+    clicked(monkeypatch, app, sampling.PICKS, sum(counts[:at]) + 7)
+    assert app.selectbox(key="model").value == shown[at].id
+    assert app.session_state["place"].label == 7
+
+
+def test_a_click_puts_a_sample_on_the_gallery_s_stage(lab, monkeypatch):
+    app = opened("gan_gallery.py", tab="Samples")
+    clicked(monkeypatch, app, "sample-picks", 3)
+    model = cached.generator(store.find(app.selectbox(key="model").value))
+    sample = generators.drawn(model, 40, 0, None, 1.0).latents[3]
+    assert app.session_state["gan-found"][1] == pytest.approx(sample.tolist(), abs=1e-4)
+
+
+def test_a_click_on_a_neighbour_selects_it(lab, monkeypatch):
+    app = opened("latent_explorer.py")
+    before = app.query_params["point"]
+    clicked(monkeypatch, app, "neighbour-picks", 0)
+    assert app.query_params["point"] != before
