@@ -27,6 +27,7 @@ def learning(run: Run) -> None:
 
 chosen: Run | None = None
 if models.runs:
+    stage.choose_clicked()
     row = st.container(horizontal=True, vertical_alignment="bottom")
     chosen = models.box("Model", place=row, width=380)
     stage.bench(chosen, stage.choose_start(chosen, row))

@@ -36,7 +36,7 @@ STYLE = """<style>
 .lab-cells > div { position: absolute; inset: 0; display: grid;
   grid-template-columns: repeat(var(--columns), 1fr); grid-auto-rows: 1fr; }
 [data-pick] { all: unset; box-sizing: border-box; cursor: pointer; display: block;
-  border-radius: 2px; }
+  width: 100%; border-radius: 2px; }
 [data-pick]:hover { outline: 2px solid var(--st-primary-color, #3b5bdb); }
 [data-pick]:focus-visible, [data-pick]:active {
   outline: 3px solid var(--st-primary-color, #3b5bdb); }

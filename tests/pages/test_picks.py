@@ -7,10 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.inference import generators, latent
 from core.runs import store
+from core.tasks.autoencoding import AUTOENCODING
 from pages.components import picks
-from pages.parts.vae_sampler import sampling
 from pages.ui import cached, pictures
 from pages.ui.pictures import Row, Sheet
+from pages.ui.run_choice import RunChoice
 from tests.pages.test_pages import opened
 
 IMAGES = torch.zeros(2, 1, 4, 4)
@@ -74,7 +75,7 @@ def test_pictures_without_names_have_no_buttons():
 @pytest.mark.parametrize(
     ("tab", "key"),
     [
-        ("Samples", sampling.PICKS),
+        ("Samples", "sample-picks"),
         ("Traversals", "traversal-picks"),
         ("Plane", "plane-picks"),
         ("Between", "between-picks"),
@@ -88,20 +89,18 @@ def test_a_click_puts_the_code_and_its_model_on_the_sampler_s_stage(lab, monkeyp
     assert to != before
     run = store.find(app.selectbox(key="model").value)
     assert len(to.code) == len(latent.dimensions(run))
-    assert app.query_params["code"] == [",".join(f"{v:g}" for v in to.code)]
+    assert app.query_params["code"] == ",".join(f"{v:g}" for v in to.code)
 
 
 def test_a_sample_of_a_conditional_model_takes_its_class_along(lab, monkeypatch):
     app = opened("vae_sampler.py", tab="Samples")
-    shown = list(
-        sampling.family(
-            store.find(app.selectbox(key="model").value),
-            sampling.RunChoice.of(sampling.latent.AUTOENCODING),
-        ).values()
-    )
+    from pages.parts.vae_sampler import sampling  # imports a canvas, which needs a running page
+
+    chosen = store.find(app.selectbox(key="model").value)
+    shown = list(sampling.family(chosen, RunChoice.of(AUTOENCODING)).values())
     counts = [sampling.ROWS * sampling.columns(run) for run in shown]
     at = next(i for i, run in enumerate(shown) if latent.class_names(run))
-    clicked(monkeypatch, app, sampling.PICKS, sum(counts[:at]) + 7)
+    clicked(monkeypatch, app, "sample-picks", sum(counts[:at]) + 7)
     assert app.selectbox(key="model").value == shown[at].id
     assert app.session_state["place"].label == 7
 

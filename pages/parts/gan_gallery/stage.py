@@ -48,6 +48,8 @@ def controls(models: RunChoice) -> Scene:
         run = models.box("Model", width=380)
         label = None
         if classes := class_names(run):
+            if "clicked-class" in st.session_state:
+                st.session_state["class"] = st.session_state.pop("clicked-class")
             label = classes.index(
                 st.selectbox("Class", classes, key="class", bind="query-params", width=130)
             )
@@ -92,8 +94,8 @@ def put(scene: Scene, vector: Tensor) -> None:
 
 def go(scene: Scene, vector: Tensor, label: int | None) -> None:
     """Run the page again with a latent (latent,), and its class, on the stage."""
-    if label is not None and label != scene.label:
-        st.session_state["class"] = class_names(scene.run)[label]
+    if label is not None:
+        st.session_state["clicked-class"] = class_names(scene.run)[label]
     put(scene, vector)
     st.rerun()
 

@@ -83,10 +83,15 @@ def place(run: Run, model: Autoencoder, start: Start) -> Place:
 
 def go(run: Run, code: Tensor, label: int | None) -> None:
     """Run the page again with a code (d,) of a model, and its class, on the stage."""
-    st.session_state["model"] = run.id
     numbers = [round(v, DECIMALS) for v in code.tolist()]
     st.session_state["clicked"] = (run.id, Place(numbers, label))
     st.rerun()
+
+
+def choose_clicked() -> None:
+    """Choose the model of a picture that was clicked, before the box of models is drawn."""
+    if "clicked" in st.session_state:
+        st.session_state["model"] = st.session_state["clicked"][0]
 
 
 def move(to: Place, remember: bool = True) -> None:
