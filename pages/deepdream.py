@@ -3,7 +3,7 @@
 from functools import partial
 
 from core.dreaming.variants import DREAMING
-from pages.parts.deepdream import channel_picker, recipe_panel, result_tabs, stage
+from pages.parts.deepdream import channel_picker, recipe_panel, result_tabs, stage, your_dreams
 from pages.parts.deepdream.explained import EQUATIONS
 from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.text_comparison import explanation
@@ -20,6 +20,7 @@ tabs(
             result_tabs.answers,
             "Dream first: what the network says before and after is shown here.",
         ),
+        "Your dreams": your_dreams.panel,
         "Recipe": partial(recipe_panel.panel, run),
         "What is happening": partial(explanation, EQUATIONS, DREAMING, run=None),
     }

@@ -25,7 +25,7 @@ from pages.ui import cached
 from tests.pages.test_pages import captions, opened
 
 PAGE = "deepdream.py"
-TABS = ["Layers", "Octaves", "What it answers", "Recipe", "What is happening"]
+TABS = ["Layers", "Octaves", "What it answers", "Your dreams", "Recipe", "What is happening"]
 SMALL = {"side": 64, "steps": 2}
 LINK = {"picture": "A flower", "deep-side": "64", "deep-steps": "2"}
 SHIPPED = store.SHIPPED
@@ -366,6 +366,34 @@ def test_a_cancelled_dream_can_begin_anew():
     made(asked(), "cancelled")
     app = sound(opened(PAGE, **LINK))
     assert any("Cancelled" in i.value for i in app.info) and len(dreams_of(app)) == 1
+
+
+# ---- one's own dreams
+
+
+@pytest.mark.parametrize("source", ["flower", "own"])
+def test_one_s_own_dreams_are_put_on_the_stage_with_their_settings(monkeypatch, source):
+    for place in ("stage", "your_dreams"):
+        monkeypatch.setattr(f"pages.parts.deepdream.{place}.who", lambda: VISITOR)
+    monkeypatch.setattr("pages.ui.cached.networks.who", lambda: VISITOR)
+    picture = starting_pictures.sample("flower")._replace(source=source, private=source == "own")
+    values = {**SMALL, "layers": "blocks.2", "rate": 0.02}
+    run = made(dream_runs.make_request("deep", picture, values))
+    others = made(asked())
+    app = sound(opened(PAGE, tab="Your dreams"))
+    assert "collected here" in app.info[0].value
+    run.set_owners([VISITOR])
+    others.set_owners([OTHER])
+    cached.forget_models()
+    app = sound(opened(PAGE, tab="Your dreams"))
+    assert [b.key for b in app.button if (b.key or "").startswith("dream-")] == [f"dream-{run.id}"]
+    app.button(key=f"dream-{run.id}").click().run()
+    assert sound(app).session_state["dream_shown"] == run.id
+    state = app.session_state
+    assert (state["layers"], state["deep-rate"], state["deep-side"]) == ("blocks.2", 0.02, 64)
+    assert not dreams_of(app)
+    app.selectbox(key="picture").set_value("china").run()
+    assert plain(sound(app)) and len(dreams_of(app)) == 1
 
 
 # ---- somebody's own pictures

@@ -23,8 +23,9 @@ from pages.ui.run_panel import progress
 
 PREVIEW_SECONDS = 0.5
 """Seconds between two previews of a running dream."""
-SHOWN, BELOW = "dream_shown", "dream_below"
-"""Session keys of the dream on the stage, and of what the tabs were drawn for."""
+SHOWN, BELOW, OPENED = "dream_shown", "dream_below", "dream_opened"
+"""Session keys of the dream on the stage, of what the tabs were drawn for, and of the dream that
+was opened last."""
 
 EMPTY = """<div style="display:grid;place-items:center;min-height:10rem;padding:1rem;opacity:.7;
 border:1px dashed;border-radius:.5rem;text-align:center">Your picture will be shown here.</div>"""
@@ -51,7 +52,7 @@ def _stage() -> None:
     with right:
         form = dream_form(below)
     with scene:
-        run = _known(form)
+        run = _known(form) or _opened(form)
         if run is not None and run.status().active:
             st.fragment(_live, run_every=PREVIEW_SECONDS)(run.id)
         elif run is not None and _done(run):
@@ -72,6 +73,25 @@ def _known(form: DreamForm) -> Run | None:
     return run if run is not None and queue.visible(run, who()) else None
 
 
+def _opened(form: DreamForm) -> Run | None:
+    """The dream that was opened, while the settings are its own and no other picture is chosen.
+
+    Its picture need not be here: somebody's own is not kept in the browser.
+    """
+    run = store.find(st.session_state.get(OPENED, ""))
+    if run is None or not _done(run) or run.spec().variant != form.variant:
+        return None
+    if form.request and form.request.config.data.fingerprint != run.spec().data.fingerprint:
+        return None
+    try:
+        config = DREAMING.config(form.variant, form.values)
+    except LabError:
+        return None
+    its = DREAMING.config_of(run)
+    guided = {"measure": config.measure} if its.measure == "guide" else {}
+    return run if its.model_copy(update=guided) == config else None
+
+
 def _done(run: Run) -> bool:
     try:
         return run.status().state == "done" and queue.visible(run, who())
@@ -81,13 +101,13 @@ def _done(run: Run) -> bool:
 
 def _button(form: DreamForm, run: Run | None) -> None:
     """The button that starts the dream, with the expected duration."""
+    if run is not None and run.status().state in ("done", "queued", "running"):
+        return
     if form.refusal:
         if form.picture is not None or not DREAMING.needs_picture(form.variant):
             st.error(form.refusal, icon=":material/error:")
         else:
             st.info("Choose a picture above.")
-        return
-    if run is not None and run.status().state in ("done", "queued", "running"):
         return
     if not admitted():
         return

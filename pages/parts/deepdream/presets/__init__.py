@@ -19,6 +19,7 @@ from core.dreaming.variants import DREAMING
 from core.images import contact_sheet, data_url
 from core.models import backbones
 from core.models.pretrained import folded
+from pages.parts.deepdream import picture_buttons
 
 VARIANT = "deep"
 """The kind of dream that presets are of."""
@@ -53,18 +54,6 @@ PRESETS: Mapping[str, Preset] = {
 }
 """By the name of the picture's file."""
 
-STYLE = """.st-key-presets { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem; }
-.st-key-presets > div { width: auto; min-width: 0; }
-.st-key-presets button { width: 100%; aspect-ratio: 3 / 2; padding: 0; min-height: 0; border: 0;
-  align-items: end; overflow: hidden; background: center / cover; }
-.st-key-presets button > div { width: 100%; padding: 1rem .5rem .2rem; justify-content: start;
-  color: #fff; background: linear-gradient(transparent, #000c); }
-.st-key-presets button p { font-size: .82rem; font-weight: 600; }
-.st-key-presets button[kind="primary"] { outline: 3px solid var(--st-primary-color, #4c6ef5);
-  outline-offset: 1px; }
-"""
-"""Buttons that look like pictures; the one whose settings are set has an edge."""
-
 
 def cards(current: Mapping[str, Any]) -> None:
     """Draw the presets; a click sets network, layers, strength and octaves.
@@ -72,8 +61,7 @@ def cards(current: Mapping[str, Any]) -> None:
     Args:
         current: the settings as they are; the preset that has them is marked.
     """
-    st.html(f"<style>{STYLE}{_backgrounds()}</style>")
-    with st.container(key="presets"):
+    with picture_buttons.grid("presets", "repeat(3, 1fr)", _pictures()):
         for name, preset in PRESETS.items():
             is_set = all(current.get(key) == value for key, value in preset.settings().items())
             st.button(
@@ -102,12 +90,8 @@ def file(name: str) -> Path:
 
 
 @cache
-def _backgrounds() -> str:
-    return "".join(
-        f".st-key-preset-{name} button {{ background-image: "
-        f"url({data_url(file(name).read_bytes(), 'webp')}); }}"
-        for name in PRESETS
-    )
+def _pictures() -> dict[str, str]:
+    return {f"preset-{name}": data_url(file(name).read_bytes(), "webp") for name in PRESETS}
 
 
 def draw(name: str) -> NDArray[np.uint8]:
