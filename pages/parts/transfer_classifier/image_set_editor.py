@@ -266,7 +266,10 @@ def _table(
     changes = changed(shown, labels, edited, names)
     count = sum(len(part) for part in changes.values())
     if not count:
-        st.caption("Change a class in the table, or take the tick away to drop a picture.")
+        st.caption(
+            "Change a class in the table, or take the tick away to drop a picture. Keys work as in "
+            "a spreadsheet: arrows, Ctrl+C and Ctrl+V, and Space for a tick."
+        )
         return
     if st.button(f"Keep {count} changes", type="primary", icon=":material/save:"):
         with errors_shown():
