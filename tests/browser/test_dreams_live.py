@@ -34,7 +34,7 @@ def test_a_photograph_is_dreamt_on_taken_away_and_dreamt_again(server, page, pho
     page.goto(f"{server}/deepdream?picture=Your+picture&tab=Recipe&{SMALL}")
     page.get_by_text("Your picture will be shown here").wait_for()
     page.locator("input[type=file]").first.set_input_files(photograph)
-    page.get_by_alt_text("The picture to dream on").wait_for(timeout=LONG)
+    page.get_by_text("Preview: small").wait_for(timeout=LONG)
     page.get_by_role("button", name="Dream", exact=True).last.click()
     page.get_by_role("button", name=TAKE).wait_for(timeout=LONG)
     page.locator(".lab-compare .ready img.after[src*='dream.png']").wait_for(timeout=LONG)
@@ -134,7 +134,7 @@ def test_on_a_phone_the_picture_comes_first_and_nothing_overflows(server, chromi
     context = chromium.new_context(viewport={"width": 420, "height": 850})
     page = context.new_page()
     page.goto(f"{server}/deepdream?picture=A+flower")
-    picture = page.get_by_alt_text("The picture to dream on")
+    picture = page.locator(".lab-compare")
     picture.wait_for(timeout=LONG)
     page.get_by_text("512×342 pixels").wait_for(timeout=LONG)
     above = picture.bounding_box()["y"]
