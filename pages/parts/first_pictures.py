@@ -112,7 +112,7 @@ def _latent_explorer() -> str:
     latent_map = cached.latent_map(run)
     picture = scatter(latent_map.points, cached.map_labels(latent_map), 500)
     drawn = _picture(data_url(to_png(picture)), "A map of ten thousand images", "map")
-    return f"{_gap(150, 221.2)}{drawn}"
+    return f"{_gap(150, 301)}{drawn}"
 
 
 def _transfer_classifier() -> str:
