@@ -51,8 +51,7 @@ def test_who_asked_for_a_damaged_run_can_delete_it(
     spoilt: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, *_ = spoilt
-    monkeypatch.setattr("pages.server.visitor.who", lambda: "ann")
-    monkeypatch.setattr("pages.parts.runs.panels.who", lambda: "ann")
+    monkeypatch.setattr("pages.server.visitor._anonymous", lambda cookies: "ann")
     Run(settings().runs / first).set_owners(["ann"])
     Run(settings().runs / second).set_owners(["bob"])
     app = opened("runs.py")

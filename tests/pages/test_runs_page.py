@@ -16,7 +16,6 @@ from pages.ui.names import run_name
 from tests.pages.test_pages import captions, opened
 
 ANN, BOB = "ann", "bob"
-ASKING = ("pages.server.visitor", "pages.parts.runs.panels", "pages.parts.runs.table")
 
 
 @pytest.fixture
@@ -26,8 +25,8 @@ def ann(lab, monkeypatch):
 
 
 def seen_by(monkeypatch, name):
-    for module in (*ASKING, "pages.ui.run_panel", "pages.ui.cached.networks"):
-        monkeypatch.setattr(f"{module}.who", lambda: name)
+    # Not `who` itself: a module that is imported meanwhile would keep what stands in its place.
+    monkeypatch.setattr("pages.server.visitor._anonymous", lambda cookies: name)
     return name
 
 
