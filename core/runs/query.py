@@ -42,6 +42,11 @@ def finished(family: Ranked, dataset: str | None = None) -> list[Run]:
     return [run for _, run in sorted(ranked, key=lambda pair: pair[0])]
 
 
+def shipped(family: Ranked, dataset: str | None = None) -> list[Run]:
+    """Those of `finished` that are part of the lab, and so the same for everybody."""
+    return [run for run in finished(family, dataset) if run.shipped]
+
+
 def classes_of(run: Run) -> tuple[str, ...]:
     """Return the names of the classes that the run was trained on; numbers if unknown."""
     spec = run.spec()

@@ -21,7 +21,7 @@ from core.inference import latent
 from core.metrics.image import percent
 from core.projection import maps
 from core.projection.methods import PROJECTING
-from core.runs.query import classes_of, finished
+from core.runs.query import classes_of, shipped
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
@@ -29,7 +29,7 @@ from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.denoiser import stage as denoiser_stage
 from pages.parts.gan_gallery import wall_runs
-from pages.parts.home.covers import shipped
+from pages.parts.home.covers import some_shipped
 from pages.parts.home.way import WAY
 from pages.parts.transfer_classifier import prediction
 from pages.server.first_picture import heading
@@ -76,7 +76,7 @@ def _home() -> str:
 
 
 def _denoiser() -> str:
-    run = denoiser_stage.most_versatile(shipped(DENOISING))
+    run = denoiser_stage.most_versatile(some_shipped(DENOISING))
     images = cached.test_pictures(run.spec().dataset, 0, denoiser_stage.COUNT)
     shown = cached.stage(cached.Restoration(run, images.pixels, "gaussian", 0.5, 0)).drawn
     slider = '<div class="track" title="Strength"><i></i><b></b></div>'
@@ -84,7 +84,7 @@ def _denoiser() -> str:
 
 
 def _vae_sampler() -> str:
-    run = shipped(AUTOENCODING)[0]
+    run = some_shipped(AUTOENCODING)[0]
     model = cached.autoencoder(run)
     image = cached.digits(run.spec().dataset)
     label = int(image.labels[0]) if model.classes else None
@@ -98,7 +98,7 @@ def _vae_sampler() -> str:
 
 def _gan_gallery() -> str:
     parts = []
-    for run in wall_runs.best_runs(shipped(ADVERSARIAL)):
+    for run in wall_runs.best_runs(some_shipped(ADVERSARIAL)):
         samples = run.samples()
         if samples:
             title = ADVERSARIAL.variant(run.spec().variant).title
@@ -108,7 +108,7 @@ def _gan_gallery() -> str:
 
 
 def _latent_explorer() -> str:
-    run = next(run for run in shipped(PROJECTING) if maps.has_history(run))
+    run = next(run for run in some_shipped(PROJECTING) if maps.has_history(run))
     latent_map = cached.latent_map(run)
     picture = scatter(latent_map.points, cached.map_labels(latent_map), 500)
     drawn = _picture(data_url(to_png(picture)), "A map of ten thousand images", "map")
@@ -116,7 +116,7 @@ def _latent_explorer() -> str:
 
 
 def _transfer_classifier() -> str:
-    run = shipped(TRANSFER)[0]
+    run = some_shipped(TRANSFER)[0]
     name, picture = next(iter(cached.samples(run.spec().data.shape).items()))
     odds = cached.answer(run, picture).probabilities[0]
     label = int(odds.argmax())
@@ -126,7 +126,7 @@ def _transfer_classifier() -> str:
 
 
 def _deepdream() -> str:
-    for run in shipped(DREAMING):
+    for run in some_shipped(DREAMING):
         if (run.path / "picture.png").exists():
             before, after = (_photograph(run, name) for name in ("picture.png", "dream.png"))
             return (
@@ -165,5 +165,5 @@ FIRST_PICTURES = {
 def shipped_now() -> str:
     """Changes when what pages open with does."""
     families = (DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, TRANSFER)
-    runs = [run for family in families for run in finished(family) if run.shipped]
+    runs = [run for family in families for run in shipped(family)]
     return " ".join(f"{run.id} {run.version()}" for run in runs)

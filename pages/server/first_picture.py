@@ -8,7 +8,6 @@ that nothing jumps. An address with parameters may draw something else, and gets
 
 import asyncio
 import gzip
-import logging
 import re
 from functools import lru_cache
 from html import escape
@@ -116,7 +115,6 @@ STILL = (
     "stays this picture.</p>"
 )
 """Seen after some seconds."""
-log = logging.getLogger(__name__)
 _drawn: dict[str, str] = {}
 """What is put into the HTML, by the path of the page."""
 _shipped = ""

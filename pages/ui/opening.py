@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.projection.methods import PROJECTING
-from core.runs.query import finished
+from core.runs.query import shipped
 from core.tasks import AnyFamily
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
@@ -53,7 +53,7 @@ def _shipped(
     """Choose the first shipped run of a variant; `also` is set with it."""
 
     def values() -> Values | None:
-        runs = [r for r in finished(family, dataset) if r.shipped and r.spec().variant == variant]
+        runs = [run for run in shipped(family, dataset) if run.spec().variant == variant]
         return {key: runs[0].id, **also} if runs else None
 
     return values

@@ -18,7 +18,7 @@ from pages.parts.home import covers
 
 def drawn():
     """Two photographs, each with where the best shipped classifier looks in it."""
-    shipped = covers.shipped(TRANSFER)[0]
+    shipped = covers.some_shipped(TRANSFER)[0]
     side = shipped.spec().data.shape[-1]
     crops = [p[:, 100:527] for p in load_sample_images().images]
     pixels = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in crops])

@@ -17,7 +17,7 @@ from core.images import contact_sheet, data_url, scatter, to_png, to_webp
 from core.inference import latent, restoration
 from core.projection import maps
 from core.projection.methods import PROJECTING
-from core.runs.query import finished
+from core.runs.query import shipped
 from core.runs.store import Run
 from core.tasks import AnyFamily
 from core.tasks.adversarial import ADVERSARIAL
@@ -35,7 +35,7 @@ HALF_WIDTH = 240
 
 def denoiser() -> tuple[str, str]:
     """Noisy digits above, what the first shipped model makes of them below."""
-    run = shipped(DENOISING)[0]
+    run = some_shipped(DENOISING)[0]
     images = cached.test_pictures(run.spec().dataset, 30, 10)
     spoilt = restoration.corrupt_images(images.pixels, "gaussian", 0.5, 1)
     restored = restoration.restore(run.spec().variant, cached.model(run), spoilt)
@@ -45,7 +45,7 @@ def denoiser() -> tuple[str, str]:
 
 def vae_sampler() -> tuple[str, str]:
     """A closed walk past four test images through a VAE's space."""
-    run = next(r for r in shipped(AUTOENCODING) if not latent.class_names(r))
+    run = next(r for r in some_shipped(AUTOENCODING) if not latent.class_names(r))
     model = cached.autoencoder(run)
     images = cached.test_pictures(run.spec().dataset, 0, 4)
     codes = latent.loop(latent.encode(model, images.pixels), 5, "slerp")
@@ -55,7 +55,7 @@ def vae_sampler() -> tuple[str, str]:
 
 def gan_gallery() -> tuple[str, str]:
     """The same ten samples after more and more epochs of the best shipped GAN, a row an epoch."""
-    run = shipped(ADVERSARIAL)[0]
+    run = some_shipped(ADVERSARIAL)[0]
     sheets = [np.asarray(Image.open(path)) for path in run.samples().values()]
     if not sheets:
         raise LabError("This model kept no sample sheets.")
@@ -66,7 +66,7 @@ def gan_gallery() -> tuple[str, str]:
 
 def latent_explorer() -> tuple[str, str]:
     """How the first shipped map with a history came about, from left to right."""
-    every = [cached.latent_map(run) for run in shipped(PROJECTING)]
+    every = [cached.latent_map(run) for run in some_shipped(PROJECTING)]
     latent_map = next((candidate for candidate in every if maps.has_frames(candidate)), every[0])
     frames = latent_map.tensors["frames"].float()
     chosen = [frames[round(s * (len(frames) - 1))] for s in UNFOLDING_SHARES] if len(frames) else []
@@ -79,14 +79,14 @@ def transfer_classifier() -> tuple[str, str]:
     """Two photographs, each with what a shipped classifier looks at: kept, for loading the network
     and drawing it takes seconds that the first visitor would wait. A test draws it again.
     """
-    shipped(TRANSFER)
+    some_shipped(TRANSFER)
     picture = Path(__file__).with_name("classifier.webp").read_bytes()
     return data_url(picture, "webp"), "Photographs, and where a network looks in them"
 
 
 def deepdream() -> tuple[str, str]:
     """The picture of a shipped dream, and what a network made of it: two thirds of their height."""
-    for run in shipped(DREAMING):
+    for run in some_shipped(DREAMING):
         if (run.path / "picture.png").exists():
             images = [dream_runs.pixels_of(run, name) for name in ("picture.png", "dream.png")]
             sixth = images[0].shape[1] // 6
@@ -103,7 +103,7 @@ def runs() -> tuple[str, str]:
     """Two test images as a network in training restored them, an epoch a column."""
     slow = [  # the last that learns: its progress is the easiest to see
         run
-        for run in shipped(DENOISING)
+        for run in some_shipped(DENOISING)
         if len(run.samples()) > 10 and run.spec().config["corruption"] != "none"
     ]
     if not slow:
@@ -112,9 +112,8 @@ def runs() -> tuple[str, str]:
     return data_url(to_png(pictures.progress(slow[-1], columns=10))), alt
 
 
-def shipped(family: AnyFamily) -> list[Run]:
+def some_shipped(family: AnyFamily) -> list[Run]:
     """The shipped runs of a family, the best first. Raises LabError without any."""
-    runs = [run for run in finished(family) if run.shipped]
-    if not runs:
+    if not (runs := shipped(family)):
         raise LabError("There is no shipped model of this kind.")
     return runs

@@ -8,7 +8,7 @@ from core.jobs import queue
 from core.registry import checked
 from core.runs.store import MAX_NOTE, Run
 from core.tasks import TASKS
-from pages.parts.runs import opening, table
+from pages.parts.runs import open_in, table
 from pages.server.visitor import who
 from pages.ui import charts, links, share_links
 from pages.ui.downloads import csv_button, download, while_visible
@@ -61,7 +61,7 @@ def one_run(run: Run, name: str) -> None:
             _deletion(run, name)
         return
     with st.container(horizontal=True):
-        opening.links(run)
+        open_in.links(run)
     if not queue.entitled(run, who()):
         st.caption(
             ":material/link: Shared with you by a link: you can look at it, and on its page try it "

@@ -11,7 +11,7 @@ from core.errors import LabError
 from core.jobs import queue
 from core.registry import checked, family
 from core.runs.store import Run
-from pages.parts.runs.opening import PAGES
+from pages.parts.runs.open_in import PAGES
 from pages.server.visitor import who
 from pages.ui.figure_tables import Column, figure_config
 from pages.ui.names import dataset_title
