@@ -156,7 +156,8 @@ def test_a_large_message_ends_the_socket_before_it_is_read(server):
             small.recv(timeout=20)
         assert ended.value.rcvd.code == 1009
     with connect(f"ws://127.0.0.1:{server}", max_size=None, compression=None) as pieces:
-        pieces.send(bytes(300) for _ in range(5))
         with pytest.raises(ConnectionClosedError) as ended:
+            pieces.send(bytes(300) for _ in range(5))  # the fourth is one too many
             pieces.recv(timeout=20)
-        assert ended.value.rcvd.code == 1009
+        # Pieces still on their way reset the connection, and its last frame may be lost with it.
+        assert ended.value.rcvd is None or ended.value.rcvd.code == 1009
