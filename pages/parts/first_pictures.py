@@ -21,6 +21,7 @@ from core.inference import latent
 from core.metrics.image import percent
 from core.projection import maps
 from core.projection.methods import PROJECTING
+from core.runs import store
 from core.runs.query import classes_of, shipped
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
@@ -31,6 +32,7 @@ from pages.parts.denoiser import stage as denoiser_stage
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.home.covers import some_shipped
 from pages.parts.home.way import WAY
+from pages.parts.runs import table
 from pages.parts.transfer_classifier import prediction
 from pages.server.first_picture import heading
 from pages.ui import cached
@@ -136,6 +138,14 @@ def _deepdream() -> str:
     raise LabError("There is no shipped dream.")
 
 
+def _runs() -> str:
+    runs = store.all_runs()
+    if not runs or not all(run.shipped for run in runs):
+        raise LabError("What the table opens with is not the same for everybody.")
+    rows = table.opening_rows(runs).to_html(index=False, border=0)
+    return f'{_gap(78.75, 157.5)}<div class="table">{rows}</div>'
+
+
 def _photograph(run: Run, name: str) -> str:
     pixels = dream_runs.pixels_of(run, name).permute(1, 2, 0).numpy()
     return data_url(to_webp(np.ascontiguousarray(pixels)), "webp")
@@ -158,6 +168,7 @@ FIRST_PICTURES = {
     "latent_explorer": FirstPicture(_latent_explorer, ".js-plotly-plot canvas"),
     "deepdream": FirstPicture(_deepdream, ".lab-compare img"),
     "transfer_classifier": FirstPicture(_transfer_classifier, ".lab-heat img"),
+    "runs": FirstPicture(_runs, "[data-testid='stDataFrame'] canvas"),
 }
 """By the path of the page's address."""
 
@@ -166,4 +177,5 @@ def shipped_now() -> str:
     """Changes when what pages open with does."""
     families = (DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, TRANSFER)
     runs = [run for family in families for run in shipped(family)]
-    return " ".join(f"{run.id} {run.version()}" for run in runs)
+    others = any(not run.shipped for run in store.all_runs())
+    return " ".join([*(f"{run.id} {run.version()}" for run in runs), f"others: {others}"])

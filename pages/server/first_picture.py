@@ -83,6 +83,14 @@ html { font-size: 15px; }
 #first-picture .wall b { font-size: 12.9px; font-weight: 600; }
 #first-picture .map { width: calc(66.6667% - 30px); height: 523.5px; object-fit: contain;
   border: 1px solid var(--line); border-radius: 7.5px; padding: 4px; }
+#first-picture .table { height: 375px; overflow: hidden; border: 1px solid var(--line);
+  border-radius: 7.5px; }
+#first-picture table { border-collapse: collapse; font-size: 13.125px; white-space: nowrap;
+  margin-left: 32px; }
+#first-picture th, #first-picture td { height: 33px; padding: 0 8px; text-align: right;
+  border: 0 solid color-mix(in srgb, var(--line) 50%, transparent); border-width: 0 1px 1px 0; }
+#first-picture th { height: 34px; font-weight: 400; color: var(--faint); text-align: left; }
+#first-picture td:nth-child(-n + 2) { text-align: left; }
 #first-picture .compare { position: relative; }
 #first-picture .compare img { width: 100%; border-radius: 7.5px; }
 #first-picture .compare img + img { position: absolute; inset: 0; clip-path: inset(0 0 0 50%); }
@@ -98,13 +106,7 @@ html { font-size: 15px; }
 }
 @media (min-width: 769px) and (max-width: 1010px) { #first-picture main { padding: 37.5px 15px; } }
 @media (max-width: 640px) {
-  #first-picture .track { display: flow-root; height: 78.7px; padding: 0 5px; }
-#first-picture .track i { display: block; height: 4px; margin-top: 35px; border-radius: 2px;
-  background: linear-gradient(90deg, var(--accent) 50%, var(--line) 50%); }
-#first-picture .track b { display: block; width: 12px; height: 12px; border-radius: 50%;
-  margin: -8px auto; background: var(--accent); }
-#first-picture .track::before { content: attr(title); position: absolute; font-size: 13.125px; }
-#first-picture .left { width: 100%; }
+  #first-picture .left { width: 100%; }
   #first-picture .map { width: 100%; height: 420px; }
   #first-picture .answer figure { width: 100%; }
 }

@@ -59,6 +59,16 @@ def _shipped(
     return values
 
 
+def _compared(family: AnyFamily, dataset: str) -> Callable[[], Values | None]:
+    """Compare the shipped runs of a family on the page Runs."""
+
+    def values() -> Values | None:
+        runs = shipped(family, dataset)
+        return {"compare": [run.id for run in runs]} if len(runs) > 1 else None
+
+    return values
+
+
 OPENINGS = {
     "": Opening(
         "Latent Lab",
@@ -141,7 +151,13 @@ OPENINGS = {
         ),
     ),
     "runs": Opening(
-        "Runs", "Every training, shipped or made here: its state, its figures, its curves."
+        "Runs",
+        "Every training, shipped or made here: its state, its figures, its curves.",
+        (
+            Invitation("Compare how the GANs learnt", _compared(ADVERSARIAL, "mnist")),
+            Invitation("See the classifiers only", {"of_page": "Transfer classifier"}),
+            Invitation("Find what has seen clothes", {"search": "fashion"}),
+        ),
     ),
 }
 """By the path of the page's address."""

@@ -14,7 +14,7 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 new MutationObserver(() => {
-  const first = document.querySelector("#first-picture main img");
+  const first = document.querySelector("#first-picture main :is(img, .table)");
   if (first) window.placed = first.getBoundingClientRect().toJSON();
   else if (window.placed) window.gone ??= performance.now();
 }).observe(document, { childList: true, subtree: true });
@@ -50,6 +50,7 @@ def test_the_real_picture_comes_where_the_first_one_was(server, webgl, path, wid
     real = page.locator(FIRST_PICTURES[path].ready).first.bounding_box()
     apart = {key: abs(first[key] - real[key]) for key in ("x", "y", "width")}
     assert max(apart.values()) <= 4, (first, real)
+    assert page.evaluate("window.shifts") <= 0.02
     page.context.close()
 
 

@@ -60,7 +60,7 @@ def test_the_html_of_a_page_has_its_head_and_its_picture(drawn, page):
     )
     assert all(invitation.text in text for invitation in head.invitations)
     assert text.index('id="first-picture"') < text.index(first_picture.ROOT)
-    assert 'src="data:image/' in text
+    assert 'src="data:image/' in text or "<table" in text
     assert len(gzip.compress(body)) < 170_000
     packed, small = html(f"/{page}", **HTML, accept_encoding="gzip, br")
     assert packed[b"content-encoding"] == b"gzip" and gzip.decompress(small) == body

@@ -3,6 +3,7 @@
 
 const LONGEST = 15000; // milliseconds until the page is shown in whatever state it is
 const STILL = 3; // looks, 50 ms apart, in which the picture stays where it is
+const WITHOUT = 20; // looks in which only a message is there, where the picture should be
 const ENDED = "[data-test-script-state='notRunning']";
 const COMING = "[data-testid='stSkeleton']"; // in the place of what still loads its script
 const SAID = "[data-testid='stException'], [data-testid='stAlert'], [role='dialog']";
@@ -28,10 +29,11 @@ export function watch(first, root, now = () => performance.now()) {
   const look = () => {
     const [real] = found(root, first.dataset.ready);
     const whole = root.querySelector(ENDED) && !root.querySelector(COMING);
-    const at = real && whole ? place(real) : "";
+    const shown = whole && (real ?? root.querySelector(SAID));
+    const at = shown ? place(shown) : "";
     still = at && at === before ? still + 1 : 0;
     before = at;
-    if (still >= STILL || now() >= until || root.querySelector(SAID)) first.remove();
+    if (still >= (real ? STILL : WITHOUT) || now() >= until) first.remove();
     else setTimeout(look, 50);
   };
   look();

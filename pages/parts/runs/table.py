@@ -14,7 +14,7 @@ from core.runs.store import Run
 from pages.parts.runs.open_in import PAGES
 from pages.server.visitor import who
 from pages.ui.figure_tables import Column, figure_config
-from pages.ui.names import dataset_title
+from pages.ui.names import dataset_title, run_names
 from pages.ui.proportions import interval
 
 COLUMNS = {
@@ -53,6 +53,8 @@ ALL_PAGES, ANY_STATE = "All pages", "Any state"
 STATES = ("done", "running", "queued", "failed", "cancelled", "shipped", "damaged")
 IN_NAME = ["Network", "Data"]
 """Columns that the name of a run says already: the file has them, the page does not."""
+ROWS_IN_VIEW = 11
+"""Rows that are seen before one scrolls."""
 MAX_SEARCH = 100
 """Characters of a search."""
 CHOSEN = "compare"
@@ -156,9 +158,24 @@ def row(run: Run) -> dict[str, Any]:
             "Network": family(spec.task).variant(spec.variant).title,
             "Data": dataset_title(spec.dataset),
             **_figures(run),
+            "Yours": queue.mine(run, who()),
         }
     except LabError as error:
         return {"Run": run.id, "State": "damaged", "Network": str(error)}
+
+
+def opening_rows(runs: list[Run]) -> pd.DataFrame:
+    """What the table of a visitor opens with where nobody has made a run: the first shipped ones,
+    each cell as it is written. Raises LabError where one of them is damaged."""
+    names = run_names(runs)
+    rows = pd.DataFrame([{"Run": names[r.id], "State": "shipped", **_figures(r)} for r in runs])
+    rows["Epochs"] = rows["Epochs"].astype("Int64")
+    written = rows.head(ROWS_IN_VIEW).astype(object)
+    for name, column in COLUMNS.items():
+        written[name] = [
+            "–" if pd.isna(value) else in_words(column, value) for value in written[name]
+        ]
+    return written
 
 
 def _note(run: Run) -> str | None:
@@ -181,5 +198,4 @@ def _figures(run: Run) -> dict[str, Any]:
         "Trust": metrics.get("trustworthiness"),
         "Epochs": run.spec().config.get("epochs"),
         "Images/s": metrics.get("images_per_second"),
-        "Yours": queue.mine(run, who()),
     }
