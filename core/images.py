@@ -154,11 +154,15 @@ def to_png(array: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def to_webp(image: NDArray[np.uint8], quality: int = 70) -> bytes:
-    """uint8 (H, W, 3) as a lossy WebP: of a photograph a sixth of the bytes of its PNG."""
-    kept = io.BytesIO()
-    Image.fromarray(image).save(kept, "webp", quality=quality)
-    return kept.getvalue()
+def to_webp(image: NDArray[np.uint8], quality: int = 70, method: int = 4) -> bytes:
+    """uint8 (H, W, 3) as a lossy WebP: of a photograph a sixth of the bytes of its PNG.
+
+    Args:
+        method: how long to look for fewer bytes, 0 to 6.
+    """
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", quality=quality, method=method)
+    return file.getvalue()
 
 
 def to_gif(images: Tensor, milliseconds: int, scale: int = 8) -> bytes:

@@ -30,7 +30,7 @@ from core.dreaming.recipes import Recipe, with_recipe
 from core.dreaming.starting_pictures import NOISE, Picture, fitted, to_pixels
 from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
-from core.images import contact_sheet, to_png
+from core.images import contact_sheet, to_png, to_webp
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs import store
@@ -279,10 +279,7 @@ def recipe_of(run: Run) -> Recipe:
 def _sheet(pictures: Tensor) -> bytes:
     """Encode the channels' pictures of a layer (N, 3, side, side) as one WebP."""
     small = F.interpolate(pictures, (TILE_SIDE, TILE_SIDE), mode="area")
-    file = io.BytesIO()
-    sheet = Image.fromarray(contact_sheet(small, ATLAS_COLUMNS, gap=0, fill=0))
-    sheet.save(file, "WEBP", quality=WEBP_QUALITY, method=6)
-    return file.getvalue()
+    return to_webp(contact_sheet(small, ATLAS_COLUMNS, gap=0, fill=0), WEBP_QUALITY, method=6)
 
 
 # ---- evaluation

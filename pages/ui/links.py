@@ -13,8 +13,10 @@ import streamlit as st
 
 from core import data
 from core.tasks import AnyFamily
+from pages.components import picks
 from pages.server.streamlit_private import get_script_run_ctx
 from pages.ui.names import dataset_title
+from pages.ui.pictures import Choice, choices_html
 
 PAGE, READ = "links_page", "links_read"
 """Session keys of the page that is open, and of what was read from its address: by parameter, what
@@ -85,13 +87,22 @@ def box(label: str, choices: Choices, *, key: str, place: Any = st, **layout: An
     return chosen
 
 
-def buttons(label: str, choices: Choices, *, key: str, **layout: Any) -> str:
-    """Buttons side by side whose choice stands in the address by its id, whatever they show; the
-    rest goes to `st.segmented_control`."""
+def pictures_box(
+    label: str, choices: Choices, shown: Mapping[str, Choice], *, key: str, **look: str
+) -> str:
+    """Pictures of which a click chooses one, which stands in the address by its id.
+
+    Args:
+        shown: a picture for each of the options.
+        look: goes to `pictures.choices_html`.
+    """
+    clicks = f"{key}-picks"
+    if (picked := picks.picked_name(clicks, choices.options)) is not None:
+        st.session_state[key] = picked
+        st.session_state.setdefault(READ, {})[key] = None
     here = follow(key, choices)
-    chosen: str = st.segmented_control(
-        label, choices.options, key=key, required=True, persist_state="session", **layout
-    )
+    chosen: str = st.session_state[key]
+    picks.show(choices_html(label, shown, chosen, **look), key=clicks)
     _settle(label, choices, key, chosen, here, st)
     return chosen
 

@@ -1,7 +1,7 @@
 """Pictures on a page: pixelated, labelled, and to be taken away."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
@@ -40,6 +40,15 @@ STYLE = """<style>
 [data-pick]:hover { outline: 2px solid var(--st-primary-color, #3b5bdb); }
 [data-pick]:focus-visible, [data-pick]:active {
   outline: 3px solid var(--st-primary-color, #3b5bdb); }
+[data-pick][aria-pressed="true"] {
+  outline: 3px solid var(--st-primary-color, #3b5bdb); outline-offset: 2px; }
+.lab-choices { display: grid; gap: .55rem; padding: 5px; grid-template-columns: var(--columns); }
+.lab-choices [data-pick] { position: relative; aspect-ratio: var(--aspect); border-radius: .5rem;
+  overflow: hidden; }
+.lab-choices img { width: 100%; height: 100%; display: block; object-fit: cover; }
+.lab-choices span { position: absolute; inset: auto 0 0; padding: 1rem .5rem .25rem;
+  font-size: .82rem; font-weight: 600; line-height: 1.25; overflow-wrap: anywhere; color: #fff;
+  background: linear-gradient(transparent, #000c); }
 </style>"""
 
 
@@ -107,12 +116,62 @@ def _cells(picture: str, names: Sequence[str], columns: int, first: int = 0) -> 
     )
 
 
-def _button(index: int, name: str, reached: bool, content: str = "") -> str:
-    """A button on a picture; Tab reaches one of a group, the arrow keys the others."""
+def _button(
+    pick: int | str, name: str, reached: bool, content: str = "", chosen: bool | None = None
+) -> str:
+    """A button on a picture; Tab reaches one of a group, the arrow keys the others.
+
+    Args:
+        chosen: whether it is the one that is chosen; None where none is.
+    """
     label = escape(name)
+    pressed = "" if chosen is None else f' aria-pressed="{str(chosen).lower()}"'
     return (
-        f'<button type="button" data-pick="{index}" tabindex="{0 if reached else -1}" '
-        f'aria-label="{label}" title="{label}">{content}</button>'
+        f'<button type="button" data-pick="{escape(str(pick))}" tabindex="{0 if reached else -1}" '
+        f'aria-label="{label}" title="{label}"{pressed}>{content}</button>'
+    )
+
+
+class Choice(NamedTuple):
+    """A picture to choose, by its address: what its button is called, and words in the picture."""
+
+    address: str
+    name: str
+    caption: str = ""
+
+
+def choices_html(
+    label: str,
+    choices: Mapping[str, Choice],
+    chosen: str | None = None,
+    *,
+    columns: str,
+    aspect: str = "3 / 2",
+) -> str:
+    """Pictures of one size that are chosen by a click, where `pages.components.picks` listens.
+
+    Args:
+        label: what is chosen, for those who do not see it.
+        choices: by what a click says.
+        chosen: the one that is marked; None marks none.
+        columns: of the grid, as in CSS.
+        aspect: of each picture, as in CSS; what goes beyond is cut off.
+    """
+    reached = chosen if chosen in choices else next(iter(choices), None)
+    buttons = [
+        _button(
+            key,
+            choice.name,
+            key == reached,
+            f'<img src="{escape(choice.address)}" alt="">'
+            + (f"<span>{escape(choice.caption)}</span>" if choice.caption else ""),
+            key == chosen,
+        )
+        for key, choice in choices.items()
+    ]
+    return (
+        f'{STYLE}<div class="lab-choices" role="group" aria-label="{escape(label)}" '
+        f'style="--columns: {columns}; --aspect: {aspect}">{"".join(buttons)}</div>'
     )
 
 

@@ -31,3 +31,16 @@ def test_the_arrow_keys_go_through_a_row_and_enter_clicks(shown):
     shown.get_by_text("Clicked: 2.").wait_for()
     shown.keyboard.press("Tab")  # from there to the first of the next row
     assert shown.evaluate("document.activeElement.ariaLabel") == "two 0"
+
+
+def test_what_is_chosen_is_marked_and_keeps_the_focus(shown):
+    red, blue = (shown.get_by_role("button", name=f"The {n} one") for n in ("red", "blue"))
+    red.focus()
+    for key, name in (("ArrowRight", "blue"), ("ArrowLeft", "red")):
+        shown.keyboard.press(key)
+        shown.keyboard.press("Enter")
+        shown.get_by_text(f"Colour: {name}.").wait_for()
+        chosen = shown.get_by_role("button", name=f"The {name} one", pressed=True)
+        chosen.wait_for()
+        shown.wait_for_function(f"document.activeElement.ariaLabel === 'The {name} one'")
+    assert blue.get_attribute("aria-pressed") == "false"

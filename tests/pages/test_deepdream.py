@@ -23,6 +23,7 @@ from pages.parts.deepdream.recipe_panel import command
 from pages.parts.home import covers
 from pages.ui import cached
 from tests.pages.test_pages import captions, opened
+from tests.pages.test_picks import clicked
 
 PAGE = "deepdream.py"
 TABS = ["Layers", "Octaves", "What it answers", "Your dreams", "Recipe", "What is happening"]
@@ -386,8 +387,9 @@ def test_one_s_own_dreams_are_put_on_the_stage_with_their_settings(monkeypatch, 
     others.set_owners([OTHER])
     cached.forget_models()
     app = sound(opened(PAGE, tab="Your dreams"))
-    assert [b.key for b in app.button if (b.key or "").startswith("dream-")] == [f"dream-{run.id}"]
-    app.button(key=f"dream-{run.id}").click().run()
+    html = "".join(h.proto.body for h in app.get("html"))
+    assert f'data-pick="{run.id}"' in html and f'data-pick="{others.id}"' not in html
+    clicked(monkeypatch, app, "dream-picks", run.id)
     assert sound(app).session_state["dream_shown"] == run.id
     state = app.session_state
     assert (state["layers"], state["deep-rate"], state["deep-side"]) == ("blocks.2", 0.02, 64)

@@ -1,5 +1,7 @@
 """Pictures that are clicked go onto the stage; what the browser says is checked."""
 
+from collections.abc import Container
+
 import pytest
 import streamlit as st
 import torch
@@ -10,7 +12,7 @@ from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
 from pages.components import picks
 from pages.ui import cached, pictures
-from pages.ui.pictures import Row, Sheet
+from pages.ui.pictures import Choice, Row, Sheet, choices_html
 from pages.ui.run_choice import RunChoice
 from tests.pages.test_pages import opened
 
@@ -20,19 +22,19 @@ IMAGES = torch.zeros(2, 1, 4, 4)
 class Once:
     """A browser that has clicked one picture, once, under a key."""
 
-    def __init__(self, key: str, index: int) -> None:
-        self.key, self.index = key, index
+    def __init__(self, key: str, name: str) -> None:
+        self.key, self.name = key, name
 
-    def __call__(self, key: str, count: int) -> int | None:
-        if key != self.key or self.index is None:
+    def __call__(self, key: str, names: Container[str]) -> str | None:
+        if key != self.key or self.name is None:
             return None
-        assert self.index < count
-        index, self.index = self.index, None
-        return index
+        assert self.name in names
+        name, self.name = self.name, None
+        return name
 
 
-def clicked(monkeypatch, app: AppTest, key: str, index: int) -> AppTest:
-    monkeypatch.setattr(picks, "picked", Once(key, index))
+def clicked(monkeypatch, app: AppTest, key: str, name: int | str) -> AppTest:
+    monkeypatch.setattr(picks, "picked_name", Once(key, str(name)))
     app.run()
     assert not app.exception and not app.error
     return app
@@ -41,11 +43,11 @@ def clicked(monkeypatch, app: AppTest, key: str, index: int) -> AppTest:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ({"index": 1, "move": 1}, 1),
-        ({"index": 2, "move": 1}, None),
-        ({"index": -1, "move": 1}, None),
-        ({"index": True, "move": 1}, None),
-        ({"index": "1", "move": 1}, None),
+        ({"name": "1", "move": 1}, 1),
+        ({"name": "2", "move": 1}, None),
+        ({"name": "-1", "move": 1}, None),
+        ({"name": "१", "move": 1}, None),
+        ({"name": 1, "move": 1}, None),
         ([1], None),
         (None, None),
     ],
@@ -70,6 +72,20 @@ def test_pictures_without_names_have_no_buttons():
     items = [("Image", IMAGES[0], "")]
     assert "<button" not in pictures.rows_html([Row("a", IMAGES)]) + pictures.cards_html(items)
     assert "<button" in pictures.cards_html(items, names=["Image"])
+
+
+def test_what_is_chosen_is_marked_and_reached_by_tab():
+    choices = {name: Choice(f"/{name}.png", f"{name} <b>") for name in ("one", "two")}
+    html = choices_html("Numbers", choices, "two", columns="1fr 1fr")
+    first, second = html.split("<button")[1:]
+    assert 'aria-pressed="false"' in first and 'tabindex="-1"' in first
+    assert 'aria-pressed="true"' in second and 'tabindex="0"' in second
+    assert 'data-pick="two"' in second and 'aria-label="two &lt;b&gt;"' in second
+    assert "<span>" not in html and 'role="group" aria-label="Numbers"' in html
+    for chosen in (None, "three"):
+        html = choices_html("Numbers", choices, chosen, columns="1fr 1fr")
+        first, second = html.split("<button")[1:]
+        assert "true" not in first + second and 'tabindex="0"' in first
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from pages.parts.transfer_classifier.photographs import missing
 from pages.ui import cached
 from pages.ui.proportions import interval
 from tests.pages.test_pages import opened
+from tests.pages.test_picks import clicked
 
 PAGE = "transfer_classifier.py"
 SHIPPED = [run for run in finished(TRANSFER) if run.shipped]
@@ -282,12 +283,12 @@ def test_a_photograph_is_answered(taught, monkeypatch):
 def test_the_page_opens_on_an_answer_to_a_sample(lab, monkeypatch, name):
     app = page(monkeypatch, **({} if name == "palace" else {"sample": name}))
     assert not app.exception and not app.error
-    assert app.segmented_control(key="sample").value == name
+    assert app.session_state["sample"] == name
     assert "### dog" in texts(app) or "### cat" in texts(app)
     assert "None of these shows a cat or a dog" in texts(app)
     assert SAMPLES[name].source in texts(app)
-    app.segmented_control(key="sample").set_value("flower").run()
-    assert not app.exception and "Flower" in texts(app)
+    clicked(monkeypatch, app, "sample-picks", "flower")
+    assert "Flower" in texts(app) and app.query_params["sample"] == "flower"
 
 
 def test_every_sample_is_there_as_the_classifier_takes_it(lab):

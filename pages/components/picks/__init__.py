@@ -1,9 +1,10 @@
-"""Pictures on a page that can be clicked: the place of the one that was clicked comes back.
+"""Pictures on a page that can be clicked: which one was clicked comes back.
 
 The pictures are HTML from `pages.ui.pictures`, with a button on each that has a name. Tab reaches
-the first of a sheet, the arrow keys go from one to the next.
+the first of a sheet, or the one that is chosen; the arrow keys go from one to the next.
 """
 
+from collections.abc import Container
 from html import escape
 
 import streamlit as st
@@ -20,16 +21,22 @@ def picked(key: str, count: int) -> int | None:
     Args:
         count: how many pictures were shown under this key.
     """
+    name = picked_name(key, {str(index) for index in range(count)})
+    return None if name is None else int(name)
+
+
+def picked_name(key: str, names: Container[str]) -> str | None:
+    """The same of pictures that have names, as those of `pictures.choices_html`."""
     result, seen = st.session_state.get(key), f"{key}-seen"
     said = result.get("picked") if result else None
     if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
         return None
     st.session_state[seen] = said.get("move")
-    index = said.get("index")
-    return index if type(index) is int and 0 <= index < count else None
+    name = said.get("name")
+    return name if isinstance(name, str) and name in names else None
 
 
-def show(html: str, *, key: str, stage: str) -> None:
+def show(html: str, *, key: str, stage: str = "") -> None:
     """Draw pictures that can be clicked.
 
     Args:
@@ -44,7 +51,7 @@ def within(html: str, key: str) -> str:
     return f'<div data-picks="{escape(key)}">{html}</div>'
 
 
-def listen(key: str, stage: str) -> None:
+def listen(key: str, stage: str = "") -> None:
     """Listen to the buttons of HTML that something else draws; see `show`."""
     pictures.show(f"<style>.st-key-{key} {{ display: none; }}</style>")  # nothing is to be seen
     _component(key=key, data={"key": key, "stage": stage}, on_picked_change=nothing)

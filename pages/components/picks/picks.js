@@ -27,9 +27,24 @@ class Picks {
   click(event) {
     const button = this.button(event);
     if (!button) return;
-    this.tell("picked", { index: Number(button.dataset.pick), move: ++this.moves });
-    const stage = document.querySelector(`.st-key-${CSS.escape(this.data.stage)}`);
+    this.keepFocus(button);
+    this.tell("picked", { name: button.dataset.pick, move: ++this.moves });
+    const { stage: key } = this.data;
+    const stage = key && document.querySelector(`.st-key-${CSS.escape(key)}`);
     stage?.scrollIntoView({ block: "nearest", behavior: reducedMotion() ? "auto" : "smooth" });
+  }
+
+  /** When the pictures are drawn anew, the button in the place of the clicked one has the focus. */
+  keepFocus(button) {
+    const [key, name] = [this.data.key, button.dataset.pick].map((v) => CSS.escape(v));
+    this.observer?.disconnect();
+    this.observer = new MutationObserver(() => {
+      const again = document.querySelector(`[data-picks="${key}"] [data-pick="${name}"]`);
+      if (button.isConnected || !again) return;
+      this.observer.disconnect();
+      if (document.activeElement === document.body) again.focus({ preventScroll: true });
+    });
+    this.observer.observe(document.body, { childList: true, subtree: true });
   }
 
   /** The arrow keys go from picture to picture; Tab goes past them all. */
@@ -48,6 +63,7 @@ class Picks {
   close() {
     document.removeEventListener("click", this.clicked);
     document.removeEventListener("keydown", this.pressed);
+    this.observer?.disconnect();
   }
 }
 

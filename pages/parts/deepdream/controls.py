@@ -89,6 +89,7 @@ class DreamForm(NamedTuple):
 
 def dream_form(below: DeltaGenerator) -> DreamForm:
     """Draw every control beside the stage; the canvas of the mask stands `below` the stage."""
+    presets.take_click()
     variant = segmented(
         "Kind of dream",
         list(KINDS_OF_DREAM),

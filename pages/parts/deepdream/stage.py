@@ -21,6 +21,7 @@ from pages.ui.durations import estimate
 from pages.ui.errors import errors_shown
 from pages.ui.run_panel import progress
 
+KEY = "dream_stage"
 PREVIEW_SECONDS = 0.5
 """Seconds between two previews of a running dream."""
 SHOWN, BELOW, OPENED = "dream_shown", "dream_below", "dream_opened"
@@ -48,7 +49,7 @@ def _stage() -> None:
     """Draw stage and controls. Only this fragment reruns when a control is moved; the whole page
     does when the tabs below were drawn for other values."""
     left, right = st.columns([9, 5], gap="large")
-    scene, below = left.container(), left.container()
+    scene, below = left.container(key=KEY), left.container()
     with right:
         form = dream_form(below)
     with scene:

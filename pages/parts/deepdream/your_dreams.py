@@ -10,16 +10,18 @@ from core.errors import LabError
 from core.jobs import queue
 from core.runs import store
 from core.runs.store import Run
-from pages.parts.deepdream import picture_buttons
+from pages.components import picks
 from pages.parts.deepdream.controls import KINDS_OF_DREAM
 from pages.parts.deepdream.recipe_panel import CHOSEN_RECIPE
-from pages.parts.deepdream.stage import OPENED
+from pages.parts.deepdream.stage import KEY, OPENED, SHOWN
 from pages.server.routes import sheet_url
 from pages.server.visitor import who
 from pages.ui import cached
 from pages.ui.errors import errors_shown
 from pages.ui.names import PICTURES
+from pages.ui.pictures import Choice, choices_html
 
+PICKS = "dream-picks"
 MAX_SHOWN = 24
 """The newest dreams, at most."""
 
@@ -40,19 +42,20 @@ def panel() -> None:
     if not runs:
         st.info("Your finished dreams will be collected here.")
         return
-    sheets = {f"dream-{run.id}": sheet_url(run, max(run.samples())) for run in runs}
+    if (run_id := picks.picked_name(PICKS, [run.id for run in runs])) is not None:
+        _open(run_id)
     columns = "repeat(auto-fill, minmax(8.5rem, 1fr))"
-    with picture_buttons.grid("your-dreams", columns, sheets):
-        for run in runs:
-            spec = run.spec()
-            title = KINDS_OF_DREAM[spec.variant]
-            if DREAMING.needs_picture(spec.variant):
-                title = f"{title}: {PICTURES.get(spec.dataset, spec.dataset)}"
-            layers = str(spec.config["layers"])
-            st.button(
-                layers, key=f"dream-{run.id}", help=title, width="stretch",
-                on_click=_open, args=(run.id,),
-            )  # fmt: skip
+    choices = {run.id: _choice(run) for run in runs}
+    shown = st.session_state.get(SHOWN)
+    picks.show(choices_html("Your dreams", choices, shown, columns=columns), key=PICKS, stage=KEY)
+
+
+def _choice(run: Run) -> Choice:
+    spec = run.spec()
+    title, layers = KINDS_OF_DREAM[spec.variant], str(spec.config["layers"])
+    if DREAMING.needs_picture(spec.variant):
+        title = f"{title}: {PICTURES.get(spec.dataset, spec.dataset)}"
+    return Choice(sheet_url(run, max(run.samples())), f"{layers}. {title}", layers)
 
 
 def _open(run_id: str) -> None:
@@ -66,3 +69,4 @@ def _open(run_id: str) -> None:
             recipe = recipe.model_copy(update={"source": OWN})
         st.session_state[CHOSEN_RECIPE] = recipe
         st.session_state[OPENED] = run_id
+        st.rerun()  # the controls and the stage are above

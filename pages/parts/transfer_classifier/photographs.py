@@ -12,6 +12,7 @@ from core.settings import settings
 from pages.server.streamlit_private import UploadedFile
 from pages.ui import cached, links
 from pages.ui.errors import errors_shown
+from pages.ui.pictures import Choice
 from pages.ui.run_choice import set_of
 from pages.ui.widgets import segmented
 
@@ -21,14 +22,7 @@ SOURCES = ("Samples", "Upload", "Camera", LIVE)
 CATS_DOGS = "cats-dogs"
 """The data set of the shipped classifiers."""
 THUMBNAIL = 64
-THUMBNAIL_STYLE = f"""<style>
-.st-key-sample [role="radiogroup"] {{ flex-wrap: wrap; gap: .4rem; }}
-.st-key-sample button {{ height: auto; padding: 3px; border-radius: .5rem; margin: 0; }}
-.st-key-sample button[aria-checked="true"] {{ outline: 2px solid var(--st-primary-color); }}
-.st-key-sample img {{ width: {THUMBNAIL}px; height: {THUMBNAIL}px; max-width: none;
-  max-height: none; border-radius: .35rem; display: block; margin: 0; }}
-</style>"""
-"""Buttons as large as the thumbnails in their labels."""
+"""Pixels of a sample's side, as it is chosen."""
 
 
 def missing(run: Run) -> str:
@@ -76,13 +70,13 @@ def choose_photographs(source: str, run: Run) -> list[tuple[str, Tensor]]:
 def _sample(run: Run) -> tuple[str, Tensor]:
     """One of the pictures that are always there, chosen by its thumbnail."""
     pictures = cached.samples(run.spec().data.shape)
-    st.html(THUMBNAIL_STYLE)
-    name = links.buttons(
+    name = links.pictures_box(
         "Sample pictures",
         links.Choices(list(pictures), next(iter(pictures))),
+        {n: Choice(url(p, THUMBNAIL), SAMPLES[n].title) for n, p in pictures.items()},
         key="sample",
-        format_func=lambda name: f"![{SAMPLES[name].title}]({url(pictures[name], THUMBNAIL)})",
-        label_visibility="collapsed",
+        columns=f"repeat(auto-fill, {THUMBNAIL}px)",
+        aspect="1",
     )
     chosen = SAMPLES[name]
     none = ""

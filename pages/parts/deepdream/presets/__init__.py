@@ -19,8 +19,10 @@ from core.dreaming.variants import DREAMING
 from core.images import contact_sheet, data_url
 from core.models import backbones
 from core.models.pretrained import folded
-from pages.parts.deepdream import picture_buttons
+from pages.components import picks
+from pages.ui.pictures import Choice, choices_html
 
+PICKS = "preset-picks"
 VARIANT = "deep"
 """The kind of dream that presets are of."""
 SAMPLE = "china"
@@ -56,23 +58,20 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def cards(current: Mapping[str, Any]) -> None:
-    """Draw the presets; a click sets network, layers, strength and octaves.
+    """Draw the presets to click on; see `take_click`.
 
     Args:
         current: the settings as they are; the preset that has them is marked.
     """
-    with picture_buttons.grid("presets", "repeat(3, 1fr)", _pictures()):
-        for name, preset in PRESETS.items():
-            is_set = all(current.get(key) == value for key, value in preset.settings().items())
-            st.button(
-                preset.title,
-                key=f"preset-{name}",
-                type="primary" if is_set else "secondary",
-                help=preset.note,
-                width="stretch",
-                on_click=st.session_state.update,
-                args=(values(preset),),
-            )
+    chosen = next((n for n, p in PRESETS.items() if p.settings().items() <= current.items()), None)
+    picks.show(choices_html("Presets", _choices(), chosen, columns="repeat(3, 1fr)"), key=PICKS)
+
+
+def take_click() -> None:
+    """Set network, layers, strength and octaves to those of a preset that was clicked; before
+    their controls are drawn."""
+    if (name := picks.picked_name(PICKS, PRESETS)) is not None:
+        st.session_state.update(values(PRESETS[name]))
 
 
 def values(preset: Preset) -> dict[str, Any]:
@@ -90,8 +89,15 @@ def file(name: str) -> Path:
 
 
 @cache
-def _pictures() -> dict[str, str]:
-    return {f"preset-{name}": data_url(file(name).read_bytes(), "webp") for name in PRESETS}
+def _choices() -> dict[str, Choice]:
+    return {
+        name: Choice(
+            data_url(file(name).read_bytes(), "webp"),
+            f"{preset.title}. {preset.note}",
+            preset.title,
+        )
+        for name, preset in PRESETS.items()
+    }
 
 
 def draw(name: str) -> NDArray[np.uint8]:
