@@ -12,6 +12,7 @@ from tests.benchmarks.protocol import Conversation, Element
 from tests.benchmarks.server import Server, started, wait_ready
 from tests.load.__main__ import main
 from tests.load.asking import loopback, mix
+from tests.load.beside import cost
 from tests.load.recording import Record, listeners, report
 
 
@@ -57,6 +58,8 @@ def test_this_machine_has_several_names(url: str) -> None:
         ["--mix", "sleep=3"],
         ["--mix", "denoise=x"],
         ["--mix", "denoise=0"],
+        ["--mix", "smallest"],
+        ["--sessions", "0", "--visits", "1", "--beside"],
     ],
 )
 def test_bounds(arguments: list[str]) -> None:
@@ -110,6 +113,31 @@ def test_every_kind_of_move_finds_its_way(server: Server, tmp_path: Path) -> Non
     assert rows["all"]["failed"] == 0
     assert rows["all"]["memory"][-1]["when"] == "after 2 visits"
     assert server.process.pid in listeners([int(server.url.rpartition(":")[2])])
+
+
+def test_the_lab_stands_beside_the_smallest_page(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tests.load.beside.TURNS", 1)
+    code, rows = found(
+        server.url, tmp_path, "--sessions", "2", "--seconds", "1", "--rate", "3", "--mix", "follow",
+        "--beside",
+    )  # fmt: skip
+    assert code == 0, rows
+    said = capsys.readouterr().out
+    assert "| smallest | 6 |" in said and "| lab | 6 |" in said
+
+
+def test_costs_are_of_all_turns_and_of_moves_only() -> None:
+    turn = {"samples_ms": {"open /x": [900.0], "a": [10.0, 30.0]}, "cpu": {"server": 5.0},
+            "seconds": 2.0}  # fmt: skip
+    both = cost([turn, turn])
+    assert (len(both.times), both.each) == (4, pytest.approx(50))
+    with pytest.raises(ValueError, match="No move"):
+        cost([turn | {"samples_ms": {"open /x": [900.0]}}])
 
 
 def test_a_server_that_dies_is_an_error_and_no_end_of_waiting(

@@ -194,13 +194,17 @@ def pages() -> list[str]:
 
 
 @contextmanager
-def started() -> Iterator[Server]:
-    """The app on a free port, with runs of its own; ended with all that it has started."""
+def started(script: str = "streamlit_app.py") -> Iterator[Server]:
+    """The app on a free port, with runs of its own; ended with all that it has started.
+
+    Args:
+        script: another one, to compare with.
+    """
     with tempfile.TemporaryDirectory(prefix="latent-lab-") as folder:
         port = _free_port()
         with open(Path(folder) / "server.log", "w+b") as log:
             began = time.perf_counter()
-            process = _launch(port, Path(folder), log)
+            process = _launch(script, port, Path(folder), log)
             try:
                 yield Server(f"http://localhost:{port}", psutil.Process(process.pid), began)
             except Exception as error:
@@ -213,9 +217,9 @@ def started() -> Iterator[Server]:
                 process.wait()
 
 
-def _launch(port: int, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _launch(script: str, port: int, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py",
+        [sys.executable, "-m", "streamlit", "run", script,
          "--server.port", str(port), "--server.headless", "true"],
         cwd=ROOT,
         env={**os.environ, "LATENT_LAB_CHECKPOINTS": str(folder / "checkpoints")},

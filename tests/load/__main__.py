@@ -14,16 +14,20 @@ import random
 import shlex
 import sys
 import time
+from copy import copy
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.benchmarks.measuring import MIB, machine
-from tests.benchmarks.server import pages, started, wait_ready
-from tests.load.actors import Actor
+from tests.benchmarks.server import HEALTH, Server, pages, started, wait_ready
+from tests.load.actors import Actor, Smallest
 from tests.load.asking import ACTORS, VISIT, asked_for
+from tests.load.beside import comparison, in_turns
 from tests.load.recording import Processes, listeners, report
 from tests.load.room import ARRIVAL, Room
 
+SMALLEST = "tests/load/smallest.py"
+EVERYBODY = ACTORS | {"smallest": Smallest}
 LOOKS = 10
 """Looks at the memory over the whole time."""
 AT_ONCE, FIRST_VISITS = 4, 50
@@ -44,12 +48,30 @@ def main(arguments: list[str]) -> int:
             wait_ready(server)
             asked.url, pids = [server.url], [server.process.pid]
         gc.freeze()  # the libraries, which the collector need not go through again and again
-        found = asyncio.run(_loop(asked, pids))
+        if asked.beside:
+            found = _beside(asked, pids, stack.enter_context(started(SMALLEST)))
+        else:
+            found = asyncio.run(_loop(asked, pids))
     found |= {"machine": where, "command": command, "mix": asked.mix, "processes": len(pids)}
     print(report(found))
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return int(found["failed"] > 0)
+
+
+def _beside(asked: argparse.Namespace, pids: list[int], page: Server) -> dict[str, Any]:
+    """The same on the smallest page, in turns; gives the last turn on the lab's pages."""
+    wait_ready(page, HEALTH)
+    smallest = copy(asked)
+    smallest.url, smallest.visits = [page.url], 0
+    smallest.mix = {"smallest": sum(asked.mix.values())}
+    turns = in_turns(
+        lambda: asyncio.run(_loop(smallest, [page.process.pid])),
+        lambda: asyncio.run(_loop(asked, pids)),
+    )
+    print(comparison(turns) + "\n")
+    failed = sum(turn["failed"] for found in turns.values() for turn in found)
+    return turns["lab"][-1] | {"failed": failed, "turns": turns}
 
 
 async def _loop(asked: argparse.Namespace, pids: list[int]) -> dict[str, Any]:
@@ -110,7 +132,7 @@ async def _person(room: Room, number: int, name: str, here: asyncio.Event) -> No
                 number += 1
                 await _visit(room, number)
             return
-        actor = ACTORS[name](room, number)
+        actor = EVERYBODY[name](room, number)
         session = room.session(number, actor.page, actor.query)
         if not await room.timed(f"open /{actor.page}", session.__aenter__):
             return

@@ -106,6 +106,14 @@ class Mover(Actor):
             raise Unchanged("the same picture came back")
 
 
+class Smallest(Mover):
+    """The slider of `smallest.py`."""
+
+    async def move(self) -> None:
+        answer = await self.session.do(*self.slider("Strength"))
+        self.changed(answer.pictures)
+
+
 class Follow(Mover):
     """The Denoiser's slider on the pictures with which the page opens, the same for all: what one
     has seen the server need not restore for another. The browser has looked at a place before it is

@@ -80,6 +80,11 @@ def asked_for(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--url", action="append", help="of a running server or proxy; more than one are shared out"
     )
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="the same on the smallest page that Streamlit can have, in turns, and the ratios",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
     parser.add_argument("--seed", type=int, default=0, help="of every choice")
     asked = parser.parse_args(arguments)
@@ -95,6 +100,8 @@ def asked_for(arguments: list[str]) -> argparse.Namespace:
             parser.error(f"--{name} is a number from {low:g} to {high:g}.")
     if not asked.sessions and not asked.visits:
         parser.error("Nobody comes: give --sessions or --visits.")
+    if asked.beside and not asked.sessions:
+        parser.error("--beside compares what --sessions do.")
     try:
         asked.url = [loopback(url) for url in asked.url or []]
         asked.mix = mix(asked.mix, asked.sessions)
