@@ -53,7 +53,7 @@ def bench() -> None:
     names = [f"Class {i}" for i in range(CLASSES)] if network.classes else ()
     to = live.latent(
         key="live",
-        decoder=live.Decoder(url, names, base, basis, manifold=count == 2),
+        decoder=live.Decoder(url, names, base, basis),
         position=live.Position(state["code"], state["label"]),
         dimensions=[
             live.Dimension(i, f"Dimension {i}", -3, 3, f"{i} nats", dead=i >= 10)

@@ -225,6 +225,29 @@ def test_the_plane_has_pictures_and_hovering_previews_them(app, page):
     assert not shown.sent
 
 
+def test_the_pad_of_a_model_of_many_numbers_has_pictures_which_follow_the_others(app, page):
+    shown = Instrument(page, app)
+    plane = shown.root.locator(".plane")
+    rest = "e => new Promise(r => (function f() { const i = e.instance;"
+    rest += " i.background || i.held ? requestAnimationFrame(f) : r() })())"
+
+    def pictures():
+        page.evaluate(TWO_FRAMES)
+        shown.root.evaluate(rest)
+        return plane.locator("canvas").evaluate("c => c.toDataURL()")
+
+    first = pictures()
+    shown.drag(plane.bounding_box())
+    assert "stale" not in plane.get_attribute("class")  # it is the same plane
+    page.mouse.up()
+    assert pictures() == first
+    shown.drag(shown.slider(3).bounding_box())
+    assert "stale" in plane.get_attribute("class")
+    page.mouse.up()
+    assert pictures() != first
+    assert "stale" not in plane.get_attribute("class")
+
+
 def test_python_can_go_elsewhere_and_an_old_answer_takes_nothing_back(app, page):
     shown = Instrument(page, app)
     page.get_by_role("button", name="Elsewhere").click()

@@ -73,9 +73,6 @@ class Decoder:
     there: what the hand did before is forgotten."""
     spread: Spread | None = None
     """Where codes lie; whether the hand is among them is then said beside the pad."""
-    manifold: bool = False
-    """Fill the pad with pictures, and preview the one under the mouse; for codes of two numbers
-    (with more it is the plane through the code)."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,6 @@ def latent(
             "pad": None if pad is None else list(pad),
             "original": original.png,
             "original_code": None if original.code is None else [float(v) for v in original.code],
-            "manifold": decoder.manifold,
             "temperature": position.temperature,
             "limit": MAX_CODE,
             "spread": None if decoder.spread is None else _spread(decoder.spread),

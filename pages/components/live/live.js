@@ -66,8 +66,6 @@ class Latent {
     if (data.original && data.original !== old.original) {
       this.find(".original img").src = data.original;
     }
-    this.pad.hovers = data.manifold;
-    this.pad.element.classList.toggle("pictures", data.manifold);
     if (elsewhere) this.load();
     this.redraw();
   }
@@ -93,7 +91,7 @@ class Latent {
   async load() {
     const { decoder: url, space, base, basis } = this.data;
     const current = () => !this.closed && this.data.space === space;
-    this.decoder = null;
+    this.decoder = this.background = this.painted = null;
     this.root.dataset.state = "loading";
     try {
       const fetched = await fetchDecoder(url);
@@ -110,7 +108,7 @@ class Latent {
         const fits = canvas.width === width && canvas.height === height;
         if (!fits) Object.assign(canvas, { width, height }); // which makes it blank
       }
-      this.painted = null;
+      this.pad.clear();
       this.root.dataset.state = "ready";
       this.redraw();
     } catch (error) {
@@ -256,14 +254,16 @@ class Latent {
     }
   }
 
-  /** Begin the pad's background again when it would be another. */
+  /** Begin the pad's background again when it would be another; while the hand moves, it waits. */
   paintPad() {
+    if (!this.axes.length) return;
     const rest = this.code.map((v, i) => (this.axes.includes(i) ? 0 : rounded(v)));
     const wanted = JSON.stringify([this.axes, this.label, rest]);
-    const waits = this.held || this.goal || !this.axes.length;
-    if (!this.data.manifold || waits || wanted === this.painted) return;
-    this.painted = wanted;
-    this.background = this.pad.paint(this.decoder, this.code, this.label);
+    if (wanted === this.painted) return;
+    const waits = this.held || this.goal;
+    this.pad.element.classList.toggle("stale", Boolean(waits));
+    this.painted = waits ? null : wanted;
+    this.background = waits ? null : this.pad.paint(this.decoder, this.code, this.label);
   }
 
   drawControls() {

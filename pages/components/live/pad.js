@@ -1,8 +1,10 @@
-// The pad: a plane of two numbers of the code, moved by pointer and by arrow keys.
+// The pad: a plane of two numbers of the code, filled with what is decoded there, moved by pointer
+// and by arrow keys.
 
 import { clamp } from "../common.js";
 
-const CELLS = 15; // pictures along each side of the background; odd, so that one is the middle
+const SIDES = [15, 9, 5]; // pictures along each side of the background; odd: one is in the middle
+const PAINTING = 1000; // milliseconds in which they are decoded, if that can be
 
 export class Pad {
   /**
@@ -22,7 +24,7 @@ export class Pad {
     });
     listen("pointermove", (event) => {
       if (element.hasPointerCapture(event.pointerId)) this.on.move(...this.place(event));
-      else if (this.hovers && event.pointerType === "mouse") this.on.hover(this.place(event));
+      else if (event.pointerType === "mouse") this.on.hover(this.place(event));
     });
     listen("pointerleave", () => this.on.hover(null));
     listen("dblclick", () => this.on.reset());
@@ -61,18 +63,26 @@ export class Pad {
   /** Fill the background with pictures, one a step, so that the caller can stop between. */
   *paint(decoder, code, label) {
     const [, height, width] = decoder.shape;
+    const side = sideFor(decoder.ms);
     const canvas = this.context.canvas;
-    Object.assign(canvas, { width: CELLS * width, height: CELLS * height });
+    const fits = canvas.width === side * width && canvas.height === side * height;
+    if (!fits) Object.assign(canvas, { width: side * width, height: side * height }); // and blank
     const here = code.slice();
-    for (let row = 0; row < CELLS; row++) {
-      for (let column = 0; column < CELLS; column++) {
-        here[this.x.index] = between(this.x, (column + 0.5) / CELLS);
-        here[this.y.index] = between(this.y, 1 - (row + 0.5) / CELLS);
+    for (let row = 0; row < side; row++) {
+      for (let column = 0; column < side; column++) {
+        here[this.x.index] = between(this.x, (column + 0.5) / side);
+        here[this.y.index] = between(this.y, 1 - (row + 0.5) / side);
         const pixels = decoder.decode(here, label);
         decoder.draw(pixels, this.context, column * width, row * height);
         yield;
       }
     }
+  }
+
+  /** Take the pictures away: they are another model's. */
+  clear() {
+    const { canvas } = this.context;
+    this.context.clearRect(0, 0, canvas.width, canvas.height);
   }
 
   /** Where in the plane an event is, in the units of the code. */
@@ -98,6 +108,9 @@ export class Pad {
     event.preventDefault();
   }
 }
+
+/** How many pictures a side has, so that all are decoded in time at so many milliseconds each. */
+export const sideFor = (ms) => SIDES.find((side) => side * side * ms <= PAINTING) ?? SIDES.at(-1);
 
 const share = ({ low, high }, v) => (v - low) / (high - low);
 const between = ({ low, high }, t) => low + t * (high - low);

@@ -196,7 +196,6 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
         live.decoder_url(run),
         latent.class_names(run),
         spread=outliers.spread(run),
-        manifold=len(here().code) == 2,
     )
     draw = partial(
         live.latent,
