@@ -147,6 +147,18 @@ def contact_sheet(
     return np.ascontiguousarray(sheet[..., 0].numpy() if c == 1 else sheet.numpy())
 
 
+def signed(values: Tensor) -> Tensor:
+    """Colour numbers in [-1, 1], (N, 1, H, W): orange above 0, blue below, black at 0.
+
+    Returns:
+        uint8 (N, 3, H, W).
+    """
+    orange = values.new_tensor([1.0, 0.6, 0.1]).view(1, 3, 1, 1)
+    blue = values.new_tensor([0.2, 0.55, 1.0]).view(1, 3, 1, 1)
+    colours = values.clamp_min(0) * orange + (-values).clamp_min(0) * blue
+    return (colours.clamp(0, 1) * 255).round().byte()
+
+
 def to_png(array: NDArray[np.uint8]) -> bytes:
     """The bytes of a PNG file for uint8 (H, W), (H, W, 3) or (H, W, 4)."""
     file = io.BytesIO()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from core.data import corrupt_seeded
 from core.errors import LabError
+from core.images import signed
 from core.inference.latent import test_images
 from core.metrics.image import psnr, rms_error, ssim
 from core.runs.query import finished
@@ -62,11 +63,7 @@ def error_map(images: Tensor, clean: Tensor) -> Tensor:
     Returns:
         uint8 (N, 3, H, W).
     """
-    difference = (images - clean).mean(1, keepdim=True)
-    bright, dark = difference.clamp_min(0), (-difference).clamp_min(0)
-    orange = difference.new_tensor([1.0, 0.6, 0.1]).view(1, 3, 1, 1)
-    blue = difference.new_tensor([0.2, 0.55, 1.0]).view(1, 3, 1, 1)
-    return ((bright * orange + dark * blue).clamp(0, 1) * 255).round().byte()
+    return signed((images - clean).mean(1, keepdim=True))
 
 
 def sweeps(run: Run) -> dict[str, list[dict[str, float]]]:
