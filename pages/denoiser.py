@@ -13,7 +13,7 @@ from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.parts.denoiser import stage as parts
 from pages.server.visitor import who
-from pages.ui import cached, inputs
+from pages.ui import cached, inputs, network_strip
 from pages.ui.names import dataset_title
 from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice, set_of
@@ -118,7 +118,9 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         spoilt = restoration.corrupt_images(pixels, corruption, strength, seed)
         parts.all_models(models, run, spoilt, picture_titles(len(pixels)))
         return
-    parts.this_model(cached.Restoration(run, pixels, corruption, strength, seed), strange)
+    shown = cached.Restoration(run, pixels, corruption, strength, seed)
+    parts.this_model(shown, strange)
+    network_strip.folded(partial(parts.network, shown, picture_titles(len(pixels))))
 
 
 def learning(run: Run) -> None:

@@ -66,11 +66,13 @@ def _with_code(layers: list[Layer]) -> list[Layer]:
     narrowest, least = sizes.index(min(sizes)), min(sizes)
     passed = any(layer.skip is not None and layer.skip < narrowest for layer in layers[narrowest:])
     if narrowest and not passed:
+        layer = layers[narrowest]
         about = (
-            f"{layers[narrowest].about} This is the code, the narrowest place: {least:,} numbers "
-            f"for the picture's {sizes[0]:,}. All that is restored comes from them."
+            f"{layer.about} This is the code, the narrowest place: {least:,} numbers for the "
+            f"picture's {sizes[0]:,}. All that is restored comes from them."
         )
-        layers[narrowest] = replace(layers[narrowest], role="code", about=about)
+        name, short = f"{layer.name} (code)", f"{layer.short} (code)"
+        layers[narrowest] = replace(layer, name=name, short=short, about=about, role="code")
     return layers
 
 

@@ -17,7 +17,7 @@ NAME = re.compile(
     r"(Input|Output|Code, \d+ numbers|Mean µ, \d+ numbers|Standard deviation σ, \d+ numbers"
     r"|(Transposed c|C)onvolution \d × \d(, stride \d)?, \d+ channels?|Fully connected, [\d,]+ "
     r"outputs|Max pooling \d × \d|Resizing to \d+ × \d+|Pixels to channels|Channels to pixels"
-    r"|Sum with (the input|layer \d+), a skip connection)"
+    r"|Sum with (the input|layer \d+), a skip connection)( \(code\))?"
 )
 WITH_WEIGHTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 PICTURE = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -14,7 +14,7 @@ from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.components import slider_preview
 from pages.server.visitor import who
-from pages.ui import cached, charts, pictures
+from pages.ui import cached, charts, network_strip, pictures
 from pages.ui.cached import Stage
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.pictures import Row
@@ -140,7 +140,7 @@ def all_models(models: RunChoice, chosen: Run, spoilt: Corrupted, titles: list[s
     Args:
         titles: what each picture is.
     """
-    index = _choose_picture_index(titles)
+    index = _choose_picture_index(titles, "goes through all models")
     picture = Corrupted(*(part[index : index + 1] for part in spoilt))
     results = [
         (run, restoration.restore(run.spec().variant, cached.model(run), picture))
@@ -174,11 +174,27 @@ def all_models(models: RunChoice, chosen: Run, spoilt: Corrupted, titles: list[s
         )
 
 
-def _choose_picture_index(titles: list[str]) -> int:
-    """Choose one of several pictures; returns its index."""
+def network(shown: cached.Restoration, titles: list[str]) -> None:
+    """What each layer of the model makes of one picture.
+
+    Args:
+        titles: what each picture is.
+    """
+    run = shown.run
+    if not DENOISING.learns(run.spec().variant):
+        st.info("This method has a rule and no layers. Choose a network to look into it.")
+        return
+    index = _choose_picture_index(titles, "goes through the network")
+    st.caption(f"{titles[index]}, spoilt as on the stage. {network_strip.CLICK}")
+    noisy = cached.stage(shown).spoilt.noisy[index : index + 1]
+    network_strip.strip(cached.denoiser_activations(run, noisy), run.id)
+
+
+def _choose_picture_index(titles: list[str], what: str) -> int:
+    """Choose one of several pictures, for `what` it does; returns its index."""
     if len(titles) == 1:
         return 0
-    help = "Which of the pictures on the stage goes through all models."
+    help = f"Which of the pictures on the stage {what}."
     return number("Picture", 1, len(titles), 1, "one_of", width=130, help=help) - 1
 
 

@@ -18,7 +18,7 @@ from core.runs.store import Run
 from pages.components import live
 from pages.components.live.fallback import server_sliders
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui import cached, inputs, pictures
+from pages.ui import cached, inputs, network_strip, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.widgets import segmented
 
@@ -217,8 +217,21 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
             move(to)
             if st.session_state.get("tab") == "Traversals":
                 st.rerun()  # they stand below, outside of this fragment, and start from there
+        network_strip.folded(partial(_network, run, start, to))
 
     moved()
+
+
+def _network(run: Run, start: Start, at: Place) -> None:
+    """What each layer makes of the image and of the code on the stage."""
+    if start.pixels is None:
+        shown = "The decoder draws the code on the stage; there is no image to encode."
+    else:
+        shown = "The encoder is given the chosen image, the decoder the code on the stage."
+    st.caption(f"{shown} {network_strip.CLICK}")
+    code = torch.tensor([at.code])
+    layers = cached.autoencoder_activations(run, start.pixels, code, at.label)
+    network_strip.strip(layers, run.id)
 
 
 def _by_browser(draw: Callable[..., live.Position | None]) -> Place:

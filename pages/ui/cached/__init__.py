@@ -8,6 +8,7 @@ from pages.ui.cached.autoencoders import (
     Draws,
     Sampled,
     autoencoder,
+    autoencoder_activations,
     codes,
     count_strange,
     digits,
@@ -30,7 +31,7 @@ from pages.ui.cached.classifiers import (
     training_estimate,
     training_pictures,
 )
-from pages.ui.cached.denoising import Restoration, Stage, stage
+from pages.ui.cached.denoising import Restoration, Stage, denoiser_activations, stage
 from pages.ui.cached.generators import (
     directions,
     generator,
@@ -70,12 +71,14 @@ __all__ = [
     "TestAnswers",
     "answer",
     "autoencoder",
+    "autoencoder_activations",
     "browser_refusal",
     "classifier",
     "codes",
     "copies",
     "count_strange",
     "cover",
+    "denoiser_activations",
     "digits",
     "directions",
     "encoders",

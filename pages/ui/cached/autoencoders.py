@@ -9,9 +9,11 @@ from torch import Tensor
 from core.data import Images
 from core.images import contact_sheet, to_png
 from core.inference import latent, outliers
+from core.inference.activations import Layer, autoencoder_layers
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.base import unit
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import model_of, models
 from pages.ui.concurrency import heavy
@@ -109,3 +111,13 @@ def count_strange(dataset: str, pixels: Tensor) -> int:
 def strangeness(run: Run, pixels: Tensor, label: int | None) -> outliers.Strangeness:
     """How unlike its training data a model finds an image, uint8 (1, C, H, W)."""
     return outliers.strangeness(run, autoencoder(run), pixels, label)[0]
+
+
+@by_run(st.cache_resource, max_entries=32, show_spinner=False)
+def autoencoder_activations(
+    run: Run, pixels: Tensor | None, code: Tensor, label: int | None
+) -> list[Layer]:
+    """What each layer of an encoder makes of an image, uint8 (1, C, H, W), and each layer of the
+    decoder of a code, (1, d). Without an image the decoder's alone."""
+    image = None if pixels is None else unit(pixels)
+    return autoencoder_layers(autoencoder(run), image, code, label)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.data import CORRUPTIONS
 from core.inference import restoration
+from core.inference.activations import Layer, denoiser_layers
 from core.inference.restoration import Corrupted, Restored
 from core.runs.store import Run
 from pages.ui import pictures
@@ -52,6 +53,12 @@ def stage(shown: Restoration) -> Stage:
     rows = _rows(spoilt, restored, CORRUPTIONS[corruption].title)
     gain = _mean(restored.psnr - restored.psnr_noisy)
     return Stage(spoilt, restored, rows, pictures.rows_html(rows), gain)
+
+
+@by_run(st.cache_resource, max_entries=32, show_spinner=False)
+def denoiser_activations(run: Run, noisy: Tensor) -> list[Layer]:
+    """What each layer of a denoiser makes of one spoilt picture, (1, C, H, W) in [0, 1]."""
+    return denoiser_layers(run.spec().variant, model(run), noisy)
 
 
 def _rows(spoilt: Corrupted, restored: Restored, corruption: str) -> list[Row]:
