@@ -23,6 +23,7 @@ from pages.ui.widgets import number, segmented
 
 opening("denoiser")
 models = RunChoice.of(DENOISING)
+VIEWS = ("This model", "All models")
 
 
 def other_images() -> None:
@@ -69,6 +70,9 @@ def picture_titles(count: int) -> list[str]:
 
 def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     """Draw the controls: the model, the pictures, the corruption, its seed, and the view."""
+    if (clicked := st.session_state.pop(parts.CLICKED_MODEL, None)) in models.runs:
+        st.session_state["model"] = clicked
+        st.session_state["view"] = VIEWS[0]
     run = models.box(
         "Model", parts.most_versatile(models.runs.values()).id, on_change=model_changed
     )
@@ -82,8 +86,8 @@ def controls() -> tuple[Run, Tensor | None, str, int, bool]:
     )
     parts.offer_trained(models, run, corruption)
     seed = number("Seed of the noise", 0, 2**31 - 1, 0, "seed")
-    view = segmented("Show", ["This model", "All models"], "view")
-    return run, pixels, corruption, seed, view == "All models"
+    view = segmented("Show", VIEWS, "view")
+    return run, pixels, corruption, seed, view == VIEWS[1]
 
 
 def of_another_set(run: Run) -> bool:

@@ -34,6 +34,10 @@ class Drawn(NamedTuple):
     labels: Tensor | None
     images: Tensor
 
+    def label(self, index: int) -> int | None:
+        """The class of one of them; None of a network without classes."""
+        return None if self.labels is None else int(self.labels[index])
+
 
 class BatchNormViews(NamedTuple):
     """The same N latents drawn with several batch statistics, (…, C, H, W) in [0, 1].

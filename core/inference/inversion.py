@@ -26,7 +26,8 @@ class Inversion(NamedTuple):
     """The result: `latent` (1, latent), `drawing` (1, C, H, W) in [0, 1], and its errors.
 
     `errors` (starts,) are the RMS errors of pixels at the end of each start, and `best` is the
-    least. `nearest` is that of the nearest of 1,000 random samples, (1, C, H, W) `nearest_drawing`.
+    least. `nearest` is that of the nearest of 1,000 random samples, (1, C, H, W) `nearest_drawing`
+    of the latent (1, latent) `nearest_latent`.
     """
 
     latent: Tensor
@@ -35,6 +36,7 @@ class Inversion(NamedTuple):
     best: float
     nearest: float
     nearest_drawing: Tensor
+    nearest_latent: Tensor
 
 
 def invert(
@@ -68,7 +70,8 @@ def invert(
     target = _checked_image(model, image, label)
     check("drawing random samples")
     u = seeded_noise(RANDOM_SAMPLES, SEED)[:, : model.latent]
-    random = draw(model, model.latents(u), label)
+    samples = model.latents(u)
+    random = draw(model, samples, label)
     random_errors = _errors(random, target)
     order = random_errors.argsort()[:starts]
     latents = _optimised(model, u[order], target, label, steps, check)
@@ -82,6 +85,7 @@ def invert(
         float(errors[i]),
         float(random_errors[j]),
         random[j : j + 1],
+        samples[j : j + 1],
     )
 
 

@@ -193,18 +193,20 @@ def cards_html(
     photographs: bool = False,
     names: Sequence[str] = (),
 ) -> str:
-    """What `cards` draws; with `names` a button on each picture, for `pages.components.picks`."""
-    parts = []
+    """What `cards` draws; with a button on each picture that has a name, for
+    `pages.components.picks`."""
+    names = names or [""] * len(items)
+    parts, reached = [], next(filter(None, names), None)
     for i, (title, image, line) in enumerate(items):
         picture = (
             f'<img src="{data_url(to_png(contact_sheet(image[None], 1)))}" alt="{escape(title)}">'
         )
         parts.append(
-            f"<figure>{_button(i, names[i], i == 0, picture) if names else picture}"
+            f"<figure>{_button(i, names[i], names[i] == reached, picture) if names[i] else picture}"
             f"<figcaption>{escape(title)}<br><small>{escape(line)}</small></figcaption></figure>"
         )
     kind = " lab-photographs" if photographs else ""
-    role = ' role="group"' if names else ""
+    role = ' role="group"' if reached else ""
     return (
         f'{STYLE}<div class="lab-cards{kind}"{role} style="--least: {least}px">{"".join(parts)}'
         "</div>"

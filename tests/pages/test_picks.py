@@ -2,11 +2,13 @@
 
 from collections.abc import Container
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.images import to_png
 from core.inference import generators, latent
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
@@ -134,3 +136,61 @@ def test_a_click_on_a_neighbour_selects_it(lab, monkeypatch):
     before = app.query_params["point"]
     clicked(monkeypatch, app, "neighbour-picks", 0)
     assert app.query_params["point"] != before
+
+
+def test_a_click_on_a_medoid_selects_it(lab, monkeypatch):
+    app = opened("latent_explorer.py", colour="Cluster")
+    clicked(monkeypatch, app, "medoid-picks", 3)
+    html = next(h.proto.body for h in app.get("html") if "Like #" in h.proto.body)
+    assert f"Like #{app.query_params['point']}<" in html
+
+
+def test_a_click_on_a_selected_image_selects_it_on_the_map(lab, monkeypatch):
+    app = opened("latent_explorer.py", tab="Selection", lasso="-1000,-1000;1000,-1000;0,2000")
+    before = app.query_params["point"]
+    clicked(monkeypatch, app, "selection-picks", 5)
+    assert app.query_params["point"] != before and app.query_params["lasso"]
+
+
+def test_a_click_on_what_is_near_to_one_s_own_image_selects_it(lab, monkeypatch):
+    app = opened("latent_explorer.py", tab="Your image", own_source="Upload")
+    picture = to_png(np.zeros((28, 28), np.uint8))
+    app.file_uploader(key="upload").set_value([("a.png", picture, "image/png")]).run()
+    before = app.query_params["point"]
+    clicked(monkeypatch, app, "own-picks-0", 2)
+    assert app.query_params["point"] != before
+    point = int(app.query_params["point"])
+    assert f"Image {point:,}" in "".join(h.proto.body for h in app.get("html"))
+
+
+@pytest.mark.parametrize(
+    ("tab", "key"), [("Memorised?", "copy-picks"), ("Batch norm", "norm-picks")]
+)
+def test_a_click_puts_the_latent_of_a_sample_on_the_gallery_s_stage(lab, monkeypatch, tab, key):
+    dcgan = next(
+        run
+        for run in cached.models("adversarial")
+        if generators.has_batch_norm(cached.generator(run))
+    )
+    app = opened("gan_gallery.py", tab=tab, model=dcgan.id)
+    clicked(monkeypatch, app, key, 4)
+    sample = generators.drawn(cached.generator(dcgan), 6, 0, None, 1.0).latents[4]
+    assert app.session_state["gan-found"][1] == pytest.approx(sample.tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize("index", [1, 2])
+def test_a_found_latent_is_clicked_onto_the_stage(lab, monkeypatch, index):
+    app = opened("gan_gallery.py", tab="Find a picture")
+    next(b for b in app.button if b.label == "Search").click().run()
+    assert app.session_state["gan-found"][1] is None
+    clicked(monkeypatch, app, "found-picks", index)
+    assert app.session_state["gan-found"][1] is not None
+
+
+def test_a_click_on_what_a_model_restored_uses_that_model(lab, monkeypatch):
+    app = opened("denoiser.py", view="All models", dataset="fashion-mnist")
+    before = app.selectbox(key="model").value
+    clicked(monkeypatch, app, "model-picks", 4)
+    assert app.selectbox(key="model").value != before
+    assert app.segmented_control(key="view").value == "This model"
+    assert app.selectbox(key="dataset").value == "fashion-mnist"

@@ -12,7 +12,7 @@ from core.inference.restoration import Corrupted, Restored
 from core.jobs import queue
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
-from pages.components import slider_preview
+from pages.components import picks, slider_preview
 from pages.server.visitor import who
 from pages.ui import cached, charts, network_strip, pictures
 from pages.ui.cached import Stage
@@ -24,6 +24,8 @@ from pages.ui.widgets import number, segmented
 
 COUNT = 8
 """Test images on the stage: they stay legible on a phone."""
+MODEL_PICKS, CLICKED_MODEL = "model-picks", "clicked_model"
+"""Keys of the clicks on what each model restored, and of the model whose picture was clicked."""
 FIGURES = ("psnr_noisy", "psnr", "ssim_noisy", "ssim")
 EQUATIONS = r"""
 A clean picture $x$ is spoilt: for Gaussian noise $y = \mathrm{clip}(x + \sigma\,\varepsilon)$ with
@@ -157,12 +159,17 @@ def all_models(models: RunChoice, chosen: Run, spoilt: Corrupted, titles: list[s
         cards.append(
             (models.short_name(run), restored.images[0], _figures(restored.psnr, restored.ssim))
         )
-    pictures.cards(cards)
+    if (picked := picks.picked(MODEL_PICKS, len(cards))) is not None and picked >= 2:
+        st.session_state[CLICKED_MODEL] = results[picked - 2][0].id
+        st.rerun()  # the choice of a model is drawn before
+    names = ["", "", *(f"Use {models.short_name(run)}" for run, _ in results)]
+    picks.show(pictures.cards_html(cards, names=names), key=MODEL_PICKS)
     st.caption(
-        f"{titles[index]}. Sorted by PSNR, which of a single picture says little of the methods: "
-        "their means stand under “Against strength”. The classical methods are given the "
-        "distance of the spoilt picture from the clean one (its RMS error), which nobody knows in "
-        f"practice; the networks are not. {MEASURES_TEXT}"
+        f"{titles[index]}. Click a restored picture to use its model. Sorted by PSNR, which of a "
+        "single picture says little of the methods: their means stand under “Against strength”. "
+        "The classical methods are given the distance of the spoilt picture from the clean one "
+        "(its RMS error), which nobody knows in practice; the networks are not. "
+        f"{MEASURES_TEXT}"
     )
     with st.container(horizontal=True):
         png_button(

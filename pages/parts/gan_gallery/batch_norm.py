@@ -3,13 +3,15 @@
 import streamlit as st
 
 from core.inference import generators
-from pages.parts.gan_gallery.stage import Scene
+from pages.components import picks
+from pages.parts.gan_gallery.stage import KEY, Scene, go
 from pages.ui import cached, pictures
 from pages.ui.downloads import png_button
 from pages.ui.pictures import Row
 from pages.ui.widgets import number
 
 SHOWN = 8
+PICKS = "norm-picks"
 
 
 def copies_text(places: bool) -> str:
@@ -41,8 +43,12 @@ def panel(scene: Scene) -> None:
         return
     seed = number("Seed of the other samples", 0, generators.MAX_SEED, 0, "strangers", width=200)
     drawn = generators.drawn(model, SHOWN, scene.seed, scene.label, scene.truncation)
+    if (index := picks.picked(PICKS, SHOWN)) is not None:
+        go(scene, drawn.latents[index], drawn.label(index))
     comparison = generators.batch_norm_views(model, drawn.latents, seed, drawn.labels)
-    rows = [Row("Kept statistics (eval): alone or not, always the same", comparison.kept)]
+    names = [f"Sample {i + 1}" for i in range(SHOWN)]
+    kept = "Kept statistics (eval): alone or not, always the same"
+    rows = [Row(kept, comparison.kept, names=names)]
     for i, batch in enumerate(comparison.batches):
         apart = (batch - comparison.kept).abs().mean()
         rows.append(
@@ -60,8 +66,9 @@ def panel(scene: Scene) -> None:
             f"{255 * float(apart):.0f} grey levels away on average",
         )
     )
-    pictures.rows(rows)
+    picks.show(pictures.rows_html(rows), key=PICKS, stage=KEY)
     st.caption(
+        "Click a picture of the first row to put it on the stage. "
         "In training, batch norm takes mean and variance from the batch, so a picture depends on "
         f"its company. {copies_text(generators.varies_by_position(model))} Afterwards it uses "
         "statistics that were kept, and each picture stands for itself."

@@ -6,13 +6,15 @@ import torch
 from core.errors import LabError
 from core.inference import copying, generators
 from core.inference.copying import Matches
-from pages.parts.gan_gallery.stage import Scene
+from pages.components import picks
+from pages.parts.gan_gallery.stage import KEY, Scene, go
 from pages.ui import cached, pictures
 from pages.ui.concurrency import check_visitor
 from pages.ui.downloads import png_button
 from pages.ui.pictures import Row
 
 SHOWN, NEIGHBOURS = 6, 7
+PICKS = "copy-picks"
 
 
 def panel(scene: Scene) -> None:
@@ -26,16 +28,20 @@ def panel(scene: Scene) -> None:
         st.info(str(error))
         return
     drawn = generators.drawn(cached.generator(run), SHOWN, scene.seed, None, scene.truncation)
+    if (index := picks.picked(PICKS, SHOWN)) is not None:
+        go(scene, drawn.latents[index], drawn.label(index))
     matches = copying.search(drawn.images, library, NEIGHBOURS, check_visitor)
     rows = [
         Row(
             f"Sample {i + 1}, then the nearest",
             torch.cat([drawn.images[i : i + 1], images.pixels[matches.ids[i]].float() / 255]),
             f"the nearest is at {float(matches.ratios[i]):.0%} of the tenth's distance",
+            names=[f"Sample {i + 1}"],
         )
         for i in range(SHOWN)
     ]
-    pictures.rows(rows)
+    picks.show(pictures.rows_html(rows), key=PICKS, stage=KEY)
+    st.caption("Click a sample to put it on the stage.")
     st.markdown(verdict(matches, split, len(images.labels)))
     if split == "train":
         st.caption(copying.TOLERANCE)

@@ -9,13 +9,15 @@ from core import data
 from core.errors import LabError
 from core.inference import latent
 from core.tasks.base import fitted
-from pages.parts.gan_gallery.stage import Scene, put
+from pages.components import picks
+from pages.parts.gan_gallery.stage import KEY, Scene, go
 from pages.ui import cached, inputs, pictures
 from pages.ui.downloads import csv_button
 from pages.ui.names import class_title
 from pages.ui.widgets import segmented
 
 SOURCES = ("Test image", "Draw", "Upload")
+PICKS = "found-picks"
 
 
 @st.fragment
@@ -37,19 +39,21 @@ def panel(scene: Scene) -> None:
     except LabError as error:
         st.error(str(error))
         return
-    pictures.cards(
-        [
-            (name, target[0], "as this network could see it"),
-            ("Found", inversion.drawing[0], f"RMS error {inversion.best:.3f}"),
-            (
-                "Nearest of 1,000 samples",
-                inversion.nearest_drawing[0],
-                f"RMS error {inversion.nearest:.3f}",
-            ),
-            ("What is left", (inversion.drawing - target).abs()[0], "difference, absolute"),
-        ],
-        least=150,
-    )
+    found = {1: inversion.latent[0], 2: inversion.nearest_latent[0]}
+    if (index := picks.picked(PICKS, 3)) in found:
+        go(scene, found[index], scene.label)
+    shown = [
+        (name, target[0], "as this network could see it"),
+        ("Found", inversion.drawing[0], f"RMS error {inversion.best:.3f}"),
+        (
+            "Nearest of 1,000 samples",
+            inversion.nearest_drawing[0],
+            f"RMS error {inversion.nearest:.3f}",
+        ),
+        ("What is left", (inversion.drawing - target).abs()[0], "difference, absolute"),
+    ]
+    names = [title if i in found else "" for i, (title, _, _) in enumerate(shown)]
+    picks.show(pictures.cards_html(shown, least=150, names=names), key=PICKS, stage=KEY)
     spread = ", ".join(f"{e:.3f}" for e in sorted(inversion.errors.tolist()))
     gained = 1 - inversion.best / max(inversion.nearest, 1e-9)
     st.markdown(
@@ -64,8 +68,7 @@ def panel(scene: Scene) -> None:
     st.caption(f"RMS errors of the eight starts, in a range of 0 to 1: {spread}.")
     with st.container(horizontal=True):
         if st.button("Put it on the stage", icon=":material/arrow_upward:"):
-            put(scene, inversion.latent[0])
-            st.rerun()  # the stage is outside of this fragment
+            go(scene, inversion.latent[0], scene.label)
         csv_button(lambda: latent.code_table(inversion.latent), f"{scene.run.id}-found")
 
 

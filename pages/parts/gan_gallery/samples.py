@@ -43,8 +43,7 @@ def panel(scene: Scene) -> None:
         ranked = scores.argsort(descending=order == ORDERS[1])
     if (index := picks.picked("sample-picks", count)) is not None:
         place = int(ranked[index])
-        label = scene.label if drawn.labels is None else int(drawn.labels[place])
-        go(scene, drawn.latents[place], label)
+        go(scene, drawn.latents[place], drawn.label(place))
     form = "{:.0%}" if probable else "{:.2f}"
     items = []
     for i in ranked.tolist():

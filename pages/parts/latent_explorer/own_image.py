@@ -16,7 +16,9 @@ from core.metrics.image import percent
 from core.projection import maps
 from core.runs import store
 from core.tasks.autoencoding import AUTOENCODING
+from pages.components import picks
 from pages.parts.latent_explorer.scene import Scene
+from pages.parts.latent_explorer.view_state import select
 from pages.ui import cached, inputs, pictures
 from pages.ui.proportions import farther
 from pages.ui.widgets import segmented
@@ -67,16 +69,22 @@ def _verdicts(scene: Scene, pixels: Tensor) -> None:
         _verdict(
             shares[i], min(maps.STRANGENESS_K, len(known) - 1), anomalies[i] if anomalies else None
         )
-        pictures.cards(
-            [
-                ("Yours", pixels[i], ""),
-                *(
-                    (scene.image_title(int(row)), scene.codes.images.pixels[row], f"at {d:.3g}")
-                    for row, d in zip(nearest.ids[i], nearest.distances[i].tolist(), strict=True)
-                ),
-            ],
-            MIN_WIDTH,
-        )
+        rows, distances = nearest.ids[i].tolist(), nearest.distances[i].tolist()
+        key = f"own-picks-{i}"
+        if index := picks.picked(key, 1 + len(rows)):  # the first is one's own
+            select(scene, rows[index - 1])
+            st.rerun()  # the map stands above
+        titles = [scene.image_title(row) for row in rows]
+        cards = [
+            ("Yours", pixels[i], ""),
+            *(
+                (title, scene.codes.images.pixels[row], f"at {distance:.3g}")
+                for title, row, distance in zip(titles, rows, distances, strict=True)
+            ),
+        ]
+        names = ["", *(f"Select {title}" for title in titles)]
+        picks.show(pictures.cards_html(cards, MIN_WIDTH, names=names), key=key, stage="map")
+    st.caption("Click an image of the map to select it there.")
 
 
 def _verdict(far: float, k: int, bad: float | None) -> None:

@@ -9,13 +9,17 @@ from torch import Tensor
 
 from core.images import COLOURS, contact_sheet, to_png
 from core.metrics.image import percent
+from pages.components import picks
 from pages.parts.latent_explorer.scene import ENDS, Scene, keep_selection, selected
-from pages.parts.latent_explorer.view_state import current_view
+from pages.parts.latent_explorer.view_state import current_view, select
 from pages.ui import cached, charts, pictures
 from pages.ui.downloads import csv_button, png_button
 
 MAX_SHOWN = 480
 COLUMNS = 24
+MAX_IMAGE_WIDTH = 5
+"""Of one in the sheet, in rem."""
+PICKS = "selection-picks"
 
 
 def panel(scene: Scene) -> None:
@@ -29,8 +33,10 @@ def panel(scene: Scene) -> None:
     with left:
         shown = images[:MAX_SHOWN]
         columns = min(COLUMNS, max(8, math.isqrt(len(shown) - 1) + 1))
-        png = to_png(contact_sheet(shown, columns, gap=1, fill=0))
-        pictures.sheet_image(png, f"{len(shown)} selected images", _count(len(shown), len(rows)))
+        if (index := picks.picked(PICKS, len(shown))) is not None:
+            select(scene, int(rows[index]))
+            st.rerun()  # the map stands above
+        _sheet(scene, rows, shown, min(columns, len(shown)))
         with st.container(horizontal=True):
             png_button(
                 lambda: to_png(contact_sheet(images, COLUMNS, gap=1, fill=0)), name, "png-selection"
@@ -42,6 +48,17 @@ def panel(scene: Scene) -> None:
                     st.toast(f"{len(rows):,} images are kept as {end}.")
     with right:
         _histogram(scene, rows)
+
+
+def _sheet(scene: Scene, rows: Tensor, shown: Tensor, columns: int) -> None:
+    """The images as one sheet to click on, of single images no larger than can be seen well."""
+    png = to_png(contact_sheet(shown, columns, gap=1, fill=0))
+    names = [f"Select {scene.image_title(int(row))}" for row in rows[: len(shown)]]
+    sheet = pictures.Sheet(_count(len(shown), len(rows)), png, "", columns, names)
+    html = pictures.sheets_html([sheet])
+    width = f"min(100%, {columns * MAX_IMAGE_WIDTH}rem)"
+    picks.show(f'<div style="width: {width}">{html}</div>', key=PICKS, stage="map")
+    st.caption("Click an image to select it on the map.")
 
 
 def _selected(scene: Scene) -> Tensor:

@@ -19,14 +19,14 @@ from pages.components.map import Classes, Drawing, Scale, ViewState, interaction
 from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import PICKS, autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
-from pages.parts.latent_explorer.view_state import current_view, remember
+from pages.parts.latent_explorer.view_state import current_view, remember, select
 from pages.server.routes import frames_url, thumbnails_url
 from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import dataset_title
 from pages.ui.widgets import number, segmented
 
-KEY = "map"
+KEY, MEDOID_PICKS = "map", "medoid-picks"
 COLOURINGS = ("Label", "Cluster", "Error", "Preserved")
 MIN_TRUSTED = 0.95
 EXPORT_SIDE = 1200
@@ -44,10 +44,13 @@ def bench(latent_map: LatentMap) -> None:
     st.session_state["scene"] = scene
     now = _after_interaction(scene, current_view(scene))
     nearest = neighbours_of(scene, now.clicked)
-    if (index := picks.picked(PICKS, len(nearest.ids[0]))) is not None:
-        now = now._replace(clicked=int(latent_map.ids[nearest.ids[0][index]]))
-        remember(scene, now)
-        nearest = neighbours_of(scene, now.clicked)
+    shown = {PICKS: nearest.ids[0]}
+    if grouped is not None:
+        shown[MEDOID_PICKS] = grouped.medoids
+    for key, rows in shown.items():
+        if (index := picks.picked(key, len(rows))) is not None:
+            now = select(scene, int(rows[index]))
+            nearest = neighbours_of(scene, now.clicked)
     left, right = st.columns([2, 1], gap="large")
     with right:  # first: after a click the map is unchanged, and large to send
         detail(scene, now, nearest)
@@ -132,13 +135,13 @@ def _describe(scene: Scene, grouped: Grouped) -> None:
     images = encoding.chosen_images(
         scene.dataset, scene.latent_map.config.split, scene.latent_map.ids[grouped.medoids]
     ).pixels
-    pictures.cards(
-        [
-            (name, image, f"{count:,} images")
-            for name, image, count in zip(grouped.names, images, counts, strict=True)
-        ],
-        least=64,
-    )
+    cards = [
+        (name, image, f"{count:,} images")
+        for name, image, count in zip(grouped.names, images, counts, strict=True)
+    ]
+    names = [f"Select {scene.image_title(int(row))}" for row in grouped.medoids]
+    html = pictures.cards_html(cards, least=64, names=names)
+    picks.show(html, key=MEDOID_PICKS, stage=KEY)
     agreement = clusters.agreement(labels, scene.labels)
     noise = int((labels < 0).sum())
     parts = [f"{grouped.clusters.number} clusters, named by their medoids"]

@@ -44,6 +44,13 @@ def remember(scene: Scene, now: ViewState) -> None:
     _set_param("classes", ",".join(map(str, now.shown)) if now.shown else None)
 
 
+def select(scene: Scene, row: int) -> ViewState:
+    """The view state with the image of a row clicked; it is kept."""
+    now = current_view(scene)._replace(clicked=int(scene.latent_map.ids[row]))
+    remember(scene, now)
+    return now
+
+
 def lasso_text(lasso: Sequence[Sequence[float]]) -> str:
     """A polygon as text for the URL, with all the browser's digits, so that a link selects the
     same images."""
