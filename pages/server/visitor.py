@@ -21,6 +21,7 @@ from pages.server.streamlit_private import (
     get_cookie_secret,
     get_cookie_with_chunks,
     get_secrets_auth_section,
+    session_claims,
 )
 
 COOKIE = "latent_lab_visitor"
@@ -29,8 +30,8 @@ YEAR = 365 * 24 * 3600
 
 def who() -> str:
     """The person of this session; the same in all of a browser's tabs, and after a restart."""
-    if st.user.get("is_logged_in"):
-        return identity.signed_in_as(st.user.to_dict())
+    if (claims := session_claims()).get("is_logged_in"):
+        return identity.signed_in_as(claims)
     visitor = _anonymous(st.context.cookies)
     if visitor is not None:
         return visitor
