@@ -19,7 +19,7 @@ from pages.parts.gan_gallery import (
     wall_runs,
 )
 from pages.parts.gan_gallery.explained import EQUATIONS
-from pages.ui.page_frame import needs, opening, tabs
+from pages.ui.page_frame import grouped_tabs, needs, opening
 from pages.ui.run_choice import RunChoice
 from pages.ui.text_comparison import explanation
 from pages.ui.training_panel import panel
@@ -51,16 +51,22 @@ else:
     st.info("There is no trained GAN yet. Train one below: the digits are always here.")
 
 run = scene.run if scene else None
-tabs(
+grouped_tabs(
     {
-        "Samples": needs(scene, samples.panel),
-        "Between": needs(scene, interpolation.panel),
-        "Health": needs(run, health.panel),
-        "Learning": needs(run, training_tab.over_epochs),
-        "Memorised?": needs(scene, copy_check.panel),
-        "Batch norm": needs(scene, batch_norm.panel),
-        "Find a picture": needs(scene, inversion_tab.panel),
-        "Train your own": partial(panel, ADVERSARIAL, models.names, models.use),
-        "What is happening": partial(explanation, EQUATIONS, ADVERSARIAL, RECOGNITION, run=run),
+        "Explore": {
+            "Samples": needs(scene, samples.panel),
+            "Between": needs(scene, interpolation.panel),
+            "Find a picture": needs(scene, inversion_tab.panel),
+        },
+        "Check": {
+            "Health": needs(run, health.panel),
+            "Memorised?": needs(scene, copy_check.panel),
+            "Batch norm": needs(scene, batch_norm.panel),
+        },
+        "Train": {
+            "Learning": needs(run, training_tab.over_epochs),
+            "Train your own": partial(panel, ADVERSARIAL, models.names, models.use),
+            "What is happening": partial(explanation, EQUATIONS, ADVERSARIAL, RECOGNITION, run=run),
+        },
     }
 )

@@ -9,8 +9,11 @@ import streamlit as st
 from PIL import Image
 
 from pages.ui.opening import OPENINGS
+from pages.ui.widgets import segmented
 
 T = TypeVar("T")
+GROUP = "tabs"
+"""The key of the chosen group of tabs, in the session and in the address."""
 
 
 def _icon() -> Image.Image:
@@ -73,6 +76,20 @@ def tabs(bodies: Mapping[str, Callable[[], object]]) -> None:
         if place.open:
             with place:
                 body()
+
+
+def grouped_tabs(groups: Mapping[str, Mapping[str, Callable[[], object]]]) -> None:
+    """The page's tabs in named groups, of which the chosen one has its tabs in sight.
+
+    A link that names a tab alone opens its group.
+    """
+    if GROUP not in st.session_state and GROUP not in st.query_params:
+        linked = st.query_params.get("tab")
+        group = next((name for name, bodies in groups.items() if linked in bodies), None)
+        if group is not None:
+            st.session_state[GROUP] = group
+            st.query_params[GROUP] = group  # a group's first tab is left out of the address
+    tabs(groups[segmented("Group of tabs", list(groups), GROUP, label_visibility="collapsed")])
 
 
 def needs(

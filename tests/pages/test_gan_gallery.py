@@ -105,6 +105,17 @@ def test_each_tab_opens(lab, tab, run, monkeypatch):
     monkeypatch.setattr(generators, "MAX_REAL", 500)
     app = on(run, tab=tab)
     assert not app.exception and not app.error
+    assert app.session_state["tab"] == tab and tab in [t.label for t in app.tabs]
+
+
+def test_a_group_opens_with_its_first_tab_and_stands_in_the_address(lab):
+    app = on(PLAIN, tab="Memorised?")
+    assert app.segmented_control(key="tabs").value == app.query_params["tabs"] == "Check"
+    app.segmented_control(key="tabs").set_value("Train").run()
+    assert [t.label for t in app.tabs] == ["Learning", "Train your own", "What is happening"]
+    assert not app.exception
+    again = on(PLAIN, tabs="Check")
+    assert again.session_state["tab"] == "Health" and not again.exception
 
 
 def test_a_link_draws_the_same_again(lab):
