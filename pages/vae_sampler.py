@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.runs.store import Run
 from core.tasks.autoencoding import AUTOENCODING
-from pages.parts.vae_sampler import measures, sampling, space, stage
+from pages.parts.vae_sampler import measures, posterior, sampling, space, stage
 from pages.parts.vae_sampler.explained import EQUATIONS
 from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice
@@ -26,17 +26,20 @@ def learning(run: Run) -> None:
 
 
 chosen: Run | None = None
+start = stage.Start(None, None, "")
 if models.runs:
     stage.choose_clicked()
     row = st.container(horizontal=True, vertical_alignment="bottom")
     chosen = models.box("Model", place=row, width=380)
-    stage.bench(chosen, stage.choose_start(chosen, row))
+    start = stage.choose_start(chosen, row)
+    stage.bench(chosen, start)
 else:
     st.info("There is no trained autoencoder yet. Train one below: the digits are always here.")
 
 tabs(
     {
         "Samples": needs(chosen, partial(sampling.samples, models)),
+        "Posterior": needs(chosen, partial(posterior.posterior, start)),
         "Traversals": needs(chosen, space.traversals),
         "Plane": needs(chosen, partial(space.plane, models)),
         "Between": needs(chosen, space.between),

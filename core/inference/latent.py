@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from core.tasks.autoencoding import (
     MIN_ACTIVE_VARIANCE,
     AutoencodingVariant,
     anomaly_score,
+    kl_divergence,
 )
 from core.tasks.base import fitted, unit
 
@@ -146,6 +147,29 @@ def encode(model: Autoencoder, pixels: Tensor, labels: int | Tensor | None = Non
     classes = checked_labels(model, labels, len(pixels))
     unknown = torch.zeros(len(pixels), dtype=torch.int64)
     return AUTOENCODING.encode(model, Images(pixels, unknown if classes is None else classes))
+
+
+class Posterior(NamedTuple):
+    """The cloud of codes that a variational encoder gives an image: a normal distribution in each
+    dimension. `mu`, `sigma` and `kl`, its divergence from the prior in nats, are (d,)."""
+
+    mu: Tensor
+    sigma: Tensor
+    kl: Tensor
+
+    def samples(self, count: int, seed: int) -> Tensor:
+        """Draw codes z = µ + σ·ε, (count, d), with ε from N(0, 1) by the seed."""
+        noise = torch.randn(count, len(self.mu), generator=torch.Generator().manual_seed(seed))
+        return self.mu + self.sigma * noise
+
+
+@torch.inference_mode()
+def posterior(model: Autoencoder, pixels: Tensor, label: int | None = None) -> Posterior | None:
+    """Encode one uint8 image (1, C, H, W); None where the model is not variational."""
+    code = model.encode(unit(pixels), checked_labels(model, label, 1))
+    if code.logvar is None:
+        return None
+    return Posterior(code.mu[0], (0.5 * code.logvar[0]).exp(), kl_divergence(code)[0])
 
 
 @torch.inference_mode()

@@ -153,6 +153,25 @@ def test_only_finished_autoencoders_are_listed(shelf: dict[str, Run], lab: Path)
     assert unfinished.id not in [run.id for run in finished(AUTOENCODING, "mnist")]
 
 
+@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+def test_a_posterior_is_what_the_encoder_says_and_costs_what_the_bound_counts(variant):
+    model, image, label = new(variant), digits(1), 3
+    cloud = latent.posterior(model, image.pixels, label)
+    if not model.variational:
+        assert cloud is None
+        return
+    code = model.encode(unit(image.pixels), torch.tensor([label]))
+    assert torch.equal(cloud.mu, code.mu[0])
+    normal = torch.distributions.Normal(cloud.mu, cloud.sigma)
+    prior = torch.distributions.Normal(0.0, 1.0)
+    wanted = torch.distributions.kl_divergence(normal, prior)
+    assert torch.allclose(cloud.kl, wanted, atol=1e-5)
+    draws = cloud.samples(4000, seed=1)
+    assert torch.equal(draws, cloud.samples(4000, seed=1))
+    assert torch.allclose(draws.mean(0), cloud.mu, atol=0.1)
+    assert torch.allclose(draws.std(0), cloud.sigma, atol=0.1)
+
+
 # ---- codes that people type
 
 

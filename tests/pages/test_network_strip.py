@@ -10,10 +10,9 @@ from core.inference.activations import Layer
 from core.runs.query import finished
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
-from pages.components import picks
 from pages.ui import network_strip
 from tests.pages.test_pages import captions, opened
-from tests.pages.test_picks import Once
+from tests.pages.test_picks import clicked
 
 DENOISERS = [run for run in finished(DENOISING) if run.shipped]
 AUTOENCODERS = [run for run in finished(AUTOENCODING) if run.shipped]
@@ -68,9 +67,7 @@ def test_a_click_opens_a_layer_which_stands_in_the_address(lab, monkeypatch):
     app = opened("denoiser.py", model=run.id, inside="true")
     assert heading(app) == "**1. Convolution 3 × 3, 64 channels**"
     before = strips(app)
-    monkeypatch.setattr(picks, "picked", Once("network-picks", 3))
-    app.run()
-    assert not app.exception
+    clicked(monkeypatch, app, "network-picks", 3)
     assert heading(app) == "**3. Convolution 3 × 3, 128 channels**"
     assert app.query_params["layer"] in ("3", ["3"])
     assert strips(app) == before, "the strip stays, and with it focus and scroll"

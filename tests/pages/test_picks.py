@@ -94,6 +94,7 @@ def test_what_is_chosen_is_marked_and_reached_by_tab():
     ("tab", "key"),
     [
         ("Samples", "sample-picks"),
+        ("Posterior", "posterior-picks"),
         ("Traversals", "traversal-picks"),
         ("Plane", "plane-picks"),
         ("Between", "between-picks"),

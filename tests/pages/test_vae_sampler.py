@@ -8,11 +8,21 @@ from streamlit.testing.v1 import AppTest
 from core.inference import latent
 from core.runs.query import finished
 from core.tasks.autoencoding import AUTOENCODING
+from pages.components import live
 from pages.parts.vae_sampler import measures
 from tests.pages.test_pages import opened
 
 PAGE = "vae_sampler.py"
-TABS = ["Samples", "Traversals", "Plane", "Between", "Codes", "Learning", "What is happening"]
+TABS = [
+    "Samples",
+    "Posterior",
+    "Traversals",
+    "Plane",
+    "Between",
+    "Codes",
+    "Learning",
+    "What is happening",
+]
 MODELS = [run for run in finished(AUTOENCODING) if run.shipped]
 VARIANTS = {run.spec().variant for run in MODELS}
 CONDITIONAL = next(run for run in MODELS if latent.class_names(run))
@@ -104,6 +114,54 @@ def test_the_samples_follow_the_seed(lab):
     assert all(a != b for a, b in zip(first, sheets(app), strict=True))
     app.number_input(key="sample_seed").set_value(0).run()
     assert sheets(app) == first
+
+
+def posterior_cards(app: AppTest) -> list[str]:
+    body = next(
+        h.proto.body for h in app.get("html") if 'data-picks="posterior-picks"' in h.proto.body
+    )
+    return re.findall(r'src="([^"]+)"', body)
+
+
+def test_the_draws_of_a_posterior_follow_the_seed_and_the_image(lab):
+    app = opened(PAGE, tab="Posterior")
+    first = posterior_cards(app)
+    app.number_input(key="posterior_seed").set_value(1).run()
+    second = posterior_cards(app)
+    assert not app.exception and len(first) == len(second) == 9
+    assert first[:2] == second[:2], "the original and what µ gives"
+    assert all(a != b for a, b in zip(first[2:], second[2:], strict=True))
+    assert posterior_cards(opened(PAGE, tab="Posterior", posterior_seed="1")) == second
+    app.number_input(key="first").set_value(7).run()
+    assert not set(posterior_cards(app)) & set(second)
+
+
+def test_a_posterior_says_what_it_costs_with_unit_and_n(lab):
+    run = next(r for r in MODELS if r.spec().variant == "vae" and r.spec().config["latent"] > 2)
+    app = opened(PAGE, tab="Posterior", model=run.id)
+    said = " ".join(c.value for c in app.caption)
+    cloud = latent.posterior(latent.network(run), latent.test_images("mnist", 0, 1).pixels)
+    assert f"{float(cloud.kl.sum()):.1f} nats" in said and "1 nat is 1.44 bits" in said
+    assert f"the mean of 10,000 test images is {run.metrics()['kl']:.1f}" in said
+    conditional = opened(PAGE, tab="Posterior", model=CONDITIONAL.id)
+    assert any("given the class 7" in c.value for c in conditional.caption)
+
+
+def test_only_a_cloud_is_drawn_on_the_pad(lab, monkeypatch):
+    shown = []
+    monkeypatch.setattr(live, "latent", lambda **data: shown.append(data["original"].sigma))
+    for variant in ("vae_conv", "ae_conv"):
+        run = next(r for r in MODELS if r.spec().variant == variant)
+        app = opened(PAGE, tab="Posterior", model=run.id)
+        assert not app.exception
+    assert len(shown[0]) == 16 and all(0 < s < 1.5 for s in shown[0]) and shown[1] is None
+    assert any("no cloud around it" in i.value for i in app.info)
+
+
+def test_without_an_image_there_is_no_posterior(lab):
+    app = opened(PAGE, tab="Posterior", source="Draw")
+    assert not app.exception
+    assert any("its posterior appears here" in i.value for i in app.info)
 
 
 def test_a_run_of_another_data_set_is_guessed_a_class(lab):

@@ -83,6 +83,8 @@ class Original:
     png: str | None
     """A data URL."""
     code: Sequence[float] | None
+    sigma: Sequence[float] | None = None
+    """Of a VAE the standard deviations of its posterior, which the pad then shows."""
 
 
 def decoder_url(run: Run) -> str:
@@ -143,6 +145,9 @@ def latent(
             "pad": None if pad is None else list(pad),
             "original": original.png,
             "original_code": None if original.code is None else [float(v) for v in original.code],
+            "original_sigma": None
+            if original.sigma is None
+            else [float(v) for v in original.sigma],
             "temperature": position.temperature,
             "limit": MAX_CODE,
             "spread": None if decoder.spread is None else _spread(decoder.spread),
@@ -190,6 +195,10 @@ def share_text(share: float) -> str:
     """A share as the instrument says it: neither none nor all of them where it is not so."""
     percent = math.floor(100 * share + 0.5)  # as in the browser; Python rounds halves to even
     return f"{percent}%" if 1 <= percent <= 99 else "fewer than 1%" if percent < 1 else "over 99%"
+
+
+def _floats(values: Sequence[float] | None) -> list[float] | None:
+    return None if values is None else [float(v) for v in values]
 
 
 def _spread(spread: Spread) -> dict[str, Any]:

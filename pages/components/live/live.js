@@ -66,6 +66,7 @@ class Latent {
     if (data.original && data.original !== old.original) {
       this.find(".original img").src = data.original;
     }
+    this.showPosterior();
     if (elsewhere) this.load();
     this.redraw();
   }
@@ -173,8 +174,18 @@ class Latent {
     this.axes = axes ?? [];
     if (!shown) return;
     this.pad.setAxes(...shown);
+    this.showPosterior();
     this.root.querySelectorAll(".axes select").forEach((s, k) => (s.value = axes[k]));
     this.redraw();
+  }
+
+  /** The posterior of the original, in the two dimensions of the pad. */
+  showPosterior() {
+    const { original_code: mu, original_sigma: sigma } = this.data;
+    const known = Boolean(mu && sigma && this.axes.length);
+    const both = (values) => this.axes.map((i) => values[i]);
+    this.pad.showPosterior(...(known ? [both(mu), both(sigma)] : []));
+    this.find(".legend").hidden = !known;
   }
 
   heat(value) {

@@ -35,12 +35,23 @@ export class Pad {
   setAxes(x, y) {
     this.x = x;
     this.y = y;
-    for (const [name, sigma] of [["one", 1], ["two", 2]]) {
-      const ring = this.element.querySelector(`.${name}`);
-      ring.setAttribute("cx", 100 * share(x, x.centre));
-      ring.setAttribute("cy", 100 - 100 * share(y, y.centre));
-      ring.setAttribute("rx", (100 * sigma * x.spread) / (x.high - x.low));
-      ring.setAttribute("ry", (100 * sigma * y.spread) / (y.high - y.low));
+    this.draw(".ring", [x.centre, y.centre], [x.spread, y.spread]);
+  }
+
+  /** Show where an encoder puts an image: µ and σ in the two dimensions; nothing without them. */
+  showPosterior(mu, sigma) {
+    for (const drawn of this.element.querySelectorAll(".posterior")) {
+      drawn.classList.toggle("none", !mu || !sigma);
+    }
+    if (mu && sigma) this.draw(".posterior", mu, sigma);
+  }
+
+  /** Ellipses of one and of two standard deviations. */
+  draw(kind, centre, spread) {
+    for (const [name, times] of [["one", 1], ["two", 2]]) {
+      const drawn = this.element.querySelector(`${kind}.${name}`);
+      const places = ellipse([this.x, this.y], centre, spread.map((v) => times * v));
+      for (const [k, v] of Object.entries(places)) drawn.setAttribute(k, v);
     }
   }
 
@@ -111,6 +122,14 @@ export class Pad {
 
 /** How many pictures a side has, so that all are decoded in time at so many milliseconds each. */
 export const sideFor = (ms) => SIDES.find((side) => side * side * ms <= PAINTING) ?? SIDES.at(-1);
+
+/** Where an ellipse lies in the plane of two axes, in percent; the second axis goes up. */
+export const ellipse = ([x, y], [cx, cy], [rx, ry]) => ({
+  cx: 100 * share(x, cx),
+  cy: 100 - 100 * share(y, cy),
+  rx: (100 * rx) / (x.high - x.low),
+  ry: (100 * ry) / (y.high - y.low),
+});
 
 const share = ({ low, high }, v) => (v - low) / (high - low);
 const between = ({ low, high }, t) => low + t * (high - low);

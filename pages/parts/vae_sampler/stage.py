@@ -129,12 +129,13 @@ def _encoded(run: Run, model: Autoencoder, start: Start) -> Place:
     if start.pixels is None:
         ranked = sorted(latent.dimensions(run), key=lambda d: d.index)
         return Place([d.centre for d in ranked], 0 if model.classes else None)
-    label = _label(run, model, start)
+    label = label_of(run, model, start)
     code = latent.encode(model, start.pixels, label)[0]
     return Place([round(v, DECIMALS) for v in code.tolist()], label)
 
 
-def _label(run: Run, model: Autoencoder, start: Start) -> int | None:
+def label_of(run: Run, model: Autoencoder, start: Start) -> int | None:
+    """The class of the start for a conditional model; the likeliest where it is not known."""
     if not model.classes or start.pixels is None:
         return None
     if start.label is not None:
@@ -160,7 +161,7 @@ def _ordinary(run: Run, at: Place) -> None:
 def _strange(run: Run, model: Autoencoder, start: Start) -> None:
     """Warn where the start is unlike what the model learnt."""
     assert start.pixels is not None
-    strangeness = cached.strangeness(run, start.pixels, _label(run, model, start))
+    strangeness = cached.strangeness(run, start.pixels, label_of(run, model, start))
     if strangeness.share < STRANGE_SHARE:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -189,9 +190,11 @@ def bench(run: Run, start: Start) -> None:
 
 def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
     """Draw the picture and its sliders in the browser, which also makes the files."""
-    refused, own_picture = cached.browser_refusal(run), None
+    refused, own_picture, sigma = cached.browser_refusal(run), None, None
     if start.pixels is not None:
         own_picture = data_url(to_png(contact_sheet(start.pixels, 1)))
+        posterior = cached.posterior(run, start.pixels, label_of(run, model, start))
+        sigma = None if posterior is None else posterior.sigma.tolist()
     decoder = live.Decoder(
         live.decoder_url(run),
         latent.class_names(run),
@@ -202,7 +205,7 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
         key=KEY,
         decoder=decoder,
         dimensions=[_slider(d) for d in latent.dimensions(run)],
-        original=live.Original(own_picture, st.session_state["own_code"]),
+        original=live.Original(own_picture, st.session_state["own_code"], sigma),
         name=run.id,
     )
 

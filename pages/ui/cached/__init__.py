@@ -13,6 +13,7 @@ from pages.ui.cached.autoencoders import (
     count_strange,
     digits,
     mixture,
+    posterior,
     sampled,
     strangeness,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "mixture",
     "model",
     "models",
+    "posterior",
     "rate_sweep",
     "real_images",
     "sampled",

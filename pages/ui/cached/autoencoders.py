@@ -121,3 +121,9 @@ def autoencoder_activations(
     decoder of a code, (1, d). Without an image the decoder's alone."""
     image = None if pixels is None else unit(pixels)
     return autoencoder_layers(autoencoder(run), image, code, label)
+
+
+@by_run(st.cache_resource, max_entries=256, show_spinner=False)
+def posterior(run: Run, pixels: Tensor, label: int | None) -> latent.Posterior | None:
+    """The cloud of codes that an encoder gives an image, uint8 (1, C, H, W)."""
+    return latent.posterior(autoencoder(run), pixels, label)

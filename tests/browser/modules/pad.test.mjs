@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { Pad, sideFor } from "../../../pages/components/live/pad.js";
+import { ellipse, Pad, sideFor } from "../../../pages/components/live/pad.js";
 
 const axis = (index) => ({ index, title: "", low: -2, high: 2, centre: 0, spread: 1 });
 
@@ -32,4 +32,23 @@ test("every place shows what is decoded there, the other numbers as they are", (
   assert.deepEqual(drawn[0], [[1.6, 7, -1.6, 3], 0, 0]); // the upper left corner
   assert.deepEqual(drawn[12], [[0, 7, 0, 3], 56, 56]);
   assert.equal(plane.context.canvas.width, 140);
+});
+
+test("an ellipse lies where its numbers are, in percent of the plane", () => {
+  const axes = [axis(0), { ...axis(1), low: 0, high: 2 }];
+  assert.deepEqual(ellipse(axes, [1, 0.5], [0.5, 0.5]), { cx: 75, cy: 75, rx: 12.5, ry: 25 });
+});
+
+test("a posterior is drawn with one and two standard deviations, and taken away", () => {
+  const parts = {}, none = [];
+  const part = (name) => (parts[name] ??= { setAttribute: (k, v) => (parts[name][k] = v) });
+  const drawn = { classList: { toggle: (name, on) => none.push(on) } };
+  const plane = pad();
+  plane.element = { querySelector: part, querySelectorAll: () => [drawn] };
+  plane.showPosterior([1, -1], [0.1, 0.2]);
+  assert.deepEqual([parts[".posterior.one"].rx, parts[".posterior.one"].ry], [2.5, 5]);
+  assert.deepEqual([parts[".posterior.two"].rx, parts[".posterior.two"].ry], [5, 10]);
+  assert.deepEqual([parts[".posterior.one"].cx, parts[".posterior.one"].cy], [75, 75]);
+  plane.showPosterior();
+  assert.deepEqual(none, [false, true]);
 });
