@@ -14,12 +14,13 @@ import pytest
 import torch
 from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision import models
 
 from core.errors import DataMissing, UnknownName
 from core.models import backbones
 from core.models.backbones import BACKBONES, backbone, classes, layers, load, load_head
-from core.models.pretrained import Chain, FeatureNet, Preprocess, folded
+from core.models.pretrained import Chain, FeatureNet, Preprocess, RedirectedReLU, folded
 from core.settings import settings
 
 LITES = ["lite0", "lite1", "lite2"]
@@ -223,3 +224,22 @@ def test_damaged_weights_are_said(folder: Path) -> None:
     path.write_bytes(b"no weights")
     with pytest.raises(DataMissing, match="damaged"):
         load("googlenet")
+
+
+def test_a_gradient_that_a_relu_would_lose_altogether_passes_where_it_is_off() -> None:
+    x = torch.tensor([[-1.0, -2.0], [-1.0, 3.0], [9.0, 2.0]]).view(3, 1, 1, 2)
+    x.requires_grad_(True)
+    shown = RedirectedReLU(6.0)(x)
+    assert torch.equal(shown, functional.relu6(x))
+    shown.sum().backward()
+    assert x.grad is not None
+    assert x.grad.flatten(1).tolist() == [[1, 1], [0, 1], [0, 1]]
+
+
+def test_no_channel_of_a_layer_that_ends_in_a_relu_stays_without_a_gradient() -> None:
+    net = folded(backbones.load("lite0"))
+    grey = torch.full((1, 3, 64, 64), 0.5, requires_grad=True)
+    response = net.body.responses(net.preprocess.normalise(grey), ["head"])["head"]
+    dead = int((response.amax((2, 3)) == 0)[0].nonzero()[0])
+    response[:, dead].mean().backward()
+    assert grey.grad is not None and grey.grad.abs().max() > 0
