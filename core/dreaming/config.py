@@ -149,15 +149,20 @@ def layer_channels(backbone: str) -> dict[str, int]:
     return {**channels, CLASSES: backbones.CLASSES}
 
 
-def check_targets(config: DreamConfig) -> None:
-    """Raise UnknownName or LabError if the network has no such layer or channel."""
+def check_targets(config: DreamConfig, *, each: bool = False) -> None:
+    """Raise UnknownName or LabError if the network has no such layer or channel.
+
+    Args:
+        each: a picture is made for each channel, also for each of the classes; else one of them
+            has to be named.
+    """
     known = layer_channels(config.backbone)
     for layer, channel, _ in targets(config.layers):
         if layer not in known:
             raise UnknownName(f"layer of {config.backbone}", layer, known)
         if channel is not None and channel >= known[layer]:
             raise LabError(f"The channels of {layer} go from 0 to {known[layer] - 1}.")
-        if layer == CLASSES and channel is None:
+        if layer == CLASSES and channel is None and not each:
             raise LabError("Say which class, such as `classes/207`.")
 
 

@@ -73,7 +73,7 @@ def make_request(
     if guide is not None:
         values = {**(values or {}), "measure": "guide"}
     config = DREAMING.config(variant, values)
-    check_targets(config)
+    check_targets(config, each=variant == ATLAS)
     if config.measure == "guide" and guide is None:
         raise LabError("Bring a guide picture, or choose another measure.")
     backbone = backbones.backbone(config.backbone)

@@ -139,7 +139,7 @@ class _Redirected(torch.autograd.Function):
         return x.clamp(0, bound)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         passed = gradient * ((x > 0) & (x < ctx.bound))
         lost = ~passed.flatten(1).any(1)

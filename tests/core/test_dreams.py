@@ -78,6 +78,10 @@ def test_layers_and_channels_that_there_are_not(layers: str, error: type[LabErro
         check_targets(DREAMING.config("deep", {"layers": layers}))
 
 
+def test_an_atlas_may_be_of_all_classes() -> None:
+    check_targets(DREAMING.config("atlas", {"layers": "classes"}), each=True)
+
+
 def test_every_backbone_can_be_named() -> None:
     names = DreamConfig.model_fields["backbone"].annotation
     assert set(names.__args__) == set(BACKBONES)  # type: ignore[union-attr]
