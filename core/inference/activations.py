@@ -78,20 +78,25 @@ def _with_code(layers: list[Layer]) -> list[Layer]:
 
 @torch.inference_mode()
 def autoencoder_layers(
-    model: Autoencoder, image: Tensor | None, code: Tensor, label: int | None = None
+    model: Autoencoder,
+    image: Tensor | None,
+    code: Tensor,
+    label: int | None = None,
+    image_label: int | None = None,
 ) -> list[Layer]:
     """Return the layers of the encoder for an image, and of the decoder for a code.
 
     Args:
         image: (1, C, H, W) in [0, 1]; None leaves the encoder out.
         code: (1, d), which need not be the image's.
-        label: the class, for a conditional model.
+        label: the class that is drawn, for a conditional model.
+        image_label: the class that the encoder is told.
 
     Raises:
         LabError: a class is missing, or the model does not have it.
     """
     labels = latent.checked_labels(model, label, 1)
-    encoder = [] if image is None else _encoder_layers(model, image, labels)
+    encoder = [] if image is None else _encoder_layers(model, image, image_label)
     of = f"{model.latent} numbers"
     about = "The code on the stage, from which the decoder draws: the "
     about += "posterior's mean" if model.variational else "encoder's answer"
@@ -105,11 +110,12 @@ def autoencoder_layers(
     return [*encoder, *decoder, Layer("Output", "Output", about, model.finish(raw)[0], "output")]
 
 
-def _encoder_layers(model: Autoencoder, image: Tensor, labels: Tensor | None) -> list[Layer]:
+def _encoder_layers(model: Autoencoder, image: Tensor, label: int | None) -> list[Layer]:
     """From the input to µ and σ of a variational model, or to the last layer before the code."""
-    given = Layer("Input", "Input", "What the encoder is given.", image[0], "input")
+    about = "What the encoder is given" + (", moved to [-1, 1]." if model.output == "tanh" else ".")
+    given = Layer("Input", "Input", about, image[0], "input")
     with _Recorder(given, image) as recorder:
-        mu, logvar = model.encode(image, labels)
+        mu, logvar = model.encode(image, latent.checked_labels(model, label, 1))
     layers = _told_class(recorder.layers, model)
     if logvar is None:
         return layers
@@ -131,8 +137,10 @@ def _encoder_layers(model: Autoencoder, image: Tensor, labels: Tensor | None) ->
 def _told_class(layers: list[Layer], model: Autoencoder) -> list[Layer]:
     """The layers of a half, of which the first after the input is also given the class."""
     if model.classes:
-        about = f"{layers[1].about} The class is joined to them, {model.classes} numbers of which "
-        layers[1] = replace(layers[1], about=about + "one is 1.")
+        about = (
+            f"{layers[1].about} Among them is the class: {model.classes} numbers, one of them 1."
+        )
+        layers[1] = replace(layers[1], about=about)
     return layers
 
 

@@ -182,9 +182,9 @@ def _layer(layer: Layer, index: int, name: str) -> None:
         f"{_rounded(values.max())}{steps}. {layer.about}{zero}"
     )
     if layer.role in ("input", "output"):
-        png = to_png(contact_sheet(layer.values[None], 1))
+        png = to_png(contact_sheet(layer.values[None], 1, scale=8))
         _sheet(png, layer.name, 1)
-        png_button(lambda: to_png(contact_sheet(layer.values[None], 1, scale=10)), of)
+        png_button(png, of)
         return
     if layer.values.ndim == 3:
         _maps(layer, of)
@@ -229,6 +229,8 @@ def _numbers(values: Tensor, axis: str, name: str) -> None:
         charts.show(figure, key="network-bars", height=240)
     else:
         side = math.ceil(math.sqrt(len(values)))
-        _sheet(to_png(_grid(values).permute(1, 2, 0).contiguous().numpy()), "Its numbers", 4)
+        png = to_png(contact_sheet(_grid(values)[None], 1, scale=8))
+        _sheet(png, f"Its {len(values):,} numbers as colours", 4)
         st.caption(f"Row by row, {side} in a row. {SCALE}")
+        png_button(png, name)
     csv_button(lambda: table, name)

@@ -58,7 +58,7 @@ def test_every_autoencoder_is_read_layer_by_layer(name):
     model = built(AUTOENCODING, name).eval()
     labels = torch.tensor([3]) if model.classes else None
     code = model.encode(PICTURE, labels)
-    layers = checked(autoencoder_layers(model, PICTURE, code.mu, 3), model)
+    layers = checked(autoencoder_layers(model, PICTURE, code.mu, 3, 3), model)
     assert torch.allclose(layers[-1].values, model.decode(code.mu, labels)[0])
     assert torch.equal(model.finish(layers[-2].values), layers[-1].values)
     codes = {x.short: x.values.flatten() for x in layers if x.role == "code"}
@@ -66,7 +66,7 @@ def test_every_autoencoder_is_read_layer_by_layer(name):
     if model.variational:
         assert torch.equal(codes["Mean µ"], code.mu[0])
         assert torch.allclose(codes["Spread σ"], (0.5 * code.logvar[0]).exp())
-    told = ["The class is joined" in x.about for x in layers]
+    told = ["Among them is the class" in x.about for x in layers]
     assert sum(told) == (2 if model.classes else 0)
 
 
@@ -78,9 +78,13 @@ def test_a_decoder_alone_draws_from_a_code():
 
 def test_a_conditional_model_needs_a_class_that_it_has():
     model = built(AUTOENCODING, "cvae").eval()
-    for label in (None, 10):
+    code = torch.zeros(1, model.latent)
+    for label, image_label in ((None, 3), (10, 3), (3, None), (3, 10)):
         with pytest.raises(LabError):
-            autoencoder_layers(model, PICTURE, torch.zeros(1, model.latent), label)
+            autoencoder_layers(model, PICTURE, code, label, image_label)
+    drawn = [autoencoder_layers(model, PICTURE, code, label, 3) for label in (3, 4)]
+    means = [next(x.values for x in layers if x.short == "Mean µ") for layers in drawn]
+    assert torch.equal(*means), "the encoder is told the class of the image, not the drawn one"
 
 
 def test_the_code_is_the_narrowest_place_and_a_u_net_has_none():

@@ -232,8 +232,8 @@ def _network(run: Run, start: Start, at: Place) -> None:
     else:
         shown = "The encoder is given the chosen image, the decoder the code on the stage."
     st.caption(f"{shown} {network_strip.CLICK}")
-    code = torch.tensor([at.code])
-    layers = cached.autoencoder_activations(run, start.pixels, code, at.label)
+    code, label = torch.tensor([at.code]), label_of(run, cached.autoencoder(run), start)
+    layers = cached.autoencoder_activations(run, start.pixels, code, at.label, label)
     network_strip.strip(layers, run.id)
 
 

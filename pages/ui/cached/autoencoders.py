@@ -115,12 +115,16 @@ def strangeness(run: Run, pixels: Tensor, label: int | None) -> outliers.Strange
 
 @by_run(st.cache_resource, max_entries=32, show_spinner=False)
 def autoencoder_activations(
-    run: Run, pixels: Tensor | None, code: Tensor, label: int | None
+    run: Run,
+    pixels: Tensor | None,
+    code: Tensor,
+    label: int | None,
+    image_label: int | None,
 ) -> list[Layer]:
     """What each layer of an encoder makes of an image, uint8 (1, C, H, W), and each layer of the
     decoder of a code, (1, d). Without an image the decoder's alone."""
     image = None if pixels is None else unit(pixels)
-    return autoencoder_layers(autoencoder(run), image, code, label)
+    return autoencoder_layers(autoencoder(run), image, code, label, image_label)
 
 
 @by_run(st.cache_resource, max_entries=256, show_spinner=False)
