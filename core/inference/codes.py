@@ -1,4 +1,4 @@
-"""Codes of images by any source: raw pixels, or the encoder of a finished run."""
+"""Codes of images by any source: raw pixels, a pretrained backbone, or a finished run's encoder."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,11 @@ from core import data, images
 from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
+from core.features import features
 from core.inference import latent
+from core.models import backbones
 from core.models.autoencoders import Autoencoder
+from core.models.backbones import BACKBONES
 from core.runs import store
 from core.runs.store import Run
 from core.tasks import TASKS, load_model, task
@@ -18,6 +21,8 @@ from core.tasks.base import unit
 
 PIXELS = "pixels"
 """The source without a network: the pixels of an image."""
+UNTRAINED = (PIXELS, *BACKBONES)
+"""Sources that no run has made: they take the images of any data set as they are."""
 
 
 class Codes(NamedTuple):
@@ -29,13 +34,13 @@ class Codes(NamedTuple):
 
 def shape_of(source: str, dataset: str) -> images.Shape:
     """Return the shape (C, H, W) in which a source takes the images of a data set."""
-    if source == PIXELS:
+    if source in UNTRAINED:
         return data.info(dataset).shape
     return store.open_run(source).spec().data.shape
 
 
 def encode(source: str, images: Images, check: Check = silent) -> Codes:
-    """Encode images by `pixels`, or by a finished run.
+    """Encode images by `pixels`, by the features of a backbone, or by a finished run.
 
     Args:
         images: of any data set, in its own shape.
@@ -43,9 +48,13 @@ def encode(source: str, images: Images, check: Check = silent) -> Codes:
     Raises:
         LabError: there is no such run, it has no encoder, or it takes classes that these images do
             not have.
+        DataMissing: the backbone's weights are not here.
     """
     if source == PIXELS:
         return Codes(unit(images.pixels).flatten(1), images)
+    if source in BACKBONES:
+        coloured = images.pixels.expand(-1, 3, -1, -1)
+        return Codes(features(source, coloured, backbones.load(source), check), images)
     run = source_run(source)
     chosen, model = task(run.spec().task), load_model(run)
     prepared = chosen.prepare(run.spec().variant, images)
@@ -79,7 +88,7 @@ def source_run(run_id: str) -> Run:
 
 def reconstruction_error(source: str, codes: Codes) -> Tensor | None:
     """Return the mean squared error of each reconstruction (N,); None without a decoder."""
-    if source == PIXELS:
+    if source in UNTRAINED:
         return None
     model = load_model(store.open_run(source))
     if not isinstance(model, Autoencoder):

@@ -10,8 +10,10 @@ from torch import Tensor
 from core import data, images
 from core.cancellation import Check, silent
 from core.errors import DataMissing, LabError, RunBroken
-from core.inference.codes import PIXELS, Codes, chosen_images, encode, shape_of, source_run
+from core.inference.codes import UNTRAINED, Codes, chosen_images, encode, shape_of, source_run
 from core.metrics import neighbours
+from core.models import backbones
+from core.models.backbones import BACKBONES
 from core.projection.maps import DECIMALS, NEIGHBOURS, STRANGENESS_K, open_map
 from core.projection.methods import PROJECTING, Map, ProjectionConfig
 from core.runs import store
@@ -29,14 +31,16 @@ def make_request(variant: str, dataset: str, values: Mapping[str, Any] | None = 
 
     Raises:
         UnknownName, LabError: an unknown name, a value out of bounds, a source without codes.
-        DataMissing: the images are not here.
+        DataMissing: the images are not here, or the weights of a backbone.
     """
     config = PROJECTING.config(variant, values)
     info = data.info(dataset)
     if config.split not in data.available(dataset):
         raise DataMissing(data.missing_sentence(dataset, config.split))
     inputs, private = [_fingerprint(dataset)], info.private
-    if config.source != PIXELS:
+    if config.source in BACKBONES:
+        inputs.append(backbones.fingerprint(config.source))
+    elif config.source not in UNTRAINED:
         source = source_run(config.source)
         inputs.append(source.weights_fingerprint())
         private = private or source.spec().private
@@ -91,7 +95,12 @@ def project(run: Run, work: Work) -> None:
             f"dimensions. {other}"
         )
     projected: Map = PROJECTING.variant(spec.variant).build(values, config, work.check)
-    work.report("measuring", done=1.0)
+    if projected.history:
+        run.write_history(projected.history)
+    classes = codes.images.labels if spec.data.classes else None
+    last = projected.iterations[-1] if projected.iterations else 0
+    run.write_sample(last, images.to_png(images.scatter(projected.points, classes, SIDE)))
+    work.report("measuring how far to trust it", done=1.0)
     measured, kept = _measured(projected.points, codes, config, work.check)
     near = min(STRANGENESS_K, len(ids) - 1)
     run.write_weights(
@@ -105,11 +114,6 @@ def project(run: Run, work: Work) -> None:
             **projected.extra,
         }
     )
-    if projected.history:
-        run.write_history(projected.history)
-    classes = codes.images.labels if spec.data.classes else None
-    last = projected.iterations[-1] if projected.iterations else 0
-    run.write_sample(last, images.to_png(images.scatter(projected.points, classes, SIDE)))
     run.write_metrics(
         {
             **measured,

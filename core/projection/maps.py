@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError, RunBroken
-from core.inference.codes import PIXELS, Codes
+from core.inference.codes import PIXELS, UNTRAINED, Codes
 from core.metrics import neighbours
 from core.metrics.neighbours import Strangeness
 from core.projection.methods import PROJECTING, ProjectionConfig, principal
@@ -86,7 +86,7 @@ def frames(run: Run) -> bytes:
 
 def has_source(latent_map: LatentMap) -> bool:
     """Whether the source of the map's codes is still here."""
-    return latent_map.config.source == PIXELS or store.find(latent_map.config.source) is not None
+    return latent_map.config.source in UNTRAINED or store.find(latent_map.config.source) is not None
 
 
 def has_history(run: Run) -> bool:

@@ -41,7 +41,8 @@ class ProjectionConfig(FamilyConfig):
         PIXELS,
         max_length=200,
         title="Codes of",
-        description=f"`{PIXELS}`, or a finished run that encodes images",
+        description=f"`{PIXELS}`, a pretrained network such as `lite0`, or a finished run that "
+        "encodes images",
     )
     split: Literal["test", "train"] = Field(
         "test", title="Split", description="which images of the data set"
@@ -145,6 +146,12 @@ def place_pca(
 # ---- t-SNE
 
 
+def max_perplexity(points: int) -> int:
+    """The largest perplexity that so many points allow; below `MIN_PERPLEXITY` there are too few
+    of them for t-SNE."""
+    return (points - 1) // 3
+
+
 def tsne(codes: Tensor, config: ProjectionConfig, report: Report) -> Map:
     """t-SNE (van der Maaten and Hinton 2008) by openTSNE (Poličar, Stražar and Zupan 2024).
 
@@ -158,8 +165,8 @@ def tsne(codes: Tensor, config: ProjectionConfig, report: Report) -> Map:
     from openTSNE.affinity import PrecomputedAffinities, joint_probabilities_nn
 
     n, threads = len(codes), settings().torch_threads
-    max_perplexity = (n - 1) // 3
-    if max_perplexity < MIN_PERPLEXITY:
+    most = max_perplexity(n)
+    if most < MIN_PERPLEXITY:
         raise LabError(
             f"t-SNE needs {3 * MIN_PERPLEXITY + 1} points at least; there are {n:,}. "
             "Choose more points, or PCA."
@@ -168,7 +175,7 @@ def tsne(codes: Tensor, config: ProjectionConfig, report: Report) -> Map:
         raise LabError(
             f"Perplexity {config.perplexity:g} needs {math.floor(3 * config.perplexity) + 1:,} "
             f"points or more; there are {n:,}. Choose one from {MIN_PERPLEXITY} to "
-            f"{max_perplexity:,}."
+            f"{most:,}."
         )
     report("finding neighbours")
     k = int(3 * config.perplexity)

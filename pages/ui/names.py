@@ -62,9 +62,11 @@ def setting_value(key: str, value: Any) -> str:
 
 
 def source_name(source: str) -> str:
-    """What the codes of a map are of: pixels, or a network."""
+    """What the codes of a map are of: pixels, a pretrained network, or one of a run."""
     if source == PIXELS:
         return "raw pixels"
+    if source in BACKBONES:
+        return f"features of {BACKBONES[source].title}"
     run = store.find(source)
     return "a deleted network" if run is None else _network(run)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.jobs import queue
+from core.projection.methods import PROJECTING
 from core.registry import family
 from core.runs import store
 from core.runs.schema import Status
@@ -80,9 +81,10 @@ def _panel(run_id: str, was_active: bool, use: Use | None, smoothing: float) -> 
         charts.show(figure, key=f"losses-{run.id}", height=260)
     if samples := run.samples():
         last = max(samples)
-        pictures.sheet_image(
-            samples[last].read_bytes(), f"Sample sheet of epoch {last}", f"After epoch {last}"
-        )
+        alt, caption = f"Sample sheet of epoch {last}", f"After epoch {last}"
+        if run.spec().task == PROJECTING.name:
+            alt, caption = "The map", "The map. How far to trust it is measured last."
+        pictures.sheet_image(samples[last].read_bytes(), alt, caption)
     with contextlib.suppress(KeyError):  # a history of an older kind
         history = run.history().to_dict("records")
         if remark := family(run.spec().task).remark(history):  # type: ignore[arg-type]

@@ -433,3 +433,15 @@ def test_on_a_pca_map_distances_only_shrink() -> None:
     assert bool((on_map <= apart + 1e-5).all())
     near = on_map < on_map.median() / 20  # what is near on the map need not be near among the codes
     assert float((apart / apart.median())[near & (apart > 0)].max()) > 0.5
+
+
+def test_a_map_may_be_of_what_a_pretrained_network_sees(lab: Path) -> None:
+    opened = maps.open_map(made("pca", points=24, source="lite0"))
+    images = encoding.chosen_images("digits", "test", opened.ids)
+    codes = encoding.encode("lite0", images)
+    assert codes.values.shape == (24, 1280) and torch.equal(codes.images.pixels, images.pixels)
+    assert torch.allclose(maps.place(opened, codes.values, codes.values), opened.points, atol=1e-3)
+    assert encoding.reconstruction_error("lite0", codes) is None
+    assert maps.has_source(opened)
+    others = map_runs.make_request("pca", "digits", {"points": 24, "source": "lite1"})
+    assert others.run_id != opened.run.id

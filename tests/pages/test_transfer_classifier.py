@@ -3,6 +3,7 @@
 import io
 import shutil
 import zipfile
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pandas as pd
@@ -239,6 +240,20 @@ def test_a_set_is_shown_with_what_is_wrong_in_it(lab, monkeypatch):
     said = texts(app)
     assert "notes.txt.jpg" in said and "in two classes" in said
     assert "**china** 5 + 1 · **flower** 6 + 1" in said
+
+
+def test_one_s_own_photographs_are_mapped_by_what_a_network_sees_in_them(brought, monkeypatch):
+    app = look(monkeypatch, brought.name)
+    link = next(one for one in app.get("page_link") if "Map these" in one.proto.label)
+    assert link.proto.page == "latent_explorer"
+    query = dict(parse_qsl(link.proto.query_string))
+    monkeypatch.setattr("pages.parts.latent_explorer.map_form.own_sets", lambda: [brought.name])
+    app = opened("latent_explorer.py", **query)
+    assert not app.exception and not app.error and not app.warning
+    assert app.selectbox(key="mapped").value == brought.name
+    assert app.selectbox(key="tsne-source").value == "lite0"
+    train = brought.splits["train"]
+    assert app.number_input(key="tsne-perplexity").value == (train - 1) // 3
 
 
 def test_the_names_in_the_table_of_classes_are_what_is_kept(brought, monkeypatch):

@@ -5,6 +5,7 @@ import streamlit as st
 from core import data
 from core.inference.codes import PIXELS
 from core.jobs import queue
+from core.models.backbones import BACKBONES
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
 from pages.server.visitor import admitted, who
@@ -27,7 +28,8 @@ def panel(use: Use) -> None:
     options = [n for n in (*data.BUILT_IN, *own_sets()) if data.available(n)]
     dataset = links.set_box("Data set to map", options, key="mapped", place=right)
     st.caption(PROJECTING.variant(method).summary)
-    encoders = {PIXELS: "Raw pixels", **run_names(cached.encoders())}
+    pretrained = {name: f"Features of {one.title}" for name, one in BACKBONES.items() if one.here()}
+    encoders = {PIXELS: "Raw pixels", **pretrained, **run_names(cached.encoders())}
     values = config_form(PROJECTING, method, {"source": encoders}, "Make the map")
     if values is not None:
         with errors_shown(), st.spinner("Handing it to a worker"):

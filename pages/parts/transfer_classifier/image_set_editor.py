@@ -11,6 +11,7 @@ from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.data.imported import MAX_LISTED
 from core.jobs import queue
+from core.projection.methods import MIN_PERPLEXITY, PROJECTING, max_perplexity
 from core.tasks.transfer import TRANSFER
 from pages.components.camera import recorder
 from pages.parts.transfer_classifier.photographs import url
@@ -34,6 +35,10 @@ MAX_NAME = 40
 """Characters of a class's name."""
 MAX_SHOTS = 100
 """Camera pictures that a class keeps in memory; the oldest are dropped."""
+TSNE = PROJECTING.variant("tsne")
+TSNE_DEFAULTS = PROJECTING.config(TSNE.name)
+MAPPED_BY = "lite0"
+"""The network whose features a map of photographs begins with: it is always here."""
 ALL, NOTED = -1, -2
 """Filters besides a class, which is given by its number: a class may have any name."""
 MAX_HEIGHT = 660
@@ -154,6 +159,7 @@ def _review(info: DatasetInfo) -> None:
     if info.classes:
         with st.expander("Rename, merge or drop classes", key=f"classes-{info.name}"):
             _classes(info, splits)
+    _map_link(info)
     problems = _problems(info, splits)
     places = [(s, row) for s in SPLITS for row in range(len(splits[s].labels))]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -176,6 +182,22 @@ def _review(info: DatasetInfo) -> None:
     if pages > 1:
         page = int(right.number_input("Page", 1, pages, 1, key=f"page-{info.name}-{only}"))
     _table(info, splits, problems, places[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+
+
+def _map_link(info: DatasetInfo) -> None:
+    """A link to the form that maps the set by what a pretrained network sees in it."""
+    if (most := max_perplexity(info.splits["train"])) < MIN_PERPLEXITY:
+        return
+    query = {"tab": "Make a map", "mapped": info.name, "projection": TSNE.title}
+    query |= {f"{TSNE.name}-source": MAPPED_BY, f"{TSNE.name}-split": "train"}
+    if most < TSNE_DEFAULTS.perplexity:
+        query[f"{TSNE.name}-perplexity"] = str(most)
+    st.page_link(
+        "latent_explorer.py",
+        label="Map these photographs by what a pretrained network sees in them",
+        icon=":material/bubble_chart:",
+        query_params=query,
+    )
 
 
 def _counts(info: DatasetInfo, splits: dict[Split, Images]) -> None:
