@@ -102,13 +102,14 @@ html { font-size: 15px; }
 }
 @media (max-width: 768px) {
   #first-picture aside { display: none; }
-  #first-picture main { margin-left: 0; padding: 93.75px 15px; }
+  #first-picture main { margin-left: 0; padding: 60px 15px; }
 }
 @media (min-width: 769px) and (max-width: 1010px) { #first-picture main { padding: 37.5px 15px; } }
 @media (max-width: 640px) {
   #first-picture .left { width: 100%; }
   #first-picture .map { width: 100%; height: 420px; }
   #first-picture .answer figure { width: 100%; }
+  #first-picture .wall div { transform: translateX(calc(var(--before) * -164px)); }
 }
 """
 """Laid out as Streamlit will, with the numbers of `.streamlit/config.toml`."""

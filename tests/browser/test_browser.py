@@ -146,6 +146,37 @@ def test_a_drawing_is_denoised(server, page):
     assert "dB" in page.locator("#root .stage").inner_text()
 
 
+def stroke(page, canvas, across):
+    """Draw a line downwards with a finger."""
+    box = canvas.bounding_box()
+    touch = page.context.new_cdp_session(page)
+
+    def finger(kind, *places):
+        points = [{"x": box["x"] + x, "y": box["y"] + y} for x, y in places]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    finger("touchStart", (across, 50))
+    for step in range(15):
+        finger("touchMove", (across, 50 + 12 * step))
+    finger("touchEnd")
+
+
+def test_a_canvas_stays_under_the_finger_on_a_phone(server, chromium):
+    context = chromium.new_context(viewport={"width": 420, "height": 850}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{server}/denoiser?source=Draw")
+    canvas = page.locator("canvas.upper-canvas").first
+    canvas.evaluate("e => e.scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(500)
+    before = canvas.bounding_box()
+    stroke(page, canvas, 140)
+    page.wait_for_selector(STAGE)
+    page.wait_for_timeout(500)
+    assert canvas.bounding_box() == before
+    assert page.locator(STAGE).first.bounding_box()["y"] > before["y"]
+    context.close()
+
+
 def test_the_browsers_back_brings_the_model_before(server, page):
     """A choice is a step for the browser, and the address has the id of what is chosen."""
     first, second = (r.id for r in finished(DENOISING)[:2])

@@ -19,7 +19,7 @@ class Wall:
         self.page, self.sent = page, []
         page.on("websocket", lambda ws: ws.on("framesent", lambda f: self.sent.append(f)))
         page.goto(f"{app}/{query}")
-        page.get_by_text("Chosen: dark.").wait_for()
+        page.get_by_text("Chosen: ").wait_for()
         self.scrubber = page.get_by_role("slider", name="Epoch")
         self.card("Dark").wait_for()
         self.card("Light").wait_for()
@@ -112,6 +112,21 @@ def test_it_is_one_row_until_it_is_unfolded(page, app):
     assert page.get_by_text("Of two greys.").is_visible()
     page.get_by_role("button", name="Show one row").click()
     assert page.get_by_text("Of two greys.").is_hidden()
+
+
+def test_the_chosen_network_is_in_sight_and_the_page_stays(page, app):
+    page.set_viewport_size({"width": 300, "height": 300})
+    shown = Wall(page, app, "?chosen=light")
+
+    def in_sight():
+        light = shown.card("Light").bounding_box()
+        return light["x"] >= 0 and light["x"] + light["width"] <= 300
+
+    assert in_sight()
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Show one row").click()
+    assert in_sight()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
 
 
 def test_what_a_verdict_means_is_told_of_the_chosen_and_of_the_focused_network(shown):

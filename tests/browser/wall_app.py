@@ -24,7 +24,7 @@ cards = [
 if "broken" in st.query_params:
     cards[0] = Card("dark", "Dark", "", "Samples of dark", [Sheet(0, "/nothing/here")])
 state = st.session_state
-state.setdefault("chosen", "dark")
+state.setdefault("chosen", st.query_params.get("chosen", "dark"))
 picked = wall(key="wall", cards=cards, chosen=state.chosen, note="Of two greys.")
 if picked is not None:
     state.chosen = picked

@@ -34,7 +34,7 @@ class Wall {
     for (const { card, element } of this.cards) {
       const chosen = card.id === data.chosen;
       element.setAttribute("aria-pressed", String(chosen));
-      if (chosen && this.chosen && this.chosen !== data.chosen) this.reveal(element);
+      if (chosen && this.chosen !== data.chosen) this.reveal(element);
     }
     this.chosen = data.chosen;
     this.tellAbout();
@@ -46,6 +46,8 @@ class Wall {
     this.all.textContent = open ? "Show one row" : "Show all";
     this.root.querySelector(".cards").classList.toggle("strip", !open);
     this.root.querySelector(".measured").hidden = !open;
+    const chosen = this.cards.find(({ card }) => card.id === this.chosen);
+    if (!open && chosen) this.reveal(chosen.element);
   }
 
   /** Push the row so far that a card is seen; the page stays where it is. */
@@ -66,6 +68,7 @@ class Wall {
   build({ cards, epoch }) {
     this.pause();
     this.fetched = false;
+    this.chosen = null;
     this.cards = cards.map((card) => this.card(card));
     this.root.querySelector(".cards").replaceChildren(...this.cards.map((c) => c.element));
     this.last = Math.max(...cards.flatMap((card) => card.sheets.map((sheet) => sheet.epoch)));

@@ -23,6 +23,10 @@ from pages.ui.widgets import number, segmented
 KEY = "generator"
 DECIMALS = 4
 """Decimal places of a latent in the URL."""
+CLASS_BESIDE_PICTURE = (
+    "<style>@media (max-width: 640px) { .st-key-class { display: none; } }</style>"
+)
+"""On a phone the buttons beside the picture choose the class, and the box would push them down."""
 KINDS = {"Principal": "principal", "Attributes": "attribute"}
 
 
@@ -205,6 +209,7 @@ def _instrument(
         return server_sliders(
             reason, key=key, dimensions=dimensions, position=position, draw=draw
         ).code
+    st.html(CLASS_BESIDE_PICTURE)
     names = class_names(scene.run)
     decoder = live.Decoder(
         live.decoder_url(scene.run),
