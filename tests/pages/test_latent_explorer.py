@@ -7,6 +7,7 @@ import torch
 from core import data
 from core.execution import carry_out
 from core.inference import codes as encoding
+from core.models.backbones import BACKBONES
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
 from core.runs import store
@@ -247,11 +248,12 @@ def test_with_jobs_off_the_maps_are_still_here(lab, monkeypatch):
     assert not any(b.label.startswith("Make") for b in app.button)
 
 
-def test_the_form_offers_pixels_and_every_encoder(lab):
+def test_the_form_offers_pixels_and_every_network(lab):
     app = opened(PAGE, tab="Make a map")
     sources = app.selectbox(key="tsne-source").options
-    assert sources[0] == "Raw pixels"
-    assert len(sources) == 1 + sum(len(finished(task)) for task in TASKS.values() if task.encodes)
+    assert sources[:2] == ["Raw pixels", "Features of EfficientNet-Lite0"]
+    here = sum(network.here() for network in BACKBONES.values())
+    assert len(sources) == 1 + here + sum(len(finished(task)) for task in TASKS.values() if task.encodes)
 
 
 def test_the_command_makes_the_same_map(lab):
