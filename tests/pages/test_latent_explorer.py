@@ -253,7 +253,8 @@ def test_the_form_offers_pixels_and_every_network(lab):
     sources = app.selectbox(key="tsne-source").options
     assert sources[:2] == ["Raw pixels", "Features of EfficientNet-Lite0"]
     here = sum(network.here() for network in BACKBONES.values())
-    assert len(sources) == 1 + here + sum(len(finished(task)) for task in TASKS.values() if task.encodes)
+    runs = sum(len(finished(task)) for task in TASKS.values() if task.encodes)
+    assert len(sources) == 1 + here + runs
 
 
 def test_the_command_makes_the_same_map(lab):
