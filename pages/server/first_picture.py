@@ -94,6 +94,7 @@ html { font-size: 15px; }
 #first-picture .compare { position: relative; }
 #first-picture .compare img { width: 100%; border-radius: 7.5px; }
 #first-picture .compare img + img { position: absolute; inset: 0; clip-path: inset(0 0 0 50%); }
+@media (hover: none) { #first-picture .table { margin-top: 27.75px; } }
 @media (max-width: 1150px) {
   #first-picture .gap { height: var(--narrow); }
   #first-picture .bench { gap: 10.4px; }

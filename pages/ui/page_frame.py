@@ -35,6 +35,7 @@ STYLE = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
 .st-key-try button { min-height: 1.9rem; padding: 0 .75rem; border-radius: 1rem; }
 .st-key-try button p { font-size: .87rem; white-space: nowrap; }
+@media (hover: none) { [data-testid="stDataFrame"] { margin-top: 1.85rem; } }
 @media (max-width: 768px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
 @media (max-width: 640px) {
   .st-key-try { flex-wrap: nowrap; overflow-x: auto; }
@@ -42,7 +43,8 @@ STYLE = """<style>
 }
 </style>"""
 """The look of what one can try, in one line that is pushed aside on a phone; a canvas there stands
-above what is made of its drawing, which grows with the first stroke; and no CSV that
+above what is made of its drawing, which grows with the first stroke; room for a table's buttons,
+which stay in sight where nothing hovers and would cover what is above; and no CSV that
 Streamlit makes of a table in the browser: people's names could be formulas there. `csv_button` of
 downloads.py stands beside each table."""
 

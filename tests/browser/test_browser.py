@@ -146,6 +146,38 @@ def test_a_drawing_is_denoised(server, page):
     assert "dB" in page.locator("#root .stage").inner_text()
 
 
+@pytest.fixture
+def phone(chromium):
+    """A page of a phone, on which nothing hovers."""
+    context = chromium.new_context(
+        viewport={"width": 420, "height": 850}, has_touch=True, is_mobile=True
+    )
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+def test_the_buttons_of_a_table_cover_no_control_on_a_phone(server, phone):
+    phone.goto(f"{server}/runs")
+    buttons = phone.get_by_test_id("stElementToolbar").first
+    buttons.wait_for()
+    above = phone.get_by_test_id("stSelectbox").last.bounding_box()
+    assert buttons.bounding_box()["y"] >= above["y"] + above["height"]
+
+
+def test_the_gallery_begins_with_the_chosen_network_and_its_picture_on_a_phone(server, phone):
+    phone.goto(f"{server}/gan_gallery")
+    instrument = phone.locator('.lab-latent[data-state="ready"]')
+    instrument.wait_for()
+    card = phone.locator(".lab-wall .card[aria-pressed=true]").bounding_box()
+    assert card["x"] >= 0 and card["x"] + card["width"] <= 420
+    picture = instrument.locator(".decoded canvas").bounding_box()
+    assert picture["y"] + picture["height"] / 2 < 850
+    assert phone.get_by_role("combobox", name="Class").is_hidden()
+    instrument.get_by_role("button", name="3", exact=True).tap()
+    phone.wait_for_function("() => location.search.includes('class=3')")
+
+
 def stroke(page, canvas, across):
     """Draw a line downwards with a finger."""
     box = canvas.bounding_box()
@@ -161,20 +193,17 @@ def stroke(page, canvas, across):
     finger("touchEnd")
 
 
-def test_a_canvas_stays_under_the_finger_on_a_phone(server, chromium):
-    context = chromium.new_context(viewport={"width": 420, "height": 850}, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{server}/denoiser?source=Draw")
-    canvas = page.locator("canvas.upper-canvas").first
+def test_a_canvas_stays_under_the_finger_on_a_phone(server, phone):
+    phone.goto(f"{server}/denoiser?source=Draw")
+    canvas = phone.locator("canvas.upper-canvas").first
     canvas.evaluate("e => e.scrollIntoView({ block: 'center' })")
-    page.wait_for_timeout(500)
+    phone.wait_for_timeout(500)
     before = canvas.bounding_box()
-    stroke(page, canvas, 140)
-    page.wait_for_selector(STAGE)
-    page.wait_for_timeout(500)
+    stroke(phone, canvas, 140)
+    phone.wait_for_selector(STAGE)
+    phone.wait_for_timeout(500)
     assert canvas.bounding_box() == before
-    assert page.locator(STAGE).first.bounding_box()["y"] > before["y"]
-    context.close()
+    assert phone.locator(STAGE).first.bounding_box()["y"] > before["y"]
 
 
 def test_the_browsers_back_brings_the_model_before(server, page):
