@@ -6,6 +6,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from pages.parts.first_pictures import FIRST_PICTURES
+from tests.browser.conftest import lab
 
 pytestmark = pytest.mark.browser
 NOTED = """
@@ -20,6 +21,13 @@ new MutationObserver(() => {
 }).observe(document, { childList: true, subtree: true });
 """
 """Noted: where the first picture stood at last, when it went, and how much was pushed about."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A lab in which nobody has trained: the page Runs has a first picture there alone."""
+    with lab(tmp_path_factory.mktemp("untouched"), LATENT_LAB_DOWNLOADS="off") as address:
+        yield address
 
 
 @pytest.fixture(scope="module", autouse=True)
