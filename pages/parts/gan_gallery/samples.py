@@ -34,10 +34,9 @@ def panel(scene: Scene) -> None:
             help="Each class in turn; off draws the one that is chosen above.",
         )
     count = min(max(COUNT, model.classes), MAX_COUNT) if every else COUNT
-    drawn = generators.drawn(
-        model, count, scene.seed, None if every else scene.label, scene.truncation
+    drawn, scores = cached.scored_samples(
+        run, count, scene.seed, None if every else scene.label, scene.truncation
     )
-    scores = generators.scores(model, drawn.images, drawn.labels, probable)
     ranked = torch.arange(count)
     if order != ORDERS[0]:
         ranked = scores.argsort(descending=order == ORDERS[1])

@@ -40,6 +40,7 @@ from pages.ui.cached.generators import (
     inversion,
     library,
     real_images,
+    scored_samples,
 )
 from pages.ui.cached.maps import (
     CLUSTERINGS,
@@ -104,6 +105,7 @@ __all__ = [
     "real_images",
     "sampled",
     "samples",
+    "scored_samples",
     "scores_by_count",
     "scores_by_fold",
     "scores_by_seed",

@@ -5,8 +5,9 @@ from torch import Tensor
 
 from core import data
 from core.data import Images
-from core.inference import copying, curves
+from core.inference import copying, curves, generators
 from core.inference.directions import Direction, attribute_directions, principal_directions
+from core.inference.generators import Drawn
 from core.inference.inversion import Inversion, invert
 from core.metrics.generative import Extractor, Health
 from core.models.gans import GAN
@@ -71,6 +72,18 @@ def library(dataset: str, variant: str) -> copying.Library:
 def inversion(run: Run, wanted: Tensor, label: int | None) -> Inversion:
     """The latent from which a generator draws a picture (1, C, H, W) in [0, 1], or nearly."""
     return invert(generator(run), wanted, label, check=check_visitor)
+
+
+@by_run(st.cache_resource, max_entries=32, show_spinner=False)
+def scored_samples(
+    run: Run, count: int, seed: int, label: int | None, truncation: float
+) -> tuple[Drawn, Tensor]:
+    """Samples as `generators.drawn` gives them, and the critic's score of each (count,): of
+    probability where the critic tells one. A click on one draws the page again, but not them."""
+    model = generator(run)
+    drawn = generators.drawn(model, count, seed, label, truncation)
+    probable = generators.tells_probability(run)
+    return drawn, generators.scores(model, drawn.images, drawn.labels, probable)
 
 
 @by_run(st.cache_data, max_entries=64, show_spinner=False)
