@@ -13,7 +13,7 @@ from core.runs.store import Run
 from core.tasks.denoising import DENOISING
 from pages.parts.denoiser import stage as parts
 from pages.server.visitor import who
-from pages.ui import cached, inputs, network_strip
+from pages.ui import cached, inputs, network_strip, sending
 from pages.ui.names import dataset_title
 from pages.ui.page_frame import needs, opening, tabs
 from pages.ui.run_choice import RunChoice, set_of
@@ -48,7 +48,7 @@ def use_model(run_id: str) -> None:
 
 def choose_pictures(run: Run) -> Tensor | None:
     """Test images, a drawing or uploads; None while there is nothing yet."""
-    source = segmented("Pictures", ["Test images", "Draw", "Upload"], "source")
+    source = segmented("Pictures", sending.sources(["Test images", "Draw", "Upload"]), "source")
     if source != "Test images":
         return inputs.own_pixels(source, parts.COUNT)
     st.button("Other images", icon=":material/casino:", on_click=other_images)
@@ -64,7 +64,7 @@ def picture_titles(count: int) -> list[str]:
     if state["source"] == "Test images":
         name, first = dataset_title(state["dataset"]), int(state["first"])
         return [f"Test image {first + i:,} of {name}" for i in range(count)]
-    own = "Your drawing" if state["source"] == "Draw" else "Your picture"
+    own = inputs.own_title(state["source"])
     return [own if count == 1 else f"{own} {i + 1}" for i in range(count)]
 
 
@@ -116,15 +116,16 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
     strange = 0
     if st.session_state["source"] != "Test images" or of_another_set(run):
         strange = cached.count_strange(run.spec().dataset, pixels)
+    titles = picture_titles(len(pixels))
     if compare:
         if strange:
             parts.show_strange(strange, len(pixels))
         spoilt = restoration.corrupt_images(pixels, corruption, strength, seed)
-        parts.all_models(models, run, spoilt, picture_titles(len(pixels)))
+        parts.all_models(models, run, spoilt, titles)
         return
     shown = cached.Restoration(run, pixels, corruption, strength, seed)
-    parts.this_model(shown, strange)
-    network_strip.folded(partial(parts.network, shown, picture_titles(len(pixels))))
+    parts.this_model(shown, titles, strange)
+    network_strip.folded(partial(parts.network, shown, titles))
 
 
 def learning(run: Run) -> None:

@@ -7,7 +7,7 @@ from pages.server import startup
 startup.wait()
 
 from pages.server.visitor import signing_in  # noqa: E402
-from pages.ui import links, share_links  # noqa: E402
+from pages.ui import links, sending, share_links  # noqa: E402
 from pages.ui.page_frame import ICON  # noqa: E402
 
 st.set_page_config(page_title="Latent Lab", page_icon=ICON, layout="wide")
@@ -32,4 +32,5 @@ chosen = st.navigation(
 signing_in()
 links.arrive(chosen.url_path)
 share_links.arrive()
+sending.arrive(chosen.url_path)
 chosen.run()

@@ -41,7 +41,8 @@ export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)"
 
 /**
  * The function of a component that Streamlit calls at first and after each run, in which the
- * elements stay; what it gives is called when they go.
+ * elements stay; what it gives is called when they go. A run that is followed by another before
+ * this module has arrived calls it too, though the elements stay.
  * @param Component a class: made of the element, with `update` for what Python says, and `close`
  */
 export function component(selector, Component) {
@@ -49,6 +50,6 @@ export function component(selector, Component) {
     const root = parentElement.querySelector(selector);
     root.instance ??= new Component(root);
     root.instance.update(news);
-    return () => root.instance.close?.();
+    return () => setTimeout(() => root.isConnected || root.instance.close?.());
   };
 }

@@ -13,7 +13,7 @@ from core.decoding import decode, display_name
 from core.digits import digit_from_drawing, digit_from_picture
 from core.images import MIDDLE, Cut, Shape, marked, to_tensor
 from core.runs.store import Run
-from pages.ui import links
+from pages.ui import links, sending
 from pages.ui.errors import errors_shown
 from pages.ui.run_choice import set_of
 
@@ -59,10 +59,20 @@ def choose_index(label: str, count: int, *, key: str, default: int = 0, **layout
 
 
 def own_pixels(source: str, count: int, shape: Shape = SHAPE) -> Tensor | None:
-    """uint8 (N, *shape) of a drawing ("Draw") or of at most `count` uploads; None without."""
+    """uint8 (N, *shape) of a drawing ("Draw"), of a picture that was sent to the page, or of at
+    most `count` uploads; None without."""
     with errors_shown():
+        if source == sending.HERE:
+            return _sent(shape)
         return _drawn(shape) if source == "Draw" else _uploaded(count, shape)
     return None
+
+
+def own_title(source: str) -> str:
+    """What a picture of `own_pixels` is, for its caption."""
+    if source == sending.HERE and (sent := sending.sent_here()) is not None:
+        return sent.what
+    return "Your drawing" if source == "Draw" else "Your picture"
 
 
 def _drawn(shape: Shape) -> Tensor | None:
@@ -80,6 +90,16 @@ def _drawn(shape: Shape) -> Tensor | None:
     if result.json_data is None or not result.json_data.get("objects"):
         return None
     return None if result.image_data is None else digit_from_drawing(result.image_data, shape)[None]
+
+
+def _sent(shape: Shape) -> Tensor | None:
+    sent = sending.sent_here()
+    if sent is None:
+        return None
+    st.caption(sent.caption)
+    if tuple(sent.pixels.shape) == shape:
+        return sent.pixels[None]
+    return to_tensor(sent.image, shape, _choose_cut(sent.image, shape))[None]
 
 
 def _uploaded(count: int, shape: Shape) -> Tensor | None:

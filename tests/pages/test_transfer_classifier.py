@@ -378,3 +378,17 @@ def test_methods_are_offered_with_an_estimate(brought, monkeypatch):
     assert "12 pictures, about" in texts(app)
     app.selectbox(key="network").set_value("fine_tune").run()
     assert not app.exception and "to learn for 6 epochs" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("tab", "key", "what"),
+    [
+        ("Use it", "similar-picks-0", "Training image"),
+        ("How good is it?", "worst-picks", "Test image"),
+    ],
+)
+def test_a_photograph_that_is_clicked_is_answered(taught, monkeypatch, tab, key, what):
+    app = page(monkeypatch, tab=tab, classifier=taught.id)
+    clicked(monkeypatch, app, key, 1)
+    assert app.session_state["tab"] == "Use it" and f"{what} " in texts(app)
+    assert "sent from" in texts(app) and any(n in texts(app) for n in ("### china", "### flower"))

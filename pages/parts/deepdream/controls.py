@@ -23,7 +23,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from pages.parts.deepdream import presets
 from pages.parts.deepdream.mask_painter import painted
 from pages.server.streamlit_private import DeltaGenerator, UploadedFile
-from pages.ui import cached, form
+from pages.ui import cached, form, sending
 from pages.ui.cached import dreams
 from pages.ui.errors import errors_shown
 from pages.ui.names import PICTURES
@@ -225,13 +225,15 @@ def _take_pick() -> None:
 def _choose_picture() -> Picture | None:
     source = st.selectbox(
         "Picture",
-        list(SOURCES),
+        sending.sources(list(SOURCES)),
         key="picture",
         bind="query-params",
-        format_func=SOURCES.__getitem__,
+        format_func=lambda source: SOURCES.get(source, source),
     )
     if source == MADE:
         return _made()
+    if source == sending.HERE:
+        return _sent()
     if source not in ("upload", "camera"):
         return dreams.sample(source)
     file: UploadedFile | None
@@ -246,6 +248,15 @@ def _opened(file: UploadedFile) -> Picture | None:
     with errors_shown():
         return starting_pictures.uploaded(file.getvalue(), file.name)
     return None
+
+
+def _sent() -> Picture | None:
+    """The picture that was sent to this page: as private as an upload."""
+    sent = sending.sent_here()
+    if sent is None:
+        return None
+    st.caption(sent.caption)
+    return Picture(OWN, sent.pixels.expand(3, -1, -1), private=True)
 
 
 def _made() -> Picture | None:

@@ -3,7 +3,7 @@
 import streamlit as st
 from torch import Tensor
 
-from core.dreaming import films
+from core.dreaming import dream_runs, films
 from core.dreaming.starting_pictures import NOISE, fitted
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
@@ -15,6 +15,7 @@ from pages.components.compare import before_after
 from pages.parts.deepdream.controls import DreamForm, dream_form
 from pages.server.routes import dream_url
 from pages.server.visitor import admitted, who
+from pages.ui import sending
 from pages.ui.cached import dreams
 from pages.ui.downloads import download
 from pages.ui.durations import estimate
@@ -186,6 +187,8 @@ def _quiet_line(run: Run) -> None:
             download("GIF", lambda: films.gif(film, fps), f"{run.id}.gif", "take-image/gif")
         if picture.exists():
             download("PNG with its recipe", picture.read_bytes, f"{run.id}.png", "take-image/png")
+            what = f"A dream by {run.spec().config['layers']}"
+            sending.send_to({what: lambda: dream_runs.pixels_of(run, "dream.png")})
     for remark in figures.get("remarks", []):
         st.caption(remark)
 

@@ -1,6 +1,6 @@
 """The parts of the Denoiser's page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +14,7 @@ from core.runs.store import Run
 from core.tasks.denoising import DENOISING, Loss, bce_with_logits, mse, rmse
 from pages.components import picks, slider_preview
 from pages.server.visitor import who
-from pages.ui import cached, charts, network_strip, pictures
+from pages.ui import cached, charts, network_strip, pictures, sending
 from pages.ui.cached import Stage
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.pictures import Row
@@ -66,10 +66,11 @@ SOURCES = {
 }
 
 
-def this_model(shown: cached.Restoration, strange: int = 0) -> None:
+def this_model(shown: cached.Restoration, titles: Sequence[str], strange: int = 0) -> None:
     """Show the pictures on the stage, and their verdict.
 
     Args:
+        titles: what each picture is.
         strange: how many of them are unlike those that the model learnt.
     """
     run, pixels, corruption, strength, seed = shown
@@ -80,17 +81,17 @@ def this_model(shown: cached.Restoration, strange: int = 0) -> None:
 
     if not queue.entitled(run, who()):  # a look ahead would outlive the link
         st.html(stage.drawn)
-        _verdict(run, stage, strange, len(pixels))
+        _verdict(run, stage, strange, titles)
         return
     of = f"{run.id} {run.version()} {corruption} {seed} ".encode() + pixels.numpy().tobytes()
     slider_preview.show(stage.drawn, strength, look, of, slider="strength")
-    _verdict(run, stage, strange, len(pixels))
+    _verdict(run, stage, strange, titles)
 
 
-def _verdict(run: Run, stage: cached.Stage, strange: int, count: int) -> None:
+def _verdict(run: Run, stage: cached.Stage, strange: int, titles: Sequence[str]) -> None:
     if strange:
-        show_strange(strange, count)
-    _quiet_line(run, stage, strange > 0)
+        show_strange(strange, len(titles))
+    _quiet_line(run, stage, strange > 0, titles)
 
 
 PHOTOGRAPH_HINT = " A photographed digit is cut out by “It is a handwritten digit”."
@@ -108,8 +109,12 @@ def show_strange(strange: int, count: int) -> None:
         )
 
 
-def _quiet_line(run: Run, stage: Stage, strange: bool) -> None:
+def _quiet_line(run: Run, stage: Stage, strange: bool, titles: Sequence[str]) -> None:
     """The gain on the left, the downloads on the right; no green badge for strange pictures."""
+    restored, spoilt = stage.restored.images, stage.spoilt
+    sent = {f"{title}, restored": restored[i] for i, title in enumerate(titles)}
+    sent |= {f"{title}, spoilt": spoilt.noisy[i] for i, title in enumerate(titles)}
+    sent |= {title: spoilt.clean[i] for i, title in enumerate(titles)}
     gain = stage.gain
     with st.container(horizontal=True, vertical_alignment="center"):
         if gain > 0.05 and strange:
@@ -120,12 +125,13 @@ def _quiet_line(run: Run, stage: Stage, strange: bool) -> None:
             st.badge(f"{gain:+.1f} dB: worse", color="orange", icon=":material/trending_down:")
         else:
             st.badge("no change", color="grey", icon=":material/trending_flat:")
-        st.caption(error_left(gain))
-        st.space("stretch")
-        png_button(lambda: pictures.rows_png(stage.rows), run.id)
-        csv_button(
-            lambda: pd.DataFrame(restoration.export_rows(stage.spoilt, stage.restored)), run.id
-        )
+        st.caption(error_left(gain), width="stretch")
+        with st.container(horizontal=True, width="content"):
+            png_button(lambda: pictures.rows_png(stage.rows), run.id)
+            csv_button(
+                lambda: pd.DataFrame(restoration.export_rows(stage.spoilt, stage.restored)), run.id
+            )
+            sending.send_to(sent)
 
 
 def error_left(gain: float) -> str:
@@ -179,6 +185,9 @@ def all_models(models: RunChoice, chosen: Run, spoilt: Corrupted, titles: list[s
             lambda: pd.DataFrame([_line(models.names[run.id], r) for run, r in results]),
             "all-models",
         )
+        title = titles[index]
+        sent = {f"{title}, by {models.short_name(run)}": r.images[0] for run, r in results}
+        sending.send_to(sent | {f"{title}, spoilt": picture.noisy[0], title: picture.clean[0]})
 
 
 def network(shown: cached.Restoration, titles: list[str]) -> None:

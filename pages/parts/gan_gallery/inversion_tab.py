@@ -11,7 +11,7 @@ from core.inference import latent
 from core.tasks.base import fitted
 from pages.components import picks
 from pages.parts.gan_gallery.stage import KEY, Scene, go
-from pages.ui import cached, inputs, pictures
+from pages.ui import cached, inputs, pictures, sending
 from pages.ui.downloads import csv_button
 from pages.ui.names import class_title
 from pages.ui.widgets import segmented
@@ -23,7 +23,7 @@ PICKS = "found-picks"
 @st.fragment
 def panel(scene: Scene) -> None:
     """Search for a drawing, an upload or a test image, and show how near the search came."""
-    source = segmented("Look for", SOURCES, "wanted")
+    source = segmented("Look for", sending.sources(SOURCES), "wanted")
     target, name = _choose_target(scene, source)
     if target is None:
         st.caption("The picture is brought to the size that this network draws.")
@@ -77,8 +77,7 @@ def _choose_target(scene: Scene, source: str) -> tuple[Tensor | None, str]:
     spec = scene.run.spec()
     if source != SOURCES[0]:
         pixels = inputs.own_pixels(source, 1, spec.data.shape)
-        name = "Your drawing" if source == "Draw" else "Your picture"
-        return None if pixels is None else pixels.float() / 255, name
+        return None if pixels is None else pixels.float() / 255, inputs.own_title(source)
     if data.known(spec.dataset) is None or "test" not in data.available(spec.dataset):
         st.info("The test images of this data set are not on this machine. Draw or upload one.")
         return None, ""

@@ -14,9 +14,9 @@ from core.inference.latent import class_names
 from core.runs.store import Run
 from pages.components import live
 from pages.components.live.fallback import server_sliders
-from pages.ui import cached, pictures
+from pages.ui import cached, pictures, sending
 from pages.ui.downloads import csv_button, png_button
-from pages.ui.names import class_title, dataset_title
+from pages.ui.names import class_title, dataset_title, run_name
 from pages.ui.run_choice import RunChoice
 from pages.ui.widgets import number, segmented
 
@@ -145,9 +145,16 @@ def bench(scene: Scene) -> None:
         _critic_score(scene, drawn)
         if st.session_state["gan-found"][1] is not None:
             st.caption("Found for a picture, or clicked below. Another seed replaces it.")
+        st.space("stretch")
         if _browser_refusal(scene):
-            st.space("stretch")
             _downloads(scene, drawn)
+        sending.send_to(
+            {
+                f"A picture drawn by {run_name(scene.run)}": lambda: generators.draw(
+                    cached.generator(scene.run), drawn, scene.label
+                )[0]
+            }
+        )
 
 
 def latents(base: Tensor, directions: list[Direction], coordinates: list[float]) -> Tensor:

@@ -16,9 +16,9 @@ from core.tasks.autoencoding import AUTOENCODING
 from pages.components import picks
 from pages.components.map import ViewState
 from pages.parts.latent_explorer.scene import Scene
-from pages.ui import cached, pictures
+from pages.ui import cached, pictures, sending
 from pages.ui.downloads import png_button
-from pages.ui.names import source_name
+from pages.ui.names import dataset_title, source_name
 from pages.ui.widgets import segmented
 
 NEIGHBOURS = 12
@@ -50,6 +50,9 @@ def detail(scene: Scene, now: ViewState, near: neighbours.Nearest) -> None:
     items = [("Image", images.pixels[row], "")]
     items += reconstruction(scene, code[row : row + 1], images.labels[row : row + 1])
     pictures.cards(items, 100)
+    title = f"{scene.image_title(row)} ({dataset_title(scene.dataset)})"
+    whats = {"Image": title, "Reconstruction": f"{title}, reconstructed"}
+    sending.send_to({whats[name]: picture for name, picture, _ in items})
     segmented(
         "Nearest codes by",
         ["Euclidean", "Cosine"],

@@ -19,7 +19,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from pages.components import picks
 from pages.parts.latent_explorer.scene import Scene
 from pages.parts.latent_explorer.view_state import select
-from pages.ui import cached, inputs, pictures
+from pages.ui import cached, inputs, pictures, sending
 from pages.ui.proportions import farther
 from pages.ui.widgets import segmented
 
@@ -46,7 +46,7 @@ def panel(scene: Scene) -> None:
     """Ask for a drawing or pictures; put them on the map and show a verdict on each."""
     left, right = st.columns([5, 9], gap="large")
     with left:
-        source = segmented("Your image", ["Draw", "Upload"], "own_source")
+        source = segmented("Your image", sending.sources(["Draw", "Upload"]), "own_source")
         shape = encoding.shape_of(scene.latent_map.config.source, scene.dataset)
         pixels = inputs.own_pixels(source, MAX_IMAGES, shape)
     if _digest(pixels) != _digest(st.session_state.get(STATE)):

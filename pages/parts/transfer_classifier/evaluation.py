@@ -10,6 +10,7 @@ import torch
 from pandas.io.formats.style import Styler
 from torch import Tensor
 
+from core.data import Images
 from core.errors import LabError
 from core.inference import explain
 from core.inference.explain import Losses
@@ -17,11 +18,12 @@ from core.runs.query import classes_of
 from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.transfer import MIN_HELD
-from pages.parts.transfer_classifier.photographs import missing
-from pages.ui import cached, charts, pictures
+from pages.parts.transfer_classifier.photographs import clickable, missing
+from pages.ui import cached, charts
 from pages.ui.downloads import csv_button
 from pages.ui.errors import errors_shown
 from pages.ui.proportions import interval
+from pages.ui.sending import SentPicture
 
 T = TypeVar("T")
 MAX_SHOWN = 24
@@ -209,8 +211,9 @@ def _cell(
         f"**{classes[label]} read as {classes[read]}: {len(rows)} of {count}**"
         + (f" (95 % interval {interval(len(rows) / count, count)})" if count else "")
     )
-    shown = [(f"Image {i:,}", images.pixels[i], "") for i in rows[:MAX_SHOWN]]
-    pictures.cards(shown, least=96, photographs=True)
+    shown = rows[:MAX_SHOWN]
+    cards = [(f"Image {i:,}", images.pixels[i], "") for i in shown]
+    clickable(cards, [_sent(images, i, classes) for i in shown], key="cell-picks", least=96)
     if len(rows) > MAX_SHOWN:
         st.caption(f"The first {MAX_SHOWN} of them, those that it is least sure of.")
 
@@ -235,7 +238,16 @@ def _worst(run: Run, answers: cached.TestAnswers, classes: tuple[str, ...]) -> N
             f"{label}, read as {classes[read]}" if label != classes[read] else f"{label}, right"
         )
         items.append((caption, overlay, f"loss {loss:.2f}, image {i:,}"))
-    pictures.cards(items, least=150, photographs=True)
+    photographs = [_sent(images, i, classes) for i in mistakes.ids.tolist()]
+    clickable(items, photographs, key="worst-picks", least=150)
+    st.caption("Click a picture to see all that the network answers.")
+
+
+def _sent(images: Images, index: int, classes: tuple[str, ...]) -> SentPicture:
+    """A test image, to be answered again."""
+    label = classes[int(images.labels[index])]
+    what = f"Test image {index:,}, {label}"
+    return SentPicture(images.pixels[index], what, "“How good is it?”")
 
 
 def worst(losses: Losses, labels: Tensor, most: int = WORST) -> tuple[Losses, bool]:

@@ -9,11 +9,13 @@ from core.dreaming.sample_pictures import SAMPLES
 from core.images import Shape, data_url, decode, display_name, to_png, to_tensor
 from core.runs.store import Run
 from core.settings import settings
+from pages.components import picks
 from pages.server.streamlit_private import UploadedFile
-from pages.ui import cached, links
+from pages.ui import cached, links, sending
 from pages.ui.errors import errors_shown
-from pages.ui.pictures import Choice
+from pages.ui.pictures import Choice, cards_html
 from pages.ui.run_choice import set_of
+from pages.ui.sending import SentPicture
 from pages.ui.widgets import segmented
 
 MAX_PICTURES = 10
@@ -38,15 +40,20 @@ def missing(run: Run) -> str:
 
 
 def choose_source() -> str:
-    """Where the photographs come from: one of `SOURCES`."""
+    """Where the photographs come from: one of `SOURCES`, or sent from another page."""
+    choices = sending.sources(SOURCES)
     return segmented(
-        "Photographs", SOURCES, "photo_source", label_visibility="collapsed", bind=None
+        "Photographs", choices, "photo_source", label_visibility="collapsed", bind=None
     )
 
 
 def choose_photographs(source: str, run: Run) -> list[tuple[str, Tensor]]:
-    """Names and pictures, uint8 (C, H, W): a sample, uploads, or a camera shot."""
+    """Names and pictures, uint8 (C, H, W): a sample, uploads, a camera shot, or a picture that
+    was sent to the page."""
     shape = run.spec().data.shape
+    if source == sending.HERE and (sent := sending.sent_here()) is not None:
+        st.caption(sent.caption)
+        return [(sent.what, to_tensor(sent.image, shape))]
     if source == "Samples":
         return [_sample(run)]
     files: list[UploadedFile]
@@ -84,6 +91,23 @@ def _sample(run: Run) -> tuple[str, Tensor]:
         none = " · None of these shows a cat or a dog, yet the network has to choose one."
     st.caption(f"{chosen.title}: {chosen.source}{none}")
     return chosen.title, pictures[name]
+
+
+def clickable(
+    items: list[tuple[str, Tensor, str]], photographs: list[SentPicture], *, key: str, least: int
+) -> None:
+    """Draw photographs of which a click has the classifier answer one, under “Use it”.
+
+    Args:
+        items: the cards, as those of `pages.ui.pictures.cards`.
+        photographs: what is answered, one for each card.
+        least: pixels that a card is wide at least.
+    """
+    if (index := picks.picked(key, len(items))) is not None:
+        with errors_shown():
+            sending.send(photographs[index], "transfer_classifier")
+    names = [f"Classify {photograph.what}" for photograph in photographs]
+    picks.show(cards_html(items, least, photographs=True, names=names), key=key)
 
 
 def read(files: list[UploadedFile], shape: Shape) -> list[tuple[str, Tensor]]:

@@ -16,12 +16,18 @@ from core.metrics.image import percent
 from core.runs.query import classes_of
 from core.runs.store import Run
 from pages.components.camera import live_answers
-from pages.parts.transfer_classifier.photographs import LIVE, choose_photographs, choose_source
+from pages.parts.transfer_classifier.photographs import (
+    LIVE,
+    choose_photographs,
+    choose_source,
+    clickable,
+)
 from pages.server import base_path, camera_answers
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui import cached, pictures
+from pages.ui import cached, pictures, sending
 from pages.ui.downloads import csv_button
 from pages.ui.proportions import farther
+from pages.ui.sending import SentPicture
 
 AS_READ = "The class read"
 SHOWN = 6
@@ -55,7 +61,9 @@ def panel(run: Run) -> None:
         heat_for, opacity = _heat_settings(classes)
         st.caption(f"Tells apart: {', '.join(classes)}. Pictures stay {base_path.here()}.")
         if answers:
-            csv_button(lambda: table(answers, classes), f"{run.id}-answers")
+            with st.container(horizontal=True):
+                csv_button(lambda: table(answers, classes), f"{run.id}-answers")
+                sending.send_to({name: picture for name, picture, _ in answers})
     with left:
         if not uploads:
             st.info("Upload a photograph or take one: the answer comes at once.")
@@ -152,14 +160,20 @@ def _similar(
     except LabError:
         st.caption("Its training images are not on this machine, so none can be shown beside.")
         return
-    for place, (_, _, predicted) in zip(places, answers, strict=True):
+    page = sending.title("transfer_classifier")
+    for number, (place, (_, _, predicted)) in enumerate(zip(places, answers, strict=True)):
         near = explain.alike(cached.classifier(run), predicted)[0].tolist()
+        titles = [classes[int(images.labels[i])] for i in near]
+        cards = [
+            (title, images.pixels[i], "a training image like it")
+            for title, i in zip(titles, near, strict=True)
+        ]
+        photographs = [
+            SentPicture(images.pixels[i], f"Training image {i:,}, {title}", page)
+            for title, i in zip(titles, near, strict=True)
+        ]
         with place:
-            similar = [
-                (classes[int(images.labels[i])], images.pixels[i], "a training image like it")
-                for i in near
-            ]
-            pictures.cards(similar, least=96, photographs=True)
+            clickable(cards, photographs, key=f"similar-picks-{number}", least=96)
 
 
 def picture_html(name: str, picture: Tensor) -> str:

@@ -18,8 +18,9 @@ from core.runs.store import Run
 from pages.components import live
 from pages.components.live.fallback import server_sliders
 from pages.server.streamlit_private import DeltaGenerator
-from pages.ui import cached, inputs, network_strip, pictures
+from pages.ui import cached, inputs, network_strip, pictures, sending
 from pages.ui.downloads import csv_button, png_button
+from pages.ui.names import run_name
 from pages.ui.widgets import segmented
 
 SOURCES = ("Test image", "Draw", "Upload")
@@ -51,7 +52,7 @@ class Place(NamedTuple):
 def choose_start(run: Run, row: DeltaGenerator) -> Start:
     """Ask for a test image, a drawing or an upload; what is short stands in `row`."""
     with row:
-        source = segmented("Start from", SOURCES, "source", width="content")
+        source = segmented("Start from", sending.sources(SOURCES), "source", width="content")
         if source == SOURCES[0]:
             dataset = inputs.choose_dataset(run)
             first = inputs.choose_first(dataset, 1)
@@ -216,6 +217,8 @@ def _instrument(run: Run, model: Autoencoder, start: Start) -> None:
             to = _by_server(run, model, reason)
         else:
             to = _by_browser(draw)
+            with st.container(horizontal=True, horizontal_alignment="right"):
+                _send_to(run, model, to)
         if to != here():
             move(to)
             if st.session_state.get("tab") == "Traversals":
@@ -268,7 +271,12 @@ def _by_server(run: Run, model: Autoencoder, reason: str) -> Place:
         _ordinary(run, to)
         st.space("stretch")
         _downloads(run, model, to)
+        _send_to(run, model, to)
     return to
+
+
+def _send_to(run: Run, model: Autoencoder, at: Place) -> None:
+    sending.send_to({f"A picture drawn by {run_name(run)}": lambda: picture(model, at)[0]})
 
 
 def _slider(dimension: latent.Dimension) -> live.Dimension:
