@@ -1,4 +1,4 @@
-"""A page with a picture and a chart below it; `?height=` gives the chart another one."""
+"""A page with a picture and charts below it; `?far=` puts them far below."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,6 +8,8 @@ from core.images import to_png
 from pages.ui import charts, pictures
 
 pictures.sheet_image(to_png(np.full((60, 200), 200, np.uint8)), "A plain picture")
+if "far" in st.query_params:
+    st.container(height=1500, border=False)
 times = st.slider("Times", 1, 5, 1)
 series = {"one": charts.Line([1.0, 2.0, 3.0], [times * y for y in (1.0, 10.0, 100.0)])}
 figure = charts.lines(series, "epoch", "loss", log_y=True)

@@ -38,6 +38,18 @@ def test_the_page_s_pictures_are_there_before_its_chart_s_script_is_asked_for(ap
     assert seen and all(seen)
 
 
+def test_a_chart_far_below_waits_until_somebody_comes_near(app, page):
+    page.set_viewport_size({"width": 800, "height": 120})
+    page.add_init_script("window.scripts = () => document.querySelectorAll("
+                         "\"script[src*='/api/plotly/']\").length")  # fmt: skip
+    page.goto(f"{app}/?far=1")
+    page.locator(".lab-chart").first.wait_for(state="attached", timeout=60_000)
+    page.wait_for_timeout(600)  # longer than it waits for pictures
+    assert page.evaluate("scripts()") == 0
+    page.locator(".lab-chart").first.scroll_into_view_if_needed()
+    expect(page.locator(DRAWN).first).to_be_attached(timeout=60_000)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_chart_has_the_page_s_colours_and_width(app, chromium, scheme):
     context = chromium.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)

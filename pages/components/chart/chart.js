@@ -1,5 +1,6 @@
 // A Plotly figure in the page's colours. Its script takes a second to begin, in which a browser
-// paints nothing: the page's pictures come first.
+// paints nothing and answers nobody: the page's pictures come first, and a chart that nobody has
+// scrolled to waits.
 
 import { component } from "../common.js";
 import { loadPlotly, mixed, parsed, rgb, theme } from "../plotly.js";
@@ -7,6 +8,7 @@ import { loadPlotly, mixed, parsed, rgb, theme } from "../plotly.js";
 const PATIENCE = 3000; // milliseconds for pictures that do not come
 const CONFIG = { displaylogo: false, responsive: false };
 const FONT = { size: 12 };
+const NEAR = "300px"; // from the part of the page that is seen
 
 /** Until the page's pictures are painted. */
 async function afterPictures() {
@@ -16,6 +18,18 @@ async function afterPictures() {
   const early = () => performance.now() - begin < 100; // elements that follow are on their way
   while ((early() || waits()) && performance.now() - begin < PATIENCE) await frame();
   await frame();
+}
+
+/** Until an element is seen, or nearly. */
+function near(element) {
+  return new Promise((done) => {
+    const seen = new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) return;
+      seen.disconnect();
+      done();
+    }, { rootMargin: NEAR, scrollMargin: NEAR }); // Streamlit scrolls a part of the page
+    seen.observe(element);
+  });
 }
 
 /** How axes, legend and labels look, of figures that do not say otherwise. */
@@ -60,9 +74,10 @@ class Chart {
   async draw() {
     const { key, data } = this;
     try {
-      if (!window.Plotly) await afterPictures();
+      if (!window.Plotly) await Promise.all([near(this.root), afterPictures()]);
       const Plotly = await loadPlotly(data.plotly);
-      if (this.closed || this.key !== key || !this.plot.clientWidth) return;
+      if (this.closed || this.key !== key || this.drawn === key) return;
+      if (!this.plot.clientWidth) return;
       const { data: traces, layout } = data.figure;
       const width = this.plot.clientWidth;
       const whole = { ...layout, width, template: template(this.root) };
