@@ -38,8 +38,8 @@ def test_the_page_s_pictures_are_there_before_its_chart_s_script_is_asked_for(ap
     assert seen and all(seen)
 
 
-def test_a_chart_far_below_waits_until_somebody_comes_near(app, page):
-    page.set_viewport_size({"width": 800, "height": 120})
+def test_a_chart_out_of_view_waits(app, page):
+    page.set_viewport_size({"width": 800, "height": 300})
     page.add_init_script("window.scripts = () => document.querySelectorAll("
                          "\"script[src*='/api/plotly/']\").length")  # fmt: skip
     page.goto(f"{app}/?far=1")

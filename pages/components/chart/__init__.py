@@ -2,7 +2,7 @@
 
 Streamlit's own chart begins as soon as its script has come, and keeps the browser busy for a second
 or two in which it paints nothing: half of the visitors waited five seconds for the first picture.
-Nor does one begin before somebody has come near it.
+Nor does one begin before it has come into view.
 """
 
 import json

@@ -1,6 +1,6 @@
 // A Plotly figure in the page's colours. Its script takes a second to begin, in which a browser
-// paints nothing and answers nobody: the page's pictures come first, and a chart that nobody has
-// scrolled to waits.
+// paints nothing and answers nobody: the page's pictures come first, and a chart that is out of view
+// waits.
 
 import { component } from "../common.js";
 import { loadPlotly, mixed, parsed, rgb, theme } from "../plotly.js";
@@ -8,7 +8,7 @@ import { loadPlotly, mixed, parsed, rgb, theme } from "../plotly.js";
 const PATIENCE = 3000; // milliseconds for pictures that do not come
 const CONFIG = { displaylogo: false, responsive: false };
 const FONT = { size: 12 };
-const NEAR = "300px"; // from the part of the page that is seen
+const SEEN = "0px 0px -100px"; // so much of it, where it stands at the foot of the window
 
 /** Until the page's pictures are painted. */
 async function afterPictures() {
@@ -20,14 +20,14 @@ async function afterPictures() {
   await frame();
 }
 
-/** Until an element is seen, or nearly. */
-function near(element) {
+/** Until an element has come into view. */
+function inView(element) {
   return new Promise((done) => {
     const seen = new IntersectionObserver(([{ isIntersecting }]) => {
       if (!isIntersecting) return;
       seen.disconnect();
       done();
-    }, { rootMargin: NEAR, scrollMargin: NEAR }); // Streamlit scrolls a part of the page
+    }, { rootMargin: SEEN });
     seen.observe(element);
   });
 }
@@ -74,7 +74,7 @@ class Chart {
   async draw() {
     const { key, data } = this;
     try {
-      if (!window.Plotly) await Promise.all([near(this.root), afterPictures()]);
+      if (!window.Plotly) await Promise.all([inView(this.root), afterPictures()]);
       const Plotly = await loadPlotly(data.plotly);
       if (this.closed || this.key !== key || this.drawn === key) return;
       if (!this.plot.clientWidth) return;
