@@ -24,7 +24,9 @@ STYLE = """<style>
 [class*="st-key-card-"] { position: relative; }
 [class*="st-key-card-"] a { position: static; padding-left: 0; }
 [class*="st-key-card-"] a::after { content: ""; position: absolute; inset: 0; }
-[class*="st-key-card-"]:hover { border-color: currentColor; }
+[class*="st-key-card-"]:is(:hover, :has(a:focus-visible)) { border-color: currentColor; }
+[class*="st-key-card-"]:has(a:focus-visible) { outline: 2px solid currentColor; }
+[class*="st-key-card-"] a:focus-visible { outline: none; }
 .lab-cover { width: 100%; display: block; image-rendering: pixelated; border-radius: .4rem; }
 </style>"""
 """The link of a card reaches over the whole of it."""
@@ -93,7 +95,7 @@ def state() -> None:
 st.html(STYLE)
 number = 0
 for heading, cards in WAY.items():
-    st.subheader(heading, anchor=False)
+    st.header(heading, anchor=False)
     with st.grid("auto", min_column_width=320, gap="medium"):
         for card in cards:
             number += 1

@@ -63,7 +63,7 @@ def _picture(address: str, alt: str, kind: str = "") -> str:
 def _home() -> str:
     parts, number = [], 0
     for group, cards in WAY.items():
-        parts.append(heading(3, group))
+        parts.append(heading(2, group))
         inner = []
         for card in cards:
             number += 1

@@ -27,12 +27,12 @@ ROOT = '<div id="root"></div>'
 FONT = re.compile(r'href="([^"]*SourceSansVF-Upright[^"]*\.woff2)"')
 CSS = """
 html { font-size: 15px; }
-#first-picture { --paper: #fff; --quiet: #f8f8f7; --ink: #2f2d2b; --faint: #2f2d2b99;
-  --line: #2f2d2b33; --accent: #4c6ef5; position: fixed; inset: 0; z-index: 1; overflow: hidden;
+#first-picture { --paper: #fff; --quiet: #f8f8f7; --ink: #2f2d2b; --faint: #2f2d2bb3;
+  --line: #2f2d2b33; --accent: #4263eb; position: fixed; inset: 0; z-index: 1; overflow: hidden;
   background: var(--paper); color: var(--ink);
   font: 400 15px/1.6 "Source Sans", "Source Sans first", sans-serif; }
 @media (prefers-color-scheme: dark) { #first-picture { --paper: #171614; --quiet: #21201d;
-  --ink: #edebe8; --faint: #edebe899; --line: #edebe833; --accent: #748ffc; } }
+  --ink: #edebe8; --faint: #edebe8b3; --line: #edebe833; --accent: #748ffc; } }
 #first-picture + #root { visibility: hidden; opacity: 0; }
 #first-picture * { box-sizing: border-box; }
 #first-picture aside { position: absolute; inset: 0 auto 0 0; width: 281.25px;
@@ -59,7 +59,7 @@ html { font-size: 15px; }
   margin: -8px auto; background: var(--accent); }
 #first-picture .track::before { content: attr(title); position: absolute; font-size: 13.125px; }
 #first-picture .left { width: calc(64.2857% - 30px); }
-#first-picture [aria-level='3'] { padding: 7.5px 0 15px; font-size: 16.5px;
+#first-picture [aria-level='2'] { padding: 15px 0 15px; font-size: 19.5px;
   line-height: 23.4px; font-weight: 600; }
 #first-picture .grid { display: grid; gap: 30px; margin-bottom: 15px;
   grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 1fr)); }

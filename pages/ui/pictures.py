@@ -91,27 +91,30 @@ def rows_html(items: list[Row]) -> str:
     """What `rows` draws."""
     parts, first = [], 0
     for r in items:
-        picture = f'<img src="{data_url(to_png(r.sheet()))}" alt="{escape(r.alt or r.label)}">'
+        alt = r.alt or r.label
+        picture = f'<img src="{data_url(to_png(r.sheet()))}" alt="{escape(alt)}">'
         parts.append(
             f"<figure><figcaption><span>{escape(r.label)}</span><span>{escape(r.note)}</span>"
-            f"</figcaption>{_cells(picture, r.names, len(r.images), first)}</figure>"
+            f"</figcaption>{_cells(picture, alt, r.names, len(r.images), first)}</figure>"
         )
         first += len(r.names)
     few = " lab-few" if len(items[0].images) <= 3 else ""
     return f'{STYLE}<div class="lab-rows stage{few}">{"".join(parts)}</div>'
 
 
-def _cells(picture: str, names: Sequence[str], columns: int, first: int = 0) -> str:
+def _cells(picture: str, label: str, names: Sequence[str], columns: int, first: int = 0) -> str:
     """A contact sheet as HTML, with a button on each of its pictures where they have names.
 
     Args:
+        label: what the buttons have in common, read aloud.
         first: the number of the first button.
     """
     if not names:
         return picture
     buttons = [_button(first + i, name, i == 0) for i, name in enumerate(names)]
     return (
-        f'<div class="lab-cells">{picture}<div role="group" style="--columns: {columns}">'
+        f'<div class="lab-cells">{picture}<div role="group" aria-label="{escape(label)}" '
+        f'style="--columns: {columns}">'
         f"{''.join(buttons)}</div></div>"
     )
 
@@ -238,6 +241,8 @@ def sheet_html(picture: bytes, alt: str, note: str = "", kind: str = "png") -> s
 class Sheet(NamedTuple):
     """A contact sheet as PNG under its title, with so many `columns` and a line below.
 
+    `alt` is read aloud; without one, the title is what has drawn the pictures.
+
     Its pictures, each by its name, can be clicked, where `pages.components.picks` listens.
     """
 
@@ -246,17 +251,18 @@ class Sheet(NamedTuple):
     line: str
     columns: int
     names: Sequence[str]
+    alt: str = ""
 
 
 def sheets_html(sheets: list[Sheet]) -> str:
     """Sheets beside one another, or below where it is narrow, as HTML."""
     parts, first = [], 0
     for sheet in sheets:
-        alt = escape(f"Pictures drawn by {sheet.title}")
-        picture = f'<img src="{data_url(sheet.png)}" alt="{alt}">'
+        alt = sheet.alt or f"Pictures drawn by {sheet.title}"
+        picture = f'<img src="{data_url(sheet.png)}" alt="{escape(alt)}">'
         caption = f"<figcaption>{escape(sheet.title)}</figcaption>" if sheet.title else ""
         line = f"<small>{escape(sheet.line)}</small>" if sheet.line else ""
-        cells = _cells(picture, sheet.names, sheet.columns, first)
+        cells = _cells(picture, alt, sheet.names, sheet.columns, first)
         parts.append(f"<figure>{caption}{cells}{line}</figure>")
         first += len(sheet.names)
     return f'{STYLE}<div class="lab-rows lab-beside">{"".join(parts)}</div>'

@@ -1,6 +1,6 @@
 // The layers of a network, and the channels of the one that is open.
 
-import { component, make, same, step } from "../common.js";
+import { component, make, reducedMotion, same, step } from "../common.js";
 
 const PORTION = 200; // tiles that are built at once
 const AHEAD = 600; // pixels below what is in view that are built already
@@ -116,7 +116,9 @@ class Channels {
     if (!this.layer) return;
     const row = this.find(".layers"), card = this.cards[this.data.layers.indexOf(this.layer)];
     const over = card.offsetLeft + card.offsetWidth - row.offsetLeft - row.clientWidth;
-    if (over > row.scrollLeft) row.scrollTo({ left: over + 24, behavior: "smooth" });
+    if (over > row.scrollLeft) {
+      row.scrollTo({ left: over + 24, behavior: reducedMotion() ? "auto" : "smooth" });
+    }
     const there = this.data.chosen.filter(([layer]) => layer === name);
     this.list(this.every(), Math.min(...there.map(([, channel]) => channel ?? 0)));
   }
@@ -218,7 +220,8 @@ class Channels {
       badge.hidden = !there.length;
       this.cards[i].classList.toggle("chosen", there.length > 0);
       this.cards[i].classList.toggle("undrawn", !layer.sheet);
-      if (there.length > 1) badge.textContent = `${there.length} chosen`;
+      if (!there.length) badge.textContent = "";
+      else if (there.length > 1) badge.textContent = `${there.length} chosen`;
       else if (only === null) badge.textContent = "whole";
       else badge.textContent = names[layer.name]?.[only] ?? `channel ${only}`;
       if (layer.name !== this.open) return;

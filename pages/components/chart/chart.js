@@ -6,7 +6,15 @@ import { component } from "../common.js";
 import { loadPlotly, mixed, parsed, rgb, theme } from "../plotly.js";
 
 const PATIENCE = 3000; // milliseconds for pictures that do not come
-const CONFIG = { displaylogo: false, responsive: false };
+const CONFIG = {
+  displaylogo: false, responsive: false,
+  // One of them sends the figure to Plotly's own server; the others are more keys to press on the way
+  // past a chart, for what the mouse or "Reset axes" does.
+  modeBarButtonsToRemove: [
+    "sendChartToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d",
+    "tableRotation", "resetCameraLastSave3d",
+  ],
+};
 const FONT = { size: 12 };
 const SEEN = "0px 0px -100px"; // so much of it, where it stands at the foot of the window
 
@@ -35,7 +43,7 @@ function inView(element) {
 /** How axes, legend and labels look, of figures that do not say otherwise. */
 function template(root) {
   const [paper, ink] = theme(root).map(parsed);
-  const faint = rgb(mixed(paper, ink, 0.13)), quiet = rgb(mixed(paper, ink, 0.65));
+  const faint = rgb(mixed(paper, ink, 0.13)), quiet = rgb(mixed(paper, ink, 0.7));
   const axis = {
     automargin: true, gridcolor: faint, linecolor: faint, zerolinecolor: faint, ticks: "",
     tickfont: { color: quiet }, title: { font: { color: quiet, size: 13 }, standoff: 12 },
@@ -82,6 +90,7 @@ class Chart {
       const width = this.plot.clientWidth;
       const whole = { ...layout, width, template: template(this.root) };
       await Plotly.react(this.plot, structuredClone(traces), whole, CONFIG);
+      for (const svg of this.plot.querySelectorAll("svg")) svg.ariaHidden = "true"; // one picture
       this.drawn = key;
       this.root.dataset.state = "drawn";
     } catch (error) {

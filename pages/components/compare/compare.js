@@ -28,7 +28,7 @@ class Compare {
   /** What Python says, at first and after each run. */
   update({ data }) {
     this.data = data;
-    this.range.setAttribute("aria-label", data.alt);
+    this.range.setAttribute("aria-label", `Divider: ${data.alt}`);
     this.find(".left").textContent = data.labels[0];
     this.find(".right").textContent = data.labels[1];
     this.stage.querySelectorAll("img").forEach((picture) => this.describe(picture));

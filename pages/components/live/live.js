@@ -346,7 +346,7 @@ class Latent {
       max: Math.ceil(high * 100) / 100,
       ariaLabel: note ? `${title}, ${note}` : title,
     });
-    const output = make("output");
+    const output = make("output", { ariaLive: "off" }); // the slider says its value itself
     input.addEventListener("input", () => this.set({ [index]: Number(input.value) }));
     input.addEventListener("dblclick", () => this.centreOn([index]));
     this.sliders.push({ index, input, output });

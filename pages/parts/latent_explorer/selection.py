@@ -54,7 +54,8 @@ def _sheet(scene: Scene, rows: Tensor, shown: Tensor, columns: int) -> None:
     """The images as one sheet to click on, of single images no larger than can be seen well."""
     png = to_png(contact_sheet(shown, columns, gap=1, fill=0))
     names = [f"Select {scene.image_title(int(row))}" for row in rows[: len(shown)]]
-    sheet = pictures.Sheet(_count(len(shown), len(rows)), png, "", columns, names)
+    title = _count(len(shown), len(rows))
+    sheet = pictures.Sheet(title, png, "", columns, names, "The selected images")
     html = pictures.sheets_html([sheet])
     width = f"min(100%, {columns * MAX_IMAGE_WIDTH}rem)"
     picks.show(f'<div style="width: {width}">{html}</div>', key=PICKS, stage="map")

@@ -195,7 +195,7 @@ def _answer(name: str, picture: Tensor, prediction: Prediction, classes: tuple[s
             pictures.show(picture_html(name, picture))
         with words:
             best, share = classes[order[0]], float(odds[order[0]])
-            st.markdown(f"### {best}")
+            st.header(best, anchor=False)
             _badge(share, float(prediction.shares[0]), prediction.neighbours)
             for k in order:
                 st.progress(float(odds[k]), f"{classes[k]} · {percent(float(odds[k]))}")

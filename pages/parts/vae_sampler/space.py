@@ -103,7 +103,7 @@ def plane(models: RunChoice, chosen: Run) -> None:
     left, right = st.columns(2)
     with left:
         names = [f"At {x:.2f}, {y:.2f}" for x, y in codes.tolist()]
-        sheet = pictures.Sheet("", png, "", SIDE, names)
+        sheet = pictures.Sheet("", png, "", SIDE, names, "Pictures decoded over the plane")
         picks.show(pictures.sheets_html([sheet]), key=key, stage=stage.KEY)
         png_button(png, f"{run.id}-plane", "png-plane")
     with right:
