@@ -42,7 +42,8 @@ export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)"
 /**
  * The function of a component that Streamlit calls at first and after each run, in which the
  * elements stay; what it gives is called when they go. A run that is followed by another before
- * this module has arrived calls it too, though the elements stay.
+ * this module has arrived calls it too, though the elements stay. Until then they are `inert` in
+ * the HTML, where one can press any: a press would be lost.
  * @param Component a class: made of the element, with `update` for what Python says, and `close`
  */
 export function component(selector, Component) {
@@ -50,6 +51,7 @@ export function component(selector, Component) {
     const root = parentElement.querySelector(selector);
     root.instance ??= new Component(root);
     root.instance.update(news);
+    root.inert = false;
     return () => setTimeout(() => root.isConnected || root.instance.close?.());
   };
 }

@@ -21,6 +21,9 @@ def test_a_chart_shows_what_python_says_and_follows_it(app, page):
     plot = chart.locator(".plot")
     assert plot.get_attribute("aria-label") == "Chart: loss against epoch"
     assert chart.evaluate(LINE) == [1, 10, 100]
+    offered = chart.get_by_role("toolbar").get_by_role("button").all()
+    names = [button.get_attribute("aria-label") for button in offered]
+    assert names == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"], "nothing is sent away"
     assert page.locator(DRAWN).last.evaluate(LINE) == [0, 1, 2, 3]  # numbers packed by numpy
     page.get_by_role("slider", name="Times").press("ArrowRight")
     page.wait_for_function(f"e => ({LINE})(e)[2] === 200", arg=chart.element_handle())

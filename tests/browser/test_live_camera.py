@@ -62,6 +62,20 @@ def test_without_a_camera_there_is_a_sentence(server, chromium):
     page.close()
 
 
+def test_nothing_can_be_pressed_before_the_script_is_there(server, chromium):
+    page = opened(chromium, f"{server}/transfer_classifier")
+    held = []
+    page.route("**/camera/camera.js", lambda route: held.append(route))
+    page.get_by_role("radio", name="Live").click()
+    page.wait_for_selector(".lab-camera[inert]")
+    page.wait_for_timeout(300)
+    [script] = held
+    script.continue_()
+    start(page)
+    page.get_by_text("no camera").wait_for()
+    page.close()
+
+
 def test_a_held_button_records_a_class(server, camera):
     page = opened(camera, f"{server}/transfer_classifier?tab=Your+pictures")
     page.get_by_role("radio", name="Class by class").click()

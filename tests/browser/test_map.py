@@ -266,6 +266,15 @@ def test_a_click_says_the_image_and_rings_it(app, page, dimensions):
     assert not shown.errors
 
 
+def test_enter_takes_the_point_in_the_middle(app, page):
+    shown = Map(page, app, "shuffled=300")
+    points, ids = coordinates(shown)
+    middle = [sum(ends) / 2 for ends in shown.do("m => m.hand.current()")]
+    image = ids[((points - middle) ** 2).sum(1).argmin()]
+    shown.root.locator(".plot").press("Enter")
+    shown.said(1, f"clicked {image},")
+
+
 def test_turning_a_3d_map_tells_the_camera_and_clicks_nothing(app, page):
     shown = Map(page, app, "shuffled=2000&dimensions=3")
     x, y = shown.place(int(shown.do("m => m.ids[0]")))

@@ -6,8 +6,9 @@ const QUALITY = 0.85;
 const RECORD_EVERY = 200; // milliseconds between two frames that are recorded
 const PATIENCE = 1000; // milliseconds until the next try where the server has no room
 const SENTENCES = {
-  NotAllowedError: "The browser was not allowed to use the camera. Allow it, and start again.",
-  NotFoundError: "There is no camera on this device.",
+  NotAllowedError:
+    "The browser was not allowed to use the camera. Allow it beside the address, and start again.",
+  NotFoundError: "There is no camera on this device. Connect one, or bring pictures as files.",
   NotReadableError: "Another program uses the camera. Close that, and start again.",
 };
 const ABSENT = "This browser offers no camera here: it does so on https and on localhost only.";

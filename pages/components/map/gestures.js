@@ -180,12 +180,23 @@ export class Hand {
     if (event.ctrlKey || event.metaKey || event.altKey || map.replay.place !== null) return;
     if (event.key === "0" || event.key === "Home") map.reset();
     else if (event.key === "Escape") map.clear();
+    else if (event.key === "Enter") this.enter();
     else if (!way && !zoom) return;
     else if (map.axes.length === 3) map.turnTo(this.turned(way, zoom));
     else map.moveTo(this.shifted(way, zoom));
     event.preventDefault();
     map.redraw();
     map.talk.release(REST);
+  }
+
+  /** Take the point nearest to the middle of the stage. */
+  enter() {
+    const { map } = this;
+    if (!this.plot || !map.figure) return;
+    const { axes, members, size } = map.figure, { clientWidth, clientHeight } = map.stage;
+    const middle = [clientWidth / 2, clientHeight / 2];
+    const i = nearest(this.view(), axes, members, middle, size, Infinity);
+    if (i !== undefined) map.go(map.ids[i]);
   }
 
   shifted(way = [0, 0], zoom = 1) {

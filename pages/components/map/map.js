@@ -20,6 +20,8 @@ const CONFIG = {
   showTips: false, showAxisDragHandles: false, showAxisRangeEntryBoxes: false,
 };
 
+const KEYS = "Arrow keys move or turn it, plus and minus zoom, Enter takes the point in the middle.";
+
 /** Whether there is WebGL. */
 function canDraw() {
   const context = document.createElement("canvas").getContext("webgl");
@@ -83,7 +85,7 @@ class LabMap {
     if (another || old.frames !== data.frames) this.replay.reset(data.frames);
     if (another || old.decoder !== data.decoder) this.fetchDecoder();
     this.talk.take(data, old, another);
-    this.find(".plot").ariaLabel = data.alt;
+    this.find(".plot").ariaLabel = `${data.alt}. ${KEYS}`;
     this.redraw();
   }
 

@@ -56,12 +56,14 @@ function product(a, b) {
 }
 
 /**
- * The index of the point at a place of the stage, or undefined. In 3-D it is the foremost of those
- * that cover the place, and else the nearest.
+ * The index of the point at a place of the stage, or undefined where none is within reach, in
+ * squared pixels. In 3-D it is the foremost of those that cover the place, and else the nearest.
  */
-export function nearest({ across, down, depth }, axes, members, [left, top], size) {
+export function nearest(
+  { across, down, depth }, axes, members, [left, top], size, reach = NEAR ** 2 + size,
+) {
   const [xs, ys, zs] = axes, cover = zs ? (size * 0.6) ** 2 : 0;
-  let best, least = NEAR ** 2 + size, front = Infinity;
+  let best, least = reach, front = Infinity;
   for (const i of members) {
     const x = xs[i], y = ys[i], z = zs ? zs[i] : 0;
     const far = depth[0] * x + depth[1] * y + depth[2] * z + depth[3];

@@ -81,6 +81,7 @@ test("the nearest of the points shown is picked, and nothing far away", () => {
   assert.equal(nearest(view, axes, [0, 1, 2], [204, 100], 4), 1);
   assert.equal(nearest(view, axes, [0, 2], [204, 100], 4), 0); // the other is hidden
   assert.equal(nearest(view, axes, [0, 1, 2], [260, 100], 4), undefined);
+  assert.equal(nearest(view, axes, [0, 1, 2], [260, 100], 4, Infinity), 1); // asked for by a key
 });
 
 test("in 3-D the foremost of the points that cover a place is picked", () => {
