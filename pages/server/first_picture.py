@@ -28,7 +28,7 @@ FONT = re.compile(r'href="([^"]*SourceSansVF-Upright[^"]*\.woff2)"')
 CSS = """
 html { font-size: 15px; }
 #first-picture { --paper: #fff; --quiet: #f8f8f7; --ink: #2f2d2b; --faint: #2f2d2bb3;
-  --line: #2f2d2b33; --accent: #4263eb; position: fixed; inset: 0; z-index: 1; overflow: hidden;
+  --line: #2f2d2b33; --accent: #3b5bdb; position: fixed; inset: 0; z-index: 1; overflow: hidden;
   background: var(--paper); color: var(--ink);
   font: 400 15px/1.6 "Source Sans", "Source Sans first", sans-serif; }
 @media (prefers-color-scheme: dark) { #first-picture { --paper: #171614; --quiet: #21201d;
