@@ -43,7 +43,8 @@ export function judge(element, code, spread, mean) {
   const share = nearer(code, spread), state = stateOf(share, spread, mean);
   const [badge, why] = spread.said[state];
   element.dataset.state = state;
-  element.querySelector(".badge").textContent = badge;
+  const said = element.querySelector(".badge"); // and read aloud, so only when it is another
+  if (said.textContent !== badge) said.textContent = badge;
   element.querySelector(".why").textContent = why.replace("{share}", shareText(share));
 }
 

@@ -177,8 +177,9 @@ def _quiet_line(run: Run) -> None:
         if before and after:
             rose = round(after / before, 1)
             icon = f":material/trending_{'up' if rose > 1 else 'flat'}:"
-            st.badge(f"answer × {rose:.1f}", color="green" if rose > 1 else "grey", icon=icon)
-        st.caption(f"{figures.get('seconds', 0):.1f} s")
+            text = f"answered {rose:.1f} times as strongly"
+            st.badge(text, color="green" if rose > 1 else "grey", icon=icon)
+        st.caption(f"dreamt in {figures.get('seconds', 0):.1f} s")
         st.space("stretch")
         film, picture = run.path / "film.mp4", run.path / "dream.png"
         if film.exists():
