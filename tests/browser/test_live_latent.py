@@ -143,13 +143,13 @@ def test_a_typed_code_is_taken_or_refused_with_a_sentence(app, page):
     before = shown.pixels()
     shown.sent.clear()
     shown.type("1, 2")
-    assert "have 3 numbers; this one has 2." in shown.root.locator("[aria-live]").inner_text()
+    assert "have 3 numbers; this one has 2." in shown.root.locator(".message").inner_text()
     assert (shown.pixels() == before).all()
     page.wait_for_timeout(300)
     assert not shown.sent
     shown.type("0.5 -1.25; 2")
     shown.said(1, "[0.5, -1.25, 2.0]")
-    assert shown.root.locator("[aria-live]").inner_text() == ""
+    assert shown.root.locator(".message").inner_text() == ""
     assert (shown.pixels() != before).any()
 
 
