@@ -1,11 +1,17 @@
-"""Convolutional classifiers: images to logits."""
+"""Classifiers of images, from the perceptron to the residual network: images to logits.
+
+The layers of each stand in its function, in the order in which they work; shapes are of the
+images that the text has.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Shape = tuple[int, int, int]
 
@@ -14,7 +20,7 @@ class Recogniser(nn.Module):
     """A body that turns a picture into features, and a head that reads classes from them.
 
     Args:
-        body: images (N, C, H, W) to features (N, d), none of them negative.
+        body: images (N, C, H, W) in [-1, 1] to features (N, d).
         head: features to logits (N, classes).
     """
 
@@ -38,6 +44,40 @@ class Recogniser(nn.Module):
         return logits
 
 
+def numbers(layers: Sequence[nn.Module], shape: Shape) -> int:
+    """How many numbers layers make of an image of a shape."""
+    with torch.no_grad():
+        seen: Tensor = nn.Sequential(*layers).eval()(torch.zeros(1, *shape))
+    return seen.numel()
+
+
+def _read(
+    layers: list[nn.Module],
+    shape: Shape,
+    hidden: Sequence[int],
+    classes: int,
+    between: Callable[[], list[nn.Module]] = lambda: [nn.ReLU()],
+) -> Recogniser:
+    """Layers, flattened, with linear layers of `hidden` widths behind them; the last one reads the
+    classes. `between` comes after each but that."""
+    widths = (numbers(layers, shape), *hidden)
+    body = [*layers, nn.Flatten()]
+    for inputs, outputs in pairwise(widths):
+        body += [nn.Linear(inputs, outputs), *between()]
+    return Recogniser(nn.Sequential(*body), nn.Linear(widths[-1], classes))
+
+
+# ---- the perceptron, and networks of plain convolutions
+
+
+def mlp(shape: Shape, classes: int) -> Recogniser:
+    """Lin 784-300-100-k, batch norm and ReLU after the first two."""
+    body: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in pairwise((torch.Size(shape).numel(), 300, 100)):
+        body += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+    return Recogniser(nn.Sequential(*body), nn.Linear(100, classes))
+
+
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3), nn.BatchNorm2d(outputs), nn.ReLU()]
 
@@ -49,9 +89,228 @@ def cnn(shape: Shape, classes: int) -> Recogniser:
     """
     pool = nn.MaxPool2d(2)
     layers = [*_block(shape[0], 16), *_block(16, 32), pool, *_block(32, 64), *_block(64, 128), pool]
-    with torch.no_grad():
-        inputs = nn.Sequential(*layers).eval()(torch.zeros(1, *shape)).numel()
-    layers.append(nn.Flatten())
-    for a, b in pairwise((inputs, 1024, 128)):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    return Recogniser(nn.Sequential(*layers), nn.Linear(128, classes))
+    return _read(layers, shape, (1024, 128), classes)
+
+
+def simple_cnn(shape: Shape, classes: int) -> Recogniser:
+    """Conv 3 32, 64, 128, padded, ReLU and pool after each; Lin 2048-512-64-k (3×32×32)."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise((shape[0], 32, 64, 128)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return _read(layers, shape, (512, 64), classes)
+
+
+def lenet(shape: Shape, classes: int) -> Recogniser:
+    """Conv 3 6 padded, pool; Conv 5 16, pool; Lin 400-120-84-k, and no activations, as printed.
+
+    Between two linear layers nothing bends: they could be one. Pooling alone is not linear.
+    """
+    return _read(_lenet(shape, list), shape, (120, 84), classes, between=list)
+
+
+def lenet_relu(shape: Shape, classes: int) -> Recogniser:
+    """The same with a ReLU after each layer (LeCun et al. 1998 have a scaled tanh)."""
+    return _read(_lenet(shape, lambda: [nn.ReLU()]), shape, (120, 84), classes)
+
+
+def _lenet(shape: Shape, after: Callable[[], list[nn.Module]]) -> list[nn.Module]:
+    return [
+        *(nn.Conv2d(shape[0], 6, 3, padding=1), *after(), nn.MaxPool2d(2)),  # 28 → 14
+        *(nn.Conv2d(6, 16, 5), *after(), nn.MaxPool2d(2)),  # 14 → 10 → 5: 16·5·5 = 400
+    ]
+
+
+def alexnet(shape: Shape, classes: int) -> Recogniser:
+    """AlexNet as the text has it (Krizhevsky et al. 2012), for 3×224×224."""
+    conv, pool = nn.Conv2d, nn.MaxPool2d(3, 2)
+    layers = [
+        *(conv(shape[0], 64, 11, stride=4, padding=2), nn.ReLU(), pool),  # 224 → 55 → 27
+        *(conv(64, 192, 5, padding=2), nn.ReLU(), pool),  # 27 → 13
+        *(conv(192, 384, 3, padding=1), nn.ReLU()),
+        *(conv(384, 256, 3, padding=1), nn.ReLU()),
+        *(conv(256, 256, 3, padding=1), nn.ReLU(), pool),  # 13 → 6: 256·6·6 = 9,216
+    ]
+    return _dropped(layers, shape, (4096, 4096), classes)
+
+
+def alexnet_small(shape: Shape, classes: int) -> Recogniser:
+    """Ours, for 3×32×32: AlexNet's five convolutions at strides that leave something to see."""
+    conv, pool = nn.Conv2d, nn.MaxPool2d(3, 2, padding=1)
+    layers = [
+        *(conv(shape[0], 64, 5, padding=2), nn.ReLU(), pool),  # 32 → 16
+        *(conv(64, 192, 5, padding=2), nn.ReLU(), pool),  # 16 → 8
+        *(conv(192, 384, 3, padding=1), nn.ReLU()),
+        *(conv(384, 256, 3, padding=1), nn.ReLU()),
+        *(conv(256, 256, 3, padding=1), nn.ReLU(), pool),  # 8 → 4: 256·4·4 = 4,096
+    ]
+    return _dropped(layers, shape, (512, 512), classes)
+
+
+def vgg(shape: Shape, classes: int) -> Recogniser:
+    """VGG with thirteen convolutions (Simonyan and Zisserman 2015), for 3×224×224."""
+    groups = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
+    return _dropped(_vgg(shape[0], groups), shape, (4096, 4096), classes)
+
+
+def vgg_small(shape: Shape, classes: int) -> Recogniser:
+    """Ours, for 3×32×32: VGG's groups up to 4×4 pixels, half as wide, with batch norm, without
+    which it does not begin to learn at this depth."""
+    groups = ((32, 32), (64, 64), (128,) * 3)
+    return _dropped(_vgg(shape[0], groups, norm=True), shape, (256,), classes)
+
+
+def _vgg(inputs: int, groups: Sequence[Sequence[int]], *, norm: bool = False) -> list[nn.Module]:
+    """Convolutions of 3×3, padded, a ReLU after each; pooled after each group."""
+    layers: list[nn.Module] = []
+    for group in groups:
+        for outputs in group:
+            layers.append(nn.Conv2d(inputs, outputs, 3, padding=1))
+            layers += [nn.BatchNorm2d(outputs)] if norm else []
+            layers.append(nn.ReLU())
+            inputs = outputs
+        layers.append(nn.MaxPool2d(2))
+    return layers
+
+
+def _dropped(
+    layers: list[nn.Module], shape: Shape, hidden: Sequence[int], classes: int
+) -> Recogniser:
+    """Linear layers behind dropout: before each but the last."""
+    widths = (numbers(layers, shape), *hidden)
+    body = [*layers, nn.Flatten()]
+    for inputs, outputs in pairwise(widths):
+        body += [nn.Dropout(), nn.Linear(inputs, outputs), nn.ReLU()]
+    return Recogniser(nn.Sequential(*body), nn.Linear(widths[-1], classes))
+
+
+# ---- Inception
+
+
+class Inception(nn.Module):
+    """Four ways through a layer, joined by depth (Szegedy et al. 2016): 1×1 64; 1×1 48 and 5×5 64;
+    1×1 64, 3×3 96 and 3×3 96; the mean of 3×3 and 1×1 `pooled`. Of (N, C, H, W) it makes
+    (N, 224 + pooled, H, W).
+    """
+
+    def __init__(self, inputs: int, pooled: int) -> None:
+        super().__init__()
+        self.one = _conv(inputs, 64, 1)
+        self.five = nn.Sequential(_conv(inputs, 48, 1), _conv(48, 64, 5))
+        self.three = nn.Sequential(_conv(inputs, 64, 1), _conv(64, 96, 3), _conv(96, 96, 3))
+        mean = nn.AvgPool2d(3, stride=1, padding=1)
+        self.pooled = nn.Sequential(mean, _conv(inputs, pooled, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Join the four."""
+        return torch.cat([self.one(x), self.five(x), self.three(x), self.pooled(x)], 1)
+
+
+def _conv(inputs: int, outputs: int, side: int) -> nn.Sequential:
+    """A convolution that keeps the size, batch norm and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=False),
+        nn.BatchNorm2d(outputs, eps=1e-3),
+        nn.ReLU(),
+    )
+
+
+def inception(shape: Shape, classes: int) -> Recogniser:
+    """Ours, for 3×32×32: Conv 3 64, pool, two of the text's modules, pool, one, the mean."""
+    layers = [
+        *(_conv(shape[0], 64, 3), nn.MaxPool2d(2)),  # 32 → 16
+        *(Inception(64, 32), Inception(256, 64), nn.MaxPool2d(2)),  # 16 → 8, 288 channels
+        *(Inception(288, 64), nn.AdaptiveAvgPool2d(1)),  # 288 numbers
+    ]
+    return _read(layers, shape, (), classes)
+
+
+# ---- residual networks
+
+
+class Residual(nn.Module):
+    """Conv 3, BN, ReLU, Conv 3, BN; the input added; ReLU (He et al. 2016).
+
+    Args:
+        shortcut: what is added; None: nothing, as in a plain network.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, shortcut: nn.Module | None) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.first_norm = nn.BatchNorm2d(outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.second_norm = nn.BatchNorm2d(outputs)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        out: Tensor = self.second_norm(self.second(F.relu(self.first_norm(self.first(x)))))
+        return F.relu(out if self.shortcut is None else out + self.shortcut(x))
+
+
+class Padded(nn.Module):
+    """A shortcut without weights: every second pixel, and channels of zeros (option A of He et
+    al. 2016)."""
+
+    def __init__(self, missing: int) -> None:
+        super().__init__()
+        self.missing = missing
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C + missing, H / 2, W / 2)."""
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.missing))
+
+
+def resnet(shape: Shape, classes: int) -> Recogniser:
+    """Conv 7 64, stride 2; pool 3; stages of two residual blocks with 64, 128, 256 and 512
+    channels; pool 2; Lin 512-k (3×32×32). Where the shape changes, the shortcut is a 1×1
+    convolution."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(shape[0], 64, 7, stride=2, padding=3),  # 32 → 16, no batch norm and no ReLU
+        nn.MaxPool2d(3, stride=1),  # 14
+    ]
+    for inputs, outputs in pairwise((64, 64, 128, 256, 512)):  # 14 → 14 → 7 → 4 → 2
+        stride = 1 if inputs == outputs else 2
+        same = inputs == outputs
+        change = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride=stride)
+        layers.append(Residual(inputs, outputs, stride, change))
+        layers.append(Residual(outputs, outputs, 1, nn.Identity()))
+    layers.append(nn.AvgPool2d(2))
+    return _read(layers, shape, (), classes)
+
+
+def resnet20(shape: Shape, classes: int, *, residual: bool = True) -> Recogniser:
+    """Nineteen convolutions of 3×3 in three stages of 16, 32 and 64 channels, the mean, Lin 64-k
+    (He et al. 2016, for CIFAR).
+
+    Args:
+        residual: with the shortcuts, which have no weights; else it is the plain network.
+    """
+    layers: list[nn.Module] = [
+        nn.Conv2d(shape[0], 16, 3, padding=1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+    ]
+    for inputs, outputs in pairwise((16, 16, 32, 64)):
+        for block in range(3):
+            first = block == 0 and inputs != outputs
+            added = Padded(outputs - inputs) if first else nn.Identity()
+            layers.append(
+                Residual(
+                    inputs if block == 0 else outputs,
+                    outputs,
+                    2 if first else 1,
+                    added if residual else None,
+                )
+            )
+    layers.append(nn.AdaptiveAvgPool2d(1))
+    made = _read(layers, shape, (), classes)
+    for module in made.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    return made
+
+
+def plain20(shape: Shape, classes: int) -> Recogniser:
+    """`resnet20` without its shortcuts."""
+    return resnet20(shape, classes, residual=False)

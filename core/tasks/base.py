@@ -126,13 +126,13 @@ class Descent(Learner):
     def __init__(
         self,
         model: nn.Module,
-        optimiser: type[Optimizer],
+        optimiser: Callable[..., Optimizer],
         learning_rate: float,
         schedule: Schedule = constant,
         weight_decay: float = 0.0,
     ) -> None:
         # One fused step over all weights: half as much again on a linear network.
-        stepper = optimiser(  # type: ignore[call-arg]
+        stepper = optimiser(
             model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
         )
         super().__init__(model, {"model": stepper})

@@ -1,7 +1,8 @@
 """Recognition: a network learns to classify images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam, Optimizer
 
 from core.cancellation import Check, silent, watched
-from core.data import Images
+from core.data import Images, augmentations
 from core.errors import LabError
 from core.images import contact_sheet
 from core.metrics.image import calibration_error
@@ -35,6 +36,9 @@ from core.tasks.family import Shape, Variant, by_name, number
 CHUNK = 500
 """Images at a time in a measurement."""
 VALIDATION_IMAGES = 2000
+COLOUR: Shape = (3, 32, 32)
+"""What the networks for colour work on: the size of CIFAR-10's pictures."""
+MOMENTUM = partial(SGD, momentum=0.9, nesterov=True)
 SHEET = 12
 """Pictures in a row of the sample sheet."""
 
@@ -44,6 +48,23 @@ class RecognitionConfig(TaskConfig):
 
     shift: int = number(0, (0, 8), "Shift", "pixels by which each image is moved at random")
     mirror: bool = Field(False, title="Mirror", description="turn half of the images left to right")
+    enlarge: int = number(
+        0,
+        (0, 512),
+        "Enlarge to",
+        "pixels of the shorter side, before a random crop of the old size",
+    )
+    border: int = number(
+        0, (0, 16), "Border", "black pixels around each image, before a random crop of the old size"
+    )
+    cutout: int = number(0, (0, 64), "Cutout", "side in pixels of a square that is blackened")
+    smoothing: float = number(
+        0.0,
+        (0, 0.5),
+        "Label smoothing",
+        "probability that the target spreads over all classes",
+        step=0.05,
+    )
     weight_decay: float = number(
         0.0, (0, 0.1), "Weight decay", "pull of the weights towards zero", step=0.0001
     )
@@ -53,7 +74,7 @@ class RecognitionConfig(TaskConfig):
 class RecognitionVariant(Variant):
     """A classifier with what it is trained by."""
 
-    optimiser: type[Optimizer]
+    optimiser: Callable[..., Optimizer]
     schedule: Schedule
 
 
@@ -61,7 +82,7 @@ RecognitionExperiment = Experiment[RecognitionConfig, RecognitionVariant, Recogn
 
 
 class RecognitionLearner(Descent):
-    """Cross-entropy of moved and mirrored images."""
+    """Cross-entropy of varied images."""
 
     def __init__(self, experiment: RecognitionExperiment):
         variant, self.config = experiment.variant, experiment.config
@@ -71,31 +92,32 @@ class RecognitionLearner(Descent):
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(varied(self.config, images.pixels, generator))
         logits = self.model(x)
-        loss = F.cross_entropy(logits, images.labels)
+        smooth = self.config.smoothing
+        loss = F.cross_entropy(logits, images.labels, label_smoothing=smooth)
         self.descend(loss, progress)
         right = (logits.argmax(1) == images.labels).float().mean()
         return {"loss": loss.item(), "accuracy": right.item()}
 
 
 def varied(config: RecognitionConfig, pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image moved by up to `shift` pixels, its border repeated, and mirrored by chance.
+    """The images of a batch as they are varied in training: mirrored, shifted, cropped, cut out.
 
     Args:
         pixels: uint8 (B, C, H, W).
     """
-    n, _, height, width = pixels.shape
+    side = min(pixels.shape[2:])
     if config.mirror:
-        turned = torch.rand(n, generator=generator, device=pixels.device) < 0.5
-        pixels = torch.where(turned.view(-1, 1, 1, 1), pixels.flip(3), pixels)
+        pixels = augmentations.flip(pixels, generator)
     if config.shift:
-        reach = 2 * config.shift + 1
-        by = torch.randint(reach, (2, n, 1), generator=generator, device=pixels.device)
-        steps = [torch.arange(side, device=pixels.device) for side in (height, width)]
-        rows, columns = ((s + b - config.shift) for s, b in zip(steps, by, strict=True))
-        rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-        every = torch.arange(n, device=pixels.device).view(-1, 1, 1)
-        moved = pixels.permute(0, 2, 3, 1)[every, rows[:, :, None], columns[:, None, :]]
-        pixels = moved.permute(0, 3, 1, 2)
+        pixels = augmentations.shift(pixels, config.shift, generator)
+    if config.enlarge > side:
+        pixels = augmentations.scale(pixels, config.enlarge)
+        pixels = augmentations.random_crop(pixels, side, generator)
+    if config.border:
+        pixels = augmentations.pad(pixels, config.border)
+        pixels = augmentations.random_crop(pixels, side, generator)
+    if config.cutout:
+        pixels = augmentations.cutout(pixels, config.cutout, generator)
     return pixels
 
 
@@ -140,6 +162,155 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
             differs="The same network with Adam 1e-3 and a rate that rises and falls; for "
             "Fashion-MNIST 10 epochs and mirrored images: what judges generators "
             "should seldom err.",
+        ),
+        RecognitionVariant(
+            "mlp",
+            "Perceptron",
+            "Three linear layers, trained as in the text: it sees no neighbourhoods.",
+            convnets.mlp,
+            {"epochs": 20, "learning_rate": 1e-2},
+            optimiser=SGD,
+            schedule=constant,
+            source="Lin 784-300-100-k, BN; cross-entropy; SGD",
+            text="Lin 784-300-100-10, batch norm and ReLU after the first two; SGD 1e-2, batches "
+            "of 64, images in [-1, 1], 20 epochs.",
+            differs="Nothing.",
+        ),
+        RecognitionVariant(
+            "lenet",
+            "LeNet without activations",
+            "Two convolutions and three linear layers with nothing between them but pooling.",
+            convnets.lenet,
+            {"epochs": 5},
+            optimiser=Adam,
+            schedule=warm_cosine,
+            source="Conv 3 6, Conv 5 16, Lin 400-120-84-k, as printed; Adam, ours",
+            text="Conv 3 6, pool, Conv 5 16, pool, Lin 400-120-84-10, printed without activations "
+            "and not trained.",
+            differs="Trained: Adam 1e-3, a rate that rises and falls, 5 epochs.",
+        ),
+        RecognitionVariant(
+            "lenet_relu",
+            "LeNet",
+            "The same with a ReLU after each layer.",
+            convnets.lenet_relu,
+            {"epochs": 5},
+            optimiser=Adam,
+            schedule=warm_cosine,
+            source="LeCun et al. 1998, with ReLU; Adam, ours",
+            text="See `lenet`.",
+            differs="A ReLU after each layer but the last; else as `lenet`: the difference is what "
+            "the activations are worth.",
+        ),
+        RecognitionVariant(
+            "simple_cnn",
+            "Simple convolutional network",
+            "Three convolutions and three linear layers, for colour pictures of 32×32.",
+            convnets.simple_cnn,
+            {"epochs": 10, "mirror": True},
+            shape=COLOUR,
+            optimiser=Adam,
+            schedule=warm_cosine,
+            source="Conv 3 32-64-128; Lin 2048-512-64-k; Adam, ours",
+            text="Conv 3 32, 64, 128, padded, ReLU and pool after each; Lin 2048-512-64-10; to "
+            "inspect, not trained.",
+            differs="Trained: Adam 1e-3, a rate that rises and falls, 10 epochs, mirrored images.",
+        ),
+        RecognitionVariant(
+            "alexnet_small",
+            "AlexNet for small pictures",
+            "Five convolutions and three linear layers with dropout, for 32×32.",
+            convnets.alexnet_small,
+            {"epochs": 10, "mirror": True},
+            shape=COLOUR,
+            optimiser=Adam,
+            schedule=warm_cosine,
+            source="After Krizhevsky et al. 2012, for 32×32; Adam, ours",
+            text="AlexNet for 3×224×224, to inspect, not trained.",
+            differs="For 3×32×32: smaller first kernels and strides, 512 instead of 4,096 units; "
+            "the published size cannot be trained here.",
+        ),
+        RecognitionVariant(
+            "vgg_small",
+            "VGG for small pictures",
+            "Seven convolutions of 3×3 in three groups, for 32×32.",
+            convnets.vgg_small,
+            {"epochs": 10, "mirror": True, "border": 4},
+            shape=COLOUR,
+            optimiser=Adam,
+            schedule=warm_cosine,
+            source="After Simonyan and Zisserman 2015, for 32×32; Adam, ours",
+            text="VGG for 3×224×224, to inspect, not trained.",
+            differs="For 3×32×32: the first three groups, half as wide, with batch norm; the "
+            "published size cannot be trained here.",
+        ),
+        RecognitionVariant(
+            "inception",
+            "Inception network",
+            "Three modules of four ways each, joined by depth, for 32×32.",
+            convnets.inception,
+            {"epochs": 10, "mirror": True, "border": 4},
+            shape=COLOUR,
+            optimiser=Adam,
+            schedule=warm_cosine,
+            source="The module of Szegedy et al. 2016, for 32×32; Adam, ours",
+            text="The module: 1×1 64; 1×1 48 → 5×5 64; 1×1 64 → 3×3 96 → 3×3 96; mean 3 → 1×1 p; "
+            "batch norm (eps 1e-3) and ReLU after each; to inspect, not trained.",
+            differs="Three of these modules behind one convolution, for 3×32×32.",
+        ),
+        RecognitionVariant(
+            "resnet",
+            "Residual network",
+            "Eight residual blocks up to 512 channels, trained as in the text.",
+            convnets.resnet,
+            {"epochs": 10, "batch_size": 32, "learning_rate": 1e-2, "enlarge": 40, "mirror": True},
+            shape=COLOUR,
+            optimiser=Adam,
+            schedule=constant,
+            source="Conv 7 64; four stages of two residual blocks; Lin 512-k; Adam",
+            text="Conv 7 64, stride 2, without batch norm and ReLU; pool 3, stride 1; stages 64, "
+            "128, 256, 512 of two residual blocks; mean pool 2; Lin 512-10; Adam 1e-2, batches of "
+            "32, images in [-1, 1], resized to 40, mirrored, cropped to 32; 10 epochs.",
+            differs="The crop is drawn for each image of a batch at once.",
+        ),
+        RecognitionVariant(
+            "resnet20",
+            "Residual network of 20 layers",
+            "Nineteen small convolutions with shortcuts, beside the same without.",
+            convnets.resnet20,
+            {
+                "epochs": 12,
+                "batch_size": 128,
+                "learning_rate": 0.1,
+                "weight_decay": 1e-4,
+                "mirror": True,
+                "border": 4,
+            },
+            shape=COLOUR,
+            optimiser=MOMENTUM,
+            schedule=warm_cosine,
+            source="He et al. 2016, section 4.2; SGD with momentum",
+            differs="The residual network of He et al. 2016 for CIFAR-10, with a schedule of 12 "
+            "epochs instead of 164.",
+        ),
+        RecognitionVariant(
+            "plain20",
+            "Plain network of 20 layers",
+            "The same nineteen convolutions without shortcuts.",
+            convnets.plain20,
+            {
+                "epochs": 12,
+                "batch_size": 128,
+                "learning_rate": 0.1,
+                "weight_decay": 1e-4,
+                "mirror": True,
+                "border": 4,
+            },
+            shape=COLOUR,
+            optimiser=MOMENTUM,
+            schedule=warm_cosine,
+            source="He et al. 2016, section 4.2; SGD with momentum",
+            differs="As `resnet20`, without its shortcuts.",
         ),
     )
 

@@ -1,5 +1,6 @@
 """Recognition: the network is that of the text, and its figures are what they say."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from sklearn import metrics as sklearn_metrics
 from torch import nn
 from torch.nn import functional as F
+from torchvision import models
 
 from core.data import Images
 from core.errors import LabError
 from core.metrics.image import calibration_error
+from core.models import convnets
 from core.models.convnets import Recogniser
 from core.tasks import classification
 from core.tasks.base import unit
@@ -68,6 +71,77 @@ def test_the_network_has_the_layers_of_the_text(variant: str) -> None:
     with torch.no_grad(), Layers() as layers:
         logits = model(x)
     assert layers.lines == LAYERS and logits.shape == (1, 10)
+
+
+PUBLISHED = {
+    "lenet": (convnets.lenet, (1, 28, 28), [
+        "Conv2d(1, 6, 3, p1)", "MaxPool2d(2) -> 14", "Conv2d(6, 16, 5, p0)", "MaxPool2d(2) -> 5",
+        "Linear(400, 120)", "Linear(120, 84)", "Linear(84, 10)",
+    ]),
+    "simple_cnn": (convnets.simple_cnn, (3, 32, 32), [
+        "Conv2d(3, 32, 3, p1)", "ReLU", "MaxPool2d(2) -> 16",
+        "Conv2d(32, 64, 3, p1)", "ReLU", "MaxPool2d(2) -> 8",
+        "Conv2d(64, 128, 3, p1)", "ReLU", "MaxPool2d(2) -> 4",
+        "Linear(2048, 512)", "ReLU", "Linear(512, 64)", "ReLU", "Linear(64, 10)",
+    ]),
+}  # fmt: skip
+"""Networks of the text that it does not train: as they are printed."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_network_that_the_text_only_prints_has_its_layers(name: str) -> None:
+    build, shape, lines = PUBLISHED[name]
+    model, x = build(shape, 10).eval(), torch.zeros(1, *shape)
+    with torch.no_grad(), Layers() as layers:
+        logits = model(x)
+    assert layers.lines == lines and logits.shape == (1, 10)
+
+
+@pytest.mark.parametrize(
+    ("build", "theirs"), [(convnets.alexnet, models.alexnet), (convnets.vgg, models.vgg16)]
+)
+def test_the_large_networks_have_the_weights_of_torchvision_s(
+    build: Callable[..., Recogniser], theirs: Callable[[], nn.Module]
+) -> None:
+    with torch.device("meta"):
+        ours, published = build((3, 224, 224), 1000), theirs()
+    assert [p.shape for p in ours.parameters()] == [p.shape for p in published.parameters()]
+
+
+def test_a_residual_network_is_the_plain_one_with_shortcuts() -> None:
+    torch.manual_seed(0)
+    residual = convnets.resnet20((3, 32, 32), 10).eval()
+    plain = convnets.plain20((3, 32, 32), 10).eval()
+    plain.load_state_dict(residual.state_dict())
+    assert sum(p.numel() for p in plain.parameters()) == 269_722, "He et al. say 0.27 million"
+    block = residual.body[3]
+    assert isinstance(block, convnets.Residual)
+    x = torch.rand(2, 16, 8, 8)
+    with torch.no_grad():
+        nn.init.zeros_(block.second_norm.weight)
+        assert torch.equal(block(x), x), "without its convolutions it passes its input on"
+    wider = residual.body[6]
+    assert isinstance(wider, convnets.Residual) and isinstance(wider.shortcut, convnets.Padded)
+    assert torch.equal(wider.shortcut(x)[:, :16], x[:, :, ::2, ::2])
+    assert not wider.shortcut(x)[:, 16:].any()
+
+
+def test_without_activations_lenet_is_linear_but_for_its_pooling() -> None:
+    model = convnets.lenet((1, 28, 28), 10).eval()
+    behind = nn.Sequential(*list(model.body)[4:], model.head)
+    x, y = torch.randn(2, 16, 5, 5).split(1)
+    with torch.no_grad():
+        bias = behind(torch.zeros(1, 16, 5, 5))
+        assert torch.allclose(behind(x + y) + bias, behind(x) + behind(y), atol=1e-4)
+    assert any(isinstance(m, nn.ReLU) for m in convnets.lenet_relu((1, 28, 28), 10).modules())
+
+
+def test_an_inception_module_joins_four_ways_by_depth() -> None:
+    module = convnets.Inception(20, 32).eval()
+    with torch.no_grad():
+        joined = module(x := torch.rand(1, 20, 9, 9))
+        assert joined.shape == (1, 64 + 64 + 96 + 32, 9, 9)
+        assert torch.equal(joined[:, 224:], module.pooled(x))
 
 
 def test_the_text_s_classifier_is_trained_as_in_the_text() -> None:
@@ -138,6 +212,26 @@ def test_half_of_the_images_are_mirrored() -> None:
     assert 80 <= int(turned.sum()) <= 120
     assert torch.equal(found, varied(settings(mirror=True), pixels, seeded()))
     assert not torch.equal(found, varied(settings(mirror=True), pixels, seeded(6)))
+
+
+def test_an_enlarged_or_bordered_image_is_cropped_to_its_size() -> None:
+    pixels = torch.full((40, 3, 16, 16), 255, dtype=torch.uint8)
+    larger = varied(settings("resnet", enlarge=20), pixels, seeded())
+    assert larger.shape == pixels.shape and bool((larger == 255).all())
+    bordered = varied(settings("resnet20", border=4), pixels, seeded())
+    assert bordered.shape == pixels.shape and 0 < int((bordered == 0).sum()) < pixels.numel() / 2
+
+
+def test_smoothed_labels_are_those_of_pytorch() -> None:
+    images, model = tiny(RECOGNITION), network()
+    config = settings(smoothing=0.2)
+    with torch.no_grad():
+        logits = model(unit(images.pixels))
+    told = RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", config, network())).step(
+        images, 0.1, seeded()
+    )
+    loss = nn.CrossEntropyLoss(label_smoothing=0.2)(logits, images.labels)
+    assert told["loss"] == pytest.approx(float(loss), rel=1e-5)
 
 
 def test_a_shift_moves_whole_images_and_repeats_their_border() -> None:

@@ -33,6 +33,8 @@ PUBLISHED: dict[tuple[str, str], tuple[int, int, float, dict[str, Any]]] = {
     # The text takes 16 real and 64 drawn images a step, ours 64 of both: its table says so.
     ("adversarial", "face_dcgan"): (10, 64, 2e-4, {"critic_steps": 1, "ema": 0.0}),
     ("recognition", "cnn"): (5, 64, 1e-2, {"shift": 0, "mirror": False, "weight_decay": 0.0}),
+    ("recognition", "mlp"): (20, 64, 1e-2, {"mirror": False, "weight_decay": 0.0}),
+    ("recognition", "resnet"): (10, 32, 1e-2, {"enlarge": 40, "mirror": True, "smoothing": 0.0}),
 }  # fmt: skip
 
 # From the texts: the weights of each layer in the order in which they are used, biases left out.
@@ -85,6 +87,15 @@ WEIGHTS: dict[tuple[str, str], list[tuple[int, ...]]] = {
         (16, 1, 3, 3), (32, 16, 3, 3), (64, 32, 3, 3), (128, 64, 3, 3),
         (1024, 2048), (128, 1024), (10, 128),
     ],
+    ("recognition", "mlp"): [(300, 784), (100, 300), (10, 100)],
+    ("recognition", "resnet"): [
+        (64, 3, 7, 7),
+        *[(64, 64, 3, 3)] * 4,
+        (128, 64, 3, 3), (128, 128, 3, 3), (128, 64, 1, 1), *[(128, 128, 3, 3)] * 2,
+        (256, 128, 3, 3), (256, 256, 3, 3), (256, 128, 1, 1), *[(256, 256, 3, 3)] * 2,
+        (512, 256, 3, 3), (512, 512, 3, 3), (512, 256, 1, 1), *[(512, 512, 3, 3)] * 2,
+        (10, 512),
+    ],
 }  # fmt: skip
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -111,7 +122,8 @@ def test_every_network_of_the_texts_is_compared() -> None:
     told = {(t.name, v.name) for t in TASKS.values() for v in t.variants.values() if v.text}
     in_words = {("adversarial", "wgan_gp"), ("adversarial", "cgan")}
     elsewhere = {("transfer", v) for v in TASKS["transfer"].variants}  # heads: in their own tests
-    ours = {("recognition", "cnn_strong")}
+    untrained = ("lenet", "lenet_relu", "simple_cnn", "alexnet_small", "vgg_small", "inception")
+    ours = {("recognition", name) for name in ("cnn_strong", *untrained)}  # in test_recognition
     assert told - in_words - elsewhere - ours == set(PUBLISHED) == set(WEIGHTS)
 
 
