@@ -6,6 +6,7 @@ from typing import Any
 
 from core import data
 from core.data import CORRUPTIONS
+from core.dreaming.config import ATLAS, targets
 from core.dreaming.starting_pictures import MADE, NOISE, OWN
 from core.inference.codes import PIXELS
 from core.models.backbones import BACKBONES
@@ -86,6 +87,13 @@ def class_title(dataset: str, label: int) -> str:
     return classes[label] if 0 <= label < len(classes) else str(label)
 
 
+def layer_title(name: str) -> str:
+    """The title of a layer of a pretrained network."""
+    if name.isdigit():
+        return f"Layer {name}"
+    return name.capitalize().replace("Blocks.", "Stage ")
+
+
 VALUES: dict[str, Callable[[str], str]] = {
     "source": source_name,
     "start_from": lambda run_id: source_name(run_id) if run_id else "New weights",
@@ -157,6 +165,9 @@ def _network(run: Run) -> str:
         title = f"{title}, {latent} numbers"
     if (beta := spec.config.get("beta", 1)) != 1:
         title = f"{title}, β = {beta:g}"
+    if spec.variant == ATLAS:
+        drawn = [layer_title(t.layer) for t in targets(str(spec.config["layers"]))]
+        title = f"{title}, {drawn[0].lower()}" + (f" to {drawn[-1].lower()}" if drawn[1:] else "")
     if spec.config.get("corruption") == "mixed":
         title = f"{title}, any corruption"
     return f"{title}, tuned" if spec.config.get("start_from") else title

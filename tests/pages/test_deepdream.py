@@ -675,7 +675,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     app = sound(opened(PAGE))
     assert f"/api/dreams/{run.id}/" in listed[-1]["stem"] and listed[-1]["blocks.0"] is None
     offered = next(b for b in app.button if b.label.startswith("Draw the channels"))
-    assert offered.label == "Draw the channels of blocks.4"
+    assert offered.label == "Draw the channels of stage 4"
     requested = []
 
     def request(question, visitor):
@@ -687,7 +687,7 @@ def test_an_atlas_is_drawn_once_for_everybody(monkeypatch):
     sound(app)
     assert requested[0].config.variant == "atlas"
     assert requested[0].config.config["layers"] == "blocks.4"
-    assert "Channel atlas · Noise" in captions(app)
+    assert "Channel atlas, stage 4 · Noise" in captions(app)
 
 
 # ---- home

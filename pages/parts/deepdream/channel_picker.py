@@ -15,6 +15,7 @@ from pages.server.visitor import who
 from pages.ui.cached import dreams
 from pages.ui.durations import estimate
 from pages.ui.errors import errors_shown
+from pages.ui.names import layer_title
 from pages.ui.run_panel import watch
 from pages.ui.training_panel import keep_watching, watched
 
@@ -41,9 +42,7 @@ def panel() -> None:
     layers = [
         Layer(
             layer.name,
-            f"Layer {layer.name}"
-            if layer.name.isdigit()
-            else layer.name.capitalize().replace("Blocks.", "Stage "),
+            layer_title(layer.name),
             f"{layer.channels:,} {'classes' if layer.name == CLASSES else 'channels'}"
             + (f" · {LAYER_NOTES[layer.name]}" if backbone.startswith("lite") else ""),
             layer.channels,
@@ -79,7 +78,7 @@ def _offer(backbone: str, layer: str) -> None:
     """Offer to draw what the channels of a layer respond to: one job for all visitors."""
     values = {"backbone": backbone, "layers": layer}
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(f"Draw the channels of {layer}", icon=":material/palette:")
+        pressed = st.button(f"Draw the channels of {layer_title(layer).lower()}", icon=":material/palette:")
         try:
             config = DREAMING.config(ATLAS, values)
             expected = dreams.seconds(ATLAS, config.model_dump(), (config.side, config.side))
