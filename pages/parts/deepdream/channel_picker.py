@@ -78,7 +78,9 @@ def _offer(backbone: str, layer: str) -> None:
     """Offer to draw what the channels of a layer respond to: one job for all visitors."""
     values = {"backbone": backbone, "layers": layer}
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(f"Draw the channels of {layer_title(layer).lower()}", icon=":material/palette:")
+        pressed = st.button(
+            f"Draw the channels of {layer_title(layer).lower()}", icon=":material/palette:"
+        )
         try:
             config = DREAMING.config(ATLAS, values)
             expected = dreams.seconds(ATLAS, config.model_dump(), (config.side, config.side))
