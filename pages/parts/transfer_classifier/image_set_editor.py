@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from pathlib import PurePosixPath
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +11,7 @@ from core import data
 from core.data import DatasetInfo, Images, Split
 from core.data.archives import PHOTOGRAPH
 from core.data.imported import MAX_LISTED
+from core.images import display_name
 from core.jobs import queue
 from core.projection.methods import MIN_PERPLEXITY, PROJECTING, max_perplexity
 from core.tasks.transfer import TRANSFER
@@ -49,15 +51,12 @@ def panel() -> None:
     """Bring pictures, then look through them."""
     method = segmented(
         "How to bring them",
-        ["A zip file", "Class by class"],
+        list(WAYS),
         "way",
         label_visibility="collapsed",
         bind=None,
     )
-    if method == "A zip file":
-        _zip()
-    else:
-        _by_hand()
+    WAYS[method]()
     sets = own_sets()
     if (chosen := st.session_state.pop("chosen_set", None)) in sets:
         st.session_state["curated"] = chosen  # before the widget: afterwards it is too late
@@ -107,11 +106,57 @@ def _by_hand() -> None:
     if twice:
         st.error("Two classes have the same name: give each its own.")
         return
+    _make_set(pictures, title)
+
+
+def _folder() -> None:
+    st.caption(
+        "A folder with one folder of pictures for each class. A fifth of each class is kept for "
+        f"testing. They stay {base_path.here()}, and only you see them."
+    )
+    files = st.file_uploader(
+        "Folder",
+        accept_multiple_files="directory",
+        key="class_folder",
+        label_visibility="collapsed",
+    )
+    pictures = by_folder([(file.name, file.getvalue()) for file in files])
+    if not pictures:
+        return
+    counts = [f"{name} {len(inside)}" for name, inside in list(pictures.items())[:MAX_LISTED]]
+    more = f" and {len(pictures) - MAX_LISTED} more" if len(pictures) > MAX_LISTED else ""
+    st.text(f"{len(pictures)} classes: {' · '.join(counts)}{more}")
+    if st.button("Make the set", type="primary", icon=":material/check:", key="make_of_folder"):
+        _make_set(pictures, display_name(PurePosixPath(files[0].name).parts[0]))
+
+
+def by_folder(files: list[tuple[str, bytes]]) -> dict[str, list[tuple[str, bytes]]]:
+    """Files of a folder by the folder that they lie in, which names their class; hidden ones left
+    out.
+
+    Args:
+        files: the path within the chosen folder, and the content.
+    """
+    classes: dict[str, list[tuple[str, bytes]]] = {}
+    for path, content in files:
+        parts = PurePosixPath(path).parts
+        if any(part.startswith(".") for part in parts):
+            continue
+        name = display_name(parts[-2] if len(parts) > 1 else "pictures")[:MAX_NAME]
+        classes.setdefault(name, []).append((parts[-1], content))
+    return classes
+
+
+def _make_set(pictures: dict[str, list[tuple[str, bytes]]], title: str) -> None:
     with errors_shown():
         with turn(IMPORT), st.spinner("Reading the pictures"):
             queue.check_disk(who())
             info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
         _ready(info)
+
+
+WAYS = {"A zip file": _zip, "A folder": _folder, "Class by class": _by_hand}
+"""How pictures are brought."""
 
 
 def _more() -> None:
@@ -159,7 +204,7 @@ def _review(info: DatasetInfo) -> None:
     if info.classes:
         with st.expander("Rename, merge or drop classes", key=f"classes-{info.name}"):
             _classes(info, splits)
-    _map_link(info)
+    _next_steps(info)
     problems = _problems(info, splits)
     places = [(s, row) for s in SPLITS for row in range(len(splits[s].labels))]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -182,6 +227,20 @@ def _review(info: DatasetInfo) -> None:
     if pages > 1:
         page = int(right.number_input("Page", 1, pages, 1, key=f"page-{info.name}-{only}"))
     _table(info, splits, problems, places[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+
+
+def _next_steps(info: DatasetInfo) -> None:
+    """What can be done with a set: teach a network on it, or map it."""
+    if len(info.classes) >= TRANSFER.least_classes:
+        st.button(
+            "Next: teach a network on them",
+            key="next_teach",
+            type="primary",
+            icon=":material/arrow_forward:",
+            on_click=st.session_state.update,
+            args=({"tab": "Teach", "train_on": info.name},),
+        )
+    _map_link(info)
 
 
 def _map_link(info: DatasetInfo) -> None:
