@@ -7,6 +7,7 @@ images that the text has.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -87,8 +88,10 @@ def cnn(shape: Shape, classes: int) -> Recogniser:
 
     Convolutions are not padded: 28 → 26 → 24 → 12 → 10 → 8 → 4, so 4·4·128 = 2,048 numbers.
     """
-    pool = nn.MaxPool2d(2)
-    layers = [*_block(shape[0], 16), *_block(16, 32), pool, *_block(32, 64), *_block(64, 128), pool]
+    layers = [
+        *(*_block(shape[0], 16), *_block(16, 32), nn.MaxPool2d(2)),
+        *(*_block(32, 64), *_block(64, 128), nn.MaxPool2d(2)),
+    ]
     return _read(layers, shape, (1024, 128), classes)
 
 
@@ -122,26 +125,26 @@ def _lenet(shape: Shape, after: Callable[[], list[nn.Module]]) -> list[nn.Module
 
 def alexnet(shape: Shape, classes: int) -> Recogniser:
     """AlexNet as the text has it (Krizhevsky et al. 2012), for 3×224×224."""
-    conv, pool = nn.Conv2d, nn.MaxPool2d(3, 2)
+    conv, pool = nn.Conv2d, partial(nn.MaxPool2d, 3, 2)
     layers = [
-        *(conv(shape[0], 64, 11, stride=4, padding=2), nn.ReLU(), pool),  # 224 → 55 → 27
-        *(conv(64, 192, 5, padding=2), nn.ReLU(), pool),  # 27 → 13
+        *(conv(shape[0], 64, 11, stride=4, padding=2), nn.ReLU(), pool()),  # 224 → 55 → 27
+        *(conv(64, 192, 5, padding=2), nn.ReLU(), pool()),  # 27 → 13
         *(conv(192, 384, 3, padding=1), nn.ReLU()),
         *(conv(384, 256, 3, padding=1), nn.ReLU()),
-        *(conv(256, 256, 3, padding=1), nn.ReLU(), pool),  # 13 → 6: 256·6·6 = 9,216
+        *(conv(256, 256, 3, padding=1), nn.ReLU(), pool()),  # 13 → 6: 256·6·6 = 9,216
     ]
     return _dropped(layers, shape, (4096, 4096), classes)
 
 
 def alexnet_small(shape: Shape, classes: int) -> Recogniser:
     """Ours, for 3×32×32: AlexNet's five convolutions at strides that leave something to see."""
-    conv, pool = nn.Conv2d, nn.MaxPool2d(3, 2, padding=1)
+    conv, pool = nn.Conv2d, partial(nn.MaxPool2d, 3, 2, padding=1)
     layers = [
-        *(conv(shape[0], 64, 5, padding=2), nn.ReLU(), pool),  # 32 → 16
-        *(conv(64, 192, 5, padding=2), nn.ReLU(), pool),  # 16 → 8
+        *(conv(shape[0], 64, 5, padding=2), nn.ReLU(), pool()),  # 32 → 16
+        *(conv(64, 192, 5, padding=2), nn.ReLU(), pool()),  # 16 → 8
         *(conv(192, 384, 3, padding=1), nn.ReLU()),
         *(conv(384, 256, 3, padding=1), nn.ReLU()),
-        *(conv(256, 256, 3, padding=1), nn.ReLU(), pool),  # 8 → 4: 256·4·4 = 4,096
+        *(conv(256, 256, 3, padding=1), nn.ReLU(), pool()),  # 8 → 4: 256·4·4 = 4,096
     ]
     return _dropped(layers, shape, (512, 512), classes)
 
