@@ -185,6 +185,8 @@ class _Fields(TorchFunctionMode):
         if name in WINDOWS:
             kernel, stride = WINDOWS[name](args, given)
             return _placed(field.seen_through(kernel, stride), out)
+        if name == "pad" and out.dim() == 4:
+            return _placed(field, out)
         if name == "linear":
             return field.whole()
         if name in ("adaptive_avg_pool2d", "mean"):
