@@ -66,7 +66,7 @@ class RecognitionConfig(TaskConfig):
         step=0.05,
     )
     weight_decay: float = number(
-        0.0, (0, 0.1), "Weight decay", "pull of the weights towards zero", step=0.0001
+        0.0, (0, 0.1), "Weight decay", "pull of the weights towards zero", step=0.00005
     )
 
 
