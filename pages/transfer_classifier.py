@@ -12,6 +12,7 @@ from pages.parts.transfer_classifier import (
     export_tab,
     image_set_editor,
     prediction,
+    three_steps,
     training_form,
 )
 from pages.ui.page_frame import needs, opening, tabs
@@ -36,6 +37,7 @@ else:
 tabs(
     {
         "Use it": needs(run, prediction.panel),
+        "In three steps": partial(three_steps.panel, use_model),
         "Your pictures": image_set_editor.panel,
         "Teach": partial(training_form.panel, classifiers.names, use_model),
         "How good is it?": needs(run, evaluation.panel),

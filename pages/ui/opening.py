@@ -138,7 +138,7 @@ OPENINGS = {
                     key="classifier",
                 ),
             ),
-            Invitation("Bring pictures of your own", {"tab": "Your pictures"}),
+            Invitation("Show it two things of yours", {"tab": "In three steps"}),
         ),
     ),
     "deepdream": Opening(

@@ -24,7 +24,13 @@ from core.runs.query import finished
 from core.runs.schema import DataSpec
 from core.settings import settings
 from core.tasks.transfer import TRANSFER
-from pages.parts.transfer_classifier import comparison, evaluation, image_set_editor, prediction
+from pages.parts.transfer_classifier import (
+    comparison,
+    evaluation,
+    image_set_editor,
+    prediction,
+    three_steps,
+)
 from pages.parts.transfer_classifier.photographs import missing
 from pages.ui import cached
 from pages.ui.proportions import interval
@@ -267,6 +273,47 @@ def test_what_comes_after_bringing_pictures_is_one_click_away(brought, monkeypat
     assert not app.exception and not app.error
     assert app.session_state["tab"] == "Teach"
     assert app.selectbox(key="train_on").value == brought.name
+
+
+def test_three_steps_lead_from_pictures_to_answers(lab, monkeypatch):
+    app = page(monkeypatch, tab="In three steps")
+    assert not app.exception and not app.error
+    assert app.button(key="teach_now").disabled, "there is nothing to learn from"
+    assert "waits for pictures of two kinds" in texts(app)
+    assert "as soon as it has learnt" in texts(app)
+
+    def at_once(request, visitor):
+        run = store.create(request.run_id, request.config)
+        carry_out(run)
+        return run
+
+    monkeypatch.setattr(image_set_editor, "class_boxes", two_classes)
+    monkeypatch.setattr(queue, "submit", at_once)
+    app.run()
+    app.button(key="teach_now").click().run()
+    assert not app.exception and not app.error
+    assert "of 2 pictures that it did not learn from (95 % interval" in texts(app)
+    given = [("new.jpg", data.load(own(lab), "test").pixels[0])]
+    monkeypatch.setattr(three_steps, "choose_photographs", lambda source, run: given)
+    app.run()
+    assert {"china", "flower"} & {h.value for h in app.header}
+    app.button(key="look_closer").click().run()
+    assert not app.exception and not app.error
+    assert app.session_state["tab"] == "Use it"
+    assert app.session_state["classifier"].startswith("transfer-new_head-my_pictures")
+
+
+def own(lab):
+    """The only set that was brought."""
+    return next(path.name for path in (lab / "data" / "imported").iterdir() if path.is_dir())
+
+
+def test_two_classes_of_one_name_are_refused(lab, monkeypatch):
+    app = page(monkeypatch, tab="In three steps")
+    for i in range(2):
+        app.text_input(key=f"class_{i}").set_value("cup")
+    app.run()
+    assert "Two classes have the same name" in app.error[0].value
 
 
 def test_one_s_own_photographs_are_mapped_by_what_a_network_sees_in_them(brought, monkeypatch):

@@ -26,6 +26,8 @@ from pages.ui.names import dataset_title
 from pages.ui.training_panel import import_zip, own_sets, removal
 from pages.ui.widgets import segmented
 
+ByClass = dict[str, list[tuple[str, bytes]]]
+"""Files by class: the name and the content of each."""
 Place = tuple[Split, int]
 """A picture: its split and its row there."""
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -85,11 +87,11 @@ def _zip() -> None:
         _ready(info)
 
 
-def _by_hand() -> None:
-    """A box a class: its name, its files, the camera."""
+def class_boxes() -> ByClass | None:
+    """A box a class: its name, its files, the camera. Gives the pictures by class; None where two
+    classes have one name, which it says."""
     count = st.session_state.setdefault("typed_classes", 2)
-    title = st.text_input("Name of the set", "My pictures", max_chars=60, key="typed_title")
-    pictures: dict[str, list[tuple[str, bytes]]] = {}
+    pictures: ByClass = {}
     twice = False
     with st.grid("auto", min_column_width=320, gap="medium"):
         for i in range(count):
@@ -97,16 +99,20 @@ def _by_hand() -> None:
                 name, files = _class(i)
                 twice |= bool(name) and name in pictures
                 pictures[name] = files
-    with st.container(horizontal=True):
-        if count < MAX_CLASSES:
-            st.button("Another class", icon=":material/add:", on_click=_more)
-        pressed = st.button("Make the set", type="primary", icon=":material/check:")
-    if not pressed:
-        return
+    if count < MAX_CLASSES:
+        st.button("Another class", icon=":material/add:", on_click=_more)
     if twice:
         st.error("Two classes have the same name: give each its own.")
-        return
-    _make_set(pictures, title)
+        return None
+    return pictures
+
+
+def _by_hand() -> None:
+    title = st.text_input("Name of the set", "My pictures", max_chars=60, key="typed_title")
+    pictures = class_boxes()
+    pressed = st.button("Make the set", type="primary", icon=":material/check:")
+    if pressed and pictures is not None:
+        _make_set(pictures, title)
 
 
 def _folder() -> None:
@@ -130,14 +136,14 @@ def _folder() -> None:
         _make_set(pictures, display_name(PurePosixPath(files[0].name).parts[0]))
 
 
-def by_folder(files: list[tuple[str, bytes]]) -> dict[str, list[tuple[str, bytes]]]:
+def by_folder(files: list[tuple[str, bytes]]) -> ByClass:
     """Files of a folder by the folder that they lie in, which names their class; hidden ones left
     out.
 
     Args:
         files: the path within the chosen folder, and the content.
     """
-    classes: dict[str, list[tuple[str, bytes]]] = {}
+    classes: ByClass = {}
     for path, content in files:
         parts = PurePosixPath(path).parts
         if any(part.startswith(".") for part in parts):
@@ -147,12 +153,17 @@ def by_folder(files: list[tuple[str, bytes]]) -> dict[str, list[tuple[str, bytes
     return classes
 
 
-def _make_set(pictures: dict[str, list[tuple[str, bytes]]], title: str) -> None:
-    with errors_shown():
-        with turn(IMPORT), st.spinner("Reading the pictures"):
-            queue.check_disk(who())
-            info = data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
+def _make_set(pictures: ByClass, title: str) -> None:
+    if (info := made_of(pictures, title)) is not None:
         _ready(info)
+
+
+def made_of(pictures: ByClass, title: str) -> DatasetInfo | None:
+    """The set that is made of pictures by class; None, with a sentence, where it cannot be."""
+    with errors_shown(), turn(IMPORT), st.spinner("Reading the pictures"):
+        queue.check_disk(who())
+        return data.import_classes(pictures, title, size=PHOTOGRAPH[1], grey=False, owner=who())
+    return None
 
 
 WAYS = {"A zip file": _zip, "A folder": _folder, "Class by class": _by_hand}

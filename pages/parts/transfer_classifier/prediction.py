@@ -52,7 +52,7 @@ def panel(run: Run) -> None:
     classes = classes_of(run)
     source = choose_source()
     if source == LIVE:
-        _live(run, classes)
+        live(run, classes)
         return
     uploads = choose_photographs(source, run)
     answers = [(name, picture, cached.answer(run, picture)) for name, picture in uploads]
@@ -78,7 +78,7 @@ def panel(run: Run) -> None:
         _similar(run, answers, classes, beside)  # last: at first it reads the training pictures
 
 
-def _live(run: Run, classes: tuple[str, ...]) -> None:
+def live(run: Run, classes: tuple[str, ...]) -> None:
     """The camera, and answers that follow it."""
     of = f"{run.id} {run.version()}".encode()
     address = camera_answers.address(partial(frame_answer, run), of)
@@ -187,18 +187,28 @@ def picture_html(name: str, picture: Tensor) -> str:
 
 def _answer(name: str, picture: Tensor, prediction: Prediction, classes: tuple[str, ...]) -> None:
     """Show one picture under its heat map, with the answer and the likeliest classes."""
-    odds = prediction.probabilities[0]
-    order = odds.argsort(descending=True)[:SHOWN].tolist()
     with st.container(border=True):
         image, words = st.columns(2)
         with image:
             pictures.show(picture_html(name, picture))
         with words:
-            best, share = classes[order[0]], float(odds[order[0]])
-            st.header(best, anchor=False)
-            _badge(share, float(prediction.shares[0]), prediction.neighbours)
-            for k in order:
-                st.progress(float(odds[k]), f"{classes[k]} · {percent(float(odds[k]))}")
+            _odds(prediction, classes)
+
+
+def brief(name: str, picture: Tensor, prediction: Prediction, classes: tuple[str, ...]) -> None:
+    """Show one picture with the answer below it."""
+    pictures.show(STYLE + picture_html(name, picture))
+    _odds(prediction, classes)
+
+
+def _odds(prediction: Prediction, classes: tuple[str, ...]) -> None:
+    """The answer, whether to trust it, and the likeliest classes."""
+    odds = prediction.probabilities[0]
+    order = odds.argsort(descending=True)[:SHOWN].tolist()
+    st.header(classes[order[0]], anchor=False)
+    _badge(float(odds[order[0]]), float(prediction.shares[0]), prediction.neighbours)
+    for k in order:
+        st.progress(float(odds[k]), f"{classes[k]} · {percent(float(odds[k]))}")
 
 
 def _badge(share: float, strange: float, k: int) -> None:
