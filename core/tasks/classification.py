@@ -39,6 +39,15 @@ VALIDATION_IMAGES = 2000
 COLOUR: Shape = (3, 32, 32)
 """What the networks for colour work on: the size of CIFAR-10's pictures."""
 MOMENTUM = partial(SGD, momentum=0.9, nesterov=True)
+HE_DEFAULTS = {
+    "epochs": 12,
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "weight_decay": 1e-4,
+    "mirror": True,
+    "border": 4,
+}
+"""Of the two networks of 20 layers, which differ in their shortcuts only."""
 SHEET = 12
 """Pictures in a row of the sample sheet."""
 
@@ -278,14 +287,7 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
             "Residual network of 20 layers",
             "Nineteen small convolutions with shortcuts, beside the same without.",
             convnets.resnet20,
-            {
-                "epochs": 12,
-                "batch_size": 128,
-                "learning_rate": 0.1,
-                "weight_decay": 1e-4,
-                "mirror": True,
-                "border": 4,
-            },
+            HE_DEFAULTS,
             shape=COLOUR,
             optimiser=MOMENTUM,
             schedule=warm_cosine,
@@ -298,14 +300,7 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
             "Plain network of 20 layers",
             "The same nineteen convolutions without shortcuts.",
             convnets.plain20,
-            {
-                "epochs": 12,
-                "batch_size": 128,
-                "learning_rate": 0.1,
-                "weight_decay": 1e-4,
-                "mirror": True,
-                "border": 4,
-            },
+            HE_DEFAULTS,
             shape=COLOUR,
             optimiser=MOMENTUM,
             schedule=warm_cosine,

@@ -35,3 +35,20 @@ def component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
 
 def nothing() -> None:
     """A component keeps only what has a callback."""
+
+
+def news(key: str, name: str) -> dict[str, Any]:
+    """What a component has said since the last run, under a name; empty without.
+
+    It is read before the component is drawn, so that a page can go there at once. A browser numbers
+    what it says by `move`, for Streamlit gives the same again at each run.
+
+    Args:
+        key: of the component; what was heard last is kept beside it in the session.
+    """
+    result, seen = st.session_state.get(key), f"{key}-seen"
+    said = result.get(name) if result else None
+    if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
+        return {}
+    st.session_state[seen] = said.get("move")
+    return said

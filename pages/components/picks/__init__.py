@@ -7,9 +7,7 @@ the first of a sheet, or the one that is chosen; the arrow keys go from one to t
 from collections.abc import Container
 from html import escape
 
-import streamlit as st
-
-from pages.components.component import component, nothing
+from pages.components.component import component, news, nothing
 from pages.ui import pictures
 
 
@@ -27,12 +25,7 @@ def picked(key: str, count: int) -> int | None:
 
 def picked_name(key: str, names: Container[str]) -> str | None:
     """The same of pictures that have names, as those of `pictures.choices_html`."""
-    result, seen = st.session_state.get(key), f"{key}-seen"
-    said = result.get("picked") if result else None
-    if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
-        return None
-    st.session_state[seen] = said.get("move")
-    name = said.get("name")
+    name = news(key, "picked").get("name")
     return name if isinstance(name, str) and name in names else None
 
 

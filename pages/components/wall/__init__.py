@@ -8,9 +8,7 @@ is sent while the scrubber moves. A click on a network is sent once.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import streamlit as st
-
-from pages.components.component import component, nothing
+from pages.components.component import component, news, nothing
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,8 @@ def wall(
 
 def _picked(key: str, cards: Sequence[Card]) -> str | None:
     """What was clicked since the last run, read before the wall is drawn: it shows it at once."""
-    result, seen = st.session_state.get(key), f"{key}-seen"
-    said = result.get("picked") if result else None
-    if not isinstance(said, dict) or said.get("move") == st.session_state.get(seen):
-        return None
-    st.session_state[seen] = said.get("move")
-    return next((card.id for card in cards if card.id == said.get("id")), None)
+    picked = news(key, "picked").get("id")
+    return next((card.id for card in cards if card.id == picked), None)
 
 
 _component = component("wall")
