@@ -142,7 +142,7 @@ class Descent(Learner):
         """Take one optimiser step on `loss`."""
         optimiser = self.optimisers["model"]
         for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate * self.schedule(progress)
+            group["lr"] = self.learning_rate * self.schedule(progress) * group.get("rate", 1)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

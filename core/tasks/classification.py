@@ -1,9 +1,9 @@
 """Recognition: a network learns to classify images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Adam, Optimizer
+from torch.overrides import TorchFunctionMode
 
 from core.cancellation import Check, silent, watched
 from core.data import Images, augmentations
@@ -38,6 +39,11 @@ CHUNK = 500
 VALIDATION_IMAGES = 2000
 COLOUR: Shape = (3, 32, 32)
 """What the networks for colour work on: the size of CIFAR-10's pictures."""
+MAX_CLASS_COLUMNS = 20
+"""Classes whose accuracies stand in the history."""
+WHITENED_IMAGES = 5000
+LOOKAHEAD_STEPS = 5
+FAST_BIASES = 64
 MOMENTUM = partial(SGD, momentum=0.9, nesterov=True)
 HE_DEFAULTS = {
     "epochs": 12,
@@ -50,6 +56,30 @@ HE_DEFAULTS = {
 """Of the two networks of 20 layers, which differ in their shortcuts only."""
 SHEET = 12
 """Pictures in a row of the sample sheet."""
+
+
+def triangle(progress: float, warm: float = 0.23, first: float = 0.2, last: float = 0.07) -> float:
+    """Rise along a line from `first` of the rate for the share `warm`, then fall to `last`."""
+    if progress < warm:
+        return first + (1 - first) * progress / warm
+    return 1 + (last - 1) * (progress - warm) / (1 - warm)
+
+
+def airbench_sgd(
+    parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, fused: bool
+) -> Optimizer:
+    """SGD with Nesterov's momentum, for which biases of batch norms learn 64 times as fast and
+    decay as slowly as all (Jordan 2024)."""
+    every = list(parameters)
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in every if p.dim() > 1]},
+        {
+            "params": [p for p in every if p.dim() == 1],
+            "rate": FAST_BIASES,
+            "weight_decay": weight_decay / FAST_BIASES,
+        },
+    ]
+    return SGD(groups, lr, momentum=0.85, nesterov=True, weight_decay=weight_decay, fused=fused)
 
 
 class RecognitionConfig(TaskConfig):
@@ -77,6 +107,12 @@ class RecognitionConfig(TaskConfig):
     weight_decay: float = number(
         0.0, (0, 0.1), "Weight decay", "pull of the weights towards zero", step=0.00005
     )
+    initialisation: Literal["default", "text", "normal", "xavier", "kaiming"] = Field(
+        "default",
+        title="Initial weights",
+        description="how they are drawn: the network's own way, the text's by hand, or all of "
+        "them normal, Xavier normal or Kaiming normal, with biases of zero",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +121,8 @@ class RecognitionVariant(Variant):
 
     optimiser: Callable[..., Optimizer]
     schedule: Schedule
+    learner: "Callable[[RecognitionExperiment, Images | None], RecognitionLearner] | None" = None
+    """Where it learns otherwise than by `RecognitionLearner`."""
 
 
 RecognitionExperiment = Experiment[RecognitionConfig, RecognitionVariant, Recogniser]
@@ -97,6 +135,11 @@ class RecognitionLearner(Descent):
         variant, self.config = experiment.variant, experiment.config
         rate, decay = self.config.learning_rate, self.config.weight_decay
         super().__init__(experiment.model, variant.optimiser, rate, variant.schedule, decay)
+        self.weights = {
+            path: module.weight
+            for path, module in experiment.model.named_modules()
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.requires_grad
+        }
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(varied(self.config, images.pixels, generator))
@@ -105,7 +148,56 @@ class RecognitionLearner(Descent):
         loss = F.cross_entropy(logits, images.labels, label_smoothing=smooth)
         self.descend(loss, progress)
         right = (logits.argmax(1) == images.labels).float().mean()
-        return {"loss": loss.item(), "accuracy": right.item()}
+        return {"loss": loss.item(), "accuracy": right.item(), **self._gradients()}
+
+    def _gradients(self) -> dict[str, float]:
+        """The norm of the gradient of each layer's weights."""
+        gradients = [w.grad for w in self.weights.values() if w.grad is not None]
+        norms = torch.stack(torch._foreach_norm(gradients)).tolist()
+        return {f"gradient:{path}": norm for path, norm in zip(self.weights, norms, strict=True)}
+
+
+class FastLearner(RecognitionLearner):
+    """The training of airbench (Jordan 2024): a first layer that whitens patches of the training
+    images, and an average of the weights, towards which they are drawn every few steps (lookahead,
+    Zhang et al. 2019), the more the later."""
+
+    def __init__(self, experiment: RecognitionExperiment, data: Images | None):
+        super().__init__(experiment)
+        if data is not None:
+            first = next(m for m in experiment.model.modules() if isinstance(m, nn.Conv2d))
+            convnets.whiten(first, unit(data.choice(WHITENED_IMAGES).pixels))
+        self.average = [t.clone() for t in self._averaged()]
+        self.steps = 0
+
+    def _averaged(self) -> list[Tensor]:
+        state = self.model.state_dict().values()
+        return [t for t in state if t.is_floating_point()]
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        row = super().step(images, progress, generator)
+        self.steps += 1
+        if self.steps % LOOKAHEAD_STEPS == 0:
+            self._look_ahead(0.95**LOOKAHEAD_STEPS * progress**3)
+        return row
+
+    def _look_ahead(self, kept: float) -> None:
+        """Move the average to the weights but for `kept` of what it was, and the weights to it."""
+        now = self._averaged()
+        torch._foreach_lerp_(self.average, now, 1 - kept)
+        for tensor, average in zip(now, self.average, strict=True):
+            tensor.copy_(average)
+
+    def finish(self, check: Check = silent) -> nn.Module:
+        self._look_ahead(1.0)
+        return self.model
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "average": self.average, "steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.average, self.steps = [t.clone() for t in state["average"]], state["steps"]
 
 
 def varied(config: RecognitionConfig, pixels: Tensor, generator: torch.Generator) -> Tensor:
@@ -307,6 +399,29 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
             source="He et al. 2016, section 4.2; SGD with momentum",
             differs="As `resnet20`, without its shortcuts.",
         ),
+        RecognitionVariant(
+            "fast_resnet",
+            "Fast residual network",
+            "Seven convolutions behind a whitening one, made to learn in few passes.",
+            convnets.fast_resnet,
+            {
+                "epochs": 14,
+                "batch_size": 512,
+                "learning_rate": 0.75,
+                "weight_decay": 1e-3,
+                "mirror": True,
+                "border": 2,
+                "smoothing": 0.2,
+            },
+            shape=COLOUR,
+            optimiser=airbench_sgd,
+            schedule=triangle,
+            learner=FastLearner,
+            source="After Jordan 2024 (airbench) and He et al. 2016; SGD with momentum",
+            differs="Ours: patches are whitened, batch norm has no scales and fast biases, "
+            "convolutions begin as identities, half of them with a shortcut; label smoothing, one "
+            "rise and fall of the rate, and weights drawn towards their average.",
+        ),
     )
 
     def build(
@@ -316,21 +431,32 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
         if classes < 2:
             raise LabError(f"{chosen.title} needs a data set with two classes at least.")
         model: Recogniser = chosen.build(shape, classes)
+        if config is not None:
+            convnets.initialise(model, config.initialisation)
         return model
 
     def learner(self, experiment: RecognitionExperiment, data: Images | None = None) -> Learner:
         """Raises LabError for single images, of which batch norm has little to norm."""
         check_batch_size(experiment.model, experiment.config.batch_size)
+        if experiment.variant.learner is not None:
+            return experiment.variant.learner(experiment, data)
         return RecognitionLearner(experiment)
 
     def validate(
         self, experiment: RecognitionExperiment, images: Images, held: Images
     ) -> dict[str, float]:
         subset = images.choice(VALIDATION_IMAGES)
-        logits = _logits(experiment.model, subset, experiment.check)
-        loss = F.cross_entropy(logits, subset.labels)
-        accuracy = (logits.argmax(1) == subset.labels).float().mean()
-        return {"test_loss": float(loss), "test_accuracy": float(accuracy)}
+        with DeadUnits(experiment.model) as units:
+            logits = _logits(experiment.model, subset, experiment.check)
+        right = (logits.argmax(1) == subset.labels).float()
+        figures = {
+            "test_loss": float(F.cross_entropy(logits, subset.labels)),
+            "test_accuracy": float(right.mean()),
+        }
+        if logits.shape[1] <= MAX_CLASS_COLUMNS:
+            for k in sorted(set(subset.labels.tolist())):
+                figures[f"class_accuracy:{k}"] = float(right[subset.labels == k].mean())
+        return figures | {f"dead:{path}": share for path, share in units.shares().items()}
 
     def evaluate(self, experiment: RecognitionExperiment, images: Images) -> dict[str, Any]:
         """Compute accuracy, also per class, log loss, calibration error and confusion matrix."""
@@ -365,6 +491,44 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
         """Return the inputs of the last layer."""
         parts = [model.features(x) for x in _batches(images, check, "encoding")]
         return torch.cat(parts) if parts else torch.zeros(0, model.width)
+
+
+class DeadUnits(TorchFunctionMode):
+    """Notes which units, outputs of a ReLU, are zero for every image that goes through a network
+    while it is on. A channel of a convolution is one unit: it is dead where it is zero everywhere.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.paths = {
+            id(module.weight): path
+            for path, module in model.named_modules()
+            if isinstance(module, nn.Conv2d | nn.Linear)
+        }
+        self.alive: dict[str, Tensor] = {}
+        self.latest: Tensor | None = None
+        """What was computed last of the layer with weights at `path`."""
+        self.path = ""
+
+    def shares(self) -> dict[str, float]:
+        """The share of dead units behind each layer with weights that has a ReLU."""
+        return {path: 1 - float(alive.float().mean()) for path, alive in self.alive.items()}
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        out = function(*args, **(kwargs or {}))
+        if not isinstance(out, Tensor):
+            return out
+        name = getattr(function, "__name__", "")
+        if name in ("conv2d", "linear"):
+            self.latest, self.path = out, self.paths[id(args[1])]
+        elif any(arg is self.latest for arg in args):
+            self.latest = out
+            if name == "relu":
+                alive = (out > 0).flatten(2).any(2).any(0) if out.dim() > 2 else (out > 0).any(0)
+                self.alive[self.path] = self.alive.get(self.path, alive) | alive
+        return out
 
 
 @torch.inference_mode()
