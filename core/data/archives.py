@@ -110,12 +110,11 @@ def _cifar_batches(path: Path) -> Splits:
     }
 
 
-def _cifar_zip(path: Path) -> Splits:
-    """`train/<class>/*.jpg` and `test/<class>/*.jpg`."""
+def folders(path: Path, *splits: Split) -> Splits:
+    """Splits of a zip with `train/<class>/*.jpg` and `test/<class>/*.jpg`."""
     with zipfile.ZipFile(path) as archive:
         members = sorted(n for n in archive.namelist() if n.endswith((".jpg", ".png")))
         classes = sorted({n.split("/")[-2] for n in members})
-        splits: tuple[Split, ...] = ("train", "test")
         return {
             split: _decode(
                 archive,
@@ -181,7 +180,7 @@ def _decode(archive: zipfile.ZipFile, members: list[str], label: Callable[[str],
 
 _READERS: dict[str, Callable[[Path], Splits]] = {
     "cifar-10-batches-py": _cifar_batches,
-    "cifar10-jpeg.zip": _cifar_zip,
+    "cifar10-jpeg.zip": lambda path: folders(path, "train", "test"),
     "cats-vs-dogs.zip": _cats_zip,
     "lfw-faces-64.zip": _faces_zip,
     "lfw_home": _faces_sklearn,

@@ -1,6 +1,7 @@
 """Families of variants that share their settings."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,12 +27,16 @@ class FamilyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def step(cls, name: str) -> float:
-        """Return the step of the field in a form."""
+    def step(cls, name: str, default: float) -> float:
+        """Return the step of the field in a form: the field's own, or ten or a hundred of them
+        where it would take more than a thousand to a variant's default."""
         extra = cls.model_fields[name].json_schema_extra
         step = extra.get("step", 1) if isinstance(extra, dict) else 1
         assert isinstance(step, int | float)
-        return float(step)
+        fits = cls.model_fields[name].annotation is int or default <= 1000 * step
+        return (
+            float(step) if fits else float(step * 10 ** math.ceil(math.log10(default / step) - 3))
+        )
 
 
 def number(

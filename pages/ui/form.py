@@ -88,7 +88,7 @@ def _settings(
             name,
             f"{variant}-{name}",
             field,
-            config.step(name),
+            config.step(name, defaults[name]) if field.annotation in (int, float) else 1,
             defaults[name],
             choices.get(name, {}),
         )

@@ -331,7 +331,7 @@ def test_a_file_that_is_no_picture_is_a_sentence(
         (["a.png", "--split", "test"], "Choose pictures of your own or a data set"),
         (["a.png", "--first", "3"], "Choose pictures of your own or a data set"),
         (["--dataset", "moon"], "no data set called 'moon'"),
-        (["--dataset", "cifar10"], "CIFAR-10 are not on this machine"),
+        (["--dataset", "faces"], "Faces are not on this machine"),
         (["--class", "3"], "takes no class: leave --class away."),
     ],
 )

@@ -116,7 +116,7 @@ def test_what_is_available_without_a_network() -> None:
         "mnist": {"test"},
         "fashion-mnist": {"test"},
         "digits": {"train", "test"},
-        "cifar10": set(),
+        "cifar10": {"test"},
         "faces": set(),
         "cats-dogs": set(),
     }
@@ -281,6 +281,20 @@ def put_cifar(folder: Path) -> None:
         for split in ("train", "test"):
             for i, name in enumerate(reversed(data.info("cifar10").classes)):
                 archive.writestr(f"{split}/{name}/0.png", picture(i, (32, 32, 3)))
+
+
+def test_some_test_images_of_cifar_ship_until_the_set_is_here(bare: Path) -> None:
+    sample = data.load("cifar10", "test")
+    assert sample.labels.bincount().tolist() == [100] * 10
+    assert data.info("cifar10").splits == {"train": 50_000, "test": 1000}
+    alone = data.data_fingerprint("cifar10")
+    with pytest.raises(DataMissing, match="The training images of CIFAR-10"):
+        data.load("cifar10", "train")
+    put_cifar(bare)
+    data.forget()
+    assert len(data.load("cifar10", "test").labels) == 10
+    assert data.info("cifar10").splits["test"] == 10_000
+    assert data.data_fingerprint("cifar10") != alone
 
 
 def test_cifar_from_an_archive_has_its_classes_in_order(bare: Path) -> None:

@@ -18,8 +18,8 @@ NUMBERS = [
 @pytest.mark.parametrize(("family", "variant", "name"), NUMBERS)
 def test_a_click_from_the_default_stays_in_bounds_and_goes_a_sensible_way(family, variant, name):
     config = FAMILIES[family].config_class
-    field, step = config.model_fields[name], config.step(name)
     default = FAMILIES[family].config(variant).model_dump()[name]
+    field, step = config.model_fields[name], config.step(name, default)
     low = next(m.ge for m in field.metadata if isinstance(m, Ge))
     high = next(m.le for m in field.metadata if isinstance(m, Le))
     assert step > 0

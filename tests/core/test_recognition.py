@@ -1,5 +1,6 @@
 """Recognition: the network is that of the text, and its figures are what they say."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -176,13 +177,100 @@ def test_ours_is_trained_as_it_says() -> None:
     assert (type(made).__name__, group["weight_decay"]) == ("Adam", 0.01)
     told = learner.step(images, 0.1, seeded())
     assert group["lr"] == config.learning_rate == 1e-3
-    assert told == {
-        "loss": pytest.approx(float(nn.CrossEntropyLoss()(logits, images.labels)), rel=1e-5),
-        "accuracy": pytest.approx(float((logits.argmax(1) == images.labels).float().mean())),
-    }
+    loss = float(nn.CrossEntropyLoss()(logits, images.labels))
+    assert told["loss"] == pytest.approx(loss, rel=1e-5)
+    accuracy = float((logits.argmax(1) == images.labels).float().mean())
+    assert told["accuracy"] == pytest.approx(accuracy)
     for progress, share in ((0.0, 1 / 25), (0.55, 0.5), (1.0, 0)):
         learner.step(images, progress, seeded())
         assert group["lr"] == pytest.approx(share * 1e-3, abs=1e-9)
+
+
+def test_each_step_tells_the_gradient_of_each_layer() -> None:
+    images, ours, theirs = tiny(RECOGNITION), network(), network()
+    told = RECOGNITION.learner(RECOGNITION.experiment("cnn_strong", settings(), ours)).step(
+        images, 0.1, seeded()
+    )
+    F.cross_entropy(theirs(unit(images.pixels)), images.labels).backward()
+    for path in ("body.0", "body.10", "body.17", "head"):
+        weight = theirs.get_parameter(f"{path}.weight")
+        assert weight.grad is not None
+        expected = float(weight.grad.norm())
+        assert told[f"gradient:{path}"] == pytest.approx(expected, rel=1e-3), path
+
+
+def test_a_unit_is_dead_that_no_image_wakes() -> None:
+    images, model = tiny(RECOGNITION, n=12), network().eval()
+    with torch.no_grad():
+        norm, linear = model.body[1], model.body[15]
+        assert isinstance(norm, nn.BatchNorm2d) and isinstance(linear, nn.Linear)
+        norm.bias[:4] = -100.0  # four of sixteen channels
+        linear.bias[:] = -100.0
+    row = RECOGNITION.validate(
+        RECOGNITION.experiment("cnn_strong", settings(), model), images, images
+    )
+    assert (row["dead:body.0"], row["dead:body.15"]) == (0.25, 1.0)
+    assert "dead:head" not in row, "no ReLU follows it"
+    with torch.no_grad():
+        right = model(unit(images.pixels)).argmax(1) == images.labels
+    for k in images.labels.unique().tolist():
+        expected = float(right[images.labels == k].float().mean())
+        assert row[f"class_accuracy:{k}"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("how", "convolution", "linear"),
+    [
+        ("normal", 1.0, 1.0),
+        ("text", (2 / (16 * 9)) ** 0.5, 1.0),
+        ("kaiming", (2 / (16 * 9)) ** 0.5, (2 / 2048) ** 0.5),
+        ("xavier", (2 / (16 * 9 + 32 * 9)) ** 0.5, (2 / (2048 + 1024)) ** 0.5),
+    ],
+)
+def test_initial_weights_by_hand_have_their_spread(
+    how: str, convolution: float, linear: float
+) -> None:
+    made = RECOGNITION.build("cnn", (1, 28, 28), settings("cnn", initialisation=how), 10)
+    spread = {path: float(made.get_parameter(f"body.{path}.weight").detach().std()) for path in (3, 15)}
+    assert spread[3] == pytest.approx(convolution, rel=0.05)
+    assert spread[15] == pytest.approx(linear, rel=0.01)
+    assert not any(p.any() for name, p in made.named_parameters() if name == "head.bias")
+
+
+# ---- the fast network
+
+
+def test_the_first_layer_of_the_fast_network_whitens_patches() -> None:
+    images = torch.rand(60, 3, 8, 8, generator=seeded())
+    images = (images + images.roll(1, 3)) / 2  # neighbours are alike
+    first = convnets.fast_resnet((3, 32, 32), 10).body[0]
+    assert isinstance(first, nn.Conv2d)
+    convnets.whiten(first, images, least=0.0)
+    with torch.no_grad():
+        out = first(2 * images - 1).transpose(0, 1).flatten(1)
+    assert torch.equal(out[:12], -out[12:])
+    torch.testing.assert_close(out[:12].cov(correction=0), torch.eye(12), atol=1e-3, rtol=0)
+
+
+def test_the_fast_network_is_drawn_towards_its_average() -> None:
+    images, experiment = tiny(RECOGNITION, variant="fast_resnet"), settings("fast_resnet")
+    model = network(variant="fast_resnet")
+    learner = RECOGNITION.learner(RECOGNITION.experiment("fast_resnet", experiment, model), images)
+    before = model.body[2].second.weight.detach().clone()
+    for _ in range(classification.LOOKAHEAD_STEPS - 1):
+        learner.step(images, 0.9, seeded())
+    state, generator = copy.deepcopy(learner.state_dict()), seeded()
+    other = network(seed=1, variant="fast_resnet")
+    again = RECOGNITION.learner(RECOGNITION.experiment("fast_resnet", experiment, other), images)
+    again.load_state_dict(state)
+    moved = float((model.body[2].second.weight - before).norm())
+    learner.step(images, 0.9, generator)
+    assert 0 < float((model.body[2].second.weight - before).norm()) < 0.8 * moved
+    again.step(images, 0.9, seeded())
+    for one, two in zip(learner.model.parameters(), again.model.parameters(), strict=True):
+        torch.testing.assert_close(one, two)
+    whitening = model.body[0].weight
+    assert not whitening.requires_grad and torch.equal(whitening, other.body[0].weight)
 
 
 def test_data_without_classes_and_single_images_are_refused() -> None:
