@@ -231,7 +231,9 @@ def test_initial_weights_by_hand_have_their_spread(
     how: str, convolution: float, linear: float
 ) -> None:
     made = RECOGNITION.build("cnn", (1, 28, 28), settings("cnn", initialisation=how), 10)
-    spread = {path: float(made.get_parameter(f"body.{path}.weight").detach().std()) for path in (3, 15)}
+    spread = {
+        path: float(made.get_parameter(f"body.{path}.weight").detach().std()) for path in (3, 15)
+    }
     assert spread[3] == pytest.approx(convolution, rel=0.05)
     assert spread[15] == pytest.approx(linear, rel=0.01)
     assert not any(p.any() for name, p in made.named_parameters() if name == "head.bias")
