@@ -59,6 +59,19 @@ def denoiser_layers(variant: str, model: nn.Module, noisy: Tensor) -> list[Layer
     return [*layers, Layer("Output", "Output", about, chosen.squash(raw)[0], "output")]
 
 
+@torch.inference_mode()
+def classifier_layers(model: nn.Module, image: Tensor) -> list[Layer]:
+    """Return the layers of a classifier, from the input to the logits.
+
+    Args:
+        image: one picture, (1, C, H, W) in [0, 1].
+    """
+    about = "What the network is given."
+    with _Recorder(Layer("Input", "Input", about, image[0], "input"), image) as recorder:
+        model(image)
+    return recorder.layers
+
+
 def _with_code(layers: list[Layer]) -> list[Layer]:
     """The same with the code marked: the narrowest layer, if it has fewer numbers than the input
     and no skip connection passes it by."""
@@ -171,6 +184,8 @@ class _Recorder(TorchFunctionMode):
         sources = [self.indices.get(id(arg)) for arg in args[:2]]
         if name in LAYERS:
             self._add(Layer(*LAYERS[name](out, args, kwargs), out[0]), out)
+        elif name == "cat" and out.dim() == 4 and any(id(one) in self.indices for one in args[0]):
+            self._add(_joined(len(args[0]), out), out)
         elif name == "add" and len(added := [s for s in sources if s is not None]) == 2:
             self._add(_sum(min(added), out), out)
         elif sources and (index := sources[0]) is not None:
@@ -199,6 +214,11 @@ def _sum(index: int, out: Tensor) -> Layer:
     if not index:
         about += " So these only predict the correction."
     return Layer(f"Sum with {of}, a skip connection", f"+ {of}", about, out[0], skip=index)
+
+
+def _joined(ways: int, out: Tensor) -> Layer:
+    about = f"The channels of {ways} ways through the network, one behind the other."
+    return Layer(f"Joined by depth, {out.shape[1]:,} channels", "Joined", about, out[0])
 
 
 Texts = tuple[str, str, str]
@@ -239,6 +259,11 @@ def _pooling(out: Tensor, args: Any, kwargs: Mapping[str, Any]) -> Texts:
     return f"Max pooling {side} × {side}", "Max pooling", about
 
 
+def _mean(out: Tensor, args: Any, kwargs: Mapping[str, Any]) -> Texts:
+    size = f"{out.shape[2]} × {out.shape[3]}"
+    return f"Mean pooling to {size}", "Mean pooling", "Means of neighbours, channel by channel."
+
+
 def _resizing(out: Tensor, args: Any, kwargs: Mapping[str, Any]) -> Texts:
     size = f"{out.shape[2]} × {out.shape[3]}"
     about = f"Repeats positions until each channel is {size}; nothing is learnt here."
@@ -262,12 +287,22 @@ LAYERS: Mapping[str, Callable[[Tensor, Any, Mapping[str, Any]], Texts]] = {
     "conv_transpose2d": _transposed,
     "linear": _linear,
     "max_pool2d": _pooling,
+    "avg_pool2d": _mean,
+    "adaptive_avg_pool2d": _mean,
     "interpolate": _resizing,
     "pixel_unshuffle": _to_channels,
     "pixel_shuffle": _to_pixels,
 }
 """What counts as a layer, by the name of torch's function."""
-STEPS = {"batch_norm": "batch norm", "relu": "ReLU", "leaky_relu": "leaky ReLU"}
+STEPS = {
+    "batch_norm": "batch norm",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "hardtanh": "ReLU up to 6",
+}
 """What is a part of the layer before."""
-SAME = {"flatten", "view", "reshape", "contiguous", "float", "mul", "sub"}
+SAME = {
+    "flatten", "view", "reshape", "contiguous", "float", "mul", "sub", "div", "dropout", "pad",
+    "__getitem__",
+}  # fmt: skip
 """What moves or scales the numbers of a layer and is shown nowhere."""

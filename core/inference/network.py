@@ -55,7 +55,7 @@ def layer_table(model: nn.Module, shape: Shape) -> list[Row]:
     fields, rows = _Fields(picture), dict[str, Row]()
     seconds: dict[str, list[float]] = {}
     for path, module in net.named_modules():
-        if path and not list(module.children()):
+        if path and (not list(module.children()) or list(module.parameters(recurse=False))):
             seconds[path] = []
             _watch(module, path, seconds[path], rows, fields)
     with torch.inference_mode():
@@ -98,7 +98,7 @@ def _watch(
                 path,
                 type(module).__name__,
                 tuple(out.shape[1:]),
-                sum(p.numel() for p in module.parameters()),
+                sum(p.numel() for p in module.parameters(recurse=False)),
                 _products(module, inputs[0], out),
                 FLOAT_BYTES * out[0].numel(),
                 fields.of(out),

@@ -24,6 +24,7 @@ from core.models.pretrained import (
     Backbone,
     Chain,
     FeatureNet,
+    ImageNetClassifier,
     Progress,
 )
 from core.randomness import Seeded
@@ -86,6 +87,11 @@ def load_head(name: str, progress: Progress = lambda text, share: None) -> nn.Mo
     chosen = backbone(name)
     with Seeded(0):
         return _for_inference(_from_weights(chosen, chosen.head, progress))
+
+
+def load_classifier(name: str) -> ImageNetClassifier:
+    """A backbone and its head as one network, for inference. Raises: as `load`."""
+    return ImageNetClassifier(load(name), load_head(name)).eval()
 
 
 def _from_weights(

@@ -205,3 +205,17 @@ class FeatureNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, width) of images (N, 3, H, W) in [0, 1]."""
         return self.maps(images).mean((2, 3))
+
+
+class ImageNetClassifier(nn.Module):
+    """A backbone with its head, as one network."""
+
+    def __init__(self, net: FeatureNet, head: nn.Module) -> None:
+        super().__init__()
+        self.preprocess, self.body, self.head = net.preprocess, net.body, head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 1000) of images (N, 3, side, side) in [0, 1], of which nothing is cut off."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.head(self.body(self.preprocess.normalise(images)))
+        return logits

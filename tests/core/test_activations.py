@@ -8,8 +8,14 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.inference.activations import Layer, autoencoder_layers, denoiser_layers
+from core.inference.activations import (
+    Layer,
+    autoencoder_layers,
+    classifier_layers,
+    denoiser_layers,
+)
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from tests.core.support import built
 
@@ -120,3 +126,21 @@ def test_what_others_compute_meanwhile_is_not_noted():
     for one, other in zip(alone, together, strict=True):
         assert [x.name for x in one] == [x.name for x in other]
         assert all(torch.equal(a.values, b.values) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("variant", RECOGNITION.variants)
+def test_a_classifier_s_layers_are_what_hooks_see(variant):
+    chosen = RECOGNITION.variant(variant)
+    model = built(RECOGNITION, variant).eval()
+    picture = torch.rand(1, *chosen.shape, generator=torch.Generator().manual_seed(0))
+    seen = {}
+    for module in model.modules():
+        if isinstance(module, (*WITH_WEIGHTS, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
+            module.register_forward_hook(lambda m, _, out: seen.update({m: out[0].clone()}))
+    layers = classifier_layers(model, picture)
+    assert layers[0].role == "input" and torch.equal(layers[-1].values, model(picture)[0])
+    plain = [x for x in layers[1:] if x.skip is None and x.short != "Joined"]
+    assert len(plain) == len(seen) and all(bool(x.values.isfinite().all()) for x in layers)
+    for layer, out in zip(plain, seen.values(), strict=True):
+        assert layer.values.shape == out.shape
+        assert layer.steps or torch.equal(layer.values, out)

@@ -18,8 +18,17 @@ from torch.nn import functional
 from torchvision import models
 
 from core.errors import DataMissing, UnknownName
+from core.inference.network import layer_table
 from core.models import backbones
-from core.models.backbones import BACKBONES, backbone, classes, layers, load, load_head
+from core.models.backbones import (
+    BACKBONES,
+    backbone,
+    classes,
+    layers,
+    load,
+    load_classifier,
+    load_head,
+)
 from core.models.pretrained import Chain, FeatureNet, Preprocess, RedirectedReLU, folded
 from core.settings import settings
 
@@ -243,3 +252,15 @@ def test_no_channel_of_a_layer_that_ends_in_a_relu_stays_without_a_gradient() ->
     dead = int((response.amax((2, 3)) == 0)[0].nonzero()[0])
     response[:, dead].mean().backward()
     assert grey.grad is not None and grey.grad.abs().max() > 0
+
+
+def test_a_backbone_and_its_head_are_one_network() -> None:
+    side = backbone("lite0").side
+    picture = torch.from_numpy(load_sample_image("china.jpg").copy()).permute(2, 0, 1)[None]
+    cut = picture[:, :, :side, 200 : 200 + side] / 255
+    model = load_classifier("lite0")
+    assert int(model(cut).argmax()) == PALACE
+    net, head = load("lite0"), load_head("lite0")
+    assert torch.allclose(model(cut), head(net.body(net.preprocess.normalise(cut))), atol=1e-4)
+    rows = layer_table(model, (3, side, side))
+    assert sum(row.weights for row in rows) == sum(p.numel() for p in model.parameters())
