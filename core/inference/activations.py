@@ -67,7 +67,8 @@ def classifier_layers(model: nn.Module, image: Tensor) -> list[Layer]:
         image: one picture, (1, C, H, W) in [0, 1].
     """
     about = "What the network is given."
-    with _Recorder(Layer("Input", "Input", about, image[0], "input"), image) as recorder:
+    recorder = _Recorder(Layer("Input", "Input", about, image[0], "input"), image)
+    with recorder:
         model(image)
     return recorder.layers
 
