@@ -81,7 +81,7 @@ def digit_from_picture(
     if ink is None:
         raise BadUpload(
             f"{name} shows no digit that stands out from its paper. Photograph one digit alone, "
-            "larger and in even light, or switch “It is a handwritten digit” off."
+            "larger and in even light, or take the picture as it is."
         )
     return _placed(ink, shape)
 

@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 from torch import Tensor
 
-from core import images
+from core import digits, images
 from core.cli.output import (
     CANCELLED,
     FAILED,
@@ -96,6 +96,12 @@ def read_file(path: Path) -> tuple[bytes, str]:
 def read_picture(path: Path, shape: images.Shape) -> Tensor:
     """Return the picture in a file as uint8 of a shape (C, H, W). Raises BadUpload."""
     return images.to_tensor(images.decode(*read_file(path)), shape)
+
+
+def read_digit(path: Path, shape: images.Shape) -> Tensor:
+    """Return the handwritten digit in a file, as MNIST would have it. Raises BadUpload."""
+    picture = images.decode(*read_file(path), keep_transparency=True)
+    return digits.digit_from_picture(picture, shape, path.name)
 
 
 def check_folder(output: Path | None) -> None:

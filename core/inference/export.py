@@ -18,6 +18,7 @@ from core import data, files
 from core.errors import DataMissing, LabError, UnknownName
 from core.images import to_tensor
 from core.models.autoencoders import Autoencoder
+from core.models.convnets import Recogniser
 from core.models.feature_classifiers import Transfer
 from core.runs.query import classes_of
 from core.runs.store import Run
@@ -105,6 +106,19 @@ class Photographs(nn.Module):
         return probabilities
 
 
+class Classified(nn.Module):
+    """A classifier of images in [0, 1] with its softmax."""
+
+    def __init__(self, model: Recogniser) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images (N, C, H, W) to probabilities (N, classes)."""
+        probabilities: Tensor = self.model(image).softmax(1)
+        return probabilities
+
+
 @dataclass(frozen=True)
 class _Graph:
     """What is exported: a module, the name of its output, and the metadata of the file."""
@@ -150,9 +164,9 @@ def _graph(run: Run) -> _Graph:
     if not variant.learns:
         raise LabError(f"{variant.title} has learnt nothing: there is no network to export.")
     model, count = load_model(run), sum(BATCHES)
+    facts = {"classes": json.dumps(classes_of(run)), "output": "float32, a row an image"}
     if isinstance(model, Transfer):
         images, compared_on = _photographs(run, count)
-        facts = {"classes": json.dumps(classes_of(run)), "output": "float32, a row an image"}
         return _Graph(
             Photographs(model, spec.data.shape[-1]).eval(),
             "probabilities",
@@ -162,6 +176,15 @@ def _graph(run: Run) -> _Graph:
             {**facts, "input": PHOTOGRAPH_FORMAT},
         )
     images = unit(_test_images(run, count))
+    if isinstance(model, Recogniser):
+        return _Graph(
+            Classified(model).eval(),
+            "probabilities",
+            images,
+            "test images",
+            {0: Dim("batch")},
+            {**facts, "input": IMAGE_FORMAT},
+        )
     return _Graph(
         _image_to_image(model, variant),
         "restored",

@@ -253,3 +253,18 @@ def test_shares_of_counted_pictures_have_their_interval(capsys: pytest.CaptureFi
     assert "its 95 % interval" in lines["run"]
     share = lines["transfer-new_head-cats-dogs-5c4dd9f0"]
     assert "0.984" in share and "0.964 to 0.993" in share  # 316 of 321
+
+
+def test_a_classifier_reads_a_photographed_digit(
+    lab: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = [r for r in store.all_runs() if r.shipped and r.spec().task == "recognition"]
+    run = next(r.id for r in shipped if r.spec().dataset == "mnist")
+    seven = str(Path(__file__).parent / "pictures" / "seven-shade.png")
+    assert main(["predict", run, seven, "--digit", "--json"]) == 0
+    (found,) = said(capsys)["predictions"]
+    assert found["class"] == "7" and found["unlike_training"] is None
+    assert sum(found["probabilities"]) == pytest.approx(1, abs=1e-3)
+    denoiser = next(r.id for r in store.all_runs() if r.spec().task == "denoising")
+    assert main(["predict", denoiser, seven]) == 1
+    assert "is no classifier" in capsys.readouterr().err

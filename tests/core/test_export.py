@@ -23,9 +23,10 @@ from core.inference.export import INPUT, TOLERANCE, ExportReport, export
 from core.runs import store
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks import load_model
+from core.tasks import load_model, task
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import AnyTask, unit
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.transfer_classifier.export_tab import USE
@@ -34,6 +35,7 @@ from tests.core.support import built
 NETWORKS: list[tuple[AnyTask, str]] = [
     *((DENOISING, name) for name, variant in DENOISING.variants.items() if variant.learns),
     *((AUTOENCODING, name) for name, v in AUTOENCODING.variants.items() if not v.conditional),
+    *((RECOGNITION, name) for name in ("mlp", "lenet", "inception", "resnet20", "fast_resnet")),
 ]
 
 
@@ -69,7 +71,8 @@ def exported(
 @pytest.mark.parametrize("count", [1, 5])
 def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], count: int) -> None:
     run, report = exported
-    pixels = data.load("digits", "test").first(count).pixels
+    chosen = task(run.spec().task)
+    pixels = chosen.prepare(run.spec().variant, data.load("digits", "test").first(count)).pixels
     batch = unit(pixels).contiguous()
     session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
     found: np.ndarray = session.run(None, {INPUT: batch.numpy()})[0]
@@ -77,6 +80,9 @@ def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], co
     if run.spec().task == DENOISING.name:
         variant = run.spec().variant
         wanted = DENOISING.restore(variant, load_model(run), batch, torch.zeros(count))
+    elif run.spec().task == RECOGNITION.name:
+        with torch.no_grad():
+            wanted = load_model(run)(batch).softmax(1)
     else:
         model = latent.network(run)
         wanted = latent.decode(model, latent.encode(model, pixels))
@@ -93,7 +99,7 @@ def test_the_file_is_one_and_says_what_it_is(exported: tuple[Run, ExportReport])
     assert facts["run"] == run.id and "digits" in facts["title"] and "[0, 1]" in facts["input"]
     shape = proto.graph.input[0].type.tensor_type.shape.dim
     assert shape[0].dim_param == "batch"
-    assert tuple(d.dim_value for d in shape[1:]) == report.shape == (1, 28, 28)
+    assert tuple(d.dim_value for d in shape[1:]) == report.shape == run.spec().data.shape
 
 
 def test_the_file_tells_nothing_of_this_machine(exported: tuple[Run, ExportReport]) -> None:
