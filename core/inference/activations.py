@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from core.errors import LabError
 from core.inference import latent
 from core.models.autoencoders import Autoencoder
 from core.models.classical import Classical
@@ -38,6 +39,10 @@ class Layer:
     """What follows it and is part of it: batch norm, ReLU."""
     skip: int | None = None
     """Of a sum, the place in the list of the layer that is added by a skip connection."""
+    path: str = ""
+    """Of a classifier's layer with weights, its module as `named_modules` calls it."""
+    gradient: Tensor | None = None
+    """Of a classifier's layer, how the logit of a class changes with `values`, in their shape."""
 
 
 @torch.inference_mode()
@@ -59,20 +64,6 @@ def denoiser_layers(variant: str, model: nn.Module, noisy: Tensor) -> list[Layer
     return [*layers, Layer("Output", "Output", about, chosen.squash(raw)[0], "output")]
 
 
-@torch.inference_mode()
-def classifier_layers(model: nn.Module, image: Tensor) -> list[Layer]:
-    """Return the layers of a classifier, from the input to the logits.
-
-    Args:
-        image: one picture, (1, C, H, W) in [0, 1].
-    """
-    about = "What the network is given."
-    recorder = _Recorder(Layer("Input", "Input", about, image[0], "input"), image)
-    with recorder:
-        model(image)
-    return recorder.layers
-
-
 def _with_code(layers: list[Layer]) -> list[Layer]:
     """The same with the code marked: the narrowest layer, if it has fewer numbers than the input
     and no skip connection passes it by."""
@@ -88,6 +79,48 @@ def _with_code(layers: list[Layer]) -> list[Layer]:
         name, short = f"{layer.name} (code)", f"{layer.short} (code)"
         layers[narrowest] = replace(layer, name=name, short=short, about=about, role="code")
     return layers
+
+
+def classifier_layers(model: nn.Module, image: Tensor, label: int | None = None) -> list[Layer]:
+    """Return the layers of a classifier from the input to the logits.
+
+    Args:
+        model: from images (N, C, H, W) in [0, 1] to logits (N, classes), in evaluation mode.
+        image: one picture, (1, C, H, W) in [0, 1].
+        label: the class by whose logit each layer gets its gradient; None leaves gradients out.
+
+    Raises:
+        LabError: there is no such class.
+    """
+    about = "What the network is given: the picture."
+    with torch.inference_mode(False), torch.set_grad_enabled(label is not None):
+        given = image.clone().requires_grad_(label is not None)
+        with _Recorder(Layer("Input", "Input", about, given[0], "input"), given) as recorder:
+            recorder.paths = {id(m.weight): n for n, m in model.named_modules() if _weighs(m)}
+            logits = model(given)
+        outputs, gradients = [recorder.outputs[i] for i in range(len(recorder.layers))], None
+        if label is not None:
+            logit = logits[0, checked_class(label, logits.shape[1])]
+            gradients = torch.autograd.grad(logit, outputs, allow_unused=True)
+    return [
+        replace(
+            layer,
+            values=layer.values.detach(),
+            gradient=None if gradients is None or (g := gradients[i]) is None else g[0],
+        )
+        for i, layer in enumerate(recorder.layers)
+    ]
+
+
+def checked_class(label: int, classes: int) -> int:
+    """Return a class that is there. Raises LabError otherwise."""
+    if not 0 <= label < classes:
+        raise LabError(f"The classes go from 0 to {classes - 1}.")
+    return label
+
+
+def _weighs(module: nn.Module) -> bool:
+    return isinstance(getattr(module, "weight", None), nn.Parameter)
 
 
 @torch.inference_mode()
@@ -170,6 +203,10 @@ class _Recorder(TorchFunctionMode):
         self.layers, self.first = [start], first
         self.indices = {id(tensor): first}
         """Of each tensor on the way, the place of the layer that it comes from."""
+        self.outputs = {first: tensor}
+        """By the place of a layer what it gives, (1, …)."""
+        self.paths: dict[int, str] = {}
+        """Of weights by their id, the module that they belong to."""
         self.kept = [tensor]  # an id is another tensor's as soon as its own is gone
 
     def __torch_function__(
@@ -182,17 +219,21 @@ class _Recorder(TorchFunctionMode):
         return out
 
     def _note(self, name: str, out: Tensor, args: Any, kwargs: Mapping[str, Any]) -> None:
-        sources = [self.indices.get(id(arg)) for arg in args[:2]]
+        several = args[0] if name == "cat" else args[:2]
+        sources = [self.indices.get(id(arg)) for arg in several]
+        known = [source for source in sources if source is not None]
         if name in LAYERS:
-            self._add(Layer(*LAYERS[name](out, args, kwargs), out[0]), out)
-        elif name == "cat" and out.dim() == 4 and any(id(one) in self.indices for one in args[0]):
-            self._add(_joined(len(args[0]), out), out)
-        elif name == "add" and len(added := [s for s in sources if s is not None]) == 2:
-            self._add(_sum(min(added), out), out)
+            path = self.paths.get(id(args[1]), "") if len(args) > 1 else ""
+            self._add(Layer(*LAYERS[name](out, args, kwargs), out[0], path=path), out)
+        elif name in ADDING and len(known) == 2:
+            self._add(_sum(min(known), out), out)
+        elif name == "cat" and out.dim() == 4 and known:
+            self._add(_joined(len(several), out), out)
         elif sources and (index := sources[0]) is not None:
             before = self.layers[index - self.first]
             if name in STEPS:
                 before = replace(before, values=out[0], steps=(*before.steps, STEPS[name]))
+                self.outputs[index] = out
             elif name == "unflatten":
                 before = replace(before, values=out[0])
             elif name not in SAME:
@@ -202,7 +243,9 @@ class _Recorder(TorchFunctionMode):
 
     def _add(self, layer: Layer, out: Tensor) -> None:
         self.layers.append(layer)
-        self._keep(out, self.first + len(self.layers) - 1)
+        index = self.first + len(self.layers) - 1
+        self.outputs[index] = out
+        self._keep(out, index)
 
     def _keep(self, out: Tensor, index: int) -> None:
         self.indices[id(out)] = index
@@ -298,8 +341,10 @@ LAYERS: Mapping[str, Callable[[Tensor, Any, Mapping[str, Any]], Texts]] = {
 STEPS = {
     "batch_norm": "batch norm",
     "relu": "ReLU",
-    "leaky_relu": "leaky ReLU",
+    "relu6": "ReLU up to 6",
     "hardtanh": "ReLU up to 6",
+    "hardswish": "hard swish",
+    "leaky_relu": "leaky ReLU",
 }
 """What is a part of the layer before."""
 SAME = {
@@ -307,3 +352,4 @@ SAME = {
     "__getitem__",
 }  # fmt: skip
 """What moves or scales the numbers of a layer and is shown nowhere."""
+ADDING = {"add", "iadd"}

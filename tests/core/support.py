@@ -14,6 +14,7 @@ from core.data import Images
 from core.models.backbones import BACKBONES
 from core.runs.schema import Status
 from core.tasks.base import AnyTask
+from core.tasks.classification import RECOGNITION
 
 TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
 SHORT = [*TRAIN, "--epochs", "1"]
@@ -42,6 +43,22 @@ def built(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return chosen.build(variant, shape, chosen.config(variant, values), CLASSES)
+
+
+def recognisers(*names: str) -> dict[str, tuple[nn.Module, tuple[int, int, int]]]:
+    """New classifiers of ten classes with the shape that each takes, their weights seeded, and the
+    statistics of their batch norms as if they had seen something."""
+    made = {}
+    for name in names:
+        shape = RECOGNITION.variant(name).shape_for((1, 28, 28))
+        model = built(RECOGNITION, name).eval()
+        generator = torch.Generator().manual_seed(1)
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.2, generator=generator)  # type: ignore[union-attr]
+                module.running_var.uniform_(0.5, 2, generator=generator)  # type: ignore[union-attr]
+        made[name] = (model, shape)
+    return made
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> Any:
