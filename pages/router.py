@@ -23,7 +23,10 @@ chosen = st.navigation(
             st.Page("latent_explorer.py", title="Latent explorer", icon=":material/bubble_chart:")
         ],
         "Recognise": [
-            st.Page("transfer_classifier.py", title="Transfer classifier", icon=":material/pets:")
+            st.Page(
+                "network_explorer.py", title="Network explorer", icon=":material/account_tree:"
+            ),
+            st.Page("transfer_classifier.py", title="Transfer classifier", icon=":material/pets:"),
         ],
         "Dream": [st.Page("deepdream.py", title="DeepDream", icon=":material/auto_awesome:")],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],

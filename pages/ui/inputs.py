@@ -1,5 +1,6 @@
 """Pictures that a visitor chooses, draws or brings, made 28×28 and grey."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import streamlit as st
@@ -13,6 +14,7 @@ from core.decoding import decode, display_name
 from core.digits import digit_from_drawing, digit_from_picture
 from core.images import MIDDLE, Cut, Shape, marked, to_tensor
 from core.runs.store import Run
+from pages.server.streamlit_private import UploadedFile
 from pages.ui import links, sending
 from pages.ui.errors import errors_shown
 from pages.ui.run_choice import set_of
@@ -59,11 +61,14 @@ def choose_index(label: str, count: int, *, key: str, default: int = 0, **layout
 
 
 def own_pixels(source: str, count: int, shape: Shape = SHAPE) -> Tensor | None:
-    """uint8 (N, *shape) of a drawing ("Draw"), of a picture that was sent to the page, or of at
-    most `count` uploads; None without."""
+    """uint8 (N, *shape) of a drawing ("Draw"), of a picture that was sent to the page or taken by
+    the camera ("Camera"), or of at most `count` uploads; None without."""
     with errors_shown():
         if source == sending.HERE:
             return _sent(shape)
+        if source == "Camera":
+            taken = st.camera_input("Take a picture", key="camera", label_visibility="collapsed")
+            return _read([] if taken is None else [taken], 1, shape)
         return _drawn(shape) if source == "Draw" else _uploaded(count, shape)
     return None
 
@@ -109,6 +114,11 @@ def _uploaded(count: int, shape: Shape) -> Tensor | None:
         key="upload",
         label_visibility="collapsed",
     )
+    return _read(files, count, shape)
+
+
+def _read(files: Sequence[UploadedFile], count: int, shape: Shape) -> Tensor | None:
+    """The first of some files as pictures; an error for each that is none."""
     as_digit = st.toggle(
         "It is a handwritten digit",
         key="as_digit",

@@ -120,6 +120,18 @@ OPENINGS = {
             Invitation("See what the map tears apart", {"colour": "Preserved"}),
         ),
     ),
+    "network_explorer": Opening(
+        "Network explorer",
+        "Give a classifier a picture, and see what every layer of it makes of it, and costs.",
+        (
+            Invitation("Draw a digit of yours", {"source": "Draw"}),
+            Invitation(
+                "Give it a shoe: it must say a digit",
+                {"source": "Test image", "dataset": "fashion-mnist", "first": 0},
+            ),
+            Invitation("Open one that knows 1,000 classes", {"model": "lite0", "source": "Sample"}),
+        ),
+    ),
     "transfer_classifier": Opening(
         "Transfer classifier",
         "Teach a network that has seen a million photographs yours, and see when to trust it.",

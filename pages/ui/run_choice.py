@@ -1,5 +1,6 @@
 """The finished runs of a family, from which a page lets its visitor choose."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,14 +43,15 @@ class RunChoice:
 
     def box(self, label: str, default: str | None = None, **layout: Any) -> Run:
         """Choose a run; say so where the link's run is private, gone or unfinished."""
-        chosen = links.box(
-            label,
-            self._choices(default),
-            key=self.key,
-            format_func=self.names.__getitem__,
-            **layout,
-        )
-        return self.runs[chosen]
+        return self.runs[self.box_with({}, label, default, **layout)]
+
+    def box_with(
+        self, others: Mapping[str, str], label: str, default: str | None = None, **layout: Any
+    ) -> str:
+        """The same where there are other choices behind the runs: their titles by id."""
+        names = {**self.names, **others}
+        choices = replace(self._choices(default), options=[*self.runs, *others])
+        return links.box(label, choices, key=self.key, format_func=names.__getitem__, **layout)
 
     def follow_link(self) -> None:
         """Choose what the address names, where that is needed before the box is drawn."""
@@ -66,7 +68,8 @@ class RunChoice:
         shipped = {i: self.names[i] for i, run in self.runs.items() if run.shipped}
         titles = {title: i for i, name in shipped.items() for title in (name, f"{name} · {i[-8:]}")}
         missing = links.NO_RUN.format(noun=self.noun, instead="Another is shown.")
-        return links.Choices(list(self.runs), default, self.runs[default].shipped, titles, missing)
+        shared = default not in self.runs or self.runs[default].shipped
+        return links.Choices(list(self.runs), default, shared, titles, missing)
 
     def on(self, dataset: str) -> list[Run]:
         """The runs of a data set."""

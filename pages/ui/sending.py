@@ -70,6 +70,7 @@ TAKERS = {
     "vae_sampler": Taker({"source": HERE}, AUTOENCODING),
     "gan_gallery": Taker({"tab": "Find a picture", "wanted": HERE}, ADVERSARIAL),
     "latent_explorer": Taker({"tab": "Your image", "own_source": HERE}, PROJECTING),
+    "network_explorer": Taker({"source": HERE}),
     "transfer_classifier": Taker({"tab": "Use it", "photo_source": HERE}, TRANSFER),
     "deepdream": Taker({"kind": "deep", "picture": HERE}),
 }

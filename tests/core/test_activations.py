@@ -139,7 +139,9 @@ def test_a_classifier_s_layers_are_what_hooks_see(variant):
             module.register_forward_hook(lambda m, _, out: seen.update({m: out[0].clone()}))
     layers = classifier_layers(model, picture)
     assert layers[0].role == "input" and torch.equal(layers[-1].values, model(picture)[0])
-    plain = [x for x in layers[1:] if x.skip is None and x.short != "Joined"]
+    left_out = {"fast_resnet": "Max pooling 2 × 2"}.get(variant)  # a function there, no module
+    named = [x for x in layers[1:] if x.name != left_out]
+    plain = [x for x in named if x.skip is None and x.short != "Joined"]
     assert len(plain) == len(seen) and all(bool(x.values.isfinite().all()) for x in layers)
     for layer, out in zip(plain, seen.values(), strict=True):
         assert layer.values.shape == out.shape

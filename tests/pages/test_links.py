@@ -10,6 +10,7 @@ from core.runs import store
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached
@@ -23,6 +24,7 @@ PAGES = [
     ("vae_sampler.py", "model", AUTOENCODING),
     ("gan_gallery.py", "model", ADVERSARIAL),
     ("latent_explorer.py", "map_of", PROJECTING),
+    ("network_explorer.py", "model", RECOGNITION),
     ("transfer_classifier.py", "classifier", TRANSFER),
 ]
 

@@ -20,6 +20,7 @@ WHAT = {
     "vae_sampler": "A picture drawn by ",
     "gan_gallery": "A picture drawn by ",
     "latent_explorer": "Image 0: 7 (MNIST)",
+    "network_explorer": "Test image 0 of MNIST",
     "transfer_classifier": "Palace",
     "deepdream": "A dream by ",
 }
@@ -79,6 +80,7 @@ def test_a_page_takes_a_picture_of_any_size(lab, target, kind):
         ("vae_sampler", {"source": HERE}),
         ("gan_gallery", {"tab": "Find a picture", "wanted": HERE}),
         ("latent_explorer", {"tab": "Your image", "own_source": HERE}),
+        ("network_explorer", {"source": HERE}),
         ("deepdream", {"picture": HERE}),
     ],
 )
@@ -92,8 +94,8 @@ def test_a_page_without_the_session_s_picture_begins_with_its_own(lab, target, l
 
 def test_only_pages_that_could_show_it_are_offered(lab, monkeypatch):
     monkeypatch.setattr(sending, "cached", SimpleNamespace(models=lambda name: []))
-    assert offered(opened("denoiser.py")) == {"deepdream"}
-    assert not opened("deepdream.py").get("popover")
+    assert offered(opened("denoiser.py")) == {"network_explorer", "deepdream"}
+    assert offered(opened("deepdream.py")) == {"network_explorer"}
 
 
 def test_a_session_that_is_full_says_so_and_stays(lab, monkeypatch):

@@ -37,11 +37,11 @@ PAGES = {
     AUTOENCODING.name: Page("vae_sampler.py", "VAE sampler", "model"),
     ADVERSARIAL.name: Page("gan_gallery.py", "GAN gallery", "model"),
     PROJECTING.name: EXPLORER,
-    RECOGNITION.name: EXPLORER,
+    RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
     DREAMING.name: Page("deepdream.py", "DeepDream"),
 }
-"""By family: the page of its runs. That of classifiers maps their codes."""
+"""By family: the page of its runs."""
 
 
 def links(run: Run) -> None:
@@ -53,7 +53,7 @@ def links(run: Run) -> None:
     if task == DREAMING.name:
         if query := _dream_query(run):
             _link(page, f"Open in {page.title}", query)
-    elif task != RECOGNITION.name:
+    else:
         _link(page, f"Open in {page.title}", {page.parameter: run.id})
     if task in TASKS and TASKS[task].encodes and queue.entitled(run, who()):
         method = next(iter(PROJECTING.variants))

@@ -62,6 +62,14 @@ from pages.ui.cached.networks import (
     models,
     test_pictures,
 )
+from pages.ui.cached.recognition import (
+    Source,
+    layer_rows,
+    probabilities,
+    recogniser,
+    recogniser_activations,
+    recogniser_shape,
+)
 
 __all__ = [
     "CLUSTERINGS",
@@ -69,6 +77,7 @@ __all__ = [
     "Draws",
     "Restoration",
     "Sampled",
+    "Source",
     "Stage",
     "TestAnswers",
     "answer",
@@ -90,6 +99,7 @@ __all__ = [
     "heat",
     "inversion",
     "latent_map",
+    "layer_rows",
     "library",
     "map_clusters",
     "map_codes",
@@ -101,8 +111,12 @@ __all__ = [
     "model",
     "models",
     "posterior",
+    "probabilities",
     "rate_sweep",
     "real_images",
+    "recogniser",
+    "recogniser_activations",
+    "recogniser_shape",
     "sampled",
     "samples",
     "scored_samples",

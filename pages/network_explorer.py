@@ -1,0 +1,34 @@
+"""Network explorer: give a classifier a picture, and look into every layer of it."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.tasks.classification import RECOGNITION
+from pages.parts.network_explorer import explained, layers_tab, networks, picture_choice, stage
+from pages.ui.page_frame import grouped_tabs, opening
+from pages.ui.run_choice import RunChoice
+from pages.ui.training_panel import panel
+
+opening("network_explorer")
+models = RunChoice.of(RECOGNITION, noun="network")
+
+left, right = st.columns([9, 5], gap="large")
+with right:
+    network = networks.choose(models)
+    picture = picture_choice.choose(network)
+with left:
+    picture = stage.show(network, picture)
+stage.strip(network, picture)
+
+grouped_tabs(
+    {
+        "Look inside": {
+            "Layers": partial(layers_tab.panel, network, picture),
+        },
+        "Train": {
+            "Train your own": partial(panel, RECOGNITION, models.names, models.use),
+            "What is happening": partial(explained.explanation, network),
+        },
+    }
+)

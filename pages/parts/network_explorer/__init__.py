@@ -1,0 +1,1 @@
+"""What the page Network explorer is made of."""
