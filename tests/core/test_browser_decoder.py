@@ -171,14 +171,14 @@ def test_an_activation_without_a_layer_before_it_stands_alone():
 @pytest.mark.parametrize(
     ("layers", "told"),
     [
-        ([nn.GELU()], "layer 0 of this decoder, a GELU"),
+        ([nn.GELU()], "layer 0 of this network, a GELU"),
         (
             [
                 nn.Unflatten(1, (4, 1, 1)),
                 nn.BatchNorm2d(4, track_running_stats=False),
                 nn.Flatten(),
             ],
-            "layer 1 of this decoder, a BatchNorm2d: it keeps no running",
+            "layer 1 of this network, a BatchNorm2d: it keeps no running",
         ),
         (
             [nn.Unflatten(1, (4, 1, 1)), nn.Conv2d(4, 4, 1, groups=2), nn.Flatten()],
