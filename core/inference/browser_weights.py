@@ -249,8 +249,9 @@ def _unsupported(layer: nn.Module, place: int | str, why: str) -> LabError:
 def pack_classifier(model: Recogniser, shape: Shape) -> bytes:
     """Serialise a classifier of pictures (C, H, W), in which each activation can be looked at.
 
-    What a browser computes is what PyTorch computes: no weight is rounded. Each layer names where
-    its input comes `from`, for there are shortcuts; -1 is the picture, moved to [-1, 1].
+    What a browser computes is what PyTorch computes: no weight is rounded. Each layer has a `name`,
+    the `path` of its module, what comes `after` and is part of it with the path of where that
+    ends, and where its input comes `from`: -1 is the picture, moved to [-1, 1].
 
     Raises:
         LabError: a layer that the browser cannot run, or a network that is too large for it.
@@ -316,7 +317,7 @@ class _Graph:
     def add(self, step: _Step, sources: list[int], y: Tensor, path: str) -> int:
         """Add a step from places to activations of the shape of y; return its place."""
         _with_shapes(step, self.zeros[sources[0]], y)
-        step.facts |= {"from": sources, "path": path, "end": path, "after": []}
+        step.facts |= {"name": _name(step), "from": sources, "path": path, "end": path, "after": []}
         self.steps.append(step)
         self.zeros[len(self.steps) - 1] = torch.zeros_like(y)
         return len(self.steps) - 1
@@ -342,6 +343,12 @@ class _Graph:
         if isinstance(layer, nn.LeakyReLU):
             facts["slope"] = layer.negative_slope
         return at
+
+
+def _name(step: _Step) -> str:
+    """What a step is called on screen."""
+    sides = " × ".join(str(side) for side in step.facts.get("kernel", ()))
+    return f"{NAMES.get(step.kind, '')} {sides}".strip()
 
 
 def _sequence(graph: _Graph, module: nn.Module, path: str, at: int) -> int:
@@ -410,6 +417,16 @@ LAYERS: dict[type[nn.Module], Callable[..., list[_Step]]] = {
     nn.MaxPool2d: _pool,
     nn.AvgPool2d: _pool,
     nn.AdaptiveAvgPool2d: _mean,
+}
+NAMES = {
+    "linear": "Fully connected",
+    "conv": "Convolution",
+    "max_pool": "Max pooling",
+    "mean_pool": "Mean",
+    "add": "Sum with shortcut",
+    "concat": "Joined",
+    "affine": "Batch norm",
+    "every_second": "Every second pixel",
 }
 PARTS: dict[type[nn.Module], Callable[..., int]] = {
     Recogniser: _sequence,

@@ -270,6 +270,11 @@ async def decoder(request: Request) -> Response:
     return await _of_run(request, _packed, "There is no such decoder.")
 
 
+async def network(request: Request) -> Response:
+    """A finished classifier, if it is one that a browser can run."""
+    return await _of_run(request, _packed_classifier, "There is no such network.")
+
+
 async def frames(request: Request) -> Response:
     """The making of a finished projection, snapshot by snapshot."""
     return await _of_run(request, _framed, "There is no such replay.")
@@ -374,6 +379,20 @@ def _packed(run_id: str, _version: int) -> bytes:
 
 
 @lru_cache(maxsize=8)
+def _packed_classifier(run_id: str, _version: int) -> bytes:
+    from core import tasks
+    from core.inference import browser_weights
+    from core.models.convnets import Recogniser
+    from core.runs import store
+
+    run = store.open_run(run_id)
+    model = tasks.load_model(run)
+    if not isinstance(model, Recogniser):
+        raise LabError("There is no such network.")
+    return browser_weights.pack_classifier(model, run.spec().data.shape)
+
+
+@lru_cache(maxsize=8)
 def _framed(run_id: str, _version: int) -> bytes:
     from core.projection import maps
     from core.projection.methods import PROJECTING
@@ -406,6 +425,7 @@ ROUTES = [
     Route("/api/arrays/{name}", array),
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
+    Route("/api/networks/{run_id}/{version}", network),
     Route("/api/frames/{run_id}/{version}", frames),
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from classifier_cases import cases as classifier_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
 
@@ -129,6 +130,7 @@ def cases(tmp_path, monkeypatch):
     shares = [(d * s, d) for d in (1, 2, 3, 20, 100) for s in (0, 0.1, 0.5, 1, 1.5, 5, 50)]
     found = {
         "decoders": list(decoders()),
+        "classifiers": classifier_cases(),
         "spreads": list(spreads()),
         "polygons": list(polygons()),
         "arrays": arrays(monkeypatch),

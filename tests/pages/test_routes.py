@@ -18,7 +18,8 @@ from starlette.middleware import Middleware
 
 from core import data
 from core.errors import LabError
-from core.inference.browser_weights import pack
+from core.inference import browser_weights
+from core.inference.browser_weights import pack, pack_classifier
 from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataSpec, RunSpec
@@ -33,7 +34,7 @@ USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), cl
 
 @pytest.fixture(autouse=True)
 def nothing_packed(lab):
-    for cache in (routes._packed, routes._framed, routes._sheet):
+    for cache in (routes._packed, routes._packed_classifier, routes._framed, routes._sheet):
         cache.cache_clear()
 
 
@@ -90,6 +91,26 @@ def test_a_finished_gan_gives_its_generator(lab):
     run = made("draw-cgan-digits-00000001", "adversarial", "cgan")
     status, _, body = asked(f"/api/decoders/{run.id}/{run.version()}")
     assert status == 200 and body == pack(load_model(run))
+
+
+def test_a_finished_classifier_is_for_those_who_asked_for_it(lab):
+    run = made("recognise-lenet-digits-00000001", "recognition", "lenet", private=True)
+    cookie, who = visitor()
+    run.set_owners([who])
+    status, headers, body = asked(f"/api/networks/{run.id}/{run.version()}", cookie)
+    assert status == 200 and body == pack_classifier(load_model(run), USED.shape)
+    assert headers["cache-control"] == "private, no-cache"
+    assert asked(f"/api/networks/{run.id}/{run.version()}", visitor()[0])[0] == 404
+
+
+def test_what_is_no_classifier_or_too_large_for_a_browser_is_not_given(lab, monkeypatch):
+    monkeypatch.setattr(browser_weights, "MAX_BYTES", 100)
+    for run, told in (
+        (made("autoencode-vae-digits-00000001"), "no such network"),
+        (made("recognise-lenet-digits-00000001", "recognition", "lenet"), "too large"),
+    ):
+        status, _, body = asked(f"/api/networks/{run.id}/{run.version()}")
+        assert status == 404 and told in json.loads(body)["error"]
 
 
 def test_a_sheet_is_given_as_it_was_kept(lab):

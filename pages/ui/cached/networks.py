@@ -9,9 +9,10 @@ from torch import nn
 from core.data import Images
 from core.errors import LabError, RunBroken
 from core.inference import latent
-from core.inference.browser_weights import pack
+from core.inference.browser_weights import pack, pack_classifier
 from core.jobs import queue
 from core.models.autoencoders import Autoencoder
+from core.models.convnets import Recogniser
 from core.models.gans import GAN
 from core.registry import family
 from core.runs import store
@@ -47,12 +48,16 @@ def model_of(run: Run, kind: type[M]) -> M:
 
 @by_run(st.cache_data, max_entries=32, show_spinner=False)
 def browser_refusal(run: Run) -> str | None:
-    """Why a browser cannot run the decoder or generator of a run, as a sentence; None if it can."""
+    """Why a browser cannot run the decoder, generator or classifier of a run, as a sentence; None
+    if it can."""
     network = model(run)
-    if not isinstance(network, Autoencoder | GAN):
-        return "This network draws nothing."
     try:
-        pack(network)
+        if isinstance(network, Recogniser):
+            pack_classifier(network, run.spec().data.shape)
+        elif isinstance(network, Autoencoder | GAN):
+            pack(network)
+        else:
+            return "This network draws nothing."
     except LabError as error:
         return str(error)
     return None

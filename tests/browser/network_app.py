@@ -1,0 +1,41 @@
+"""A page with nothing but a drawing and a network; a picture to draw on is in the URL."""
+
+import base64
+
+import numpy as np
+import streamlit as st
+from classifier_cases import classifier
+
+from core.inference.browser_weights import pack_classifier
+from pages.components.network import network
+
+SHAPE = (1, 28, 28)
+st.set_page_config(layout="wide")
+
+
+@st.cache_resource
+def served() -> str:
+    packed = base64.b64encode(pack_classifier(classifier("cnn"), SHAPE)).decode()
+    return f"data:application/octet-stream;base64,{packed}"
+
+
+def picture() -> np.ndarray | None:
+    if "picture" not in st.query_params:
+        return None
+    return np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
+
+
+@st.fragment
+def stage() -> None:
+    drawn = network(
+        key="network",
+        weights="/nothing/here" if "broken" in st.query_params else served(),
+        shape=SHAPE,
+        classes=[f"class {k}" for k in range(10)],
+        picture=picture(),
+    )
+    said = "nothing" if drawn is None else base64.b64encode(drawn.pixels.tobytes()).decode()
+    st.text(f"Drawn: {said}.")
+
+
+stage()
