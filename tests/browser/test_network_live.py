@@ -136,7 +136,7 @@ def test_keys_draw_on_a_picture(app, page):
 
 def test_without_its_network_one_can_draw_all_the_same(app, page):
     shown = Shown(page, app, "?broken=1", state="failed")
-    assert "did not arrive" in page.get_by_role("alert").inner_text()
+    assert "network arrived damaged" in page.get_by_role("alert").inner_text()
     shown.press()
     page.mouse.move(*shown.at(0.6, 0.7))
     page.mouse.up()
