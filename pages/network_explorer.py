@@ -5,7 +5,19 @@ from functools import partial
 import streamlit as st
 
 from core.tasks.classification import RECOGNITION
-from pages.parts.network_explorer import explained, layers_tab, networks, picture_choice, stage
+from pages.parts.network_explorer import (
+    augmentations_tab,
+    code_tab,
+    comparison_tab,
+    explained,
+    export_tab,
+    layers_tab,
+    networks,
+    picture_choice,
+    residual_tab,
+    results_tab,
+    stage,
+)
 from pages.ui.page_frame import grouped_tabs, opening
 from pages.ui.run_choice import RunChoice
 from pages.ui.training_panel import panel
@@ -25,9 +37,17 @@ grouped_tabs(
     {
         "Look inside": {
             "Layers": partial(layers_tab.panel, network, picture),
+            "Code": partial(code_tab.panel, network),
+        },
+        "Judge": {
+            "Results": partial(results_tab.panel, network),
+            "Augmentations": partial(augmentations_tab.panel, network, picture),
+            "Compare": partial(comparison_tab.panel, models, network),
+            "Why residual": partial(residual_tab.panel, models),
         },
         "Train": {
             "Train your own": partial(panel, RECOGNITION, models.names, models.use),
+            "Export": partial(export_tab.panel, network),
             "What is happening": partial(explained.explanation, network),
         },
     }

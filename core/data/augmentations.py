@@ -45,9 +45,9 @@ def random_crop(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor
     return _gathered(pixels, top[:, None] + steps, left[:, None] + steps)
 
 
-def flip(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn half of the images left to right."""
-    turned = torch.rand(len(pixels), generator=generator, device=pixels.device) < 0.5
+def flip(pixels: Tensor, generator: torch.Generator, share: float = 0.5) -> Tensor:
+    """Turn a share of the images left to right, half of them by default."""
+    turned = torch.rand(len(pixels), generator=generator, device=pixels.device) < share
     return torch.where(turned.view(-1, 1, 1, 1), pixels.flip(3), pixels)
 
 

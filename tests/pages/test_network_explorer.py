@@ -102,9 +102,16 @@ def test_each_row_opens_the_layer_that_it_is_of(variant):
     assert layers_tab.place(rows, len(rows) - 1, layers) == len(layers) - 1
 
 
-@pytest.mark.parametrize("tab", ["Layers", "Train your own", "What is happening"])
-def test_each_tab_opens_by_its_address(lab, tab):
-    sound(opened(PAGE, tab=tab))
+TABS = [
+    "Layers", "Code", "Results", "Augmentations", "Compare", "Why residual", "Train your own",
+    "Export", "What is happening",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [None, "lite0"])
+@pytest.mark.parametrize("tab", TABS)
+def test_each_tab_opens_by_its_address(lab, tab, model):
+    sound(opened(PAGE, tab=tab, **({"model": model} if model else {})))
 
 
 def test_network_that_answers_nan_is_said(lab, monkeypatch):

@@ -32,7 +32,7 @@ from pages.parts.transfer_classifier import (
     three_steps,
 )
 from pages.parts.transfer_classifier.photographs import missing
-from pages.ui import cached
+from pages.ui import cached, confusion
 from pages.ui.proportions import interval
 from tests.pages.test_pages import opened
 from tests.pages.test_picks import clicked
@@ -182,19 +182,13 @@ def test_runs_that_differ_only_in_their_seed_are_one_row(taught):
 
 
 def test_the_table_of_classes_adds_up(taught):
-    table = evaluation.per_class(taught.metrics(), ("china", "flower"))
+    table = confusion.per_class(taught.metrics()["confusion"], ("china", "flower"))
     assert table["images"].sum() == taught.metrics()["n_test"]
     assert table.index.tolist() == ["china", "flower"]
 
 
 def test_each_share_of_a_class_has_its_interval():
-    figures = {
-        "confusion": [[3, 0], [2, 5]],
-        "class_recall": [1.0, 5 / 7],
-        "class_precision": [0.6, 1.0],
-        "class_f1": [0.75, 5 / 6],
-    }
-    table = evaluation.per_class(figures, ("china", "flower"))
+    table = confusion.per_class([[3, 0], [2, 5]], ("china", "flower"))
     assert table["recall, 95 %"].tolist() == [interval(1, 3), interval(5 / 7, 7)]
     assert table["precision, 95 %"].tolist() == [interval(0.6, 5), interval(1, 5)]
     assert interval(1, 3) == "43.9% to 100.0%"

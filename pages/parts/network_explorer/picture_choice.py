@@ -9,13 +9,13 @@ from core.dreaming.sample_pictures import SAMPLES
 from core.images import fit
 from core.tasks.family import Shape
 from pages.parts.network_explorer.networks import Network
-from pages.parts.network_explorer.stage import Picture, address
+from pages.parts.network_explorer.stage import CLICKED, TEST, Picture, address
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import dataset_title
 from pages.ui.pictures import Choice
 from pages.ui.widgets import segmented
 
-TEST, SAMPLE, DRAW = "Test image", "Sample", "Draw"
+SAMPLE, DRAW = "Sample", "Draw"
 THUMBNAIL = 64
 """Pixels of a sample's side, as it is chosen."""
 
@@ -23,6 +23,7 @@ THUMBNAIL = 64
 def choose(network: Network) -> Picture | None:
     """A test image or a sample, a drawing, an upload, the camera's or one that was sent here; None
     while there is nothing yet."""
+    st.session_state.update(st.session_state.pop(CLICKED, {}))
     own = [TEST, DRAW] if network.run is not None else [SAMPLE]
     source = segmented("Picture", sending.sources([*own, "Upload", "Camera"]), "source")
     if source == TEST:

@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass
 from html import escape
+from typing import NoReturn
 
 import streamlit as st
 from torch import Tensor
 
 from core.images import contact_sheet, data_url, to_png
 from core.metrics.image import percent
+from core.runs.store import Run
 from pages.parts.network_explorer.networks import Network
 from pages.ui import cached, network_strip, pictures, sending
 from pages.ui.downloads import png_button
 from pages.ui.errors import errors_shown
 
+TEST = "Test image"
+"""The source of pictures that is chosen at first."""
+CLICKED = "network_clicked"
+"""The session's key of what was clicked onto the stage: values of its controls."""
 SHOWN = 10
 """Classes with a bar, the likeliest where there are more."""
 STYLE = """<style>
@@ -47,9 +53,14 @@ class Picture:
     """How it was fitted, where it was."""
 
 
-def put(picture: sending.SentPicture) -> None:
-    """Put another picture on the stage, such as a mistake that was clicked."""
-    sending.send(picture, "network_explorer")
+def show_test_image(run: Run, index: int) -> NoReturn:
+    """Put a test image of a run's data on the stage, such as a mistake that was clicked."""
+    st.session_state[CLICKED] = {
+        "source": TEST,
+        "dataset": run.spec().dataset,
+        "first": index,
+    }
+    st.rerun()  # what is chosen is drawn above
 
 
 def address(pixels: Tensor, scale: int = 1) -> str:

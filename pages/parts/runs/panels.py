@@ -85,7 +85,8 @@ def one_run(run: Run, name: str) -> None:
 
 def several_runs(runs: list[Run], names: dict[str, str]) -> None:
     """Runs side by side: a curve of each, and the settings that differ."""
-    columns = sorted({c for run in runs for c in run.history().columns} - {"epoch", "seconds"})
+    every = {c for run in runs for c in run.history().columns if ":" not in c}  # not of one layer
+    columns = sorted(every - {"epoch", "seconds"})
     if columns:
         column = links.box(
             "Curve",

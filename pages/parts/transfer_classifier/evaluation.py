@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 import torch
-from pandas.io.formats.style import Styler
 from torch import Tensor
 
 from core.data import Images
@@ -19,14 +16,12 @@ from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.transfer import MIN_HELD
 from pages.parts.transfer_classifier.photographs import clickable, missing
-from pages.ui import cached, charts
-from pages.ui.downloads import csv_button
+from pages.ui import cached, charts, confusion
 from pages.ui.errors import errors_shown
 from pages.ui.proportions import interval
 from pages.ui.sending import SentPicture
 
 T = TypeVar("T")
-MAX_SHOWN = 24
 WORST = 8
 
 
@@ -38,18 +33,11 @@ def panel(run: Run) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown("**Confusion matrix**")
-        st.caption("Rows: the true class. Columns: the class read. Click on a cell for its images.")
-        cell = _matrix(figures["confusion"], classes)
+        st.caption(confusion.HINT)
+        cell = confusion.matrix(figures["confusion"], classes)
     with right:
         st.markdown("**Class by class**")
-        table = per_class(figures, classes)
-        st.dataframe(
-            table.style.format("{:.1%}", subset=["precision", "recall", "F1"]), width="stretch"
-        )
-        st.caption(
-            "With 95 % intervals: where a share of many more pictures like these may well lie."
-        )
-        csv_button(lambda: table.reset_index(), f"{run.id}-classes")
+        confusion.classes_table(figures["confusion"], classes, f"{run.id}-classes")
     if hint := missing(run):
         st.caption(
             "To see the pictures behind these figures, teach it with fewer or try learning rates "
@@ -63,19 +51,6 @@ def panel(run: Run) -> None:
     if (figure := charts.losses(run)) is not None:
         st.markdown("**While it learnt**")
         charts.show(figure, key=f"learnt-{run.id}", height=260)
-
-
-def per_class(figures: dict[str, object], classes: tuple[str, ...]) -> pd.DataFrame:
-    """Recall and precision with their 95 % intervals, F1 (0 to 1 each) and the number of test
-    images, a row a class."""
-    counts = np.array(figures["confusion"])
-    columns: dict[str, object] = {"images": counts.sum(1)}
-    for name, of in (("recall", counts.sum(1)), ("precision", counts.sum(0))):
-        shares = [float(s) for s in figures[f"class_{name}"]]  # type: ignore[attr-defined]
-        columns[name] = shares
-        columns[f"{name}, 95 %"] = [interval(s, int(n)) for s, n in zip(shares, of, strict=True)]
-    columns["F1"] = figures["class_f1"]
-    return pd.DataFrame(columns, index=pd.Index(classes, name="class"))
 
 
 def _figures(run: Run) -> None:
@@ -149,39 +124,6 @@ def _five_folds() -> None:
     st.session_state["tab"], st.session_state["folds"] = "Compare", True
 
 
-def _matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[int, int] | None:
-    """Show the matrix as a table; returns the clicked cell: the true class and the class read."""
-    names = [f"{i}" if classes.count(c) > 1 else c for i, c in enumerate(classes)]
-    table = pd.DataFrame(confusion, index=pd.Index(names, name="is"), columns=names)
-    event = st.dataframe(
-        _shaded(table),
-        width="stretch",
-        key="confusion",
-        on_select="rerun",
-        selection_mode="single-cell",
-    )
-    csv_button(table.reset_index, "confusion")
-    cells = event["selection"]["cells"]
-    if not cells:
-        return None
-    row, column = cells[0]
-    return int(row), names.index(column) if column in names else 0
-
-
-def _shaded(table: pd.DataFrame) -> Styler:
-    """The more of a row's images, the stronger; right ones blue, wrong ones orange."""
-    counts = table.to_numpy()
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-
-    def shade(row: int, column: int) -> str:
-        tone = "76,110,245" if row == column else "255,140,0"
-        return f"background-color: rgba({tone},{0.75 * shares[row, column] ** 0.5:.2f})"
-
-    places = range(len(table))
-    styles = np.array([[shade(i, k) for k in places] for i in places])
-    return table.style.apply(lambda _: styles, axis=None)
-
-
 def _pictures(run: Run, classes: tuple[str, ...], cell: tuple[int, int] | None) -> None:
     """The images behind the figures."""
     try:
@@ -189,33 +131,13 @@ def _pictures(run: Run, classes: tuple[str, ...], cell: tuple[int, int] | None) 
     except LabError as error:
         st.caption(f"The pictures behind these figures cannot be shown. {error}")
         return
-    _cell(answers, classes, cell)
+    if cell is not None:
+        images, losses = answers
+        shown = confusion.of_cell(images, losses.ids, losses.read, classes, cell)
+        cards = [(f"Image {i:,}", images.pixels[i], "") for i in shown]
+        sent = [_sent(images, i, classes) for i in shown]
+        clickable(cards, sent, key="cell-picks", least=96)
     _worst(run, answers, classes)
-
-
-def _cell(
-    answers: cached.TestAnswers, classes: tuple[str, ...], cell: tuple[int, int] | None
-) -> None:
-    """The images of one cell of the matrix."""
-    if cell is None:
-        return
-    label, read = cell
-    images, losses = answers
-    rows = [
-        int(i)
-        for i, answer in zip(losses.ids, losses.read, strict=True)
-        if int(images.labels[i]) == label and int(answer) == read
-    ]
-    count = int((images.labels == label).sum())
-    st.markdown(
-        f"**{classes[label]} read as {classes[read]}: {len(rows)} of {count}**"
-        + (f" (95 % interval {interval(len(rows) / count, count)})" if count else "")
-    )
-    shown = rows[:MAX_SHOWN]
-    cards = [(f"Image {i:,}", images.pixels[i], "") for i in shown]
-    clickable(cards, [_sent(images, i, classes) for i in shown], key="cell-picks", least=96)
-    if len(rows) > MAX_SHOWN:
-        st.caption(f"The first {MAX_SHOWN} of them, those that it is least sure of.")
 
 
 def _worst(run: Run, answers: cached.TestAnswers, classes: tuple[str, ...]) -> None:

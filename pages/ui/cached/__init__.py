@@ -63,17 +63,21 @@ from pages.ui.cached.networks import (
     test_pictures,
 )
 from pages.ui.cached.recognition import (
+    Answers,
     Source,
+    augmentation_effect,
     layer_rows,
     probabilities,
     recogniser,
     recogniser_activations,
+    recogniser_answers,
     recogniser_shape,
 )
 
 __all__ = [
     "CLUSTERINGS",
     "COMPONENTS",
+    "Answers",
     "Draws",
     "Restoration",
     "Sampled",
@@ -81,6 +85,7 @@ __all__ = [
     "Stage",
     "TestAnswers",
     "answer",
+    "augmentation_effect",
     "autoencoder",
     "autoencoder_activations",
     "browser_refusal",
@@ -116,6 +121,7 @@ __all__ = [
     "real_images",
     "recogniser",
     "recogniser_activations",
+    "recogniser_answers",
     "recogniser_shape",
     "sampled",
     "samples",
