@@ -123,10 +123,9 @@ def _verdict(effect: Effect, network: Network, name: str) -> None:
         as_what = "" if other is None else f", mostly read as {network.classes[other]}"
         title = AUGMENTATIONS[name].title
         st.caption(
-            f"{title} does most to {network.classes[worst]}: {percent(_lost(effect, worst))} of "
-            f"its images more are read wrong{as_what}. This network has learnt from images "
-            "without it: one that was trained with it may read them, unless the picture does not "
-            "tell any more what it was."
+            f"{title} does most to {network.classes[worst]}: its accuracy falls by "
+            f"{100 * _lost(effect, worst):.0f} percentage points{as_what}. A network that was "
+            "trained with it may read them, unless the picture no longer tells what it was."
         )
 
 
