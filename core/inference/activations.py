@@ -41,6 +41,8 @@ class Layer:
     """Of a sum, the place in the list of the layer that is added by a skip connection."""
     path: str = ""
     """Of a classifier's layer with weights, its module as `named_modules` calls it."""
+    norm: str = ""
+    """The same of the batch norm among its `steps`."""
     gradient: Tensor | None = None
     """Of a classifier's layer, how the logit of a class changes with `values`, in their shape."""
 
@@ -233,6 +235,9 @@ class _Recorder(TorchFunctionMode):
             before = self.layers[index - self.first]
             if name in STEPS:
                 before = replace(before, values=out[0], steps=(*before.steps, STEPS[name]))
+                if name == "batch_norm":
+                    scale = kwargs.get("weight")  # torch passes it by name
+                    before = replace(before, norm=self.paths.get(id(scale), ""))
                 self.outputs[index] = out
             elif name == "unflatten":
                 before = replace(before, values=out[0])

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from core.tasks.family import Shape
 
+N = TypeVar("N", bound=nn.Module)
 FLOAT_BYTES = 4
 REPEATS = 5
 """Times that a picture goes through a network; the time of a layer is their median."""
@@ -51,7 +52,7 @@ def layer_table(model: nn.Module, shape: Shape) -> list[Row]:
     Args:
         shape: (C, H, W) of a picture.
     """
-    net, picture = copy.deepcopy(model).eval(), torch.full((1, *shape), 0.5)
+    net, picture = own_copy(model), torch.full((1, *shape), 0.5)
     fields, rows = _Fields(picture), dict[str, Row]()
     seconds: dict[str, list[float]] = {}
     for path, module in net.named_modules():
@@ -69,6 +70,13 @@ def layer_table(model: nn.Module, shape: Shape) -> list[Row]:
         replace(row, milliseconds=round(1000 * statistics.median(seconds[path]), 3))
         for path, row in rows.items()
     ]
+
+
+def own_copy(model: N) -> N:
+    """A copy of a network's structure around the same weights, to hook or to change: the network
+    itself, which others use, stays as it is."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, shared).eval()
 
 
 def totals(rows: Sequence[Row]) -> dict[str, float]:

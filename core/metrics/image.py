@@ -1,6 +1,7 @@
 """Image quality, and how far figures are to be trusted: tensors in, numbers out."""
 
 import math
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
@@ -95,6 +96,29 @@ def wilson_interval(right: float, n: int) -> tuple[float, float]:
     reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
     # Rounding may push an end a hair past the share itself, which lies in it.
     return min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach))
+
+
+def paired_interval(gained: int, lost: int, n: int, comparisons: int = 1) -> tuple[float, float]:
+    """95 % interval of the difference of two shares that were counted on the same `n` pictures.
+
+    The interval of Wald for paired shares with half a picture added to each of the four cells
+    (Agresti and Min 2005): only pictures on which the two disagree count, as in the test of
+    McNemar, and it has a width where there are none.
+
+    Args:
+        gained: pictures that are right only the second time.
+        lost: those that are right only the first time.
+        n: 0 tells nothing: the interval is (-1, 1).
+        comparisons: how many differences are looked at together; the intervals get as much wider
+            as it takes for all of them to hold at once (Bonferroni).
+    """
+    if not n:
+        return -1.0, 1.0
+    z = NormalDist().inv_cdf(1 - 0.025 / comparisons)
+    more, fewer, total = gained + 0.5, lost + 0.5, n + 2
+    middle = (more - fewer) / total
+    reach = z * math.sqrt(more + fewer - (more - fewer) ** 2 / total) / total
+    return max(-1.0, middle - reach), min(1.0, middle + reach)
 
 
 def percent(share: float, places: int = 1) -> str:
