@@ -305,7 +305,7 @@ class Judge:
                 return out if end is not None else net.head(out)
 
         rows = torch.arange(len(given)) if order is None else order
-        parts = _in_threads(work, list(rows.split(CHUNK)), check)
+        parts = _in_threads(work, torch.split(rows, CHUNK), check)
         out = torch.cat(parts)
         return out if order is None else torch.empty_like(out).index_copy_(0, order, out)
 
@@ -414,7 +414,7 @@ def compare(labels: Tensor, before: Tensor, after: Tensor) -> Verdict:
     gained, lost = int((~right & still).sum()), int((right & ~still).sum())
     low, high = paired_interval(gained, lost, n)
     spread = float((after - after[:1]).abs().max())
-    _, counts = labels.unique(return_counts=True)
+    counts = labels.bincount()
     return Verdict(
         n,
         float(right.float().mean()),
@@ -432,7 +432,7 @@ def compare(labels: Tensor, before: Tensor, after: Tensor) -> Verdict:
 
 
 def _changes(labels: Tensor, right: Tensor, still: Tensor) -> list[ClassChange]:
-    classes = labels.unique().tolist()
+    classes = labels.bincount().nonzero()[:, 0].tolist()
     changes = []
     for label in classes:
         own = labels == label
