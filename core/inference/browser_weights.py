@@ -25,11 +25,12 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
-from core.models.convnets import Inception, Padded, Recogniser, Residual, Shape
+from core.models.convnets import Fast, Inception, Padded, Recogniser, Residual, Scaled, Shape
 from core.models.gans import GAN
 
-MAX_MULTIPLY_ADDS = 64_000_000
-"""Of a classifier, for one picture: more take a browser longer than a pen can wait for."""
+MAX_MULTIPLY_ADDS = 128_000_000
+"""Of a classifier, for one picture: a browser makes some 700 million a second, and a pen that waits
+longer than a fifth of a second is no pen."""
 MAX_BYTES = 16 * 2**20
 """Of a classifier's weights, which come with the page."""
 NO_TENSOR = torch.empty(0)
@@ -317,10 +318,15 @@ class _Graph:
     def add(self, step: _Step, sources: list[int], y: Tensor, path: str) -> int:
         """Add a step from places to activations of the shape of y; return its place."""
         _with_shapes(step, self.zeros[sources[0]], y)
-        step.facts |= {"name": _name(step), "from": sources, "path": path, "end": path, "after": []}
+        step.facts.setdefault("name", _name(step))
+        step.facts |= {"from": sources, "path": path, "end": path, "after": []}
         self.steps.append(step)
         self.zeros[len(self.steps) - 1] = torch.zeros_like(y)
         return len(self.steps) - 1
+
+    def sum(self, at: int, other: int, path: str) -> int:
+        """Add a step that adds the activations of two places."""
+        return self.add(_Step("add"), [at, other], self.zeros[at], path)
 
     def norm(self, layer: nn.BatchNorm1d | nn.BatchNorm2d, path: str, at: int) -> int:
         """Add a batch norm: to the layer before it, or as a step of its own."""
@@ -367,9 +373,26 @@ def _residual(graph: _Graph, block: Residual, path: str, at: int) -> int:
     first = graph.activate(nn.ReLU(), f"{path}.first_norm", first)
     last = _children(graph, block, path, first, ["second", "second_norm"])
     if block.shortcut is not None:
-        added = _children(graph, block, path, at, ["shortcut"])
-        last = graph.add(_Step("add"), [last, added], graph.zeros[last], path)
+        last = graph.sum(last, _children(graph, block, path, at, ["shortcut"]), path)
     return graph.activate(nn.ReLU(), path, last)
+
+
+def _fast(graph: _Graph, block: Fast, path: str, at: int) -> int:
+    first = _children(graph, block, path, at, ["first"])
+    first = graph.run(nn.MaxPool2d(2), f"{path}.first", first)
+    graph.steps[first].facts["end"] = None  # no module gives these numbers
+    first = _children(graph, block, path, first, ["first_norm"])
+    first = graph.activate(nn.ReLU(), f"{path}.first_norm", first)
+    last = _children(graph, block, path, first, ["second", "second_norm"])
+    return graph.activate(nn.ReLU(), path, graph.sum(last, first, path))
+
+
+def _scaled(graph: _Graph, layer: Scaled, path: str, at: int) -> int:
+    x = graph.zeros[at]
+    weight = torch.full_like(_hwc(x), layer.factor)
+    return graph.add(
+        _Step("affine", {"name": "Scaled"}, weight, torch.zeros_like(weight)), [at], x, path
+    )
 
 
 def _padded(graph: _Graph, layer: Padded, path: str, at: int) -> int:
@@ -433,6 +456,8 @@ PARTS: dict[type[nn.Module], Callable[..., int]] = {
     nn.Sequential: _sequence,
     Residual: _residual,
     Padded: _padded,
+    Fast: _fast,
+    Scaled: _scaled,
     Inception: _inception,
 }
 

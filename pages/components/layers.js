@@ -7,8 +7,14 @@ const room = { values: new Float64Array(0), places: new Int32Array(0), count: 0 
 
 /** Note the numbers of x from `i` on that are not zero, and where their rows of weights begin. */
 function gather(x, i, length, at, row) {
+  room.count = 0;
+  gatherMore(x, i, length, at, row);
+}
+
+/** The same behind those that are noted already. */
+function gatherMore(x, i, length, at, row) {
   const { values, places } = room;
-  let count = 0;
+  let { count } = room;
   for (const end = i + length; i < end; i++, at += row) {
     if (x[i] === 0) continue;
     values[count] = x[i];
@@ -35,6 +41,40 @@ function spread(weight, shift, y, o, length) {
   }
 }
 
+/** The same where all rows fit into the processor's cache: eight sums at a time, in registers. */
+function spreadShort(weight, y, o, length) {
+  const { values, places, count } = room;
+  let k = 0;
+  for (; k + 7 < length; k += 8) {
+    let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+    for (let j = 0; j < count; j++) {
+      const v = values[j], p = places[j] + k;
+      a += v * weight[p];
+      b += v * weight[p + 1];
+      c += v * weight[p + 2];
+      d += v * weight[p + 3];
+      e += v * weight[p + 4];
+      f += v * weight[p + 5];
+      g += v * weight[p + 6];
+      h += v * weight[p + 7];
+    }
+    const i = o + k;
+    y[i] += a;
+    y[i + 1] += b;
+    y[i + 2] += c;
+    y[i + 3] += d;
+    y[i + 4] += e;
+    y[i + 5] += f;
+    y[i + 6] += g;
+    y[i + 7] += h;
+  }
+  for (; k < length; k++) {
+    let sum = 0;
+    for (let j = 0; j < count; j++) sum += values[j] * weight[places[j] + k];
+    y[o + k] += sum;
+  }
+}
+
 function linear({ weight, bias }, x, y) {
   y.set(bias);
   gather(x, 0, x.length, 0, y.length);
@@ -48,14 +88,15 @@ function conv({ weight, bias, in: [h, w, c], out: [H, W, C], kernel, stride, pad
     for (let ox = 0; ox < W; ox++, o += C) {
       const left = ox * stride[1] - padding[1];
       const first = Math.max(0, -left), last = Math.min(kw, w - left);
+      room.count = 0;
       for (let ky = 0; ky < kh; ky++) {
         const iy = oy * stride[0] - padding[0] + ky;
         if (iy < 0 || iy >= h) continue;
         // A row of the kernel and its channels lie side by side, in the picture and in the weights.
         const i = (iy * w + left + first) * c, at = (ky * kw + first) * c * C;
-        gather(x, i, (last - first) * c, at, C);
-        spread(weight, 0, y, o, C);
+        gatherMore(x, i, (last - first) * c, at, C);
       }
+      spreadShort(weight, y, o, C);
     }
   }
 }
@@ -211,14 +252,15 @@ export function unpack(buffer) {
     layer.bias = new Float32Array(count(layer.out));
     for (let o = 0; o < layer.bias.length; o += biases) layer.bias.set(bias, o);
   }
-  const most = Math.max(...header.layers.map((layer) => count(layer.in)));
+  const most = Math.max(...header.layers.map(({ kernel = [1, 1], in: [h, w, c] }) =>
+    Math.max(h * w, kernel[0] * kernel[1]) * c));
   if (room.values.length < most) {
     Object.assign(room, { values: new Float64Array(most), places: new Int32Array(most) });
   }
   return header;
 }
 
-/** Compute all layers from an input; each takes what its `from` names, by default the one before. */
+/** Compute all layers from an input; each takes what `from` names, by default the one before. */
 export function compute(layers, input) {
   layers.forEach((layer, i) => {
     const all = (layer.from ?? [i - 1]).map((k) => (k < 0 ? input : layers[k].values));

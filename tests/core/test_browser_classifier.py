@@ -15,7 +15,7 @@ from core.models.convnets import Recogniser
 from core.tasks.classification import RECOGNITION
 
 SHAPE = (1, 28, 28)
-TOO_LARGE = {"alexnet_small", "inception", "resnet", "fast_resnet"}
+TOO_LARGE = {"alexnet_small", "inception", "resnet"}
 
 
 def unpacked(content):

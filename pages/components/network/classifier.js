@@ -25,7 +25,7 @@ export class Classifier {
     return place < 0 ? this.picture : this.layers[place];
   }
 
-  /** The probabilities of the classes of a picture, bytes (H, W, C); all layers have their numbers. */
+  /** The probabilities of a picture's classes, bytes (H, W, C); all layers have their numbers. */
   classify(pixels) {
     const input = this.picture.values;
     for (let i = 0; i < input.length; i++) input[i] = 2 * Math.fround(pixels[i] / 255) - 1;
@@ -148,8 +148,9 @@ const ORIGINS = {
     throw new Error("no such channel");
   },
   affine({ weight, bias, out: [, W, C] }, [input], [y, x, c]) {
-    const i = (y * W + x) * C + c, sum = input[i] * weight[i] + bias[i];
-    return { parts: [{ value: input[i], weight: weight[i], sum: input[i] * weight[i] }], bias: bias[i], sum };
+    const i = (y * W + x) * C + c, sum = input[i] * weight[i];
+    const parts = [{ value: input[i], weight: weight[i], sum }];
+    return { parts, bias: bias[i], sum: sum + bias[i] };
   },
   copy({ out: [, W, C] }, [input], [y, x, c]) {
     const sum = input[(y * W + x) * C + c];

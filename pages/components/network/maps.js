@@ -50,15 +50,15 @@ export class Sheet {
   draw() {
     const { layer: { values, out: [, , C] }, size: [h, w], pixels } = this;
     if (this.picture) return this.drawPicture(values, C);
-    const factor = 1 / largest(values), width = this.canvas.width;
+    const factor = STEPS / largest(values), width = this.canvas.width;
     if (this.flat) {
-      for (let i = 0; i < values.length; i++) pixels[i] = TABLE[STEPS + Math.round(STEPS * values[i] * factor)];
+      values.forEach((v, i) => (pixels[i] = TABLE[STEPS + Math.round(v * factor)]));
     } else {
       for (let c = 0; c < this.channels; c++) {
         const [top, left] = this.corner(c);
         for (let y = 0, i = c; y < h; y++) {
           for (let x = 0, at = (top + y) * width + left; x < w; x++, at++, i += C) {
-            pixels[at] = TABLE[STEPS + Math.round(STEPS * values[i] * factor)];
+            pixels[at] = TABLE[STEPS + Math.round(values[i] * factor)];
           }
         }
       }
@@ -101,7 +101,8 @@ export class Sheet {
 
   /** Where an arrow key leads from a number, over the edges to the neighbouring map. */
   step([y, x, c], key) {
-    const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
+    const ways = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    const way = ways[key];
     const [h, w] = this.size;
     if (this.flat) [y, x, c] = [Math.floor(c / w), c % w, 0];
     if (key === "PageDown" || key === "PageUp") c += key === "PageDown" ? 1 : -1;

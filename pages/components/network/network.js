@@ -1,5 +1,5 @@
-// A picture goes through a network while it is drawn: every layer redraws with each move of the pen.
-// Nothing is sent while something is drawn; what is drawn is sent once the pen has rested.
+// A picture goes through a network while it is drawn: every layer redraws with each move of the
+// pen. Nothing is sent while something is drawn; what is drawn is sent once the pen has rested.
 
 import { component, make } from "../common.js";
 import { fetchClassifier } from "./classifier.js";
@@ -64,6 +64,7 @@ class Network {
       this.sketch.begin(data.shape, bytes, data.draws);
       this.find(".invite").hidden = Boolean(bytes) || !data.draws;
     }
+    this.root.ariaLabel = `Drawing, and the layers of ${data.name}`;
     if (old.weights !== data.weights) this.load();
     if (String(old.classes) !== String(data.classes)) this.buildBars();
     this.redraw();
@@ -110,7 +111,7 @@ class Network {
   report() {
     if (this.sketch.down || this.closed) return;
     const pixels = this.sketch.drawn ? this.sketch.pixels() : null;
-    const bytes = pixels && btoa(String.fromCharCode(...pixels));
+    const bytes = pixels && btoa(Array.from(pixels, (v) => String.fromCharCode(v)).join(""));
     this.tell("drawn", bytes && { token: this.data.token, pixels: bytes });
   }
 
@@ -119,10 +120,10 @@ class Network {
   buildBars() {
     const { classes } = this.data, count = classes.length > ALL_CLASSES ? BEST : classes.length;
     this.bars = Array.from({ length: count }, () => {
-      const name = make("span", { className: "class" }), fill = make("span", { className: "fill" });
-      const share = make("span", { className: "share" });
-      const bar = make("div", { className: "bar-row" }, name, make("span", { className: "track" }, fill), share);
-      return { bar, name, fill, share };
+      const [name, fill, share] = ["class", "fill", "share"].map((className) =>
+        make("span", { className }));
+      const track = make("span", { className: "track" }, fill);
+      return { bar: make("div", { className: "bar-row" }, name, track, share), name, fill, share };
     });
     const place = this.find(".bars");
     place.replaceChildren(...this.bars.map(({ bar }) => bar));
@@ -132,12 +133,13 @@ class Network {
   }
 
   build() {
-    const opened = this.openedPath;
+    const old = this.openedPath;
     for (const { element } of this.cards) this.watcher.unobserve(element);
     this.cards = this.net.shown.map((place, i) => this.card(place, i));
     this.strip.replaceChildren(...this.cards.map(({ element }) => element));
     for (const { element } of this.cards) this.watcher.observe(element);
-    this.open(this.cards.find(({ place }) => this.net.at(place).path === opened && place >= 0)?.place ?? null);
+    const same = this.cards.find(({ place }) => place >= 0 && this.net.at(place).path === old);
+    this.open(same?.place ?? null);
   }
 
   title(place) {
@@ -176,19 +178,19 @@ class Network {
     this.opened = place;
     this.spot = null;
     this.openedPath = place === null ? null : this.net.at(place).path;
-    for (const card of this.cards) card.element.setAttribute("aria-expanded", String(card.place === place));
+    for (const { element, place: its } of this.cards) {
+      if (its >= 0) element.setAttribute("aria-expanded", String(its === place));
+    }
     this.find(".opened").hidden = place === null;
     this.sheet = null;
     if (place !== null) {
       const layer = this.net.at(place), [h, w, c] = layer.out;
-      const path = layer.path ? `module ${layer.path}` : "";
+      const note = [sized(layer.out), ...layer.after, `module ${layer.path}`];
       this.find(".heading").textContent = this.title(place);
-      this.find(".opened .note").textContent = [sized(layer.out), ...layer.after, path].filter(Boolean).join(", ");
-      this.big.setAttribute(
-        "aria-label",
-        `${this.title(place)}, ${h * w === 1 ? `${c} numbers` : `all ${c} channels`}. Arrow keys go ` +
-          "from number to number, page keys from channel to channel.",
-      );
+      this.find(".opened .note").textContent = note.join(", ");
+      const all = h * w === 1 ? `${c} numbers` : `all ${c} channels`;
+      const keys = "Arrow keys go from number to number, page keys from channel to channel.";
+      this.big.ariaLabel = `${this.title(place)}, ${all}. ${keys}`;
       this.fit(true);
     }
     this.showOrigin();
@@ -205,8 +207,8 @@ class Network {
     if (!anew && this.sheet?.wanted === columns) return;
     this.sheet = new Sheet(this.big, layer, Infinity, columns);
     this.sheet.wanted = columns;
-    const times = flat ? Math.max(4, Math.min(24, Math.floor(Math.min(room, 320) / this.big.width))) : factor;
-    this.big.style.width = `${this.big.width * times}px`;
+    const fitting = Math.min(24, Math.floor(Math.min(room, 320) / this.big.width));
+    this.big.style.width = `${this.big.width * (flat ? Math.max(4, fitting) : factor)}px`;
     this.redraw();
   }
 
@@ -250,7 +252,8 @@ class Network {
       bar.classList.toggle("best", Boolean(pixels) && k === order[0]);
     });
     const verdict = this.find(".verdict");
-    const said = pixels ? `${classes[order[0]]}, ${percent(shares[order[0]])}` : "Nothing is drawn yet";
+    const best = `${classes[order[0]]}, ${percent(shares[order[0]])}`;
+    const said = pixels ? best : "Nothing is drawn yet";
     if (verdict.textContent !== said && !this.sketch.down) verdict.textContent = said;
     verdict.classList.toggle("moving", this.sketch.down);
   }

@@ -29,7 +29,8 @@ function grid(numbers, columns, name, marked = -1) {
     return cell;
   });
   const said = numbers.map((v) => (v === null ? "beyond the border" : text(v))).join(", ");
-  const element = make("span", { className: "window", role: "img", ariaLabel: `${name}: ${said}` }, ...cells);
+  const properties = { className: "window", role: "img", ariaLabel: `${name}: ${said}` };
+  const element = make("span", properties, ...cells);
   element.style.gridTemplateColumns = `repeat(${columns}, auto)`;
   element.classList.toggle("small", !shown);
   return element;
@@ -40,8 +41,9 @@ const sumOf = (parts) => parts.reduce((sum, part) => sum + part.sum, 0);
 
 function row(name, sum, ...middle) {
   const left = make("span", { className: "what", textContent: name });
+  const how = make("span", { className: "how" }, ...middle);
   const said = make("span", { className: "sum", textContent: text(sum) });
-  return make("div", { className: "row" }, left, make("span", { className: "how" }, ...middle), said);
+  return make("div", { className: "row" }, left, how, said);
 }
 
 const sign = (character) => make("span", { className: "sign", textContent: character });
@@ -50,7 +52,8 @@ const sign = (character) => make("span", { className: "sign", textContent: chara
 function others(parts, count, one, many) {
   const rest = parts.slice(count);
   if (!rest.length) return [];
-  return [row(`${rest.length.toLocaleString("en")} other ${rest.length === 1 ? one : many}`, sumOf(rest))];
+  const number = rest.length.toLocaleString("en");
+  return [row(`${number} other ${rest.length === 1 ? one : many}`, sumOf(rest))];
 }
 
 const TABLES = {
@@ -86,7 +89,7 @@ const TABLES = {
   ],
   copy: ({ sum }) => [row("number", sum)],
 };
-const FUNCTIONS = { relu: "ReLU", silu: "SiLU", leaky_relu: "leaky ReLU", sigmoid: "sigmoid", tanh: "tanh" };
+const FUNCTIONS = { relu: "ReLU", silu: "SiLU", leaky_relu: "leaky ReLU" };
 const BIASED = new Set(["conv", "linear", "affine"]);
 
 /**
@@ -96,14 +99,15 @@ const BIASED = new Set(["conv", "linear", "affine"]);
  */
 export function rows(told, layer, name) {
   const lines = TABLES[layer.kind](told, layer, name);
-  if (BIASED.has(layer.kind)) lines.push(row(layer.kind === "affine" ? "shift" : "bias", told.bias));
+  const bias = layer.kind === "affine" ? "shift" : "bias";
+  if (BIASED.has(layer.kind)) lines.push(row(bias, told.bias));
   if (lines.length > 1 || told.activation) {
     const sum = row("sum", told.sum);
     sum.classList.add("total");
     lines.push(sum);
   }
   if (told.activation) {
-    const after = row(`after ${FUNCTIONS[told.activation]}`, told.value);
+    const after = row(`after ${FUNCTIONS[told.activation] ?? told.activation}`, told.value);
     after.classList.add("total");
     lines.push(after);
   }

@@ -52,15 +52,16 @@ export class Sketch {
     Object.assign(this.ground, { width, height });
     if (picture) {
       const image = new ImageData(width, height);
-      for (let p = 0; p < width * height; p++) {
-        for (let k = 0; k < 3; k++) image.data[4 * p + k] = picture[p * channels + (channels === 3 ? k : 0)];
-        image.data[4 * p + 3] = 255;
+      for (let p = 0, i = 0; p < image.data.length; p += 4, i += channels) {
+        for (let k = 0; k < 3; k++) image.data[p + k] = picture[i + (channels === 3 ? k : 0)];
+        image.data[p + 3] = 255;
       }
       this.ground.getContext("2d").putImageData(image, 0, 0);
     }
     this.root.querySelector(".tools").hidden = !draws;
     this.root.querySelector(".colour").hidden = channels !== 3;
     this.canvas.classList.toggle("still", !draws);
+    this.canvas.tabIndex = draws ? 0 : -1;
     this.choose(false);
     this.enable();
   }
