@@ -307,7 +307,9 @@ class Network {
     canvas.after(field);
     this.fields.push(field);
     const [high, wide] = [box[2] - box[0], box[3] - box[1]];
-    const sees = `It sees ${high} × ${wide} pixels of the picture.`;
+    const [, height, width] = this.net.shape;
+    const all = high === height && wide === width;
+    const sees = `It sees ${all ? "all" : `${high} × ${wide} pixels`} of the picture.`;
     const first = this.net.at(this.opened).from.some((place) => this.net.source(place) < 0);
     const said = first ? `${sees} Black is −1 to the network, and white 1.` : sees;
     figure.querySelector("figcaption").textContent = said;

@@ -66,10 +66,12 @@ const TABLES = {
       ));
     return [...rows, ...others(sorted, CHANNELS, "channel", "channels")];
   },
-  linear({ parts, places: [h, w] }) {
+  linear({ parts, places: [h, w, channels] }) {
     const sorted = by(parts);
-    const name = ([y, x, c]) =>
-      h * w === 1 ? `number ${c}` : `channel ${c}, row ${y}, column ${x}`;
+    const name = ([y, x, c]) => {
+      if (h * w === 1) return `number ${c}`;
+      return `${channels > 1 ? `channel ${c}, ` : ""}row ${y}, column ${x}`;
+    };
     const rows = sorted.slice(0, INPUTS).map(({ spot, value, weight, sum }) =>
       row(name(spot), sum, `${text(value)} × ${text(weight)} =`));
     return [...rows, ...others(sorted, INPUTS, "number", "numbers")];
