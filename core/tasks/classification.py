@@ -304,6 +304,19 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
             "the activations are worth.",
         ),
         RecognitionVariant(
+            "quick_cnn",
+            "Quick convolutional network",
+            "Three convolutions and one linear layer: digits in seconds.",
+            convnets.quick_cnn,
+            {"epochs": 1, "batch_size": 128, "learning_rate": 0.1, "weight_decay": 5e-4},
+            optimiser=MOMENTUM,
+            schedule=partial(warm_cosine, warm=0.2),
+            quick=True,
+            source="Conv 16-32-64 with strides, BN; SGD with momentum; ours",
+            differs="Ours, for the first minute: one pass, and one rise and fall of a high "
+            "rate (Smith and Topin 2019).",
+        ),
+        RecognitionVariant(
             "simple_cnn",
             "Simple convolutional network",
             "Three convolutions and three linear layers, for colour pictures of 32×32.",
