@@ -17,8 +17,12 @@ from core.models.convnets import Recogniser
 from core.runs.query import finished
 from core.tasks.classification import RECOGNITION
 
-SHIPPED = {run.spec().variant: run for run in finished(RECOGNITION) if run.shipped}
-"""One run a variant."""
+SHIPPED = {
+    RECOGNITION.variants[run.spec().variant].build: run
+    for run in finished(RECOGNITION)
+    if run.shipped
+}
+"""One run a network."""
 ANSWERS, FEW_ANSWERS = 1000, 50
 """Test images whose answers are compared, of grey pictures and of coloured ones."""
 
