@@ -25,13 +25,9 @@ from pages.ui.training_panel import panel
 opening("network_explorer")
 models = RunChoice.of(RECOGNITION, noun="network")
 
-left, right = st.columns([9, 5], gap="large")
-with right:
-    network = networks.choose(models)
-    picture = picture_choice.choose(network)
-with left:
-    picture = stage.show(network, picture)
-stage.strip(network, picture)
+row = st.container(horizontal=True, vertical_alignment="bottom")
+network = networks.choose(models, row)
+picture = stage.show(network, picture_choice.choose(network, row))
 
 grouped_tabs(
     {

@@ -41,6 +41,7 @@ def network(
     picture: NDArray[np.uint8] | None = None,
     draws: bool = True,
     name: str = "Network",
+    opened: str | None = None,
 ) -> Drawn | None:
     """Draw the canvas, the layers and the answer; give what is drawn on this picture, None without.
 
@@ -54,6 +55,7 @@ def network(
             was drawn.
         draws: one may draw, also on a picture.
         name: of the network, for those who do not see it.
+        opened: the path of a layer's module: when it changes, this layer is opened.
 
     Raises:
         ValueError: a picture of another shape.
@@ -74,6 +76,7 @@ def network(
             "token": token,
             "draws": draws,
             "name": name,
+            "opened": opened,
         },
         on_drawn_change=nothing,
     )

@@ -65,7 +65,10 @@ class Network {
       this.find(".invite").hidden = Boolean(bytes) || !data.draws;
     }
     this.root.ariaLabel = `Drawing, and the layers of ${data.name}`;
+    const another = data.opened && old.opened !== data.opened;
+    if (another) this.openedPath = data.opened;
     if (old.weights !== data.weights) this.load();
+    else if (another && this.net) this.openPath();
     if (String(old.classes) !== String(data.classes)) this.buildBars();
     this.redraw();
   }
@@ -140,6 +143,13 @@ class Network {
     for (const { element } of this.cards) this.watcher.observe(element);
     const same = this.cards.find(({ place }) => place >= 0 && this.net.at(place).path === old);
     this.open(same?.place ?? null);
+    this.openPath();
+  }
+
+  /** Open the layer whose path is kept, if this network has it. */
+  openPath() {
+    const card = this.cards.find(({ place, path }) => path === this.openedPath && place >= 0);
+    this.open(card?.place ?? null);
   }
 
   title(place) {

@@ -8,6 +8,7 @@ import streamlit as st
 from core.inference.activations import Layer
 from core.inference.network import Row, totals
 from pages.parts.network_explorer.networks import Network
+from pages.parts.network_explorer.stage import OPENED as OPENED_PATH
 from pages.parts.network_explorer.stage import Picture
 from pages.ui import cached
 from pages.ui.downloads import csv_button
@@ -121,8 +122,16 @@ def _open(selected: Sequence[int], network: Network, picture: Picture | None) ->
         path = rows[selected[0]].path
     before = st.session_state.get(OPENED)
     st.session_state[OPENED] = path
-    if path is None or path == before or picture is None:
+    if path is None or path == before:
         return
-    layers = cached.recogniser_activations(network.source, picture.pixels)
-    st.query_params["layer"] = str(place(rows, selected[0], layers))
+    st.query_params[OPENED_PATH] = card_path(rows, selected[0])
+    if picture is not None:
+        layers = cached.recogniser_activations(network.source, picture.pixels)
+        st.query_params["layer"] = str(place(rows, selected[0], layers))
     st.rerun()
+
+
+def card_path(rows: Sequence[Row], row: int) -> str:
+    """The path of the layer that has a card of its own and that a row is, or is a step of."""
+    before = [one.path for one in rows[: row + 1] if one.kind.startswith(tuple(CARDS))]
+    return before[-1] if before else rows[row].path

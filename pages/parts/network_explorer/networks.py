@@ -8,8 +8,8 @@ from core.models import backbones
 from core.models.backbones import BACKBONES
 from core.runs.query import classes_of
 from core.runs.store import Run
-from core.tasks.classification import RECOGNITION
 from core.tasks.family import Shape
+from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached
 from pages.ui.run_choice import RunChoice
 
@@ -45,14 +45,14 @@ class Network:
         return cached.recogniser(self.source)
 
 
-def choose(models: RunChoice) -> Network:
+def choose(models: RunChoice, row: DeltaGenerator) -> Network:
     """Choose a finished run or a network of ImageNet whose weights are here."""
     others = {
         name: f"{known.title} · ImageNet" for name, known in BACKBONES.items() if known.here()
     }
     first = (run.id for run in models.runs.values() if _opens(run))
     default = next(first, next(iter([*models.runs, *others])))
-    chosen = models.box_with(others, "Network", default)
+    chosen = models.box_with(others, "Network", default, place=row, width=265)
     if chosen in others:
         shape = cached.recogniser_shape(chosen)
         return Network(chosen, others[chosen], shape, backbones.classes())
@@ -63,8 +63,3 @@ def choose(models: RunChoice) -> Network:
 def _opens(run: Run) -> bool:
     spec = run.spec()
     return run.shipped and (spec.variant, spec.dataset) == FIRST
-
-
-def text_of(run: Run) -> str:
-    """What a run's network is, in a sentence."""
-    return RECOGNITION.variant(run.spec().variant).summary

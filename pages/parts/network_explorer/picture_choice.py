@@ -9,39 +9,45 @@ from core.dreaming.sample_pictures import SAMPLES
 from core.images import fit
 from core.tasks.family import Shape
 from pages.parts.network_explorer.networks import Network
-from pages.parts.network_explorer.stage import CLICKED, TEST, Picture, address
+from pages.parts.network_explorer.stage import CLICKED, DRAW, TEST, Picture, address
+from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import dataset_title
 from pages.ui.pictures import Choice
 from pages.ui.widgets import segmented
 
-SAMPLE, DRAW = "Sample", "Draw"
+SAMPLE = "Sample"
 THUMBNAIL = 64
 """Pixels of a sample's side, as it is chosen."""
 
 
-def choose(network: Network) -> Picture | None:
-    """A test image or a sample, a drawing, an upload, the camera's or one that was sent here; None
-    while there is nothing yet."""
+def choose(network: Network, row: DeltaGenerator) -> Picture | None:
+    """A test image or a sample, an upload, the camera's or one that was sent here; None while there
+    is nothing yet, or where one draws. What is short stands in `row`."""
     st.session_state.update(st.session_state.pop(CLICKED, {}))
     own = [TEST, DRAW] if network.run is not None else [SAMPLE]
-    source = segmented("Picture", sending.sources([*own, "Upload", "Camera"]), "source")
-    if source == TEST:
-        return _test_image(network)
+    sources = sending.sources([*own, "Upload", "Camera"])
+    with row:
+        source = segmented("Picture", sources, "source", width="content")
+        if source == TEST:
+            return _test_image(network)
+    if source == DRAW:
+        return None
     if source == SAMPLE:
         return _sample(network)
     pixels = inputs.own_pixels(source, 1, network.shape)
     if pixels is None:
         return None
-    note = "" if source == DRAW else f"Fitted to {size_text(network.shape)}."
+    note = f"Fitted to {size_text(network.shape)}."
     return Picture(pixels, None, inputs.own_title(source), note)
 
 
 def _test_image(network: Network) -> Picture:
     assert network.run is not None
     dataset = inputs.choose_dataset(network.run)
+    count = inputs.last_first(dataset, 1) + 1
+    index = inputs.choose_index("Test image", count, key="first", width=110)
     st.button("Another", icon=":material/casino:", on_click=_another, args=(dataset,))
-    index = inputs.choose_first(dataset, 1)
     images, info = data.load(dataset, "test"), data.info(dataset)
     pixels = images.pixels[index : index + 1]
     own = info.classes == network.classes

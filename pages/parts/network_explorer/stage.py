@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from html import escape
 from typing import NoReturn
 
+import numpy as np
 import streamlit as st
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.images import contact_sheet, data_url, to_png
 from core.metrics.image import percent
 from core.runs.store import Run
+from pages.components.network import Drawn, network_url
+from pages.components.network import network as live_network
 from pages.parts.network_explorer.networks import Network
 from pages.ui import cached, network_strip, pictures, sending
 from pages.ui.downloads import png_button
@@ -17,8 +22,14 @@ from pages.ui.errors import errors_shown
 
 TEST = "Test image"
 """The source of pictures that is chosen at first."""
-CLICKED = "network_clicked"
-"""The session's key of what was clicked onto the stage: values of its controls."""
+DRAW = "Draw"
+CLICKED, DRAWN = "network_clicked", "network_drawn"
+"""Session keys of what was clicked onto the stage, as values of its controls, and of what was drawn
+at the last run."""
+OPENED = "at"
+"""In the address: the path of the layer that is open in the browser."""
+ABOUT_THE_PICTURE = {"Augmentations"}
+"""Tabs that are drawn again when something else is drawn."""
 SHOWN = 10
 """Classes with a bar, the likeliest where there are more."""
 STYLE = """<style>
@@ -52,6 +63,11 @@ class Picture:
     note: str = ""
     """How it was fitted, where it was."""
 
+    @property
+    def caption(self) -> str:
+        """What it is, in a sentence or two."""
+        return f"{self.title}. {self.note}".strip()
+
 
 def show_test_image(run: Run, index: int) -> NoReturn:
     """Put a test image of a run's data on the stage, such as a mistake that was clicked."""
@@ -68,23 +84,87 @@ def address(pixels: Tensor, scale: int = 1) -> str:
     return data_url(to_png(contact_sheet(pixels, 1, scale=scale)))
 
 
+@st.fragment
 def show(network: Network, picture: Picture | None) -> Picture | None:
-    """The picture with the answer to it; gives it on, and None where the network answers nothing,
-    after a sentence that says why."""
-    if picture is None:
-        st.info("Draw, upload or take a picture: the network answers at once.")
+    """The picture with the answer to it and what each layer makes of it; in the browser while one
+    draws, where it can run the network.
+
+    Gives the picture that stands there, drawn on or not; None where there is none, or where the
+    network answers nothing, after a sentence that says why.
+    """
+    draws = st.session_state["source"] == DRAW
+    if picture is None and not draws:
+        st.info("Upload or take a picture: the network answers at once.")
         return None
     with errors_shown():
-        odds = cached.probabilities(network.source, picture.pixels)[0]
-        pictures.show(answer_html(picture, odds, network.classes))
-        _quiet_line(network, picture, odds)
+        weights = _browser_weights(network)
+        _check(network, picture)
+        if weights or draws:
+            drawn = live_network(
+                key="live_network",
+                weights=weights,
+                shape=network.shape,
+                classes=network.classes,
+                picture=None if picture is None else _array(picture.pixels[0]),
+                name=network.name,
+                opened=st.query_params.get(OPENED),
+            )
+            _draw_tabs_again(drawn)
+            if drawn is not None:
+                picture = Picture(_tensor(drawn.pixels), None, "Your drawing")
+        if picture is not None:
+            _on_server(network, picture, weights is None)
         return picture
     return None
 
 
-def strip(network: Network, picture: Picture | None) -> None:
-    """What each layer makes of the picture."""
-    if picture is not None:
+def _browser_weights(network: Network) -> str | None:
+    """Where a browser finds the network; None where it cannot run it."""
+    run = network.run
+    if run is None or cached.browser_refusal(run) is not None:
+        return None
+    return network_url(run)
+
+
+def _check(network: Network, picture: Picture | None) -> None:
+    """Raises RunBroken where the network answers nothing."""
+    nothing = torch.zeros(1, *network.shape, dtype=torch.uint8)
+    cached.probabilities(network.source, nothing if picture is None else picture.pixels)
+
+
+def _array(pixels: Tensor) -> NDArray[np.uint8]:
+    """uint8 (C, H, W) as the browser takes it: (H, W), or (H, W, 3)."""
+    array: NDArray[np.uint8] = pixels[0].numpy() if len(pixels) == 1 else _hwc(pixels)
+    return array
+
+
+def _hwc(pixels: Tensor) -> NDArray[np.uint8]:
+    array: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().numpy()
+    return array
+
+
+def _tensor(array: NDArray[np.uint8]) -> Tensor:
+    """The way back, uint8 (1, C, H, W)."""
+    pixels = torch.from_numpy(array.copy())
+    return pixels[None, None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)[None].contiguous()
+
+
+def _draw_tabs_again(drawn: Drawn | None) -> None:
+    """Where the open tab is about the picture, draw it anew once something else is drawn."""
+    now = None if drawn is None else drawn.pixels.tobytes()
+    before = st.session_state.get(DRAWN)
+    st.session_state[DRAWN] = now
+    if now != before and st.session_state.get("tab") in ABOUT_THE_PICTURE:
+        st.rerun()
+
+
+def _on_server(network: Network, picture: Picture, whole: bool) -> None:
+    """What is said of the picture; where the browser cannot run the network, all of it."""
+    odds = cached.probabilities(network.source, picture.pixels)[0]
+    if whole:
+        pictures.show(answer_html(picture, odds, network.classes))
+    _quiet_line(network, picture, odds, whole)
+    if whole:
         st.caption(network_strip.CLICK)
         layers = cached.recogniser_activations(network.source, picture.pixels)
         network_strip.strip(layers, network.id)
@@ -92,11 +172,10 @@ def strip(network: Network, picture: Picture | None) -> None:
 
 def answer_html(picture: Picture, odds: Tensor, classes: tuple[str, ...]) -> str:
     """The picture beside the bars of the answer."""
-    size = f"{picture.title}. {picture.note}" if picture.note else picture.title
     pixelated = "" if picture.pixels.shape[-1] > 96 else " style='image-rendering: pixelated'"
     return (
         f'{STYLE}<div class="lab-answer"><figure><img src="{address(picture.pixels)}"{pixelated} '
-        f'alt="{escape(picture.title)}"><figcaption>{escape(size)}</figcaption></figure>'
+        f'alt="{escape(picture.title)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
         f"{bars_html(odds, classes, picture.label)}</div>"
     )
 
@@ -120,8 +199,9 @@ def bars_html(odds: Tensor, classes: tuple[str, ...], label: int | None = None) 
     return f'<dl class="lab-bars" aria-label="Probability of each class">{"".join(parts)}</dl>'
 
 
-def _quiet_line(network: Network, picture: Picture, odds: Tensor) -> None:
-    """The verdict on the left, what can be taken away on the right."""
+def _quiet_line(network: Network, picture: Picture, odds: Tensor, whole: bool) -> None:
+    """The verdict on the left, what can be taken away on the right; where the browser draws, also
+    what the picture is."""
     read = int(odds.argmax())
     answer = f"{network.classes[read]}, {percent(float(odds[read]))}"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -132,7 +212,7 @@ def _quiet_line(network: Network, picture: Picture, odds: Tensor) -> None:
         else:
             st.badge(f"{answer}: wrong", color="orange", icon=":material/close:")
         truth = "" if picture.label is None else f"It is {network.classes[picture.label]}."
-        st.caption(truth, width="stretch")
+        st.caption(truth if whole else f"{picture.caption} {truth}", width="stretch")
         with st.container(horizontal=True, width="content"):
             png_button(lambda: to_png(contact_sheet(picture.pixels, 1)), "picture", "stage-png")
             sending.send_to({picture.title: picture.pixels[0]})
