@@ -136,13 +136,10 @@ class Network {
   }
 
   build() {
-    const old = this.openedPath;
     for (const { element } of this.cards) this.watcher.unobserve(element);
     this.cards = this.net.shown.map((place, i) => this.card(place, i));
     this.strip.replaceChildren(...this.cards.map(({ element }) => element));
     for (const { element } of this.cards) this.watcher.observe(element);
-    const same = this.cards.find(({ place }) => place >= 0 && this.net.at(place).path === old);
-    this.open(same?.place ?? null);
     this.openPath();
   }
 

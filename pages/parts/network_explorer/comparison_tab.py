@@ -22,6 +22,7 @@ from pages.ui.run_choice import RunChoice
 COLUMNS = {
     "accuracy": Column("percent", "Of the test images; the mean over seeds."),
     "±": Column("percent", "The standard deviation over runs that differ only in their seed."),
+    "test images": Column("localized"),
     "weights": Column("localized", "Numbers that are learnt."),
     "multiply-adds": Column("localized", "Products for one picture."),
     "seconds": Column("%.0f", "Of training, on the machine on which it was trained."),
