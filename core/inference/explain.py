@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
+from core.inference.activations import Layer
 from core.models.feature_classifiers import Transfer, joined
 from core.runs.store import Run
 from core.tasks import load_model
@@ -90,11 +92,36 @@ def heat(model: Transfer, pixels: Tensor, label: int) -> Tensor:
         raise LabError(f"The classes go from 0 to {logits.shape[1] - 1}.")
     slopes = torch.autograd.grad(logits[:, label].sum(), maps)
     for net, seen, slope in zip(nets, activations, slopes, strict=True):
-        weights = slope.mean((2, 3), keepdim=True)
-        warm = (weights * seen).sum(1, keepdim=True).relu().detach()
+        warm = _warm(seen, slope).detach()
         total += _uncropped(warm, net.preprocess.crop(images.shape[2:]), images.shape[2:])
     highest = total.amax((1, 2), keepdim=True)
     return torch.where(highest > 0, total / highest.clamp_min(1e-12), torch.zeros_like(total))
+
+
+def layer_heat(layer: Layer, size: Sequence[int]) -> Tensor:
+    """Compute Grad-CAM at a layer of any classifier, for the class whose gradient it has.
+
+    Args:
+        layer: of `classifier_layers` with a class, its values (C, h, w).
+        size: height and width of the picture.
+
+    Returns:
+        (H, W) in [0, 1]; all zeros if nothing in the picture is evidence for the class there.
+
+    Raises:
+        LabError: a layer without places or without a gradient.
+    """
+    if layer.values.dim() != 3 or layer.gradient is None:
+        raise LabError("Only a layer with places says where it sees a class.")
+    warm = _warm(layer.values[None], layer.gradient[None])
+    grown = F.interpolate(warm, tuple(size), mode="bilinear", align_corners=False)[0, 0]
+    return grown / grown.max() if float(grown.max()) > 0 else torch.zeros_like(grown)
+
+
+def _warm(maps: Tensor, slopes: Tensor) -> Tensor:
+    """The maps (N, C, h, w), each times the mean of its gradient, added; what speaks against the
+    class is left out: (N, 1, h, w)."""
+    return (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu()
 
 
 def _uncropped(warm: Tensor, crop: tuple[int, int, int, int], size: torch.Size) -> Tensor:

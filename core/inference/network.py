@@ -79,6 +79,60 @@ def own_copy(model: N) -> N:
     return copy.deepcopy(model, shared).eval()
 
 
+class Box(NamedTuple):
+    """A part of a picture, in pixels; bottom and right are the first ones outside."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+class Seen(NamedTuple):
+    """A layer, with what it is given and what it gives for one picture."""
+
+    module: nn.Module
+    given: Tensor
+    output: Tensor
+    field: "_Field | None"
+    picture: tuple[int, int]
+
+    def box(self, row: int, column: int) -> Box | None:
+        """The pixels on which a position of the output can depend; None where it is not known."""
+        if self.field is None:
+            return None
+        (top, left), (down, across) = self.field.start, self.field.step
+        top, left = top + row * down, left + column * across
+        (high, wide), (height, width) = self.field.size, self.picture
+        return Box(max(top, 0), max(left, 0), min(top + high, height), min(left + wide, width))
+
+
+@torch.inference_mode()
+def looked_at(
+    model: nn.Module, image: Tensor, kinds: tuple[type[nn.Module], ...]
+) -> dict[str, Seen]:
+    """Return the layers of some kinds, by path, in the order in which they are computed.
+
+    Args:
+        image: one picture, (1, C, H, W) in [0, 1].
+    """
+    net, fields, seen = own_copy(model), _Fields(image), dict[str, Seen]()
+
+    def watch(path: str, module: nn.Module) -> None:
+        def after(module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
+            field = fields.known.get(id(out))
+            seen[path] = Seen(module, inputs[0], out, field, fields.picture)
+
+        module.register_forward_hook(after)
+
+    for path, module in net.named_modules():
+        if isinstance(module, kinds):
+            watch(path, module)
+    with fields:
+        net(image)
+    return seen
+
+
 def totals(rows: Sequence[Row]) -> dict[str, float]:
     """Weights, multiply-adds, bytes of all activations, and milliseconds of all layers."""
     return {
@@ -133,18 +187,23 @@ def _products(module: nn.Module, x: Tensor, out: Tensor) -> int:
 
 class _Field(NamedTuple):
     """On how many pixels a number depends, and how many lie between two neighbours, both high and
-    wide; `sides` of its map are there as long as its numbers have places."""
+    wide; `sides` of its map are there as long as its numbers have places. The first one depends on
+    pixels from `start` on, which lies outside of the picture where maps are padded."""
 
     size: tuple[int, int]
     step: tuple[int, int]
     sides: tuple[int, int]
+    start: tuple[int, int] = (0, 0)
 
-    def seen_through(self, kernel: tuple[int, int], stride: tuple[int, int]) -> "_Field":
+    def seen_through(
+        self, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int] = (0, 0)
+    ) -> "_Field":
         """After a layer that looks at `kernel` neighbours and goes `stride` of them a step."""
-        (high, wide), (down, across) = self.size, self.step
+        (high, wide), (down, across), (top, left) = self.size, self.step, self.start
         return self._replace(
             size=(high + (kernel[0] - 1) * down, wide + (kernel[1] - 1) * across),
             step=(down * stride[0], across * stride[1]),
+            start=(top - padding[0] * down, left - padding[1] * across),
         )
 
     def whole(self) -> "_Field":
@@ -191,10 +250,10 @@ class _Fields(TorchFunctionMode):
             return None
         field = _widest([field for field in before if field is not None])
         if name in WINDOWS:
-            kernel, stride = WINDOWS[name](args, given)
-            return _placed(field.seen_through(kernel, stride), out)
+            return _placed(field.seen_through(*WINDOWS[name](args, given)), out)
         if name == "pad" and out.dim() == 4:
-            return _placed(field, out)
+            left, _, top, _ = (*args[1], 0, 0)[:4]
+            return _placed(field.seen_through((1, 1), (1, 1), (top, left)), out)
         if name == "linear":
             return field.whole()
         if name in ("adaptive_avg_pool2d", "mean"):
@@ -207,9 +266,10 @@ class _Fields(TorchFunctionMode):
 
 
 def _widest(fields: Sequence[_Field]) -> _Field:
-    """Of what is added or joined the largest receptive field."""
-    high, wide = (max(field.size[i] for field in fields) for i in (0, 1))
-    return fields[0]._replace(size=(high, wide))
+    """Of what is added or joined the smallest receptive field around all of them."""
+    top, left = (min(field.start[i] for field in fields) for i in (0, 1))
+    bottom, right = (max(field.start[i] + field.size[i] for field in fields) for i in (0, 1))
+    return fields[0]._replace(size=(bottom - top, right - left), start=(top, left))
 
 
 def _placed(field: _Field, out: Tensor) -> _Field:
@@ -220,23 +280,29 @@ def _pair(value: Any) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
-def _convolution(args: Any, given: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+Window = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Sides, steps and padding, high and wide."""
+
+
+def _convolution(args: Any, given: Mapping[str, Any]) -> Window:
     kernel, dilation = args[1].shape[2:], _pair(args[5])
     reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
-    return _pair(reach), _pair(args[3])
+    padding = (0, 0) if isinstance(args[4], str) else _pair(args[4])
+    return _pair(reach), _pair(args[3]), padding
 
 
-def _pooling(args: Any, given: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+def _pooling(args: Any, given: Mapping[str, Any]) -> Window:
     kernel = _pair(args[1] if len(args) > 1 else given["kernel_size"])
     stride = args[2] if len(args) > 2 else given.get("stride")
-    return kernel, kernel if stride is None else _pair(stride)
+    padding = args[3] if len(args) > 3 else given.get("padding", 0)
+    return kernel, kernel if stride is None else _pair(stride), _pair(padding)
 
 
-WINDOWS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+WINDOWS: Mapping[str, Callable[[Any, Mapping[str, Any]], Window]] = {
     "conv2d": _convolution,
     "max_pool2d": _pooling,
     "avg_pool2d": _pooling,
 }
-"""Functions that look at a window, with what gives its sides and steps."""
+"""Functions that look at a window, with what gives its sides, steps and padding."""
 UNKNOWN = {"conv_transpose2d", "interpolate", "pixel_shuffle", "pixel_unshuffle", "layer_norm"}
 """Functions after which nothing is known: they mix or make places."""

@@ -259,7 +259,7 @@ class Judge:
     def logits_after(self, cut: Cut, check: Check = silent) -> Tensor:
         """The answers (N, classes) of the network with a cut. Raises: as `operated`."""
         net = operated(self.model, cut, self.shape)
-        begin, given = self._before(_place(self.model, cut.path), check)
+        begin, given = self._before(place_in_body(self.model, cut.path), check)
         order = None
         if cut.how == "shuffle":  # chunks of images at random: each gets the channels of any other
             generator = torch.Generator().manual_seed(cut.seed)
@@ -327,7 +327,7 @@ def _in_threads(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _place(model: Recogniser, path: str) -> int:
+def place_in_body(model: Recogniser, path: str) -> int:
     """The place in the body of the module in which a layer is; behind the last for the head."""
     first, _, rest = path.partition(".")
     return int(rest.partition(".")[0]) if first == "body" else len(model.body)
