@@ -1,0 +1,1 @@
+"""Foundations: what is learnt in milliseconds, written out to be read."""
