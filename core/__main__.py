@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from core.cli import (
     clean_command,
     data_commands,
+    differentiate_command,
     dream_command,
     inspect_command,
     latent_commands,
@@ -27,6 +28,10 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "sample": ("draw new pictures with an autoencoder or a GAN", latent_commands.sample_parser),
     "project": ("lay a data set out as a map", project_command.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
+    "differentiate": (
+        "an expression step by step, with its gradients",
+        differentiate_command.differentiate_parser,
+    ),
     "inspect": ("list the layers of a network", inspect_command.inspect_parser),
     "predict": ("say what pictures are of", predict_command.predict_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),

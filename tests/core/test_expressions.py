@@ -1,5 +1,6 @@
 """Expressions as graphs: their gradients are autograd's, and nothing else is let in."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from core.__main__ import main
 from core.foundations import expressions
 from core.foundations.expressions import ExpressionError, backward, differences, forward, parse
 
@@ -197,3 +199,19 @@ def test_the_script_in_pytorch_prints_the_same_numbers() -> None:
         assert line.split()[0] == wanted.split()[0]
         for a, b in zip(line.split()[1:], wanted.split()[1:], strict=True):
             assert float(a.strip("[],")) == pytest.approx(float(b.strip("[],")), rel=1e-12)
+
+
+def test_the_command_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:
+    values = ["w=0.5", "x=2", "b=0", "y=3"]
+    assert main(["differentiate", "(w*x + b - y)**2", *values]) == 0
+    out = capsys.readouterr().out
+    assert "w*x + b - y" in out and "by differences" in out
+    assert main(["differentiate", "(w*x + b - y)**2", *values, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["result"] == 4.0 and found["gradients"] == {"w": -8, "x": -2, "b": -4, "y": 4}
+    assert main(["differentiate", "x @ x", "x=[[1,2,3]]"]) == 1
+    assert "do not fit" in (err := capsys.readouterr().err) and "^^^^^" in err
+    assert main(["differentiate", "x", "x=open"]) == 1
+    assert "is no name with a number" in capsys.readouterr().err
+    assert main(["differentiate", "sum(x)", "x=[1,2]", "--code"]) == 0
+    assert "result.sum().backward()" in capsys.readouterr().out
