@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from core import data
 from core.dreaming import dream_runs
 from core.dreaming.sample_pictures import SAMPLES
 from core.dreaming.variants import DREAMING
@@ -26,16 +27,19 @@ from core.runs.query import classes_of, shipped
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.denoiser import stage as denoiser_stage
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.home.covers import some_shipped
 from pages.parts.home.way import WAY
+from pages.parts.network_explorer import networks
 from pages.parts.runs import table
 from pages.parts.transfer_classifier import prediction
 from pages.server.first_picture import heading
 from pages.ui import cached
+from pages.ui.names import dataset_title
 from pages.ui.opening import OPENINGS
 
 CARD_WIDTH = 300
@@ -120,6 +124,16 @@ def _latent_explorer() -> str:
     return f"{_gap(150, 301)}{drawn}"
 
 
+def _network_explorer() -> str:
+    if not any(networks.opens(run) for run in shipped(RECOGNITION)):
+        raise LabError("There is no shipped network to open with.")
+    _, dataset = networks.FIRST
+    pixels = data.load(dataset, "test").pixels[:1]
+    address = data_url(to_png(contact_sheet(pixels, 1)))
+    picture = _picture(address, f"Test image 0 of {dataset_title(dataset)}", "pixels")
+    return f'{_gap(78.75, 228.75)}<div class="drawing">{picture}</div>'
+
+
 def _transfer_classifier() -> str:
     run = some_shipped(TRANSFER)[0]
     name, picture = next(iter(cached.samples(run.spec().data.shape).items()))
@@ -170,6 +184,9 @@ FIRST_PICTURES = {
     "gan_gallery": FirstPicture(_gan_gallery, ".lab-wall .card img"),
     "latent_explorer": FirstPicture(_latent_explorer, ".js-plotly-plot canvas"),
     "deepdream": FirstPicture(_deepdream, ".lab-compare img"),
+    "network_explorer": FirstPicture(
+        _network_explorer, ".lab-network[data-state='ready'] .frame canvas"
+    ),
     "transfer_classifier": FirstPicture(_transfer_classifier, ".lab-heat img"),
     "runs": FirstPicture(_runs, "[data-testid='stDataFrame'] canvas"),
 }
@@ -178,7 +195,9 @@ FIRST_PICTURES = {
 
 def shipped_now() -> str:
     """Changes when what pages open with does."""
-    families = (DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, TRANSFER)
+    families = (
+        DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, RECOGNITION, TRANSFER,
+    )  # fmt: skip
     runs = [run for family in families for run in shipped(family)]
     others = any(not run.shipped for run in store.all_runs())
     return " ".join([*(f"{run.id} {run.version()}" for run in runs), f"others: {others}"])

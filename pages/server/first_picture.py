@@ -71,6 +71,7 @@ html { font-size: 15px; }
 #first-picture .bench img { width: 340px; height: 340px; border-radius: 7.5px; }
 #first-picture .pad { width: 280px; height: 280px; border-radius: 7.5px; background: var(--quiet);
   border: 1px solid var(--line); }
+#first-picture .drawing img { width: 262.5px; border-radius: 7.5px; }
 #first-picture .answer { display: flex; flex-wrap: wrap; gap: 15px; padding: 14px;
   border: 1px solid var(--line); border-radius: 7.5px; }
 #first-picture .answer figure { margin: 0; width: calc(50% - 7.5px); }
@@ -110,6 +111,7 @@ html { font-size: 15px; }
   #first-picture .left { width: 100%; }
   #first-picture .map { width: 100%; height: 420px; }
   #first-picture .answer figure { width: 100%; }
+  #first-picture .drawing img { width: 210px; margin: 0 auto; }
   #first-picture .wall div { transform: translateX(calc(var(--before) * -164px)); }
 }
 """

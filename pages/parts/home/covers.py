@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
 
+from core import data
 from core.dreaming import dream_runs
 from core.dreaming.starting_pictures import fitted
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
-from core.images import contact_sheet, data_url, scatter, to_png, to_webp
+from core.images import contact_sheet, data_url, scatter, signed, to_png, to_webp
 from core.inference import latent, restoration
+from core.inference.activations import classifier_layers
 from core.projection import maps
 from core.projection.methods import PROJECTING
 from core.runs.query import shipped
@@ -22,6 +26,8 @@ from core.runs.store import Run
 from core.tasks import AnyFamily
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.base import unit
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, pictures
@@ -29,6 +35,8 @@ from pages.ui import cached, pictures
 UNFOLDING_SHARES = (0, 0.05, 0.15, 0.6, 1)
 """Shares of the optimisation at which the map is shown."""
 
+MAPS = (2, 2, 1, 2, 1, 1)
+"""Maps of each layer of a classifier that are shown behind its picture."""
 HALF_WIDTH = 240
 """Width in pixels of one of two pictures side by side."""
 
@@ -82,6 +90,32 @@ def transfer_classifier() -> tuple[str, str]:
     some_shipped(TRANSFER)
     picture = Path(__file__).with_name("classifier.webp").read_bytes()
     return data_url(picture, "webp"), "Photographs, and where a network looks in them"
+
+
+def network_explorer() -> tuple[str, str]:
+    """Two test images, a row each, and the strongest maps that a classifier's layers make of
+    them."""
+    run = some_shipped(RECOGNITION)[0]
+    images, sheet = data.load(run.spec().dataset, "test").pixels, []
+    for index in (0, 2):
+        picture = images[index : index + 1]
+        layers = classifier_layers(cached.recogniser(run), unit(picture))
+        maps = [layer.values for layer in layers[1:] if layer.values.ndim == 3]
+        sheet.append(picture.expand(1, 3, -1, -1))
+        sheet += [
+            _strongest(values, count, picture.shape[2:])
+            for values, count in zip(maps, MAPS, strict=False)
+        ]
+    drawn = contact_sheet(torch.cat(sheet), columns=1 + sum(MAPS))
+    return data_url(to_png(drawn)), "Two digits, and what the layers of a network make of them"
+
+
+def _strongest(maps: Tensor, count: int, size: torch.Size) -> Tensor:
+    """The strongest of the maps (C, h, w) of a layer in colours, uint8 (count, 3, *size)."""
+    order = maps.abs().mean((1, 2)).argsort(descending=True)[:count]
+    shares = maps[order, None] / maps.abs().max().clamp_min(1e-9)
+    coloured = signed(shares.sign() * shares.abs().sqrt())
+    return F.interpolate(coloured, tuple(size), mode="nearest")
 
 
 def deepdream() -> tuple[str, str]:

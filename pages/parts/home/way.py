@@ -59,6 +59,12 @@ WAY = {
     ),
     "What was learnt": (
         Card(
+            "network_explorer",
+            "Draw, and every layer of a classifier redraws; take it apart, and see what each part "
+            "costs and is worth.",
+            covers.network_explorer,
+        ),
+        Card(
             "runs",
             "Every training with its curves and figures; compare, resume, take them with you.",
             covers.runs,

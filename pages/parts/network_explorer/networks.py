@@ -50,7 +50,7 @@ def choose(models: RunChoice, row: DeltaGenerator) -> Network:
     others = {
         name: f"{known.title} · ImageNet" for name, known in BACKBONES.items() if known.here()
     }
-    first = (run.id for run in models.runs.values() if _opens(run))
+    first = (run.id for run in models.runs.values() if opens(run))
     default = next(first, next(iter([*models.runs, *others])))
     chosen = models.box_with(others, "Network", default, place=row, width=265)
     if chosen in others:
@@ -60,6 +60,7 @@ def choose(models: RunChoice, row: DeltaGenerator) -> Network:
     return Network(run, models.names[chosen], run.spec().data.shape, classes_of(run))
 
 
-def _opens(run: Run) -> bool:
+def opens(run: Run) -> bool:
+    """Whether the page opens with a run."""
     spec = run.spec()
     return run.shipped and (spec.variant, spec.dataset) == FIRST
