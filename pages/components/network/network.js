@@ -258,11 +258,11 @@ class Network {
       share.textContent = pixels ? percent(p) : "";
       bar.classList.toggle("best", Boolean(pixels) && k === order[0]);
     });
-    const verdict = this.find(".verdict");
     const best = `${classes[order[0]]}, ${percent(shares[order[0]])}`;
     const said = pixels ? best : "Nothing is drawn yet";
-    if (verdict.textContent !== said && !this.sketch.down) verdict.textContent = said;
-    verdict.classList.toggle("moving", this.sketch.down);
+    this.find(".verdict").textContent = said;
+    const told = this.find(".told"); // and read aloud, so only when the pen is up
+    if (told.textContent !== said && !this.sketch.down) told.textContent = said;
   }
 
   /** The chosen number: where it is, what it sees, and the sum that it is. */
