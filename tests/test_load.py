@@ -103,12 +103,20 @@ def test_errors_are_in_the_report() -> None:
 
 def test_every_kind_of_move_finds_its_way(server: Server, tmp_path: Path) -> None:
     code, rows = found(
-        server.url, tmp_path, "--sessions", "6", "--seconds", "4", "--rate", "2.2",
-        "--mix", "denoise,follow,sample,scrub,map,upload", "--visits", "2",
+        server.url, tmp_path, "--sessions", "7", "--seconds", "4", "--rate", "2.2",
+        "--mix", "denoise,follow,sample,sketch,scrub,map,upload", "--visits", "2",
     )  # fmt: skip
     assert code == 0, rows
     assert rows["denoise"]["count"] and rows["follow"]["count"]  # with other pictures each
-    for action in ("sample: pad", "scrub: epoch", "sheet", "map: click", "map: lasso", "upload"):
+    for action in (
+        "sample: pad",
+        "scrub: epoch",
+        "sheet",
+        "map: click",
+        "map: lasso",
+        "upload",
+        "sketch",
+    ):
         assert rows[action]["count"], action
     assert rows["all"]["failed"] == 0
     assert rows["all"]["memory"][-1]["when"] == "after 2 visits"

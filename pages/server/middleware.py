@@ -54,7 +54,11 @@ HEADERS = [
     (b"content-security-policy", _policy()),
 ]
 MAP = "/latent_explorer"
-STAGES = {MAP: "map/map.js", "/vae_sampler": "live/live.js"}
+STAGES = {
+    MAP: "map/map.js",
+    "/vae_sampler": "live/live.js",
+    "/network_explorer": "network/network.js",
+}
 """By page: the ES module that draws its stage."""
 UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")
 SOCKET = "/_stcore/stream"

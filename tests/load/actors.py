@@ -5,6 +5,7 @@ error, and so is one that brings none.
 """
 
 import asyncio
+import base64
 import contextlib
 import io
 import random
@@ -190,6 +191,35 @@ class Sample(Mover):
         if heard != [f"{v:g}" for v in self.code]:
             raise Unchanged("the server did not hear where the hand let go")
         return "sample: pad"
+
+
+class Sketch(Mover):
+    """The Network explorer: a digit is drawn, which the browser reads with every move of the pen; the
+    server hears of it once the pen has rested.
+    """
+
+    page, pace = "network_explorer", 0.2
+
+    def address(self) -> dict[str, str]:
+        return {"source": "Draw"}
+
+    async def prepare(self, session: Session) -> None:
+        self.drawing = session.talk.find("bidi_component", "network").data()
+        await session.fetch(self.drawing["weights"])
+
+    async def move(self) -> str:
+        _, height, width = self.drawing["shape"]
+        picture = Image.new("L", (width, height))
+        places = [(self.rng.randrange(4, 24), self.rng.randrange(4, 24)) for _ in range(5)]
+        ImageDraw.Draw(picture).line(places, 255, 2)
+        said = {
+            "token": self.drawing["token"],
+            "pixels": base64.b64encode(picture.tobytes()).decode(),
+        }
+        answer = await self.told("network", "drawn", said)
+        if not any("Your drawing" in text for text in answer.texts):
+            raise Unchanged("the server did not hear of the drawing")
+        return "sketch"
 
 
 class Scrub(Mover):

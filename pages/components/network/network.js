@@ -15,6 +15,7 @@ const GROUND_SIDE = 168; // pixels of the small picture beside a sum
 const ALL_CLASSES = 20; // more are not all shown, but the most probable ones
 const BEST = 10;
 const TIMINGS = 1000;
+const SIDES = / \d+( × \d+)+$/; // of a kernel, for which a card has no room
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const sized = ([h, w, c]) => (h * w === 1 ? `${c}` : `${c} × ${h} × ${w}`);
@@ -165,7 +166,7 @@ class Network {
       "button",
       { type: "button", className: "card", title: `${this.title(place)}, ${note}` },
       picture,
-      make("span", { className: "title", textContent: this.title(place) }),
+      make("span", { className: "title", textContent: this.title(place).replace(SIDES, "") }),
       make("span", { className: "note", textContent: sized(layer.out) }),
       make("span", { className: "note", textContent: after.join(", ") }),
     );
