@@ -194,8 +194,8 @@ class Sample(Mover):
 
 
 class Sketch(Mover):
-    """The Network explorer: a digit is drawn, which the browser reads with every move of the pen; the
-    server hears of it once the pen has rested.
+    """The Network explorer: a digit is drawn, which the browser reads with every move of the pen;
+    the server hears of it once the pen has rested.
     """
 
     page, pace = "network_explorer", 0.2
