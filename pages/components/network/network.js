@@ -7,7 +7,7 @@ import { Sheet } from "./maps.js";
 import { rows, text } from "./origin.js";
 import { Sketch } from "./sketch.js";
 
-const REST = 1000; // milliseconds without a stroke after which Python is told
+const REST = 1500; // milliseconds without a stroke after which Python is told
 const MAPS = 16; // of a card
 const COLUMNS = 4;
 const MAP_SIDE = 64; // pixels that a map of the open layer has at least
