@@ -13,10 +13,13 @@ from pages.parts.network_explorer import (
     export_tab,
     layers_tab,
     networks,
+    perturbation_tab,
     picture_choice,
     residual_tab,
     results_tab,
     stage,
+    surgery_tab,
+    units_tab,
 )
 from pages.ui.page_frame import grouped_tabs, opening
 from pages.ui.run_choice import RunChoice
@@ -33,7 +36,12 @@ grouped_tabs(
     {
         "Look inside": {
             "Layers": partial(layers_tab.panel, network, picture),
+            "Units": partial(units_tab.panel, network, picture),
             "Code": partial(code_tab.panel, network),
+        },
+        "Take apart": {
+            "Surgery": partial(surgery_tab.panel, network),
+            "Adversarial": partial(perturbation_tab.panel, network, picture),
         },
         "Judge": {
             "Results": partial(results_tab.panel, network),
