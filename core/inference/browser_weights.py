@@ -446,7 +446,7 @@ NAMES = {
     "conv": "Convolution",
     "max_pool": "Max pooling",
     "mean_pool": "Mean",
-    "add": "Sum with shortcut",
+    "add": "Residual sum",
     "concat": "Joined",
     "affine": "Batch norm",
     "every_second": "Every second pixel",

@@ -8,6 +8,7 @@ import { rows, text } from "./origin.js";
 import { Sketch } from "./sketch.js";
 
 const REST = 1500; // milliseconds without a stroke after which Python is told
+const LONG = 50; // milliseconds of work after which the pen would lag
 const MAPS = 16; // of a card
 const COLUMNS = 4;
 const MAP_SIDE = 64; // pixels that a map of the open layer has at least
@@ -79,6 +80,7 @@ class Network {
     this.watcher.disconnect();
     this.resized.disconnect();
     clearTimeout(this.timer);
+    clearTimeout(this.later);
     cancelAnimationFrame(this.frame);
   }
 
@@ -227,12 +229,17 @@ class Network {
 
   // ---- drawing
 
+  /** Draw with the next frame; after long work the pen first has as much time for itself. */
   redraw() {
-    this.frame ??= requestAnimationFrame(() => this.work());
+    if (this.asked) return;
+    this.asked = true;
+    const ask = () => (this.frame = requestAnimationFrame(() => this.work()));
+    if (this.took > LONG) this.later = setTimeout(ask, this.took);
+    else ask();
   }
 
   work() {
-    this.frame = null;
+    this.asked = false;
     if (this.closed) return;
     const begin = performance.now();
     const pixels = this.sketch.pixels();
@@ -244,7 +251,8 @@ class Network {
     if (this.sheet && this.find(".opened").seen) this.sheet.draw();
     this.showAnswer(pixels);
     this.showOrigin();
-    this.root.timings.push(performance.now() - begin);
+    this.took = performance.now() - begin;
+    this.root.timings.push(this.took);
     if (this.root.timings.length > TIMINGS) this.root.timings.shift();
   }
 

@@ -1,4 +1,4 @@
-// The drawing: a pen, a rubber and undo, over a picture or over black; by pointer and by keys.
+// The drawing: a pen, an eraser and undo, over a picture or over black; by pointer and by keys.
 
 import { clamp } from "../common.js";
 import { digitOf } from "./digits.js";
@@ -6,7 +6,7 @@ import { digitOf } from "./digits.js";
 const SIDE = 280; // pixels of the canvas, about
 const DIGIT_PEN = 22; // of them: what makes digits as thick as MNIST's are
 const PEN = 1.7; // pixels of the network's picture
-const RUBBER = 2; // times the pen
+const ERASER = 2; // times the pen
 const STEP = 1 / 28; // of the side, that an arrow key goes
 
 export class Sketch {
@@ -23,9 +23,9 @@ export class Sketch {
     this.ring = find(".cursor");
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.at = [0.5, 0.5]; // where the keys' pen is
-    this.tools = { pen: find(".pen"), rubber: find(".rubber") };
+    this.tools = { pen: find(".pen"), eraser: find(".eraser") };
     this.tools.pen.addEventListener("click", () => this.choose(false));
-    this.tools.rubber.addEventListener("click", () => this.choose(true));
+    this.tools.eraser.addEventListener("click", () => this.choose(true));
     find(".undo").addEventListener("click", () => this.undo());
     find(".clear").addEventListener("click", () => this.clear());
     this.colour = find(".colour input");
@@ -144,7 +144,7 @@ export class Sketch {
     const [[x, y], [u, v]] = [places[Math.max(0, i - 1)], places[i]];
     context.globalCompositeOperation = erases ? "destination-out" : "source-over";
     context.strokeStyle = colour;
-    context.lineWidth = (this.digit ? DIGIT_PEN : PEN * this.scale) * (erases ? RUBBER : 1);
+    context.lineWidth = (this.digit ? DIGIT_PEN : PEN * this.scale) * (erases ? ERASER : 1);
     context.lineCap = "round";
     context.beginPath();
     context.moveTo(x * canvas.width, y * canvas.height);
@@ -175,7 +175,7 @@ export class Sketch {
   choose(erases) {
     this.erases = erases;
     this.tools.pen.setAttribute("aria-pressed", String(!erases));
-    this.tools.rubber.setAttribute("aria-pressed", String(erases));
+    this.tools.eraser.setAttribute("aria-pressed", String(erases));
   }
 
   enable() {
