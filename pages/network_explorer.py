@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.tasks.classification import RECOGNITION
 from pages.parts.network_explorer import (
+    alignment_tab,
     augmentations_tab,
     code_tab,
     comparison_tab,
@@ -42,6 +43,7 @@ grouped_tabs(
         "Take apart": {
             "Surgery": partial(surgery_tab.panel, network),
             "Adversarial": partial(perturbation_tab.panel, network, picture),
+            "Two networks": partial(alignment_tab.panel, models, network, picture),
         },
         "Judge": {
             "Results": partial(results_tab.panel, network),

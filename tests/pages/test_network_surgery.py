@@ -69,8 +69,18 @@ def test_an_adversarial_step_stands_beside_noise(lab):
     assert "leads away from its true class" in captions(app)
 
 
-@pytest.mark.parametrize("tab", ["Surgery", "Units", "Adversarial"])
+@pytest.mark.parametrize("tab", ["Surgery", "Units", "Adversarial", "Two networks"])
 def test_a_network_of_imagenet_has_no_test_images_to_judge_on(lab, tab):
     app = sound(opened(PAGE, tab=tab, model="lite0"))
     text = captions(app) + " ".join(one.value for one in app.info)
-    assert "has no test images here" in text
+    assert "has no test images here" in text or "are not aligned here" in text
+
+
+def test_two_networks_of_the_same_layers_stand_side_by_side(lab):
+    app = sound(opened(PAGE, tab="Two networks", model=RUN))
+    assert app.selectbox(key="other").value == "recognise-lenet-mnist-dd3f87e3"
+    assert "On 1,000 test images" in captions(app)
+    table = app.dataframe[0].value
+    assert len(table) == 5 and (table["CKA"] > table["floor"]).all()
+    alone = sound(opened(PAGE, tab="Two networks", model="recognise-mlp-mnist-dd3f87e3"))
+    assert any("No other network here has the same layers" in one.value for one in alone.info)

@@ -28,7 +28,7 @@ CLICKED, DRAWN = "network_clicked", "network_drawn"
 at the last run."""
 OPENED = "at"
 """In the address: the path of the layer that is open in the browser."""
-ABOUT_THE_PICTURE = {"Augmentations", "Units", "Adversarial"}
+ABOUT_THE_PICTURE = {"Augmentations", "Units", "Adversarial", "Two networks"}
 """Tabs that are drawn again when something else is drawn."""
 SHOWN = 10
 """Classes with a bar, the likeliest where there are more."""

@@ -5,14 +5,17 @@ import torch
 from torch import Tensor
 
 from core.data import Images
-from core.inference import perturbation, surgery, units
+from core.inference import alignment, perturbation, surgery, units
 from core.inference.activations import Layer, classifier_layers
+from core.inference.alignment import Alignment, Difference
 from core.inference.perturbation import Accuracies, Steps
 from core.inference.surgery import Cut, Judge, Part, Verdict
 from core.inference.units import Excited, Unit
 from core.models.convnets import Recogniser
+from core.randomness import Seeded
 from core.runs.store import Run
 from core.tasks.base import unit
+from core.tasks.classification import RECOGNITION
 from core.training.request import test_images
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import model_of
@@ -93,3 +96,29 @@ def adversarial_accuracies(run: Run, most: int, seed: int) -> list[Accuracies]:
     images = test_images(run).choice(most)
     network = model_of(run, Recogniser)
     return perturbation.accuracies(network, images, SIZES, seed, check_visitor)
+
+
+@by_run(st.cache_data, max_entries=32, show_spinner=False)
+def layer_channels(run: Run) -> tuple[int, ...]:
+    """The channels of each layer with weights: networks that have the same can be aligned."""
+    return tuple(part.channels for part in cut_parts(run).values())
+
+
+@heavy(by_run(st.cache_resource, max_entries=8, show_spinner="Comparing the two networks"))
+def aligned(run: Run, other: Run, most: int) -> Alignment:
+    """How alike two networks are, on a fair choice of the first one's test images. Raises
+    DataMissing, LabError."""
+    spec = run.spec()
+    with Seeded(0):
+        config = RECOGNITION.config_of(run)
+        untrained = RECOGNITION.build(spec.variant, spec.data.shape, config, spec.data.classes)
+    first, second = (model_of(one, Recogniser) for one in (run, other))
+    images = test_images(run).choice(most)
+    return alignment.aligned(first, second, untrained.eval(), images, check_visitor)
+
+
+@by_run(st.cache_resource, max_entries=32, show_spinner=False)
+def network_differences(run: Run, other: Run, pixels: Tensor, most: int) -> list[Difference]:
+    """Two networks, layer by layer, on one picture, uint8 (1, C, H, W)."""
+    first, second = (model_of(one, Recogniser) for one in (run, other))
+    return alignment.differences(first, second, unit(pixels), aligned(run, other, most))
