@@ -6,6 +6,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core import files
 from core.images import COLOURS, contact_sheet, signed, to_png
 from core.inference.alignment import Alignment, Difference
 from core.runs.store import Run
@@ -13,7 +14,7 @@ from pages.parts.network_explorer.networks import Network
 from pages.parts.network_explorer.stage import Picture
 from pages.ui import cached, charts, pictures
 from pages.ui.charts import Line
-from pages.ui.downloads import csv_button, png_button
+from pages.ui.downloads import csv_button, download, png_button
 from pages.ui.errors import errors_shown
 from pages.ui.figure_tables import Column, figure_table
 from pages.ui.links import Choices, box
@@ -111,12 +112,13 @@ def _measures(found: Alignment, made: list[Difference] | None, name: str) -> Non
     figure_table(table, COLUMNS)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"On {found.n:,} test images, a fair choice, in batches of 100. Layers are taken "
-            "behind batch norm and before ReLU.",
+            f"On {found.n:,} test images, a fair choice, in batches of 100; layers behind batch "
+            "norm and before ReLU. The difference on the picture is taken behind ReLU.",
             width="stretch",
         )
         csv_button(lambda: table, f"{name}-alignment")
-        csv_button(lambda: _matrix(found), f"{name}-all-pairs")
+        all_pairs = f"{name}-all-pairs.csv"
+        download("All pairs of layers", lambda: files.to_csv(_matrix(found)), all_pairs)
 
 
 def _chart(table: pd.DataFrame) -> go.Figure:
