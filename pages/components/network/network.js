@@ -12,7 +12,7 @@ const LONG = 50; // milliseconds of work after which the pen would lag
 const MAPS = 16; // of a card
 const COLUMNS = 4;
 const MAP_SIDE = 64; // pixels that a map of the open layer has at least
-const GROUND_SIDE = 168; // pixels of the small picture beside a sum
+const GROUND_SIDE = 140; // pixels of the small picture above a sum
 const ALL_CLASSES = 20; // more are not all shown, but the most probable ones
 const BEST = 10;
 const TIMINGS = 1000;
@@ -162,12 +162,16 @@ class Network {
     const across = Math.min(COLUMNS, Math.ceil(Math.sqrt(layer.out[2])));
     const sheet = new Sheet(canvas, layer, MAPS, across);
     const picture = make("span", { className: "sheet" }, canvas);
+    const longer = Math.max(canvas.width, canvas.height);
+    Object.assign(picture.style, {
+      width: `${(100 * canvas.width) / longer}%`, height: `${(100 * canvas.height) / longer}%`,
+    });
     const after = layer.name ? layer.after : layer.after.slice(1);
     const note = [sized(layer.out), ...after].join(", ");
     const element = make(
       "button",
       { type: "button", className: "card", title: `${this.title(place)}, ${note}` },
-      picture,
+      make("span", { className: "square" }, picture),
       make("span", { className: "title", textContent: this.title(place).replace(SIDES, "") }),
       make("span", { className: "note", textContent: sized(layer.out) }),
       make("span", { className: "note", textContent: after.join(", ") }),
