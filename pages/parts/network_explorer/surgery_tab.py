@@ -91,23 +91,27 @@ def _verdict(verdict: Verdict, classes: tuple[str, ...]) -> None:
     else:
         worse = change < 0
         st.badge(f"{100 * change:+.2f} percentage points", color="orange" if worse else "green")
-    with st.container(horizontal=True):
-        st.metric("Accuracy before", percent(verdict.before, 2))
-        st.metric("After", percent(verdict.after, 2))
+    difference = f"{100 * verdict.low:+.2f} to {100 * verdict.high:+.2f}"
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Accuracy before", percent(verdict.before, 2), width="content")
+        st.metric("After", percent(verdict.after, 2), width="content")
         st.metric(
             "Difference, 95 %",
-            f"{100 * verdict.low:+.2f} to {100 * verdict.high:+.2f}",
+            difference,
             help="In percentage points, of the same images before and after: only those on which "
             "the two disagree count (Agresti and Min 2005).",
+            width="content",
         )
-        st.metric("Test images", f"{verdict.n:,}")
-        st.metric("Only right before", f"{verdict.lost:,}")
-        st.metric("Only right after", f"{verdict.gained:,}")
+        st.metric("Test images", f"{verdict.n:,}", width="content")
         st.metric(
             "Most frequent class",
             percent(verdict.baseline),
             help="The accuracy of always answering the most frequent class.",
+            width="content",
         )
+    st.caption(
+        f"{verdict.lost:,} images are right only before the cut, {verdict.gained:,} only after it."
+    )
 
 
 def _classes(verdict: Verdict, classes: tuple[str, ...], name: str) -> None:
