@@ -14,8 +14,8 @@ st.set_page_config(layout="wide")
 
 
 @st.cache_resource
-def served() -> str:
-    packed = base64.b64encode(pack_classifier(classifier("cnn"), SHAPE)).decode()
+def served(variant: str) -> str:
+    packed = base64.b64encode(pack_classifier(classifier(variant), SHAPE)).decode()
     return f"data:application/octet-stream;base64,{packed}"
 
 
@@ -27,9 +27,12 @@ def picture() -> np.ndarray | None:
 
 @st.fragment
 def stage() -> None:
+    other = "two" in st.query_params and st.button("The other")
     drawn = network(
         key="network",
-        weights="/nothing/here" if "broken" in st.query_params else served(),
+        weights="/nothing/here"
+        if "broken" in st.query_params
+        else served("mlp" if other else "cnn"),
         shape=SHAPE,
         classes=[f"class {k}" for k in range(10)],
         picture=picture(),

@@ -141,3 +141,21 @@ def test_without_its_network_one_can_draw_all_the_same(app, page):
     page.mouse.move(*shown.at(0.6, 0.7))
     page.mouse.up()
     assert shown.drawn().max() == 255
+
+
+def test_another_network_reads_what_is_drawn(app, page):
+    shown = Shown(page, app, "?two=1")
+    shown.press()
+    page.mouse.move(*shown.at(0.6, 0.7))
+    page.mouse.up()
+    pixels = shown.drawn()
+    page.get_by_role("button", name=re.compile(r"^2\. Convolution")).click()
+    page.get_by_role("button", name="The other").click()
+    page.get_by_role("button", name=re.compile(r"^7\. Fully connected")).wait_for(state="detached")
+    page.locator(".card").nth(3).wait_for()
+    with torch.inference_mode():
+        wanted = classifier("mlp")(torch.tensor(pixels)[None, None] / 255).softmax(1)[0]
+    shown.strip()
+    assert np.abs(np.array(shown.shares()) - wanted.numpy()).max() <= 1e-3
+    assert (shown.drawn() == pixels).all()
+    assert page.locator(".opened").is_hidden()

@@ -178,6 +178,7 @@ class Network {
     );
     element.disabled = place < 0;
     element.addEventListener("click", (event) => {
+      if (!this.net) return; // the next one is on its way
       const spot = event.detail ? sheet.under(event) : null; // by a key there is no pointer
       if (this.opened !== place) this.open(place);
       else if (!spot) return this.open(null);
@@ -213,7 +214,7 @@ class Network {
 
   /** As many maps side by side as there is room for. */
   fit(anew = false) {
-    if (this.opened === null || this.opened === undefined) return;
+    if (!this.net || !this.find(".opened").clientWidth) return; // none yet, or nothing is open
     const layer = this.net.at(this.opened), [h, w, c] = layer.out;
     const room = this.find(".box").clientWidth, flat = h * w === 1;
     const factor = Math.max(1, Math.ceil(MAP_SIDE / Math.max(h, w)));
