@@ -21,6 +21,7 @@ from tests.benchmarks.quality import quality
 from tests.benchmarks.server import server
 from tests.benchmarks.sizes import sizes
 from tests.benchmarks.speed import throughput, time_to_quality
+from tests.benchmarks.surgery import surgery
 from tests.benchmarks.transfer import transfer
 
 BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
         dreams,
         cluster,
         sizes,
+        surgery,
     )
 }
 HELD = {True: "yes", False: "**no**", None: "–"}

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from core.__main__ import main
 from core.inference.network import Box
 from core.inference.surgery import Cut, Judge
+from core.metrics.image import percent
 from core.runs import store
 from core.tasks import load_model
 from core.training import request
@@ -85,3 +87,17 @@ def test_two_networks_of_the_same_layers_stand_side_by_side(lab):
     assert len(table) == 5 and (table["CKA"] > table["floor"]).all()
     alone = sound(opened(PAGE, tab="Two networks", model="recognise-mlp-mnist-dd3f87e3"))
     assert any("No other network here has the same layers" in one.value for one in alone.info)
+
+
+def test_a_residual_link_is_cut(lab):
+    made = ["train", "recognition", "resnet20", "--dataset", "digits"]
+    assert main([*made, "--epochs", "1", "--train-images", "64"]) == 0
+    run = next(run for run in store.all_runs() if not run.shipped)
+    app = sound(opened(PAGE, tab="Surgery", model=run.id, cut="Residual link", cut_block="body.7"))
+    judge = Judge(load_model(run), request.test_images(run), "own")
+    judged = judge.verdict(Cut("body.7", "shortcut"))
+    assert figures(app)["After"] == percent(judged.after, 2)
+    assert figures(app)["Test images"] == "360"
+    app.segmented_control(key="cut_link").set_value("Drop the body").run()
+    judged = judge.verdict(Cut("body.7", "body"))
+    assert figures(sound(app))["After"] == percent(judged.after, 2)
