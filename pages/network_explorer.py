@@ -31,7 +31,9 @@ models = RunChoice.of(RECOGNITION, noun="network")
 
 row = st.container(horizontal=True, vertical_alignment="bottom")
 network = networks.choose(models, row)
-picture = stage.show(network, picture_choice.choose(network, row))
+chosen = picture_choice.choose(network, row)
+with st.container(key=stage.KEY):
+    picture = stage.show(network, chosen)
 
 grouped_tabs(
     {

@@ -41,7 +41,8 @@ def captions(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", ["", "denoiser.py", "gan_gallery.py", "latent_explorer.py", "runs.py"]
+    "page",
+    ["", "denoiser.py", "gan_gallery.py", "latent_explorer.py", "network_explorer.py", "runs.py"],
 )
 def test_every_page_opens_without_an_error(lab, page):
     app = opened(page)

@@ -143,7 +143,7 @@ def _cards(
         card = f"{classes[label]}, {said}", answers.images.pixels[i], f"{share}, image {i:,}"
         cards.append(card)
     names = [f"Put test image {i:,} on the stage" for i in numbers]
-    picks.show(pictures.cards_html(cards, 96, names=names), key=key)
+    picks.show(pictures.cards_html(cards, 96, names=names), key=key, stage=stage.KEY)
 
 
 def most_confident(answers: cached.Answers, most: int = WORST) -> list[int]:

@@ -23,6 +23,8 @@ from pages.ui.errors import errors_shown
 TEST = "Test image"
 """The source of pictures that is chosen at first."""
 DRAW = "Draw"
+KEY = "network-stage"
+"""Of the stage, which a click on a picture further down brings into view."""
 CLICKED, DRAWN = "network_clicked", "network_drawn"
 """Session keys of what was clicked onto the stage, as values of its controls, and of what was drawn
 at the last run."""
