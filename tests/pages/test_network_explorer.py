@@ -179,6 +179,13 @@ def test_a_mistake_comes_onto_the_stage_with_its_truth(lab, monkeypatch):
     assert app.session_state["source"] == stage.TEST
 
 
+def test_where_fewer_test_images_are_here_it_is_said(lab):
+    (run,) = [r for r in finished(RECOGNITION, "cifar10") if r.spec().variant == "simple_cnn"]
+    app = sound(opened(PAGE, tab="Results", model=run.id))
+    assert "Below: the 1,000 test images that are on this machine" in captions(app)
+    assert "measured on 10,000." in captions(app)
+
+
 def test_an_augmentation_that_breaks_labels_is_marked_by_evidence(lab):
     link = {"tab": "Augmentations", "augment_measured": "true", "augment-flip": "1"}
     app = sound(opened(PAGE, **link))

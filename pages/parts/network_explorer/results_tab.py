@@ -103,6 +103,12 @@ def _mistakes(run: Run, classes: tuple[str, ...]) -> None:
     except LabError as error:
         st.caption(f"The pictures behind these figures cannot be shown. {error}")
         return
+    here, measured = len(answers.images.labels), int(run.metrics().get("n_test", 0))
+    if here != measured:
+        st.caption(
+            f"Below: the {here:,} test images that are on this machine. The figures above were "
+            f"measured on {measured:,}."
+        )
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**Confusion matrix**")
