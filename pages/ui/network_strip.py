@@ -183,7 +183,7 @@ def _layer(layer: Layer, index: int, name: str) -> None:
     )
     if layer.role in ("input", "output"):
         png = to_png(contact_sheet(layer.values[None], 1, scale=8))
-        _sheet(png, layer.name, 1)
+        sheet(png, layer.name, 1)
         png_button(png, of)
         return
     if layer.values.ndim == 3:
@@ -208,12 +208,12 @@ def _maps(layer: Layer, name: str) -> None:
         first = ", ".join(str(i) for i in order[:COLUMNS])
         ranked = f", the largest mean absolute value first (in the first row {first})"
     png = to_png(contact_sheet(coloured, COLUMNS, fill=60, scale=4))
-    _sheet(png, title, min(COLUMNS, channels))
+    sheet(png, title, min(COLUMNS, channels))
     st.caption(f"{title}{ranked}. {SCALE}")
     png_button(png, name)
 
 
-def _sheet(png: bytes, alt: str, columns: int) -> None:
+def sheet(png: bytes, alt: str, columns: int) -> None:
     """A sheet, whose tiles are about as wide as a card is."""
     width = WIDTH * max(columns, 2)
     html = pictures.sheet_html(png, alt)
@@ -230,7 +230,7 @@ def _numbers(values: Tensor, axis: str, name: str) -> None:
     else:
         side = math.ceil(math.sqrt(len(values)))
         png = to_png(contact_sheet(_grid(values)[None], 1, scale=8))
-        _sheet(png, f"Its {len(values):,} numbers as colours", 4)
+        sheet(png, f"Its {len(values):,} numbers as colours", 4)
         st.caption(f"Row by row, {side} in a row. {SCALE}")
         png_button(png, name)
     csv_button(lambda: table, name)

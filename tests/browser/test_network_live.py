@@ -49,7 +49,7 @@ class Shown:
 
     def shares(self):
         texts = self.page.locator(".share").all_inner_texts()
-        return [float(text.removesuffix("%")) / 100 for text in texts]
+        return [float(text.strip("<>% ")) / 100 for text in texts]
 
 
 def answer(pixels):

@@ -18,8 +18,15 @@ const BEST = 10;
 const TIMINGS = 1000;
 const SIDES = / \d+( × \d+)+$/; // of a kernel, for which a card has no room
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-const sized = ([h, w, c]) => (h * w === 1 ? `${c}` : `${c} × ${h} × ${w}`);
+
+/** A share in percent, never rounded to none or to all where it is neither. */
+function percent(share) {
+  const rounded = (100 * share).toFixed(1);
+  if (share < 1 && rounded === "100.0") return "> 99.9%";
+  return share > 0 && rounded === "0.0" ? "< 0.1%" : `${rounded}%`;
+}
+
+const sized = ([h, w, c]) => (h * w === 1 ? c.toLocaleString("en") : `${c} × ${h} × ${w}`);
 
 class Network {
   constructor(root) {

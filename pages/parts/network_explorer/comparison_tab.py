@@ -20,13 +20,13 @@ from pages.ui.proportions import interval
 from pages.ui.run_choice import RunChoice
 
 COLUMNS = {
-    "accuracy": Column("percent", "Of the test images; the mean over seeds."),
-    "±": Column("percent", "The standard deviation over runs that differ only in their seed."),
+    "accuracy": Column("%.2f%%", "Of the test images; the mean over seeds."),
+    "±": Column("%.2f%%", "The standard deviation over runs that differ only in their seed."),
     "test images": Column("localized"),
     "weights": Column("localized", "Numbers that are learnt."),
     "multiply-adds": Column("localized", "Products for one picture."),
-    "seconds": Column("%.0f", "Of training, on the machine on which it was trained."),
-    "images/s": Column("%.0f", "In training, on that machine."),
+    "seconds": Column("localized", "Of training, on the machine on which it was trained."),
+    "images/s": Column("localized", "In training, on that machine."),
 }
 
 
@@ -75,9 +75,9 @@ def _row(group: list[Run]) -> dict[str, object]:
     costs = _costs(run)
     return {
         "network": RECOGNITION.variant(run.spec().variant).title,
-        "accuracy": statistics.fmean(scores),
+        "accuracy": 100 * statistics.fmean(scores),
         "95 % interval": interval(statistics.fmean(scores), int(figures[0]["n_test"])),
-        "±": statistics.stdev(scores) if len(scores) > 1 else None,
+        "±": 100 * statistics.stdev(scores) if len(scores) > 1 else None,
         "runs": len(scores),
         "test images": int(figures[0]["n_test"]),
         "weights": costs.get("weights"),
@@ -96,9 +96,9 @@ def _costs(run: Run) -> dict[str, float]:
         return {}
 
 
-def _mean(figures: Sequence[dict[str, float]], name: str) -> float | None:
+def _mean(figures: Sequence[dict[str, float]], name: str) -> int | None:
     values = [float(f[name]) for f in figures if name in f]
-    return statistics.fmean(values) if values else None
+    return round(statistics.fmean(values)) if values else None
 
 
 def _over_seconds(models: RunChoice, runs: Sequence[Run]) -> None:

@@ -101,6 +101,7 @@ def show(network: Network, picture: Picture | None) -> Picture | None:
     with errors_shown():
         weights = _browser_weights(network)
         _check(network, picture)
+        drawn = None
         if weights or draws:
             drawn = live_network(
                 key="live_network",
@@ -115,7 +116,7 @@ def show(network: Network, picture: Picture | None) -> Picture | None:
             if drawn is not None:
                 picture = Picture(_tensor(drawn.pixels), None, "Your drawing")
         if picture is not None:
-            _on_server(network, picture, weights is None)
+            _on_server(network, picture, whole=weights is None, drawn=drawn is not None)
         return picture
     return None
 
@@ -160,10 +161,12 @@ def _draw_tabs_again(drawn: Drawn | None) -> None:
         st.rerun()
 
 
-def _on_server(network: Network, picture: Picture, whole: bool) -> None:
+def _on_server(network: Network, picture: Picture, *, whole: bool, drawn: bool) -> None:
     """What is said of the picture; where the browser cannot run the network, all of it."""
-    odds = cached.probabilities(network.source, picture.pixels)[0]
-    if whole:
+    odds = None
+    if whole or not drawn:  # of a drawing the browser has said all that there is to say
+        odds = cached.probabilities(network.source, picture.pixels)[0]
+    if whole and odds is not None:
         pictures.show(answer_html(picture, odds, network.classes))
     _quiet_line(network, picture, odds, whole)
     if whole:
@@ -201,20 +204,26 @@ def bars_html(odds: Tensor, classes: tuple[str, ...], label: int | None = None) 
     return f'<dl class="lab-bars" aria-label="Probability of each class">{"".join(parts)}</dl>'
 
 
-def _quiet_line(network: Network, picture: Picture, odds: Tensor, whole: bool) -> None:
+def _quiet_line(network: Network, picture: Picture, odds: Tensor | None, whole: bool) -> None:
     """The verdict on the left, what can be taken away on the right; where the browser draws, also
     what the picture is."""
-    read = int(odds.argmax())
-    answer = f"{network.classes[read]}, {percent(float(odds[read]))}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        if picture.label is None:
-            st.badge(answer, color="grey")
-        elif picture.label == read:
-            st.badge(f"{answer}: right", color="green", icon=":material/check:")
-        else:
-            st.badge(f"{answer}: wrong", color="orange", icon=":material/close:")
+        if odds is not None:
+            _verdict(network, picture, odds)
         truth = "" if picture.label is None else f"It is {network.classes[picture.label]}."
         st.caption(truth if whole else f"{picture.caption} {truth}", width="stretch")
         with st.container(horizontal=True, width="content"):
             png_button(lambda: to_png(contact_sheet(picture.pixels, 1)), "picture", "stage-png")
             sending.send_to({picture.title: picture.pixels[0]})
+
+
+def _verdict(network: Network, picture: Picture, odds: Tensor) -> None:
+    """What the network reads, and whether that is right where it is known."""
+    read = int(odds.argmax())
+    answer = f"{network.classes[read]}, {percent(float(odds[read]))}"
+    if picture.label is None:
+        st.badge(answer, color="grey")
+    elif picture.label == read:
+        st.badge(f"{answer}: right", color="green", icon=":material/check:")
+    else:
+        st.badge(f"{answer}: wrong", color="orange", icon=":material/close:")

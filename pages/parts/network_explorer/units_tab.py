@@ -17,7 +17,7 @@ from pages.components import picks
 from pages.parts.network_explorer import stage
 from pages.parts.network_explorer.networks import Network
 from pages.parts.network_explorer.stage import Picture
-from pages.ui import cached, pictures
+from pages.ui import cached, network_strip, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.errors import errors_shown
 from pages.ui.inputs import choose_index
@@ -216,7 +216,7 @@ def _filters(network: Network, path: str, channel: int) -> None:
     scale = max(1, 32 // max(shown.shape[2:]))
     png = to_png(contact_sheet(shown, 16, fill=60, scale=scale))
     what = "a filter a channel" if whole else "a part for each channel before"
-    pictures.sheet_image(png, f"The weights of {path}, {what}")
+    network_strip.sheet(png, f"The weights of {path}, {what}", min(16, len(shown)))
     some = "" if count == len(shown) else f" The first {len(shown)} of {count}."
     st.caption(f"{what.capitalize()}. Orange is positive, blue negative, black 0.{some}")
     png_button(png, f"filters-{path}", "filters-png")
