@@ -265,9 +265,9 @@ def test_the_fast_network_is_drawn_towards_its_average() -> None:
     other = network(seed=1, variant="fast_resnet")
     again = RECOGNITION.learner(RECOGNITION.experiment("fast_resnet", experiment, other), images)
     again.load_state_dict(state)
-    moved = float((model.body[2].second.weight - before).norm())
+    moved = float((model.body[2].second.weight - before).detach().norm())
     learner.step(images, 0.9, generator)
-    assert 0 < float((model.body[2].second.weight - before).norm()) < 0.8 * moved
+    assert 0 < float((model.body[2].second.weight - before).detach().norm()) < 0.8 * moved
     again.step(images, 0.9, seeded())
     for one, two in zip(learner.model.parameters(), again.model.parameters(), strict=True):
         torch.testing.assert_close(one, two)

@@ -4,6 +4,7 @@
 import { component, make } from "../common.js";
 
 const KEPT = 64; // previews that a browser remembers: a slider of twenty steps there and back
+const LOOK = 100; // milliseconds after which a slider that is not there yet is looked for again
 const kept = new Map(); // by address
 
 class SliderPreview {
@@ -18,7 +19,14 @@ class SliderPreview {
   /** What Python says, at first and after each run, in which Streamlit may make another slider. */
   update({ data }) {
     this.data = data;
-    const slider = document.querySelector(`.st-key-${CSS.escape(data.slider)} input`);
+    this.attach();
+  }
+
+  /** Watch the slider; one that Streamlit has not drawn yet is looked for again. */
+  attach() {
+    clearTimeout(this.again);
+    const slider = document.querySelector(`.st-key-${CSS.escape(this.data.slider)} input`);
+    if (!slider && !this.closed) this.again = setTimeout(() => this.attach(), LOOK);
     if (slider === this.slider) return;
     this.observer.disconnect();
     this.slider = slider;
@@ -65,6 +73,7 @@ class SliderPreview {
 
   close() {
     this.closed = true;
+    clearTimeout(this.again);
     this.observer.disconnect();
     document.removeEventListener("pointerup", this.released, true);
   }
