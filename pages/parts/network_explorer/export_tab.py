@@ -3,8 +3,7 @@
 import streamlit as st
 
 from pages.parts.network_explorer.networks import Network
-from pages.ui import onnx_file
-from pages.ui.downloads import download, while_visible
+from pages.ui import model_files
 
 USE = """
 import json
@@ -32,31 +31,14 @@ def panel(network: Network) -> None:
         )
         return
     _, height, width = network.shape
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**ONNX**")
-        st.caption(
-            f"Pictures of {height} × {width} in [0, 1] in, probabilities out, batches of any size. "
-            "Made on demand, in half a minute."
-        )
-        onnx_file.offer(run)
-    with right:
-        st.markdown("**Weights**")
-        st.caption("For the network that “Code” builds.")
-        download(
-            "safetensors",
-            while_visible(run, lambda: (run.path / "model.safetensors").read_bytes()),
-            f"{run.id}.safetensors",
-            f"weights-{run.id}",
-        )
-        st.markdown("**Command line**")
-        st.code(
-            f"python -m core inspect {run.id}\npython -m core predict {run.id} picture.png",
-            language="bash",
-            wrap_lines=True,
-        )
-    st.markdown("**Use it anywhere**")
-    st.code(use(run.id, network), language="python")
+    model_files.panel(
+        run,
+        takes=f"Pictures of {height} × {width} in [0, 1] in, probabilities out, batches of any "
+        "size.",
+        weights="For the network that “Code” builds.",
+        commands=f"python -m core inspect {run.id}\npython -m core predict {run.id} picture.png",
+        use=use(run.id, network),
+    )
 
 
 def use(name: str, network: Network) -> str:

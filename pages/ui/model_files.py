@@ -1,4 +1,5 @@
-"""A run's network as an ONNX file: made on demand, and offered once it answers as PyTorch does."""
+"""What a classifier is taken away as: an ONNX file, made on demand and offered once it answers as
+PyTorch does; its weights; and how both are used."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from core.inference.export import export as write
 from core.runs.store import Run
 from pages.ui import session_files
 from pages.ui.concurrency import turn
-from pages.ui.downloads import download
+from pages.ui.downloads import download, while_visible
 from pages.ui.errors import errors_shown
 
 FILES = "onnx"
@@ -19,8 +20,37 @@ MIN_DIFFERENCE = 0.01
 """Difference of a probability on scaled photographs from which the badge says "nearly"."""
 
 
-def offer(run: Run) -> None:
-    """A button that makes the file; then the file, and how far its answers are from those here."""
+def panel(run: Run, *, takes: str, weights: str, commands: str, use: str) -> None:
+    """Offer both files, and say how far the ONNX file's answers are from those here.
+
+    Args:
+        takes: what goes into the ONNX file and what comes out.
+        weights: what the file of weights is of.
+        commands: of the command line, a line each.
+        use: a program in Python that uses the ONNX file.
+    """
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**ONNX**")
+        st.caption(f"{takes} Made on demand, in half a minute.")
+        _file(run)
+    with right:
+        st.markdown("**Weights**")
+        st.caption(weights)
+        download(
+            "safetensors",
+            while_visible(run, lambda: (run.path / "model.safetensors").read_bytes()),
+            f"{run.id}.safetensors",
+            f"weights-{run.id}",
+        )
+        st.markdown("**Command line**")
+        st.code(commands, language="bash", wrap_lines=True)
+    st.markdown("**Use it anywhere**")
+    st.code(use, language="python")
+
+
+def _file(run: Run) -> None:
+    """A button that makes the file; then the file."""
     if st.button("Make the file", icon=":material/deployed_code:", key=f"make-{run.id}"):
         _make(run)
     content = session_files.files_of(FILES).get(run.id)
