@@ -35,6 +35,9 @@ Shape = tuple[int, int, int]
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R 601), the same as Pillow's."""
 
+SHEET_QUALITY = 80
+"""Of coloured sample sheets as WebP, 0 to 100: 33 dB for tiles of 32 × 32 pixels."""
+
 _CHUNK_PIXELS = 1 << 24
 
 
@@ -214,9 +217,22 @@ def scatter(points: Tensor, labels: Tensor | None = None, side: int = 280) -> ND
     return sheet.numpy()
 
 
-def data_url(picture: bytes, kind: str = "png") -> str:
-    """A PNG, or a GIF, as an address that a page can draw without asking the server."""
-    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
+def to_sheet(array: NDArray[np.uint8]) -> bytes:
+    """A sample sheet as a run keeps it: a PNG of grey pictures (H, W), and of coloured ones
+    (H, W, 3) a WebP, a sixth as large: a training keeps many."""
+    return to_png(array) if array.ndim == 2 else to_webp(array, SHEET_QUALITY, method=6)
+
+
+def kind(picture: bytes) -> str:
+    """The format of a picture that the lab has written: "png", "webp" or "gif"."""
+    if picture[8:12] == b"WEBP":
+        return "webp"
+    return "gif" if picture[:3] == b"GIF" else "png"
+
+
+def data_url(picture: bytes) -> str:
+    """A picture as an address that a page can draw without asking the server."""
+    return f"data:image/{kind(picture)};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def checked(shape: Shape) -> Shape:

@@ -30,7 +30,7 @@ from core.dreaming.recipes import Recipe, with_recipe
 from core.dreaming.starting_pictures import NOISE, Picture, fitted, to_pixels
 from core.dreaming.variants import DREAMING
 from core.errors import LabError, RunBroken
-from core.images import contact_sheet, to_png, to_webp
+from core.images import contact_sheet, to_png, to_sheet, to_webp
 from core.models import backbones
 from core.models.pretrained import folded
 from core.runs import store
@@ -218,7 +218,7 @@ def dream(run: Run, work: Work) -> None:
             files.write_bytes(run.path / f"channels-{name}.webp", _sheet(sheet))
     else:
         for number, (_, stage) in enumerate(dreamt.stages, 1):
-            run.write_sample(number, _png(_thumbnail(stage)))
+            run.write_sample(number, to_sheet(contact_sheet(_thumbnail(stage)[None], 1)))
         files.write_bytes(run.path / "dream.png", with_recipe(_png(dreamt.picture), recipe))
     if dreamt.film is not None:
         files.write_bytes(run.path / "film.mp4", to_mp4(dreamt.film, config.fps))

@@ -1,10 +1,11 @@
 """The run store: a run is a directory, the same for shipped runs and for those made here.
 
-config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png …, status.json,
-and while it is not done resume.pt. A dream has picture.png, guide.png and mask.png to begin with,
-and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json` names the owners; it is
-never shown or exported. `note.json` is what an owner has written about the run; it is shown to
-those who may see the run, and never exported. Nor is `shared.json`, the hash of a link's token.
+config.json, model.safetensors, history.csv, metrics.json, samples/epoch-000.png (or .webp, in
+colour) …, status.json, and while it is not done resume.pt. A dream has picture.png, guide.png and
+mask.png to begin with, and dream.png, film.mp4 or channels-<layer>.webp to show. `owners.json`
+names the owners; it is never shown or exported. `note.json` is what an owner has written about the
+run; it is shown to those who may see the run, and never exported. Nor is `shared.json`, the hash of
+a link's token.
 """
 
 import hashlib
@@ -31,14 +32,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from core import files
+from core import files, images
 from core.errors import LabError, Refused, RunBroken, disk_is_full
 from core.runs.schema import Figures, RunSpec, Status
 from core.runs.weights import check_scales, packed, unpacked
 from core.settings import SHIPPED, settings
 
 Model = TypeVar("Model", bound=BaseModel)
-SAMPLE = re.compile(r"epoch-[0-9]{3,9}\.png")
+SAMPLE = re.compile(r"epoch-[0-9]{3,9}\.(png|webp)")
 MAX_HISTORY = 2**25
 """Bytes of a history that is read at all."""
 MAX_NOTE = 1000
@@ -101,7 +102,8 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """Return the sample sheets by epoch, in order. Raises RunBroken."""
-        sheets = sorted((self.path / "samples").glob("epoch-*.png"))
+        kept = (self.path / "samples").glob("epoch-*")
+        sheets = sorted(path for path in kept if path.suffix in (".png", ".webp"))
         for path in sheets:
             if not SAMPLE.fullmatch(path.name):
                 raise self._broken(f"samples/{path.name[:80]}")
@@ -208,8 +210,9 @@ class Run:
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         files.write_json(self.path / "metrics.json", metrics)
 
-    def write_sample(self, epoch: int, png: bytes) -> None:
-        files.write_bytes(self.path / "samples" / f"epoch-{epoch:03d}.png", png)
+    def write_sample(self, epoch: int, picture: bytes) -> None:
+        name = f"epoch-{epoch:03d}.{images.kind(picture)}"
+        files.write_bytes(self.path / "samples" / name, picture)
 
     def write_resume(self, state: Mapping[str, Any]) -> None:
         content = io.BytesIO()

@@ -54,7 +54,7 @@ class Checkpointer:
     def sheet(self, epoch: int, draw: Callable[[], np.ndarray]) -> None:
         """Keep a sample sheet of an epoch that is to have one."""
         if epoch <= FIRST_SHEETS or epoch % self.every == 0 or epoch == self.epochs:
-            self.run.write_sample(epoch, images.to_png(draw()))
+            self.run.write_sample(epoch, images.to_sheet(draw()))
 
     def weights(self, model: torch.nn.Module) -> None:
         """Keep the weights of the run's network."""

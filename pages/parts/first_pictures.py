@@ -165,7 +165,7 @@ def _runs() -> str:
 
 def _photograph(run: Run, name: str) -> str:
     pixels = dream_runs.pixels_of(run, name).permute(1, 2, 0).numpy()
-    return data_url(to_webp(np.ascontiguousarray(pixels)), "webp")
+    return data_url(to_webp(np.ascontiguousarray(pixels)))
 
 
 def _small(path: Path) -> str:
@@ -174,7 +174,7 @@ def _small(path: Path) -> str:
     if sheet.width <= 2 * CARD_WIDTH:
         return data_url(path.read_bytes())
     sheet.thumbnail((CARD_WIDTH, CARD_WIDTH))
-    return data_url(to_webp(np.asarray(sheet)), "webp")
+    return data_url(to_webp(np.asarray(sheet)))
 
 
 FIRST_PICTURES = {

@@ -286,7 +286,7 @@ async def sheet(request: Request) -> Response:
     if not NUMBER.fullmatch(epoch):
         return _missing("There is no such sheet.")
     picture = partial(_kept_sheet, epoch=int(epoch))
-    return await _of_run(request, picture, "There is no such sheet.", "image/png")
+    return await _of_run(request, picture, "There is no such sheet.", kind=None)
 
 
 async def dreamt(request: Request) -> Response:
@@ -321,15 +321,18 @@ async def _of_run(
     request: Request,
     make: Callable[[str, int], bytes],
     missing: str,
-    kind: str = "application/octet-stream",
+    kind: str | None = "application/octet-stream",
     unfinished: bool = False,
 ) -> Response:
     """Answer with a file of a run. Shipped runs never change, and have only the address of their
     one version; the others are fetched again each time, for they may be deleted.
 
     Args:
+        kind: the type of its content; None is a picture of the kind that it is.
         unfinished: give also what a run has made that is under way.
     """
+    from core import images
+
     who = visitor_of(request.cookies) or ""
     params = request.path_params
     version = params.get("version") or params["changed"]
@@ -340,7 +343,7 @@ async def _of_run(
     except LabError as error:
         return _missing(str(error))
     kept = _for_good(request) if shipped else "private, no-cache"
-    return Response(content, 200, {"cache-control": kept}, kind)
+    return Response(content, 200, {"cache-control": kept}, kind or f"image/{images.kind(content)}")
 
 
 def _made(

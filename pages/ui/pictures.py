@@ -223,18 +223,17 @@ def rows_png(items: list[Row], scale: int = 4) -> bytes:
     return to_png(contact_sheet(torch.cat(colour), columns=len(images[0]), scale=scale))
 
 
-def sheet_image(picture: bytes, alt: str, note: str = "", kind: str = "png") -> None:
+def sheet_image(picture: bytes, alt: str, note: str = "") -> None:
     """One picture, as wide as there is room; `note` stands above it."""
-    show(sheet_html(picture, alt, note, kind))
+    show(sheet_html(picture, alt, note))
 
 
-def sheet_html(picture: bytes, alt: str, note: str = "", kind: str = "png") -> str:
+def sheet_html(picture: bytes, alt: str, note: str = "") -> str:
     """What `sheet_image` draws."""
     caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
     return (
         f'{STYLE}<div class="lab-rows"><figure>{caption}<img class="lab-sheet" '
-        f'src="{data_url(picture, kind)}" '
-        f'alt="{escape(alt)}"></figure></div>'
+        f'src="{data_url(picture)}" alt="{escape(alt)}"></figure></div>'
     )
 
 

@@ -212,7 +212,7 @@ def test_the_film_of_a_zoom_can_be_played() -> None:
         assert film.streams.video[0].codec_context.name == "h264"
     frames = films.frames(run.path / "film.mp4")
     assert len(frames) == 3 and frames.shape[3] == 64
-    first = dream_runs.pixels_of(run, "samples/epoch-001.png")[:, : frames.shape[2], :64]
+    first = dream_runs.pixels_of(run, str(run.samples()[1]))[:, : frames.shape[2], :64]
     assert float((frames[0].float() - first).abs().mean()) < 12
     with Image.open(io.BytesIO(films.gif(run.path / "film.mp4", 10))) as moving:
         assert moving.n_frames == 3 and moving.size == (64, frames.shape[2])

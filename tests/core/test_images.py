@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 from torch import Generator
 
+from core import data
 from core.errors import BadUpload
 from core.images import (
     Cut,
@@ -24,6 +25,7 @@ from core.images import (
     fit,
     marked,
     to_png,
+    to_sheet,
     to_tensor,
 )
 from core.settings import settings
@@ -534,6 +536,16 @@ def test_a_png_comes_back_as_it_went(shape: tuple[int, ...]) -> None:
     assert np.array_equal(np.asarray(decode(png)), array)
     head, _, body = data_url(png).partition(",")
     assert head == "data:image/png;base64" and base64.b64decode(body) == png
+
+
+def test_a_sample_sheet_in_colour_takes_little_room_and_a_grey_one_is_kept_exactly() -> None:
+    pixels = data.load("cifar10", "test").pixels[:100]
+    sheet = contact_sheet(pixels, 10)
+    kept = to_sheet(sheet)
+    assert data_url(kept).startswith("data:image/webp;") and len(kept) < len(to_png(sheet)) / 5
+    drawn = np.asarray(decode(kept)).astype(float)
+    assert 10 * np.log10(255**2 / ((drawn - sheet) ** 2).mean()) > 30, "dB"
+    assert np.array_equal(np.asarray(decode(to_sheet(sheet[..., 0]))), sheet[..., 0])
 
 
 def test_a_cut_in_the_middle_is_the_largest_and_others_lie_where_they_are_moved() -> None:

@@ -53,7 +53,7 @@ def panel(scene: Scene) -> None:
     gif = to_gif(generators.draw(model, frames, scene.label), 70, 8 if small else 4)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
-        pictures.sheet_image(gif, f"A walk past {stops} samples and back", kind="gif")
+        pictures.sheet_image(gif, f"A walk past {stops} samples and back")
     with right:
         st.caption(
             f"A closed walk past the first {stops} samples of seed {scene.seed}, at one speed: "

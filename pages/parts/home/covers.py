@@ -89,7 +89,7 @@ def transfer_classifier() -> tuple[str, str]:
     """
     some_shipped(TRANSFER)
     picture = Path(__file__).with_name("classifier.webp").read_bytes()
-    return data_url(picture, "webp"), "Photographs, and where a network looks in them"
+    return data_url(picture), "Photographs, and where a network looks in them"
 
 
 def network_explorer() -> tuple[str, str]:
@@ -126,10 +126,7 @@ def deepdream() -> tuple[str, str]:
             sixth = images[0].shape[1] // 6
             halves = [fitted(p[:, sixth:-sixth], HALF_WIDTH) for p in images]
             sheet = contact_sheet(torch.stack(halves), columns=2)
-            return (
-                data_url(to_webp(sheet), "webp"),
-                "A photograph, and what a network dreams on it",
-            )
+            return data_url(to_webp(sheet)), "A photograph, and what a network dreams on it"
     raise LabError("There is no shipped dream.")
 
 

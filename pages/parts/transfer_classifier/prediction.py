@@ -178,7 +178,7 @@ def _similar(
 
 def picture_html(name: str, picture: Tensor) -> str:
     """A picture, uint8 (3, H, W), with its name below."""
-    address = data_url(to_webp(picture.permute(1, 2, 0).contiguous().numpy(), 85), "webp")
+    address = data_url(to_webp(picture.permute(1, 2, 0).contiguous().numpy(), 85))
     return (
         f'<figure class="lab-heat"><img src="{address}" alt="{escape(name)} with what the network '
         f'looked at"><figcaption>{escape(name)}</figcaption></figure>'

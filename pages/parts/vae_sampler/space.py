@@ -152,7 +152,7 @@ def between(run: Run) -> None:
     gif = to_gif(there_and_back, 80)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
-        pictures.sheet_image(gif, "The way there and back as a moving picture", kind="gif")
+        pictures.sheet_image(gif, "The way there and back as a moving picture")
     with right:
         st.caption(
             "The straight line passes nearer to the middle than its ends lie: half-way between two "

@@ -92,7 +92,7 @@ def file(name: str) -> Path:
 def _choices() -> dict[str, Choice]:
     return {
         name: Choice(
-            data_url(file(name).read_bytes(), "webp"),
+            data_url(file(name).read_bytes()),
             f"{preset.title}. {preset.note}",
             preset.title,
         )
