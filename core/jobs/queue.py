@@ -55,6 +55,12 @@ def submit(request: RunRequest, who: str) -> Run:
     return run
 
 
+def prepare(who: str) -> None:
+    """Have workers ready for somebody who is about to ask for a run. Never waits or raises."""
+    if may_start(who):
+        jobs().prepare()
+
+
 def resume(run: Run, who: str) -> None:
     """Put a failed or cancelled run back into the queue; it goes on from its last epoch.
 

@@ -103,9 +103,22 @@ class Cluster:
             _set_stage(run, STARTING)
         with self._guard:
             self._waiting[run.id] = (run, lane)
-            if self._connecting is None:
-                self._connecting = threading.Thread(target=self._connect, daemon=True)
-                self._connecting.start()
+            self._begin_to_connect()
+
+    def prepare(self) -> None:
+        """Start a local cluster, if there is none, so that the next run need not wait for it.
+
+        Returns at once. One that cannot be started is tried again by the next `submit`, which says
+        so.
+        """
+        if not self._address and self._running() is None:
+            with self._guard:
+                self._begin_to_connect()
+
+    def _begin_to_connect(self) -> None:
+        if self._connecting is None:
+            self._connecting = threading.Thread(target=self._connect, daemon=True)
+            self._connecting.start()
 
     def settled(self, seconds: float) -> bool:
         """Wait until no submitted run waits for the connection; returns whether that is so."""

@@ -52,6 +52,7 @@ def panel(
     """
     if not admitted():
         return
+    queue.prepare(who())
     left, right = st.columns(2)
     learning = [v.name for v in task.variants.values() if v.learns]
     variant = links.variant_box("Network", task, learning, key="network", place=left)

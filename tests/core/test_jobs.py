@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -376,6 +377,35 @@ def test_nobody_waits_for_a_cluster_that_starts(
     assert "it was too slow" in second.status().error
     for run in (first, second):
         run.delete()
+
+
+def test_a_cluster_is_made_ready_in_the_background_and_once(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, starts = threading.Event(), list[Any]()
+    outcomes: list[Any] = [OSError("no port is free"), SimpleNamespace(status="running")]
+
+    def start(self: Cluster) -> Any:
+        assert goes_on.wait(DEADLINE)
+        starts.append(outcomes[len(starts)])
+        if isinstance(starts[-1], OSError):
+            raise starts[-1]
+        return starts[-1]
+
+    monkeypatch.setattr(Cluster, "_join", lambda self: None)
+    monkeypatch.setattr(Cluster, "_start", start)
+    here = Cluster(cluster / "ready", "", print, print)
+    here.prepare()
+    here.prepare()
+    goes_on.set()
+    assert here.settled(DEADLINE) and len(starts) == 1, "it failed, and nobody is told"
+    for _ in range(3):
+        here.prepare()
+        assert here.settled(DEADLINE)
+    assert starts == outcomes, "it failed once, and is there now"
+    far = Cluster(cluster / "far", "tcp://127.0.0.1:1", print, print)
+    far.prepare()
+    assert far.settled(0) and len(starts) == 2, "a given scheduler is not ours to start"
 
 
 ASK = """

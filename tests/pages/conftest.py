@@ -6,6 +6,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.jobs.scheduler import Cluster
 from pages.ui import cached
 
 WHOLE_PROCESS = ("manual_seed", "seed", "set_rng_state", "set_num_threads")
@@ -18,6 +19,12 @@ def nothing_remembered() -> Iterator[None]:
     cached.forget_models()
     yield
     cached.forget_models()
+
+
+@pytest.fixture(autouse=True)
+def no_cluster_is_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that could ask for a run start no workers for it, which would outlive the tests."""
+    monkeypatch.setattr(Cluster, "prepare", lambda self: None)
 
 
 @pytest.fixture(autouse=True)
