@@ -1,44 +1,43 @@
-"""The table of a network's layers against counters and gradients of PyTorch."""
+"""The table of a network's layers against torchinfo and the gradients of PyTorch."""
 
 import json
 from collections.abc import Callable
+from math import prod
 
 import pytest
 import torch
+import torchinfo
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from core.__main__ import main
 from core.inference.network import Row, layer_table, totals
 from core.models import convnets
+from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 
-NETWORKS: list[tuple[Callable[..., nn.Module], tuple[int, int, int]]] = [
-    (convnets.mlp, (1, 28, 28)),
-    (convnets.cnn, (1, 28, 28)),
-    (convnets.lenet, (1, 28, 28)),
-    (convnets.inception, (3, 32, 32)),
-    (convnets.resnet, (3, 32, 32)),
-    (convnets.resnet20, (3, 32, 32)),
-]
 
-
-@pytest.mark.parametrize(("build", "shape"), NETWORKS)
-def test_weights_and_work_are_those_that_pytorch_counts(
-    build: Callable[..., nn.Module], shape: tuple[int, int, int]
-) -> None:
-    model = build(shape, 10).eval()
-    rows = layer_table(model, shape)
-    whole = totals(rows)
-    with FlopCounterMode(display=False) as counted, torch.no_grad():
-        model(torch.zeros(1, *shape))
-    assert whole["weights"] == sum(p.numel() for p in model.parameters())
-    assert 2 * whole["multiply_adds"] == counted.get_total_flops()
-    leaves = [n for n, m in model.named_modules() if n and not list(m.children())]
-    assert {row.path for row in rows} == set(leaves)
-    assert rows[-1].shape == (10,) and rows[-1].bytes == 40
-    assert all(row.milliseconds >= 0 for row in rows)
+@pytest.mark.parametrize("name", RECOGNITION.variants)
+def test_shapes_weights_and_work_are_those_that_torchinfo_counts(name: str) -> None:
+    variant = RECOGNITION.variant(name)
+    shape = variant.shape or (1, 28, 28)
+    model = RECOGNITION.build(name, shape, classes=10).eval()
+    rows = {row.path: row for row in layer_table(model, shape)}
     assert not any(m._forward_hooks for m in model.modules()), "the network itself is not touched"
+    paths = {id(module): path for path, module in model.named_modules()}
+    counted = torchinfo.summary(model, (1, *shape), verbose=0)
+    leaves = {paths[id(one.module)]: one for one in counted.summary_list if one.is_leaf_layer}
+    assert set(rows) == set(leaves) and totals(list(rows.values()))["weights"] == sum(
+        p.numel() for p in model.parameters()
+    )
+    for path, one in leaves.items():
+        row = rows[path]
+        assert (row.shape, row.weights) == (tuple(one.output_size[1:]), one.num_params)
+        assert row.bytes == one.output_bytes and row.milliseconds >= 0
+        if isinstance(one.module, nn.Conv2d | nn.Linear):  # it counts sums with biases too
+            biases = 0 if one.module.bias is None else prod(row.shape)
+            assert row.multiply_adds == one.macs - biases
+        else:
+            assert row.multiply_adds == 0
 
 
 def seen(model: nn.Module, path: str, shape: tuple[int, int, int]) -> tuple[int, int]:
