@@ -5,7 +5,7 @@ pictures. A `TorchFunctionMode` notes what its own thread computes while it is o
 functions alike, so that networks are read as they are, with pooling, resizing and skip connections.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from core.models.autoencoders import Autoencoder
 from core.models.classical import Classical
 from core.tasks.denoising import DENOISING
 
-Role = Literal["input", "layer", "code", "output"]
+Role = Literal["input", "layer", "code", "output", "gradient"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,28 @@ def classifier_layers(model: nn.Module, image: Tensor, label: int | None = None)
             gradient=None if gradients is None or (g := gradients[i]) is None else g[0],
         )
         for i, layer in enumerate(recorder.layers)
+    ]
+
+
+def as_gradients(layers: Sequence[Layer], name: str) -> list[Layer]:
+    """The same layers with their gradients instead of what they give.
+
+    Args:
+        layers: of `classifier_layers` with a class, whose `name` this is.
+    """
+    about = (
+        f"How the logit of {name} changes with each of these numbers: where it is above 0, more "
+        "would speak for the class, and where it is below, against it."
+    )
+    return [
+        replace(
+            layer,
+            values=torch.zeros_like(layer.values) if layer.gradient is None else layer.gradient,
+            about=about,
+            role="gradient" if layer.role == "input" else layer.role,
+            steps=(),
+        )
+        for layer in layers
     ]
 
 

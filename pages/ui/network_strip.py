@@ -56,29 +56,30 @@ def folded(draw: Callable[[], None]) -> None:
 
 
 @st.fragment
-def strip(layers: Sequence[Layer], name: str) -> None:
-    """Draw the layers, and the one that is open; which one stands in the address.
+def strip(layers: Sequence[Layer], name: str, opened: str = "layer") -> None:
+    """Draw the layers, and the one that is open.
 
     Args:
         layers: as `core.inference.activations` gives them, one at least.
         name: of files that are taken away.
+        opened: where the address has the open layer; another for each strip of a page.
     """
-    key, shown = "network-picks", "network-layer"
+    key, shown = f"{opened}-picks", f"{opened}-shown"
     if (clicked := picks.picked(key, len(layers))) is not None:
-        st.query_params["layer"] = str(clicked)
-    index = _open(layers)
+        st.query_params[opened] = str(clicked)
+    index = _open(layers, opened)
     picks.show(strip_html(layers), key=key, stage=shown)
     pictures.show(
         f'<style>[data-picks="{key}"] [data-pick="{index}"] '
         "{ outline: 3px solid var(--st-primary-color, #3b5bdb); }</style>"
     )
     with st.container(key=shown):
-        _layer(layers[index], index, name)
+        _layer(layers[index], index, f"{name}-{opened}-{index}")
 
 
-def _open(layers: Sequence[Layer]) -> int:
+def _open(layers: Sequence[Layer], opened: str) -> int:
     """The layer in the address; without one the code, or else the one with the most numbers."""
-    text = st.query_params.get("layer", "")
+    text = st.query_params.get(opened, "")
     if text.isdecimal() and int(text) < len(layers):
         return int(text)
     codes = [i for i, layer in enumerate(layers) if layer.role == "code"]
@@ -165,9 +166,8 @@ def _bars(values: Tensor, height: int = 41) -> Tensor:
     return signed((filled * shares.sign())[None, None])[0]
 
 
-def _layer(layer: Layer, index: int, name: str) -> None:
-    """What is known of a layer, and all that it makes of the picture."""
-    of = f"{name}-layer-{index}"
+def _layer(layer: Layer, index: int, of: str) -> None:
+    """What is known of a layer, and all that it makes of the picture; `of` names its files."""
     st.markdown(f"**{_title(index, layer, layer.name)}**")
     values = layer.values.flatten()
     count = "" if layer.values.ndim == 1 else f" = {len(values):,}"
@@ -193,7 +193,8 @@ def _layer(layer: Layer, index: int, name: str) -> None:
 
 
 def _rounded(value: Tensor) -> str:
-    return f"{float(value):z.2f}"  # never -0.00
+    number = float(value)
+    return f"{number:z.2f}" if abs(number) >= 0.1 or not number else f"{number:.1g}"
 
 
 def _maps(layer: Layer, name: str) -> None:
@@ -226,7 +227,7 @@ def _numbers(values: Tensor, axis: str, name: str) -> None:
     if len(values) <= MAX_BARS:
         colours = [COLOURS[1] if value > 0 else COLOURS[0] for value in values.tolist()]
         figure = charts.bars(list(table[axis]), values.tolist(), colours, axis, "value")
-        charts.show(figure, key="network-bars", height=240)
+        charts.show(figure, key=f"bars-{name}", height=240)
     else:
         side = math.ceil(math.sqrt(len(values)))
         png = to_png(contact_sheet(_grid(values)[None], 1, scale=8))

@@ -9,7 +9,7 @@ def test_a_layer_is_opened_by_a_click_or_a_key_and_the_strip_stays_where_it_is(s
     page.set_viewport_size({"width": 420, "height": 900})
     page.goto(f"{server}/denoiser?inside=true")
     strip = page.locator(".lab-strip")
-    page.locator(".st-key-network-picks [data-state=listening]").wait_for(state="attached")
+    page.locator(".st-key-layer-picks [data-state=listening]").wait_for(state="attached")
     assert strip.evaluate("e => e.scrollWidth > 2 * e.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth") == 420
     strip.evaluate("e => (e.scrollLeft = 900)")

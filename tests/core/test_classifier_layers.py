@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.inference.activations import Layer, classifier_layers
+from core.inference.activations import Layer, as_gradients, classifier_layers
 from core.models import backbones, convnets
 from tests.core.support import recognisers
 
@@ -47,6 +47,15 @@ def test_activations_and_gradients_are_those_that_hooks_see(
         elif layer.steps == ("ReLU",):
             assert torch.allclose(layer.values, out[0].detach().relu(), atol=1e-5)
             assert torch.allclose(layer.gradient * (out[0] > 0), gradient[0], atol=1e-5)
+
+
+def test_gradients_stand_in_for_what_layers_give() -> None:
+    model, shape = NETWORKS["plain20"]
+    image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    layers = as_gradients(classifier_layers(model, image.detach(), 3), "cat")
+    (gradient,) = torch.autograd.grad(model(image)[0, 3], image)
+    assert torch.allclose(layers[0].values, gradient[0], atol=1e-5)
+    assert layers[-1].values.tolist() == [float(k == 3) for k in range(10)]
 
 
 def test_without_a_class_there_are_no_gradients_and_an_unknown_one_is_refused() -> None:

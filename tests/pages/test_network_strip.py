@@ -67,7 +67,7 @@ def test_a_click_opens_a_layer_which_stands_in_the_address(lab, monkeypatch):
     app = opened("denoiser.py", model=run.id, inside="true")
     assert heading(app) == "**1. Convolution 3 × 3, 64 channels**"
     before = strips(app)
-    clicked(monkeypatch, app, "network-picks", 3)
+    clicked(monkeypatch, app, "layer-picks", 3)
     assert heading(app) == "**3. Convolution 3 × 3, 128 channels**"
     assert app.query_params["layer"] in ("3", ["3"])
     assert strips(app) == before, "the strip stays, and with it focus and scroll"

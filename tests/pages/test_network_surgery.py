@@ -47,6 +47,7 @@ def test_a_unit_s_sum_and_its_images(lab):
     assert equation.startswith("**150 products: ")
     assert "The strongest of 2,000 test images" in captions(app)
     assert "Grad-CAM (Selvaraju et al. 2017)" in captions(app)
+    assert "How the logit of 7 changes with each of these numbers" in captions(app)
     app.selectbox(key="unit_layer").set_value("body.2").run()
     assert any("The largest of 4 numbers" in m.value for m in sound(app).markdown)
     app.selectbox(key="unit_layer").set_value("body.7").run()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.images import contact_sheet, signed, to_png
-from core.inference.activations import Layer
+from core.inference.activations import Layer, as_gradients
 from core.inference.explain import layer_heat, overlaid
 from core.inference.network import Box
 from core.inference.units import Unit, largest_terms
@@ -30,6 +30,8 @@ MAX_PATCHES = 64
 SOME = 2000
 """Test images that are looked through at first: a fair choice."""
 EXCITING_PICKS = "exciting-picks"
+GRADIENT = "gradient"
+"""In the address: the layer whose gradient is open."""
 OUTLINE = (0, 220, 160)
 SIDE = 224
 """Pixels at least of a picture with an outline, so that the line is thin."""
@@ -174,6 +176,15 @@ def _class(network: Network, picture: Picture, path: str, channel: int) -> None:
         )
     )
     layers = cached.gradients(network.source, picture.pixels, label)
+    _channel_for_class(layers, network.classes[label], picture, path, channel)
+    st.markdown("**The gradient of every layer**")
+    of = f"{network.id}-class-{label}"
+    network_strip.strip(as_gradients(layers, network.classes[label]), of, GRADIENT)
+
+
+def _channel_for_class(
+    layers: list[Layer], name: str, picture: Picture, path: str, channel: int
+) -> None:
     layer = next((one for one in layers if one.path == path), None)
     if layer is None or layer.gradient is None or layer.values.dim() != 3:
         st.caption("Choose a convolution for its map, its gradient and where it sees the class.")
@@ -188,7 +199,7 @@ def _class(network: Network, picture: Picture, path: str, channel: int) -> None:
     ]
     pictures.cards(cards, 150)
     st.caption(
-        f"For {network.classes[label]}. Grad-CAM (Selvaraju et al. 2017): the layer's maps, each "
+        f"For {name}. Grad-CAM (Selvaraju et al. 2017): the layer's maps, each "
         "times the mean of its gradient, added; what speaks against the class is left out."
         + ("" if heat.any() else " Here nothing speaks for it.")
     )
