@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from core.cli import (
     clean_command,
     data_commands,
+    descend_command,
     differentiate_command,
     dream_command,
     inspect_command,
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "sample": ("draw new pictures with an autoencoder or a GAN", latent_commands.sample_parser),
     "project": ("lay a data set out as a map", project_command.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
+    "descend": ("let a regression learn, step by step", descend_command.descend_parser),
     "differentiate": (
         "an expression step by step, with its gradients",
         differentiate_command.differentiate_parser,

@@ -10,6 +10,8 @@ from core.cancellation import Check
 from core.dreaming import dream_runs
 from core.dreaming.variants import DREAMING
 from core.errors import RunBroken, UnknownName
+from core.foundations import descent_runs
+from core.foundations.regressions import DESCENDING
 from core.projection import map_runs
 from core.projection.methods import PROJECTING
 from core.runs.schema import RunSpec
@@ -35,6 +37,7 @@ KINDS: dict[str, Kind] = {
         *(Kind(task, loop.train, request.evaluate) for task in TASKS.values()),
         Kind(PROJECTING, map_runs.project, map_runs.evaluate),
         Kind(DREAMING, dream_runs.dream, dream_runs.evaluate),
+        Kind(DESCENDING, descent_runs.run_descent, descent_runs.evaluate),
     )
 }
 FAMILIES: dict[str, AnyFamily] = {name: kind.family for name, kind in KINDS.items()}

@@ -77,7 +77,7 @@ def pixels() -> Tensor:
 
 def test_a_map_is_a_family_but_no_task() -> None:
     assert family("projecting") is PROJECTING
-    assert set(FAMILIES) == {*TASKS, "projecting", "dreaming"}
+    assert set(FAMILIES) == {*TASKS, "projecting", "dreaming", "descending"}
     with pytest.raises(UnknownName, match=", ".join(FAMILIES)):
         family("painting")
 
