@@ -26,18 +26,22 @@ def sgd(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State]:
     return -rate * g, state
 
 
-def momentum(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State]:
+def momentum(
+    g: Tensor, state: State, rate: float, t: int, beta: float = MOMENTUM
+) -> tuple[Tensor, State]:
     """Against a sum of gradients in which older ones fade (Polyak 1964)."""
     (v,) = state
-    v = MOMENTUM * v + g
+    v = beta * v + g
     return -rate * v, (v,)
 
 
-def nesterov(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State]:
+def nesterov(
+    g: Tensor, state: State, rate: float, t: int, beta: float = MOMENTUM
+) -> tuple[Tensor, State]:
     """The same, one step ahead of itself (Nesterov 1983, as Sutskever et al. 2013 have it)."""
     (v,) = state
-    v = MOMENTUM * v + g
-    return -rate * (g + MOMENTUM * v), (v,)
+    v = beta * v + g
+    return -rate * (g + beta * v), (v,)
 
 
 def adagrad(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State]:
@@ -105,19 +109,23 @@ def start(name: str, weights: Tensor) -> State:
 # ---- how fast one may go
 
 
-def stable_rate(curvature: float, optimiser: str) -> float | None:
+def stable_rate(curvature: float, optimiser: str, beta: float = MOMENTUM) -> float | None:
     """The largest rate with which a parabola is descended; None where none is known.
 
     Args:
         curvature: the largest eigenvalue λ of the second derivatives, above 0.
         optimiser: a key of `OPTIMISERS`.
+        beta: the momentum, from 0 to below 1.
 
     Returns:
-        2 / λ for SGD, and 2 (1 + β) / λ for momentum (Goh 2017).
+        2 / λ for SGD, 2 (1 + β) / λ for momentum (Goh 2017), and 2 (1 + β) / ((1 + 2 β) λ) for
+        Nesterov's, which goes by (1 + β)(1 - ηλ) w - β (1 - ηλ) v from w and the one before, v.
     """
     if optimiser == "sgd":
         return 2 / curvature
-    return 2 * (1 + MOMENTUM) / curvature if optimiser == "momentum" else None
+    if optimiser == "momentum":
+        return 2 * (1 + beta) / curvature
+    return 2 * (1 + beta) / ((1 + 2 * beta) * curvature) if optimiser == "nesterov" else None
 
 
 def best_momentum(condition: float) -> float:

@@ -13,6 +13,8 @@ import torch
 from classifier_cases import cases as classifier_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
+from trajectory_cases import cases as trajectory_cases
+from trajectory_cases import drawn as drawn_by_counter
 
 from core.inference import latent, outliers
 from core.inference.browser_weights import pack
@@ -131,6 +133,8 @@ def cases(tmp_path, monkeypatch):
     found = {
         "decoders": list(decoders()),
         "classifiers": classifier_cases(),
+        "trajectories": list(trajectory_cases()),
+        "drawn": drawn_by_counter(),
         "spreads": list(spreads()),
         "polygons": list(polygons()),
         "arrays": arrays(monkeypatch),

@@ -40,7 +40,7 @@ def test_two_hundred_steps_are_those_of_pytorch(name: str) -> None:
     torch.testing.assert_close(ours, theirs.detach(), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum"])
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov"])
 def test_the_rate_at_which_a_parabola_is_left_is_told(name: str) -> None:
     curvature, limit = 8.0, stable_rate(8.0, name)
     assert limit is not None

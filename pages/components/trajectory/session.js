@@ -1,0 +1,194 @@
+// What the Worker does: keeps the branches of one problem at one step, and answers messages, each in
+// a few milliseconds. Without a Worker the page calls it itself.
+
+import { makeProblem } from "./problem.js";
+import { MAX_STEPS, Trajectory } from "./trajectory.js";
+
+export const MAX_BRANCHES = 6;
+const BUDGET = 10; // milliseconds of work for an answer
+
+/** Why a trajectory stops by its rule; null where it goes on. */
+export function stopReason(trajectory, { steps = 0, loss = 0, patience = 0 }) {
+  if (steps && trajectory.step >= steps) return `after ${steps.toLocaleString("en")} steps`;
+  if (loss && trajectory.batchLoss <= loss) return `the loss is ${loss} or less`;
+  if (patience && trajectory.step > patience && gained(trajectory, patience) <= 0) {
+    return `no gain in ${patience.toLocaleString("en")} steps`;
+  }
+  return null;
+}
+
+/** By how much the lowest loss fell in the last steps. */
+function gained({ rows: { numbers, width }, step }, patience) {
+  let [before, since] = [Infinity, Infinity];
+  for (let k = 0; k <= step - patience; k++) before = Math.min(before, numbers[k * width]);
+  for (let k = step - patience + 1; k <= step; k++) since = Math.min(since, numbers[k * width]);
+  return before - since;
+}
+
+export class Session {
+  #next = 0; // the number of the next branch
+
+  constructor() {
+    this.branches = []; // each {id, trajectory}
+    this.active = 0;
+    this.step = 0; // where all are going
+    this.rule = {};
+  }
+
+  /**
+   * @param message `{do: name, …}`; the names are the methods below
+   * @param now a clock in milliseconds
+   */
+  handle(message, now = () => performance.now()) {
+    const began = now();
+    this.stopped = null;
+    this[`_${message.do}`](message);
+    this.#work(began, now);
+    return this.#state(message.known ?? {}, now() - began);
+  }
+
+  /**
+   * Another problem: the branches are computed again, up to the present step or another.
+   * @param branches of each its segments, `{from, training}`
+   */
+  _problem({ problem, branches, active = this.active, step = this.step, rule = this.rule }) {
+    const made = makeProblem(problem);
+    this.branches = branches.slice(0, MAX_BRANCHES).map((segments) => this.#branch(made, segments));
+    this.active = Math.min(active, this.branches.length - 1);
+    this.rule = rule;
+    this.#go(step);
+  }
+
+  #branch(problem, segments) {
+    const trajectory = new Trajectory(problem, segments[0].training);
+    trajectory.later = segments.slice(1); // segments whose step is not yet reached
+    return { id: this.#next++, trajectory };
+  }
+
+  #go(step) {
+    this.step = Math.min(Math.max(Math.round(step), 0), MAX_STEPS);
+    for (const { trajectory } of this.branches) {
+      if (trajectory.step > this.step) trajectory.at(this.step);
+    }
+  }
+
+  /** Other settings of the active branch from its last fork on: those steps are computed again. */
+  _train({ training }) {
+    const branch = this.branches[this.active];
+    const { trajectory } = branch;
+    const later = trajectory.later.at(-1);
+    if (later) later.training = { ...later.training, ...training };
+    else branch.trajectory = trajectory.fork(trajectory.segments.at(-1).from, training);
+    branch.trajectory.later = trajectory.later;
+    branch.id = this.#next++;
+  }
+
+  /** A branch that is the active one up to the present step, and may go another way from here. */
+  _fork() {
+    if (this.branches.length >= MAX_BRANCHES) return;
+    const { trajectory } = this.branches[this.active];
+    this.#go(trajectory.step);
+    const child = trajectory.fork(trajectory.step, {});
+    child.later = [];
+    this.branches.push({ id: this.#next++, trajectory: child });
+    this.active = this.branches.length - 1;
+  }
+
+  _pick({ branch }) {
+    this.active = Math.min(Math.max(branch, 0), this.branches.length - 1);
+  }
+
+  _drop({ branch }) {
+    if (this.branches.length < 2) return;
+    this.branches.splice(branch, 1);
+    if (this.active >= branch && this.active > 0) this.active -= 1;
+  }
+
+  /** So many steps on, where the last ones are done; with `milliseconds`, as many as that takes. */
+  _advance({ steps = 0, milliseconds = 0 }) {
+    this.free = milliseconds;
+    if (this.#reached) this.#go(this.step + (milliseconds ? 0 : steps));
+  }
+
+  _at({ step }) {
+    this.#go(step);
+  }
+
+  _rule({ rule }) {
+    this.rule = rule;
+  }
+
+  get #reached() {
+    return this.branches.every(({ trajectory: t }) => t.step >= this.step || t.step >= t.end);
+  }
+
+  /** All branches go to the common step, as far as the time allows, and further where they may. */
+  #work(began, now) {
+    const until = began + (this.free || BUDGET);
+    while (!this.#reached && now() < until) {
+      for (const branch of this.branches) this.#forward(branch, this.step, until, now);
+    }
+    while (this.free && this.#reached && now() < until && !this.#stops()) {
+      const before = this.step;
+      this.#go(this.step + 1);
+      for (const branch of this.branches) this.#forward(branch, this.step, Infinity, now);
+      if (this.step === before) break;
+    }
+    this.free = 0;
+    for (const { trajectory } of this.branches) trajectory.prepare();
+    if (this.#reached) this.#stops();
+  }
+
+  #forward(branch, target, until, now) {
+    while (branch.trajectory.step < target && now() < until) {
+      const { trajectory } = branch;
+      const [next] = trajectory.later;
+      if (next && next.from <= trajectory.step) {
+        const later = trajectory.later.slice(1);
+        branch.trajectory = trajectory.fork(next.from, next.training);
+        branch.trajectory.later = later;
+        continue;
+      }
+      if (!trajectory.advance()) return;
+    }
+  }
+
+  /** Whether the rule, divergence or the last step ends the play; says why. */
+  #stops() {
+    const { trajectory } = this.branches[this.active];
+    if (!trajectory.prepare() || trajectory.step >= trajectory.end) {
+      this.stopped = trajectory.diverged === null ? "this is the last step" : "it diverged";
+    } else this.stopped = stopReason(trajectory, this.rule);
+    return this.stopped !== null;
+  }
+
+  #state(known, milliseconds) {
+    return {
+      step: this.step,
+      reached: this.#reached,
+      active: this.active,
+      stopped: this.stopped,
+      milliseconds,
+      branches: this.branches.map(({ id, trajectory }) => {
+        const seen = known[id] ?? { rows: 0, measures: 0 };
+        return {
+          id,
+          segments: [
+            ...trajectory.segments.map(({ from, training }) => ({ from, training })),
+            ...trajectory.later,
+          ],
+          step: trajectory.step,
+          length: trajectory.length,
+          diverged: trajectory.diverged,
+          norm: trajectory.norm,
+          ...trajectory.measure(),
+          weights: trajectory.weights.slice(),
+          gradient: trajectory.gradient.slice(),
+          running: trajectory.running.slice(),
+          rows: { from: seen.rows, width: trajectory.rows.width, numbers: trajectory.rows.from(seen.rows) },
+          measures: { from: seen.measures, numbers: trajectory.measures.from(seen.measures) },
+        };
+      }),
+    };
+  }
+}
