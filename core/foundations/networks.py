@@ -84,9 +84,8 @@ class Network(nn.Module):
         super().__init__()
         self.settings = settings
         sizes = (settings.inputs, *settings.hidden, settings.outputs)
-        self.layers = nn.ModuleList(
-            nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)
-        )
+        linear = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)]
+        self.layers = nn.ModuleList(linear)
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(size, dtype=torch.float64) if settings.batch_norm else nn.Identity()
             for size in settings.hidden
@@ -94,7 +93,7 @@ class Network(nn.Module):
         self.step = 0
         """Which dropout's masks are drawn for."""
         with torch.no_grad():
-            for place, layer in enumerate(self.layers):
+            for place, layer in enumerate(linear):
                 layer.weight.copy_(initial_weights(settings, place, layer.weight.shape))
                 layer.bias.fill_(settings.bias)
 
@@ -172,7 +171,7 @@ def batch_of(settings: PlaneSettings, step: int, n: int) -> Tensor:
 def penalty(network: Network) -> Tensor:
     """l1 · Σ|w| + l2 · Σw² over weights, not biases."""
     settings = network.settings
-    weights = torch.cat([layer.weight.flatten() for layer in network.layers])
+    weights = torch.cat([p.flatten() for p in network.layers.parameters() if p.dim() > 1])
     return settings.l1 * weights.abs().sum() + settings.l2 * (weights**2).sum()
 
 

@@ -7,22 +7,15 @@ import { MAX_STEPS, Trajectory } from "./trajectory.js";
 export const MAX_BRANCHES = 6;
 const BUDGET = 10; // milliseconds of work for an answer
 
-/** Why a trajectory stops by its rule; null where it goes on. */
-export function stopReason(trajectory, { steps = 0, loss = 0, patience = 0 }) {
-  if (steps && trajectory.step >= steps) return `after ${steps.toLocaleString("en")} steps`;
-  if (loss && trajectory.batchLoss <= loss) return `the loss is ${loss} or less`;
-  if (patience && trajectory.step > patience && gained(trajectory, patience) <= 0) {
+/** Why a trajectory stops by its rule; null where it goes on, or goes again over what it went. */
+export function stopReason({ step, length, best, batchLoss }, { steps = 0, loss = 0, patience = 0 }) {
+  if (step < length) return null;
+  if (steps && step >= steps) return `after ${steps.toLocaleString("en")} steps`;
+  if (loss && batchLoss <= loss) return `the loss is ${loss} or less`;
+  if (patience && step - best.step >= patience) {
     return `no gain in ${patience.toLocaleString("en")} steps`;
   }
   return null;
-}
-
-/** By how much the lowest loss fell in the last steps. */
-function gained({ rows: { numbers, width }, step }, patience) {
-  let [before, since] = [Infinity, Infinity];
-  for (let k = 0; k <= step - patience; k++) before = Math.min(before, numbers[k * width]);
-  for (let k = step - patience + 1; k <= step; k++) since = Math.min(since, numbers[k * width]);
-  return before - since;
 }
 
 export class Session {
@@ -42,6 +35,8 @@ export class Session {
   handle(message, now = () => performance.now()) {
     const began = now();
     this.stopped = null;
+    this.budget = BUDGET;
+    this.allowed = 0; // steps beyond the common one
     this[`_${message.do}`](message);
     this.#work(began, now);
     return this.#state(message.known ?? {}, now() - began);
@@ -104,10 +99,10 @@ export class Session {
     if (this.active >= branch && this.active > 0) this.active -= 1;
   }
 
-  /** So many steps on, where the last ones are done; with `milliseconds`, as many as that takes. */
+  /** So many steps on, or as many as can be taken in a time, until the rule ends it. */
   _advance({ steps = 0, milliseconds = 0 }) {
-    this.free = milliseconds;
-    if (this.#reached) this.#go(this.step + (milliseconds ? 0 : steps));
+    this.budget = milliseconds || BUDGET;
+    this.allowed = milliseconds ? Infinity : steps;
   }
 
   _at({ step }) {
@@ -122,19 +117,17 @@ export class Session {
     return this.branches.every(({ trajectory: t }) => t.step >= this.step || t.step >= t.end);
   }
 
-  /** All branches go to the common step, as far as the time allows, and further where they may. */
+  /** All branches go to the common step, as far as the time allows, and on as far as they may. */
   #work(began, now) {
-    const until = began + (this.free || BUDGET);
+    const until = began + this.budget;
     while (!this.#reached && now() < until) {
       for (const branch of this.branches) this.#forward(branch, this.step, until, now);
     }
-    while (this.free && this.#reached && now() < until && !this.#stops()) {
-      const before = this.step;
+    while (this.allowed > 0 && this.#reached && now() < until && !this.#stops()) {
       this.#go(this.step + 1);
       for (const branch of this.branches) this.#forward(branch, this.step, Infinity, now);
-      if (this.step === before) break;
+      this.allowed -= 1;
     }
-    this.free = 0;
     for (const { trajectory } of this.branches) trajectory.prepare();
     if (this.#reached) this.#stops();
   }

@@ -76,6 +76,7 @@ export class Trajectory {
     this.running = this.#state.subarray(size * (1 + MOST_SLOTS));
     this.nextRunning = new Float64Array(running);
     this.gradient = new Float64Array(size);
+    this.best = { step: 0, loss: Infinity }; // the lowest loss of a batch so far
     this.norm = NaN;
     this.batchLoss = NaN;
     this.rows = new Rows(2 + watched); // of every step: loss of its batch, gradient's norm, watched
@@ -128,6 +129,7 @@ export class Trajectory {
     this.#row[1] = this.norm;
     if (problem.watched) problem.watch(this.weights, this.#row.subarray(2));
     this.rows.add(this.#row);
+    if (loss < this.best.loss) this.best = { step, loss };
     if (isMeasured(step)) {
       const { train, test } = this.measure(training);
       this.measures.add([step, train, test]);
@@ -192,9 +194,18 @@ export class Trajectory {
     child.#stride = this.#stride;
     child.#snapshots = new Map([...this.#snapshots].filter(([at]) => at <= step));
     child.rows = this.rows.until(step);
+    child.#findBest();
     child.measures = this.measures.until(this.#measuresBefore(step));
     child.length = Math.min(step, this.length);
     return child.at(step);
+  }
+
+  #findBest() {
+    const { numbers, width, count } = this.rows;
+    for (let step = 0; step < count; step++) {
+      const loss = numbers[step * width];
+      if (loss < this.best.loss) this.best = { step, loss };
+    }
   }
 
   #measuresBefore(step) {

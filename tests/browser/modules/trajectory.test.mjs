@@ -139,11 +139,11 @@ function begun(message) {
 test("a session keeps its branches at one step, and tells what is new of each", () => {
   const problem = dataOf(parabola);
   const { ask } = begun({ problem, branches: [[{ from: 0, training: { rate: 0.1 } }]] });
-  ask({ do: "advance", steps: 40 });
+  ask({ do: "at", step: 40 });
   ask({ do: "fork" });
   let state = ask({ do: "train", training: { rate: 0.2 } });
   assert.deepEqual(state.branches.map(({ step }) => step), [40, 40]);
-  state = ask({ do: "advance", steps: 20 });
+  state = ask({ do: "at", step: 60 });
   assert.deepEqual(state.branches[1].segments.map(({ from, training }) => [from, training.rate]), [[0, 0.1], [40, 0.2]]);
   assert.ok(state.branches[1].train < state.branches[0].train);
   const known = Object.fromEntries(state.branches.map(({ id }) => [id, { rows: 61, measures: 61 }]));
