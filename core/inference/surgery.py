@@ -10,13 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError, UnknownName
 from core.inference.activations import classifier_layers
@@ -28,12 +28,19 @@ from core.tasks.family import Shape
 
 How = Literal["zero", "shuffle", "swap", "shortcut", "body"]
 CHUNK = 100
-"""Images at a time: what they need stays in the processor's cache."""
+"""Images at a time: what they need stays in the processor's cache. They are drawn at random where
+they exchange what is shuffled."""
+Tell = Callable[[str, float], None]
+"""Called between chunks with what is being done and the share of it that is; may raise to stop."""
 THREADS = 2
 """Chunks at once, each with the threads that torch has."""
 MAX_CACHED_BYTES = 256 * 2**20
 SAME_LOGITS = 1e-6
 """Logits that differ less over all images are the same: nothing of the image is left in them."""
+
+
+def quiet(stage: str, done: float) -> None:
+    """Tells nobody, and never stops."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,9 @@ class Cut:
     path: str
     """A convolution or linear layer of `cuttable`, or a block of `links`."""
     how: How = "zero"
-    """To a channel or a layer, behind its batch norm: `zero` it, `shuffle` it over the images, so
-    that each gets another's, or `swap` two channels. To a block: drop its `shortcut` or its
-    `body`."""
+    """To a channel or a layer, behind its batch norm: `zero` it, `shuffle` it within a batch of
+    images, so that each gets another's, or `swap` two channels. To a block: drop its `shortcut` or
+    its `body`."""
     channel: int | None = None
     """None is the whole layer."""
     other: int | None = None
@@ -160,7 +167,7 @@ class _Swap(_Zero):
 
 
 class _Shuffle(_Zero):
-    """Gives each image the channels of another one of its batch."""
+    """Gives each image of a batch the channels of another one, in a round at random."""
 
     def __init__(self, channels: Sequence[int], seed: int) -> None:
         super().__init__(channels)
@@ -168,8 +175,9 @@ class _Shuffle(_Zero):
 
     def forward(self, x: Tensor) -> Tensor:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
+        source = torch.empty_like(order).index_copy_(0, order, order.roll(1))
         mixed = x.clone()
-        mixed[:, self.channels] = x[order][:, self.channels]
+        mixed[:, self.channels] = x[source][:, self.channels]
         return mixed
 
 
@@ -246,32 +254,41 @@ class Judge:
         height, width = images.pixels.shape[2:]
         self.shape: Shape = (images.pixels.shape[1], height, width)
 
-    def logits(self, check: Check = silent) -> Tensor:
+    def logits(self, tell: Tell = quiet) -> Tensor:
         """The answers (N, classes) of the network as it is."""
         key = (self.key, "logits")
         known = self.cache.get(key)
         if known is None:
             check_finite(self.model)
-            known = self._run(self.model, 0, self.images.pixels, check)
+            told = partial(tell, "Judging the network as it is")
+            known = self._run(self.model, 0, self.images.pixels, told)
             self.cache.put(key, known)
         return known
 
-    def logits_after(self, cut: Cut, check: Check = silent) -> Tensor:
+    def logits_after(self, cut: Cut, tell: Tell = quiet) -> Tensor:
         """The answers (N, classes) of the network with a cut. Raises: as `operated`."""
+        key = (self.key, cut)
+        known = self.cache.get(key)
+        if known is None:
+            known = self._judged_again(cut, tell)
+            self.cache.put(key, known)
+        return known
+
+    def _judged_again(self, cut: Cut, tell: Tell) -> Tensor:
         net = operated(self.model, cut, self.shape)
-        begin, given = self._before(place_in_body(self.model, cut.path), check)
+        begin, given = self._before(place_in_body(self.model, cut.path), tell)
         order = None
         if cut.how == "shuffle":  # chunks of images at random: each gets the channels of any other
             generator = torch.Generator().manual_seed(cut.seed)
             order = torch.randperm(len(given), generator=generator)
-        return self._run(net, begin, given, check, order)
+        return self._run(net, begin, given, partial(tell, "Judging it with the cut"), order)
 
-    def verdict(self, cut: Cut, check: Check = silent) -> "Verdict":
+    def verdict(self, cut: Cut, tell: Tell = quiet) -> "Verdict":
         """What a cut costs. Raises: as `operated`."""
-        after = self.logits_after(cut, check)
-        return compare(self.images.labels, self.logits(check), after)
+        after = self.logits_after(cut, tell)
+        return compare(self.images.labels, self.logits(tell), after)
 
-    def _before(self, place: int, check: Check) -> tuple[int, Tensor]:
+    def _before(self, place: int, tell: Tell) -> tuple[int, Tensor]:
         """What the module at a place of the body is given, or one before it, if that is too much to
         keep: the place, and (N, …)."""
         sizes = _sizes(self.model, self.shape)
@@ -282,7 +299,8 @@ class Judge:
         key = (self.key, begin)
         given = self.cache.get(key)
         if given is None:
-            given = self._run(self.model, 0, self.images.pixels, check, end=begin)
+            told = partial(tell, "Computing the layers before the cut")
+            given = self._run(self.model, 0, self.images.pixels, told, end=begin)
             self.cache.put(key, given)
         return begin, given
 
@@ -291,7 +309,7 @@ class Judge:
         net: Recogniser,
         begin: int,
         given: Tensor,
-        check: Check,
+        tell: Callable[[float], None],
         order: Tensor | None = None,
         end: int | None = None,
     ) -> Tensor:
@@ -305,22 +323,22 @@ class Judge:
                 return out if end is not None else net.head(out)
 
         rows = torch.arange(len(given)) if order is None else order
-        parts = _in_threads(work, torch.split(rows, CHUNK), check)
+        parts = _in_threads(work, torch.split(rows, CHUNK), tell)
         out = torch.cat(parts)
         return out if order is None else torch.empty_like(out).index_copy_(0, order, out)
 
 
 def _in_threads(
-    work: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], check: Check
+    work: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], tell: Callable[[float], None]
 ) -> list[Tensor]:
-    """Work on chunks side by side, with a check between them; what is not begun when it raises is
-    not begun any more."""
+    """Work on chunks side by side, and tell the share between them; what is not begun when that
+    raises is not begun any more."""
     pool = ThreadPoolExecutor(THREADS)
     try:
         futures = [pool.submit(work, chunk) for chunk in chunks]
-        done = []
+        done: list[Tensor] = []
         for future in futures:
-            check("judging the test images")
+            tell(len(done) / len(chunks))
             done.append(future.result())
         return done
     finally:

@@ -28,6 +28,9 @@ function percent(share) {
 
 const sized = ([h, w, c]) => (h * w === 1 ? c.toLocaleString("en") : `${c} × ${h} × ${w}`);
 
+// What was drawn last, for whoever leaves the page and comes back: modules stay until it is loaded.
+let kept = { token: null, strokes: [] };
+
 class Network {
   constructor(root) {
     this.root = root;
@@ -71,6 +74,10 @@ class Network {
       clearTimeout(this.timer);
       const bytes = data.picture && Uint8Array.from(atob(data.picture), (c) => c.charCodeAt(0));
       this.sketch.begin(data.shape, bytes, data.draws);
+      if (old.token === undefined && data.token === kept.token && kept.strokes.length) {
+        this.sketch.resume(kept.strokes);
+        this.rest(); // Python has forgotten it
+      }
       this.find(".invite").hidden = Boolean(bytes) || !data.draws;
     }
     this.root.ariaLabel = `Drawing, and the layers of ${data.name}`;
@@ -83,6 +90,7 @@ class Network {
   }
 
   close() {
+    kept = { token: this.data.token, strokes: this.sketch.strokes };
     this.closed = true;
     this.watcher.disconnect();
     this.resized.disconnect();

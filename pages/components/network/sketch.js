@@ -66,6 +66,13 @@ export class Sketch {
     this.enable();
   }
 
+  /** Draw strokes again that were drawn on the same picture. */
+  resume(strokes) {
+    this.strokes = strokes;
+    this.redraw();
+    this.enable();
+  }
+
   /** Whether anything is drawn. */
   get drawn() {
     return this.strokes.some((stroke) => !stroke.erases);
@@ -154,9 +161,13 @@ export class Sketch {
 
   undo() {
     this.strokes.pop();
+    this.redraw();
+    this.changes();
+  }
+
+  redraw() {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     for (const stroke of this.strokes) stroke.places.forEach((_, i) => this.segment(stroke, i));
-    this.changes();
   }
 
   clear() {

@@ -17,6 +17,8 @@ from pages.ui.pictures import Choice
 from pages.ui.widgets import segmented
 
 SAMPLE = "Sample"
+DREW = "network_drew"
+"""In the session: whether one drew when the page was seen last."""
 THUMBNAIL = 64
 """Pixels of a sample's side, as it is chosen."""
 
@@ -25,10 +27,14 @@ def choose(network: Network, row: DeltaGenerator) -> Picture | None:
     """A test image or a sample, an upload, the camera's or one that was sent here; None while there
     is nothing yet, or where one draws. What is short stands in `row`."""
     st.session_state.update(st.session_state.pop(CLICKED, {}))
+    linked = any(key in st.query_params for key in ("source", "first"))
+    if st.session_state.get(DREW) and "source" not in st.session_state and not linked:
+        st.session_state["source"] = DRAW  # they left the page and are back, and so is the drawing
     own = [TEST, DRAW] if network.run is not None else [SAMPLE]
     sources = sending.sources([*own, "Upload", "Camera"])
     with row:
         source = segmented("Picture", sources, "source", width="content")
+        st.session_state[DREW] = source == DRAW
         if source == TEST:
             return _test_image(network)
     if source == DRAW:

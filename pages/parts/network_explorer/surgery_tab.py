@@ -11,7 +11,9 @@ from core.training.request import test_images
 from pages.components import picks
 from pages.parts.network_explorer import stage
 from pages.parts.network_explorer.networks import Network
+from pages.server.streamlit_private import DeltaGenerator
 from pages.ui import cached, pictures
+from pages.ui.concurrency import check_visitor
 from pages.ui.downloads import csv_button
 from pages.ui.errors import errors_shown
 from pages.ui.inputs import choose_index
@@ -23,10 +25,13 @@ HOW: dict[str, How] = {"Zero": "zero", "Shuffle": "shuffle", "Swap": "swap"}
 LINK_HOW: dict[str, How] = {"Drop the shortcut": "shortcut", "Drop the body": "body"}
 SHOWN = 12
 LOST_PICKS = "surgery-picks"
+CANCELLED = "cut_cancelled"
+"""In the session: the run and the cut that were not to be judged."""
 ABOUT = (
-    "Zeroed, a channel says nothing; shuffled, each image gets another image's; swapped, the "
-    "layers behind read one for the other. It is cut behind its batch norm, and all test images "
-    "are judged again: only what comes behind the cut is computed anew."
+    "Zeroed, a channel says nothing; shuffled, each image gets that of another, in random groups "
+    f"of {surgery.CHUNK}; swapped, the layers behind read one for the other. It is cut behind its "
+    "batch norm, and all test images are judged again: only what comes behind the cut is computed "
+    "anew."
 )
 ABOUT_LINKS = (
     "A residual block adds what it computes, its body, to what it was given, by the shortcut. "
@@ -49,10 +54,42 @@ def panel(network: Network) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             cut = _link(blocks) if what == LINK else _layer(run, what == CHANNEL)
         st.caption(ABOUT if what != LINK else ABOUT_LINKS)
-        verdict = cached.verdict(run, cut)
+        verdict = _judged(run, cut)
+        if verdict is None:
+            return
         _verdict(verdict, network.classes)
         _classes(verdict, network.classes, run.id)
         _lost(run, verdict, network.classes)
+
+
+def _judged(run: Run, cut: Cut) -> Verdict | None:
+    """The verdict, behind a bar that can be cancelled; None where it was."""
+    place = st.empty()
+    if st.session_state.get(CANCELLED) == (run.id, cut):
+        with place.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Cancelled: nothing was judged with this cut.", width="content")
+            st.button("Judge", icon=":material/play_arrow:", on_click=_cancel, args=(None,))
+        return None
+    bar: DeltaGenerator | None = None
+
+    def tell(stage: str, done: float) -> None:
+        nonlocal bar
+        check_visitor(stage)
+        if bar is None:
+            with place.container(horizontal=True, vertical_alignment="center"):
+                bar = st.progress(0.0)
+                st.button(
+                    "Cancel", icon=":material/close:", on_click=_cancel, args=((run.id, cut),)
+                )
+        bar.progress(done, f"{stage}: {percent(done, 0)}")
+
+    verdict = cached.verdict(run, cut, tell)
+    place.empty()
+    return verdict
+
+
+def _cancel(cut: tuple[str, Cut] | None) -> None:
+    st.session_state[CANCELLED] = cut
 
 
 def _link(blocks: list[str]) -> Cut:

@@ -9,7 +9,7 @@ from core.inference import alignment, perturbation, surgery, units
 from core.inference.activations import Layer, classifier_layers
 from core.inference.alignment import Alignment, Difference
 from core.inference.perturbation import Accuracies, Steps
-from core.inference.surgery import Cut, Judge, Part, Verdict
+from core.inference.surgery import Cut, Judge, Part, Tell, Verdict
 from core.inference.units import Excited, Unit
 from core.models.convnets import Recogniser
 from core.randomness import Seeded
@@ -20,7 +20,7 @@ from core.training.request import test_images
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import model_of
 from pages.ui.cached.recognition import Source, recogniser, recogniser_shape
-from pages.ui.concurrency import check_visitor, heavy
+from pages.ui.concurrency import check_visitor, heavy, turn
 
 SIZES = (0, 2, 4, 8, 16, 24, 32, 48)
 """Of the adversarial steps that are measured, in grey values."""
@@ -73,12 +73,13 @@ def cut_parts(run: Run) -> dict[str, Part]:
     return surgery.cuttable(model_of(run, Recogniser), run.spec().data.shape)
 
 
-@heavy(by_run(st.cache_resource, max_entries=64, show_spinner="Judging the test images again"))
-def verdict(run: Run, cut: Cut) -> Verdict:
-    """What a cut costs on all test images. Raises LabError, DataMissing."""
+def verdict(run: Run, cut: Cut, tell: Tell) -> Verdict:
+    """What a cut costs on all test images; the answers are kept, and `tell` draws how far they are.
+    Raises LabError, DataMissing."""
     key = (run.id, run.version(), "test")
     judge = Judge(model_of(run, Recogniser), test_images(run), key, _surgery_cache())
-    return judge.verdict(cut, check_visitor)
+    with turn():
+        return judge.verdict(cut, tell)
 
 
 @by_run(st.cache_resource, max_entries=64, show_spinner=False)
