@@ -194,7 +194,7 @@ def _layer(layer: Layer, index: int, of: str) -> None:
 
 def _rounded(value: Tensor) -> str:
     number = float(value)
-    return f"{number:z.2f}" if abs(number) >= 0.1 or not number else f"{number:.1g}"
+    return f"{number:z.2f}" if abs(number) >= 0.1 or not number else f"{number:.2g}"
 
 
 def _maps(layer: Layer, name: str) -> None:
