@@ -14,6 +14,7 @@ st.set_page_config(page_title="Latent Lab", page_icon=ICON, layout="wide")
 chosen = st.navigation(
     {
         "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
+        "Begin": [st.Page("foundations.py", title="Foundations", icon=":material/school:")],
         "Restore": [st.Page("denoiser.py", title="Denoiser", icon=":material/blur_off:")],
         "Make": [
             st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:"),

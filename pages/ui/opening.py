@@ -74,6 +74,10 @@ OPENINGS = {
         "Latent Lab",
         "Look inside image models with your own hands. All of it runs on the lab's own machine.",
     ),
+    "foundations": Opening(
+        "Foundations",
+        "A line, a curve, a small network: watch each step of their learning, and change it.",
+    ),
     "denoiser": Opening(
         "Denoiser",
         "Spoil a picture, let a network restore it, and see where it succeeds and fails.",

@@ -1,0 +1,324 @@
+// The frame of every bench: settings, the engine, the player, the chart of losses, links, files.
+//
+// A bench is a module in `benches/` whose default export is a class:
+//
+//   static defaults     {name: value} of all its settings, those of training too (see TRAINING in
+//                       ../trajectory/trajectory.js: optimiser, rate, momentum, batch, clip, l1, l2,
+//                       dropout) and those of the stop rule (stop_steps, stop_loss, stop_patience)
+//   static controls     [{name, label, kind, …}]: what the form is made of, see form.js; a setting
+//                       of training can be changed in the middle, any other begins again
+//   static presets      [{name, settings, reason}]: known good settings
+//   static keys         a sentence on keys of its stage, or ""
+//   constructor(frame)  builds its stage in `frame.stage`. `frame.settings` are the settings now,
+//                       `frame.data` what Python said, `frame.change({name: value})` sets some,
+//                       `frame.say(sentence)` tells what happened, `frame.chosen` is the last state
+//   check(settings)     gives settings that may be used; throws an Error with a sentence where what
+//                       stands under a name without a control (points, say) is wrong
+//   problem(settings)   plain data for makeProblem in ../trajectory/problem.js
+//   news(data)          what Python says from the second time on
+//   draw(state, colours)  state is what ../trajectory/session.js says: step, active, branches (each
+//                       {weights, running, train, test, norm, step, diverged, rows, …})
+//   numbers(state)      [[name, ...values]] for the table beside the chart; the first row is its head
+//   divergence(state)   why a rate was too large, as a sentence; "" where that is not known
+//   script(settings, segments, step)  a PyTorch script that prints the numbers of that step
+//   canvas()            what PNG takes
+//
+// A new bench: write the module, add it to BENCHES here, and draw it in a tab of
+// pages/foundations.py with `bench("its name", key=…)`.
+
+import { component, make, reducedMotion } from "../common.js";
+import { Engine } from "../trajectory/engine.js";
+import { TRAINING } from "../trajectory/trajectory.js";
+import { Regression } from "./benches/regression.js";
+import { COLOURS, Form } from "./form.js";
+import { csv, save, savePng } from "./downloads.js";
+import { LossChart } from "./loss_chart.js";
+import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
+import { Player } from "./player.js";
+
+const BENCHES = { regression: Regression };
+const REST = 600; // milliseconds without a change until the address is written
+const RULE = { stop_steps: "steps", stop_loss: "loss", stop_patience: "patience" };
+const PARAMETER = "state";
+
+class Bench {
+  #queue = [];
+  #busy = false;
+  #series = new Map(); // by a branch's id: {rows, measures}, arrays of rows
+  #rest = 0;
+
+  constructor(root) {
+    this.root = root;
+    this.find = (name) => root.querySelector(name);
+    this.stage = this.find(".stage");
+    this.frame = this.#frame.bind(this);
+  }
+
+  /** What Python says, at first and after each run. */
+  update({ data }) {
+    const first = !this.data;
+    this.data = data;
+    if (first) this.#begin(BENCHES[data.bench]);
+    else this.bench.news?.(data);
+  }
+
+  async #begin(Kind) {
+    this.kind = Kind;
+    this.settings = { ...Kind.defaults };
+    this.engine = new Engine();
+    this.bench = new Kind(this);
+    this.form = new Form(this.find(".controls"), Kind, this);
+    this.player = new Player(this.find(".player"), this);
+    this.chart = new LossChart(this.find(".chart"));
+    this.#takes();
+    new ResizeObserver(() => this.redraw()).observe(this.root);
+    const linked = await this.#linked();
+    this.#start(linked ?? {}, !linked);
+  }
+
+  /** Begins with settings, branches and a step, all of which have been checked. */
+  #start({ settings = {}, branches = null, step = 0, active = 0 }, play = true) {
+    this.settings = { ...this.kind.defaults, ...settings };
+    this.form.show(this.settings);
+    const segments = branches ?? [[{ from: 0, training: this.training }]];
+    this.ask({ ...this.#problem(), branches: segments, step, active });
+    this.player.play(play && !reducedMotion());
+  }
+
+  get training() {
+    return Object.fromEntries(Object.keys(TRAINING).map((name) => [name, this.settings[name]]));
+  }
+
+  get rule() {
+    return Object.fromEntries(Object.entries(RULE).map(([name, as]) => [as, this.settings[name]]));
+  }
+
+  #problem() {
+    return { do: "problem", problem: this.bench.problem(this.settings), rule: this.rule };
+  }
+
+  // ---- what is changed
+
+  /** Sets some settings; those of training change the active branch from its last fork on. */
+  change(changes) {
+    const before = this.settings;
+    this.settings = { ...before, ...changes };
+    const names = Object.keys(changes).filter((name) => before[name] !== this.settings[name]);
+    if (!names.length) return;
+    this.form.show(this.settings);
+    if (names.some((name) => name in RULE)) this.ask({ do: "rule", rule: this.rule });
+    const training = names.filter((name) => name in TRAINING);
+    if (names.some((name) => !(name in TRAINING) && !(name in RULE))) {
+      const branches = this.chosen?.branches.map(({ segments }) => segments) ?? [[{ from: 0 }]];
+      const { active = 0 } = this.chosen ?? {};
+      const changed = Object.fromEntries(training.map((name) => [name, this.settings[name]]));
+      Object.assign(branches[active].at(-1).training, changed);
+      this.ask({ ...this.#problem(), branches });
+    } else if (training.length) {
+      this.ask({ do: "train", training: Object.fromEntries(training.map((n) => [n, changes[n]])) });
+    }
+    this.player.overruled = false;
+  }
+
+  /** Known good settings: all others as at first. */
+  preset(settings) {
+    const kept = Object.fromEntries(
+      (this.kind.kept ?? []).map((name) => [name, this.settings[name]]),
+    );
+    this.#start({ settings: { ...kept, ...settings } });
+  }
+
+  // ---- the engine: one question at a time, the next with the frame that follows
+
+  /** Asks the engine; of several problems or trainings that wait, only the last is asked. */
+  ask(message) {
+    const last = this.#queue.at(-1);
+    if (message.do === "problem") this.#queue = this.#queue.filter((one) => one.do === "rule");
+    if (last?.do === message.do && message.do === "train") {
+      Object.assign(last.training, message.training);
+    } else if (last?.do === message.do && message.do === "at") last.step = message.step;
+    else this.#queue.push(message);
+    this.#next();
+  }
+
+  async #next() {
+    if (this.#busy) return;
+    const message = this.#queue.shift() ?? this.player.wanted(this.chosen);
+    if (!message) return;
+    this.#busy = true;
+    const known = Object.fromEntries(
+      [...this.#series].map(([id, { rows, measures }]) => [id, { rows: rows.length, measures: measures.length }]),
+    );
+    const state = await this.engine.ask({ ...message, known });
+    this.#busy = false;
+    this.#take(state);
+    if (this.#queue.length) this.#next();
+    else requestAnimationFrame(this.frame);
+  }
+
+  #frame() {
+    if (!this.root.isConnected) return;
+    this.#next();
+  }
+
+  #take(state) {
+    const ids = new Set();
+    for (const branch of state.branches) {
+      ids.add(branch.id);
+      const kept = this.#series.get(branch.id) ?? { rows: [], measures: [] };
+      for (const name of ["rows", "measures"]) {
+        const { from, width = 3, numbers } = branch[name];
+        kept[name].length = Math.min(kept[name].length, from);
+        for (let i = 0; i < numbers.length; i += width) kept[name].push(numbers.subarray(i, i + width));
+      }
+      this.#series.set(branch.id, kept);
+      Object.assign(branch, kept);
+    }
+    for (const id of this.#series.keys()) if (!ids.has(id)) this.#series.delete(id);
+    this.chosen = state;
+    const { training } = state.branches[state.active].segments.at(-1);
+    if (!this.#queue.length && Object.keys(training).some((n) => n in this.settings && this.settings[n] !== training[n])) {
+      this.settings = { ...this.settings, ...training }; // another branch was picked
+      this.form.show(this.settings);
+    }
+    this.player.take(state);
+    this.redraw();
+    this.root.dataset.state = "ready";
+    this.#rests();
+  }
+
+  redraw() {
+    if (!this.chosen) return;
+    this.bench.draw(this.chosen, COLOURS);
+    this.chart.draw(this.chosen, this.root);
+    this.#numbers(this.bench.numbers(this.chosen));
+  }
+
+  #numbers(rows) {
+    const place = this.find(".numbers");
+    const text = JSON.stringify(rows);
+    if (place.text === text) return;
+    place.text = text;
+    const table = make("table", {});
+    rows.forEach((row, i) => {
+      const cells = row.map((value, k) => {
+        const cell = make(i && k ? "td" : "th", { textContent: value });
+        cell.scope = i ? "row" : "col";
+        return cell;
+      });
+      table.append(make("tr", {}, ...cells));
+    });
+    place.replaceChildren(table, make("p", { className: "verdict", textContent: this.bench.verdict?.(this.chosen) ?? "" }));
+  }
+
+  /** Tells a sentence, also to those who cannot see. */
+  say(sentence) {
+    this.find(".told").textContent = sentence;
+  }
+
+  fault(sentence) {
+    const place = this.find(".message");
+    place.textContent = sentence;
+    place.hidden = !sentence;
+  }
+
+  // ---- the address, and files
+
+  #rests() {
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => this.player.playing || this.#write(), REST);
+  }
+
+  /** All that is needed to be here again; settings that are as at first are left out. */
+  describe() {
+    const { branches, active, step } = this.chosen;
+    const { defaults } = this.kind;
+    const changed = (of, from) =>
+      Object.fromEntries(Object.entries(of).filter(([n, v]) => JSON.stringify(v) !== JSON.stringify(from[n])));
+    const settings = changed(this.settings, defaults);
+    const paths = branches.map(({ segments }) =>
+      segments.map(({ from, training }) => ({ from, training: changed(training, defaults) })),
+    );
+    return { v: VERSION, bench: this.data.bench, settings, branches: paths, active, step };
+  }
+
+  async #write() {
+    if (!this.chosen || !this.root.isConnected) return;
+    const text = await pack(this.describe());
+    const address = new URL(location.href);
+    if (text.length > MAX_CHARACTERS) address.searchParams.delete(PARAMETER);
+    else address.searchParams.set(PARAMETER, text);
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+    return text.length <= MAX_CHARACTERS;
+  }
+
+  async #linked() {
+    const text = new URLSearchParams(location.search).get(PARAMETER);
+    if (!text) return null;
+    try {
+      const said = await unpack(text);
+      return said.bench === this.data.bench ? this.#checked(said) : null;
+    } catch (error) {
+      this.fault(`${error.message} The bench begins with its own settings instead.`);
+      return null;
+    }
+  }
+
+  /** What a link or a file says, checked against the bounds of the controls. */
+  #checked({ settings = {}, branches, active = 0, step = 0 }) {
+    const checked = this.bench.check({ ...this.kind.defaults, ...this.form.checked(settings) });
+    const paths = branches && this.form.checkedBranches(branches, checked);
+    return { settings: checked, branches: paths, active: Number(active) || 0, step: Number(step) || 0 };
+  }
+
+  #takes() {
+    const name = `latent-lab-${this.data.bench}`;
+    const takes = {
+      link: async () => {
+        if (!(await this.#write())) {
+          this.say("This is too long for a link: take “Save as file” instead.");
+          return;
+        }
+        await navigator.clipboard?.writeText(location.href).catch(() => null);
+        this.say("The link to this step, with all settings, is in the clipboard and in the address.");
+      },
+      png: () => savePng(this.bench.canvas(), `${name}.png`),
+      csv: () => save(csv(this.chosen), `${name}.csv`, "text/csv"),
+      script: () => {
+        const { segments, step } = this.chosen.branches[this.chosen.active];
+        save(this.bench.script(this.settings, segments, step), `${name}.py`, "text/x-python");
+      },
+      json: () => save(JSON.stringify(this.describe(), null, 1), `${name}.json`, "application/json"),
+    };
+    for (const button of this.root.querySelectorAll("[data-take]")) {
+      button.addEventListener("click", () => this.chosen && takes[button.dataset.take]());
+    }
+    this.find(".open input").addEventListener("change", async ({ target }) => {
+      const [file] = target.files;
+      target.value = "";
+      if (file) await this.#open(file);
+    });
+  }
+
+  async #open(file) {
+    try {
+      if (file.size > 1e6) throw new Error("This file is larger than 1 MB: it is none of this bench.");
+      const said = JSON.parse(await file.text());
+      if (said?.v !== VERSION || said.bench !== this.data.bench) {
+        throw new Error("This file is of another bench, or of another version of the lab.");
+      }
+      this.#start(this.#checked(said), false);
+      this.fault("");
+    } catch (error) {
+      this.fault(error instanceof SyntaxError ? "This file is not one that was saved here." : error.message);
+    }
+  }
+
+  close() {
+    clearTimeout(this.#rest);
+    this.player.play(false);
+    this.engine.close();
+  }
+}
+
+export default component(".lab-bench", Bench);

@@ -1,0 +1,27 @@
+// Files to take away, made in the browser.
+
+import { make } from "../common.js";
+
+/** Offers a file. */
+export function save(content, name, type) {
+  const blob = content instanceof Blob ? content : new Blob([content], { type });
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+export const savePng = (canvas, name) => canvas.toBlob((blob) => save(blob, name), "image/png");
+
+/** The series of all branches, a row for each step that was measured. */
+export function csv({ branches }) {
+  const lines = ["branch,step,train_loss,test_loss,batch_loss,gradient_norm,optimiser,learning_rate"];
+  branches.forEach(({ rows, measures, segments }, i) => {
+    for (const [step, train, test] of measures) {
+      const [batch, norm] = rows[step] ?? [NaN, NaN];
+      const { training } = segments.filter(({ from }) => from <= step).at(-1) ?? segments[0];
+      const cells = [train, test, batch, norm].map((value) => (Number.isNaN(value) ? "" : value));
+      lines.push([i + 1, step, ...cells, training.optimiser, training.rate].join(","));
+    }
+  });
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,8 @@
+"""Foundations: what is learnt in milliseconds, to touch, rewind and fork."""
+
+from pages.parts.foundations import regression_tab
+from pages.parts.foundations.explained import explained
+from pages.ui.page_frame import opening, tabs
+
+opening("foundations")
+tabs({"Regression": regression_tab.panel, "What is happening": explained})
