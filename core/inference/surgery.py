@@ -292,7 +292,7 @@ class Judge:
         """What the module at a place of the body is given, or one before it, if that is too much to
         keep: the place, and (N, …)."""
         sizes = _sizes(self.model, self.shape)
-        most = self.cache.max_bytes / (FLOAT_BYTES * len(self.images.labels))
+        most = self.cache.max_bytes / (FLOAT_BYTES * max(1, len(self.images.labels)))
         begin = max(i for i in range(place + 1) if i == 0 or sizes[i] <= most)
         if begin == 0:
             return 0, self.images.pixels

@@ -149,6 +149,12 @@ def test_the_cache_is_bounded_and_what_does_not_fit_is_computed_again() -> None:
     assert narrow.get("huge") is None
 
 
+def test_without_test_images_nothing_is_judged() -> None:
+    none = Images(IMAGES.pixels[:0], IMAGES.labels[:0])
+    with pytest.raises(LabError, match="no test images"):
+        Judge(NETWORKS["cnn"][0], none, "none").verdict(Cut("body.3"))
+
+
 def test_judging_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surgery, "CHUNK", 10)
     calls: list[float] = []

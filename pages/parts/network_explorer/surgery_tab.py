@@ -152,7 +152,7 @@ def _verdict(verdict: Verdict, classes: tuple[str, ...]) -> None:
 
 
 def _classes(verdict: Verdict, classes: tuple[str, ...], name: str) -> None:
-    st.markdown("**Which classes suffer**")
+    st.markdown("**Which classes it changes**")
     changed = sorted((c for c in verdict.classes if c.distinct), key=lambda c: c.after - c.before)
     told = [
         f"{classes[c.label]} ({100 * (c.after - c.before):+.1f} points of {c.n:,} images)"
