@@ -30,6 +30,7 @@ class Dreaming(Family[DreamConfig, Variant]):
     kind = "dream"
     title = "Dreaming"
     headline = "objective"
+    rows_are = "step"
     config_class = DreamConfig
     variants = by_name(
         _kind(

@@ -53,6 +53,12 @@ Y15 = (
 """The text's 15 points."""
 CUBIC, CONSTANT = (0.5, 3.0, 2.4), 0.9
 """The polynomial that the text's points are drawn from: 0.9 + 0.5 x + 3 x² + 2.4 x³."""
+POINTS = {
+    "fifteen_points": "15 points",
+    "cubic": "Points of a cubic polynomial",
+    "two_scores": "100 points of two classes",
+}
+"""Titles of the points by their names."""
 BATCH = 32
 SCORES, LOW, HIGH = 100, 30.0, 100.0
 """Points of the logistic regression, and the bounds of their two features."""
@@ -221,6 +227,7 @@ class Descending(Family[DescentConfig, Regression]):
     kind = "descend"
     title = "Descending"
     headline = "loss"
+    rows_are = "step"
     lower_is_better = True
     config_class = DescentConfig
     variants = by_name(

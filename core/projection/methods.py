@@ -380,6 +380,7 @@ class Projecting(Family[ProjectionConfig, ProjectionVariant]):
     kind = "project"
     title = "Projecting"
     headline = "trustworthiness"
+    rows_are = "iteration"
     config_class = ProjectionConfig
     variants = by_name(
         ProjectionVariant(

@@ -110,6 +110,8 @@ class Family(Generic[C, V]):
     headline: str = "psnr"
     """The figure that its runs are ranked by."""
     lower_is_better: bool = False
+    rows_are: str = "epoch"
+    """What each row of a history is written after."""
 
     def variant(self, name: str) -> V:
         """Raises UnknownName with the known ones."""

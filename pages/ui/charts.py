@@ -160,7 +160,8 @@ def losses(run: Run, smoothing: float = 0) -> go.Figure | None:
         column.replace("_", " "): over_epochs(history, column, colour(run), dash, smoothing)
         for column, dash in zip(columns, cycle(DASHES), strict=False)
     }
-    return lines(series, "epoch", "loss", all_positive(series.values()))
+    across = family(run.spec().task).rows_are
+    return lines(series, across, "loss", all_positive(series.values()))
 
 
 def compare(
@@ -177,4 +178,5 @@ def compare(
     if not series:
         return None
     log_y = "loss" in column and all_positive(series.values())
-    return lines(series, "epoch", column.replace("_", " "), log_y)
+    across = " or ".join(sorted({family(run.spec().task).rows_are for run in runs}))
+    return lines(series, across, column.replace("_", " "), log_y)

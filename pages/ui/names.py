@@ -8,6 +8,7 @@ from core import data
 from core.data import CORRUPTIONS
 from core.dreaming.config import ATLAS, targets
 from core.dreaming.starting_pictures import MADE, NOISE, OWN
+from core.foundations.regressions import POINTS
 from core.inference.codes import PIXELS
 from core.models.backbones import BACKBONES
 from core.projection.methods import PROJECTING
@@ -73,9 +74,9 @@ def source_name(source: str) -> str:
 
 
 def dataset_title(name: str) -> str:
-    """The title of a data set, or of a picture to dream on."""
-    if name in PICTURES:
-        return PICTURES[name]
+    """The title of a data set, of a picture to dream on, or of the points of a regression."""
+    if name in PICTURES or name in POINTS:
+        return PICTURES.get(name) or POINTS[name]
     known = data.known(name)
     return f"{name.rpartition('-')[0] or name} (deleted)" if known is None else known.title
 

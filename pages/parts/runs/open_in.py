@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.dreaming.starting_pictures import MADE
 from core.dreaming.variants import DREAMING
+from core.foundations.regressions import DESCENDING
 from core.jobs import queue
 from core.projection.methods import PROJECTING
 from core.runs.store import Run
@@ -40,6 +41,7 @@ PAGES = {
     RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
     DREAMING.name: Page("deepdream.py", "DeepDream"),
+    DESCENDING.name: Page("foundations.py", "Foundations", "descent"),
 }
 """By family: the page of its runs."""
 
@@ -54,7 +56,8 @@ def links(run: Run) -> None:
         if query := _dream_query(run):
             _link(page, f"Open in {page.title}", query)
     else:
-        _link(page, f"Open in {page.title}", {page.parameter: run.id})
+        tab = {"tab": "As in the text"} if task == DESCENDING.name else {}
+        _link(page, f"Open in {page.title}", {page.parameter: run.id, **tab})
     if task in TASKS and TASKS[task].encodes and queue.entitled(run, who()):
         method = next(iter(PROJECTING.variants))
         _link(EXPLORER, "Map its codes", {"tab": "Make a map", f"{method}-source": run.id})
