@@ -120,7 +120,7 @@ def _measured(
         **{f"reference_{n}": w for n, w in zip(variant.names, reference.tolist(), strict=True)},
         "largest_curvature": float(curved[-1]),
         "condition": float(curved[-1] / curved[0].clamp_min(1e-12)),
-        "n_test": len(points.x),
+        "n": len(points.x),
     }
     if bool(((points.y == 0) | (points.y == 1)).all()):
         right = (outputs(weights, points.x) > 0) == (points.y > 0.5)

@@ -93,7 +93,7 @@ def _said(run: Run) -> None:
 
 
 def _measured_on(run: Run) -> str:
-    n = run.metrics()["n_test"]
+    n = run.metrics()["n"]
     if run.spec().variant == "polynomial_regression":
         return f"on {n:,} further points"
     return f"on the {n:,} points that it learns from"
