@@ -1,8 +1,14 @@
 """Foundations: what is learnt in milliseconds, to touch, rewind and fork."""
 
-from pages.parts.foundations import regression_tab
+from pages.parts.foundations import published_tab, regression_tab
 from pages.parts.foundations.explained import explained
 from pages.ui.page_frame import opening, tabs
 
 opening("foundations")
-tabs({"Regression": regression_tab.panel, "What is happening": explained})
+tabs(
+    {
+        "Regression": regression_tab.panel,
+        "As in the text": published_tab.panel,
+        "What is happening": explained,
+    }
+)

@@ -1,6 +1,7 @@
 """What is happening on the page Foundations."""
 
-import streamlit as st
+from core.foundations.regressions import DESCENDING
+from pages.ui.text_comparison import explanation
 
 TEXT = r"""
 A **trajectory** is what a network's weights do, step by step: the gradient $g$ of the loss, and an
@@ -34,5 +35,5 @@ Statistical Learning*, chapters 3 and 7.
 
 
 def explained() -> None:
-    """Draw the text."""
-    st.markdown(TEXT)
+    """The equations, and how the regressions stand to the text."""
+    explanation(TEXT, DESCENDING, run=None)
