@@ -9,8 +9,8 @@ optimiser's step against it. Everything here runs in your browser, in double pre
 computation stands in PyTorch in `core/foundations/networks.py`, and a test holds the two together.
 
 **Regression.** The loss is the mean squared error,
-$L(w, b) = \frac{1}{n} \sum_i (w \cdot \phi(x_i) + b - y_i)^2$, with $\phi(x) = (x, x^2, \dots, x^d)$.
-It is a parabola in the weights, whatever the degree, so its lowest place is known in closed form
+$L(w, b) = \frac{1}{n} \sum_i (w \cdot \phi(x_i) + b - y_i)^2$, with
+$\phi(x) = (x, x^2, \dots, x^d)$. It is a parabola in the weights, whatever the degree, so its lowest place is known in closed form
 (least squares; with ridge, $\lambda \lVert w \rVert^2$ is added and $b$ is free).
 
 **Curvature.** Along a direction of curvature $\lambda$ (an eigenvalue of the second derivatives)
@@ -23,11 +23,11 @@ Powers still depend on each other: for higher degrees it grows fast.
 
 **Bias and variance.** The expected squared error of a fit at a new point is
 $\text{bias}^2 + \text{variance} + \text{noise}$. For the noisy sine the truth is known, so that 30
-fits to new noise show both; for measured points, samples drawn with replacement (the bootstrap) show
-the variance alone.
+fits to new noise show both; for measured points, samples drawn with replacement (the bootstrap)
+show the variance alone.
 
-**Exactly again.** Weights, batches and dropout are drawn by counter (Philox, Salmon et al. 2011), so
-that every step can be computed again to the bit: that is how the player rewinds and forks.
+**Exactly again.** Weights, batches and dropout are drawn by counter (Philox, Salmon et al. 2011),
+so that every step can be computed again to the bit: that is how the player rewinds and forks.
 
 Goh 2017, *Why momentum really works*. Hastie, Tibshirani and Friedman 2009, *The Elements of
 Statistical Learning*, chapters 3 and 7.
