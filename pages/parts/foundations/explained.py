@@ -11,7 +11,8 @@ computation stands in PyTorch in `core/foundations/networks.py`, and a test hold
 **Regression.** The loss is the mean squared error,
 $L(w, b) = \frac{1}{n} \sum_i (w \cdot \phi(x_i) + b - y_i)^2$, with
 $\phi(x) = (x, x^2, \dots, x^d)$. It is a parabola in the weights,
-whatever the degree, so its lowest place is known in closed form (least squares; with ridge, $\lambda \lVert w \rVert^2$ is added and $b$ is free).
+whatever the degree, so its lowest place is known in closed form (least squares; with ridge,
+$\lambda \lVert w \rVert^2$ is added and $b$ is free).
 
 **Curvature.** Along a direction of curvature $\lambda$ (an eigenvalue of the second derivatives)
 each step of SGD with rate $\eta$ multiplies the distance to the lowest place by $1 - \eta\lambda$.
