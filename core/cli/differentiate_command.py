@@ -16,6 +16,7 @@ from core.foundations.expressions import (
     differences,
     forward,
     parse,
+    requires_grad,
 )
 
 
@@ -57,10 +58,11 @@ def _differentiate(args: argparse.Namespace) -> int:
 
 
 def _rows(trace: Trace) -> list[list[str]]:
-    nodes = zip(trace.graph.nodes, trace.values, trace.gradients, strict=True)
+    needed = requires_grad(trace.graph)
+    nodes = zip(trace.graph.nodes, trace.values, trace.gradients, needed, strict=True)
     return [
-        [node.text, _text(value), "" if node.operation == "constant" else _text(gradient)]
-        for node, value, gradient in nodes
+        [node.text, _text(value), _text(gradient) if has else ""]
+        for node, value, gradient, has in nodes
     ]
 
 

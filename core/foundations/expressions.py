@@ -344,6 +344,15 @@ def _short(x: Tensor) -> str:
     return f"{x.item():.4g}" if x.dim() == 0 else f"a tensor of shape {tuple(x.shape)}"
 
 
+def requires_grad(graph: Graph) -> tuple[bool, ...]:
+    """Which nodes depend on a leaf by a way that is not detached: only these have gradients."""
+    needed: list[bool] = []
+    for node in graph.nodes:
+        carries = node.operation == "leaf" or any(needed[i] for i in node.inputs)
+        needed.append(carries and node.operation != "detach")
+    return tuple(needed)
+
+
 def backward(trace: Trace, weights: Tensor | None = None) -> Trace:
     """Compute the gradients of the result by every node, from the last to the first (chain rule).
 
@@ -372,14 +381,15 @@ def backward(trace: Trace, weights: Tensor | None = None) -> Trace:
     gradients = [torch.zeros_like(value) for value in trace.values]
     gradients[-1] = torch.ones_like(result) if weights is None else weights.double()
     trace.edges = []
+    needed = requires_grad(graph)
     for place in range(len(graph.nodes) - 1, -1, -1):
         node = graph.nodes[place]
-        if not node.inputs:
+        if not node.inputs or not needed[place]:
             continue
         inputs = [trace.values[i] for i in node.inputs]
         parts = OPERATIONS[node.operation].backward(gradients[place], trace.values[place], *inputs)
         for source, given in zip(node.inputs, parts, strict=True):
-            if given is None or graph.nodes[source].operation == "constant":
+            if given is None or not needed[source]:
                 continue
             part = given.sum_to_size(trace.values[source].shape)  # what was broadcast adds up
             if not bool(part.isfinite().all()):
@@ -415,10 +425,26 @@ def as_pytorch(graph: Graph, leaves: Mapping[str, Tensor]) -> str:
     lines = ["import torch", "", "torch.set_default_dtype(torch.float64)"]
     for name in graph.leaves:
         lines.append(f"{name} = torch.tensor({leaves[name].tolist()}, requires_grad=True)")
-    result = _written(graph, len(graph.nodes) - 1)
-    lines += [f"result = {result}", "result.sum().backward()", 'print("result", result.tolist())']
-    lines += [f'print("{name}", {name}.grad.tolist())' for name in graph.leaves]
+    lines.append(f"result = {_written(graph, len(graph.nodes) - 1)}")
+    reached = _reached(graph)
+    if reached:
+        lines.append("result.sum().backward()")
+    else:
+        lines.append("# result.sum().backward() would fail: no way leads from the result to a leaf")
+    lines.append('print("result", result.tolist())')
+    for name in graph.leaves:
+        end = ".tolist())" if name in reached else ")  # nothing arrives"
+        lines.append(f'print("{name}", {name}.grad{end}')
     return "\n".join(lines) + "\n"
+
+
+def _reached(graph: Graph) -> set[str]:
+    """The leaves at which a gradient arrives."""
+    needed, way = requires_grad(graph), {len(graph.nodes) - 1}
+    for place in range(len(graph.nodes) - 1, -1, -1):
+        if place in way:
+            way |= {i for i in graph.nodes[place].inputs if needed[place] and needed[i]}
+    return {graph.nodes[i].text for i in way if graph.nodes[i].operation == "leaf"}
 
 
 def _written(graph: Graph, place: int) -> str:
