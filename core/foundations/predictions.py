@@ -96,9 +96,9 @@ print(x.grad.tolist())
         ("The gradient is [2, 2]", "The gradient is [1, 1]", "An error in `backward`"),
         0,
         "[2.0, 2.0]\n",
-        "The derivative of x + 1 is 1 whatever the values are, so nothing was kept that `mul_` could "
-        "spoil; and the doubling itself is recorded. A change in place fails only where a number "
-        "is needed that it has written over.",
+        "The derivative of x + 1 is 1 whatever the values are, so nothing was kept that `mul_` "
+        "could spoil; and the doubling itself is recorded. A change in place fails only where a "
+        "number is needed that it has written over.",
     ),
     Prediction(
         "A vector backward",

@@ -1,5 +1,6 @@
-"""What core says of random expressions, for the browser's operations to compare with."""
+"""What core says of random expressions, and PyTorch of shapes, for the browser to compare with."""
 
+import random
 from typing import Any
 
 import torch
@@ -63,9 +64,7 @@ def _case(text: str, seed: int) -> dict[str, Any]:
             for e in trace.edges
         ]
         case["gradients"] = [_plain(gradient) for gradient in trace.gradients]
-        case["slopes"] = {
-            name: _plain(differences(graph, leaves, name)) for name in graph.leaves
-        }
+        case["slopes"] = {name: _plain(differences(graph, leaves, name)) for name in graph.leaves}
     except ExpressionError as error:
         case["fault"] = {"sentence": str(error), "start": error.start, "end": error.end}
     return case
@@ -73,3 +72,59 @@ def _case(text: str, seed: int) -> dict[str, Any]:
 
 def _plain(value: Tensor) -> dict[str, Any]:
     return {"shape": list(value.shape), "data": value.flatten().tolist()}
+
+
+def broadcast_cases() -> list[dict[str, Any]]:
+    """Pairs of shapes, with what PyTorch makes of them."""
+    draw = random.Random(0)
+    shapes = [[draw.choice((1, 2, 3)) for _ in range(draw.randrange(4))] for _ in range(60)]
+    found = []
+    for a, b in zip(shapes[::2], shapes[1::2], strict=True):
+        case: dict[str, Any] = {"a": a, "b": b, "shape": None, "error": None}
+        try:
+            case["shape"] = list((torch.zeros(a) + torch.zeros(b)).shape)
+        except RuntimeError as error:
+            case["error"] = str(error)
+        found.append(case)
+    return found
+
+
+def view_cases() -> list[dict[str, Any]]:
+    """Operations on a tensor one after the other, with where PyTorch has the numbers."""
+    draw, found = random.Random(1), []
+    names = [".mT", "[1:]", "[::2]", "[:, 1:]", "[:, ::2]", "[0]", "[:, 0]", ".contiguous()"]
+    names += [".mT", ".mT"]
+    shapes = [
+        "12",
+        "6",
+        "2, 6",
+        "3, 4",
+        "6, 2",
+        "3, 2",
+        "2, 3, 2",
+        "1, 6",
+        "8",
+        "4, 2",
+        "2, 2",
+        "1",
+    ]
+    names += [f".reshape({shape})" for shape in [*shapes, "3", "1, 1", "4", "9", "3, 3", "2, 3"]]
+    for _ in range(400):
+        base = draw.choice([[12], [3, 4], [2, 2, 3], [6], [1, 6], [4, 3]])
+        count, chain = torch.Size(base).numel(), draw.choices(names, k=draw.choice([1, 2, 2, 3]))
+        x = torch.arange(count).reshape(base)
+        case: dict[str, Any] = {"base": base, "chain": chain, "view": None}
+        try:
+            y = eval("x" + "".join(chain), {"x": x})
+        except (RuntimeError, IndexError):
+            y = torch.zeros(0)
+        if y.numel():
+            same = y.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+            case["view"] = {
+                "shape": list(y.shape), "strides": list(y.stride()), "offset": y.storage_offset(),
+                "values": y.flatten().tolist(), "copied": not same,
+                "contiguous": y.is_contiguous(),
+            }  # fmt: skip
+        found.append(case)
+    assert sum(case["view"] is not None for case in found) > 60
+    return found

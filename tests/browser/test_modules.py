@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from classifier_cases import cases as classifier_cases
-from expression_cases import expression_cases
+from expression_cases import broadcast_cases, expression_cases, view_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
 from trajectory_cases import cases as trajectory_cases
@@ -140,6 +140,8 @@ def cases(tmp_path, monkeypatch):
         "polygons": list(polygons()),
         "arrays": arrays(monkeypatch),
         "expressions": expression_cases(),
+        "broadcasts": broadcast_cases(),
+        "views": view_cases(),
         "chiSquared": [
             {"squared": s, "degrees": d, "share": float(chi2.cdf(s, d))} for s, d in shares
         ],

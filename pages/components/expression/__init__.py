@@ -4,7 +4,7 @@ Only a new expression is sent, to be parsed; nothing while a value is changed.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite
 from typing import Any, NamedTuple
@@ -44,7 +44,10 @@ def expression(*, key: str, examples: Sequence[Example]) -> None:
     """
     _component(
         key=key,
-        data={"examples": [one._asdict() for one in examples], "answer": _answer(key, examples[0])},
+        data={
+            "examples": [{**one._asdict(), "leaves": _leaves(one.values)} for one in examples],
+            "answer": _answer(key, examples[0]),
+        },
         on_typed_change=nothing,
     )
 
@@ -58,10 +61,9 @@ def _answer(key: str, first: Example) -> dict[str, Any]:
     values = st.query_params.get("values", first.values if text == first.text else "")
     answer = {"move": 0, **read(text)}
     try:
-        leaves = read_leaves(values)
+        return {**answer, "leaves": _leaves(values)}
     except LabError as error:
         return {**answer, "note": str(error)}
-    return {**answer, "leaves": {name: _plain(value) for name, value in leaves.items()}}
 
 
 def read(text: str) -> dict[str, Any]:
@@ -102,11 +104,17 @@ def read_leaves(text: str) -> dict[str, Tensor]:
     return leaves
 
 
+def _leaves(text: str) -> dict[str, Any]:
+    """The same for the browser."""
+    return {
+        name: {"shape": list(value.shape), "data": value.flatten().tolist()}
+        for name, value in read_leaves(text).items()
+    }
+
+
 def _leaf(text: str) -> Tensor:
     if "__" in text:
-        rows = [
-            [_number(v) for v in row.split("_")] for row in text.removesuffix("__").split("__")
-        ]
+        rows = [[_number(v) for v in row.split("_")] for row in text.removesuffix("__").split("__")]
         return torch.tensor(rows, dtype=torch.float64)
     if "_" in text:
         return torch.tensor(
@@ -120,10 +128,6 @@ def _number(text: str) -> float:
     if not isfinite(value) or abs(value) > MAX_VALUE:
         raise ValueError
     return value
-
-
-def _plain(value: Tensor) -> Mapping[str, Any]:
-    return {"shape": list(value.shape), "data": value.flatten().tolist()}
 
 
 _component = component("expression")
