@@ -4,7 +4,8 @@
 import { component, make, step } from "../common.js";
 import { queryWith } from "../expression/address.js";
 import {
-  address, apply, broadcast, fresh, isContiguous, numbers, options, places, readShape, size, written,
+  address, apply, broadcast, fresh, isContiguous, numbers, options, places, readShape, size,
+  written,
 } from "./shapes.js";
 
 const TRIES = [["3, 1", "4"], ["2, 3", "3"], ["2, 3", "2"], ["4, 1", "1, 5"], ["2, 3, 1", "3, 4"]];
@@ -88,13 +89,15 @@ class Cells {
       line("a + b", columns.map((c) => c.out)));
     verdict.classList.toggle("wrong", !shape);
     if (!shape) {
-      verdict.textContent = `They do not fit: sides must be equal, or one of them 1. In PyTorch: “${error}”.`;
+      verdict.textContent = "They do not fit: two sides must be equal, or one of them 1. In " +
+        `PyTorch: “${error}”.`;
       return grids.replaceChildren(
         grid("a", fresh(counted(a, 1), a)), grid("b", fresh(counted(b, 10), b)));
     }
-    verdict.textContent = `The result has the shape ${written(shape)}: ${size(shape)} numbers from ` +
-      `${size(a)} and ${size(b)}.`;
-    const one = spread(fresh(counted(a, 1), a), shape), other = spread(fresh(counted(b, 10), b), shape);
+    verdict.textContent = `The result has the shape ${written(shape)}: ${size(shape)} numbers ` +
+      `from ${size(a)} and ${size(b)}.`;
+    const one = spread(fresh(counted(a, 1), a), shape);
+    const other = spread(fresh(counted(b, 10), b), shape);
     const sums = numbers(one).map((v, i) => v + numbers(other)[i]);
     const drawn = [
       grid(`a ${written(a)}, repeated to ${written(shape)}`, one, repeatedAt(one)),
@@ -102,7 +105,7 @@ class Cells {
       grid("a + b", fresh(sums, shape)),
     ];
     linkCells(drawn, (i) => {
-      for (const part of drawn) part.cells.forEach((cell, k) => cell.classList.toggle("lit", k === i));
+      for (const { cells } of drawn) light(cells, i);
     });
     return grids.replaceChildren(drawn[0], sign("+"), drawn[1], sign("="), drawn[2]);
   }
@@ -124,26 +127,27 @@ class Cells {
     this.find(".code").textContent = code;
     this.find(".told").replaceChildren(
       make("strong", { textContent: copied ? "A copy. " : "A view. " }),
-      copied ? "No strides read this order from x's memory, or contiguous() was asked for: the numbers " +
-        "were written into new memory. A change in y does not change x. "
-        : "y reads x's memory: a change in y is a change in x. ",
+      copied ? "The numbers were written into new memory, as no strides could read them in this " +
+        "order. A change in y does not change x. "
+        : "y reads the memory of x: a change in y is a change in x. ",
       `y.shape ${written(view.shape)}, y.stride() ${written(view.strides)}, ` +
         `y.storage_offset() ${view.offset}, ` +
         (isContiguous(view) ? "contiguous." : "not contiguous."),
     );
-    const drawn = grid("y", view), own = row(copied ? "Memory of y" : "Memory of x and y", view.memory);
+    const drawn = grid("y", view);
+    const own = row(copied ? "Memory of y" : "Memory of x and y", view.memory);
     const used = places(view.shape).map((place) => address(view, place));
     used.forEach((at) => own.cells[at].classList.add("used"));
-    const light = (i) => {
-      drawn.cells.forEach((cell, k) => cell.classList.toggle("lit", k === i));
-      own.cells.forEach((cell, k) => cell.classList.toggle("lit", k === used[i]));
+    const point = (i) => {
+      light(drawn.cells, i);
+      light(own.cells, used[i]);
       this.find(".where").textContent = whereText(view, i);
     };
-    linkCells([drawn], light);
+    linkCells([drawn], point);
     this.find(".tensor").replaceChildren(drawn);
     this.find(".rows").replaceChildren(own,
       ...(copied ? [row("Memory of x, as it was", first.memory)] : []));
-    light(0);
+    point(0);
   }
 
   drawChain(views) {
@@ -179,6 +183,7 @@ class Cells {
   }
 }
 
+const light = (cells, i) => cells.forEach((cell, k) => cell.classList.toggle("lit", k === i));
 const counted = (shape, unit) => Array.from({ length: size(shape) }, (_, i) => unit * (i + 1));
 const sign = (textContent) => make("span", { className: "sign", textContent });
 
@@ -224,12 +229,12 @@ function row(title, memory) {
 }
 
 /** Say which cell is pointed at, or chosen with the arrow keys. */
-function linkCells(grids, light) {
+function linkCells(grids, point) {
   for (const { cells } of grids) {
     cells.forEach((cell, i) => {
       cell.tabIndex = i ? -1 : 0;
-      cell.addEventListener("pointerenter", () => light(i));
-      cell.addEventListener("focus", () => light(i));
+      cell.addEventListener("pointerenter", () => point(i));
+      cell.addEventListener("focus", () => point(i));
       cell.addEventListener("keydown", (event) => {
         const to = step(cells, i, event.key);
         if (to === null || !cells[to]) return;
@@ -245,7 +250,8 @@ function linkCells(grids, light) {
 function whereText(view, i) {
   const place = places(view.shape)[i], at = address(view, place);
   const parts = place.map((k, d) => `${k}·${view.strides[d]}`);
-  return `y[${place.join(", ")}] = ${view.memory[at]}: offset ${[view.offset, ...parts].join(" + ")} = place ${at}`;
+  const sum = [view.offset, ...parts].join(" + ");
+  return `y[${place.join(", ")}] = ${view.memory[at]}: offset ${sum} = place ${at}`;
 }
 
 const linkText = ({ a, b, base, chain }) => [a, b, base, ...chain].join("~").replaceAll(" ", "");

@@ -137,7 +137,8 @@ function factored(count, most) {
   const found = [[count]];
   for (let side = 2; side <= count && most > 1; side++) {
     if (count % side) continue;
-    if (side < count) found.push(...factored(count / side, most - 1).map((rest) => [side, ...rest]));
+    if (side === count) continue;
+    found.push(...factored(count / side, most - 1).map((rest) => [side, ...rest]));
   }
   if (most === MOST_DIMENSIONS) found.push([1, count], [count, 1]);
   return count === 1 ? [[1], [1, 1]] : found;

@@ -66,7 +66,7 @@ export class Drawing {
     const kind = ["leaf", "constant"].includes(node.operation) ? node.operation : "operation";
     const element = svg("g", { class: `node ${kind}${last ? " last" : ""}`,
       transform: `translate(${x} ${y})` });
-    const sign = { negative: "−", "-": "−", "*": "·" }[node.operation] ?? node.operation;
+    const sign = { negative: "−", "-": "−" }[node.operation] ?? node.operation;
     const head = kind === "leaf" || kind === "constant" ? "" : sign;
     const title = svg("text", { class: "head", x: PAD, y: 17 });
     title.textContent = kind === "constant" ? "constant" : name;
@@ -90,7 +90,8 @@ export class Drawing {
       for (let j = 0; j < columns; j++) {
         const cut = (i === MOST - 1 && table(shape)[0] > MOST) || (j === MOST - 1 && across > MOST);
         const [x, y] = [LABEL + j * CELL, top + i * ROW];
-        const ground = svg("rect", { class: "ground", x, y, width: CELL - 2, height: ROW - 2, rx: 3 });
+        const side = { width: CELL - 2, height: ROW - 2 };
+        const ground = svg("rect", { class: "ground", x, y, ...side, rx: 3 });
         const text = svg("text", { class: "number", x: x + CELL / 2 - 1, y: y + 13.5,
           "text-anchor": "middle" });
         const cell = svg("g", { class: `cell ${kind}` }, ground, text);
@@ -160,8 +161,8 @@ export async function png(picture, ground) {
   });
   const [width, height] = [picture.width.baseVal.value, picture.height.baseVal.value];
   copy.setAttribute("xmlns", SVG);
-  const image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+  const image = new Image(), text = new XMLSerializer().serializeToString(copy);
+  image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
   await image.decode();
   const canvas = Object.assign(document.createElement("canvas"), {
     width: 2 * width, height: 2 * height,

@@ -75,7 +75,7 @@ class Expression {
     press("save-png", () => this.savePng());
     press("save-csv", () => this.save(this.csv(), "graph.csv", "text/csv"));
     press("save-script", () => this.save(this.script(), "gradients.py", "text/x-python"));
-    this.find(".scrubber").addEventListener("input", (event) => this.go(Number(event.target.value)));
+    this.find(".scrubber").addEventListener("input", ({ target }) => this.go(Number(target.value)));
     this.find(".sheet").addEventListener("pointerdown", (event) => this.drag(event));
   }
 
@@ -108,13 +108,14 @@ class Expression {
     this.field.removeAttribute("aria-busy");
     this.asked = null; // each answer is taken once
     if (!this.field.value) this.field.value = text;
+    this.wrong = fault ? { fault, text } : null;
+    if (note) this.wrong = { fault: { sentence: note, start: 0, end: 0 } };
+    this.root.classList.toggle("empty", !graph && !this.state.graph);
     if (fault) return this.fail(fault, text);
     const given = this.given ?? leaves ?? {};
     this.given = null;
     Object.assign(this.state, { text, graph, code, leaves: this.fitted(graph, given) });
-    this.build();
-    if (note) this.fail({ sentence: note, start: 0, end: 0 }, text);
-    return null;
+    return this.build();
   }
 
   /** A value for each leaf: a given one, the one that it had, or one to begin with. */
@@ -142,6 +143,7 @@ class Expression {
     this.find(".leaves").replaceChildren(...this.leaves.map(({ element }) => element));
     this.find(".side").classList.toggle("none", !this.leaves.length);
     this.drawn = null;
+    this.broken = false;
     this.step = Infinity;
     this.play(false);
     this.redraw();
@@ -155,6 +157,7 @@ class Expression {
 
   changed(name, value, moved) {
     this.state.leaves[name] = value;
+    if (!this.wrong?.text) this.wrong = null; // a note on a link has been read by now
     if (moved) this.write();
     this.redraw();
   }
@@ -175,10 +178,12 @@ class Expression {
       state.values = forward(graph, state.leaves);
       this.shape();
       Object.assign(state, backward(graph, state.values));
-      this.fail(null);
+      this.broken = false;
+      this.fail(this.wrong?.fault ?? null, this.wrong?.text);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       const { message: sentence, start: from, end } = error;
+      this.broken = true;
       this.fail({ sentence, start: from, end }, state.text);
       for (const leaf of this.leaves) leaf.tell(null);
       return;
@@ -239,7 +244,8 @@ class Expression {
     for (const leaf of this.leaves) {
       const place = graph.nodes.findIndex((node) => node.operation === "leaf" &&
         node.text === leaf.name);
-      const slopes = numbers <= MOST_SLOPES ? tried(() => differences(graph, leaves, leaf.name)) : null;
+      const slopes = numbers > MOST_SLOPES ? null
+        : tried(() => differences(graph, leaves, leaf.name));
       this.slopes[leaf.name] = slopes;
       leaf.tell(gradients[place], slopes);
       far ||= slopes?.data.some((v, i) => {
@@ -262,8 +268,7 @@ class Expression {
     const place = this.find(".fault");
     place.hidden = !fault;
     this.field.setAttribute("aria-invalid", String(Boolean(fault)));
-    this.root.classList.toggle("faulty", Boolean(fault) && text === this.state.text &&
-      fault.end > fault.start);
+    this.root.classList.toggle("faulty", Boolean(this.broken));
     const said = JSON.stringify([fault, text]);
     if (this.said === said) return; // an alert is read out each time that it is written
     this.said = said;
@@ -287,15 +292,15 @@ class Expression {
   }
 
   play(on) {
+    if (on && (this.broken || !this.state.edges)) return;
     clearInterval(this.playing);
     this.playing = null;
     const button = this.find(".play");
     button.textContent = on ? "Pause" : "Play backwards";
     button.setAttribute("aria-pressed", String(on));
     if (!on) return;
-    const count = this.state.edges?.length ?? 0;
     this.looking = true;
-    if (this.step >= count) this.step = 0;
+    if (this.step >= this.state.edges.length) this.step = 0;
     this.playing = setInterval(() => {
       this.step += 1;
       if (this.step >= this.state.edges.length) this.play(false);
@@ -306,8 +311,9 @@ class Expression {
 
   /** Show a step, and bring its edge into view. */
   settle() {
-    if (this.find(".fault").hidden && this.state.edges) this.show();
-    const edge = this.state.edges?.[this.step - 1], sheet = this.find(".sheet");
+    if (this.broken || !this.state.edges) return;
+    this.show();
+    const edge = this.state.edges[this.step - 1], sheet = this.find(".sheet");
     if (!edge || !this.looking) return;
     const box = this.drawing.centreOf(edge.source), room = sheet.getBoundingClientRect();
     if (box.left < room.left || box.right > room.right) {
@@ -376,11 +382,13 @@ class Expression {
     const { graph, names, values, gradients, needed } = this.state;
     const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
     const numbers = ({ data }) => quoted(Array.from(data).join(" "));
-    const rows = graph.nodes.map((node, i) => [
-      quoted(names[i]), quoted(node.operation), quoted(`(${node.text})`),
-      quoted(values[i].shape.join("×")), numbers(values[i]), needed[i] ? numbers(gradients[i]) : "",
-      this.slopes[node.text] && node.operation === "leaf" ? numbers(this.slopes[node.text]) : "",
-    ].join(","));
+    const rows = graph.nodes.map(({ operation, text }, i) => {
+      const slopes = operation === "leaf" ? this.slopes[text] : null;
+      return [
+        quoted(names[i]), quoted(operation), quoted(`(${text})`),
+        quoted(values[i].shape.join("×")), numbers(values[i]), needed[i] ? numbers(gradients[i]) : "", slopes ? numbers(slopes) : "",
+      ].join(",");
+    });
     return ["node,operation,computes,shape,value,gradient,difference", ...rows, ""].join("\r\n");
   }
 

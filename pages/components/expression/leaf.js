@@ -1,6 +1,6 @@
 // The values of a leaf: a field a number, and a slider for the one that was chosen last.
 
-import { make } from "../common.js";
+import { clamp, make } from "../common.js";
 import { brief } from "./story.js";
 import { size, tensor, written } from "./tensors.js";
 
@@ -44,9 +44,11 @@ export class Leaf {
       make("option", { value: i, textContent: named(shape) })));
     this.shapes.value = all.findIndex((shape) => written(shape) === own);
     this.chosen = Math.min(this.chosen, value.data.length - 1);
-    this.cells.style.gridTemplateColumns = `repeat(${value.shape.at(-1) ?? 1}, minmax(3.4rem, 5rem))`;
+    const columns = value.shape.at(-1) ?? 1;
+    this.cells.style.gridTemplateColumns = `repeat(${columns}, minmax(3.4rem, 5rem))`;
     this.fields = Array.from(value.data, (v, i) => this.field(i));
     this.cells.replaceChildren(...this.fields);
+    this.element.classList.toggle("scalar", !value.shape.length);
     this.refresh(true);
   }
 
@@ -78,7 +80,8 @@ export class Leaf {
 
   set(index, value, typed = false) {
     const data = this.value.data.slice();
-    data[index] = Math.max(-MAX_VALUE, Math.min(MAX_VALUE, typed ? value : Number(value.toPrecision(3))));
+    const wanted = typed ? value : Number(value.toPrecision(3));
+    data[index] = clamp(wanted, -MAX_VALUE, MAX_VALUE);
     this.value = { shape: this.value.shape, data };
     this.chosen = index;
     if (!typed) this.refresh();

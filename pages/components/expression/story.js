@@ -1,7 +1,7 @@
 // One step backwards in words and numbers.
 
 import { localDerivative } from "./graph.js";
-import { general, total } from "./tensors.js";
+import { general, pairwise, total } from "./tensors.js";
 
 const MOST = 6; // numbers that are written out
 
@@ -14,8 +14,9 @@ const factor = (value) => (value < 0 ? `(${brief(value)})` : brief(value));
 /** The numbers of a tensor, the first few of many. */
 export function list({ shape, data }) {
   if (!shape.length) return brief(data[0]);
-  const row = (numbers) => `[${Array.from(numbers, (v) => brief(v)).join(", ")}]`;
-  if (data.length > MOST) return `[${Array.from(data.slice(0, MOST), (v) => brief(v)).join(", ")}, …]`;
+  const row = (numbers, more = "") =>
+    `[${Array.from(numbers, (v) => brief(v)).join(", ")}${more}]`;
+  if (data.length > MOST) return row(data.slice(0, MOST), ", …");
   if (shape.length === 1) return row(data);
   const rows = Array.from({ length: shape[0] }, (_, i) =>
     row(data.subarray(i * shape[1], (i + 1) * shape[1])));
@@ -118,8 +119,9 @@ function edgeNumbers(edge, g, local, values, inputs) {
 function added(before, { gradient }) {
   if (!before.length) return "";
   const parts = [...before.map((one) => one.gradient), gradient];
-  const sum = parts.reduce((a, b) => ({ shape: a.shape, data: a.data.map((v, i) => v + b.data[i]) }));
-  return `. It is used more than once, so its ways add up: ${parts.map(list).join(" + ")} = ${list(sum)}`;
+  const sum = parts.reduce((a, b) => pairwise(a, b, (v, w) => v + w));
+  const all = parts.map(list).join(" + ");
+  return `. It is used more than once, so its ways add up: ${all} = ${list(sum)}`;
 }
 
 function matrixFormula(slot, [g, x, a, b], [p, q]) {

@@ -12,7 +12,8 @@ export class Fault extends Error {
 export const size = (shape) => shape.reduce((a, b) => a * b, 1);
 export const tensor = (shape, data) => ({ shape, data: Float64Array.from(data) });
 export const zeros = (shape) => ({ shape, data: new Float64Array(size(shape)) });
-export const filled = (shape, value) => ({ shape, data: new Float64Array(size(shape)).fill(value) });
+export const filled = (shape, value) =>
+  ({ shape, data: new Float64Array(size(shape)).fill(value) });
 export const finite = ({ data }) => data.every(Number.isFinite);
 export const total = ({ data }) => data.reduce((a, b) => a + b, 0);
 
