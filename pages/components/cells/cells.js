@@ -127,8 +127,7 @@ class Cells {
     this.find(".code").textContent = code;
     this.find(".told").replaceChildren(
       make("strong", { textContent: copied ? "A copy. " : "A view. " }),
-      copied ? "The numbers were written into new memory, as no strides could read them in this " +
-        "order. A change in y does not change x. "
+      copied ? `${whyCopied(views, state.chain)} A change in y does not change x. `
         : "y reads the memory of x: a change in y is a change in x. ",
       `y.shape ${written(view.shape)}, y.stride() ${written(view.strides)}, ` +
         `y.storage_offset() ${view.offset}, ` +
@@ -181,6 +180,14 @@ class Cells {
   close() {
     clearTimeout(this.writing);
   }
+}
+
+/** Which operation could not do without new memory. */
+function whyCopied(views, chain) {
+  const name = chain[views.findIndex((view, i) => view.memory !== views[i + 1]?.memory)];
+  return name.startsWith(".reshape")
+    ? `No strides read the numbers in the order of ${name}, so they were written into new memory.`
+    : "contiguous() wrote the numbers into new memory, one after the other.";
 }
 
 const light = (cells, i) => cells.forEach((cell, k) => cell.classList.toggle("lit", k === i));

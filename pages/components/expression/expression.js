@@ -114,23 +114,10 @@ class Expression {
     if (fault) return this.fail(fault, text);
     const given = this.given ?? leaves ?? {};
     this.given = null;
-    Object.assign(this.state, { text, graph, code, leaves: this.fitted(graph, given) });
+    let values = fitted(graph, { ...this.state.leaves, ...given });
+    if (!tried(() => forward(graph, values))) values = fitted(graph, given); // of other shapes
+    Object.assign(this.state, { text, graph, code, leaves: values });
     return this.build();
-  }
-
-  /** A value for each leaf: a given one, the one that it had, or one to begin with. */
-  fitted(graph, given) {
-    const before = this.state.leaves ?? {}, found = {};
-    const multiplied = new Set(graph.nodes.flatMap(({ operation, inputs }) =>
-      operation === "@" ? inputs : []));
-    graph.nodes.forEach(({ operation, text }, i) => {
-      if (operation !== "leaf") return;
-      const guess = !multiplied.has(i) ? [] : /^[A-Z]/.test(text) ? [3, 3] : [3];
-      const one = given[text];
-      found[text] = one ? tensor(one.shape, one.data)
-        : before[text] ?? start(guess, Object.keys(found).length);
-    });
-    return found;
   }
 
   // ---- the graph
@@ -185,6 +172,7 @@ class Expression {
       const { message: sentence, start: from, end } = error;
       this.broken = true;
       this.fail({ sentence, start: from, end }, state.text);
+      if (!this.drawn) this.find(".sheet").textContent = "The graph is drawn once it has values.";
       for (const leaf of this.leaves) leaf.tell(null);
       return;
     }
@@ -403,6 +391,19 @@ class Expression {
     link.click();
     setTimeout(() => URL.revokeObjectURL(href), 1000);
   }
+}
+
+/** A value for each leaf: a given one, or one to begin with, of a shape that products can take. */
+function fitted(graph, given) {
+  const found = {}, multiplied = new Set(graph.nodes.flatMap(({ operation, inputs }) =>
+    operation === "@" ? inputs : []));
+  graph.nodes.forEach(({ operation, text }, i) => {
+    if (operation !== "leaf") return;
+    const guess = !multiplied.has(i) ? [] : /^[A-Z]/.test(text) ? [3, 3] : [3];
+    const { shape, data } = given[text] ?? start(guess, Object.keys(found).length);
+    found[text] = tensor(shape, data);
+  });
+  return found;
 }
 
 /** What a function gives; null where that is no finite number. */
