@@ -1,14 +1,16 @@
 """Foundations: what is learnt in milliseconds, to touch, rewind and fork."""
 
-from pages.parts.foundations import published_tab, regression_tab
+from pages.parts.foundations import published_tab, regression_tab, tensors_tab
 from pages.parts.foundations.explained import explained
 from pages.ui.page_frame import opening, tabs
 
 opening("foundations")
 tabs(
     {
+        "Tensors and gradients": tensors_tab.panel,
         "Regression": regression_tab.panel,
         "As in the text": published_tab.panel,
         "What is happening": explained,
-    }
+    },
+    default="Regression",
 )

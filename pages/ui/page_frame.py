@@ -79,9 +79,13 @@ def opening(page: str) -> None:
                 )
 
 
-def tabs(bodies: Mapping[str, Callable[[], object]]) -> None:
-    """The page's tabs, of which the open one is drawn; its name stands in the address."""
-    places = st.tabs(list(bodies), key="tab", bind="query-params")
+def tabs(bodies: Mapping[str, Callable[[], object]], default: str | None = None) -> None:
+    """The page's tabs, of which the open one is drawn; its name stands in the address.
+
+    Args:
+        default: the one that is open at first; None for the first.
+    """
+    places = st.tabs(list(bodies), key="tab", bind="query-params", default=default)
     for place, body in zip(places, bodies.values(), strict=True):
         if place.open:
             with place:

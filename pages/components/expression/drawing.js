@@ -4,7 +4,8 @@ import { layout } from "./layout.js";
 import { brief } from "./story.js";
 import { written } from "./tensors.js";
 
-const CELL = 50, ROW = 20, HEAD = 24, LABEL = 44, PAD = 7, EDGE = 6;
+const CELL = 50, ROW = 20, HEAD = 24, LABEL = 44, PAD = 7, EDGE = 6, LANE = 12;
+const SHRUNK = 0.8; // of its size, at least, where there is little room
 const MOST = 6; // rows and columns of a tensor that are drawn
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -40,17 +41,24 @@ export class Drawing {
         (gradient[i] ? 4 : 0)];
     });
     const { places, width, height } = layout(graph, boxes);
-    const [w, h] = [width + 2 * EDGE, height + 2 * EDGE];
+    const long = graph.nodes.flatMap(({ inputs }, node) => inputs.filter((source, slot) =>
+      inputs.indexOf(source) === slot && skips(places, boxes, source, node)).map((source) =>
+      `${source} ${node}`));
+    const above = LANE * long.length;
+    const [w, h] = [width + 2 * EDGE, height + 2 * EDGE + above];
     const picture = svg("svg", {
-      width: w, height: h, viewBox: `${-EDGE} ${-EDGE} ${w} ${h}`, role: "img",
+      width: w, height: h, viewBox: `${-EDGE} ${-EDGE - above} ${w} ${h}`, role: "img",
       "aria-label": `Graph of ${graph.text}: ${graph.nodes.length} nodes, from its leaves on ` +
         "the left to the result on the right",
     });
+    picture.style.width = `clamp(${SHRUNK * w}px, 100%, ${w}px)`;
     this.edges = [];
     graph.nodes.forEach(({ inputs }, node) => inputs.forEach((source, slot) => {
       const port = places[node][1] + boxes[node][1] * ((slot + 1) / (inputs.length + 1));
       const from = [places[source][0] + boxes[source][0], places[source][1] + boxes[source][1] / 2];
-      const line = svg("path", { class: "edge", d: curve(from, [places[node][0], port]) });
+      const lane = -LANE * (long.indexOf(`${source} ${node}`) + 0.5);
+      const draw = lane < 0 ? detour : curve;
+      const line = svg("path", { class: "edge", d: draw(from, [places[node][0], port], lane) });
       this.edges.push({ node, source, slot, line });
       picture.append(line);
     }));
@@ -129,6 +137,19 @@ export class Drawing {
   }
 }
 
+/** Whether other boxes stand between two. */
+function skips(places, boxes, source, node) {
+  const [left, right] = [places[source][0] + boxes[source][0], places[node][0]];
+  return places.some(([x], i) => x >= left && x + boxes[i][0] <= right);
+}
+
+/** A line above all boxes. */
+function detour([x1, y1], [x2, y2], lane) {
+  const bend = 20;
+  return `M${x1} ${y1}C${x1 + bend} ${y1} ${x1} ${lane} ${x1 + 2 * bend} ${lane}` +
+    `H${x2 - 2 * bend}C${x2} ${lane} ${x2 - bend} ${y2} ${x2} ${y2}`;
+}
+
 function curve([x1, y1], [x2, y2]) {
   const bend = Math.max(18, (x2 - x1) / 2);
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
@@ -161,6 +182,7 @@ export async function png(picture, ground) {
   });
   const [width, height] = [picture.width.baseVal.value, picture.height.baseVal.value];
   copy.setAttribute("xmlns", SVG);
+  copy.style.width = "";
   const image = new Image(), text = new XMLSerializer().serializeToString(copy);
   image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
   await image.decode();

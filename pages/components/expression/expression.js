@@ -1,6 +1,7 @@
 // An expression as a graph: its values and gradients follow while a leaf is dragged, and one goes
 // backwards edge by edge. Only a new expression is sent, to be parsed.
 
+import { save } from "../bench/downloads.js";
 import { component, make, same } from "../common.js";
 import { queryWith, valuesText } from "./address.js";
 import { Drawing, png } from "./drawing.js";
@@ -73,8 +74,8 @@ class Expression {
     press("play", () => this.play(!this.playing));
     press("copy", () => this.copy());
     press("save-png", () => this.savePng());
-    press("save-csv", () => this.save(this.csv(), "graph.csv", "text/csv"));
-    press("save-script", () => this.save(this.script(), "gradients.py", "text/x-python"));
+    press("save-csv", () => save(this.csv(), "graph.csv", "text/csv"));
+    press("save-script", () => save(this.script(), "gradients.py", "text/x-python"));
     this.find(".scrubber").addEventListener("input", ({ target }) => this.go(Number(target.value)));
     this.find(".sheet").addEventListener("pointerdown", (event) => this.drag(event));
   }
@@ -130,7 +131,7 @@ class Expression {
     this.find(".leaves").replaceChildren(...this.leaves.map(({ element }) => element));
     this.find(".side").classList.toggle("none", !this.leaves.length);
     this.drawn = null;
-    this.broken = false;
+    this.broken = this.looking = false;
     this.step = Infinity;
     this.play(false);
     this.redraw();
@@ -374,7 +375,8 @@ class Expression {
       const slopes = operation === "leaf" ? this.slopes[text] : null;
       return [
         quoted(names[i]), quoted(operation), quoted(`(${text})`),
-        quoted(values[i].shape.join("×")), numbers(values[i]), needed[i] ? numbers(gradients[i]) : "", slopes ? numbers(slopes) : "",
+        quoted(values[i].shape.join("×")), numbers(values[i]),
+        needed[i] ? numbers(gradients[i]) : "", slopes ? numbers(slopes) : "",
       ].join(",");
     });
     return ["node,operation,computes,shape,value,gradient,difference", ...rows, ""].join("\r\n");
@@ -382,15 +384,9 @@ class Expression {
 
   async savePng() {
     const ground = getComputedStyle(this.root).getPropertyValue("--st-background-color") || "#fff";
-    this.save(await png(this.drawing.picture, ground), "graph.png", "image/png");
+    save(await png(this.drawing.picture, ground), "graph.png", "image/png");
   }
 
-  save(content, name, type) {
-    const href = URL.createObjectURL(new Blob([content], { type }));
-    const link = make("a", { href, download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
-  }
 }
 
 /** A value for each leaf: a given one, or one to begin with, of a shape that products can take. */

@@ -4,6 +4,13 @@ from core.foundations.regressions import DESCENDING
 from pages.ui.text_comparison import explanation
 
 TEXT = r"""
+**Gradients.** An expression is a graph of operations. Forwards each computes its value from those
+of its inputs. Backwards each hands on the gradient that has arrived at it, times its own local
+derivative, $\frac{\partial L}{\partial x} = \sum_u \frac{\partial L}{\partial u}
+\frac{\partial u}{\partial x}$, the sum over all $u$ that use $x$: one pass gives the gradient by
+every leaf. Beside it stands the difference $\frac{L(x + h) - L(x - h)}{2h}$ with
+$h = 10^{-6} \max(1, |x|)$; its own error is of the order of $h^2$, and of rounding divided by $h$.
+
 A **trajectory** is what a network's weights do, step by step: the gradient $g$ of the loss, and an
 optimiser's step against it. Everything here runs in your browser, in double precision; the same
 computation stands in PyTorch in `core/foundations/networks.py`, and a test holds the two together.
