@@ -122,7 +122,7 @@ class Cells {
     });
     this.drawChain(views);
     const view = views.at(-1), copied = view.memory !== first.memory;
-    const code = `x = torch.arange(${size(base)}).reshape${written(base).replace(",)", ")")}; ` +
+    const code = `x = torch.arange(${size(base)}).reshape${written(base).replace(",)", ")")}\n` +
       `y = x${state.chain.join("")}`;
     this.find(".code").textContent = code;
     this.find(".told").replaceChildren(
@@ -186,7 +186,7 @@ class Cells {
 function whyCopied(views, chain) {
   const name = chain[views.findIndex((view, i) => view.memory !== views[i + 1]?.memory)];
   return name.startsWith(".reshape")
-    ? `No strides read the numbers in the order of ${name}, so they were written into new memory.`
+    ? `No strides reach the numbers in this order, so ${name} wrote them into new memory.`
     : "contiguous() wrote the numbers into new memory, one after the other.";
 }
 

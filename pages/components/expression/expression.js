@@ -218,8 +218,11 @@ class Expression {
     const whole = needed.at(-1) && edges.length
       ? `All gradients are there, after ${steps} backwards. Play them, or go step by step, and ` +
         "see each product."
-      : "No gradient flows: no way leads from the result back to a leaf.";
-    this.find(".formula").textContent = story?.formula ?? `L = ${list(values.at(-1))}`;
+      : needed.at(-1) ? "The result is the leaf itself: its gradient is 1."
+        : "No gradient flows: no way leads from the result back to a leaf.";
+    this.find(".story").ariaLive = story ? "polite" : "off"; // not at each move of a slider
+    const result = values.at(-1), sum = result.data.length === 1 ? "" : "the sum of ";
+    this.find(".formula").textContent = story?.formula ?? `L = ${sum}${list(result)}`;
     this.find(".rule").textContent = story?.rule ?? whole;
     this.find(".numbers").textContent = story?.numbers ?? "";
   }

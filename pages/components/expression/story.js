@@ -75,8 +75,7 @@ export function told(state, number) {
   if (!local) {
     const given = inputs.map((i) => values[i].shape.length);
     const formula = `${matrixFormula(slot, [`∂L/∂${u}`, x, a, b], given)}, with ${what}`;
-    return { formula, rule: "Each number of one meets numbers of the other; the same ones meet " +
-      "again on the way back.", numbers };
+    return { formula, rule: "Each factor has the numbers of the other as its slopes.", numbers };
   }
   const to = `∂${u}/∂${x}`, chain = u === "L" ? "" : ` = ∂L/∂${u} · ${to}`;
   return {

@@ -84,7 +84,7 @@ def _graph() -> None:
 @st.fragment
 def _predictions() -> None:
     titles = {one.title: one for one in PREDICTIONS}
-    st.caption("Say what PyTorch does before you see it. None of these is a trick of one version.")
+    st.caption("Say what PyTorch does before you see it.")
     one = titles[segmented("Program", list(titles), "program", label_visibility="collapsed")]
     code, answer = st.columns([3, 2], gap="large")
     with code:
