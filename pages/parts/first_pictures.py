@@ -31,6 +31,7 @@ from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.denoiser import stage as denoiser_stage
+from pages.parts.foundations.pictures import opening_picture
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.home.covers import some_shipped
 from pages.parts.home.way import WAY
@@ -124,6 +125,11 @@ def _latent_explorer() -> str:
     return f"{_gap(150, 301)}{drawn}"
 
 
+def _foundations() -> str:
+    picture = _picture(data_url(opening_picture(), "svg+xml"), "Fifteen points and a line")
+    return f'{_gap(102.25, 102.25)}<div class="plot">{picture}</div>'
+
+
 def _network_explorer() -> str:
     if not any(networks.opens(run) for run in shipped(RECOGNITION)):
         raise LabError("There is no shipped network to open with.")
@@ -188,6 +194,7 @@ FIRST_PICTURES = {
         _network_explorer, ".lab-network[data-state='ready'] .frame canvas"
     ),
     "transfer_classifier": FirstPicture(_transfer_classifier, ".lab-heat img"),
+    "foundations": FirstPicture(_foundations, ".lab-bench[data-state='ready'] .stage canvas"),
     "runs": FirstPicture(_runs, "[data-testid='stDataFrame'] canvas"),
 }
 """By the path of the page's address."""

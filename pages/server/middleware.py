@@ -58,6 +58,7 @@ STAGES = {
     MAP: "map/map.js",
     "/vae_sampler": "live/live.js",
     "/network_explorer": "network/network.js",
+    "/foundations": "bench/bench.js",
 }
 """By page: the ES module that draws its stage."""
 UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")

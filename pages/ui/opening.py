@@ -77,6 +77,11 @@ OPENINGS = {
     "foundations": Opening(
         "Foundations",
         "A line, a curve, a small network: watch each step of their learning, and change it.",
+        (
+            Invitation("Make the rate too large", {"preset": "Rate just too large"}),
+            Invitation("Overfit a sine", {"preset": "Overfitting"}),
+            Invitation("Tame it by ridge", {"preset": "Ridge"}),
+        ),
     ),
     "denoiser": Opening(
         "Denoiser",

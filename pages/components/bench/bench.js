@@ -59,7 +59,18 @@ class Bench {
     const first = !this.data;
     this.data = data;
     if (first) this.#begin(BENCHES[data.bench]);
-    else this.bench.news?.(data);
+    else {
+      this.bench.news?.(data);
+      if (data.preset !== this.named) this.#named(data.preset);
+    }
+  }
+
+  /** Known good settings by their name, which an invitation of the page may give. */
+  #named(name) {
+    this.named = name;
+    const found = this.kind.presets.find((one) => one.name === name);
+    if (found) this.preset(found.settings);
+    if (found) this.say(`${found.name}: ${found.reason}`);
   }
 
   async #begin(Kind) {
@@ -72,8 +83,10 @@ class Bench {
     this.chart = new LossChart(this.find(".chart"));
     this.#takes();
     new ResizeObserver(() => this.redraw()).observe(this.root);
+    this.named = this.data.preset;
     const linked = await this.#linked();
-    this.#start(linked ?? {}, !linked);
+    if (!linked && this.named) this.#named(this.named);
+    else this.#start(linked ?? {}, !linked);
   }
 
   /** Begins with settings, branches and a step, all of which have been checked. */

@@ -14,8 +14,9 @@ def panel() -> None:
     place = st.container()
     own = _brought()
     sets = [_plain(one) for one in (fifteen(), *real_sets())]
+    data = {"sets": sets, "own": own, "preset": st.session_state.get("preset")}
     with place:
-        bench("regression", key="bench-regression", data={"sets": sets, "own": own})
+        bench("regression", key="bench-regression", data=data)
 
 
 def _plain(one: PointSet) -> dict[str, Any]:

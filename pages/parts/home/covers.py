@@ -30,15 +30,23 @@ from core.tasks.base import unit
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
+from pages.parts.foundations import pictures as foundations_pictures
 from pages.ui import cached, pictures
 
 UNFOLDING_SHARES = (0, 0.05, 0.15, 0.6, 1)
 """Shares of the optimisation at which the map is shown."""
 
+LEARNING_STEPS = (0, 2, 5, 15, 1000)
 MAPS = (2, 2, 1, 2, 1, 1)
 """Maps of each layer of a classifier that are shown behind its picture."""
 HALF_WIDTH = 240
 """Width in pixels of one of two pictures side by side."""
+
+
+def foundations() -> tuple[str, str]:
+    """The text's points, and the line after some steps of gradient descent."""
+    panels = [foundations_pictures.panel(step) for step in LEARNING_STEPS]
+    return data_url(to_png(np.hstack(panels))), "A line that learns to follow points"
 
 
 def denoiser() -> tuple[str, str]:

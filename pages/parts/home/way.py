@@ -17,6 +17,12 @@ class Card(NamedTuple):
 WAY = {
     "Begin here": (
         Card(
+            "foundations",
+            "Watch a line or a curve learn, step by step: drag its points, change the rate in the "
+            "middle, go back and fork.",
+            covers.foundations,
+        ),
+        Card(
             "denoiser",
             "Take the noise out of a digit, a drawing or a picture of yours, and compare networks "
             "with classical methods.",
@@ -71,4 +77,4 @@ WAY = {
         ),
     ),
 }
-"""Pages in the order in which they are best met, under a heading for every two."""
+"""Pages in the order in which they are best met, under headings."""
