@@ -126,7 +126,7 @@ def _latent_explorer() -> str:
 
 
 def _foundations() -> str:
-    picture = _picture(data_url(opening_picture(), "svg+xml"), "Fifteen points and a line")
+    picture = _picture(opening_picture(), "Fifteen points and a line")
     return f'{_gap(102.25, 102.25)}<div class="plot">{picture}</div>'
 
 

@@ -1,5 +1,6 @@
 """Pictures of the page Foundations that are there before it is alive."""
 
+from base64 import b64encode
 from functools import cache
 
 import numpy as np
@@ -49,8 +50,9 @@ def _placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([share[:, 0], 1 - share[:, 1]]) * 4 * SIDE
 
 
-def opening_picture() -> bytes:
-    """The plane that the bench Regression opens with, as SVG that fills its frame."""
+def opening_picture() -> str:
+    """The plane that the bench Regression opens with, as the address of an SVG that
+    fills its frame."""
     points = fifteen().points
     low, high = points.min(0), points.max(0)
     room = 0.12 * (high - low)
@@ -62,4 +64,4 @@ def opening_picture() -> bytes:
     (x1, y1), (x2, y2) = placed[-2:]
     line = f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke-width="1.5"/>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><style>{STYLE}</style>{line}{dots}</svg>'
-    return svg.encode()
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
