@@ -36,7 +36,8 @@ from pages.ui import cached, pictures
 UNFOLDING_SHARES = (0, 0.05, 0.15, 0.6, 1)
 """Shares of the optimisation at which the map is shown."""
 
-LEARNING_STEPS = (0, 2, 5, 15, 1000)
+LEARNING_STEPS = (5, 10, 15, 25, 1000)
+"""Steps after which the line is shown."""
 MAPS = (2, 2, 1, 2, 1, 1)
 """Maps of each layer of a classifier that are shown behind its picture."""
 HALF_WIDTH = 240

@@ -28,25 +28,33 @@ WAY = {
             "with classical methods.",
             covers.denoiser,
         ),
+    ),
+    "Then look deeper": (
         Card(
             "vae_sampler",
             "Drag through a latent space: the picture follows the finger. Start from a digit of "
             "yours.",
             covers.vae_sampler,
         ),
-    ),
-    "Then look deeper": (
         Card(
             "gan_gallery",
             "GANs on the same noise, from the first epoch to the last picture: sliders along what "
             "they learnt, and a health check.",
             covers.gan_gallery,
         ),
+    ),
+    "What was learnt": (
         Card(
             "latent_explorer",
             "A map of ten thousand images: see what lies together, ask whether to trust it, find "
             "your own drawing on it.",
             covers.latent_explorer,
+        ),
+        Card(
+            "network_explorer",
+            "Draw, and every layer of a classifier redraws; take it apart, and see what each part "
+            "costs and is worth.",
+            covers.network_explorer,
         ),
     ),
     "With photographs of yours": (
@@ -63,13 +71,7 @@ WAY = {
             covers.deepdream,
         ),
     ),
-    "What was learnt": (
-        Card(
-            "network_explorer",
-            "Draw, and every layer of a classifier redraws; take it apart, and see what each part "
-            "costs and is worth.",
-            covers.network_explorer,
-        ),
+    "Every training": (
         Card(
             "runs",
             "Every training with its curves and figures; compare, resume, take them with you.",

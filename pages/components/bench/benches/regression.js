@@ -61,6 +61,79 @@ function curve(columns, weights, bias) {
   return Float64Array.from(columns[0], (_, i) => columns.reduce((sum, column, k) => sum + weights[k] * column[i], bias));
 }
 
+/** What is learnt from some points, with its closed form. */
+export function learnt(settings, points) {
+  const { degree, scaled, seed, initialisation, start, test, l2 } = settings;
+  const parts = split(points.length, test, seed);
+  const [xs, ys] = [0, 1].map((k) => parts.train.map((i) => points[i][k]));
+  const features = powersOf(xs, degree, scaled);
+  const columns = features(xs);
+  const tested = parts.test.map((i) => points[i]);
+  const columnsTested = features(tested.map(([x]) => x));
+  const network = {
+    inputs: degree, hidden: [], outputs: 1, activation: "linear", initialisation, scale: 0.5,
+    bias: 0, batch_norm: false, loss: "mse", seed, start,
+  };
+  const train = { x: flat(columns), y: Float64Array.from(ys) };
+  const held = { x: flat(columnsTested), y: Float64Array.from(tested, ([, y]) => y) };
+  const problem = { kind: "network", network, train, test: tested.length ? held : null };
+  const closed = ridgeRegression(columns, ys, l2);
+  return { points, parts, xs, ys, features, columns, tested, columnsTested, network, problem, closed };
+}
+
+/**
+ * The closed form on other samples: of the sine with new noise at the same places, or drawn with
+ * replacement. Bias² and variance are means over the range of x.
+ */
+export function refits(model, { source, noise, l2, seed }) {
+  const { xs, ys, columns, grid, places } = model;
+  const known = source === "curve";
+  const n = xs.length;
+  const curves = Array.from({ length: REFITS }, (_, r) => {
+    const of = stream("noise", r + 1);
+    const taken = xs.map((_x, i) => (known ? i : Math.floor(n * uniform(seed, of, i))));
+    const drawn = taken.map((i) => (known ? truth(xs[i]) + noise * normal(seed, of, i) : ys[i]));
+    const { weights, bias } = ridgeRegression(columns.map((c) => taken.map((i) => c[i])), drawn, l2);
+    return curve(grid, weights, bias);
+  });
+  const [low, high] = [Math.min(...xs), Math.max(...xs)];
+  let [bias, variance, count] = [0, 0, 0];
+  places.forEach((place, i) => {
+    if (place < low || place > high) return;
+    const values = curves.map((one) => one[i]);
+    const mean = values.reduce((sum, value) => sum + value, 0) / REFITS;
+    const around = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (REFITS - 1);
+    // the mean of few fits strays from the expected one by a share of their variance
+    if (known) bias += (mean - truth(place)) ** 2 - around / REFITS;
+    variance += around;
+    count += 1;
+  });
+  const share = (sum) => sum / Math.max(count, 1);
+  return { curves, known, bias: Math.max(share(bias), 0), variance: share(variance) };
+}
+
+/** A PyTorch script that prints the numbers of a step of a branch, and the closed form. */
+export function scriptOf({ xs, ys, network }, { degree, scaled, l2 }, segments, step) {
+  const data = [
+    `x = torch.tensor(${list(xs)})`, `y = torch.tensor(${list(ys)})[:, None]`,
+    ...(scaled ? ["spread = x.std(correction=0)", "x = (x - x.mean()) / (spread if spread > 0 else 1)"] : []),
+    `x = x[:, None] ** torch.arange(1, ${degree + 1})`,
+    ...(scaled ? ["spread = x.std(0, correction=0)", "x = (x - x.mean(0)) / torch.where(spread > 0, spread, 1.0)"] : []),
+  ];
+  const after = [
+    "", "# the closed form, by least squares", "n, d = x.shape",
+    "matrix = torch.cat([x, torch.ones(n, 1)], 1)",
+    ...(l2 ? [
+      `matrix = torch.cat([matrix, torch.cat([(n * ${l2}) ** 0.5 * torch.eye(d), torch.zeros(d, 1)], 1)])`,
+      "y = torch.cat([y, torch.zeros(d, 1)])",
+    ] : []),
+    'best = torch.linalg.lstsq(matrix, y, driver="gelsd").solution',
+    'print("closed form", best.flatten().tolist())',
+  ];
+  const title = `A ${degree === 1 ? "line" : "polynomial"} that learns: step ${step}`;
+  return pytorchScript({ title, data, network, segments, step, after });
+}
+
 export class Regression {
   static defaults = {
     ...TRAINING, rate: 0.001, source: "text15", points: [], degree: 1, scaled: false, test: 0,
@@ -176,25 +249,11 @@ export class Regression {
   // ---- what is learnt
 
   problem(settings) {
-    const { degree, scaled, seed, initialisation, start, test, l2 } = settings;
-    const points = this.#points(settings);
-    const parts = split(points.length, test, seed);
-    const [xs, ys] = [0, 1].map((k) => parts.train.map((i) => points[i][k]));
-    const features = powersOf(xs, degree, scaled);
-    const columns = features(xs);
-    const closed = ridgeRegression(columns, ys, l2);
-    const tested = parts.test.map((i) => points[i]);
-    const network = {
-      inputs: degree, hidden: [], outputs: 1, activation: "linear", initialisation, scale: 0.5,
-      bias: 0, batch_norm: false, loss: "mse", seed, start,
-    };
-    const train = { x: flat(columns), y: Float64Array.from(ys) };
-    const held = { x: flat(features(tested.map(([x]) => x))), y: Float64Array.from(tested, ([, y]) => y) };
-    this.model = { points, parts, xs, ys, features, columns, closed, network, tested, columnsTested: features(tested.map(([x]) => x)) };
+    this.model = learnt(settings, this.#points(settings));
     this.#fit(settings);
-    this.refitted = settings.refits ? this.#refit(settings) : null;
+    this.refitted = settings.refits ? refits(this.model, settings) : null;
     this.painted = null;
-    return { kind: "network", network, train, test: tested.length ? held : null };
+    return this.model.problem;
   }
 
   /** The part of the plane that is seen; it stays while a point is dragged. */
@@ -217,33 +276,6 @@ export class Regression {
   #inside(x, y) {
     const { x: across, y: up } = this.shown;
     return x >= across[0] && x <= across[1] && y >= up[0] && y <= up[1];
-  }
-
-  /** The closed form on other samples: of the sine with new noise, or drawn with replacement. */
-  #refit({ source, noise, l2, seed }) {
-    const { xs, ys, columns, grid, places } = this.model;
-    const known = source === "curve";
-    const n = xs.length;
-    const curves = Array.from({ length: REFITS }, (_, r) => {
-      if (known) {
-        const drawn = xs.map((x, i) => truth(x) + noise * normal(seed, stream("noise", r + 1), i));
-        const { weights, bias } = ridgeRegression(columns, drawn, l2);
-        return curve(grid, weights, bias);
-      }
-      const taken = ys.map((_, i) => Math.floor(n * uniform(seed, stream("noise", r + 1), i)));
-      const { weights, bias } = ridgeRegression(columns.map((c) => taken.map((i) => c[i])), taken.map((i) => ys[i]), l2);
-      return curve(grid, weights, bias);
-    });
-    const [low, high] = [Math.min(...xs), Math.max(...xs)];
-    let [bias, variance, count] = [0, 0, 0];
-    for (let i = 0; i < places.length; i++) {
-      if (places[i] < low || places[i] > high) continue;
-      const { mean, spread } = moments(curves.map((one) => one[i]));
-      if (known) bias += (mean - truth(places[i])) ** 2;
-      variance += curves.some((one) => one[i] !== curves[0][i]) ? (spread ** 2 * REFITS) / (REFITS - 1) : 0;
-      count += 1;
-    }
-    return { curves, known, bias: bias / Math.max(count, 1), variance: variance / Math.max(count, 1) };
   }
 
   #losses({ weights, bias }) {
@@ -491,21 +523,7 @@ export class Regression {
   }
 
   script(settings, segments, step) {
-    const { xs, ys, network, closed } = this.model;
-    const { degree, scaled, l2 } = settings;
-    const data = [
-      `x = torch.tensor(${list(xs)})`, `y = torch.tensor(${list(ys)})[:, None]`,
-      ...(scaled ? ["spread = x.std(correction=0)", "x = (x - x.mean()) / (spread if spread > 0 else 1)"] : []),
-      `x = x[:, None] ** torch.arange(1, ${degree + 1})`,
-      ...(scaled ? ["spread = x.std(0, correction=0)", "x = (x - x.mean(0)) / torch.where(spread > 0, spread, 1.0)"] : []),
-    ];
-    const after = [
-      "", "# the closed form, by least squares", "n, d = x.shape",
-      `rows = torch.cat([torch.cat([x, torch.ones(n, 1)], 1), torch.cat([(n * ${l2}) ** 0.5 * torch.eye(d), torch.zeros(d, 1)], 1)])`,
-      'best = torch.linalg.lstsq(rows, torch.cat([y, torch.zeros(d, 1)]), driver="gelsd").solution',
-      'print("closed form", best.flatten().tolist())',
-    ];
-    return pytorchScript({ title: `A ${closed.weights.length === 1 ? "line" : "polynomial"} that learns: step ${step}`, data, network, segments, step, after });
+    return scriptOf(this.model, settings, segments, step);
   }
 
   /** Both pictures side by side. */

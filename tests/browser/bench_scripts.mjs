@@ -1,0 +1,61 @@
+// Prints, as JSON, scripts of the benches and the numbers that they are to print.
+
+import { learnt, scriptOf } from "../../pages/components/bench/benches/regression.js";
+import { pytorchScript } from "../../pages/components/bench/script.js";
+import { makeProblem } from "../../pages/components/trajectory/problem.js";
+import { normal, stream } from "../../pages/components/trajectory/random.js";
+import { TRAINING, Trajectory } from "../../pages/components/trajectory/trajectory.js";
+
+const STEPS = 60;
+const points = Array.from({ length: 14 }, (_, i) => [normal(1, stream("points"), i), normal(2, stream("points"), i)]);
+const settings = {
+  degree: 1, scaled: false, seed: 3, initialisation: "normal", start: null, test: 0, l2: 0,
+};
+
+/** What a branch with these segments has learnt after all steps. */
+function walked(problem, segments) {
+  let trajectory = new Trajectory(makeProblem(problem), segments[0].training);
+  for (const { from, training } of [...segments.slice(1), { from: STEPS }]) {
+    while (trajectory.step < from && trajectory.advance());
+    if (from < STEPS) trajectory = trajectory.fork(from, training);
+  }
+  return { loss: trajectory.measure().train, weights: [...trajectory.weights] };
+}
+
+function regression(changes, segments) {
+  const chosen = { ...settings, ...changes };
+  const model = learnt(chosen, points);
+  return {
+    script: scriptOf(model, chosen, segments, STEPS), ...walked(model.problem, segments),
+    closed: [...model.closed.weights, model.closed.bias],
+  };
+}
+
+function network(changes, training) {
+  const x = Float64Array.from([...points.map(([a]) => a), ...points.map(([, b]) => b)]);
+  const y = Float64Array.from(points, ([a, b]) => (a * b > 0 ? 1 : 0));
+  const chosen = {
+    inputs: 2, hidden: [4, 3], outputs: 1, activation: "tanh", initialisation: "xavier_normal",
+    scale: 1, bias: 0, batch_norm: false, loss: "bce", seed: 5, start: null, ...changes,
+  };
+  const segments = [{ from: 0, training: { ...TRAINING, ...training } }];
+  const rows = points.map((point) => `[${point.join(", ")}]`).join(", ");
+  const data = [`x = torch.tensor([${rows}])`, `y = torch.tensor([${[...y].join(", ")}])[:, None]`];
+  const problem = { kind: "network", network: chosen, train: { x, y }, test: null };
+  return {
+    script: pytorchScript({ title: "A network", data, network: chosen, segments, step: STEPS }),
+    ...walked(problem, segments),
+  };
+}
+
+const of = (from, training) => ({ from, training: { ...TRAINING, ...training } });
+console.log(JSON.stringify([
+  regression({}, [of(0, { rate: 0.05 })]),
+  regression({ degree: 4, scaled: true, l2: 0.02, test: 0.2 }, [
+    of(0, { optimiser: "momentum", rate: 0.02, l2: 0.02 }),
+    of(20, { optimiser: "momentum", rate: 0.01, momentum: 0.5, l2: 0.02 }),
+    of(40, { optimiser: "adam", rate: 0.02, l2: 0.02, l1: 0.01, batch: 4 }),
+  ]),
+  network({ batch_norm: true, activation: "relu" }, { optimiser: "nesterov", rate: 0.05, batch: 5, clip: 0.5 }),
+  network({}, { optimiser: "rmsprop", rate: 0.01, dropout: 0.3 }),
+]));
