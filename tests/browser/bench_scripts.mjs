@@ -7,7 +7,7 @@ import { normal, stream } from "../../pages/components/trajectory/random.js";
 import { TRAINING, Trajectory } from "../../pages/components/trajectory/trajectory.js";
 
 const STEPS = 60;
-const points = Array.from({ length: 14 }, (_, i) => [normal(1, stream("points"), i), normal(2, stream("points"), i)]);
+const points = Array.from({ length: 14 }, (_, i) => [normal(1, stream("points"), i), Math.round(3 * normal(2, stream("points"), i))]); // whole numbers are numbers too
 const settings = {
   degree: 1, scaled: false, seed: 3, initialisation: "normal", start: null, test: 0, l2: 0,
 };
@@ -40,7 +40,7 @@ function network(changes, training) {
   };
   const segments = [{ from: 0, training: { ...TRAINING, ...training } }];
   const rows = points.map((point) => `[${point.join(", ")}]`).join(", ");
-  const data = [`x = torch.tensor([${rows}])`, `y = torch.tensor([${[...y].join(", ")}])[:, None]`];
+  const data = [`x = torch.tensor([${rows}])`, `y = torch.tensor([${[...y].join(", ")}]).double()[:, None]`];
   const problem = { kind: "network", network: chosen, train: { x, y }, test: null };
   return {
     script: pytorchScript({ title: "A network", data, network: chosen, segments, step: STEPS }),

@@ -115,7 +115,8 @@ export function refits(model, { source, noise, l2, seed }) {
 /** A PyTorch script that prints the numbers of a step of a branch, and the closed form. */
 export function scriptOf({ xs, ys, network }, { degree, scaled, l2 }, segments, step) {
   const data = [
-    `x = torch.tensor(${list(xs)})`, `y = torch.tensor(${list(ys)})[:, None]`,
+    `x = torch.tensor(${list(xs)}, dtype=torch.float64)`,
+    `y = torch.tensor(${list(ys)}, dtype=torch.float64)[:, None]`,
     ...(scaled ? ["spread = x.std(correction=0)", "x = (x - x.mean()) / (spread if spread > 0 else 1)"] : []),
     `x = x[:, None] ** torch.arange(1, ${degree + 1})`,
     ...(scaled ? ["spread = x.std(0, correction=0)", "x = (x - x.mean(0)) / torch.where(spread > 0, spread, 1.0)"] : []),
