@@ -1,7 +1,7 @@
 // A plane on a canvas: axes with ticks, lines and dots, in the page's colours.
 
 const TICKS = 5;
-const PAD = { left: 46, right: 10, top: 10, bottom: 34 };
+const PAD = { left: 52, right: 10, top: 10, bottom: 34 };
 
 /** Round numbers between two, about `TICKS` of them. */
 export function ticks(low, high) {
@@ -14,7 +14,12 @@ export function ticks(low, high) {
   return found;
 }
 
-export const short = (value) => (value === 0 ? "0" : String(Number(value.toPrecision(3))));
+/** A number in few characters. */
+export function short(value) {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(2).replace(/\.?0*e\+?/, "e");
+  return String(Number(value.toPrecision(3)));
+}
 
 /** The two colours of text and lines of the page, which change between light and dark. */
 export function inks(element) {

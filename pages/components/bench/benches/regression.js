@@ -171,14 +171,14 @@ export class Regression {
       reason: "SGD with a rate of 0.001, 1,000 steps. The slope is found at once, the intercept hardly: the loss is 336 times as curved in one direction as in the other." },
     { name: "Features scaled", settings: { source: "text15", scaled: true, rate: 0.1 },
       reason: "With mean 0 and standard deviation 1 the loss is a round bowl, and a hundred times the rate is stable." },
-    { name: "Rate just too large", settings: { source: "text15", rate: 0.024 },
+    { name: "Rate just too large", settings: { source: "text15", rate: 0.024, stop_steps: 20000 },
       reason: "Above 2/λ each step overshoots the valley by more than the last one." },
     { name: "Momentum in a valley", settings: { source: "text15", optimiser: "momentum", rate: 0.005 },
       reason: "Along the valley the steps add up, across it they cancel." },
     { name: "Overfitting", settings: { source: "curve", degree: 9, scaled: true, rate: 0.003, optimiser: "adam", test: 0.25, stop_steps: 20000, refits: true, count: 16 },
       reason: "Nine powers and twelve points to learn from: the closed form goes through the noise. Stopped early, descent is smoother than it." },
     { name: "Ridge", settings: { source: "curve", degree: 9, scaled: true, rate: 0.02, optimiser: "adam", test: 0.25, stop_steps: 5000, refits: true, count: 16, l2: 0.01 },
-      reason: "A penalty on the weights: more bias, much less variance." },
+      reason: "A penalty on the weights: here the variance falls to a sixth, and the bias hardly changes." },
   ];
 
   constructor(frame) {
@@ -189,7 +189,7 @@ export class Regression {
     this.source = make("select", { ariaLabel: "Points" });
     this.what = make("p", { className: "note" });
     this.pair = make("div", { className: "plots" },
-      make("figure", {}, this.picture, make("figcaption", { textContent: "Drag a point; click to add one; press twice to remove it." })),
+      make("figure", {}, this.picture, make("figcaption", { textContent: "Dashed: the closed form. Drag a point, press to add one, twice to remove it." })),
       make("figure", { className: "over" }, this.surface, make("figcaption", { textContent: "Loss over slope and intercept: press to begin there." })),
     );
     frame.stage.append(make("label", { className: "source" }, make("span", { textContent: "Points" }), this.source), this.pair, this.what);
@@ -342,9 +342,12 @@ export class Regression {
     }
     this.over.drawField();
     const { inks } = this.over;
+    const far = [this.seen.x, this.seen.y].map(([low, high]) => 20 * (high - low));
     state.branches.forEach(({ rows, step, weights }, i) => {
       const path = thinned(rows.slice(0, step + 1), 1500).map((row) => [row[2], row[3]]);
       path.push([weights[0], weights[1]]);
+      const gone = path.findIndex(([w, c]) => Math.abs(w - a) > far[0] || Math.abs(c - b) > far[1]);
+      if (gone >= 0) path.length = gone + 1; // what diverges is drawn until it is far outside
       this.over.line(path, { colour: colours[i], width: 2 });
       this.over.dot(weights, { colour: colours[i], radius: 5, ring: inks.ground });
     });
