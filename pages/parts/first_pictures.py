@@ -127,7 +127,7 @@ def _latent_explorer() -> str:
 
 def _foundations() -> str:
     picture = _picture(opening_picture(), "Fifteen points and a line")
-    return f'{_gap(102.25, 102.25)}<div class="plot">{picture}</div>'
+    return f'{_gap(91.5, 91.5)}<div class="plot">{picture}</div>'
 
 
 def _network_explorer() -> str:
