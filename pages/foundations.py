@@ -1,6 +1,11 @@
 """Foundations: what is learnt in milliseconds, to touch, rewind and fork."""
 
-from pages.parts.foundations import published_tab, regression_tab, tensors_tab
+from pages.parts.foundations import (
+    classification_tab,
+    published_tab,
+    regression_tab,
+    tensors_tab,
+)
 from pages.parts.foundations.explained import explained
 from pages.ui.page_frame import opening, tabs
 
@@ -9,6 +14,7 @@ tabs(
     {
         "Tensors and gradients": tensors_tab.panel,
         "Regression": regression_tab.panel,
+        "Classification": classification_tab.panel,
         "As in the text": published_tab.panel,
         "What is happening": explained,
     },

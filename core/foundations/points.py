@@ -99,23 +99,14 @@ def read_csv(content: bytes | str, name: str = "Your points") -> PointSet:
     Raises:
         LabError: it is no such table; the sentence says which row and what to do.
     """
-    if len(content) > MAX_BYTES:
-        raise LabError(f"This table is larger than {MAX_BYTES // 2**20} MiB: bring a part of it.")
-    if isinstance(content, bytes):
-        try:
-            content = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise LabError("This is no text in UTF-8: save the table as CSV in UTF-8.") from error
-    rows = list(_cells(content.replace("\0", "")))
-    if not rows:
-        raise LabError("This table is empty: it needs two columns of numbers.")
-    named = all(_number(cell) is None for cell in rows[0][1])
+    rows = rows_of(content)
+    named = all(number_in(cell) is None for cell in rows[0][1])
     header, body = (rows[0][1], rows[1:]) if named else ([], rows)
     columns = _columns(body)
     pairs, gaps = [], 0
     for line, cells in body:
         chosen = [cells[c].strip() if c < len(cells) else "" for c in columns]
-        if any(cell.lower() in _GAPS for cell in chosen):
+        if any(cell.lower() in GAPS for cell in chosen):
             gaps += 1
             continue
         pairs.append([_value(cell, line) for cell in chosen])
@@ -142,7 +133,26 @@ def read_csv(content: bytes | str, name: str = "Your points") -> PointSet:
     )
 
 
-_GAPS: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
+def rows_of(content: bytes | str) -> list[tuple[int, list[str]]]:
+    """The rows of a table that are not empty, with their numbers from 1; there is one at least.
+
+    Raises:
+        LabError: it is too large, or no table.
+    """
+    if len(content) > MAX_BYTES:
+        raise LabError(f"This table is larger than {MAX_BYTES // 2**20} MiB: bring a part of it.")
+    if isinstance(content, bytes):
+        try:
+            content = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise LabError("This is no text in UTF-8: save the table as CSV in UTF-8.") from error
+    rows = list(_cells(content.replace("\0", "")))
+    if not rows:
+        raise LabError("This table is empty: it needs two columns of numbers.")
+    return rows
+
+
+GAPS: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
 
 
 def _cells(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -166,7 +176,7 @@ def _columns(body: Sequence[tuple[int, list[str]]]) -> list[int]:
     few = body[:200]
     width = max((len(cells) for _, cells in few), default=0)
     shares = [
-        sum(c < len(cells) and _number(cells[c]) is not None for _, cells in few) / len(few)
+        sum(c < len(cells) and number_in(cells[c]) is not None for _, cells in few) / len(few)
         for c in range(width)
     ]
     found = [c for c, share in enumerate(shares) if share > 0.5][:2]
@@ -175,7 +185,8 @@ def _columns(body: Sequence[tuple[int, list[str]]]) -> list[int]:
     return found
 
 
-def _number(cell: str) -> float | None:
+def number_in(cell: str) -> float | None:
+    """The number that a cell holds, which may be infinite; None where it holds none."""
     try:
         return float(cell)
     except ValueError:
@@ -183,7 +194,7 @@ def _number(cell: str) -> float | None:
 
 
 def _value(cell: str, line: int) -> float:
-    value = _number(cell)
+    value = number_in(cell)
     if value is None:
         raise LabError(f"Row {line} has “{cell[:30]}” where a number should be.")
     if not abs(value) <= LARGEST:

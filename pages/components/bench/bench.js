@@ -26,9 +26,10 @@
 // A new bench: write the module, add it to BENCHES here, and draw it in a tab of
 // pages/foundations.py with `bench("its name", key=…)`.
 
-import { component, make, reducedMotion } from "../common.js";
+import { component, make, reducedMotion, same } from "../common.js";
 import { Engine } from "../trajectory/engine.js";
 import { TRAINING } from "../trajectory/trajectory.js";
+import { Classification } from "./benches/classification.js";
 import { Regression } from "./benches/regression.js";
 import { COLOURS, Form } from "./form.js";
 import { csv, save, savePng } from "./downloads.js";
@@ -36,7 +37,7 @@ import { LossChart } from "./loss_chart.js";
 import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
 import { Player } from "./player.js";
 
-const BENCHES = { regression: Regression };
+const BENCHES = { classification: Classification, regression: Regression };
 const REST = 600; // milliseconds without a change until the address is written
 const RULE = { stop_steps: "steps", stop_loss: "loss", stop_patience: "patience" };
 const PARAMETER = "state";
@@ -107,7 +108,10 @@ class Bench {
   }
 
   #problem() {
-    return { do: "problem", problem: this.bench.problem(this.settings), rule: this.rule };
+    const problem = this.bench.problem(this.settings);
+    this.reshaped = !same(problem.network, this.network);
+    this.network = problem.network;
+    return { do: "problem", problem, rule: this.rule };
   }
 
   // ---- what is changed
@@ -126,7 +130,10 @@ class Bench {
       const { active = 0 } = this.chosen ?? {};
       const changed = Object.fromEntries(training.map((name) => [name, this.settings[name]]));
       Object.assign(branches[active].at(-1).training, changed);
-      this.ask({ ...this.#problem(), branches });
+      const message = this.#problem();
+      // weights that were set by hand are of the network before
+      if (this.reshaped) for (const segment of branches.flat()) segment.edits = [];
+      this.ask({ ...message, branches });
     } else if (training.length) {
       this.ask({ do: "train", training: Object.fromEntries(training.map((n) => [n, changes[n]])) });
     }
@@ -150,6 +157,7 @@ class Bench {
     if (last?.do === message.do && message.do === "train") {
       Object.assign(last.training, message.training);
     } else if (last?.do === message.do && message.do === "at") last.step = message.step;
+    else if (last?.do === message.do && message.do === "edit") last.edits.push(...message.edits);
     else this.#queue.push(message);
     this.#next();
   }
@@ -250,7 +258,9 @@ class Bench {
       Object.fromEntries(Object.entries(of).filter(([n, v]) => JSON.stringify(v) !== JSON.stringify(from[n])));
     const settings = changed(this.settings, defaults);
     const paths = branches.map(({ segments }) =>
-      segments.map(({ from, training }) => ({ from, training: changed(training, defaults) })),
+      segments.map(({ from, training, edits = [] }) => ({
+        from, training: changed(training, defaults), ...(edits.length ? { edits } : {}),
+      })),
     );
     return { v: VERSION, bench: this.data.bench, settings, branches: paths, active, step };
   }

@@ -17,6 +17,7 @@ import { MAX_STEPS, TRAINING } from "../trajectory/trajectory.js";
 export const COLOURS = ["#2b8cd6", "#e69f00", "#00a37a", "#cc79a7", "#d55e00", "#808080"];
 
 const MAX_SEGMENTS = 12;
+const MAX_EDITS = 300; // weights set by hand at one step
 const number = (value) => value.toLocaleString("en");
 
 /** Controls that several benches have; a bench takes those that it wants by name. */
@@ -96,6 +97,11 @@ export function checkedValue(control, value) {
   }
   return value;
 }
+
+/** Whether this is a weight set by hand: `[index, value]`. */
+const isEdit = (edit) =>
+  Array.isArray(edit) && edit.length === 2 && Number.isInteger(edit[0]) && edit[0] >= 0 &&
+  Number.isFinite(edit[1]) && Math.abs(edit[1]) <= 1000;
 
 export class Form {
   #fields = new Map(); // by name: {row, show}
@@ -236,10 +242,11 @@ export class Form {
     return said.map((segments) => {
       if (!Array.isArray(segments) || !segments.length || segments.length > MAX_SEGMENTS) throw damaged;
       return segments.map((segment, i) => {
-        const { from, training = {} } = segment ?? {};
+        const { from, training = {}, edits = [] } = segment ?? {};
         const later = i === 0 ? from === 0 : step(from) && from > segments[i - 1].from;
         if (!later || Object.keys(training).some((name) => !(name in TRAINING))) throw damaged;
-        return { from, training: { ...base, ...this.checked(training) } };
+        if (!Array.isArray(edits) || edits.length > MAX_EDITS || !edits.every(isEdit)) throw damaged;
+        return { from, training: { ...base, ...this.checked(training) }, edits };
       });
     });
   }

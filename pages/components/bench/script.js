@@ -71,12 +71,12 @@ export function list(numbers) {
  * @param title the first line
  * @param data lines that make `x` (n, inputs) and `y`
  * @param network settings of Network
- * @param segments of a branch: `{from, training}`
+ * @param segments of a branch: `{from, training, edits}`
  * @param step the last one
  * @param after lines at the end
  */
 export function pytorchScript({ title, data, network, segments, step, after = [] }) {
-  const used = segments.filter(({ from }, i) => i === 0 || from < step);
+  const used = segments.filter(({ from, edits }, i) => i === 0 || from < step || (from === step && edits?.length));
   const any = (name) => used.some(({ training }) => training[name]);
   const drawn = any("batch") || any("dropout");
   const start = new Network(network, 1).initial();
@@ -128,9 +128,19 @@ function trainer({ loss }, any) {
   return [...lines.filter((line) => line !== null), "    optimiser.step()", ""];
 }
 
-function part({ from, training }, used, i, step) {
+/** Weights that a hand has set. */
+const edited = (edits = []) =>
+  edits.length
+    ? [
+        "flat = nn.utils.parameters_to_vector(model.parameters()).detach()",
+        ...edits.map(([index, value]) => `flat[${index}] = ${value}`),
+        "nn.utils.vector_to_parameters(flat, model.parameters())",
+      ]
+    : [];
+
+function part({ from, training, edits }, used, i, step) {
   const { optimiser, rate, momentum } = training;
-  const lines = [];
+  const lines = edited(edits);
   const before = used[i - 1]?.training;
   if (before?.optimiser === optimiser && (optimiser !== "nesterov" || before.momentum > 0 === momentum > 0)) {
     lines.push(`optimiser.param_groups[0]["lr"] = ${rate}`);

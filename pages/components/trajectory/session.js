@@ -44,7 +44,7 @@ export class Session {
 
   /**
    * Another problem: the branches are computed again, up to the present step or another.
-   * @param branches of each its segments, `{from, training}`
+   * @param branches of each its segments, `{from, training, edits}`
    */
   _problem({ problem, branches, active = this.active, step = this.step, rule = this.rule }) {
     const made = makeProblem(problem);
@@ -55,7 +55,7 @@ export class Session {
   }
 
   #branch(problem, segments) {
-    const trajectory = new Trajectory(problem, segments[0].training);
+    const trajectory = new Trajectory(problem, segments[0].training, segments[0].edits);
     trajectory.later = segments.slice(1); // segments whose step is not yet reached
     return { id: this.#next++, trajectory };
   }
@@ -87,6 +87,19 @@ export class Session {
     child.later = [];
     this.branches.push({ id: this.#next++, trajectory: child });
     this.active = this.branches.length - 1;
+  }
+
+  /**
+   * Weights set by hand at the present step: on a branch of its own, unless the active one begins
+   * here or there is no room for another.
+   */
+  _edit({ edits }) {
+    const { segments, step, length } = this.branches[this.active].trajectory;
+    if (segments.at(-1).from !== step || length > step) this._fork();
+    const branch = this.branches[this.active];
+    branch.trajectory = branch.trajectory.fork(step, {}, edits);
+    branch.trajectory.later = [];
+    branch.id = this.#next++;
   }
 
   _pick({ branch }) {
@@ -138,7 +151,7 @@ export class Session {
       const [next] = trajectory.later;
       if (next && next.from <= trajectory.step) {
         const later = trajectory.later.slice(1);
-        branch.trajectory = trajectory.fork(next.from, next.training);
+        branch.trajectory = trajectory.fork(next.from, next.training, next.edits);
         branch.trajectory.later = later;
         continue;
       }
@@ -167,7 +180,7 @@ export class Session {
         return {
           id,
           segments: [
-            ...trajectory.segments.map(({ from, training }) => ({ from, training })),
+            ...trajectory.segments.map(({ from, training, edits }) => ({ from, training, edits })),
             ...trajectory.later,
           ],
           step: trajectory.step,

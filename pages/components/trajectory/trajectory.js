@@ -58,11 +58,12 @@ export class Trajectory {
   /**
    * @param problem see problem.js
    * @param training as `TRAINING`; what is missing is taken from there
+   * @param edits weights that a hand has set before the first step, each `[index, value]`
    */
-  constructor(problem, training) {
+  constructor(problem, training, edits = []) {
     const { size, running, watched } = problem;
     this.problem = problem;
-    this.segments = [{ from: 0, since: 0, training: { ...TRAINING, ...training } }];
+    this.segments = [{ from: 0, since: 0, training: { ...TRAINING, ...training }, edits }];
     this.step = 0;
     this.length = 0; // the furthest step that was reached
     this.end = MAX_STEPS; // where it has to end
@@ -104,6 +105,7 @@ export class Trajectory {
     if (this.#ready === this.step) return this.diverged !== this.step;
     const { problem, step, weights, running } = this;
     const { training } = this.segmentAt(step);
+    this.#edit();
     const loss = problem.gradient(weights, step, training, this.gradient);
     problem.nextRunning(running, this.nextRunning);
     this.norm = clipped(this.gradient, training.clip);
@@ -112,6 +114,13 @@ export class Trajectory {
     if (!Number.isFinite(loss) || !Number.isFinite(this.norm)) return this.#end();
     if (step >= this.rows.count) this.#record(loss, training);
     return true;
+  }
+
+  /** Sets what a hand has set at the present step. */
+  #edit() {
+    const { from, edits } = this.segmentAt(this.step);
+    if (from !== this.step) return;
+    for (const [i, value] of edits) if (i < this.weights.length) this.weights[i] = value;
   }
 
   /** Back to the last finite step, where it ends. */
@@ -179,18 +188,24 @@ export class Trajectory {
       this.#ready = -1;
     }
     while (this.step < target) this.advance();
+    this.#edit();
     return this;
   }
 
-  /** Another trajectory, the same up to a step and with other settings from there on. */
-  fork(step, changes) {
+  /**
+   * Another trajectory, the same up to a step and with other settings from there on.
+   * @param edits weights that a hand has set there, each `[index, value]`
+   */
+  fork(step, changes, edits = []) {
     const training = { ...this.segmentAt(step).training, ...changes };
     const child = new Trajectory(this.problem, training);
     const before = this.segments.filter(({ from }) => from < step);
     const last = before.at(-1);
     const same = last && last.training.optimiser === training.optimiser;
     const since = same ? last.since : step; // another optimiser begins with empty slots
-    child.segments = [...before, { from: step, since, training }];
+    const kept = this.segments.find(({ from }) => from === step)?.edits ?? [];
+    const set = [...new Map([...kept, ...edits])];
+    child.segments = [...before, { from: step, since, training, edits: set }];
     child.#stride = this.#stride;
     child.#snapshots = new Map([...this.#snapshots].filter(([at]) => at <= step));
     child.rows = this.rows.until(step);
