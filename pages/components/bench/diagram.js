@@ -6,6 +6,7 @@ import { SIDE, css, paintUnit, reach, signColour } from "./plane.js";
 
 const UNIT = 54; // a unit's side, at most
 const ROW = 64;
+const HIGHEST = 440; // of the whole picture
 const WIDE = 7; // the widest line
 const NEAR = 7; // pixels from a line that is still on it
 const DRAG = 0.02; // a weight's change by a pixel
@@ -83,7 +84,7 @@ export class Diagram {
 
   /** How high it is, for its stage. */
   get height() {
-    return Math.max(...this.network.sizes, 2) * ROW + 8;
+    return Math.min(Math.max(...this.network.sizes, 2) * ROW + 8, HIGHEST);
   }
 
   #layout() {

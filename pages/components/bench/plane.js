@@ -192,7 +192,7 @@ export class Plane {
     context.globalAlpha = 0.75;
     context.font = `${11 * scale}px sans-serif`;
     const number = ({ mean, spread }, v) =>
-      (mean + v * spread).toLocaleString("en", { maximumSignificantDigits: 3 });
+      (mean + v * spread).toLocaleString("en", { maximumSignificantDigits: 3 }).replace("-", "−");
     context.textAlign = "center";
     for (const v of [-2, 0, 2]) {
       context.fillText(number(axes[0], v), ((v / EXTENT + 1) / 2) * side, side - 4 * scale);

@@ -34,6 +34,15 @@ $\text{bias}^2 + \text{variance} + \text{noise}$. For the noisy sine the truth i
 fits to new noise show both; for measured points, samples drawn with replacement (the bootstrap)
 show the variance alone.
 
+**Classification.** The network's output $z$ for a point is a **logit**: the logarithm of the odds,
+so $e^z$ to 1 for the second class, whose probability is $p = 1 / (1 + e^{-z})$. With more classes
+each has an output, and $p_k = e^{z_k} / \sum_j e^{z_j}$. The **likelihood** of a model is the
+product of the probabilities that it gives to what was observed; the loss (cross-entropy) is minus
+its logarithm over the number of points, so that $e^{-\text{loss}}$ is a point's probability in the
+geometric mean. Without hidden layers this is logistic regression: a step of 1 in $x_j$ multiplies
+the odds by $e^{w_j}$, and the boundary is a line. Whether a point is tested follows from its own
+place, so that painting one moves no other.
+
 **Exactly again.** Weights, batches and dropout are drawn by counter (Philox, Salmon et al. 2011),
 so that every step can be computed again to the bit: that is how the player rewinds and forks.
 
