@@ -1,5 +1,8 @@
 // Prints, as JSON, scripts of the benches and the numbers that they are to print.
 
+import {
+  DEFAULTS, rightOf, script, taskOf,
+} from "../../pages/components/bench/benches/classification_model.js";
 import { learnt, scriptOf } from "../../pages/components/bench/benches/regression.js";
 import { pytorchScript } from "../../pages/components/bench/script.js";
 import { makeProblem } from "../../pages/components/trajectory/problem.js";
@@ -15,18 +18,18 @@ const settings = {
 /** What a branch with these segments has learnt after all steps. */
 function walked(problem, segments) {
   let trajectory = new Trajectory(makeProblem(problem), segments[0].training);
-  for (const { from, training } of [...segments.slice(1), { from: STEPS }]) {
+  for (const { from, training, edits } of [...segments.slice(1), { from: STEPS }]) {
     while (trajectory.step < from && trajectory.advance());
-    if (from < STEPS) trajectory = trajectory.fork(from, training);
+    if (training) trajectory = trajectory.fork(from, training, edits);
   }
-  return { loss: trajectory.measure().train, weights: [...trajectory.weights] };
+  return { loss: trajectory.measure().train, weights: [...trajectory.weights], trajectory };
 }
 
 function regression(changes, segments) {
   const chosen = { ...settings, ...changes };
   const model = learnt(chosen, points);
   return {
-    script: scriptOf(model, chosen, segments, STEPS), ...walked(model.problem, segments),
+    script: scriptOf(model, chosen, segments, STEPS), ...walked(model.problem, segments), trajectory: null,
     closed: [...model.closed.weights, model.closed.bias],
   };
 }
@@ -44,11 +47,35 @@ function network(changes, training) {
   const problem = { kind: "network", network: chosen, train: { x, y }, test: null };
   return {
     script: pytorchScript({ title: "A network", data, network: chosen, segments, step: STEPS }),
-    ...walked(problem, segments),
+    ...walked(problem, segments), trajectory: null,
   };
 }
 
-const of = (from, training) => ({ from, training: { ...TRAINING, ...training } });
+/** A bench of points with classes; weights are set by hand in the middle and at the very end. */
+function classification(changes) {
+  const chosen = { ...DEFAULTS, count: 40, ...changes };
+  const segments = [
+    of(0, chosen), { ...of(25, { ...chosen, rate: 0.01 }), edits: [[1, 2.5]] },
+    { ...of(STEPS, { ...chosen, rate: 0.01 }), edits: [[0, -1], [3, 0.25]] },
+  ];
+  const task = taskOf(chosen, {});
+  const { loss, weights, trajectory } = walked(task.problem, segments);
+  const { network } = trajectory.problem;
+  const right = (part) => rightOf(network, trajectory.weights, trajectory.running, part) / part.y.length;
+  return {
+    script: script(chosen, {}, segments, STEPS), loss, weights,
+    measured: {
+      "train loss": loss, "train accuracy": right(task.train),
+      "test loss": trajectory.measure().test, "test accuracy": right(task.test),
+    },
+  };
+}
+
+const of = (from, { optimiser, rate, momentum, batch, clip, l1, l2, dropout }) => {
+  const given = { optimiser, rate, momentum, batch, clip, l1, l2, dropout };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { from, training: { ...TRAINING, ...Object.fromEntries(set) } };
+};
 console.log(JSON.stringify([
   regression({}, [of(0, { rate: 0.05 })]),
   regression({ degree: 4, scaled: true, l2: 0.02, test: 0.2 }, [
@@ -58,4 +85,6 @@ console.log(JSON.stringify([
   ]),
   network({ batch_norm: true, activation: "relu" }, { optimiser: "nesterov", rate: 0.05, batch: 5, clip: 0.5 }),
   network({}, { optimiser: "rmsprop", rate: 0.01, dropout: 0.3 }),
+  classification({ set: "moons", batch: 8, dropout: 0.1 }),
+  classification({ set: "four_blobs", hidden: [], l2: 0.01 }),
 ]));

@@ -34,6 +34,8 @@ def test_a_script_prints_the_numbers_of_the_bench():
         said = printed(one["script"])
         loss, closed = said.pop("loss"), said.pop("closed form", None)
         assert loss == pytest.approx(one["loss"], abs=1e-9)
+        for name, number in one.get("measured", {}).items():
+            assert said.pop(name) == pytest.approx(number, abs=1e-9)
         np.testing.assert_allclose(np.concatenate(list(said.values())), one["weights"], atol=1e-8)
         if closed:
             np.testing.assert_allclose(closed, one["closed"], atol=1e-9)

@@ -178,7 +178,7 @@ export function script(settings, tables, segments, step) {
   const target = network.outputs === 1 ? "points[:, 2:]" : "points[:, 2].long()";
   const read = (part, points) => [
     `# two features and a class, ${points.length} times`,
-    `points = torch.tensor(${list(points.flat())}).view(-1, 3)`,
+    `points = torch.tensor(${list(points.flat())}).double().view(-1, 3)`,
     `${part}, ${part.replace("x", "y")} = points[:, :2], ${target}`,
   ];
   const right = network.outputs === 1 ? "(z > 0) == (y > 0.5)" : "z.argmax(1) == y";
