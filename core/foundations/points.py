@@ -45,11 +45,11 @@ def fifteen() -> PointSet:
 @cache
 def real_sets() -> tuple[PointSet, ...]:
     """Sets that come with scikit-learn and Plotly, so that nothing is fetched."""
-    import plotly.express as px
+    from plotly import data
     from sklearn.datasets import load_diabetes, load_iris
 
     iris, diabetes = load_iris(), load_diabetes(scaled=False)
-    tips, countries = px.data.tips(), px.data.gapminder(year=2007)
+    tips, countries = data.tips(), data.gapminder(year=2007)
     return (
         PointSet(
             id="iris",
