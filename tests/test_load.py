@@ -103,8 +103,8 @@ def test_errors_are_in_the_report() -> None:
 
 def test_every_kind_of_move_finds_its_way(server: Server, tmp_path: Path) -> None:
     code, rows = found(
-        server.url, tmp_path, "--sessions", "7", "--seconds", "4", "--rate", "2.2",
-        "--mix", "denoise,follow,sample,sketch,scrub,map,upload", "--visits", "2",
+        server.url, tmp_path, "--sessions", "8", "--seconds", "4", "--rate", "2.2",
+        "--mix", "denoise,follow,sample,sketch,play,scrub,map,upload", "--visits", "2",
     )  # fmt: skip
     assert code == 0, rows
     assert rows["denoise"]["count"] and rows["follow"]["count"]  # with other pictures each
@@ -116,6 +116,7 @@ def test_every_kind_of_move_finds_its_way(server: Server, tmp_path: Path) -> Non
         "map: lasso",
         "upload",
         "sketch",
+        "play",
     ):
         assert rows[action]["count"], action
     assert rows["all"]["failed"] == 0

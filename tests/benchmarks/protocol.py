@@ -30,7 +30,7 @@ ERROR = 1
 """The format of `st.error` among the alerts."""
 LOOKS = re.compile(r'data-slider="([^"]+)" [^>]*data-looks="([^"]+)"')
 LISTS = ("button_group", "multiselect")
-TEXTS = ("selectbox", "text_input", "tab_container")
+TEXTS = ("selectbox", "text_input", "text_area", "tab_container")
 
 
 @dataclass(frozen=True)

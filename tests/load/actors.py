@@ -222,6 +222,22 @@ class Sketch(Mover):
         return "sketch"
 
 
+class Play(Mover):
+    """The benches of Foundations, which play in the browser: the server hears of nothing but the
+    points that somebody brings once in a while.
+    """
+
+    page, pace = "foundations", 0.2
+
+    async def move(self) -> None:
+        points = [[self.rng.randrange(90), self.rng.randrange(90)] for _ in range(8)]
+        table = "x,y\n" + "\n".join(f"{x},{y}" for x, y in points)
+        await self.session.do(self.session.talk.find("text_area", "or paste one"), table)
+        brought = self.session.talk.find("bidi_component", "bench").data()["own"]
+        if brought is None or brought["points"] != points:
+            raise Unchanged("the points did not come to the bench")
+
+
 class Scrub(Mover):
     """The GAN gallery: every sheet of the wall once, as its scrubber fetches them; then the epochs
     of one network, which the server draws; now and then another network is taken off the wall.
@@ -249,7 +265,7 @@ class Scrub(Mover):
                 return
 
     async def _sheet(self, path: str) -> None:
-        if not (await self.session.fetch(path)).startswith(b"\x89PNG"):
+        if not (await self.session.fetch(path)).startswith((b"\x89PNG", b"RIFF")):
             raise Unchanged("no picture came")
 
     def _cards(self) -> list[dict[str, Any]]:

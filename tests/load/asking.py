@@ -5,12 +5,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.load.actors import Actor, Denoise, Follow, Map, Sample, Scrub, Sketch, Upload
+from tests.load.actors import Actor, Denoise, Follow, Map, Play, Sample, Scrub, Sketch, Upload
 from tests.load.jobs import Dream, Teach, Train
 
 ACTORS: dict[str, type[Actor]] = {
     c.__name__.lower(): c
-    for c in (Denoise, Follow, Sample, Sketch, Scrub, Map, Upload, Train, Dream, Teach)
+    for c in (Denoise, Follow, Sample, Sketch, Play, Scrub, Map, Upload, Train, Dream, Teach)
 }
 VISIT = "visit"
 CLASS = "denoise=9,follow=9,sample=11,scrub=7,map=7,upload=3,train=1,dream=1,teach=1,visit=1"
