@@ -5,7 +5,7 @@ import { save } from "../bench/downloads.js";
 import { component, make, same } from "../common.js";
 import { queryWith, valuesText } from "./address.js";
 import { Drawing, png } from "./drawing.js";
-import { backward, differences, forward, leafNames, requiresGrad, script } from "./graph.js";
+import { backward, difference, differences, forward, leafNames, requiresGrad, script } from "./graph.js";
 import { Leaf, start } from "./leaf.js";
 import { labels, list, sumOf, told } from "./story.js";
 import { Fault, tensor } from "./tensors.js";
@@ -13,7 +13,6 @@ import { Fault, tensor } from "./tensors.js";
 const REST = 800; // milliseconds without a key after which an expression is sent
 const WRITE = 500; // and without a change after which the address is written
 const PACE = 1500; // milliseconds of a step when played
-const MOST_SLOPES = 64; // numbers of leaves of which differences follow
 const FAR = 1e-3; // from here on gradient and difference are said to differ
 const DRAG = 150; // pixels for half of a slider
 
@@ -227,23 +226,17 @@ class Expression {
     this.find(".numbers").textContent = story?.numbers ?? "";
   }
 
-  /** The gradients beside differences. */
+  /** The gradient by the chosen number of each leaf beside a difference. */
   compare() {
     const { graph, leaves, gradients, values } = this.state;
-    const numbers = Object.values(leaves).reduce((sum, { data }) => sum + data.length, 0);
     let far = false;
-    this.slopes = {};
     for (const leaf of this.leaves) {
       const place = graph.nodes.findIndex((node) => node.operation === "leaf" &&
         node.text === leaf.name);
-      const slopes = numbers > MOST_SLOPES ? null
-        : tried(() => differences(graph, leaves, leaf.name));
-      this.slopes[leaf.name] = slopes;
-      leaf.tell(gradients[place], slopes);
-      far ||= slopes?.data.some((v, i) => {
-        const gradient = gradients[place].data[i];
-        return Math.abs(v - gradient) > FAR * Math.max(1, Math.abs(gradient));
-      });
+      const slope = tried(() => difference(graph, leaves, leaf.name, leaf.chosen));
+      leaf.tell(gradients[place], slope);
+      const gradient = gradients[place]?.data[leaf.chosen];
+      far ||= slope !== null && Math.abs(slope - gradient) > FAR * Math.max(1, Math.abs(gradient));
     }
     const detached = graph.nodes.some(({ operation }) => operation === "detach");
     this.find(".kink").textContent = !far ? "" : detached
@@ -371,11 +364,11 @@ class Expression {
   }
 
   csv() {
-    const { graph, names, values, gradients, needed } = this.state;
+    const { graph, leaves, names, values, gradients, needed } = this.state;
     const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
     const numbers = ({ data }) => quoted(Array.from(data).join(" "));
     const rows = graph.nodes.map(({ operation, text }, i) => {
-      const slopes = operation === "leaf" ? this.slopes[text] : null;
+      const slopes = operation === "leaf" ? tried(() => differences(graph, leaves, text)) : null;
       return [
         quoted(names[i]), quoted(operation), quoted(`(${text})`),
         quoted(values[i].shape.join("×")), numbers(values[i]),
@@ -389,7 +382,6 @@ class Expression {
     const ground = getComputedStyle(this.root).getPropertyValue("--st-background-color") || "#fff";
     save(await png(this.drawing.picture, ground), "graph.png", "image/png");
   }
-
 }
 
 /** A value for each leaf: a given one, or one to begin with, of a shape that products can take. */

@@ -152,18 +152,20 @@ export function localDerivative(graph, values, { node, slot }) {
   return OPERATIONS[operation].backward(filled(out.shape, 1), out, ...given)[slot];
 }
 
-/** The derivative of the sum of the result by a leaf, by differences to both sides. */
-export function differences(graph, leaves, name) {
-  const value = leaves[name], slopes = zeros(value.shape);
-  value.data.forEach((v, i) => {
-    const step = STEP * Math.max(1, Math.abs(v));
-    const [above, below] = [step, -step].map((way) => {
-      const moved = map(value, (u, k) => (k === i ? u + way : u));
-      return total(forward(graph, { ...leaves, [name]: moved }).at(-1));
-    });
-    slopes.data[i] = (above - below) / (2 * step);
+/** The derivative of the sum of the result by one number of a leaf, by differences to both sides. */
+export function difference(graph, leaves, name, i) {
+  const value = leaves[name], step = STEP * Math.max(1, Math.abs(value.data[i]));
+  const [above, below] = [step, -step].map((way) => {
+    const moved = map(value, (u, k) => (k === i ? u + way : u));
+    return total(forward(graph, { ...leaves, [name]: moved }).at(-1));
   });
-  return slopes;
+  return (above - below) / (2 * step);
+}
+
+/** The same by each number of a leaf. */
+export function differences(graph, leaves, name) {
+  const slopes = zeros(leaves[name].shape);
+  return { ...slopes, data: slopes.data.map((_, i) => difference(graph, leaves, name, i)) };
 }
 
 /** As Python writes a list of the numbers, so that PyTorch takes them for floats. */

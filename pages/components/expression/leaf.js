@@ -117,12 +117,12 @@ export class Leaf {
   }
 
   /** The gradient beside the slope of two values close by. */
-  tell(gradient, slopes) {
+  tell(gradient, slope) {
     const at = this.at(this.chosen);
     if (!gradient) return (this.told.textContent = "");
-    const off = Math.abs(gradient.data[this.chosen] - slopes?.data[this.chosen]);
-    const beside = slopes
-      ? `by differences ${brief(slopes.data[this.chosen], 6)}, off by ${brief(off, 1)}`
+    const off = Math.abs(gradient.data[this.chosen] - slope);
+    const beside = slope !== null
+      ? `by differences ${brief(slope, 6)}, off by ${brief(off, 1)}`
       : "no value close by to take a difference from";
     return (this.told.textContent =
       `∂L/∂${at} = ${brief(gradient.data[this.chosen], 6)}; ${beside}`);
