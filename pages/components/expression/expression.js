@@ -5,7 +5,9 @@ import { save } from "../bench/downloads.js";
 import { component, make, same } from "../common.js";
 import { queryWith, valuesText } from "./address.js";
 import { Drawing, png } from "./drawing.js";
-import { backward, difference, differences, forward, leafNames, requiresGrad, script } from "./graph.js";
+import {
+  backward, difference, differences, forward, leafNames, requiresGrad, script,
+} from "./graph.js";
 import { Leaf, start } from "./leaf.js";
 import { labels, list, sumOf, told } from "./story.js";
 import { Fault, tensor } from "./tensors.js";

@@ -152,7 +152,7 @@ export function localDerivative(graph, values, { node, slot }) {
   return OPERATIONS[operation].backward(filled(out.shape, 1), out, ...given)[slot];
 }
 
-/** The derivative of the sum of the result by one number of a leaf, by differences to both sides. */
+/** The derivative of the result's sum by one number of a leaf, by differences to both sides. */
 export function difference(graph, leaves, name, i) {
   const value = leaves[name], step = STEP * Math.max(1, Math.abs(value.data[i]));
   const [above, below] = [step, -step].map((way) => {
