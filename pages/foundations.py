@@ -2,6 +2,7 @@
 
 from pages.parts.foundations import (
     classification_tab,
+    depth_tab,
     published_tab,
     regression_tab,
     tensors_tab,
@@ -15,6 +16,7 @@ tabs(
         "Tensors and gradients": tensors_tab.panel,
         "Regression": regression_tab.panel,
         "Classification": classification_tab.panel,
+        "Depth": depth_tab.panel,
         "As in the text": published_tab.panel,
         "What is happening": explained,
     },

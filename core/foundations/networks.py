@@ -30,7 +30,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "bce": F.binary_cross_entropy_with_logits,
     "cross_entropy": F.cross_entropy,
 }
-Width = Annotated[int, Field(ge=1, le=32)]
+Width = Annotated[int, Field(ge=1, le=48)]
 MAX_STEPS = 100_000
 
 
@@ -40,7 +40,7 @@ class PlaneSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: int = Field(2, ge=1, le=16, description="Features of a point")
-    hidden: tuple[Width, ...] = Field((), max_length=8, description="Units of each hidden layer")
+    hidden: tuple[Width, ...] = Field((), max_length=20, description="Units of each hidden layer")
     outputs: int = Field(1, ge=1, le=8, description="Outputs; as many as classes, or one")
     activation: Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid"] = Field(
         "tanh", description="Of hidden units"

@@ -3,6 +3,7 @@
 import {
   DEFAULTS, rightOf, script, taskOf,
 } from "../../pages/components/bench/benches/classification_model.js";
+import { DEFAULTS as DEEP, Layers, script as depthScript, taskOf as deepTask } from "../../pages/components/bench/benches/depth_model.js";
 import { learnt, scriptOf } from "../../pages/components/bench/benches/regression.js";
 import { pytorchScript } from "../../pages/components/bench/script.js";
 import { makeProblem } from "../../pages/components/trajectory/problem.js";
@@ -71,6 +72,22 @@ function classification(changes) {
   };
 }
 
+/** A deep network on drawn rows: variances and mean squares of gradients, layer by layer. */
+function depth(changes) {
+  const numbers = Array.from({ length: 130 }, (_, i) => [0, 1, 2].map((k) => normal(4, stream("points", k), i)));
+  const labels = numbers.map(([a, b]) => (a > 0 ? 1 : 0) + (b > 0.5 ? 1 : 0));
+  const tables = { wine: { title: "Drawn", columns: ["a", "b", "c"], numbers, labels, classes: ["p", "q", "r"] } };
+  const chosen = { ...DEEP, depth: 4, width: 6, ...changes };
+  const segments = [of(0, chosen)];
+  const task = deepTask(chosen, tables);
+  const { loss, weights, trajectory } = walked(task.problem, segments);
+  const { layers } = new Layers(task).measure(trajectory.weights, 0);
+  return {
+    script: depthScript(chosen, tables, segments, STEPS), loss, weights,
+    measured: { variances: layers.map(({ variance }) => variance), gradients: layers.map(({ sums }) => sums) },
+  };
+}
+
 const of = (from, { optimiser, rate, momentum, batch, clip, l1, l2, dropout }) => {
   const given = { optimiser, rate, momentum, batch, clip, l1, l2, dropout };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
@@ -86,5 +103,7 @@ console.log(JSON.stringify([
   network({ batch_norm: true, activation: "relu" }, { optimiser: "nesterov", rate: 0.05, batch: 5, clip: 0.5 }),
   network({}, { optimiser: "rmsprop", rate: 0.01, dropout: 0.3 }),
   classification({ set: "moons", batch: 8, dropout: 0.1 }),
+  depth({ batch_norm: true, activation: "relu" }),
+  depth({ activation: "linear" }),
   classification({ set: "four_blobs", hidden: [], l2: 0.01 }),
 ]));

@@ -9,6 +9,7 @@
 //                       of training can be changed in the middle, any other begins again
 //   static presets      [{name, settings, reason}]: known good settings
 //   static keys         a sentence on keys of its stage, or ""
+//   static plays        false where it does not begin to play by itself
 //   constructor(frame)  builds its stage in `frame.stage`. `frame.settings` are the settings now,
 //                       `frame.data` what Python said, `frame.change({name: value})` sets some,
 //                       `frame.say(sentence)` tells what happened, `frame.chosen` is the last state
@@ -30,6 +31,7 @@ import { component, make, reducedMotion, same } from "../common.js";
 import { Engine } from "../trajectory/engine.js";
 import { TRAINING } from "../trajectory/trajectory.js";
 import { Classification } from "./benches/classification.js";
+import { Depth } from "./benches/depth.js";
 import { Regression } from "./benches/regression.js";
 import { COLOURS, Form } from "./form.js";
 import { csv, save, savePng } from "./downloads.js";
@@ -37,7 +39,7 @@ import { LossChart } from "./loss_chart.js";
 import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
 import { Player } from "./player.js";
 
-const BENCHES = { classification: Classification, regression: Regression };
+const BENCHES = { classification: Classification, depth: Depth, regression: Regression };
 const REST = 600; // milliseconds without a change until the address is written
 const RULE = { stop_steps: "steps", stop_loss: "loss", stop_patience: "patience" };
 const PARAMETER = "state";
@@ -96,7 +98,7 @@ class Bench {
     this.form.show(this.settings);
     const segments = branches ?? [[{ from: 0, training: this.training }]];
     this.ask({ ...this.#problem(), branches: segments, step, active });
-    this.player.play(play && !reducedMotion());
+    this.player.play(play && this.kind.plays !== false && !reducedMotion());
   }
 
   get training() {

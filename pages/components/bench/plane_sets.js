@@ -87,19 +87,20 @@ export function checkPainted(points) {
   return points;
 }
 
+/** Numbers with mean 0 and σ 1 instead, and what these were; equal numbers become 0. */
+export function standardised(values) {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const spread = Math.sqrt(values.reduce((a, v) => a + (v - mean) ** 2, 0) / values.length) || 1;
+  return { mean, spread, values: values.map((v) => (v - mean) / spread) };
+}
+
 /** Two columns of a table, each with mean 0 and σ 1, as points; and what they were. */
 function tabulated({ columns, numbers, labels, classes }, names) {
   const axes = names.map((name) => {
     const column = columns.indexOf(name);
-    const values = numbers.map((row) => row[column]);
-    const mean = values.reduce((a, b) => a + b, 0) / values.length;
-    const spread = Math.sqrt(values.reduce((a, v) => a + (v - mean) ** 2, 0) / values.length) || 1;
-    return { name: columns[column], column, mean, spread };
+    return { name, ...standardised(numbers.map((row) => row[column])) };
   });
-  const points = numbers.map((row, i) => {
-    const [x, y] = axes.map(({ column, mean, spread }) => rounded((row[column] - mean) / spread));
-    return [x, y, labels[i]];
-  });
+  const points = labels.map((label, i) => [...axes.map(({ values }) => rounded(values[i])), label]);
   return { points, classes, axes };
 }
 
