@@ -44,13 +44,14 @@ the odds by $e^{w_j}$, and the boundary is a line. Whether a point is tested fol
 place, so that painting one moves no other.
 
 **Depth.** A layer of $n$ inputs with weights of standard deviation $\sigma$ multiplies the size of
-what it is given by about $\sigma \sqrt n$, times what its activation leaves; the gradient that comes
-back is multiplied likewise. Ten layers make a tenth power of it. Glorot and Bengio (2010) therefore
-take a variance of $2 / (\text{inputs} + \text{outputs})$; He et al. (2015) $2 / \text{inputs}$ for
-ReLU, which sets about half to zero; batch norm (Ioffe and Szegedy 2015) sets the sums of each unit
-to mean 0 and variance 1 over the batch. A unit is called dead here if, for every point of the batch,
-its slope is below 1 % of the activation's largest: next to nothing of the gradient passes. Clipping
-shortens the whole gradient if its norm is above a bound; its direction stays.
+what it is given by about $\sigma \sqrt n$, times what its activation leaves; the gradient that
+comes back is multiplied likewise, and ten layers make a tenth power of it. Glorot and Bengio (2010)
+therefore take a variance of $2 / (\text{inputs} + \text{outputs})$; He et al. (2015)
+$2 / \text{inputs}$ for ReLU, which sets about half to zero; batch norm (Ioffe and Szegedy 2015)
+brings the sums of each unit to mean 0 and variance 1 over the batch. A unit is called dead here if,
+for every point of the batch, its slope is below 1 % of the activation's largest: next to nothing of
+the gradient passes. Clipping shortens the whole gradient if its norm is above a bound; its
+direction stays.
 
 **Exactly again.** Weights, batches and dropout are drawn by counter (Philox, Salmon et al. 2011),
 so that every step can be computed again to the bit: that is how the player rewinds and forks.

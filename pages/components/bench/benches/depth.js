@@ -58,12 +58,13 @@ export class Depth {
     this.outputs = canvas("ridges");
     this.gradients = canvas("ridges");
     this.lines = canvas("lines");
-    const root = "the height is the square root of the share";
+    this.sentence = make("p", { className: "seen" });
     this.gradientCaption = make("figcaption", {});
     frame.stage.classList.add("depth");
     frame.stage.append(
-      figure(this.outputs, `Activations, layer by layer, of ${POINTS} points; ${root}.`),
+      figure(this.outputs, `Activations, layer by layer, of ${POINTS} points. The height is the square root of a share, by the largest of each layer.`),
       make("figure", {}, this.gradients, this.gradientCaption),
+      this.sentence,
       figure(this.lines, "Blue: variance of the activations over the points. Orange, dashed: mean square of the gradient. On a logarithmic scale."),
     );
     this.plot = new Plot(this.lines);
@@ -84,7 +85,9 @@ export class Depth {
     const { weights } = state.branches[state.active];
     if (weights.length !== this.layers.network.size) return; // those of other settings
     const { clip, by } = this.frame.settings;
-    this.measured = this.layers.measure(weights, clip);
+    const known = this.measured && this.of?.weights === weights && this.of.clip === clip;
+    if (!known) this.measured = this.layers.measure(weights, clip);
+    this.of = { weights, clip };
     const hidden = this.measured.layers.filter(({ last }) => !last);
     this.#ridges(this.outputs, hidden.map(({ outputs, units, dead }) => ({
       numbers: outputs, from: 0, to: units * POINTS, note: dead ? `dead ${dead}` : "", factor: 1,
@@ -100,6 +103,7 @@ export class Depth {
       ? "Gradient of each point's loss by the units' sums; its root mean square on the right."
       : `Gradient of the mean loss by the weights${clip ? ", clipped" : ""}; its root mean square on the right.`;
     this.#variances(hidden, by, colours);
+    this.#say();
   }
 
   /** The bounds of the axis of activations. */
@@ -135,11 +139,17 @@ export class Depth {
     rows.forEach((one, l) => {
       const base = PAD.top + (l + 1) * row;
       const shares = finite ? histogram(one.numbers, one.from, one.to, range, BINS, one.factor) : new Float64Array(BINS);
+      const most = Math.max(...shares) || 1;
       context.fillStyle = colour;
+      context.beginPath();
+      context.moveTo(PAD.left, base);
       shares.forEach((share, b) => {
-        const high = Math.sqrt(share) * row * 0.92;
-        context.fillRect(PAD.left + (b * wide) / BINS, base - high, wide / BINS + 0.5, high);
+        const top = base - Math.sqrt(share / most) * row * 0.88;
+        context.lineTo(PAD.left + (b * wide) / BINS, top);
+        context.lineTo(PAD.left + ((b + 1) * wide) / BINS, top);
       });
+      context.lineTo(PAD.left + wide, base);
+      context.fill();
       context.strokeStyle = line;
       context.strokeRect(PAD.left, base - 0.5, wide, 0.01);
       context.fillStyle = text;
@@ -162,15 +172,23 @@ export class Depth {
     const lines = [hidden.map(({ variance }) => variance), hidden.map((layer) => layer[by])];
     const seen = lines.flat().filter((v) => v > 0 && Number.isFinite(v));
     const [low, high] = seen.length ? [Math.min(...seen) / 2, Math.max(...seen) * 2] : [0.1, 1];
-    this.plot.begin({ x: [1, Math.max(hidden.length, 2)], y: [low, high], labels: ["layer", "variance, mean square"], log: true });
+    this.plot.begin({ x: [0.7, hidden.length + 0.3], y: [low, high], labels: ["layer", "variance, mean square"], log: true });
     lines.forEach((values, i) => {
       const points = values.map((v, l) => [l + 1, v > 0 ? v : NaN]);
       this.plot.line(points, { colour: colours[i], dash: i ? [6, 4] : [] });
       for (const point of points) if (point[1] > 0) this.plot.dot(point, { colour: colours[i], radius: 3 });
     });
-    for (const canvas of [this.outputs, this.gradients, this.lines]) {
-      canvas.ariaLabel = seenText(this.measured, this.frame.settings.clip);
-    }
+  }
+
+  /** The sentence of what is seen, which those who cannot see it have instead of the pictures. */
+  #say() {
+    const { settings } = this.frame;
+    const sentence = seenText(this.measured, settings.clip);
+    if (this.sentence.textContent === sentence) return;
+    this.sentence.textContent = sentence;
+    this.outputs.ariaLabel = "Histograms of activations, layer by layer: described below them.";
+    this.gradients.ariaLabel = "Histograms of gradients, layer by layer: described below them.";
+    this.lines.ariaLabel = "Variance and gradient over the layers: the numbers are in the table.";
   }
 
   numbers() {
@@ -181,10 +199,6 @@ export class Depth {
       ...this.measured.layers.filter(({ last }) => !last).map((layer, l) =>
         [l + 1, said(layer.variance), said(layer[by]), layer.dead]),
     ];
-  }
-
-  verdict() {
-    return this.measured ? seenText(this.measured, this.frame.settings.clip) : "";
   }
 
   divergence() {
