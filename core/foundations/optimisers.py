@@ -51,19 +51,24 @@ def adagrad(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State
     return -rate * g / (squares.sqrt() + 1e-10), (squares,)
 
 
-def rmsprop(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State]:
+def rmsprop(
+    g: Tensor, state: State, rate: float, t: int, alpha: float = 0.99
+) -> tuple[Tensor, State]:
     """The same with squares that fade (Tieleman and Hinton 2012)."""
     (squares,) = state
-    squares = 0.99 * squares + 0.01 * g**2
+    squares = alpha * squares + (1 - alpha) * g**2
     return -rate * g / (squares.sqrt() + SMALL), (squares,)
 
 
-def adam(g: Tensor, state: State, rate: float, t: int) -> tuple[Tensor, State]:
+def adam(
+    g: Tensor, state: State, rate: float, t: int, betas: tuple[float, float] = (0.9, 0.999)
+) -> tuple[Tensor, State]:
     """Both, freed of the zeros with which they begin (Kingma and Ba 2015)."""
     mean, squares = state
-    mean = 0.9 * mean + 0.1 * g
-    squares = 0.999 * squares + 0.001 * g**2
-    unbiased_mean, unbiased_squares = mean / (1 - 0.9**t), squares / (1 - 0.999**t)
+    first, second = betas
+    mean = first * mean + (1 - first) * g
+    squares = second * squares + (1 - second) * g**2
+    unbiased_mean, unbiased_squares = mean / (1 - first**t), squares / (1 - second**t)
     return -rate * unbiased_mean / (unbiased_squares.sqrt() + SMALL), (mean, squares)
 
 

@@ -28,18 +28,18 @@ function adagrad(w, g, [squares], { rate }) {
   }
 }
 
-function rmsprop(w, g, [squares], { rate }) {
+function rmsprop(w, g, [squares], { rate, alpha }) {
   for (let i = 0; i < w.length; i++) {
-    squares[i] = 0.99 * squares[i] + 0.01 * g[i] * g[i];
+    squares[i] = alpha * squares[i] + (1 - alpha) * g[i] * g[i];
     w[i] -= (rate * g[i]) / (Math.sqrt(squares[i]) + SMALL);
   }
 }
 
-function adam(w, g, [mean, squares], { rate }, t) {
-  const [first, second] = [1 - 0.9 ** t, 1 - 0.999 ** t];
+function adam(w, g, [mean, squares], { rate, beta1, beta2 }, t) {
+  const [first, second] = [1 - beta1 ** t, 1 - beta2 ** t];
   for (let i = 0; i < w.length; i++) {
-    mean[i] = 0.9 * mean[i] + 0.1 * g[i];
-    squares[i] = 0.999 * squares[i] + 0.001 * g[i] * g[i];
+    mean[i] = beta1 * mean[i] + (1 - beta1) * g[i];
+    squares[i] = beta2 * squares[i] + (1 - beta2) * g[i] * g[i];
     w[i] -= (rate * (mean[i] / first)) / (Math.sqrt(squares[i] / second) + SMALL);
   }
 }

@@ -8,6 +8,7 @@
 
 import { Network } from "./network.js";
 import { order, stream } from "./random.js";
+import { SurfaceProblem } from "./surfaces.js";
 
 /** The features of some points of many. */
 function gather(from, features, n, places, start, count, into) {
@@ -110,7 +111,7 @@ class NetworkProblem {
   }
 }
 
-const KINDS = { network: NetworkProblem };
+const KINDS = { network: NetworkProblem, surface: SurfaceProblem };
 
 /** A problem from plain data: `{kind, …}`. */
 export const makeProblem = (data) => new KINDS[data.kind](data);

@@ -12,7 +12,7 @@ const LATER = 10;
 
 /** What a trainer may choose, and may change at any step. */
 export const TRAINING = {
-  optimiser: "sgd", rate: 0.1, momentum: 0.9, batch: 0, clip: 0, l1: 0, l2: 0, dropout: 0,
+  optimiser: "sgd", rate: 0.1, momentum: 0.9, alpha: 0.99, beta1: 0.9, beta2: 0.999, batch: 0, clip: 0, l1: 0, l2: 0, dropout: 0,
 };
 
 /** Whether losses over all points are kept of a step: of every one at first, then of each tenth. */
