@@ -3,6 +3,7 @@
 from pages.parts.foundations import (
     classification_tab,
     depth_tab,
+    optimisers_tab,
     published_tab,
     regression_tab,
     tensors_tab,
@@ -16,6 +17,7 @@ tabs(
         "Tensors and gradients": tensors_tab.panel,
         "Regression": regression_tab.panel,
         "Classification": classification_tab.panel,
+        "Optimisers": optimisers_tab.panel,
         "Depth": depth_tab.panel,
         "As in the text": published_tab.panel,
         "What is happening": explained,

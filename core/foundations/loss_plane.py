@@ -32,7 +32,8 @@ class Plane(NamedTuple):
 
     run: str
     """The run whose network it is."""
-    title: str
+    variant: str
+    """What kind of network it is, see core/models/convnets.py."""
     images: int
     """Test images over which each loss is the mean; as many of each class as the test set has."""
     reach: float
@@ -65,12 +66,11 @@ def plane(run_id: str, images: int = IMAGES, side: int = SIDE, reach: float = RE
         DataMissing: the test split is not here.
     """
     run = store.open_run(run_id)
-    spec, chosen = run.spec(), test_images(run).choice(images, SEED)
+    chosen = test_images(run).choice(images, SEED)
     along = torch.linspace(-reach, reach, side)
     found = losses(load_model(run), chosen, along)
-    title = f"{spec.variant} on {spec.dataset}"
     rows = [[float(f"{value:.5g}") for value in row] for row in found.tolist()]
-    return Plane(run_id, title, len(chosen.labels), reach, rows)
+    return Plane(run_id, run.spec().variant, len(chosen.labels), reach, rows)
 
 
 def directions(model: nn.Module, seed: int = SEED) -> list[dict[str, Tensor]]:

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { raceScript } from "../../pages/components/trajectory/race_script.js";
+import { raceScript } from "../../pages/components/bench/race_script.js";
 import { OPTIMISERS } from "../../pages/components/trajectory/optimisers.js";
 import { makeProblem } from "../../pages/components/trajectory/problem.js";
 import { surfaceOf } from "../../pages/components/trajectory/surfaces.js";
@@ -27,7 +27,7 @@ const SURFACES = [
 ];
 const SIX = 1;
 const rates = { sgd: 0.001, momentum: 0.0005, nesterov: 0.0005, adagrad: 0.3, rmsprop: 0.001, adam: 0.05 };
-const own = { rmsprop: { alpha: 0.95 }, adam: { beta1: 0.8, beta2: 0.99 }, momentum: { momentum: 0.8 } };
+const own = { rmsprop: { alpha: 0.95 }, adam: { beta1: 0.8, beta2: 0.99 }, momentum: { momentum: 0.8 }, adagrad: { clip: 2 } };
 
 function lane(problem, optimiser) {
   const training = { ...TRAINING, optimiser, rate: rates[optimiser], ...own[optimiser] };

@@ -17,6 +17,8 @@ from scipy.stats import chi2
 from trajectory_cases import cases as trajectory_cases
 from trajectory_cases import drawn as drawn_by_counter
 
+from core.foundations import loss_plane
+from core.foundations.regressions import X15, Y15
 from core.inference import latent, outliers
 from core.inference.browser_weights import pack
 from core.runs.query import finished
@@ -136,6 +138,10 @@ def cases(tmp_path, monkeypatch):
         "classifiers": classifier_cases(),
         "trajectories": list(trajectory_cases()),
         "drawn": drawn_by_counter(),
+        "races": {
+            "points": {"x": X15, "y": Y15},
+            "planes": {plane.variant: plane._asdict() for plane in loss_plane.shipped()},
+        },
         "spreads": list(spreads()),
         "polygons": list(polygons()),
         "arrays": arrays(monkeypatch),

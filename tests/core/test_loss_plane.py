@@ -11,7 +11,7 @@ from core.tasks.base import unit
 from core.training import request
 
 
-@pytest.mark.parametrize("shipped", loss_plane.shipped(), ids=lambda plane: plane.title)
+@pytest.mark.parametrize("shipped", loss_plane.shipped(), ids=lambda plane: plane.variant)
 def test_what_ships_is_the_loss_of_the_network(shipped: Plane) -> None:
     run = store.open_run(shipped.run)
     model, images = (

@@ -8,11 +8,19 @@
 //   static controls     [{name, label, kind, …}]: what the form is made of, see form.js; a setting
 //                       of training can be changed in the middle, any other begins again
 //   static presets      [{name, settings, reason}]: known good settings
+//                       (and `branches` where it begins with several: of each its training)
 //   static keys         a sentence on keys of its stage, or ""
+//   static shown        names of settings that change the picture alone (may be left out, as all
+//                       that is static from here on)
+//   static watched      names of the numbers that its problem watches, for the CSV
+//   static race         true where it stops when all branches have stopped, not the active one
+//   static speed        steps a second to begin with
 //   static plays        false where it does not begin to play by itself
 //   constructor(frame)  builds its stage in `frame.stage`. `frame.settings` are the settings now,
 //                       `frame.data` what Python said, `frame.change({name: value})` sets some,
-//                       `frame.say(sentence)` tells what happened, `frame.chosen` is the last state
+//                       `frame.add(training)` adds a branch, `frame.preset(settings, trainings)`
+//                       begins again, `frame.say(sentence)` tells what happened, `frame.chosen` is
+//                       the last state
 //   check(settings)     gives settings that may be used; throws an Error with a sentence where what
 //                       stands under a name without a control (points, say) is wrong
 //   problem(settings)   plain data for makeProblem in ../trajectory/problem.js
@@ -23,6 +31,10 @@
 //   divergence(state)   why a rate was too large, as a sentence; "" where that is not known
 //   script(settings, segments, step)  a PyTorch script that prints the numbers of that step
 //   canvas()            what PNG takes
+//   branches(settings)  trainings to begin with, one for each branch; may be left out
+//   lines(state)        what the chart of losses draws, see loss_chart.js; may be left out
+//   dropped(branch)     is called before a branch goes; may be left out
+//   diverged(state)     the sentence for a branch that ended early; may be left out
 //
 // A new bench: write the module, add it to BENCHES here, and draw it in a tab of
 // pages/foundations.py with `bench("its name", key=…)`.
@@ -32,6 +44,7 @@ import { Engine } from "../trajectory/engine.js";
 import { TRAINING } from "../trajectory/trajectory.js";
 import { Classification } from "./benches/classification.js";
 import { Depth } from "./benches/depth.js";
+import { Optimisers } from "./benches/optimisers.js";
 import { Regression } from "./benches/regression.js";
 import { COLOURS, Form } from "./form.js";
 import { csv, save, savePng } from "./downloads.js";
@@ -39,7 +52,9 @@ import { LossChart } from "./loss_chart.js";
 import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
 import { Player } from "./player.js";
 
-const BENCHES = { classification: Classification, depth: Depth, regression: Regression };
+const BENCHES = {
+  classification: Classification, depth: Depth, optimisers: Optimisers, regression: Regression,
+};
 const REST = 600; // milliseconds without a change until the address is written
 const RULE = { stop_steps: "steps", stop_loss: "loss", stop_patience: "patience" };
 const PARAMETER = "state";
@@ -72,7 +87,7 @@ class Bench {
   #named(name) {
     this.named = name;
     const found = this.kind.presets.find((one) => one.name === name);
-    if (found) this.preset(found.settings);
+    if (found) this.preset(found.settings, found.branches);
     if (found) this.say(`${found.name}: ${found.reason}`);
   }
 
@@ -96,7 +111,9 @@ class Bench {
   #start({ settings = {}, branches = null, step = 0, active = 0 }, play = true) {
     this.settings = { ...this.kind.defaults, ...settings };
     this.form.show(this.settings);
-    const segments = branches ?? [[{ from: 0, training: this.training }]];
+    const trainings = this.bench.branches?.(this.settings) ?? [{}];
+    const segments =
+      branches ?? trainings.map((one) => [{ from: 0, training: { ...this.training, ...one } }]);
     this.ask({ ...this.#problem(), branches: segments, step, active });
     this.player.play(play && this.kind.plays !== false && !reducedMotion());
   }
@@ -106,7 +123,8 @@ class Bench {
   }
 
   get rule() {
-    return Object.fromEntries(Object.entries(RULE).map(([name, as]) => [as, this.settings[name]]));
+    const rule = Object.entries(RULE).map(([name, as]) => [as, this.settings[name]]);
+    return { ...Object.fromEntries(rule), all: Boolean(this.kind.race) };
   }
 
   #problem() {
@@ -127,7 +145,8 @@ class Bench {
     this.form.show(this.settings);
     if (names.some((name) => name in RULE)) this.ask({ do: "rule", rule: this.rule });
     const training = names.filter((name) => name in TRAINING);
-    if (names.some((name) => !(name in TRAINING) && !(name in RULE))) {
+    const quiet = (name) => name in TRAINING || name in RULE || this.kind.shown?.includes(name);
+    if (!names.every(quiet)) {
       const branches = this.chosen?.branches.map(({ segments }) => segments) ?? [[{ from: 0 }]];
       const { active = 0 } = this.chosen ?? {};
       const changed = Object.fromEntries(training.map((name) => [name, this.settings[name]]));
@@ -138,22 +157,36 @@ class Bench {
       this.ask({ ...message, branches });
     } else if (training.length) {
       this.ask({ do: "train", training: Object.fromEntries(training.map((n) => [n, changes[n]])) });
+    } else {
+      this.redraw();
+      this.#rests();
     }
     this.player.overruled = false;
   }
 
   /** Known good settings: all others as at first. */
-  preset(settings) {
+  preset(settings, trainings = null) {
     const kept = Object.fromEntries(
       (this.kind.kept ?? []).map((name) => [name, this.settings[name]]),
     );
-    this.#start({ settings: { ...kept, ...settings } });
+    const first = Object.fromEntries(Object.keys(TRAINING).map((n) => [n, this.kind.defaults[n]]));
+    const branches = trainings?.map((one) => [{ from: 0, training: { ...first, ...one } }]);
+    this.#start({ settings: { ...kept, ...settings }, branches });
+  }
+
+  /** One more branch, from the start. */
+  add(training) {
+    const branches = [
+      ...this.chosen.branches.map(({ segments }) => segments), [{ from: 0, training }],
+    ];
+    this.ask({ ...this.#problem(), branches, active: branches.length - 1 });
   }
 
   // ---- the engine: one question at a time, the next with the frame that follows
 
   /** Asks the engine; of several problems or trainings that wait, only the last is asked. */
   ask(message) {
+    if (message.do === "drop") this.bench.dropped?.(message.branch);
     const last = this.#queue.at(-1);
     if (message.do === "problem") this.#queue = this.#queue.filter((one) => one.do === "rule");
     if (last?.do === message.do && message.do === "train") {
@@ -213,13 +246,13 @@ class Bench {
   redraw() {
     if (!this.chosen) return;
     this.bench.draw(this.chosen, COLOURS);
-    this.chart.draw(this.chosen, this.root);
-    this.#numbers(this.bench.numbers(this.chosen));
+    this.chart.draw(this.chosen, this.root, this.bench.lines?.(this.chosen));
+    this.#numbers(this.bench.numbers(this.chosen), this.bench.verdict?.(this.chosen) ?? "");
   }
 
-  #numbers(rows) {
+  #numbers(rows, verdict) {
     const place = this.find(".numbers");
-    const text = JSON.stringify(rows);
+    const text = JSON.stringify([rows, verdict]);
     if (place.text === text) return;
     place.text = text;
     const table = make("table", {});
@@ -231,7 +264,7 @@ class Bench {
       });
       table.append(make("tr", {}, ...cells));
     });
-    place.replaceChildren(table, make("p", { className: "verdict", textContent: this.bench.verdict?.(this.chosen) ?? "" }));
+    place.replaceChildren(table, make("p", { className: "verdict", textContent: verdict }));
   }
 
   /** Tells a sentence, also to those who cannot see. */
@@ -308,7 +341,7 @@ class Bench {
         this.say("The link to this step, with all settings, is in the clipboard and in the address.");
       },
       png: () => savePng(this.bench.canvas(), `${name}.png`),
-      csv: () => save(csv(this.chosen), `${name}.csv`, "text/csv"),
+      csv: () => save(csv(this.chosen, this.kind.watched), `${name}.csv`, "text/csv"),
       script: () => {
         const { segments, step } = this.chosen.branches[this.chosen.active];
         save(this.bench.script(this.settings, segments, step), `${name}.py`, "text/x-python");

@@ -12,15 +12,17 @@ export function save(content, name, type) {
 
 export const savePng = (canvas, name) => canvas.toBlob((blob) => save(blob, name), "image/png");
 
-/** The series of all branches, a row for each step that was measured. */
-export function csv({ branches }) {
-  const lines = ["branch,step,train_loss,test_loss,batch_loss,gradient_norm,optimiser,learning_rate"];
+/** The series of all branches, a row for each step that was measured; `watched` names more columns. */
+export function csv({ branches }, watched = []) {
+  const head = "branch,step,train_loss,test_loss,batch_loss,gradient_norm,optimiser,learning_rate";
+  const lines = [[head, ...watched].join(",")];
   branches.forEach(({ rows, measures, segments }, i) => {
     for (const [step, train, test] of measures) {
-      const [batch, norm] = rows[step] ?? [NaN, NaN];
+      const [batch, norm, ...others] = rows[step] ?? [NaN, NaN];
       const { training } = segments.filter(({ from }) => from <= step).at(-1) ?? segments[0];
       const cells = [train, test, batch, norm].map((value) => (Number.isNaN(value) ? "" : value));
-      lines.push([i + 1, step, ...cells, training.optimiser, training.rate].join(","));
+      const seen = watched.map((_, k) => others[k] ?? "");
+      lines.push([i + 1, step, ...cells, training.optimiser, training.rate, ...seen].join(","));
     }
   });
   return `${lines.join("\n")}\n`;

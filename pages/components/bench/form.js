@@ -2,7 +2,7 @@
 //
 // A control has `name`, `label`, `help` (a line), `group` (the heading under which it is folded; none
 // for those in view), `when(settings)` (whether it is shown), and by `kind`:
-//   "number"  low, high, step; `log: true` for a slider by powers of ten between `from` and `to`, beside
+//   "number"  low, high, step; `mark(settings, bench)` a value to mark on the slider, or null; `log: true` for a slider by powers of ten between `from` and `to`, beside
 //             a field that takes any number within the bounds; `whole: true` for whole numbers
 //   "choice"  options: [[value, title], …]
 //   "check"
@@ -11,10 +11,13 @@
 import { make } from "../common.js";
 import { INITIALISATIONS } from "../trajectory/network.js";
 import { OPTIMISERS } from "../trajectory/optimisers.js";
+import { MAX_BRANCHES } from "../trajectory/session.js";
 import { MAX_STEPS, TRAINING } from "../trajectory/trajectory.js";
 
 /** Colours of branches, classes and data that colour-blind people can tell apart (Okabe and Ito). */
-export const COLOURS = ["#2b8cd6", "#e69f00", "#00a37a", "#cc79a7", "#d55e00", "#808080"];
+export const COLOURS = [
+  "#2b8cd6", "#e69f00", "#00a37a", "#cc79a7", "#d55e00", "#808080", "#8c6d31", "#7b5fc9",
+];
 
 const MAX_SEGMENTS = 12;
 const MAX_EDITS = 300; // weights set by hand at one step
@@ -33,6 +36,18 @@ export const SHARED = {
   momentum: {
     name: "momentum", label: "Momentum β", kind: "number", low: 0, high: 0.999, step: 0.01,
     group: "Training", when: ({ optimiser }) => optimiser === "momentum" || optimiser === "nesterov",
+  },
+  alpha: {
+    name: "alpha", label: "Share of old squares α", kind: "number", low: 0, high: 0.9999, step: 0.001,
+    group: "Training", when: ({ optimiser }) => optimiser === "rmsprop",
+  },
+  beta1: {
+    name: "beta1", label: "β₁, of the gradients", kind: "number", low: 0, high: 0.999, step: 0.01,
+    group: "Training", when: ({ optimiser }) => optimiser === "adam",
+  },
+  beta2: {
+    name: "beta2", label: "β₂, of their squares", kind: "number", low: 0, high: 0.9999, step: 0.001,
+    group: "Training", when: ({ optimiser }) => optimiser === "adam",
   },
   batch: {
     name: "batch", label: "Points a step", kind: "number", low: 0, high: 2000, step: 1, whole: true,
@@ -126,7 +141,7 @@ export class Form {
     const buttons = presets.map((preset) => {
       const button = make("button", { type: "button", textContent: preset.name });
       button.addEventListener("click", () => {
-        this.bench.preset(preset.settings);
+        this.bench.preset(preset.settings, preset.branches);
         reason.textContent = preset.reason;
         this.bench.say(`${preset.name}: ${preset.reason}`);
       });
@@ -188,7 +203,7 @@ export class Form {
   }
 
   _numeric(control) {
-    const { label, low, high, log, from, to, step } = control;
+    const { label, low, high, log, from, to, step, mark } = control;
     const field = make("input", { type: "text", inputMode: "decimal", autocomplete: "off" });
     const slider = make("input", { type: "range" });
     // by powers of ten; the first place is 0 where that may be
@@ -203,14 +218,20 @@ export class Form {
       const text = field.value.trim().replaceAll(",", "");
       this.#set(control, text ? Number(text) : NaN, field);
     });
-    const elements = [make("label", {}, make("span", { textContent: label }), field), make("div", {}, slider)];
-    const show = (value) => {
+    const elements = [make("label", {}, make("span", { textContent: label }), field), make("div", { className: "slide" }, slider)];
+    const tick = make("span", { className: "mark", hidden: true });
+    if (mark) elements[1].append(tick);
+    const show = (value, settings) => {
       if (field.getRootNode().activeElement !== field || !field.hasAttribute("aria-invalid")) field.value = String(value);
       field.removeAttribute("aria-invalid");
       slider.value = log ? (value > 0 ? Math.log10(value) : slider.min) : value;
       const share = (slider.value - slider.min) / (slider.max - slider.min);
       slider.style.setProperty("--to", `${100 * share}%`);
       slider.setAttribute("aria-valuetext", String(value));
+      const marked = mark?.(settings, this.bench.bench) ?? null;
+      const place = log ? Math.log10(marked) : marked;
+      tick.hidden = marked === null || !(place >= slider.min && place <= slider.max);
+      tick.style.setProperty("--at", (place - slider.min) / (slider.max - slider.min));
     };
     return { elements, show };
   }
@@ -218,7 +239,7 @@ export class Form {
   show(settings) {
     for (const [name, { row, show }] of this.#fields) {
       row.hidden = !(this.controls.get(name).when?.(settings) ?? true);
-      show(settings[name]);
+      show(settings[name], settings);
     }
   }
 
@@ -228,7 +249,8 @@ export class Form {
     const known = Object.keys(this.bench.kind.defaults);
     for (const [name, value] of Object.entries(said)) {
       if (!known.includes(name)) throw new Error("This link has a setting that is not known here.");
-      if (this.controls.has(name)) checkedValue(this.controls.get(name), value);
+      const control = this.controls.get(name) ?? SHARED[name];
+      if (control) checkedValue(control, value);
     }
     return said;
   }
@@ -236,7 +258,7 @@ export class Form {
   /** Branches from a link: steps in their order, settings of training within their bounds. */
   checkedBranches(said, settings) {
     const damaged = new Error("The branches in this link are damaged.");
-    if (!Array.isArray(said) || !said.length || said.length > 6) throw damaged;
+    if (!Array.isArray(said) || !said.length || said.length > MAX_BRANCHES) throw damaged;
     const base = Object.fromEntries(Object.keys(TRAINING).map((name) => [name, this.bench.kind.defaults[name]]));
     const step = (value) => Number.isInteger(value) && value >= 0 && value <= MAX_STEPS;
     return said.map((segments) => {

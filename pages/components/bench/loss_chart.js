@@ -18,33 +18,48 @@ export class LossChart {
     this.plot = new Plot(canvas);
   }
 
-  draw({ branches, step }, root) {
+  /**
+   * @param lines what to draw instead of the branches' losses: of each its `rows` ([step, value,
+   *   value or NaN]), `colour`, `dash`, `active`, with `length`, `low` (the least that is drawn),
+   *   `label`, `legend` and `said`, in words
+   */
+  draw(state, root, lines = ofBranches(state)) {
     let [low, high, last] = [Infinity, -Infinity, 1];
-    const lines = branches.map(({ measures, length }) => {
-      last = Math.max(last, length);
-      const rows = thinned(measures);
-      for (const [, train, test] of rows) {
-        for (const value of [train, test]) {
+    const drawn = lines.all.map((line) => {
+      last = Math.max(last, line.length);
+      const rows = thinned(line.rows).map(([k, ...values]) => [k, ...values.map((v) => Math.max(v, lines.low ?? v))]);
+      for (const [, ...values] of rows) {
+        for (const value of values) {
           if (!(value > 0) || !Number.isFinite(value)) continue;
           low = Math.min(low, value);
           high = Math.max(high, value);
         }
       }
-      return rows;
+      return { ...line, rows };
     });
     if (!(low < Infinity)) [low, high] = [0.1, 1];
     if (high / low < 1.5) [low, high] = [low / 1.3, high * 1.3];
     const { plot } = this;
-    plot.begin({ x: [0, last], y: [low / 1.1, high * 1.1], labels: ["step", "loss"], log: true });
-    const tested = lines.some((rows) => rows.some(([, , test]) => !Number.isNaN(test)));
-    lines.forEach((rows, i) => {
-      plot.line(rows.map(([k, train]) => [k, train]), { colour: COLOURS[i] });
-      if (tested) plot.line(rows.map(([k, , test]) => [k, test]), { colour: COLOURS[i], dash: [5, 4], width: 1.5 });
-    });
+    plot.begin({ x: [0, last], y: [low / 1.1, high * 1.1], labels: ["step", lines.label], log: true });
+    const tested = drawn.some(({ rows }) => rows.some(([, , test]) => test > 0));
+    for (const { rows, colour, dash, active } of drawn) {
+      plot.line(rows.map(([k, train]) => [k, train]), { colour, dash, width: active ? 3 : 2 });
+      if (tested) plot.line(rows.map(([k, , test]) => [k, test]), { colour, dash: [5, 4], width: 1.5 });
+    }
+    const { step } = state;
     plot.line([[step, low / 1.1], [step, high * 1.1]], { colour: plot.inks.text, width: 1, alpha: 0.5 });
-    const scale = "Loss on a logarithmic scale";
-    root.querySelector(".legend").textContent = tested ? `${scale}: train as a line, test dashed` : scale;
-    const { train } = branches[0];
-    this.canvas.setAttribute("aria-label", `Loss over steps: ${train.toPrecision(3)} at step ${step}.`);
+    const legend = tested ? `${lines.legend}: train as a line, test dashed` : lines.legend;
+    root.querySelector(".legend").textContent = legend;
+    this.canvas.setAttribute("aria-label", lines.said);
   }
+}
+
+/** The losses of all branches. */
+function ofBranches({ branches, step }) {
+  return {
+    all: branches.map(({ measures, length }, i) => ({ rows: measures, length, colour: COLOURS[i] })),
+    label: "loss",
+    legend: "Loss on a logarithmic scale",
+    said: `Loss over steps: ${branches[0].train.toPrecision(3)} at step ${step}.`,
+  };
 }

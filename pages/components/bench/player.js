@@ -1,7 +1,7 @@
 // The bar below every bench: play and pause, steps, speed, a scrubber over all steps, forks.
 
 import { make } from "../common.js";
-import { MAX_BRANCHES } from "../trajectory/session.js";
+import { DIVERGED, MAX_BRANCHES } from "../trajectory/session.js";
 import { COLOURS } from "./form.js";
 
 const SPEEDS = [[5, "5 steps/s"], [60, "60 steps/s"], [600, "600 steps/s"], [6000, "6,000 steps/s"], [0, "as fast as it can"]];
@@ -21,7 +21,7 @@ export class Player {
     this.scrubber = this.find(".scrubber");
     this.speed = this.find(".speed select");
     for (const [value, title] of SPEEDS) this.speed.append(make("option", { value, textContent: title }));
-    this.speed.value = 600;
+    this.speed.value = bench.kind.speed ?? 600;
     const on = (name, hand) => this.find(name).addEventListener("click", hand);
     on(".play", () => this.toggle());
     on(".reset", () => this.go(0));
@@ -60,7 +60,7 @@ export class Player {
     this.#since = performance.now();
     this.#owed = 0;
     const { chosen } = this.bench;
-    if (on && chosen?.stopped && !chosen.branches[chosen.active].diverged) {
+    if (on && chosen?.stopped && chosen.stopped !== DIVERGED) {
       this.overruled = true;
       this.bench.ask({ do: "rule", rule: {} });
     }
@@ -114,13 +114,14 @@ export class Player {
     if (stopped && this.playing && state.reached) {
       this.play(false);
       const { diverged } = branches[active];
-      const why = diverged === null ? `It stopped: ${stopped}.` : this.#diverged(state, diverged);
+      const why = stopped === DIVERGED ? this.#diverged(state, diverged) : `It stopped: ${stopped}.`;
       this.bench.say(why);
     }
     this.#chips(state);
   }
 
   #diverged(state, step) {
+    if (this.bench.bench.diverged) return this.bench.bench.diverged(state);
     const last = Math.max(step - 1, 0).toLocaleString("en");
     const why = this.bench.bench.divergence(state);
     return `It diverged: at step ${step.toLocaleString("en")} the numbers are too large to be computed. ${why} Step ${last} is the last finite one.`;
@@ -131,7 +132,7 @@ export class Player {
     if (this.chips === text) return;
     this.chips = text;
     const place = this.find(".branches");
-    place.hidden = branches.length < 2;
+    place.hidden = branches.length < 2 || this.bench.kind.race; // a race has a table of its own
     place.replaceChildren(...branches.flatMap(({ segments, diverged }, i) => {
       const { from, training } = segments.at(-1);
       const title = `${i + 1} · ${training.optimiser}, ${training.rate}${from ? `, from step ${from}` : ""}${diverged === null ? "" : ", diverged"}`;

@@ -4,7 +4,8 @@
 import { makeProblem } from "./problem.js";
 import { MAX_STEPS, Trajectory } from "./trajectory.js";
 
-export const MAX_BRANCHES = 6;
+export const MAX_BRANCHES = 8;
+export const DIVERGED = "it diverged";
 const BUDGET = 10; // milliseconds of work for an answer
 
 /** Why a trajectory stops by its rule; null where it goes on, or goes again over what it went. */
@@ -161,11 +162,16 @@ export class Session {
 
   /** Whether the rule, divergence or the last step ends the play; says why. */
   #stops() {
-    const { trajectory } = this.branches[this.active];
-    if (!trajectory.prepare() || trajectory.step >= trajectory.end) {
-      this.stopped = trajectory.diverged === null ? "this is the last step" : "it diverged";
-    } else this.stopped = stopReason(trajectory, this.rule);
-    return this.stopped !== null;
+    const { all = false } = this.rule; // of a race: only when every branch has stopped
+    const reasons = (all ? this.branches : [this.branches[this.active]]).map(this.#ended, this);
+    const ended = reasons.every((reason) => reason !== null);
+    this.stopped = ended ? (reasons.find((reason) => reason !== DIVERGED) ?? DIVERGED) : null;
+    return ended;
+  }
+
+  #ended({ trajectory }) {
+    if (trajectory.prepare() && trajectory.step < trajectory.end) return stopReason(trajectory, this.rule);
+    return trajectory.diverged === null ? "this is the last step" : DIVERGED;
   }
 
   #state(known, milliseconds) {

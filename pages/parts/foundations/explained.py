@@ -43,6 +43,18 @@ geometric mean. Without hidden layers this is logistic regression: a step of 1 i
 the odds by $e^{w_j}$, and the boundary is a line. Whether a point is tested follows from its own
 place, so that painting one moves no other.
 
+**Optimisers.** With rate $\eta$ a step takes from the weights: SGD $\eta g$; momentum $\eta v$
+with $v \leftarrow \beta v + g$; Nesterov's $\eta (g + \beta v)$; Adagrad
+$\eta g / \sqrt{\sum g^2}$; RMSprop $\eta g / \sqrt{s}$ with
+$s \leftarrow \alpha s + (1 - \alpha) g^2$; Adam $\eta \hat m / \sqrt{\hat s}$, of both without
+the zeros with which they begin. On a parabola SGD is stable below $2/\lambda$, momentum below
+$2(1 + \beta)/\lambda$ and Nesterov's below $2(1 + \beta)/((1 + 2\beta)\lambda)$, $\lambda$ the
+largest curvature. In the long run SGD is fastest with $\eta = 2/(\lambda_1 + \lambda_2)$, momentum
+with $\beta = \left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^2$ and
+$\eta = \left(\frac{2}{\sqrt{\lambda_1} + \sqrt{\lambda_2}}\right)^2$ (Polyak 1964). On other
+surfaces the same bounds hold close to a minimum, by its own curvature. Who wins a race on one
+surface from one start need not win another.
+
 **Depth.** A layer of $n$ inputs with weights of standard deviation $\sigma$ multiplies the size of
 what it is given by about $\sigma \sqrt n$, times what its activation leaves; the gradient that
 comes back is multiplied likewise, and ten layers make a tenth power of it. Glorot and Bengio (2010)

@@ -1,6 +1,6 @@
 // A race as a PyTorch script that prints the same numbers.
 
-import { FAR, surfaceOf } from "./surfaces.js";
+import { FAR, surfaceOf } from "../trajectory/surfaces.js";
 
 /** By the name of an optimiser: its class in torch.optim, and its settings as that has them. */
 const TORCH = {
@@ -120,7 +120,7 @@ const python = (value) =>
 function part({ from, training }) {
   const [name, options] = TORCH[training.optimiser](training);
   const said = Object.entries(options).map(([key, value]) => `${key}=${python(value)}`);
-  return `(${from}, "${training.optimiser}", torch.optim.${name}, dict(${said.join(", ")}))`;
+  return `(${from}, "${training.optimiser}", torch.optim.${name}, dict(${said.join(", ")}), ${training.clip ?? 0})`;
 }
 
 /**
@@ -144,7 +144,7 @@ def known(w):
 ${known(surfaceOf(data))}
 
 
-# of each optimiser: from which step on, which one, with which settings
+# of each optimiser: from which step on, which one, with which settings, the longest gradient (0: any)
 LANES = {
 ${rows.join("\n")}
 }
@@ -154,9 +154,10 @@ for name, parts in LANES.items():
     w = torch.tensor(${list(data.start)}, dtype=torch.float64, requires_grad=True)
     before = None
     for step in range(STEPS + 1):
-        for since, kind, make, options in parts:
+        for since, kind, make, options, longest in parts:
             if since != step:
                 continue
+            clip = longest
             if kind == before:  # what it has summed up goes on
                 optimiser.param_groups[0].update(options)
             else:
@@ -170,6 +171,8 @@ for name, parts in LANES.items():
             print(f"{name:12} {step:6} {loss(w).item():.10g} {x:.10g} {y:.10g}")
         optimiser.zero_grad()
         loss(w, step).backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_([w], clip)
         optimiser.step()
 `;
 }
