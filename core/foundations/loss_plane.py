@@ -88,7 +88,8 @@ def _normalised(weights: Tensor, generator: torch.Generator) -> Tensor:
         return torch.zeros_like(weights)
     dims = tuple(range(1, weights.dim()))
     lengths = [torch.linalg.vector_norm(w, dim=dims, keepdim=True) for w in (weights, drawn)]
-    return drawn * lengths[0] / lengths[1]
+    scaled: Tensor = drawn * lengths[0] / lengths[1]
+    return scaled
 
 
 @torch.no_grad()
