@@ -1,5 +1,8 @@
-"""The bench Regression alone."""
+"""One bench alone: Regression, or what the address names."""
 
-from pages.parts.foundations import regression_tab
+import streamlit as st
 
-regression_tab.panel()
+from pages.parts.foundations import classification_tab, depth_tab, regression_tab
+
+TABS = {"classification": classification_tab, "depth": depth_tab, "regression": regression_tab}
+TABS[st.query_params.get("bench", "regression")].panel()

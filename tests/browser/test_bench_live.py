@@ -82,3 +82,53 @@ def test_points_are_moved_added_and_removed_by_keys(page, app):
     points.press("Enter")
     points.press("ArrowUp")
     assert "15 points; chosen" in points.get_attribute("aria-label")
+
+
+def test_classes_are_painted_and_weights_set_by_keys_and_a_link_has_both(page, app, chromium):
+    sent = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda f: sent.append(f)))
+    step, told = opened(page, f"{app}/?bench=classification")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Reset").click()
+    expect(step).to_have_text("step 0")
+    sent.clear()
+
+    page.get_by_role("button", name="Clear").click()
+    plane, weight = page.get_by_role("application"), page.locator("canvas.network")
+    plane.press("ArrowUp")
+    expect(page.locator(".reading").first).to_contain_text("odds")
+    plane.press("3")
+    plane.press("Enter")
+    expect(page.get_by_label("Points", exact=True).first).to_have_value("painted")
+    expect(page.get_by_label("On the plane").locator("option").last).to_have_text("the logit of C")
+    page.get_by_role("button", name="One step on").click()
+    expect(step).to_have_text("step 1")
+    weight.press("ArrowRight")
+    for _ in range(3):
+        weight.press("ArrowUp")
+    expect(told).to_have_text("Branch 2 begins here, at step 1.")
+    expect(weight).to_have_attribute("aria-label", "Weight from x₂ to unit 1 of layer 1")
+    here = weight.get_attribute("aria-valuetext")
+    page.wait_for_function("location.search.includes('state=')")
+    page.get_by_role("button", name="Copy link").click()
+    expect(told).to_contain_text("The link to this step")
+    assert not sent
+
+    other = chromium.new_page()
+    step, _ = opened(other, page.url)
+    expect(step).to_have_text("step 1")
+    expect(other.get_by_label("Points", exact=True).first).to_have_value("painted")
+    other.locator("canvas.network").press("ArrowRight")
+    expect(other.locator("canvas.network")).to_have_attribute("aria-valuetext", str(here))
+    other.close()
+
+
+def test_the_depth_is_described_as_a_slider_moves(page, app):
+    step, _ = opened(page, f"{app}/?bench=depth")
+    seen = page.locator(".seen")
+    expect(seen).to_contain_text("in layer 10")
+    page.get_by_role("slider", name="Hidden layers").press("ArrowRight")
+    expect(seen).to_contain_text("in layer 11")
+    page.get_by_role("button", name="tanh, weights too small").click()
+    expect(seen).to_contain_text("Layer 10 hardly tells one point from another.")
+    expect(step).to_have_text("step 0")

@@ -246,11 +246,12 @@ export class Form {
   /** Settings from a link: only names that are known, only values within their bounds. */
   checked(said) {
     if (typeof said !== "object" || said === null) throw new Error("This link is damaged.");
-    const known = Object.keys(this.bench.kind.defaults);
+    const { defaults } = this.bench.kind;
     for (const [name, value] of Object.entries(said)) {
-      if (!known.includes(name)) throw new Error("This link has a setting that is not known here.");
+      if (!Object.hasOwn(defaults, name)) throw new Error("This link has a setting that is not known here.");
       const control = this.controls.get(name) ?? SHARED[name];
       if (control) checkedValue(control, value);
+      else if (typeof value !== typeof defaults[name]) throw new Error("This link is damaged.");
     }
     return said;
   }

@@ -142,21 +142,26 @@ export class Session {
       for (const branch of this.branches) this.#forward(branch, this.step, Infinity, now);
       this.allowed -= 1;
     }
-    for (const { trajectory } of this.branches) trajectory.prepare();
+    for (const branch of this.branches) {
+      this.#due(branch);
+      branch.trajectory.prepare();
+    }
     if (this.#reached) this.#stops();
   }
 
   #forward(branch, target, until, now) {
     while (branch.trajectory.step < target && now() < until) {
-      const { trajectory } = branch;
-      const [next] = trajectory.later;
-      if (next && next.from <= trajectory.step) {
-        const later = trajectory.later.slice(1);
-        branch.trajectory = trajectory.fork(next.from, next.training, next.edits);
-        branch.trajectory.later = later;
-        continue;
-      }
-      if (!trajectory.advance()) return;
+      this.#due(branch);
+      if (!branch.trajectory.advance()) return;
+    }
+  }
+
+  /** Segments of a branch that begin where it has come to. */
+  #due(branch) {
+    while (branch.trajectory.later[0]?.from <= branch.trajectory.step) {
+      const [next, ...later] = branch.trajectory.later;
+      branch.trajectory = branch.trajectory.fork(next.from, next.training, next.edits);
+      branch.trajectory.later = later;
     }
   }
 

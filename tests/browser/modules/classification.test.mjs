@@ -121,6 +121,8 @@ test("weights set by hand fork, and are there again from the link's segments", (
   const branches = state.branches.map(({ segments }) => segments);
   const again = asking(new Session())({ do: "problem", problem, branches, step: 60 });
   assert.deepEqual(again.branches[1].weights, end);
+  const there = asking(new Session())({ do: "problem", problem, branches, step: 40 });
+  assert.equal(there.branches[1].weights[2], -1.5);
   // back, and another weight: a third branch; at the start of one nothing is forked
   assert.equal(ask({ do: "edit", edits: [[1, 0]] }).branches.length, 3);
   const network = makeProblem(problem).network;

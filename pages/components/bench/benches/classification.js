@@ -86,7 +86,7 @@ export class Classification {
   static presets = PRESETS;
 
   static keys =
-    "On the plane: arrows move the cross, Enter paints or erases there, 1 to 4 choose a class, 0 the " +
+    "Space plays. On the plane: arrows move the cross, Enter paints or erases there, 1 to 4 choose a class, 0 the " +
     "eraser, Escape to look. On the network: ← and → choose a weight, ↑ and ↓ change it.";
 
   constructor(frame) {
@@ -161,6 +161,8 @@ export class Classification {
       make("div", { className: "half" }, this.tools, this.planeCanvas, this.columns,
         make("div", { className: "columns" }, labelled("On the plane", this.shown)), this.reading),
       make("div", { className: "half" }, this.layers, this.netCanvas, this.weight),
+      make("details", { className: "keys" }, make("summary", { textContent: "Keys" }),
+        make("p", { className: "note", textContent: Classification.keys })),
     );
     this.plane = new Plane(this.planeCanvas, {
       down: (place, event) => this.#down(place, event),
