@@ -173,6 +173,7 @@ export class Form {
       this.bench.fault("");
       this.bench.change({ [control.name]: checked, ...control.also?.(checked, this.bench.settings) });
     } catch (error) {
+      if (control.kind === "choice") this.show(this.bench.settings); // what was before
       field?.setAttribute("aria-invalid", "true");
       this.bench.fault(error.message);
     }

@@ -69,11 +69,11 @@ export function paintAnswer(z, outputs, pixels) {
   }
 }
 
-/** A unit as a picture: sign as colour, size as its strength; all of it at `most`. */
-export function paintUnit(a, from, most, pixels) {
+/** A unit as a picture: sign as colour, size as its strength, which is `alpha` at `most`. */
+export function paintUnit(a, from, most, pixels, alpha = 230) {
   for (let p = 0; p < SIDE * SIDE; p++) {
     const v = a[from + p] / most;
-    put(pixels, p, signColour(v), 230 * Math.min(Math.abs(v), 1));
+    put(pixels, p, signColour(v), alpha * Math.min(Math.abs(v), 1));
   }
 }
 

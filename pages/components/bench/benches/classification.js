@@ -20,6 +20,7 @@ const BRUSH = 0.22; // between two painted points, and how far the eraser reache
 const NEAR = 0.12; // a point within this is what the sentence is about
 const MAX_LAYERS = 4;
 const MAX_UNITS = 8;
+const UNDER = 140; // a unit's strength under the points
 const ROOM = 2000; // points, at most
 const INPUTS = lattice();
 const STILL =
@@ -38,6 +39,9 @@ const deep = ({ hidden }) => hidden.length > 0;
 
 /** Another set begins with its own columns; painting begins with what stands there. */
 function asChosen(set, before) {
+  if (set === "upload" && !Classification.tables.upload) {
+    throw new Error("Upload or paste a table below the bench first.");
+  }
   const painted = set === "painted" && before.painted.length < 2;
   return {
     first: "", second: "",
@@ -83,6 +87,8 @@ export class Classification {
 
   static controls = CONTROLS;
 
+  static tables = {};
+
   static presets = PRESETS;
 
   static keys =
@@ -91,7 +97,7 @@ export class Classification {
 
   constructor(frame) {
     this.frame = frame;
-    this.tables = frame.data.tables ?? {};
+    this.#tables(frame.data);
     this.tool = "look"; // or a class's number, or "erase"
     this.place = null; // of the pointer, or of the keys' cross
     this.pinned = null; // the unit that is on the plane instead of the answer
@@ -101,15 +107,19 @@ export class Classification {
   }
 
   /** A table that was uploaded comes with Python's next answer, and is taken at once. */
-  news({ tables = {} }) {
+  news(data) {
     const { upload: before } = this.tables;
-    this.tables = tables;
-    const { upload } = tables;
+    const { upload } = this.#tables(data);
     if (upload && upload.print !== before?.print) {
       this.frame.change({ set: "upload", table: upload.print, first: "", second: "" });
     } else if (!upload && this.frame.settings.set === "upload") {
       this.frame.change({ set: DEFAULTS.set });
     }
+  }
+
+  #tables({ tables = {} }) {
+    this.tables = Classification.tables = tables; // the form has no other way to know them
+    return tables;
   }
 
   check(settings) {
@@ -395,7 +405,7 @@ export class Classification {
     const { layer: l, output: o } = looked;
     const a = l ? layers[l - 1].outputsOf : INPUTS;
     const bounded = l && l < layers.length ? settings.activation : "";
-    return paintUnit(a, o * SIDE * SIDE, reach(bounded, a, o * SIDE * SIDE), pixels);
+    return paintUnit(a, o * SIDE * SIDE, reach(bounded, a, o * SIDE * SIDE), pixels, UNDER);
   }
 
   /** What is said of the place under the cross. */
