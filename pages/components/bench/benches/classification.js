@@ -102,7 +102,7 @@ export class Classification {
     this.place = null; // of the pointer, or of the keys' cross
     this.pinned = null; // the unit that is on the plane instead of the answer
     this.glanced = null; // one under the pointer
-    this.branches = 1;
+    this.known = 1;
     this.#build();
   }
 
@@ -376,10 +376,10 @@ export class Classification {
     const { weights, running, diverged } = state.branches[state.active];
     const { network, task } = this;
     if (weights.length !== network.size) return; // those of other settings, on their way out
-    if (state.branches.length > this.branches && state.step) {
+    if (state.branches.length > this.known && state.step) {
       this.frame.say(`Branch ${state.branches.length} begins here, at step ${state.step}.`);
     }
-    this.branches = state.branches.length;
+    this.known = state.branches.length;
     this.measured = {
       train: rightOf(network, weights, running, task.train),
       test: rightOf(network, weights, running, task.test),

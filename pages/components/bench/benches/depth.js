@@ -57,7 +57,7 @@ export class Depth {
     const figure = (drawn, text) => make("figure", {}, drawn, make("figcaption", { textContent: text }));
     this.outputs = canvas("ridges");
     this.gradients = canvas("ridges");
-    this.lines = canvas("lines");
+    this.spreads = canvas("lines");
     this.sentence = make("p", { className: "seen" });
     this.gradientCaption = make("figcaption", {});
     frame.stage.classList.add("depth");
@@ -65,9 +65,9 @@ export class Depth {
       figure(this.outputs, `Activations, layer by layer, of ${POINTS} points. The height is the square root of a share, by the largest of each layer.`),
       make("figure", {}, this.gradients, this.gradientCaption),
       this.sentence,
-      figure(this.lines, "Blue: variance of the activations over the points. Orange, dashed: mean square of the gradient. On a logarithmic scale."),
+      figure(this.spreads, "Blue: variance of the activations over the points. Orange, dashed: mean square of the gradient. On a logarithmic scale."),
     );
-    this.plot = new Plot(this.lines);
+    this.plot = new Plot(this.spreads);
   }
 
   check(settings) {
@@ -188,7 +188,7 @@ export class Depth {
     this.sentence.textContent = sentence;
     this.outputs.ariaLabel = "Histograms of activations, layer by layer: described below them.";
     this.gradients.ariaLabel = "Histograms of gradients, layer by layer: described below them.";
-    this.lines.ariaLabel = "Variance and gradient over the layers: the numbers are in the table.";
+    this.spreads.ariaLabel = "Variance and gradient over the layers: the numbers are in the table.";
   }
 
   numbers() {
@@ -211,7 +211,7 @@ export class Depth {
 
   /** The three pictures below each other. */
   canvas() {
-    const parts = [this.outputs, this.gradients, this.lines];
+    const parts = [this.outputs, this.gradients, this.spreads];
     const all = make("canvas", { width: Math.max(...parts.map(({ width }) => width)), height: parts.reduce((sum, { height }) => sum + height, 0) });
     const context = all.getContext("2d");
     context.fillStyle = inks(this.outputs).ground;
