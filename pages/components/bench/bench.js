@@ -119,7 +119,9 @@ class Bench {
   }
 
   get training() {
-    return Object.fromEntries(Object.keys(TRAINING).map((name) => [name, this.settings[name]]));
+    return Object.fromEntries(
+      Object.entries(TRAINING).map(([name, usual]) => [name, this.settings[name] ?? usual]),
+    );
   }
 
   get rule() {
