@@ -49,6 +49,8 @@ export class Depth {
 
   static keys = "";
 
+  static shown = ["by"];
+
   static plays = false; // what it shows needs no training
 
   constructor(frame) {
