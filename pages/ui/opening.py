@@ -76,11 +76,13 @@ OPENINGS = {
     ),
     "foundations": Opening(
         "Foundations",
-        "A line, a curve, a small network: watch each step of their learning, and change it.",
+        "A line, a boundary, a small network: watch each step of their learning, and change it.",
         (
-            Invitation("Make the rate too large", {"preset": "Rate just too large"}),
-            Invitation("Overfit a sine", {"preset": "Overfitting"}),
-            Invitation("Tame it by ridge", {"preset": "Ridge"}),
+            Invitation(
+                "Make the rate too large", {"tab": "Regression", "preset": "Rate just too large"}
+            ),
+            Invitation("Overfit a sine", {"tab": "Regression", "preset": "Overfitting"}),
+            Invitation("Race six optimisers", {"tab": "Optimisers"}),
         ),
     ),
     "denoiser": Opening(
