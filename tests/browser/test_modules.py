@@ -18,6 +18,7 @@ from trajectory_cases import cases as trajectory_cases
 from trajectory_cases import drawn as drawn_by_counter
 
 from core.foundations import loss_plane
+from core.foundations.preprocessing import METHODS, fitted
 from core.foundations.regressions import X15, Y15
 from core.inference import latent, outliers
 from core.inference.browser_weights import pack
@@ -129,6 +130,15 @@ def arrays(monkeypatch):
     }  # fmt: skip
 
 
+def preprocessed():
+    """Points of which the features depend on each other, before and after each method."""
+    x = torch.randn(20, 2, generator=torch.Generator().manual_seed(2)).double()
+    x = x @ torch.tensor([[1.5, -0.8], [0.2, 0.5]]).double() + 0.3
+    for method in METHODS:
+        found = fitted(method, x[:12])
+        yield {"method": method, "points": x.tolist(), "fit": 12, "moved": found(x).tolist()}
+
+
 @pytest.fixture
 def cases(tmp_path, monkeypatch):
     """A module of what Python says, for the tests to compare with."""
@@ -142,6 +152,7 @@ def cases(tmp_path, monkeypatch):
             "points": {"x": X15, "y": Y15},
             "planes": {plane.variant: plane._asdict() for plane in loss_plane.shipped()},
         },
+        "preprocessed": list(preprocessed()),
         "spreads": list(spreads()),
         "polygons": list(polygons()),
         "arrays": arrays(monkeypatch),

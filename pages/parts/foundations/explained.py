@@ -29,6 +29,11 @@ follows is told by the condition number, the largest over the smallest.
 **Scaling.** With features of mean 0 and standard deviation 1 the condition number of a line is 1.
 Powers still depend on each other: for higher degrees it grows fast.
 
+**Preprocessing** makes curvatures more alike before anything is learnt: features get mean 0 and
+standard deviation 1, are turned along their principal directions so that nothing is correlated
+(PCA), or get standard deviation 1 along each of these too (whitening). What is done is found on
+the points to learn from, and done to all.
+
 **Bias and variance.** The expected squared error of a fit at a new point is
 $\text{bias}^2 + \text{variance} + \text{noise}$. For the noisy sine the truth is known, so that 30
 fits to new noise show both; for measured points, samples drawn with replacement (the bootstrap)

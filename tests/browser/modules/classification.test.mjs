@@ -9,9 +9,12 @@ import {
 import { handles } from "../../../pages/components/bench/diagram.js";
 import { SIDE, contour, lattice, margin } from "../../../pages/components/bench/plane.js";
 import { EXTENT, SEEDED, seeded, split } from "../../../pages/components/bench/plane_sets.js";
+import { fitted } from "../../../pages/components/bench/preprocessing.js";
 import { makeProblem } from "../../../pages/components/trajectory/problem.js";
 import { Session } from "../../../pages/components/trajectory/session.js";
 import { Trajectory } from "../../../pages/components/trajectory/trajectory.js";
+
+const { default: cases } = await import(process.env.CASES);
 
 const table = {
   columns: ["a", "b"], numbers: [[1, 10], [2, 30], [3, 20], [4, 40]], labels: [0, 0, 1, 1],
@@ -127,4 +130,20 @@ test("weights set by hand fork, and are there again from the link's segments", (
   assert.equal(ask({ do: "edit", edits: [[1, 0]] }).branches.length, 3);
   const network = makeProblem(problem).network;
   assert.deepEqual(handles(network, ["A", "B"]).map(({ index }) => index).sort((a, b) => a - b), [...Array(network.size).keys()]);
+});
+
+test("features are preprocessed as in PyTorch, by what the points to learn from are", () => {
+  for (const { method, points, fit, moved } of cases.preprocessed) {
+    const change = fitted(method, points.slice(0, fit));
+    points.map(change).forEach((point, i) => {
+      point.forEach((v, k) => assert.ok(Math.abs(v - moved[i][k]) < 1e-9, `${method} ${i} ${k}`));
+    });
+  }
+  const { train, axes, points } = taskOf({ ...DEFAULTS, preprocessing: "whiten" }, {});
+  const half = train.x.length / 2, mean = (of) => of.reduce((a, b) => a + b, 0) / half;
+  const [x, y] = [train.x.slice(0, half), train.x.slice(half)];
+  assert.ok(Math.abs(mean(x)) < 1e-3 && Math.abs(mean(x.map((v, i) => v * y[i]))) < 1e-2);
+  assert.ok(Math.abs(mean(y.map((v) => v * v)) - 1) < 1e-2);
+  assert.equal(points.length, DEFAULTS.count);
+  assert.deepEqual(axes.map(({ name }) => name), ["component 1", "component 2"]);
 });

@@ -59,6 +59,12 @@ const CONTROLS = [
     help: "About this share of the points, drawn by their place, is not learnt from.",
   },
   {
+    name: "preprocessing", label: "Preprocessing", kind: "choice", group: "Points",
+    options: [["none", "none"], ["scale", "mean 0, σ 1"], ["pca", "PCA: turned"], ["whiten", "whitened"]],
+    help: "Found on the points to learn from, done to all. Tables have mean 0 and σ 1 before.",
+    when: ({ set }) => set !== "painted",
+  },
+  {
     name: "points_seed", label: "Seed of the points", kind: "number", low: 0, high: 2 ** 31 - 1, to: 99,
     step: 1, whole: true, group: "Points", help: "Of the points, and of which are tested.",
   },

@@ -1,13 +1,14 @@
 // What the bench Classification means by its settings, and what it says: without a page.
 
 import { probabilities } from "../plane.js";
-import { SEEDED, checkPainted, pointsOf, split } from "../plane_sets.js";
+import { SEEDED, checkPainted, pointsOf, rounded, split } from "../plane_sets.js";
+import { fitted } from "../preprocessing.js";
 import { list, pytorchScript } from "../script.js";
 
 /** Settings before any is changed. */
 export const DEFAULTS = {
   set: "moons", count: 200, noise: 0.3, points_seed: 1, share: 0.3, painted: [], table: "",
-  first: "", second: "",
+  first: "", second: "", preprocessing: "none",
   hidden: [4, 4], activation: "tanh", initialisation: "xavier_normal", scale: 0.5, batch_norm: false,
   seed: 1,
   optimiser: "adam", rate: 0.03, momentum: 0.9, batch: 0, clip: 0, l1: 0, l2: 0, dropout: 0,
@@ -73,10 +74,27 @@ export const PRESETS = [
   },
 ];
 
+/** Points and their parts, done to by what is found on the part to learn from. */
+function preprocessed(data, parts, method) {
+  if (method === "none" || !parts[0].points.length) return [data, ...parts];
+  const change = fitted(method, parts[0].points);
+  const moved = ([x, y, c]) => [...change([x, y]).map(rounded), c];
+  const again = ({ points, y }) => {
+    const placed = points.map(moved), feature = (k) => placed.map((point) => point[k]);
+    return { points: placed, x: Float64Array.from([...feature(0), ...feature(1)]), y };
+  };
+  const turned = method === "pca" || method === "whiten";
+  const name = (axis, k) => (turned ? `component ${k + 1}` : axis.name);
+  const axes = data.axes.map((axis, k) => ({ name: name(axis, k), mean: 0, spread: 1 }));
+  return [{ ...data, points: data.points.map(moved), axes }, ...parts.map(again)];
+}
+
 /** The settings' data: parts to learn from and to test with, and the problem of the engine. */
 export function taskOf(settings, tables) {
-  const data = pointsOf(settings, tables);
-  const [train, test] = split(data.points, settings.share, settings.points_seed);
+  const drawn = pointsOf(settings, tables);
+  const parts = split(drawn.points, settings.share, settings.points_seed);
+  const method = settings.set === "painted" ? "none" : settings.preprocessing;
+  const [data, train, test] = preprocessed(drawn, parts, method);
   const outputs = data.classes.length === 2 ? 1 : data.classes.length;
   const { hidden, activation, initialisation, scale, batch_norm, seed } = settings;
   const network = {
