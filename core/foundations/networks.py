@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from core.errors import LabError
 from core.foundations import counter_random, optimisers
 from core.foundations.counter_random import stream
+from core.randomness import Seeded
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
@@ -84,7 +85,8 @@ class Network(nn.Module):
         super().__init__()
         self.settings = settings
         sizes = (settings.inputs, *settings.hidden, settings.outputs)
-        linear = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)]
+        with Seeded(settings.seed):  # what it draws is replaced below
+            linear = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)]
         self.layers = nn.ModuleList(linear)
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(size, dtype=torch.float64) if settings.batch_norm else nn.Identity()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.foundations.optimisers import MOMENTUM, OPTIMISERS, stable_rate, start
+from core.randomness import Seeded
 from core.tasks.family import Family, FamilyConfig, Variant, by_name, number
 
 X15 = (
@@ -148,10 +149,10 @@ def descend(variant: Regression, config: DescentConfig) -> Iterator[Place]:
     It ends early when the loss is below `stop_below`, or no finite number: that place is yielded
     too.
     """
-    torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     points = variant.build(generator)
-    linear = nn.Linear(points.x.shape[1], 1)
+    with Seeded(config.seed):
+        linear = nn.Linear(points.x.shape[1], 1)
     weights = torch.cat([linear.weight.detach()[0], linear.bias.detach()]).requires_grad_()
     optimiser, state = OPTIMISERS[config.optimiser], start(config.optimiser, weights.detach())
     for t in range(config.steps + 1):

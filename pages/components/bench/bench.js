@@ -296,7 +296,7 @@ class Bench {
     const settings = changed(this.settings, defaults);
     const paths = branches.map(({ segments }) =>
       segments.map(({ from, training, edits = [] }) => ({
-        from, training: changed(training, defaults), ...(edits.length ? { edits } : {}),
+        from, training: changed(training, { ...TRAINING, ...defaults }), ...(edits.length ? { edits } : {}),
       })),
     );
     return { v: VERSION, bench: this.data.bench, settings, branches: paths, active, step };
