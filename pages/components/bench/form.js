@@ -261,7 +261,10 @@ export class Form {
   checkedBranches(said, settings) {
     const damaged = new Error("The branches in this link are damaged.");
     if (!Array.isArray(said) || !said.length || said.length > MAX_BRANCHES) throw damaged;
-    const base = Object.fromEntries(Object.keys(TRAINING).map((name) => [name, this.bench.kind.defaults[name]]));
+    const { defaults } = this.bench.kind;
+    const base = Object.fromEntries(
+      Object.entries(TRAINING).map(([name, usual]) => [name, defaults[name] ?? usual]),
+    );
     const step = (value) => Number.isInteger(value) && value >= 0 && value <= MAX_STEPS;
     return said.map((segments) => {
       if (!Array.isArray(segments) || !segments.length || segments.length > MAX_SEGMENTS) throw damaged;
