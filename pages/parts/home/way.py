@@ -18,8 +18,7 @@ WAY = {
     "Begin here": (
         Card(
             "foundations",
-            "Watch a line or a curve learn, step by step: drag its points, change the rate in the "
-            "middle, go back and fork.",
+            "Watch a line or a small network learn, step by step; change the rate, go back, fork.",
             covers.foundations,
         ),
         Card(
