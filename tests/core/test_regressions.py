@@ -108,6 +108,7 @@ def test_the_boundary_that_is_named_is_the_boundary(optimiser: str, factor: floa
     assert below < 1 and (not math.isfinite(above) or above > 100)
 
 
+@pytest.mark.usefixtures("lab")
 def test_a_run_is_kept_and_measured_again(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["descend", "linear_regression", "--optimiser", "adam", "--steps", "30", "--json"]
     assert main(command) == 0
@@ -121,6 +122,7 @@ def test_a_run_is_kept_and_measured_again(capsys: pytest.CaptureFixture[str]) ->
     assert main(command) == 0 and json.loads(capsys.readouterr().out)["cached"]
 
 
+@pytest.mark.usefixtures("lab")
 @pytest.mark.parametrize(
     "rate, sentence", [(1e9, "2/λ = 0.02315"), (-1, "greater than or equal to 0")]
 )
