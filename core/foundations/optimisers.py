@@ -7,6 +7,7 @@ a state is a tuple of tensors in the shape of the weights, all zero at first.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -114,6 +115,24 @@ def start(name: str, weights: Tensor) -> State:
 # ---- how fast one may go
 
 
+class Bound(NamedTuple):
+    """The largest rate with which a parabola is descended."""
+
+    formula: str
+    """As one writes it, with the curvature λ and the momentum β."""
+    times_curvature: Callable[[float], float]
+    """Of β: the bound times λ."""
+
+
+BOUNDS: Mapping[str, Bound] = {
+    "sgd": Bound("2/λ", lambda beta: 2),
+    "momentum": Bound("2(1 + β)/λ", lambda beta: 2 * (1 + beta)),
+    "nesterov": Bound("2(1 + β)/((1 + 2β)λ)", lambda beta: 2 * (1 + beta) / (1 + 2 * beta)),
+}
+"""By optimiser, where one is known. Momentum's is that of Goh 2017; Nesterov's goes by
+(1 + β)(1 - ηλ) w - β (1 - ηλ) v from w and the one before, v."""
+
+
 def stable_rate(curvature: float, optimiser: str, beta: float = MOMENTUM) -> float | None:
     """The largest rate with which a parabola is descended; None where none is known.
 
@@ -121,16 +140,9 @@ def stable_rate(curvature: float, optimiser: str, beta: float = MOMENTUM) -> flo
         curvature: the largest eigenvalue λ of the second derivatives, above 0.
         optimiser: a key of `OPTIMISERS`.
         beta: the momentum, from 0 to below 1.
-
-    Returns:
-        2 / λ for SGD, 2 (1 + β) / λ for momentum (Goh 2017), and 2 (1 + β) / ((1 + 2 β) λ) for
-        Nesterov's, which goes by (1 + β)(1 - ηλ) w - β (1 - ηλ) v from w and the one before, v.
     """
-    if optimiser == "sgd":
-        return 2 / curvature
-    if optimiser == "momentum":
-        return 2 * (1 + beta) / curvature
-    return 2 * (1 + beta) / ((1 + 2 * beta) * curvature) if optimiser == "nesterov" else None
+    bound = BOUNDS.get(optimiser)
+    return bound.times_curvature(beta) / curvature if bound else None
 
 
 def best_momentum(condition: float) -> float:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.foundations.optimisers import MOMENTUM, OPTIMISERS, stable_rate, start
+from core.foundations.optimisers import BOUNDS, OPTIMISERS, stable_rate, start
 from core.randomness import Seeded
 from core.tasks.family import Family, FamilyConfig, Variant, by_name, number
 
@@ -131,6 +131,9 @@ class Regression(Variant):
     """The points that it is measured on."""
     reference: Callable[[Points], Tensor]
     """The weights that it is set beside, (d + 1,), the constant last."""
+    reference_title: str
+    measured_on: str = "the {n:,} points that it learns from"
+    """What its figures are of, `n` points."""
     quick: bool = True
 
 
@@ -211,10 +214,9 @@ def divergence(config: DescentConfig, largest: float, step: int) -> str:
     """
     title, rate = OPTIMISERS[config.optimiser].title, config.learning_rate
     bound = stable_rate(largest, config.optimiser)
-    formula = "2/λ" if config.optimiser == "sgd" else f"2 (1 + {MOMENTUM:g})/λ"
     why = (
         f" The largest curvature of the loss is λ = {largest:.4g}, so {title} is stable below "
-        f"{formula} = {bound:.4g}."
+        f"{BOUNDS[config.optimiser].formula} = {bound:.4g}."
         if bound is not None
         else " Choose a smaller rate."
     )
@@ -242,6 +244,7 @@ class Descending(Family[DescentConfig, Regression]):
             names=("w", "b"),
             test=lambda config: fifteen(),
             reference=least_squares,
+            reference_title="Closed form",
             shape=(1, 1, 1),
             source="y = wx + b; squared error; SGD",
             text="15 points; y = wx + b, mean squared error, SGD 1e-3, the whole set each step, "
@@ -259,6 +262,8 @@ class Descending(Family[DescentConfig, Regression]):
             names=("w1", "w2", "w3", "b"),
             test=lambda config: cubic(FRESH, torch.Generator().manual_seed(config.seed + 1)),
             reference=lambda points: torch.tensor([*CUBIC, CONSTANT]),
+            reference_title="Drawn from",
+            measured_on="{n:,} further points",
             shape=(1, 1, 3),
             source="y = w · (x, x², x³) + b; squared error; SGD",
             text="x ~ N(0, 1), 32 new ones a step, y = 0.9 + 0.5 x + 3 x² + 2.4 x³; "
@@ -276,6 +281,7 @@ class Descending(Family[DescentConfig, Regression]):
             names=("w1", "w2", "b"),
             test=lambda config: two_scores(),
             reference=most_likely,
+            reference_title="Most likely",
             shape=(1, 1, 2),
             source="σ(w · x + b); binary cross-entropy; SGD with momentum",
             text="100 points with two features between 30 and 100 and a class; σ(w · x + b), "

@@ -75,8 +75,8 @@ def source_name(source: str) -> str:
 
 def dataset_title(name: str) -> str:
     """The title of a data set, of a picture to dream on, or of the points of a regression."""
-    if name in PICTURES or name in POINTS:
-        return PICTURES.get(name) or POINTS[name]
+    if title := PICTURES.get(name) or POINTS.get(name):
+        return title
     known = data.known(name)
     return f"{name.rpartition('-')[0] or name} (deleted)" if known is None else known.title
 

@@ -97,7 +97,9 @@ def test_references_by_other_code() -> None:
     assert most_likely(points).tolist() == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("optimiser, factor", [("sgd", 1), ("momentum", 1.9)])
+@pytest.mark.parametrize(
+    "optimiser, factor", [("sgd", 1), ("momentum", 1.9), ("nesterov", 1.9 / 2.8)]
+)
 def test_the_boundary_that_is_named_is_the_boundary(optimiser: str, factor: float) -> None:
     largest = curvatures(DESCENDING.variant("linear_regression"), fifteen(), torch.zeros(2))[-1]
     bound = factor * 2 / float(largest)
@@ -124,8 +126,17 @@ def test_a_run_is_kept_and_measured_again(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.usefixtures("lab")
 @pytest.mark.parametrize(
-    "rate, sentence", [(1e9, "2/λ = 0.02315"), (-1, "greater than or equal to 0")]
+    "optimiser, rate, sentence",
+    [
+        ("sgd", 1e9, "2/λ = 0.02315"),
+        ("nesterov", 1e9, "2(1 + β)/((1 + 2β)λ) = 0.01571"),
+        ("adam", 1e38, "less than or equal to 1"),
+        ("sgd", -1, "greater than or equal to 0"),
+    ],
 )
-def test_bad_rates(rate: float, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["descend", "linear_regression", "--learning-rate", str(rate)]) != 0
+def test_bad_rates(
+    optimiser: str, rate: float, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--optimiser", optimiser, "--learning-rate", str(rate)]
+    assert main(["descend", "linear_regression", *flags]) != 0
     assert sentence in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 import { OPTIMISERS, stableRate } from "../trajectory/optimisers.js";
 
-const FORMULAS = { sgd: "2/λ", momentum: "2(1 + β)/λ", nesterov: "2(1 + β)/((1 + 2β)λ)" };
 const AT_REST = 1e-12; // above the lowest loss, where nothing is left to gain
 const LEVEL = 1.01;
 const POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
@@ -33,12 +32,6 @@ export function namesOf(segments) {
     const length = [1, 2, 3].find((count) => !others(count)) ?? 4;
     return words.slice(0, length).filter(Boolean).join(", ");
   });
-}
-
-/** The largest stable rate for a training, with its formula; null where none is known. */
-export function bound(training, curvature) {
-  const limit = curvature ? stableRate(curvature.high, training) : null;
-  return limit === null ? null : { limit, formula: FORMULAS[training.optimiser] };
 }
 
 /**
@@ -95,7 +88,7 @@ const list = (names) =>
  * @param surface of surfaceOf
  */
 export function trouble({ name, training, ended, diverged }, curvature, surface) {
-  const known = bound(training, curvature);
+  const known = stableRate(curvature?.high, training);
   const above = known && training.rate > known.limit;
   const which = surface.curvature ? "" : " at the nearest minimum";
   const why = above

@@ -70,11 +70,18 @@ export function clipped(g, clip) {
   return norm;
 }
 
-/** The largest rate that descends a parabola of curvature λ; null where none is known. */
+/** By optimiser the bound on its rate as one writes it, and what it is times the curvature λ. */
+const BOUNDS = {
+  sgd: { formula: "2/λ", timesCurvature: () => 2 },
+  momentum: { formula: "2(1 + β)/λ", timesCurvature: (beta) => 2 * (1 + beta) },
+  nesterov: {
+    formula: "2(1 + β)/((1 + 2β)λ)", timesCurvature: (beta) => (2 * (1 + beta)) / (1 + 2 * beta),
+  },
+};
+
+/** `{limit, formula}`: the largest rate that descends a parabola; null where none is known. */
 export function stableRate(curvature, { optimiser, momentum: beta }) {
-  if (!(curvature > 0)) return null;
-  if (optimiser === "sgd") return 2 / curvature;
-  if (optimiser === "momentum") return (2 * (1 + beta)) / curvature;
-  // as Lessard et al. 2016 have it for a step ahead
-  return optimiser === "nesterov" ? (2 * (1 + beta)) / ((1 + 2 * beta) * curvature) : null;
+  const bound = BOUNDS[optimiser];
+  if (!bound || !(curvature > 0)) return null;
+  return { limit: bound.timesCurvature(beta) / curvature, formula: bound.formula };
 }

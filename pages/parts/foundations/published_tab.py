@@ -11,12 +11,7 @@ from pages.ui.downloads import csv_button
 from pages.ui.figure_tables import Column, figure_table
 from pages.ui.run_choice import RunChoice
 
-REFERENCES = {
-    "linear_regression": "Closed form",
-    "polynomial_regression": "Drawn from",
-    "logistic_regression": "Most likely",
-}
-"""What the weights of each are set beside."""
+NUMBER = Column("%.4f")
 
 
 def panel() -> None:
@@ -29,15 +24,13 @@ def panel() -> None:
     with left:
         if (figure := charts.losses(run)) is not None:
             charts.show(figure, key=f"descent-{run.id}", height=300)
-        figure_table(_weights(run), {"Weight": Column("")} | dict.fromkeys(_names(run), _NUMBER))
+        weights = _weights(run)
+        figure_table(weights, {"Weight": Column("")} | dict.fromkeys(weights.columns[1:], NUMBER))
         with st.container(horizontal=True, horizontal_alignment="right"):
             csv_button(run.history, run.id)
     command = f"python -m core descend {run.spec().variant}{_flags(run)}"
     st.caption("The same on the command line, with any other setting:")
     st.code(command, language="sh")
-
-
-_NUMBER = Column("%.4f")
 
 
 def _first(runs: RunChoice) -> str:
@@ -47,35 +40,27 @@ def _first(runs: RunChoice) -> str:
     return next(linear, next(iter(runs.runs)))
 
 
-def _names(run: Run) -> tuple[str, str]:
-    return "Learnt", REFERENCES[run.spec().variant]
-
-
 def _weights(run: Run) -> pd.DataFrame:
-    names, figures = DESCENDING.variant(run.spec().variant).names, run.metrics()
-    learnt, reference = _names(run)
+    variant, figures = DESCENDING.variant(run.spec().variant), run.metrics()
     return pd.DataFrame(
         {
-            "Weight": names,
-            learnt: [figures[name] for name in names],
-            reference: [figures[f"reference_{name}"] for name in names],
+            "Weight": variant.names,
+            "Learnt": [figures[name] for name in variant.names],
+            variant.reference_title: [figures[f"reference_{name}"] for name in variant.names],
         }
     )
 
 
 def _said(run: Run) -> None:
     """What it is, how far it came, and how fast it could have gone."""
-    variant, config, figures = (
-        DESCENDING.variant(run.spec().variant),
-        DESCENDING.config_of(run),
-        run.metrics(),
-    )
+    variant = DESCENDING.variant(run.spec().variant)
+    config, figures = DESCENDING.config_of(run), run.metrics()
     st.markdown(f"{variant.summary} {variant.source}.")
     optimiser = OPTIMISERS[config.optimiser]
     st.markdown(
         f"After {figures['steps']:,} steps of {optimiser.title} at {config.learning_rate:g} the "
         f"loss is {figures['loss']:.4f}; that of the reference is {figures['reference_loss']:.4f} "
-        f"({_measured_on(run)})."
+        f"(on {variant.measured_on.format(n=figures['n'])})."
     )
     if "accuracy" in figures:
         st.markdown(
@@ -90,13 +75,6 @@ def _said(run: Run) -> None:
         f"along its flattest (condition number){stable}. A high number is why the last digits "
         "come so slowly."
     )
-
-
-def _measured_on(run: Run) -> str:
-    n = run.metrics()["n"]
-    if run.spec().variant == "polynomial_regression":
-        return f"on {n:,} further points"
-    return f"on the {n:,} points that it learns from"
 
 
 def _flags(run: Run) -> str:

@@ -25,11 +25,12 @@ SAMPLES = SOURCES.keys() - {MADE}
 
 
 class Page(NamedTuple):
-    """A page, and the parameter of its address that chooses a run there."""
+    """A page, the parameter of its address that chooses a run there, and the tab that it is in."""
 
     file: str
     title: str
     parameter: str = ""
+    tab: str = ""
 
 
 EXPLORER = Page("latent_explorer.py", "Latent explorer", "map_of")
@@ -41,7 +42,7 @@ PAGES = {
     RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
     DREAMING.name: Page("deepdream.py", "DeepDream"),
-    DESCENDING.name: Page("foundations.py", "Foundations", "descent"),
+    DESCENDING.name: Page("foundations.py", "Foundations", "descent", "As in the text"),
 }
 """By family: the page of its runs."""
 
@@ -56,7 +57,7 @@ def links(run: Run) -> None:
         if query := _dream_query(run):
             _link(page, f"Open in {page.title}", query)
     else:
-        tab = {"tab": "As in the text"} if task == DESCENDING.name else {}
+        tab = {"tab": page.tab} if page.tab else {}
         _link(page, f"Open in {page.title}", {page.parameter: run.id, **tab})
     if task in TASKS and TASKS[task].encodes and queue.entitled(run, who()):
         method = next(iter(PROJECTING.variants))

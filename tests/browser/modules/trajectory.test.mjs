@@ -103,7 +103,7 @@ test("a fork goes its own way from its step on, and its parent does not notice",
 
 test("a rate above the stable one is left with the last finite step", () => {
   for (const [optimiser, momentum] of [["sgd", 0.9], ["momentum", 0.5], ["nesterov", 0.8]]) {
-    const limit = stableRate(2, { optimiser, momentum });
+    const { limit } = stableRate(2, { optimiser, momentum });
     const settings = { optimiser, momentum };
     const below = walked(new Trajectory(problemOf(parabola), { ...settings, rate: 0.97 * limit }), 3000);
     assert.ok(below.batchLoss < 1e-6);

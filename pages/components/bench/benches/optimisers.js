@@ -9,7 +9,7 @@ import { Contours } from "../contours.js";
 import { COLOURS, SHARED } from "../form.js";
 import { Plot } from "../plot.js";
 import { raceScript } from "../race_script.js";
-import { FirstBelow, bound, few, lead, namesOf, trouble } from "../race_words.js";
+import { FirstBelow, few, lead, namesOf, trouble } from "../race_words.js";
 import { LANES, PRESETS, SMALL } from "../races.js";
 
 const TITLES = {
@@ -148,8 +148,7 @@ export class Optimisers {
 
   /** The largest stable rate where the surface is a parabola; null elsewhere. */
   limit(training) {
-    const curvature = this.surface?.curvature;
-    return curvature ? stableRate(curvature.high, training) : null;
+    return stableRate(this.surface?.curvature?.high, training)?.limit ?? null;
   }
 
   get bestMomentum() {
@@ -343,9 +342,9 @@ export class Optimisers {
       const { training } = branch.segments.findLast(({ from }) => from <= state.step) ?? branch.segments[0];
       // a row is the loss of the batch, the gradient's norm, x, y and the loss
       const below = this.first.find(id, { length: rows.length, at: (k) => rows[k][4] - lowest }, threshold);
-      const limit = bound(training, this.surface.curvature);
-      const unstable = limit && training.rate > limit.limit;
-      const said = ended ? `${this.surface.edge ? "left" : "diverged"} at step ${diverged.toLocaleString("en")}` : below !== null && below <= state.step ? `after ${below.toLocaleString("en")}` : unstable ? `above ${limit.formula}` : "–";
+      const stable = stableRate(this.surface.curvature?.high, training);
+      const unstable = stable && training.rate > stable.limit;
+      const said = ended ? `${this.surface.edge ? "left" : "diverged"} at step ${diverged.toLocaleString("en")}` : below !== null && below <= state.step ? `after ${below.toLocaleString("en")}` : unstable ? `above ${stable.formula}` : "–";
       const texts = [names[i], few(training.rate), few(train - lowest < 0 ? 0 : train - lowest), known ? few(distance(this.surface, weights[0], weights[1])) : "", said];
       row.cells.forEach((cell, k) => { if (cell.textContent !== texts[k]) cell.textContent = texts[k]; });
       row.element.classList.toggle("off", off.includes(i));
@@ -470,9 +469,9 @@ export class Optimisers {
       ["SGD: stable below 2/λ", few(2 / high)], ["SGD: best rate", few(2 / (low + high))],
       ["Momentum: best β", few(((Math.sqrt(condition) - 1) / (Math.sqrt(condition) + 1)) ** 2)],
       ["with the rate", few((2 / (Math.sqrt(low) + Math.sqrt(high))) ** 2)]];
-    const limit = bound(training, curvature);
-    if (limit && training.optimiser !== "sgd") {
-      rows.push([`${OPTIMISERS[training.optimiser].title}, β = ${training.momentum}: stable below ${limit.formula}`, few(limit.limit)]);
+    const stable = stableRate(curvature?.high, training);
+    if (stable && training.optimiser !== "sgd") {
+      rows.push([`${OPTIMISERS[training.optimiser].title}, β = ${training.momentum}: stable below ${stable.formula}`, few(stable.limit)]);
     }
     return rows;
   }
