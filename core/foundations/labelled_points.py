@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from core.errors import LabError
-from core.foundations.points import GAPS, LARGEST, MAX_POINTS, number_in, rows_of
+from core.foundations.points import GAPS, MAX_POINTS, number_in, number_of, rows_of
 
 MAX_COLUMNS = 12
 MAX_CLASSES = 4
@@ -76,13 +76,7 @@ def _whole(cells: list[str], width: int, line: int) -> bool:
     if len(cells) < width or any(cell.strip().lower() in GAPS for cell in cells[:width]):
         return False
     for cell in cells[: width - 1]:
-        number = number_in(cell)
-        if number is None:
-            raise LabError(f"Row {line} has “{cell.strip()[:30]}” where a number should be.")
-        if not abs(number) <= LARGEST:
-            raise LabError(
-                f"Row {line} has {cell.strip()[:30]}: numbers are between ±{LARGEST:,.0f} here."
-            )
+        number_of(cell, line)
     return len(cells) == width
 
 

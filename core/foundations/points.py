@@ -109,7 +109,7 @@ def read_csv(content: bytes | str, name: str = "Your points") -> PointSet:
         if any(cell.lower() in GAPS for cell in chosen):
             gaps += 1
             continue
-        pairs.append([_value(cell, line) for cell in chosen])
+        pairs.append([number_of(cell, line) for cell in chosen])
     if not pairs:
         raise LabError("No row of this table has both numbers.")
     points, notes = np.array(pairs), []
@@ -193,10 +193,11 @@ def number_in(cell: str) -> float | None:
         return None
 
 
-def _value(cell: str, line: int) -> float:
-    value = number_in(cell)
+def number_of(cell: str, line: int) -> float:
+    """The number in a cell of a row. Raises LabError for no number, and for one too large."""
+    value, said = number_in(cell), cell.strip()[:30]
     if value is None:
-        raise LabError(f"Row {line} has “{cell[:30]}” where a number should be.")
+        raise LabError(f"Row {line} has “{said}” where a number should be.")
     if not abs(value) <= LARGEST:
-        raise LabError(f"Row {line} has {cell[:30]}: numbers are between ±{LARGEST:,.0f} here.")
+        raise LabError(f"Row {line} has {said}: numbers are between ±{LARGEST:,.0f} here.")
     return value
