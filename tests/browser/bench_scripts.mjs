@@ -4,7 +4,7 @@ import {
   DEFAULTS, rightOf, script, taskOf,
 } from "../../pages/components/bench/benches/classification_model.js";
 import { DEFAULTS as DEEP, Layers, script as depthScript, taskOf as deepTask } from "../../pages/components/bench/benches/depth_model.js";
-import { learnt, scriptOf } from "../../pages/components/bench/benches/regression.js";
+import { learnt, scriptOf } from "../../pages/components/bench/benches/regression_model.js";
 import { pytorchScript } from "../../pages/components/bench/script.js";
 import { makeProblem } from "../../pages/components/trajectory/problem.js";
 import { normal, stream } from "../../pages/components/trajectory/random.js";

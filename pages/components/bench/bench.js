@@ -2,9 +2,8 @@
 //
 // A bench is a module in `benches/` whose default export is a class:
 //
-//   static defaults     {name: value} of all its settings, those of training too (see TRAINING in
-//                       ../trajectory/trajectory.js: optimiser, rate, momentum, batch, clip, l1, l2,
-//                       dropout) and those of the stop rule (stop_steps, stop_loss, stop_patience)
+//   static defaults     {name: value} of all its settings, those of training too (`...TRAINING` of
+//                       ../trajectory/trajectory.js) and those of the stop rule (stop_steps, stop_loss, stop_patience)
 //   static controls     [{name, label, kind, …}]: what the form is made of, see form.js; a setting
 //                       of training can be changed in the middle, any other begins again
 //   static presets      [{name, settings, reason}]: known good settings
@@ -119,9 +118,7 @@ class Bench {
   }
 
   get training() {
-    return Object.fromEntries(
-      Object.entries(TRAINING).map(([name, usual]) => [name, this.settings[name] ?? usual]),
-    );
+    return Object.fromEntries(Object.keys(TRAINING).map((name) => [name, this.settings[name]]));
   }
 
   get rule() {
@@ -296,7 +293,7 @@ class Bench {
     const settings = changed(this.settings, defaults);
     const paths = branches.map(({ segments }) =>
       segments.map(({ from, training, edits = [] }) => ({
-        from, training: changed(training, { ...TRAINING, ...defaults }), ...(edits.length ? { edits } : {}),
+        from, training: changed(training, defaults), ...(edits.length ? { edits } : {}),
       })),
     );
     return { v: VERSION, bench: this.data.bench, settings, branches: paths, active, step };

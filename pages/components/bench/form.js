@@ -262,9 +262,7 @@ export class Form {
     const damaged = new Error("The branches in this link are damaged.");
     if (!Array.isArray(said) || !said.length || said.length > MAX_BRANCHES) throw damaged;
     const { defaults } = this.bench.kind;
-    const base = Object.fromEntries(
-      Object.entries(TRAINING).map(([name, usual]) => [name, defaults[name] ?? usual]),
-    );
+    const base = Object.fromEntries(Object.keys(TRAINING).map((name) => [name, defaults[name]]));
     const step = (value) => Number.isInteger(value) && value >= 0 && value <= MAX_STEPS;
     return said.map((segments) => {
       if (!Array.isArray(segments) || !segments.length || segments.length > MAX_SEGMENTS) throw damaged;

@@ -3,6 +3,7 @@
 
 import { clamp } from "../common.js";
 import { normal, stream, uniform } from "../trajectory/random.js";
+import { standardised } from "./preprocessing.js";
 
 export const EXTENT = 3.2; // the plane goes from -EXTENT to EXTENT, in both directions
 export const MAX_CLASSES = 4;
@@ -85,13 +86,6 @@ export function checkPainted(points) {
     throw new Error("The painted points are damaged.");
   }
   return points;
-}
-
-/** Numbers with mean 0 and σ 1 instead, and what these were; equal numbers become 0. */
-export function standardised(values) {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const spread = Math.sqrt(values.reduce((a, v) => a + (v - mean) ** 2, 0) / values.length) || 1;
-  return { mean, spread, values: values.map((v) => (v - mean) / spread) };
 }
 
 /** Two columns of a table, each with mean 0 and σ 1, as points; and what they were. */

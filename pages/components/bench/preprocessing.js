@@ -1,5 +1,5 @@
-// What is done to two features before a network sees them: core/foundations/preprocessing.py in two
-// dimensions.
+// What is done to features before a network sees them: core/foundations/preprocessing.py, in two
+// dimensions where features are mixed.
 
 const LEAST_VARIANCE = 1e-12; // what is less has no direction, and is left as it is
 
@@ -39,4 +39,11 @@ export function fitted(method, points) {
     points.reduce((sum, p) => sum + (p[j] - mean[j]) * (p[k] - mean[k]), 0) / n;
   const axes = METHODS[method]([product(0, 0), product(0, 1), product(1, 1)]);
   return ([x, y]) => axes.map(([u, v]) => u * (x - mean[0]) + v * (y - mean[1]));
+}
+
+/** Numbers with mean 0 and σ 1 instead, and what these were; equal numbers become 0. */
+export function standardised(values) {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const spread = Math.sqrt(values.reduce((a, v) => a + (v - mean) ** 2, 0) / values.length) || 1;
+  return { mean, spread, values: values.map((v) => (v - mean) / spread) };
 }

@@ -1,16 +1,7 @@
 // A race as a PyTorch script that prints the same numbers.
 
 import { FAR, surfaceOf } from "../trajectory/surfaces.js";
-
-/** By the name of an optimiser: its class in torch.optim, and its settings as that has them. */
-const TORCH = {
-  sgd: ({ rate }) => ["SGD", { lr: rate }],
-  momentum: ({ rate, momentum }) => ["SGD", { lr: rate, momentum }],
-  nesterov: ({ rate, momentum }) => ["SGD", { lr: rate, momentum, nesterov: momentum > 0 }],
-  adagrad: ({ rate }) => ["Adagrad", { lr: rate }],
-  rmsprop: ({ rate, alpha }) => ["RMSprop", { lr: rate, alpha }],
-  adam: ({ rate, beta1, beta2 }) => ["Adam", { lr: rate, betas: [beta1, beta2] }],
-};
+import { torchOptimiser } from "./script.js";
 
 const RANDOM = `
 def uniform(seed, stream, place):
@@ -114,13 +105,9 @@ function known({ edge, view: [left, right, bottom, top] }) {
     return abs(x - ${x}) <= ${FAR * (right - left)} and abs(y - ${y}) <= ${FAR * (top - bottom)}`;
 }
 
-const python = (value) =>
-  typeof value === "boolean" ? (value ? "True" : "False") : Array.isArray(value) ? `(${value.join(", ")})` : value;
-
 function part({ from, training }) {
-  const [name, options] = TORCH[training.optimiser](training);
-  const said = Object.entries(options).map(([key, value]) => `${key}=${python(value)}`);
-  return `(${from}, "${training.optimiser}", torch.optim.${name}, dict(${said.join(", ")}), ${training.clip ?? 0})`;
+  const [name, settings] = torchOptimiser(training);
+  return `(${from}, "${training.optimiser}", torch.optim.${name}, dict(${settings}), ${training.clip ?? 0})`;
 }
 
 /**

@@ -10,16 +10,14 @@ const LOSSES = {
   mse: "nn.functional.mse_loss", bce: "nn.functional.binary_cross_entropy_with_logits",
   cross_entropy: "nn.functional.cross_entropy",
 };
-const MAKERS = {
-  sgd: ({ rate }) => `SGD(model.parameters(), lr=${rate})`,
-  momentum: ({ rate, momentum }) => `SGD(model.parameters(), lr=${rate}, momentum=${momentum})`,
-  nesterov: ({ rate, momentum }) =>
-    momentum > 0
-      ? `SGD(model.parameters(), lr=${rate}, momentum=${momentum}, nesterov=True)`
-      : `SGD(model.parameters(), lr=${rate})`,
-  adagrad: ({ rate }) => `Adagrad(model.parameters(), lr=${rate})`,
-  rmsprop: ({ rate }) => `RMSprop(model.parameters(), lr=${rate})`,
-  adam: ({ rate }) => `Adam(model.parameters(), lr=${rate})`,
+/** By the name of an optimiser: its class in torch.optim, and its settings as that has them. */
+const TORCH = {
+  sgd: ({ rate }) => ["SGD", { lr: rate }],
+  momentum: ({ rate, momentum }) => ["SGD", { lr: rate, momentum }],
+  nesterov: ({ rate, momentum }) => ["SGD", { lr: rate, momentum, nesterov: momentum > 0 }],
+  adagrad: ({ rate }) => ["Adagrad", { lr: rate }],
+  rmsprop: ({ rate, alpha }) => ["RMSprop", { lr: rate, alpha }],
+  adam: ({ rate, beta1, beta2 }) => ["Adam", { lr: rate, betas: [beta1, beta2] }],
 };
 const COUNTER = `
 def uniform(seed, stream, n):
@@ -59,6 +57,15 @@ class Dropout(nn.Module):
         drawn = uniform(SEED, 2 + 8 * Dropout.step, (self.first + units) * n)[self.first * n :]
         return x * torch.from_numpy(drawn >= Dropout.share).double().view(units, n).T / (1 - Dropout.share)
 `;
+
+const python = (value) =>
+  typeof value === "boolean" ? (value ? "True" : "False") : Array.isArray(value) ? `(${value.join(", ")})` : value;
+
+/** The class in torch.optim of a training, and its settings as arguments of Python. */
+export function torchOptimiser(training) {
+  const [name, options] = TORCH[training.optimiser](training);
+  return [name, Object.entries(options).map(([key, value]) => `${key}=${python(value)}`).join(", ")];
+}
 
 /** Numbers as a list of Python, a few a line. */
 export function list(numbers) {
@@ -139,15 +146,11 @@ const edited = (edits = []) =>
     : [];
 
 function part({ from, training, edits }, used, i, step) {
-  const { optimiser, rate, momentum } = training;
   const lines = edited(edits);
-  const before = used[i - 1]?.training;
-  if (before?.optimiser === optimiser && (optimiser !== "nesterov" || before.momentum > 0 === momentum > 0)) {
-    lines.push(`optimiser.param_groups[0]["lr"] = ${rate}`);
-    if (optimiser === "momentum" || optimiser === "nesterov") {
-      lines.push(`optimiser.param_groups[0]["momentum"] = ${momentum}`);
-    }
-  } else lines.push(`optimiser = torch.optim.${MAKERS[optimiser](training)}`);
+  const [name, settings] = torchOptimiser(training);
+  lines.push(used[i - 1]?.training.optimiser === training.optimiser
+    ? `optimiser.param_groups[0].update(${settings})`
+    : `optimiser = torch.optim.${name}(model.parameters(), ${settings})`);
   const options = ["batch", "clip", "l1", "l2", "dropout"].filter((name) => training[name]);
   const given = options.map((name) => `, ${name}=${training[name]}`).join("");
   lines.push(`for step in range(${from}, ${Math.max(used[i + 1]?.from ?? step, from)}):`, `    train(step${given})`);

@@ -3,17 +3,28 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 
-import { Regression, learnt, refits, split } from "../../../pages/components/bench/benches/regression.js";
+import { Classification } from "../../../pages/components/bench/benches/classification.js";
+import { Depth } from "../../../pages/components/bench/benches/depth.js";
+import { Optimisers } from "../../../pages/components/bench/benches/optimisers.js";
+import { Regression } from "../../../pages/components/bench/benches/regression.js";
+import { learnt, refits, split } from "../../../pages/components/bench/benches/regression_model.js";
 import { checkedValue } from "../../../pages/components/bench/form.js";
 import { ridgeRegression } from "../../../pages/components/bench/least_squares.js";
 import { pack, unpack } from "../../../pages/components/bench/link.js";
 import { ticks } from "../../../pages/components/bench/plot.js";
 import { makeProblem } from "../../../pages/components/trajectory/problem.js";
 import { normal } from "../../../pages/components/trajectory/random.js";
-import { Trajectory } from "../../../pages/components/trajectory/trajectory.js";
+import { TRAINING, Trajectory } from "../../../pages/components/trajectory/trajectory.js";
 
 const near = (a, b, off = 1e-9) => assert.ok(Math.abs(a - b) <= off, `${a} is not ${b}`);
 const line = Array.from({ length: 30 }, (_, i) => [i / 3, 2 * (i / 3) - 1 + normal(0, 3, i) / 5]);
+
+test("every bench has all settings of training and of the stop rule, and a default for each control", () => {
+  for (const { name, defaults, controls } of [Classification, Depth, Optimisers, Regression]) {
+    const wanted = [...Object.keys(TRAINING), "stop_steps", "stop_loss", "stop_patience", ...controls.map((one) => one.name)];
+    for (const one of wanted) assert.notEqual(defaults[one], undefined, `${name}: ${one}`);
+  }
+});
 
 test("a link gives back what was packed, and is short", async () => {
   const state = { v: 1, bench: "regression", settings: { rate: 0.01 }, branches: [[{ from: 0, training: {} }]], step: 400 };

@@ -1,5 +1,6 @@
 // What the bench Classification means by its settings, and what it says: without a page.
 
+import { TRAINING } from "../../trajectory/trajectory.js";
 import { probabilities } from "../plane.js";
 import { SEEDED, checkPainted, pointsOf, rounded, split } from "../plane_sets.js";
 import { fitted } from "../preprocessing.js";
@@ -7,11 +8,10 @@ import { list, pytorchScript } from "../script.js";
 
 /** Settings before any is changed. */
 export const DEFAULTS = {
-  set: "moons", count: 200, noise: 0.3, points_seed: 1, share: 0.3, painted: [], table: "",
+  ...TRAINING, set: "moons", count: 200, noise: 0.3, points_seed: 1, share: 0.3, painted: [], table: "",
   first: "", second: "", preprocessing: "none",
   hidden: [4, 4], activation: "tanh", initialisation: "xavier_normal", scale: 0.5, batch_norm: false,
-  seed: 1,
-  optimiser: "adam", rate: 0.03, momentum: 0.9, batch: 0, clip: 0, l1: 0, l2: 0, dropout: 0,
+  seed: 1, optimiser: "adam", rate: 0.03,
 };
 
 /** What a link says of points, which no control checks; throws a sentence. */

@@ -3,7 +3,7 @@
 import { Network } from "../../trajectory/network.js";
 import { order, stream } from "../../trajectory/random.js";
 import { TRAINING } from "../../trajectory/trajectory.js";
-import { standardised } from "../plane_sets.js";
+import { standardised } from "../preprocessing.js";
 import { list, pytorchScript } from "../script.js";
 
 export const POINTS = 128; // of the batch that is looked at

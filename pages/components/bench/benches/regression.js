@@ -1,139 +1,20 @@
 // Regression: points, a line or polynomial that learns, and the loss over its two weights.
 
 import { clamp, make } from "../../common.js";
-import { stableRate } from "../../trajectory/optimisers.js";
-import { normal, order, stream, uniform } from "../../trajectory/random.js";
+import { OPTIMISERS, stableRate } from "../../trajectory/optimisers.js";
 import { TRAINING } from "../../trajectory/trajectory.js";
 import { SHARED } from "../form.js";
-import { ridgeRegression } from "../least_squares.js";
 import { thinned } from "../loss_chart.js";
 import { Plot, short } from "../plot.js";
-import { list, pytorchScript } from "../script.js";
+import { REFITS, curve, learnt, refits, scriptOf, sine, truth } from "./regression_model.js";
 
 const MOST_POINTS = 2000;
 const LARGEST = 1e6; // of a coordinate
-const REFITS = 30;
 const GRID = 120; // places across at which curves are drawn
 const FIELD = 96;
 const NEAR = { mouse: 10, pen: 14, touch: 22 };
 const TWICE = 350; // milliseconds between two presses that are one
 const CURVE = { id: "curve", title: "A sine with noise", x: "x", y: "y" };
-
-/** The noisy sine: `count` places in [0, 1], and what is observed there. */
-function sine({ count, noise, seed }) {
-  return Array.from({ length: count }, (_, i) => {
-    const x = uniform(seed, stream("points"), i);
-    return [x, truth(x) + noise * normal(seed, stream("noise"), i)];
-  });
-}
-
-const truth = (x) => Math.sin(2 * Math.PI * x);
-
-/** Which points are not learnt from: a share of them, drawn. One at least is learnt from. */
-export function split(n, share, seed) {
-  const held = new Set([...order(seed, stream("split"), n)].slice(0, Math.min(Math.round(share * n), n - 1)));
-  const all = Array.from({ length: n }, (_, i) => i);
-  return { train: all.filter((i) => !held.has(i)), test: all.filter((i) => held.has(i)) };
-}
-
-function moments(values) {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, spread: Math.sqrt(square) || 1 }; // equal numbers stay 0
-}
-
-/**
- * Powers of x from the first to the last. Scaled: of x with mean 0 and standard deviation 1 on the
- * training points, and each power is brought to the same.
- */
-export function powersOf(xs, degree, scaled) {
-  const base = scaled ? moments(xs) : { mean: 0, spread: 1 };
-  const power = (x, k) => ((x - base.mean) / base.spread) ** k;
-  const scales = Array.from({ length: degree }, (_, k) =>
-    scaled ? moments(xs.map((x) => power(x, k + 1))) : { mean: 0, spread: 1 },
-  );
-  return (values) => scales.map(({ mean, spread }, k) => Float64Array.from(values, (x) => (power(x, k + 1) - mean) / spread));
-}
-
-const flat = (columns) => Float64Array.from(columns.flatMap((column) => [...column]));
-
-function curve(columns, weights, bias) {
-  return Float64Array.from(columns[0], (_, i) => columns.reduce((sum, column, k) => sum + weights[k] * column[i], bias));
-}
-
-/** What is learnt from some points, with its closed form. */
-export function learnt(settings, points) {
-  const { degree, scaled, seed, initialisation, start, test, l2 } = settings;
-  const parts = split(points.length, test, seed);
-  const [xs, ys] = [0, 1].map((k) => parts.train.map((i) => points[i][k]));
-  const features = powersOf(xs, degree, scaled);
-  const columns = features(xs);
-  const tested = parts.test.map((i) => points[i]);
-  const columnsTested = features(tested.map(([x]) => x));
-  const network = {
-    inputs: degree, hidden: [], outputs: 1, activation: "linear", initialisation, scale: 0.5,
-    bias: 0, batch_norm: false, loss: "mse", seed, start,
-  };
-  const train = { x: flat(columns), y: Float64Array.from(ys) };
-  const held = { x: flat(columnsTested), y: Float64Array.from(tested, ([, y]) => y) };
-  const problem = { kind: "network", network, train, test: tested.length ? held : null };
-  const closed = ridgeRegression(columns, ys, l2);
-  return { points, parts, xs, ys, features, columns, tested, columnsTested, network, problem, closed };
-}
-
-/**
- * The closed form on other samples: of the sine with new noise at the same places, or drawn with
- * replacement. Bias² and variance are means over the range of x.
- */
-export function refits(model, { source, noise, l2, seed }) {
-  const { xs, ys, columns, grid, places } = model;
-  const known = source === "curve";
-  const n = xs.length;
-  const curves = Array.from({ length: REFITS }, (_, r) => {
-    const of = stream("noise", r + 1);
-    const taken = xs.map((_x, i) => (known ? i : Math.floor(n * uniform(seed, of, i))));
-    const drawn = taken.map((i) => (known ? truth(xs[i]) + noise * normal(seed, of, i) : ys[i]));
-    const { weights, bias } = ridgeRegression(columns.map((c) => taken.map((i) => c[i])), drawn, l2);
-    return curve(grid, weights, bias);
-  });
-  const [low, high] = [Math.min(...xs), Math.max(...xs)];
-  let [bias, variance, count] = [0, 0, 0];
-  places.forEach((place, i) => {
-    if (place < low || place > high) return;
-    const values = curves.map((one) => one[i]);
-    const mean = values.reduce((sum, value) => sum + value, 0) / REFITS;
-    const around = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (REFITS - 1);
-    // the mean of few fits strays from the expected one by a share of their variance
-    if (known) bias += (mean - truth(place)) ** 2 - around / REFITS;
-    variance += around;
-    count += 1;
-  });
-  const share = (sum) => sum / Math.max(count, 1);
-  return { curves, known, bias: Math.max(share(bias), 0), variance: share(variance) };
-}
-
-/** A PyTorch script that prints the numbers of a step of a branch, and the closed form. */
-export function scriptOf({ xs, ys, network }, { degree, scaled, l2 }, segments, step) {
-  const data = [
-    `x = torch.tensor(${list(xs)}, dtype=torch.float64)`,
-    `y = torch.tensor(${list(ys)}, dtype=torch.float64)[:, None]`,
-    ...(scaled ? ["spread = x.std(correction=0)", "x = (x - x.mean()) / (spread if spread > 0 else 1)"] : []),
-    `x = x[:, None] ** torch.arange(1, ${degree + 1})`,
-    ...(scaled ? ["spread = x.std(0, correction=0)", "x = (x - x.mean(0)) / torch.where(spread > 0, spread, 1.0)"] : []),
-  ];
-  const after = [
-    "", "# the closed form, by least squares", "n, d = x.shape",
-    "matrix = torch.cat([x, torch.ones(n, 1)], 1)",
-    ...(l2 ? [
-      `matrix = torch.cat([matrix, torch.cat([(n * ${l2}) ** 0.5 * torch.eye(d), torch.zeros(d, 1)], 1)])`,
-      "y = torch.cat([y, torch.zeros(d, 1)])",
-    ] : []),
-    'best = torch.linalg.lstsq(matrix, y, driver="gelsd").solution',
-    'print("closed form", best.flatten().tolist())',
-  ];
-  const title = `A ${degree === 1 ? "line" : "polynomial"} that learns: step ${step}`;
-  return pytorchScript({ title, data, network, segments, step, after });
-}
 
 export class Regression {
   static defaults = {
@@ -502,28 +383,29 @@ export class Regression {
   #limit() {
     const { settings } = this.frame;
     const [curvature] = this.model.closed.eigenvalues;
-    return { curvature, limit: stableRate(curvature, settings), settings };
+    return { curvature, stable: stableRate(curvature, settings), settings };
   }
 
   verdict() {
-    const { curvature, limit, settings } = this.#limit();
+    const { curvature, stable, settings } = this.#limit();
     const { eigenvalues } = this.model.closed;
     const last = eigenvalues.at(-1);
     const condition = last > eigenvalues[0] * 1e-14 ? digits(eigenvalues[0] / last, 3) : "beyond 10¹⁴";
     const parts = [`Largest curvature λ = ${digits(curvature)}, condition number ${condition}.`];
-    const { title, formula } = { sgd: { title: "SGD", formula: "2/λ" }, momentum: { title: "Momentum", formula: "2(1 + β)/λ" }, nesterov: { title: "Nesterov’s momentum", formula: "2(1 + β)/((1 + 2β)λ)" } }[settings.optimiser] ?? {};
-    if (limit === null || !title) parts.push("No such bound on the rate is known for this optimiser.");
-    else if (settings.rate > limit) parts.push(`The rate ${short(settings.rate)} is above ${formula} = ${digits(limit, 3)}: ${title} cannot come to rest, and without clipping it diverges.`);
-    else parts.push(`With all points in each step, ${title} is stable at rates below ${formula} = ${digits(limit, 3)}.`);
+    const { title } = OPTIMISERS[settings.optimiser];
+    const bound = stable && `${stable.formula} = ${digits(stable.limit, 3)}`;
+    if (!stable) parts.push("No such bound on the rate is known for this optimiser.");
+    else if (settings.rate > stable.limit) parts.push(`The rate ${short(settings.rate)} is above ${bound}: ${title} cannot come to rest, and without clipping it diverges.`);
+    else parts.push(`With all points in each step, ${title} is stable at rates below ${bound}.`);
     if (this.refitted && !this.refitted.known) parts.push(`The variance is that of ${REFITS} samples drawn from the training points with replacement; the bias cannot be known without the truth.`);
     if (this.refitted?.known) parts.push(`Bias and variance are means over the range of x, of ${REFITS} fits to new noise at the same places; dotted: the truth.`);
     return parts.join(" ");
   }
 
   divergence() {
-    const { curvature, limit, settings } = this.#limit();
-    if (limit === null || !(settings.rate > limit)) return "The learning rate is too large for this loss.";
-    return `The learning rate ${short(settings.rate)} is above the largest stable one, ${digits(limit, 3)}, for the curvature λ = ${digits(curvature)}.`;
+    const { curvature, stable, settings } = this.#limit();
+    if (!stable || !(settings.rate > stable.limit)) return "The learning rate is too large for this loss.";
+    return `The learning rate ${short(settings.rate)} is above the largest stable one, ${digits(stable.limit, 3)}, for the curvature λ = ${digits(curvature)}.`;
   }
 
   script(settings, segments, step) {
