@@ -10,6 +10,14 @@ export function make(name, properties, ...children) {
   return element;
 }
 
+/** Offers a file to take away: a blob, or a text of a type. */
+export function save(content, name, type) {
+  const blob = content instanceof Blob ? content : new Blob([content], { type });
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // some browsers begin late
+}
+
 /** The bytes at an address; null when they break off. Rejects with a sentence. */
 export async function fetchBytes(url, name) {
   const answer = await fetch(url).catch(() => null);

@@ -38,7 +38,7 @@
 // A new bench: write the module, add it to BENCHES here, and draw it in a tab of
 // pages/foundations.py with `bench("its name", key=…)`.
 
-import { component, make, reducedMotion, same } from "../common.js";
+import { component, make, reducedMotion, same, save } from "../common.js";
 import { Engine } from "../trajectory/engine.js";
 import { TRAINING } from "../trajectory/trajectory.js";
 import { Classification } from "./benches/classification.js";
@@ -46,7 +46,7 @@ import { Depth } from "./benches/depth.js";
 import { Optimisers } from "./benches/optimisers.js";
 import { Regression } from "./benches/regression.js";
 import { COLOURS, Form } from "./form.js";
-import { csv, save, savePng } from "./downloads.js";
+import { csv, savePng } from "./downloads.js";
 import { LossChart } from "./loss_chart.js";
 import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
 import { Player } from "./player.js";

@@ -1,14 +1,6 @@
-// Files to take away, made in the browser.
+// A bench's picture and series as files.
 
-import { make } from "../common.js";
-
-/** Offers a file. */
-export function save(content, name, type) {
-  const blob = content instanceof Blob ? content : new Blob([content], { type });
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
+import { save } from "../common.js";
 
 export const savePng = (canvas, name) => canvas.toBlob((blob) => save(blob, name), "image/png");
 

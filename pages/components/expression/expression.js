@@ -1,8 +1,7 @@
 // An expression as a graph: its values and gradients follow while a leaf is dragged, and one goes
 // backwards edge by edge. Only a new expression is sent, to be parsed.
 
-import { save } from "../bench/downloads.js";
-import { component, make, same } from "../common.js";
+import { component, make, same, save } from "../common.js";
 import { queryWith, valuesText } from "./address.js";
 import { Drawing, png } from "./drawing.js";
 import {

@@ -1,6 +1,6 @@
 // Beside the pad: how ordinary the code is, and what can be taken away of it.
 
-import { make } from "../common.js";
+import { make, save } from "../common.js";
 
 const LARGER = 10; // times the picture's size, each pixel a square
 
@@ -48,18 +48,12 @@ export function judge(element, code, spread, mean) {
   element.querySelector(".why").textContent = why.replace("{share}", shareText(share));
 }
 
-function take(blob, name) {
-  const url = URL.createObjectURL(blob);
-  make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // some browsers begin late
-}
-
 export function takePicture(canvas, name) {
   const [width, height] = [LARGER * canvas.width, LARGER * canvas.height];
   const large = make("canvas", { width, height }), context = large.getContext("2d");
   context.imageSmoothingEnabled = false;
   context.drawImage(canvas, 0, 0, width, height);
-  large.toBlob((blob) => take(blob, `${name}.png`));
+  large.toBlob((blob) => save(blob, `${name}.png`));
 }
 
 /** A latent as a table of one row; its class is a column of its own. */
@@ -67,5 +61,5 @@ export function takeNumbers(latent, label, name, column) {
   const cells = [...latent].map((v, i) => [`${column} ${i}`, Math.round(v * 1e4) / 1e4]);
   if (label !== null) cells.push(["label", label]);
   const rows = [0, 1].map((k) => cells.map((cell) => cell[k]).join(","));
-  take(new Blob([rows.join("\n") + "\n"], { type: "text/csv" }), `${name}.csv`);
+  save(`${rows.join("\n")}\n`, `${name}.csv`, "text/csv");
 }
