@@ -41,8 +41,9 @@ class Bench:
 def test_values_and_gradients_follow_a_leaf_and_nothing_is_sent(page, app):
     bench = Bench(page, app)
     assert bench.numbers("L") == ["4", "1"] and bench.numbers("w") == ["0.5", signed("-8")]
-    page.wait_for_timeout(300)  # what Streamlit has to say at first
-    bench.sent.clear()
+    page.get_by_role("slider", name="Value of w").fill("2")
+    page.wait_for_function("location.search.includes('values=w(2)')")
+    bench.sent.clear()  # what Streamlit has to say at first
     page.get_by_role("slider", name="Value of w").fill("1")
     expect(bench.node("w").locator(".number").nth(1)).to_have_text(signed("-4"))
     assert bench.numbers("L") == ["1", "1"]
