@@ -42,8 +42,8 @@ def _list(args: argparse.Namespace) -> int:
         [
             info.name,
             info.title,
-            "x".join(map(str, info.shape)),
-            *map(rounded, (len(info.classes), info.splits["train"], info.splits["test"])),
+            "x".join(map(str, info.shape)) if info.medium == "pictures" else info.medium,
+            *map(rounded, (len(info.classes), info.splits["train"], info.splits.get("test", 0))),
             " and ".join(splits) or "no",
         ]
         for info, splits in sets

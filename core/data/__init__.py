@@ -1,4 +1,4 @@
-"""Data sets as whole uint8 tensors, and corruptions of them."""
+"""Data sets as whole tensors: pictures with their corruptions, series and texts."""
 
 from core.data.corruptions import CORRUPTIONS, Corruption, corrupt, corrupt_seeded
 from core.data.dataset import DatasetInfo, Images, Progress, Split, fingerprint
@@ -6,6 +6,7 @@ from core.data.downloads import get
 from core.data.editing import Copies, copies, edit, edit_classes, in_two_classes
 from core.data.imported import Preview, import_classes, import_set, preview
 from core.data.ownership import disown, own, owned, owners, visible
+from core.data.sequences import SEQUENCES
 from core.data.sets import (
     BUILT_IN,
     available,
@@ -21,6 +22,7 @@ from core.data.sets import (
 __all__ = [
     "BUILT_IN",
     "CORRUPTIONS",
+    "SEQUENCES",
     "Copies",
     "Corruption",
     "DatasetInfo",

@@ -1,7 +1,7 @@
 """A data set: a record, and its images as whole uint8 tensors."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 Split = Literal["train", "test"]
+Medium = Literal["pictures", "series", "text"]
 Progress = Callable[[str, float], None]
 """Called with a sentence and the share done, 0 to 1."""
 CHOICE_SEED = 60_000
@@ -16,7 +17,11 @@ CHOICE_SEED = 60_000
 
 
 class Images(NamedTuple):
-    """One split: `pixels` uint8 (N, C, H, W), `labels` int64 (N,), -1 where there is no class."""
+    """One split: `pixels` uint8 (N, C, H, W), `labels` int64 (N,), -1 where there is no class.
+
+    What a task makes of them to learn from has a row an example too: features of images (N, d), or
+    of a sequence what is seen (N, steps, …) and what is to be said of it (N, …).
+    """
 
     pixels: Tensor
     labels: Tensor
@@ -54,7 +59,11 @@ class Images(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The record of a data set, known without loading it. `shape` is (C, H, W)."""
+    """The record of a data set, known without loading it.
+
+    `shape` is (C, H, W) of a picture; a sequence has none, (1, 1, 1). `splits` are the number of
+    pictures, of a series' values or of a text's sentences.
+    """
 
     name: str
     title: str
@@ -69,12 +78,13 @@ class DatasetInfo:
     """The file that has to be put into the data folder, where no address is known to fetch it."""
     private: bool = False
     """Whether it was made from uploaded pictures, which are shown only to its owners."""
+    medium: Medium = "pictures"
     left_out: tuple[str, ...] = ()
     """Pictures that could not be read when it was made: the first of them by path, and why."""
 
 
-def fingerprint(*splits: Images) -> str:
-    """SHA-256 (hex) of the pixels and labels: the same images are the same data anywhere."""
+def fingerprint(*splits: Iterable[Tensor]) -> str:
+    """SHA-256 (hex) of the tensors of all splits: the same images are the same data anywhere."""
     digest = hashlib.sha256()
     for images in splits:
         for tensor in images:

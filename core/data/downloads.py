@@ -25,7 +25,7 @@ def get(name: str, progress: Progress = lambda text, share: None) -> None:
         UnknownName: no such set.
         DataMissing: downloads are off, there is no network, or what came is not the set.
     """
-    if sets.available(name) == {"train", "test"}:
+    if sets.available(name) == set(sets.info(name).splits):
         progress(f"{sets.info(name).title} is here", 1.0)
         return
     if name not in _FETCHERS:
@@ -117,9 +117,25 @@ def _faces(folder: Path, progress: Progress) -> None:
     _move(folder / "lfw_home", settings().data / "lfw_home")
 
 
+BROWN = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/brown.zip"
+BROWN_MD5 = "a0a8630959d3d937873b1265b0a05497"
+"""As NLTK's index of its corpora has it."""
+
+
+def _brown(folder: Path, progress: Progress) -> None:
+    archive = folder / "brown.zip"
+
+    def report(share: float) -> None:
+        progress(archive.name, share)
+
+    _from_mirrors([BROWN], archive, BROWN_MD5, report)
+    os.replace(archive, settings().data / archive.name)
+
+
 _FETCHERS: dict[str, Callable[[Path, Progress], None]] = {
     "mnist": _idx_set("MNIST"),
     "fashion-mnist": _idx_set("FashionMNIST"),
     "cifar10": _cifar,
     "faces": _faces,
+    "brown": _brown,
 }

@@ -14,7 +14,7 @@ import torch
 from cachetools import LRUCache
 from torch.nn import functional as F
 
-from core.data import archives, imported
+from core.data import archives, imported, sequences
 from core.data.dataset import DatasetInfo, Images, Split, fingerprint
 from core.errors import DataMissing, UnknownName
 from core.settings import settings
@@ -117,8 +117,8 @@ _guard = threading.Lock()
 
 
 def names() -> list[str]:
-    """The built-in sets, then those made from people's own pictures."""
-    return [*BUILT_IN, *imported.names()]
+    """The built-in sets, series and texts, then those made from people's own pictures."""
+    return [*BUILT_IN, *sequences.SEQUENCES, *imported.names()]
 
 
 def known(name: str) -> DatasetInfo | None:
@@ -129,19 +129,22 @@ def known(name: str) -> DatasetInfo | None:
     built_in = BUILT_IN.get(name)
     if built_in is not None and available(name) == {"test"} and name in TEST_SAMPLES:
         return replace(built_in, splits={**built_in.splits, "test": TEST_SAMPLES[name][1]})
-    return built_in or imported.info(name)
+    return built_in or sequences.SEQUENCES.get(name) or imported.info(name)
 
 
 def info(name: str) -> DatasetInfo:
     """The record of a data set. Raises UnknownName with the known ones."""
     dataset = known(name)
     if dataset is None:
-        raise UnknownName("data set", name, BUILT_IN)  # other people's own sets are not listed
+        known_names = BUILT_IN | sequences.SEQUENCES
+        raise UnknownName("data set", name, known_names)  # other people's own sets are not listed
     return dataset
 
 
 def available(name: str) -> set[Split]:
     """The splits that can be loaded now, without a network; nothing is decoded."""
+    if name in sequences.SEQUENCES:
+        return {"train"} if sequences.source(name) else set()
     if name not in BUILT_IN:
         info(name)
     if name == "digits" or name not in BUILT_IN:
@@ -156,7 +159,7 @@ def available(name: str) -> set[Split]:
 
 
 def load(name: str, split: Split) -> Images:
-    """One split as a whole; never from the network.
+    """One split of a set of pictures as a whole; never from the network.
 
     Raises:
         UnknownName: no such set.
@@ -183,6 +186,7 @@ def _kept() -> LRUCache[tuple[str, str, str], Images]:
 def _load(name: str, split: Split) -> Images:
     if split not in available(name):
         raise DataMissing(missing_sentence(name, split))
+    assert name not in sequences.SEQUENCES, "they are loaded by `sequences.load`"
     if name == "digits":
         return _digits()[split]
     if name in _IDX_FOLDERS:
@@ -197,13 +201,16 @@ def _load(name: str, split: Split) -> Images:
 
 
 def data_fingerprint(name: str) -> str:
-    """SHA-256 of both splits, or of the test images where there are no others. Raises
-    DataMissing."""
+    """SHA-256 of both splits, of the test images where there are no others, or of a sequence.
+
+    Raises DataMissing."""
     return _fingerprint(name, str(settings().data))
 
 
 @lru_cache(maxsize=32)
 def _fingerprint(name: str, folder: str) -> str:
+    if name in sequences.SEQUENCES:
+        return fingerprint(sequences.load(name))
     splits: tuple[Split, ...] = ("train", "test")
     here = available(name) or set(splits)
     return fingerprint(*(load(name, split) for split in splits if split in here))
@@ -211,16 +218,22 @@ def _fingerprint(name: str, folder: str) -> str:
 
 def missing_sentence(name: str, split: Split = "train") -> str:
     """Where to get a set that is not here, and which there are."""
-    here = [n for n in BUILT_IN if "train" in available(n)]
-    part = "The training images of" if available(name) else "The images of"
     known = info(name)
+    like = BUILT_IN if known.medium == "pictures" else sequences.SEQUENCES
+    here = [n for n in like if "train" in available(n) and info(n).medium == known.medium]
+    if known.medium == "pictures":
+        part = "The training images of" if available(name) else "The images of"
+    else:
+        part = f"The {known.medium}"
+    verb = "is" if known.medium == "text" else "are"
     advice = (
         f"Put {known.by_hand} into {settings().data}."
         if known.by_hand
-        else f"Fetch them with `python -m core data get {name}`, or put them in {settings().data}."
+        else f"Fetch {'it' if verb == 'is' else 'them'} with `python -m core data get {name}`, or put "
+        f"{'it' if verb == 'is' else 'them'} in {settings().data}."
     )
     return (
-        f"{part} {known.title} are not on this machine. {advice} Ready to use: {', '.join(here)}."
+        f"{part} {known.title} {verb} not on this machine. {advice} Ready to use: {', '.join(here)}."
     )
 
 
