@@ -29,6 +29,9 @@ chosen = st.navigation(
             ),
             st.Page("transfer_classifier.py", title="Transfer classifier", icon=":material/pets:"),
         ],
+        "Predict": [
+            st.Page("sequences.py", title="Sequences", icon=":material/format_list_numbered:")
+        ],
         "Dream": [st.Page("deepdream.py", title="DeepDream", icon=":material/auto_awesome:")],
         "Train": [st.Page("runs.py", title="Runs", icon=":material/list_alt:")],
     }

@@ -9,6 +9,7 @@ from core.data.ownership import disown, own, owned, owners, visible
 from core.data.sequences import SEQUENCES
 from core.data.sets import (
     BUILT_IN,
+    absence,
     available,
     data_fingerprint,
     forget,
@@ -30,6 +31,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Split",
+    "absence",
     "available",
     "copies",
     "corrupt",

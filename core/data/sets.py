@@ -217,24 +217,31 @@ def _fingerprint(name: str, folder: str) -> str:
 
 
 def missing_sentence(name: str, split: Split = "train") -> str:
-    """Where to get a set that is not here, and which there are."""
-    known = info(name)
-    like = BUILT_IN if known.medium == "pictures" else sequences.SEQUENCES
-    here = [n for n in like if "train" in available(n) and info(n).medium == known.medium]
-    if known.medium == "pictures":
-        part = "The training images of" if available(name) else "The images of"
-    else:
-        part = f"The {known.medium}"
-    verb = "is" if known.medium == "text" else "are"
+    """Say that a set is not here, where to get it, and which there are."""
+    known, folder = info(name), settings().data
+    it = "it" if known.medium == "text" else "them"
     advice = (
-        f"Put {known.by_hand} into {settings().data}."
+        f"Put {known.by_hand} into {folder}."
         if known.by_hand
-        else f"Fetch {'it' if verb == 'is' else 'them'} with `python -m core data get {name}`, or put "
-        f"{'it' if verb == 'is' else 'them'} in {settings().data}."
+        else f"Fetch {it} with `python -m core data get {name}`, or put {it} in {folder}."
     )
-    return (
-        f"{part} {known.title} {verb} not on this machine. {advice} Ready to use: {', '.join(here)}."
-    )
+    return absence(name, advice)
+
+
+def absence(name: str, advice: str = "") -> str:
+    """Say that a set is not here, what to do about it, and which of its kind there are."""
+    known = info(name)
+    same = [n for n in (*BUILT_IN, *sequences.SEQUENCES) if info(n).medium == known.medium]
+    here = [n for n in same if "train" in available(n)]
+    ready = ", ".join(n if advice else info(n).title for n in here)
+    begin = {
+        "pictures": "The training images of" if available(name) else "The images of",
+        "series": "The numbers of",
+        "text": "The text of",
+    }[known.medium]
+    be = "is" if known.medium == "text" else "are"
+    parts = [f"{begin} {known.title} {be} not on this machine.", advice, f"Ready to use: {ready}."]
+    return " ".join(part for part in parts if part)
 
 
 def forget() -> None:

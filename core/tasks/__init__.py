@@ -12,10 +12,12 @@ from core.tasks.base import AnyTask, Experiment, Learner, Task, TaskConfig
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.family import AnyFamily, Family, FamilyConfig, Variant
+from core.tasks.forecasting import FORECASTING
 from core.tasks.transfer import TRANSFER
 
 TASKS: dict[str, AnyTask] = {
-    task.name: task for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER)
+    task.name: task
+    for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER, FORECASTING)
 }
 """What can be trained."""
 
@@ -40,7 +42,7 @@ def load_model(run: Run) -> nn.Module:
         raise RunBroken(f"The run {run.id} cannot be used: its images have an impossible shape.")
     config = chosen.config_of(run)
     with Seeded(0):  # what is drawn is not kept
-        model: nn.Module = chosen.build(spec.variant, used.shape, config, used.classes)
+        model: nn.Module = chosen.build_for(spec, config)
     try:
         model.load_state_dict(run.weights())
     except RuntimeError as error:

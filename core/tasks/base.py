@@ -14,11 +14,18 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from core import data
 from core.cancellation import Check, silent
-from core.data import Images
+from core.data import DatasetInfo, Images
+from core.data.dataset import Medium
 from core.errors import LabError
 from core.images import fit
+from core.runs.schema import DataSpec, RunSpec
+from core.runs.store import Run
 from core.tasks.family import SMALL, Family, FamilyConfig, Shape, Variant, number
+
+TEST_SEED = 40_002
+"""Seed of the choice of test images if there are more than a task uses."""
 
 
 class TaskConfig(FamilyConfig):
@@ -70,6 +77,10 @@ class Learner(ABC):
         Returns:
             The losses of this batch by name, as finite or non-finite floats.
         """
+
+    def order(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return the order of an epoch's `n` examples, int64 (n,): a new one each time."""
+        return torch.randperm(n, generator=generator, device=generator.device)
 
     should_stop = False
     """Whether the training may end before its last epoch."""
@@ -169,6 +180,8 @@ class Experiment(Generic[C, V, M]):
 class Task(Family[C, V], ABC, Generic[C, V, M]):
     """A family whose variants are trained: networks, their steps and their figures."""
 
+    medium: Medium = "pictures"
+    """What its data sets are made of."""
     half: bool = False
     """Whether final weights are kept, and measured, in half precision."""
     sheets: int = 20
@@ -198,6 +211,50 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
     def fits(self, variant: str, shape: Shape) -> bool:
         return shape == self.variant(variant).shape_for(shape)
 
+    def describe(
+        self, variant: str, config: C, info: DatasetInfo, fingerprint: str
+    ) -> tuple[DataSpec, dict[str, bytes]]:
+        """Return what a run on a data set uses of it, and files that the run begins with, by name.
+
+        Raises:
+            LabError: the set has too few classes or test images for this task.
+        """
+        if len(info.classes) < self.least_classes:
+            raise LabError(
+                f"{self.title} needs {self.least_classes} classes at least; {info.title} has "
+                f"{len(info.classes)}. Bring pictures of another kind too."
+            )
+        if info.splits["test"] < self.least_test:
+            raise LabError(
+                f"{info.title} has too few test images ({info.splits['test']}): {self.title} are "
+                f"measured on {self.least_test} at least. Bring more pictures."
+            )
+        n_train = info.splits["train"]
+        used = DataSpec(
+            fingerprint=fingerprint,
+            n_train=min(n_train, config.train_images or n_train),
+            n_test=min(info.splits["test"], self.most_test or info.splits["test"]),
+            shape=self.variant(variant).shape_for(info.shape),
+            classes=len(info.classes),
+            class_names=info.classes,
+        )
+        return used, {}
+
+    def training(self, run: Run) -> Images:
+        """Return what a run learns from: all training images, or a seeded choice. Raises
+        DataMissing."""
+        spec, config = run.spec(), self.config_of(run)
+        images = some(data.load(spec.dataset, "train"), spec.data.n_train, config.seed)
+        return self.prepare(spec.variant, images)
+
+    def testing(self, run: Run) -> Images:
+        """Return what a run is measured on: the test images, or a seeded choice. Raises
+        DataMissing."""
+        spec = run.spec()
+        images = data.load(spec.dataset, "test")
+        images = images.choice(self.most_test or len(images.labels), TEST_SEED)
+        return self.prepare(spec.variant, images)
+
     def prepare(self, variant: str, images: Images) -> Images:
         """Resize images of any data set to the shape and channels of the variant."""
         channels, height, width = images.pixels.shape[1:]
@@ -221,6 +278,10 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
         """Return what the learner steps over and is validated on: the images themselves, or
         features of a frozen network, computed once; `pixels` is then (N, d)."""
         return images
+
+    def build_for(self, spec: RunSpec, config: C) -> M:
+        """Build the network of a run, see `build`."""
+        return self.build(spec.variant, spec.data.shape, config, spec.data.classes)
 
     @abstractmethod
     def learner(self, experiment: Experiment[C, V, M], data: Images | None = None) -> Learner:
@@ -266,6 +327,15 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
 
 
 AnyTask: TypeAlias = Task[Any, Any, Any]
+
+
+def some(images: Images, count: int, seed: int) -> Images:
+    """Return all images, or a seeded choice of them."""
+    if count >= len(images.labels):
+        return images
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(images.labels), generator=generator)[:count]
+    return Images(images.pixels[chosen], images.labels[chosen])
 
 
 def check_batch_size(

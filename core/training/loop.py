@@ -102,7 +102,7 @@ def _experiment(run: Run, work: Work, where: torch.device) -> AnyExperiment:
     spec, chosen = run.spec(), task(run.spec().task)
     config, reference = chosen.config_of(run), judge(run, where)
     torch.manual_seed(config.seed)
-    model = chosen.build(spec.variant, spec.data.shape, config, spec.data.classes)
+    model = chosen.build_for(spec, config)
     if config.start_from:
         try:
             model.load_state_dict(open_run(config.start_from).weights())
@@ -133,7 +133,7 @@ def _train_epoch(
     n = len(images.labels)
     sums: dict[str, float] = {}
     started, processed = time.monotonic(), 0
-    order = torch.randperm(n, generator=generator, device=images.labels.device)
+    order = learner.order(n, generator)
     for rows in torch.split(order, config.batch_size):
         if len(rows) == 1 < min(n, config.batch_size):
             continue  # batch norm has nothing to norm in one image left over

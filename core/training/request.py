@@ -11,14 +11,11 @@ from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import DataMissing, LabError, Refused, RunBroken
 from core.runs import store
-from core.runs.schema import DataSpec, RunRequest, RunSpec
+from core.runs.schema import RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
 from core.tasks import load_model, task
 from core.tasks.base import Judge
-
-TEST_SEED = 40_002
-"""Seed of the choice of test images if there are more than a task uses."""
 
 
 def make_request(
@@ -36,38 +33,27 @@ def make_request(
     """
     chosen = task(task_name)
     config = chosen.config(variant, values)
-    if config.epochs > settings().max_epochs:
+    usual = chosen.config(variant).epochs if chosen.variant(variant).quick else 0
+    if config.epochs > max(settings().max_epochs, usual):
         raise Refused(
             f"{config.epochs} epochs are more than this server allows ({settings().max_epochs}, "
             "set by LATENT_LAB_MAX_EPOCHS)."
         )
     info = data.info(dataset)
-    if len(info.classes) < chosen.least_classes:
-        raise LabError(
-            f"{chosen.title} needs {chosen.least_classes} classes at least; {info.title} has "
-            f"{len(info.classes)}. Bring pictures of another kind too."
-        )
-    if info.splits["test"] < chosen.least_test:
-        raise LabError(
-            f"{info.title} has too few test images ({info.splits['test']}): {chosen.title} are "
-            f"measured on {chosen.least_test} at least. Bring more pictures."
-        )
+    if info.medium != chosen.medium:
+        raise LabError(f"{chosen.title} work on {chosen.medium}; {info.title} is none.")
     fingerprint = info.fingerprint or data.data_fingerprint(dataset)
     start = _start(config.start_from, task_name, variant)
     inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]
     name, changed = chosen.identity(variant, config)
     run_id = store.run_id(chosen.kind, name, dataset, changed, inputs)
-    if store.find(run_id) is None and "train" not in data.available(dataset):
+    here = "train" in data.available(dataset)
+    if (existing := store.find(run_id)) is None and not here:
         raise DataMissing(data.missing_sentence(dataset))
-    n_train = info.splits["train"]
-    used = DataSpec(
-        fingerprint=fingerprint,
-        n_train=min(n_train, config.train_images or n_train),
-        n_test=min(info.splits["test"], chosen.most_test or info.splits["test"]),
-        shape=chosen.variant(variant).shape_for(info.shape),
-        classes=len(info.classes),
-        class_names=info.classes,
-    )
+    if existing is not None and chosen.medium == "text" and not here:
+        used, files = existing.spec().data, dict[str, bytes]()  # words are counted in the text
+    else:
+        used, files = chosen.describe(variant, config, info, fingerprint)
     return RunRequest(
         run_id=run_id,
         config=RunSpec(
@@ -78,6 +64,7 @@ def make_request(
             data=used,
             private=info.private or (start is not None and start.spec().private),
         ),
+        given=files,
     )
 
 
@@ -93,35 +80,23 @@ def _start(run_id: str, task_name: str, variant: str) -> Run | None:
 
 
 def train_images(run: Run) -> Images:
-    """The run's training images in the task's shape: all, or a seeded choice.
+    """What the run learns from, see `Task.training`.
 
     Raises:
         DataMissing: the set is not here.
         RunBroken: the images of the data set have changed since the run was requested.
     """
-    spec, chosen = run.spec(), task(run.spec().task)
+    spec = run.spec()
     if data.data_fingerprint(spec.dataset) != spec.data.fingerprint:
         raise RunBroken(
             f"The images of {spec.dataset} have changed since {run.id} was requested: train anew."
         )
-    images = some(data.load(spec.dataset, "train"), spec.data.n_train, chosen.config_of(run).seed)
-    return chosen.prepare(spec.variant, images)
+    return task(spec.task).training(run)
 
 
 def test_images(run: Run) -> Images:
-    """The run's test split in the task's shape, or what it uses of it. Raises DataMissing."""
-    spec, images = run.spec(), data.load(run.spec().dataset, "test")
-    max_images = task(spec.task).most_test or len(images.labels)
-    return task(spec.task).prepare(spec.variant, images.choice(max_images, TEST_SEED))
-
-
-def some(images: Images, count: int, seed: int) -> Images:
-    """Return all images, or a seeded choice of them."""
-    if count >= len(images.labels):
-        return images
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(images.labels), generator=generator)[:count]
-    return Images(images.pixels[chosen], images.labels[chosen])
+    """What the run is measured on, see `Task.testing`. Raises DataMissing."""
+    return task(run.spec().task).testing(run)
 
 
 def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:

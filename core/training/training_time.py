@@ -10,8 +10,8 @@ import torch
 
 from core import data, features
 from core.models import backbones, pretrained
+from core.tasks.base import TEST_SEED, some
 from core.tasks.transfer import TRANSFER, TransferConfig
-from core.training.request import TEST_SEED, some
 
 HEAD_SECONDS = 4e-5
 """A head of 1,280 features, for a picture and epoch: seen on two slow cores."""

@@ -121,8 +121,8 @@ def set_box(
 ) -> str:
     """Choose a data set; one of somebody's own stands in a link by its id, which only they have."""
     default = options[0] if default is None else default
-    titles = {known.title: name for name, known in data.BUILT_IN.items()}
-    choices = Choices(options, default, default in data.BUILT_IN, titles, NO_SET)
+    titles = {known.title: name for name, known in (data.BUILT_IN | data.SEQUENCES).items()}
+    choices = Choices(options, default, default in titles.values(), titles, NO_SET)
     return box(label, choices, key=key, format_func=dataset_title, **layout)
 
 

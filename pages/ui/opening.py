@@ -143,6 +143,15 @@ OPENINGS = {
             Invitation("Open one that knows 1,000 classes", {"model": "lite0", "source": "Sample"}),
         ),
     ),
+    "sequences": Opening(
+        "Sequences",
+        "Networks that read in order: bend a forecast, guess the next word, tag as you type.",
+        (
+            Invitation("Guess the next word", {"tab": "Words"}),
+            Invitation("Tag a sentence of yours", {"tab": "Tags"}),
+            Invitation("Forecast carbon dioxide", {"tab": "Forecast", "series": "co2"}),
+        ),
+    ),
     "transfer_classifier": Opening(
         "Transfer classifier",
         "Teach a network that has seen a million photographs yours, and see when to trust it.",

@@ -56,9 +56,13 @@ def panel(
     left, right = st.columns(2)
     learning = [v.name for v in task.variants.values() if v.learns]
     variant = links.variant_box("Network", task, learning, key="network", place=left)
-    every = [*data.BUILT_IN, *own_sets()]
+    pictures = task.medium == "pictures"
+    every = [*data.BUILT_IN, *own_sets()] if pictures else list(data.SEQUENCES)
+    every = [n for n in every if data.info(n).medium == task.medium]
     options = [n for n in every if len(data.info(n).classes) >= task.least_classes]
-    natural = _natural(options, task.variant(variant).shape is None)
+    natural = getattr(task.variant(variant), "dataset", "") or _natural(
+        options, task.variant(variant).shape is None
+    )
     dataset = links.set_box("Train on", options, key="train_on", place=right, default=natural)
     st.caption(task.variant(variant).summary)
     if _have(dataset):
@@ -70,7 +74,7 @@ def panel(
         values = config_form(task, variant, choices, given=values_given)
         if values is not None:
             _request(task, variant, dataset, values)
-    if before is None:
+    if before is None and pictures:
         with st.expander("Your own pictures", icon=":material/folder_zip:"):
             _import()
     if (under_way := watched(task)) is not None:
@@ -100,11 +104,7 @@ def _have(name: str) -> bool:
     if "train" in data.available(name):
         return True
     info = data.info(name)
-    ready = [data.info(n).title for n in data.BUILT_IN if "train" in data.available(n)]
-    st.info(
-        f"The training images of {info.title} are not on this machine. "
-        f"Ready to use: {', '.join(ready)}."
-    )
+    st.info(data.absence(name))
     fetchable = settings().downloads == "on" and not info.by_hand
     if fetchable and st.button(f"Download {info.title}", icon=":material/download:"):
         bar = st.progress(0.0, "Connecting")

@@ -15,6 +15,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
+from core.tasks.forecasting import FORECASTING
 from core.tasks.transfer import TRANSFER
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
 from pages.server.visitor import who
@@ -41,6 +42,7 @@ PAGES = {
     PROJECTING.name: EXPLORER,
     RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
+    FORECASTING.name: Page("sequences.py", "Sequences", "forecasting", "Forecast"),
     DREAMING.name: Page("deepdream.py", "DeepDream"),
     DESCENDING.name: Page("foundations.py", "Foundations", "descent", "As in the text"),
 }

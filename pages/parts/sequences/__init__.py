@@ -1,0 +1,1 @@
+"""What the page Sequences is made of."""

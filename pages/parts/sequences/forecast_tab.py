@@ -1,0 +1,8 @@
+"""The bench of forecast."""
+
+import streamlit as st
+
+
+def panel() -> None:
+    """To be built."""
+    st.write("")
