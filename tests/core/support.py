@@ -12,9 +12,13 @@ from torch.overrides import TorchFunctionMode
 from core import data
 from core.data import Images
 from core.models.backbones import BACKBONES
+from core.runs import store
 from core.runs.schema import Status
+from core.runs.store import Run
 from core.tasks.base import AnyTask
 from core.tasks.classification import RECOGNITION
+from core.tasks.sequences import SequenceVariant
+from core.training.request import make_request
 
 TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
 SHORT = [*TRAIN, "--epochs", "1"]
@@ -30,19 +34,34 @@ SILENT = {
 def tiny(
     chosen: AnyTask, split: data.Split = "train", n: int = 16, variant: str | None = None
 ) -> Images:
-    """A few real digits in the shape that the variant works on; None is the task's first."""
+    """A few real digits in the shape that the variant works on; None is the task's first. Of a
+    task on sequences a few examples of the smallest that ships."""
     name = variant or next(iter(chosen.variants))
+    if chosen.medium != "pictures":
+        run = sequence_run(chosen, name)
+        return (chosen.training(run) if split == "train" else chosen.testing(run)).first(n)
     return chosen.prepare(name, data.load("digits", split).first(n))
+
+
+def sequence_run(chosen: AnyTask, variant: str, values: dict[str, Any] | None = None) -> Run:
+    """A new run of a task on sequences, on what its first variant is trained on."""
+    first = next(iter(chosen.variants.values()))
+    assert isinstance(first, SequenceVariant)
+    request = make_request(chosen.name, variant, first.dataset, values)
+    return store.find(request.run_id) or store.create(request.run_id, request.config, request.given)
 
 
 def built(
     chosen: AnyTask, variant: str, seed: int = 0, values: dict[str, Any] | None = None
 ) -> nn.Module:
-    """A new network for the digits, its weights drawn from `seed`."""
-    shape = chosen.variant(variant).shape_for((1, 28, 28))
+    """A new network for the digits, or for a sequence, its weights drawn from `seed`."""
+    config = chosen.config(variant, values)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return chosen.build(variant, shape, chosen.config(variant, values), CLASSES)
+        if chosen.medium != "pictures":
+            return chosen.build_for(sequence_run(chosen, variant, values).spec(), config)
+        shape = chosen.variant(variant).shape_for((1, 28, 28))
+        return chosen.build(variant, shape, config, CLASSES)
 
 
 def recognisers(*names: str) -> dict[str, tuple[nn.Module, tuple[int, int, int]]]:

@@ -23,6 +23,7 @@ from tests.core.support import built, small_pictures, tiny
 
 ALL = [(t.name, v) for t in TASKS.values() for v in t.variants]
 LEARNING = [(name, v) for name, v in ALL if TASKS[name].variants[v].learns]
+PICTURES = [(name, v) for name, v in ALL if TASKS[name].medium == "pictures"]
 FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     # A critic has a loss that falls while the generator is held, after the first of its steps.
     "adversarial": ("critic_loss", {"critic_steps": 20}, 10),
@@ -191,7 +192,7 @@ def test_figures_are_finite_json_and_checked_often(name: str, variant: str) -> N
     )
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert len(list(numbers(figures))) > 1
-    assert figures["n_test"] == 3
+    assert figures["n_test"] == 3 or chosen.medium != "pictures"
     assert len(stages) >= 3 and all(stages)
     assert figures == chosen.evaluate(
         chosen.experiment(variant, config, model, check=stages.append), images
@@ -240,7 +241,7 @@ def test_quick_figures_are_finite(name: str, variant: str) -> None:
         assert figures and all(isinstance(v, float) and math.isfinite(v) for v in figures.values())
 
 
-@pytest.mark.parametrize(("name", "variant"), LEARNING)
+@pytest.mark.parametrize(("name", "variant"), sorted({*LEARNING} & {*PICTURES}))
 def test_what_is_held_back_and_what_is_learnt_from_are_all_images(name: str, variant: str) -> None:
     chosen = task(name)
     whole = Images(tiny(chosen, n=50, variant=variant).pixels, torch.arange(50))
@@ -274,7 +275,7 @@ def test_the_sample_sheet_is_a_picture_and_always_the_same(name: str, variant: s
     assert np.array_equal(sheet, chosen.render(chosen.experiment(variant, config, model), images))
 
 
-@pytest.mark.parametrize(("name", "variant"), ALL)
+@pytest.mark.parametrize(("name", "variant"), PICTURES)
 def test_images_of_any_set_are_brought_to_the_shape_of_the_variant(name: str, variant: str) -> None:
     chosen, generator = task(name), torch.Generator().manual_seed(0)
     for shape in ((1, 28, 28), (3, 32, 32), (1, 64, 64)):
