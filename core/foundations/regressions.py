@@ -6,7 +6,7 @@ were drawn from, or the most likely logistic model.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -194,6 +194,19 @@ def most_likely(points: Points) -> Tensor:
         hessian = x.mT @ (x * (p * (1 - p))[:, None])
         weights += torch.linalg.solve(hessian, x.mT @ (points.y[:, 0].double() - p))
     return weights.float()
+
+
+def standardised_classes() -> dict[str, Any]:
+    """The points of the logistic regression as numbers for a surface over two weights.
+
+    Returns:
+        `x`: both features of each, of mean 0 and variance 1; `y`: their classes; `best`: the
+        weights of the most likely model; `bias`: its constant, which the surface holds.
+    """
+    x, y = two_scores()
+    points = Points((x - x.mean(0)) / x.std(0, correction=0), y)
+    *best, bias = most_likely(points).tolist()
+    return {"x": points.x.tolist(), "y": y[:, 0].tolist(), "best": best, "bias": bias}
 
 
 def curvatures(variant: Regression, points: Points, weights: Tensor) -> Tensor:

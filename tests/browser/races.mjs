@@ -10,7 +10,7 @@ import { surfaceOf } from "../../pages/components/trajectory/surfaces.js";
 import { TRAINING, Trajectory } from "../../pages/components/trajectory/trajectory.js";
 
 const STEPS = 200;
-const { grid, points } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const { grid, points, classes } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const SURFACES = [
   // with six optimisers
   { name: "rosenbrock" },
@@ -24,6 +24,7 @@ const SURFACES = [
   { name: "saddle" },
   { name: "rastrigin" },
   { name: "regression", points, batch: 0, seed: 0 },
+  { name: "logistic", classes, batch: 30, seed: 3 },
 ];
 const SIX = 1;
 const rates = { sgd: 0.001, momentum: 0.0005, nesterov: 0.0005, adagrad: 0.3, rmsprop: 0.001, adam: 0.05 };

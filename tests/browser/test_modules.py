@@ -19,7 +19,7 @@ from trajectory_cases import drawn as drawn_by_counter
 
 from core.foundations import loss_plane
 from core.foundations.preprocessing import METHODS, fitted
-from core.foundations.regressions import X15, Y15
+from core.foundations.regressions import X15, Y15, standardised_classes
 from core.inference import latent, outliers
 from core.inference.browser_weights import pack
 from core.runs.query import finished
@@ -150,6 +150,7 @@ def cases(tmp_path, monkeypatch):
         "drawn": drawn_by_counter(),
         "races": {
             "points": {"x": X15, "y": Y15},
+            "classes": standardised_classes(),
             "planes": {plane.variant: plane._asdict() for plane in loss_plane.shipped()},
         },
         "preprocessed": list(preprocessed()),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.foundations import loss_plane
-from core.foundations.regressions import X15, Y15
+from core.foundations.regressions import X15, Y15, standardised_classes
 
 HERE = Path(__file__).resolve().parent
 
@@ -27,7 +27,8 @@ def printed(script: str) -> dict[str, list[str]]:
 @pytest.mark.skipif(not shutil.which("node"), reason="Node is not here")
 def test_two_hundred_steps_of_six_optimisers_are_those_of_the_script(tmp_path: Path) -> None:
     plane = loss_plane.shipped()[0]
-    said = {"points": {"x": X15, "y": Y15}, "grid": plane._asdict()}
+    line, classes = {"x": X15, "y": Y15}, standardised_classes()
+    said = {"points": line, "classes": classes, "grid": plane._asdict()}
     (tmp_path / "said.json").write_text(json.dumps(said))
     done = subprocess.run(
         ["node", HERE / "races.mjs", tmp_path / "said.json"],

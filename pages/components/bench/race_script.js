@@ -40,12 +40,8 @@ ${noisy ? `    if step is not None:  # this batch's parabola has its minimum els
 `;
 }
 
-function regression({ points, batch, seed }) {
-  const parts = batch > 0 && batch < points.x.length;
-  return `${parts ? RANDOM : ""}
-X = torch.tensor(${list(points.x)}, dtype=torch.float64)
-Y = torch.tensor(${list(points.y)}, dtype=torch.float64)
-${parts ? `BATCH, SEED = ${batch}, ${seed}
+/** The function that gives the points of a step, where a step does not see all `n` of them. */
+const batches = ({ batch, seed }) => `BATCH, SEED = ${batch}, ${seed}
 
 
 def places(step):
@@ -54,15 +50,38 @@ def places(step):
     stream = (1 + 8 * epoch) & 0xFFFFFFFF
     order = sorted(range(len(X)), key=lambda i: uniform(SEED, stream, i))
     return order[batch * BATCH : (batch + 1) * BATCH]
-` : ""}
+`;
+
+/** A mean over points: how `X` and `Y` are written, and the loss of those in `x` and `y`. */
+function ofPoints(data, count, written, loss) {
+  const parts = data.batch > 0 && data.batch < count;
+  return `${parts ? RANDOM : ""}
+${written}
+${parts ? batches(data) : ""}
 
 def loss(w, step=None):
-${parts
-    ? `    chosen = places(step) if step is not None else range(len(X))
-    x, y = X[list(chosen)], Y[list(chosen)]
-    return ((w[0] * x + w[1] - y) ** 2).mean()`
-    : "    return ((w[0] * X + w[1] - Y) ** 2).mean()"}
+${parts ? `    chosen = list(places(step) if step is not None else range(len(X)))
+    x, y = X[chosen], Y[chosen]` : "    x, y = X, Y"}
+    return ${loss}
 `;
+}
+
+function regression(data) {
+  const { x, y } = data.points;
+  const written = `X = torch.tensor(${list(x)}, dtype=torch.float64)
+Y = torch.tensor(${list(y)}, dtype=torch.float64)`;
+  return ofPoints(data, x.length, written, "((w[0] * x + w[1] - y) ** 2).mean()");
+}
+
+function logistic(data) {
+  const { x, y, bias } = data.classes;
+  const written = `X = torch.tensor([
+${x.map((row) => `    ${list(row)},`).join("\n")}
+], dtype=torch.float64)
+Y = torch.tensor(${list(y)}, dtype=torch.float64)
+BIAS = ${bias}`;
+  const loss = "torch.nn.functional.binary_cross_entropy_with_logits(x @ w + BIAS, y)";
+  return ofPoints(data, x.length, written, loss);
 }
 
 function plane({ grid: { losses, reach } }) {
@@ -96,7 +115,7 @@ def loss(w, step=None):
     return ${surfaceOf({ name }).python}
 `;
 
-const LOSS = { parabola, noisy: parabola, regression, plane };
+const LOSS = { parabola, noisy: parabola, regression, logistic, plane };
 
 function known({ edge, view: [left, right, bottom, top] }) {
   if (edge) return `    return w.abs().max() <= ${edge}  # beyond the grid nothing is known`;

@@ -149,6 +149,39 @@ function regression({ points: { x, y } }) {
   };
 }
 
+/**
+ * The cross-entropy of a logistic model over points with two features, its bias held. `x` are the
+ * features, `y` the classes, 0 or 1, and `best` the weights of the greatest likelihood.
+ */
+function logistic({ classes: { x, y, bias, best } }) {
+  const all = x.map((_, i) => i);
+  return {
+    title: "A logistic model of 100 points",
+    formula: "mean of log(1 + exp(−s (w₁ x₁ + w₂ x₂ + b))), s = ±1",
+    view: [best[0] - 7, best[0] + 5, best[1] - 5, best[1] + 4],
+    start: [-3, -1],
+    minima: [best],
+    lowest: crossEntropy({ x, y, bias }, all, best),
+    axes: ["w₁", "w₂"],
+    value: (p, q) => crossEntropy({ x, y, bias }, all, [p, q]),
+    slope: (p, q, out) => crossEntropy({ x, y, bias }, all, [p, q], out),
+  };
+}
+
+/** The loss over the points at `places`; its gradient is put into `out`. */
+function crossEntropy({ x, y, bias }, places, [w1, w2], out = [0, 0]) {
+  let sum = 0;
+  out[0] = out[1] = 0;
+  for (const i of places) {
+    const logit = w1 * x[i][0] + w2 * x[i][1] + bias;
+    sum += Math.max(logit, 0) - logit * y[i] + Math.log1p(Math.exp(-Math.abs(logit)));
+    const error = (1 / (1 + Math.exp(-logit)) - y[i]) / places.length;
+    out[0] += error * x[i][0];
+    out[1] += error * x[i][1];
+  }
+  return sum / places.length;
+}
+
 /** Weights of four neighbours a part of the way from the second to the third (Catmull and Rom). */
 function cubic(t, weights) {
   weights[0] = t * (-0.5 + t * (1 - 0.5 * t));
@@ -211,12 +244,12 @@ export function plane({ grid: { losses, reach } }) {
   };
 }
 
-const MADE = { parabola, noisy: parabola, regression, plane };
+const MADE = { parabola, noisy: parabola, regression, logistic, plane };
 
 /**
  * A surface from plain data.
- * @param data `name`, and by it `condition` and `angle`, `points` ({x, y}), or `grid` ({losses by
- *   row, reach})
+ * @param data `name`, and by it `condition` and `angle`, `points` ({x, y}), `classes` (see
+ *   logistic), or `grid` ({losses by row, reach})
  */
 export function surfaceOf(data) {
   const surface = CLASSICAL[data.name] ?? MADE[data.name](data);
@@ -250,7 +283,7 @@ export class SurfaceProblem {
 
   /**
    * @param surface data for `surfaceOf`; `start` ([x, y]); `seed`; `noise`, how far a batch moves
-   *   the noisy parabola; `batch`, how many points of a regression a step sees (0: all)
+   *   the noisy parabola; `batch`, how many points of a line or a logistic model a step sees (0: all)
    */
   constructor({ surface: data }) {
     this.data = data;
@@ -275,8 +308,14 @@ export class SurfaceProblem {
   }
 
   get #parts() {
-    const { name, batch, points } = this.data;
-    return name === "regression" && batch > 0 && batch < points.x.length;
+    const { batch } = this.data;
+    return batch > 0 && batch < this.#count;
+  }
+
+  /** How many points the loss is a mean over; 0 where it is of no points. */
+  get #count() {
+    const { name, points, classes } = this.data;
+    return name === "regression" ? points.x.length : name === "logistic" ? classes.x.length : 0;
   }
 
   get #noise() {
@@ -304,15 +343,16 @@ export class SurfaceProblem {
   }
 
   /** As batches are drawn in bench Regression: an order for each epoch, whole batches only. */
-  #ofBatch([w, b], step, out) {
-    const { points, batch, seed } = this.data;
-    const batches = Math.floor(points.x.length / batch);
+  #ofBatch(weights, step, out) {
+    const { name, points, classes, batch, seed } = this.data;
+    const batches = Math.floor(this.#count / batch);
     const start = (step % batches) * batch;
-    const places = order(seed, stream("order", Math.floor(step / batches)), points.x.length);
+    const places = order(seed, stream("order", Math.floor(step / batches)), this.#count);
     const chosen = [...places.subarray(start, start + batch)];
+    if (name === "logistic") return crossEntropy(classes, chosen, weights, out);
     const m = momentsOf(chosen.map((i) => points.x[i]), chosen.map((i) => points.y[i]));
-    squaredSlope(m, w, b, out);
-    return squaredError(m, w, b);
+    squaredSlope(m, ...weights, out);
+    return squaredError(m, ...weights);
   }
 
   measure([x, y]) {

@@ -11,13 +11,13 @@ import { curvatureAt, surfaceOf } from "../../../pages/components/trajectory/sur
 import { Trajectory } from "../../../pages/components/trajectory/trajectory.js";
 
 const { default: cases } = await import(process.env.CASES);
-const { points, planes } = cases.races;
+const { points, classes, planes } = cases.races;
 const FREE = { condition: 20, angle: 30, noise: 0.2, batch: 0, seed: 0, threshold: 1e-6, stop_steps: 1000 };
 
 /** How the optimisers end on a surface, with the settings of a bench. */
 function raced(settings, trainings) {
   const said = { ...FREE, ...settings };
-  const data = { ...said, name: said.surface, points, grid: planes.mlp };
+  const data = { ...said, name: said.surface, points, classes, grid: planes.mlp };
   const surface = surfaceOf(data);
   const problem = makeProblem({ kind: "surface", surface: { start: surface.start, ...data } });
   return trainings.map((training) => {
@@ -31,9 +31,9 @@ function raced(settings, trainings) {
 }
 
 test("gradients of all surfaces are their differences", () => {
-  const names = ["parabola", "rosenbrock", "beale", "himmelblau", "saddle", "rastrigin", "regression", "plane"];
+  const names = ["parabola", "rosenbrock", "beale", "himmelblau", "saddle", "rastrigin", "regression", "logistic", "plane"];
   for (const name of names) {
-    const surface = surfaceOf({ ...FREE, name, points, grid: planes.lenet_relu });
+    const surface = surfaceOf({ ...FREE, name, points, classes, grid: planes.lenet_relu });
     const [out, h] = [[0, 0], 1e-5];
     const [left, right, bottom, top] = surface.view;
     for (let i = 0; i < 40; i++) {

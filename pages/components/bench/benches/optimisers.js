@@ -14,7 +14,7 @@ import { LANES, PRESETS, SMALL } from "../races.js";
 
 const TITLES = {
   parabola: "Parabola", noisy: "Parabola with noisy batches", regression: "The loss of a line through 15 points",
-  plane: "A plane through a trained network", rosenbrock: "Rosenbrock's valley", beale: "Beale's function",
+  logistic: "The loss of a logistic model of 100 points", plane: "A plane through a trained network", rosenbrock: "Rosenbrock's valley", beale: "Beale's function",
   himmelblau: "Himmelblau's function, four minima", saddle: "Saddle between two minima",
   rastrigin: "Rastrigin's function, many minima",
 };
@@ -31,6 +31,7 @@ const LEAST = 1e-15; // of what is drawn in the chart
 const MOVE = 0.7; // pixels from one place of a path to the next that is drawn
 const REST = 250; // milliseconds without a change until the surface is drawn finely
 const NEAR = 28; // pixels around the start that a finger may miss
+const ofPoints = ({ surface }) => surface === "regression" || surface === "logistic";
 const isParabola = ({ surface }) => surface === "parabola" || surface === "noisy";
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -50,8 +51,8 @@ export class Optimisers {
     { name: "condition", label: "Condition number κ", kind: "number", low: 1, high: 1000, log: true, from: 0, to: 3, when: isParabola },
     { name: "noise", label: "Noise of a batch σ", kind: "number", low: 0, high: 2, step: 0.05,
       when: ({ surface }) => surface === "noisy", help: "How far a batch's minimum lies from the true one." },
-    { name: "batch_size", label: "Points a step", kind: "number", low: 0, high: 15, step: 1, whole: true,
-      when: ({ surface }) => surface === "regression", help: "0 takes all 15; all optimisers get the same ones." },
+    { name: "batch_size", label: "Points a step", kind: "number", low: 0, high: 100, step: 1, whole: true,
+      when: ofPoints, help: "0 takes all of them; all optimisers get the same ones." },
     { name: "network", label: "Network", kind: "choice", options: NETWORKS, when: ({ surface }) => surface === "plane" },
     SHARED.optimiser,
     { ...SHARED.rate, mark: ({ optimiser, momentum }, bench) => bench.limit({ optimiser, momentum }) },
@@ -61,7 +62,7 @@ export class Optimisers {
     { ...SHARED.beta2, group: undefined },
     { name: "angle", label: "Turned by (degrees)", kind: "number", low: 0, high: 90, step: 1, group: "Surface and batches", when: isParabola },
     { ...SHARED.seed, group: "Surface and batches", help: "Of the noise and the batches.",
-      when: ({ surface }) => surface === "noisy" || surface === "regression" },
+      when: (settings) => settings.surface === "noisy" || ofPoints(settings) },
     { name: "threshold", label: "Small is below", kind: "number", low: 1e-12, high: 1e6, log: true, from: -12, to: 2,
       group: "Surface and batches", help: "The table says after how many steps a loss is that small." },
     { ...SHARED.clip, group: "Surface and batches" },
@@ -120,11 +121,12 @@ export class Optimisers {
   /** What a problem needs to know of the surface. */
   #data(settings) {
     const { surface: name, condition, angle, noise, seed, batch_size: batch, network, start } = settings;
-    const { points, planes } = this.frame.data;
+    const { points, classes, planes } = this.frame.data;
     const data = { name, seed };
     if (isParabola(settings)) Object.assign(data, { condition, angle });
     if (name === "noisy") data.noise = noise;
     if (name === "regression") Object.assign(data, { points, batch });
+    if (name === "logistic") Object.assign(data, { classes, batch });
     if (name === "plane") data.grid = planes[network];
     data.start = start ?? surfaceOf(data).start;
     return data;
@@ -302,8 +304,10 @@ export class Optimisers {
     }
     const batches = name === "noisy"
       ? " Every step sees a batch: the same parabola with its minimum elsewhere. Table and chart show the true loss."
-      : name === "regression" && this.data.batch ? " Table and chart show the loss of all 15 points." : "";
-    return `${this.surface.formula}. × marks ${this.surface.minima.length > 1 ? "the lowest places" : "the lowest place"}; contour lines are spaced by ratios of the loss.${batches}`;
+      : this.data.batch ? " Table and chart show the loss of all points." : "";
+    const standard = name === "logistic"
+      ? " The two features are standardised, and the bias b is held where the likelihood is greatest." : "";
+    return `${this.surface.formula}. × marks ${this.surface.minima.length > 1 ? "the lowest places" : "the lowest place"}; contour lines are spaced by ratios of the loss.${standard}${batches}`;
   }
 
   // ---- the lanes
