@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from core.cli import (
     clean_command,
+    complete_command,
     data_commands,
     descend_command,
     differentiate_command,
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     ),
     "inspect": ("list the layers of a network", inspect_command.inspect_parser),
     "predict": ("say what pictures are of", predict_command.predict_parser),
+    "complete": ("go on with a text, word by word", complete_command.complete_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
     "encode": ("write the codes of pictures as a table", latent_commands.encode_parser),
 }

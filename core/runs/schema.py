@@ -133,6 +133,15 @@ class Figures(BaseModel):
     log_loss: Number = 0.0
     calibration_error: Number = 0.0
     temperature: Number = 0.0
+    perplexity: Number = 0.0
+    perplexities: dict[str, Number] = {}
+    intervals: dict[str, Numbers] = {}
+    trigram_zeros: Share = 0.0
+    mixture_weight: Share | None = None
+    validation_perplexity: Number | None = None
+    contexts: list[dict[str, Number]] = []
+    held_out: bool = True
+    words: Count = 0
     trustworthiness: Number = 0.0
     preservation: Share = 0.0
     explained_variance: Number = 0.0

@@ -13,11 +13,12 @@ from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.family import AnyFamily, Family, FamilyConfig, Variant
 from core.tasks.forecasting import FORECASTING
+from core.tasks.language import LANGUAGE
 from core.tasks.transfer import TRANSFER
 
 TASKS: dict[str, AnyTask] = {
     task.name: task
-    for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER, FORECASTING)
+    for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER, FORECASTING, LANGUAGE)
 }
 """What can be trained."""
 

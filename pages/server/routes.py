@@ -38,6 +38,8 @@ PART, COLUMNS = 1000, 40
 DREAMT = re.compile(r"(picture|guide|preview|dream)\.png|film\.mp4|channels-[a-z0-9.]{1,40}\.webp")
 """Files of a dream that browsers may have."""
 KINDS = {"png": "image/png", "mp4": "video/mp4", "webp": "image/webp"}
+USED = ("model.safetensors", "vocabulary.txt")
+"""Files of a training that browsers may have, to use it."""
 NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 """Leading zeros would be the same sheet under other names, each kept in memory."""
 LARGEST = 64
@@ -149,6 +151,11 @@ def dream_url(run: "Run", name: str) -> str:
 
     changed = run.version() if run.shipped else store.written_at(run.path / name)
     return address(f"/api/dreams/{run.id}/{changed}/{name}")
+
+
+def run_file_url(run: "Run", name: str) -> str:
+    """Where the browser finds a file of a finished training, one of `USED`."""
+    return address(f"/api/run-files/{run.id}/{run.version()}/{name}")
 
 
 # ---- scripts
@@ -280,6 +287,15 @@ async def frames(request: Request) -> Response:
     return await _of_run(request, _framed, "There is no such replay.")
 
 
+async def run_file(request: Request) -> Response:
+    """A file of a finished training, as it was kept."""
+    name = request.path_params["name"]
+    if name not in USED:
+        return _missing("There is no such file.")
+    content = partial(_used_file, name=name)
+    return await _of_run(request, content, "There is no such file.")
+
+
 async def sheet(request: Request) -> Response:
     """What a run drew after an epoch, as it was kept."""
     epoch = request.path_params["epoch"]
@@ -306,6 +322,16 @@ def _kept_file(run_id: str, _version: int, name: str) -> bytes:
         return (store.open_run(run_id).path / name).read_bytes()
     except OSError as error:
         raise LabError("There is no such picture.") from error
+
+
+def _used_file(run_id: str, _version: int, name: str) -> bytes:
+    from core.runs import store
+
+    run = store.open_run(run_id)
+    try:
+        return (run.path / name).read_bytes()
+    except OSError as error:
+        raise LabError("There is no such file.") from error
 
 
 def _kept_sheet(run_id: str, _version: int, epoch: int) -> bytes:
@@ -429,6 +455,7 @@ ROUTES = [
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/networks/{run_id}/{version}", network),
+    Route("/api/run-files/{run_id}/{version}/{name}", run_file),
     Route("/api/frames/{run_id}/{version}", frames),
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),
     Route("/api/sheets/{run_id}/{version}/{epoch}", sheet),

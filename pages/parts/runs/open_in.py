@@ -16,6 +16,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.forecasting import FORECASTING
+from core.tasks.language import LANGUAGE
 from core.tasks.transfer import TRANSFER
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
 from pages.server.visitor import who
@@ -43,6 +44,7 @@ PAGES = {
     RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
     FORECASTING.name: Page("sequences.py", "Sequences", "forecasting", "Forecast"),
+    LANGUAGE.name: Page("sequences.py", "Sequences", "language", "Words"),
     DREAMING.name: Page("deepdream.py", "DeepDream"),
     DESCENDING.name: Page("foundations.py", "Foundations", "descent", "As in the text"),
 }
