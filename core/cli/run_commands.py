@@ -36,6 +36,8 @@ FIGURES = {
     "entropy": "entropy of the classes drawn (nats)",
     "asked_accuracy": "read as the requested class",
     "accuracy": "accuracy",
+    "mase": "MASE a year ahead",
+    "mase_spread": "± over origins",
     "interval": "its 95 % interval",
     "trustworthiness": "trustworthiness",
     "knn_accuracy_map": "kNN accuracy on the map",
