@@ -17,6 +17,7 @@ from core.cli import (
     predict_command,
     project_command,
     run_commands,
+    tag_command,
     train_command,
 )
 from core.cli.output import CANCELLED, FAILED, print_error
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "forecast": ("say what follows on a series", forecast_command.forecast_parser),
     "predict": ("say what pictures are of", predict_command.predict_parser),
     "complete": ("go on with a text, word by word", complete_command.complete_parser),
+    "tag": ("say what part of speech each word of a text is", tag_command.tag_parser),
     "clean": ("remove old pictures of people, and leftovers", clean_command.clean_parser),
     "encode": ("write the codes of pictures as a table", latent_commands.encode_parser),
 }

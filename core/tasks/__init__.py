@@ -14,11 +14,21 @@ from core.tasks.denoising import DENOISING
 from core.tasks.family import AnyFamily, Family, FamilyConfig, Variant
 from core.tasks.forecasting import FORECASTING
 from core.tasks.language import LANGUAGE
+from core.tasks.tagging import TAGGING
 from core.tasks.transfer import TRANSFER
 
 TASKS: dict[str, AnyTask] = {
     task.name: task
-    for task in (DENOISING, AUTOENCODING, ADVERSARIAL, RECOGNITION, TRANSFER, FORECASTING, LANGUAGE)
+    for task in (
+        DENOISING,
+        AUTOENCODING,
+        ADVERSARIAL,
+        RECOGNITION,
+        TRANSFER,
+        FORECASTING,
+        LANGUAGE,
+        TAGGING,
+    )
 }
 """What can be trained."""
 

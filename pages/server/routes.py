@@ -38,7 +38,7 @@ PART, COLUMNS = 1000, 40
 DREAMT = re.compile(r"(picture|guide|preview|dream)\.png|film\.mp4|channels-[a-z0-9.]{1,40}\.webp")
 """Files of a dream that browsers may have."""
 KINDS = {"png": "image/png", "mp4": "video/mp4", "webp": "image/webp"}
-USED = ("model.safetensors", "vocabulary.txt")
+USED = ("model.safetensors", "vocabulary.txt", "held_out.txt")
 """Files of a training that browsers may have, to use it."""
 NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 """Leading zeros would be the same sheet under other names, each kept in memory."""

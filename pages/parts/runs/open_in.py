@@ -17,6 +17,7 @@ from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.forecasting import FORECASTING
 from core.tasks.language import LANGUAGE
+from core.tasks.tagging import TAGGING
 from core.tasks.transfer import TRANSFER
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
 from pages.server.visitor import who
@@ -45,6 +46,7 @@ PAGES = {
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),
     FORECASTING.name: Page("sequences.py", "Sequences", "forecasting", "Forecast"),
     LANGUAGE.name: Page("sequences.py", "Sequences", "language", "Words"),
+    TAGGING.name: Page("sequences.py", "Sequences", "tagging", "Tags"),
     DREAMING.name: Page("deepdream.py", "DeepDream"),
     DESCENDING.name: Page("foundations.py", "Foundations", "descent", "As in the text"),
 }
