@@ -242,6 +242,7 @@ class Tagging(SequenceTask[TaggingConfig, TaggingVariant, nn.Module]):
         part = some(images, VALIDATION_SENTENCES, 0)
         told, logits = _answers(experiment.model, part, experiment.check)
         right = (logits.argmax(1) == told[:, TAG]).float().mean()
+        experiment.check("comparing")
         return {
             "val_loss": F.cross_entropy(logits, told[:, TAG]).item(),
             "val_accuracy": right.item(),

@@ -28,6 +28,7 @@ FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     # A critic has a loss that falls while the generator is held, after the first of its steps.
     "adversarial": ("critic_loss", {"critic_steps": 20}, 10),
     "transfer": ("loss", {"learning_rate": 3e-3}, 9),
+    "tagging": ("loss", {"learning_rate": 3e-2}, 20),
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
 BATCH = 8

@@ -36,6 +36,7 @@ PUBLISHED: dict[tuple[str, str], tuple[int, int, float, dict[str, Any]]] = {
     ("recognition", "mlp"): (20, 64, 1e-2, {"mirror": False, "weight_decay": 0.0}),
     ("recognition", "resnet"): (10, 32, 1e-2, {"enlarge": 40, "mirror": True, "smoothing": 0.0}),
     ("forecasting", "lstm_forecast"): (1000, 1, 1e-2, {}),
+    ("tagging", "tagger"): (300, 1, 1e-2, {"words": 8}),
 }  # fmt: skip
 
 # From the texts: the weights of each layer in the order in which they are used, biases left out.
