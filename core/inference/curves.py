@@ -5,7 +5,8 @@ import contextlib
 import pandas as pd
 
 from core.metrics.generative import Health, verdict
-from core.tasks.adversarial import ADVERSARIAL, of_row
+from core.tasks.adversarial import ADVERSARIAL
+from core.tasks.generating import of_row
 
 LOW_SCORE, HIGH_SCORE = 0.1, 0.9
 """Mean scores at which the critic tells drawn from real images almost always."""

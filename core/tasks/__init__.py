@@ -11,6 +11,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.base import AnyTask, Experiment, Learner, Task, TaskConfig
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.family import AnyFamily, Family, FamilyConfig, Variant
 from core.tasks.forecasting import FORECASTING
 from core.tasks.language import LANGUAGE
@@ -23,11 +24,17 @@ TASKS: dict[str, AnyTask] = {
         DENOISING,
         AUTOENCODING,
         ADVERSARIAL,
+    for task in (
+        DENOISING,
+        AUTOENCODING,
+        ADVERSARIAL,
+        DIFFUSION,
         RECOGNITION,
         TRANSFER,
         FORECASTING,
         LANGUAGE,
         TAGGING,
+    )
     )
 }
 """What can be trained."""

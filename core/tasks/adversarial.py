@@ -7,8 +7,7 @@ conditioning and its optimiser's betas.
 from __future__ import annotations
 
 import copy
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,11 +22,12 @@ from core.cancellation import Check, silent
 from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet
-from core.metrics.generative import Extractor, Health, Real, health, verdict
+from core.metrics.generative import verdict
 from core.models import gans
 from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
-from core.tasks.base import Experiment, Learner, Task, TaskConfig, check_batch_size, unit
+from core.tasks.base import Experiment, Learner, TaskConfig, check_batch_size, unit
 from core.tasks.family import Shape, Variant, by_name, number
+from core.tasks.generating import GeneratingTask, of_row
 
 BATCH_NORM_BATCHES = 40
 """Batches over which the batch-norm statistics of an averaged generator are computed."""
@@ -286,18 +286,12 @@ def samples(
 PUBLISHED = {"learning_rate": 3e-4, "batch_size": 128, "train_images": 50_000}
 
 
-class Adversarial(Task[AdversarialConfig, AdversarialVariant, GAN]):
+class Adversarial(GeneratingTask[AdversarialConfig, AdversarialVariant, GAN]):
     """Images of any data set, drawn anew from noise."""
 
     name = "adversarial"
     kind = "draw"
     title = "GANs"
-    headline = "fid"
-    lower_is_better = True
-    half = True
-    sheets = 200
-    least_test = 2  # of one image no covariance can be taken
-    judge = ("recognition", "cnn_strong")
     config_class = AdversarialConfig
     variants = by_name(
         AdversarialVariant(
@@ -404,17 +398,14 @@ class Adversarial(Task[AdversarialConfig, AdversarialVariant, GAN]):
         check_batch_size(experiment.model, experiment.config.batch_size)
         return AdversarialLearner(experiment)
 
+    def draw(self, experiment: AdversarialExperiment, count: int, seed: int) -> Tensor:
+        return samples(experiment.model, count, seed, check=experiment.check)
+
     def validate(
         self, experiment: AdversarialExperiment, images: Images, held: Images
     ) -> dict[str, float]:
         """The same figures as at the end, of as many samples, so that both can be compared."""
-        drawn = samples(experiment.model, SAMPLES, EVALUATION_SEED, check=experiment.check)
-        measured = health(drawn, self._real(experiment, images), check=experiment.check)
-        figures = measured.figures()
-        row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
-        for i, count in enumerate(measured.histogram or ()):
-            row[f"class_{i:02d}"] = count
-        return row
+        return self.row(experiment, images, self.draw(experiment, SAMPLES, EVALUATION_SEED))
 
     def ended(self, config: AdversarialConfig, history: Sequence[Mapping[str, float]]) -> str:
         """Stop after a collapse if the configuration says so.
@@ -436,57 +427,19 @@ class Adversarial(Task[AdversarialConfig, AdversarialVariant, GAN]):
         """The verdict on the generator after the last epoch."""
         return verdict(of_row(history[-1])).sentence if history and "fid" in history[-1] else ""
 
-    @torch.inference_mode()
     def evaluate(self, experiment: AdversarialExperiment, images: Images) -> dict[str, Any]:
         """Measure ten thousand samples against the test split, at temperature 1, without selection.
 
         A class-conditional network draws each class in turn; `asked_accuracy` is the share of its
         samples that is classified as the requested class.
         """
-        model, check = experiment.model, experiment.check
-        drawn = samples(model, SAMPLES, EVALUATION_SEED, check=check)
-        real = self._real(experiment, images)
-        extractor = real.extractor
-        figures = health(drawn, real, check=check).figures()
-        figures["n_test"] = len(images.labels)
-        if model.classes and extractor.classes == model.classes:
-            predicted = extractor.features(drawn, check).classes
-            assert predicted is not None
-            right = (predicted == cyclic_labels(model, SAMPLES)).float().mean()
-            figures["asked_accuracy"] = round(float(right), 4)
-        return figures
-
-    def _real(self, experiment: AdversarialExperiment, images: Images) -> Real:
-        """Return the statistics of the test images, computed once for all epochs of a training."""
-        judge = experiment.judge
-        pixels, network, real = self._cached
-        if pixels() is images.pixels and network == (judge and judge.model) and real is not None:
-            return real
-        training = None
-        if judge and judge.training:
-            training = judge.training(SAMPLES).pixels.to(images.pixels.device)
-        extractor = Extractor(judge.model, judge.name) if judge else Extractor()
-        real = Real(images.pixels, extractor, training, experiment.check)
-        self._cached = (weakref.ref(images.pixels), judge and judge.model, real)
-        return real
-
-    _cached: tuple[Callable[[], Tensor | None], nn.Module | None, Real | None] = (
-        lambda: None,
-        None,
-        None,
-    )
+        drawn = self.draw(experiment, SAMPLES, EVALUATION_SEED)
+        return self.figures(experiment, images, drawn, experiment.model.classes)
 
     def render(self, experiment: AdversarialExperiment, images: Images) -> np.ndarray:
         """Draw samples of the same sixty latents for every network; with classes a column each."""
-        drawn = samples(experiment.model, COLUMNS * ROWS, SHEET_SEED, check=experiment.check)
+        drawn = self.draw(experiment, COLUMNS * ROWS, SHEET_SEED)
         return contact_sheet(drawn, COLUMNS)
-
-
-def of_row(row: Mapping[str, Any]) -> Health:
-    """Read the health from an epoch's row of history. Raises KeyError if it is missing."""
-    names: Iterable[str] = sorted(n for n in row if n.startswith("class_"))
-    histogram = [int(row[n]) for n in names]
-    return Health.read({"extractor": "", **row, "histogram": histogram})
 
 
 ADVERSARIAL = Adversarial()

@@ -18,8 +18,9 @@ from core.data import Images
 from core.metrics import generative
 from core.metrics.generative import Extractor, Health, closeness, entropy, frechet_distance, verdict
 from core.models.convnets import Recogniser
-from core.tasks.adversarial import of_row, samples
+from core.tasks.adversarial import samples
 from core.tasks.classification import RECOGNITION
+from core.tasks.generating import of_row
 from tests.core.games import network
 
 N = 500

@@ -16,7 +16,16 @@ from core import features
 from core.data import Images
 from core.errors import Cancelled, LabError, UnknownName
 from core.randomness import Seeded
-from core.tasks import TASKS, TaskConfig, adversarial, classification, denoising, task, transfer
+from core.tasks import (
+    TASKS,
+    TaskConfig,
+    adversarial,
+    classification,
+    denoising,
+    diffusion,
+    task,
+    transfer,
+)
 from core.tasks import autoencoding as autoencoding_module
 from core.tasks.base import AnyTask
 from tests.core.support import built, small_pictures, tiny
@@ -50,6 +59,11 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adversarial, "CHUNK", 5)
     monkeypatch.setattr(adversarial, "ROWS", 2)
     monkeypatch.setattr(adversarial, "SAMPLES", 20)
+    monkeypatch.setattr(diffusion, "CHUNK", 5)
+    monkeypatch.setattr(diffusion, "ROWS", 2)
+    monkeypatch.setattr(diffusion, "SAMPLES", 20)
+    monkeypatch.setattr(diffusion, "SAMPLES_AN_EPOCH", 20)
+    monkeypatch.setattr(diffusion, "USUAL", diffusion.Sampling(steps=2))
     monkeypatch.setattr(autoencoding_module, "IWAE_SAMPLES", 20)
 
 

@@ -50,15 +50,15 @@ PAGES = {
     DREAMING.name: Page("deepdream.py", "DeepDream"),
     DESCENDING.name: Page("foundations.py", "Foundations", "descent", "As in the text"),
 }
-"""By family: the page of its runs."""
+"""By family: the page of its runs, where there is one."""
 
 
 def links(run: Run) -> None:
     """Links to the pages that this visitor can use a finished run on."""
     task = run.spec().task
-    if run.status().state != "done" or run not in cached.models(task):
+    page = PAGES.get(task)
+    if page is None or run.status().state != "done" or run not in cached.models(task):
         return
-    page = PAGES[task]
     if task == DREAMING.name:
         if query := _dream_query(run):
             _link(page, f"Open in {page.title}", query)

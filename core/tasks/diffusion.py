@@ -1,0 +1,426 @@
+"""Diffusion: a network learns to take noise away, and draws by doing so over and over.
+
+One procedure for all variants: a noisy image is x = α(t) x₀ + σ(t) n, and a variant is its α and σ,
+what its network says of x, and whether it is told t and the class.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from core.cancellation import Check, silent
+from core.data import Images
+from core.images import contact_sheet
+from core.models.diffusion import DiffusionNet
+from core.tasks.base import Descent, Experiment, TaskConfig, unit, warm_cosine
+from core.tasks.family import Shape, Variant, by_name, number
+from core.tasks.generating import GeneratingTask
+
+SAMPLES = 10_000
+"""Images that a finished network is measured on."""
+SAMPLES_AN_EPOCH = 1_000
+"""Images that it is measured on after each epoch: a distance of few is larger, so those of the
+epochs compare with each other only."""
+STEPS = 20
+"""Steps in which they are drawn."""
+CHUNK = 250
+EVALUATION_SEED = 40_000
+SHEET_SEED = 0
+COLUMNS, ROWS = 10, 6
+"""Of the sample sheet: with classes, a column each."""
+ANY_CLASS = 0.1
+"""Share of the training images whose class is not told, so that guidance has something to leave
+behind (Ho and Salimans 2022)."""
+LEAST_SIGMA = 0.02
+"""Noise level at which a blind network's path ends."""
+MOST_SIGMA = 3.0
+"""Noise level at which it begins, in units of half the range of grey: nothing of a picture is left
+to see."""
+
+
+# ---- what noise does to an image, and what a network says of it
+
+
+class Scales(NamedTuple):
+    """Of times (B,): how much of the image is left and how much noise there is, both (B,)."""
+
+    alpha: Tensor
+    sigma: Tensor
+
+    def spread(self) -> Scales:
+        """Return both with a place for channels, height and width, (B, 1, 1, 1)."""
+        return Scales(*(s[:, None, None, None] for s in self))
+
+
+class Guess(NamedTuple):
+    """What a network takes a noisy image for: the image without noise, and the noise."""
+
+    image: Tensor
+    noise: Tensor
+
+
+@dataclass(frozen=True)
+class Process:
+    """How an image becomes noise as t goes from 0 to 1, and what is predicted on the way."""
+
+    scales: Callable[[Tensor], Scales]
+    target: Callable[[Tensor, Tensor, Scales], Tensor]
+    """Of images, noise (B, C, H, W) and scales: what the network is to say."""
+    guess: Callable[[Tensor, Tensor, Scales], Guess]
+    """Of noisy images, what the network said, and scales."""
+    weight: Callable[[Scales], Tensor]
+    """Of the squared error, by the scales."""
+
+    def noisy(self, image: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """Return images (B, C, H, W) as they are at times t (B,)."""
+        alpha, sigma = self.scales(t).spread()
+        return alpha * image + sigma * noise
+
+
+def linear_beta(t: Tensor) -> Scales:
+    """A thousand steps whose share of noise rises from 10⁻⁴ to 0.02 (Ho et al. 2020)."""
+    kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, device=t.device), 0)
+    kept = torch.cat([torch.ones(1, device=t.device), kept])[(t * 1000).round().long()]
+    return Scales(kept.sqrt(), (1 - kept).sqrt())
+
+
+def straight(t: Tensor) -> Scales:
+    """A straight line from the image to the noise (Liu et al. 2023; Lipman et al. 2023)."""
+    return Scales(1 - t, t)
+
+
+def added(t: Tensor) -> Scales:
+    """The image stays, and noise is added: its level rises by equal ratios, and is 0 at t = 0."""
+    sigma = LEAST_SIGMA * (MOST_SIGMA / LEAST_SIGMA) ** t
+    return Scales(torch.ones_like(t), torch.where(t > 0, sigma, 0.0))
+
+
+def _even(scales: Scales) -> Tensor:
+    return torch.ones_like(scales.sigma)
+
+
+def _from_noise(x: Tensor, noise: Tensor, scales: Scales) -> Guess:
+    """Where hardly anything of the image is left, an error is divided by almost nothing: the image
+    is cut to its range, and the noise is what is left (Ho et al. 2020)."""
+    image = ((x - scales.sigma * noise) / scales.alpha).clamp(-1, 1)
+    return Guess(image, (x - scales.alpha * image) / scales.sigma)
+
+
+NOISE = Process(
+    # ε, by which L_simple weighs all times alike (Ho et al. 2020)
+    linear_beta,
+    target=lambda image, noise, scales: noise,
+    guess=_from_noise,
+    weight=_even,
+)
+VELOCITY = Process(
+    # dx/dt of the straight line, n - x₀
+    straight,
+    target=lambda image, noise, scales: noise - image,
+    guess=lambda x, said, scales: Guess(x - scales.sigma * said, x + scales.alpha * said),
+    weight=_even,
+)
+RESIDUAL = Process(
+    # σ n: what is taken away. It is -σ² times the slope of log p(x) (Miyasawa 1961) at any σ, so
+    # the network need not be told it (Kadkhodaie and Simoncelli 2021). The noise is not clipped.
+    added,
+    target=lambda image, noise, scales: scales.sigma * noise,
+    guess=lambda x, said, scales: Guess(x - said, said / scales.sigma.clamp_min(1e-6)),
+    weight=lambda scales: 1 / (scales.sigma.square() + 0.1**2),
+)
+
+
+# ---- training
+
+
+class DiffusionConfig(TaskConfig):
+    """Settings of a diffusion's training."""
+
+    width: int = number(
+        32, (8, 256), "Width", "channels at half the resolution, twice as many at a quarter", step=8
+    )
+    ema: float = number(
+        0.999,
+        (0, 0.9999),
+        "Average",
+        "share of the past in a running average of the weights, which then draws in their place; "
+        "0 for none",
+        step=0.001,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionVariant(Variant):
+    """A diffusion with what its network is told."""
+
+    process: Process
+    conditional: bool = False
+    """Whether it is told the class, where the data set has some."""
+    blind: bool = False
+    """Whether it is not told the time either."""
+
+
+DiffusionExperiment = Experiment[DiffusionConfig, DiffusionVariant, DiffusionNet]
+
+
+class DiffusionLearner(Descent):
+    """Add noise at times drawn evenly, and take one step on the squared error."""
+
+    def __init__(self, experiment: DiffusionExperiment) -> None:
+        config, model = experiment.config, experiment.model
+        super().__init__(model, AdamW, config.learning_rate, warm_cosine)
+        self.process, self.net, self.ema = experiment.variant.process, model, config.ema
+        self.average = copy.deepcopy(model) if config.ema else None
+        self.steps = 0
+
+    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
+        clean = signed(images.pixels)
+        device, n = clean.device, len(clean)
+        # One time in each n-th of the way: no batch is all hard or all easy (Kingma et al. 2021).
+        offset = torch.rand(1, generator=generator, device=device)
+        t = (torch.arange(n, device=device) / n + offset) % 1
+        t = t.clamp_min(1e-3)
+        noise = torch.randn(clean.shape, generator=generator, device=device)
+        untold = torch.rand(n, generator=generator, device=device) < ANY_CLASS
+        labels = torch.where(untold, -1, images.labels)
+        scales = self.process.scales(t).spread()
+        said = self.net(self.process.noisy(clean, noise, t), t, labels)
+        errors = (said - self.process.target(clean, noise, scales)).square().mean((1, 2, 3))
+        loss = (errors * self.process.weight(scales).flatten()).mean()
+        self.descend(loss, progress)
+        self.steps += 1
+        if self.average:
+            self._update_ema(self.average)
+        return {"loss": loss.item()}
+
+    def _update_ema(self, average: DiffusionNet) -> None:
+        """Move the average towards the weights; its share of the past rises slowly."""
+        past = min(self.ema, (1 + self.steps) / (10 + self.steps))
+        averaged = [p.data for p in average.parameters()]
+        torch._foreach_lerp_(averaged, [p.data for p in self.net.parameters()], 1 - past)
+
+    def eval_model(self, check: Check = silent) -> DiffusionNet:
+        return self.average or self.net
+
+    def state_dict(self) -> dict[str, Any]:
+        average = self.average.state_dict() if self.average else {}
+        return {**super().state_dict(), "steps": self.steps, "average": average}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.steps = state["steps"]
+        if self.average:
+            self.average.load_state_dict(state["average"])
+
+
+def signed(pixels: Tensor) -> Tensor:
+    """Convert uint8 (N, C, H, W) to floats in [-1, 1], channels last."""
+    return 2 * unit(pixels) - 1
+
+
+# ---- drawing
+
+
+class Sampling(NamedTuple):
+    """How images are drawn."""
+
+    steps: int = STEPS
+    order: int = 1
+    """Looks that a step takes: 1 (Euler, which is DDIM), or 2 (Heun)."""
+    eta: float = 0.0
+    """Share of the noise that is drawn anew at each step (Song et al. 2021): 0 makes the picture a
+    function of its first noise, 1 is the ancestral sampling of Ho et al. 2020."""
+    guidance: float = 0.0
+    """How far to go beyond what is said with the class, away from what is said without."""
+
+
+USUAL = Sampling()
+OnStep = Callable[[int, Tensor, Guess], None]
+
+
+@torch.inference_mode()
+def denoise(
+    process: Process,
+    model: DiffusionNet,
+    noise: Tensor,
+    labels: Tensor | None = None,
+    how: Sampling | None = None,
+    generator: torch.Generator | None = None,
+    on_step: OnStep = lambda step, x, guess: None,
+) -> Tensor:
+    """Draw images in [-1, 1] from normal noise (N, C, H, W).
+
+    Args:
+        labels: the classes (N,) that they are to be of; None for any.
+        generator: of the noise that is drawn anew with `eta`; required there.
+        on_step: called before each step with its number, the noisy images and the guess at them.
+
+    Raises:
+        ValueError: no steps, more than a thousand, or `eta` without a generator.
+    """
+    how = how or USUAL
+    possible = 1 <= how.steps <= 1000 and 0 <= how.eta <= 1 and how.order in (1, 2)
+    if not possible or (how.order == 2 and how.eta):
+        raise ValueError(
+            "Between 1 and 1,000 steps, an η from 0 to 1, one look a step, or two where η is 0."
+        )
+    times = torch.linspace(1, 0, how.steps + 1, device=noise.device)
+    x = process.scales(times[:1]).spread().sigma * noise
+    for step in range(how.steps):
+        now, then = (process.scales(times[step + i : step + i + 1]).spread() for i in (0, 1))
+        guess = look(process, model, x, times[step], labels, how.guidance)
+        on_step(step, x, guess)
+        new = _new_noise(now, then, how.eta)
+        kept = (then.sigma.square() - new.square()).clamp_min(0).sqrt()
+        ahead = then.alpha * guess.image + kept * guess.noise
+        if how.order == 2 and step < how.steps - 1:
+            # dx = x₀ dα + ε dσ, by the trapezoid rule: the mean of what is seen here and there
+            there = look(process, model, ahead, times[step + 1], labels, how.guidance)
+            image, left = ((a + b) / 2 for a, b in zip(guess, there, strict=True))
+            ahead = x + (then.alpha - now.alpha) * image + (then.sigma - now.sigma) * left
+        if how.eta:
+            if generator is None:
+                raise ValueError("Noise that is drawn anew needs a generator.")
+            ahead += new * torch.randn(x.shape, generator=generator, device=x.device)
+        x = ahead
+    return x
+
+
+def look(
+    process: Process,
+    model: DiffusionNet,
+    x: Tensor,
+    t: Tensor,
+    labels: Tensor | None = None,
+    guidance: float = 0.0,
+) -> Guess:
+    """Have a network look at noisy images (N, C, H, W), all at the time t ().
+
+    With guidance g it says (1 + g) of what it says with the class, less g of what it says without
+    (Ho and Salimans 2022).
+    """
+    times = t.expand(len(x))
+    scales = process.scales(times).spread()
+    said = model(x, times, labels)
+    if guidance and labels is not None and model.classes:
+        said = (1 + guidance) * said - guidance * model(x, times, None)
+    return process.guess(x, said, scales)
+
+
+def _new_noise(now: Scales, then: Scales, eta: float) -> Tensor:
+    """The level of the noise that a step draws anew (Song et al. 2021, equation 16).
+
+    Written by signal to noise, so that it holds for any α and σ: σ' √(1 - (α σ' / α' σ)²).
+    """
+    ratio = now.alpha * then.sigma / (then.alpha * now.sigma)
+    return eta * then.sigma * (1 - ratio.square()).clamp_min(0).sqrt()
+
+
+def first_noise(count: int, shape: Shape, seed: int) -> Tensor:
+    """Normal noise (N, C, H, W): the i-th of a seed is the same however many are drawn."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(shape, generator=generator) for _ in range(count)])
+
+
+def samples(
+    experiment: DiffusionExperiment, count: int, seed: int, how: Sampling | None = None
+) -> Tensor:
+    """Draw `count` images (N, C, H, W) in [0, 1]; with classes each in turn."""
+    model = experiment.model
+    weight = next(model.parameters())
+    noise = first_noise(count, model.shape, seed).to(weight.device)
+    labels = None
+    if model.classes:
+        labels = torch.arange(count, device=weight.device) % model.classes
+    drawn = []
+    for start in range(0, count, CHUNK):
+        experiment.check("drawing samples")
+        asked = None if labels is None else labels[start : start + CHUNK]
+        part = noise[start : start + CHUNK]
+        drawn.append(denoise(experiment.variant.process, model, part, asked, how))
+    return (torch.cat(drawn).clamp(-1, 1) + 1) / 2
+
+
+class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet]):
+    """Images of any data set, drawn out of noise step by step."""
+
+    name = "diffusion"
+    kind = "diffuse"
+    title = "Diffusion"
+    config_class = DiffusionConfig
+    variants = by_name(
+        DiffusionVariant(
+            "flow",
+            "Flow matching",
+            "Goes straight from noise to picture, told the time and the class.",
+            DiffusionNet,
+            {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3},
+            process=VELOCITY,
+            conditional=True,
+            source="Velocity of straight lines, Liu et al. 2023; Lipman et al. 2023",
+            differs="Ours: a U-Net on patches of 2×2 pixels, small enough for a browser.",
+        ),
+        DiffusionVariant(
+            "ddpm",
+            "DDPM",
+            "Predicts the noise, told which of a thousand steps it is in.",
+            DiffusionNet,
+            {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3},
+            process=NOISE,
+            source="Noise of a thousand steps, Ho et al. 2020",
+            differs="The U-Net of `flow`, without classes; drawn in 20 steps.",
+        ),
+        DiffusionVariant(
+            "denoiser_prior",
+            "Denoiser as a prior",
+            "Only takes noise away, of any strength, and is told nothing.",
+            DiffusionNet,
+            {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3},
+            process=RESIDUAL,
+            blind=True,
+            source="A blind denoiser, Kadkhodaie and Simoncelli 2021",
+            differs="The U-Net of `flow` without time and class, on noise that is not clipped.",
+        ),
+    )
+
+    def build(
+        self, variant: str, shape: Shape, config: DiffusionConfig | None = None, classes: int = 0
+    ) -> DiffusionNet:
+        chosen, config = self.variant(variant), config or self.config(variant)
+        asked = classes if chosen.conditional else 0
+        return DiffusionNet(shape, config.width, asked, blind=chosen.blind)
+
+    def learner(
+        self, experiment: DiffusionExperiment, data: Images | None = None
+    ) -> DiffusionLearner:
+        return DiffusionLearner(experiment)
+
+    def draw(self, experiment: DiffusionExperiment, count: int, seed: int) -> Tensor:
+        return samples(experiment, count, seed)
+
+    def validate(
+        self, experiment: DiffusionExperiment, images: Images, held: Images
+    ) -> dict[str, float]:
+        """The figures of a thousand samples."""
+        drawn = self.draw(experiment, SAMPLES_AN_EPOCH, EVALUATION_SEED)
+        return self.row(experiment, images, drawn)
+
+    def evaluate(self, experiment: DiffusionExperiment, images: Images) -> dict[str, Any]:
+        """Measure ten thousand samples against the test split, each class in turn."""
+        drawn = self.draw(experiment, SAMPLES, EVALUATION_SEED)
+        return self.figures(experiment, images, drawn, experiment.model.classes) | {"steps": STEPS}
+
+    def render(self, experiment: DiffusionExperiment, images: Images) -> np.ndarray:
+        """Draw samples of the same sixty noises for every network; with classes a column each."""
+        return contact_sheet(self.draw(experiment, COLUMNS * ROWS, SHEET_SEED), COLUMNS)
+
+
+DIFFUSION = Diffusion()
