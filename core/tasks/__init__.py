@@ -24,17 +24,12 @@ TASKS: dict[str, AnyTask] = {
         DENOISING,
         AUTOENCODING,
         ADVERSARIAL,
-    for task in (
-        DENOISING,
-        AUTOENCODING,
-        ADVERSARIAL,
         DIFFUSION,
         RECOGNITION,
         TRANSFER,
         FORECASTING,
         LANGUAGE,
         TAGGING,
-    )
     )
 }
 """What can be trained."""
