@@ -45,6 +45,8 @@ WINDOW = 40
 SEGMENT, LEAD = 1000, 100
 """Words that are measured at once, and those that are read before them."""
 
+SHEET_WORDS = 64
+
 
 class Parts(NamedTuple):
     """How many words of a text train, validate and test; a short text only trains."""
@@ -280,7 +282,12 @@ class Language(SequenceTask[LanguageConfig, LanguageVariant, nn.Module]):
         }
 
     def render(self, experiment: LanguageExperiment, images: Images) -> np.ndarray:
-        return np.zeros((28, 28), np.uint8)
+        """The embeddings of the most frequent words, a row a word: white is two and above, black
+        two standard deviations below their mean."""
+        table = experiment.model.get_parameter("embedding.weight").detach()[:SHEET_WORDS].float()
+        scaled = 0.5 + (table - table.mean()) / (4 * table.std()).clamp_min(1e-9)
+        sheet: np.ndarray = (255 * scaled.clamp(0, 1)).to(torch.uint8).cpu().numpy()
+        return sheet.repeat(4, 0).repeat(4, 1)
 
 
 def model_words(model: nn.Module) -> int:

@@ -16,6 +16,7 @@ from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
 from trajectory_cases import cases as trajectory_cases
 from trajectory_cases import drawn as drawn_by_counter
+from word_cases import word_cases
 
 from core.foundations import loss_plane
 from core.foundations.preprocessing import METHODS, fitted
@@ -160,6 +161,7 @@ def cases(tmp_path, monkeypatch):
         "expressions": expression_cases(),
         "broadcasts": broadcast_cases(),
         "views": view_cases(),
+        "words": word_cases(),
         "chiSquared": [
             {"squared": s, "degrees": d, "share": float(chi2.cdf(s, d))} for s, d in shares
         ],

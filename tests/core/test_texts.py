@@ -37,6 +37,7 @@ PUBLISHED: dict[tuple[str, str], tuple[int, int, float, dict[str, Any]]] = {
     ("recognition", "resnet"): (10, 32, 1e-2, {"enlarge": 40, "mirror": True, "smoothing": 0.0}),
     ("forecasting", "lstm_forecast"): (1000, 1, 1e-2, {}),
     ("tagging", "tagger"): (300, 1, 1e-2, {"words": 8}),
+    ("language", "ngram"): (100, 1, 1e-2, {}),
 }  # fmt: skip
 
 # From the texts: the weights of each layer in the order in which they are used, biases left out.

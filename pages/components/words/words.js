@@ -118,7 +118,7 @@ class Words {
   begin() {
     const linked = new URLSearchParams(location.search);
     const before = kept[this.data.bench] ?? {};
-    const from = (value, otherwise) => before[value] ?? linked.get(this.name(value)) ?? otherwise;
+    const from = (value, otherwise) => linked.get(this.name(value)) ?? before[value] ?? otherwise;
     this.field.value = String(from("typed", this.data.typed)).slice(0, MOST_TYPED);
     this.find(".temperature").value = clamp(Number(from("t", 1)) || 0, 0, 2);
     this.find(".seed").value = whole(from("seed", 0), 0, 9999, 0);
