@@ -46,6 +46,14 @@ SEGMENT, LEAD = 1000, 100
 """Words that are measured at once, and those that are read before them."""
 
 SHEET_WORDS = 64
+START = 2
+"""Words before the first that is measured, where nothing stands before them."""
+COUNTED = {
+    "unigram": ngrams.unigram,
+    "trigram": ngrams.trigram,
+    "kneser_ney": ngrams.kneser_ney,
+}
+"""What a network is compared with, on the same words."""
 
 
 class Parts(NamedTuple):
@@ -225,20 +233,20 @@ class Language(SequenceTask[LanguageConfig, LanguageVariant, nn.Module]):
     def validate(
         self, experiment: LanguageExperiment, images: Images, held: Images
     ) -> dict[str, float]:
-        """Of a long text the loss on one window in ten that are held out."""
+        """The loss on one window in ten of those that are held out; of a text of which nothing is,
+        the loss on what is learnt, up to its first thousand words."""
+        experiment.check("validating")
         if not len(held.labels):
-            return {}
-        seen, following = (t[::10] for t in held)
-        with torch.no_grad():
-            losses = [
-                F.cross_entropy(
-                    experiment.model(some).flatten(0, -2), next_.flatten(), reduction="sum"
-                ).item()
-                for some, next_ in zip(
-                    torch.split(seen, 25), torch.split(following, 25), strict=True
-                )
-            ]
-        loss = sum(losses) / following.numel()
+            own = probabilities(
+                experiment.model, images.labels[0][:SEGMENT], START, experiment.check
+            )
+            return {"own_loss": float(-np.log(own.clip(1e-300)).mean()) if len(own) else 0.0}
+        if isinstance(experiment.model, NGram):
+            words = held.labels.flatten()[: VALIDATE // 10]
+            given = probabilities(experiment.model, words, START, experiment.check)
+            loss = float(-np.log(given.clip(1e-300)).mean())
+        else:
+            loss = _window_loss(experiment, Images(*(t[::10] for t in held)))
         return {"val_loss": loss, "val_perplexity": math.exp(min(loss, 50))}
 
     def evaluate(self, experiment: LanguageExperiment, images: Images) -> dict[str, Any]:
@@ -248,16 +256,14 @@ class Language(SequenceTask[LanguageConfig, LanguageVariant, nn.Module]):
         parts = Parts.of(len(stream))
         words = model_words(model)
         held_out = parts.test > 0
-        start = parts.train if held_out else min(2, len(stream))
-        check("measuring")
+        start = parts.train if held_out else min(START, len(stream))
         own = probabilities(model, stream, start, check)
         whole = stream.cpu().numpy()
         train = whole[: parts.train]
-        counted = {
-            "unigram": ngrams.unigram(train, whole, words)[start:],
-            "trigram": ngrams.trigram(train, whole, words)[start:],
-            "kneser_ney": ngrams.kneser_ney(train, whole, words)[start:],
-        }
+        counted = {}
+        for name, count in COUNTED.items():
+            check("counting")
+            counted[name] = count(train, whole, words)[start:]
         seen = ngrams.context_counts(train, whole, words)[start:]
         tested = slice(parts.validate, None) if held_out else slice(None)
         figures: dict[str, Any] = {"words": words, "held_out": held_out}
@@ -295,6 +301,18 @@ def model_words(model: nn.Module) -> int:
     embedding = model.get_submodule("embedding")
     assert isinstance(embedding, nn.Embedding)
     return embedding.num_embeddings
+
+
+@torch.no_grad()
+def _window_loss(experiment: LanguageExperiment, windows: Images) -> float:
+    """The mean loss on windows, before each of which nothing is known."""
+    seen, following = windows
+    total = 0.0
+    for some, next_ in zip(torch.split(seen, 25), torch.split(following, 25), strict=True):
+        experiment.check("validating")
+        logits = experiment.model(some).flatten(0, -2)
+        total += F.cross_entropy(logits, next_.flatten(), reduction="sum").item()
+    return total / following.numel()
 
 
 @torch.no_grad()
