@@ -166,7 +166,7 @@ class Language(SequenceTask[LanguageConfig, LanguageVariant, nn.Module]):
             "LSTM, tied",
             "Reads the whole text before a word; one table of words for input and output.",
             TiedLSTM,
-            {"epochs": 12, "batch_size": 32, "learning_rate": 4e-3},
+            {"epochs": 4, "batch_size": 32, "learning_rate": 4e-3},
             source="Embedding 128, LSTM 200, Lin 200-128, the embedding again; Adam",
             differs="Ours: an LSTM in the place of two words, one embedding for input and output; "
             "on the Brown corpus, split as Bengio et al. 2003 have it, words that stand there "

@@ -1,8 +1,8 @@
 """What is happening in networks that read sequences."""
 
-import streamlit as st
+from pages.parts.sequences.words_explained import words_explained
 
 
 def explained() -> None:
     """The recurrence, the gates, and what each bench does."""
-    st.write("")
+    words_explained()

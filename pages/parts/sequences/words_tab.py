@@ -76,8 +76,8 @@ def _perplexities(run: Run, figures: Figures) -> None:
     rows = [_row(name, title, figures) for name, title in MODELS.items()]
     table = pd.DataFrame([row for row in rows if row])
     help_ = "About where it would be with other texts of the kind, with a confidence of 95 %."
-    columns = {"perplexity": Column("%.1f"), "from": Column("%.1f", help_), "to": Column("%.1f")}
-    figure_table(table, columns)
+    bounds = {"from": Column("%.1f", help_), "to": Column("%.1f", help_)}
+    figure_table(table, {"perplexity": Column("%.1f"), **bounds})
     csv_button(lambda: table, f"perplexity-{run.id}")
     if figures.trigram_zeros:
         st.caption(
@@ -112,8 +112,8 @@ def _on(run: Run, figures: Figures) -> str:
 def _row(name: str, title: str, figures: Figures) -> dict[str, Any]:
     if name not in figures.perplexities:
         return {}
-    low, high = figures.intervals.get(name) or [None, None]
-    return {"model": title, "perplexity": figures.perplexities[name], "from": low, "to": high}
+    row = {"model": title, "perplexity": figures.perplexities[name]}
+    return row | dict(zip(("from", "to"), figures.intervals.get(name, []), strict=False))
 
 
 def _contexts(run: Run, figures: Figures) -> None:
