@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.data import Images
 from core.errors import LabError
 from core.metrics import forecast_errors as errors
 from core.models.recurrent import Forecaster, RecurrentForecast, SeasonalForecast
@@ -86,3 +87,9 @@ def browser_network(run: Run) -> dict[str, Any]:
             for name, tensor in model.state_dict().items()
         },
     }
+
+
+def measured_on(run: Run, values: Tensor) -> dict[str, Any]:
+    """Return a run's figures on any series, as if it had learnt from its first 70 %."""
+    chosen = FORECASTING.experiment(run.spec().variant, FORECASTING.config_of(run), network(run))
+    return FORECASTING.evaluate(chosen, Images(values[None], values[None]))

@@ -12,6 +12,7 @@ import pytest
 import torch
 from classifier_cases import cases as classifier_cases
 from expression_cases import broadcast_cases, expression_cases, view_cases
+from forecast_cases import cases as forecast_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
 from trajectory_cases import cases as trajectory_cases
@@ -162,6 +163,7 @@ def cases(tmp_path, monkeypatch):
         "broadcasts": broadcast_cases(),
         "views": view_cases(),
         "words": word_cases(),
+        "forecasts": forecast_cases(),
         "chiSquared": [
             {"squared": s, "degrees": d, "share": float(chi2.cdf(s, d))} for s, d in shares
         ],

@@ -33,6 +33,7 @@ from pages.ui.cached.classifiers import (
     training_pictures,
 )
 from pages.ui.cached.denoising import Restoration, Stage, denoiser_activations, stage
+from pages.ui.cached.forecasts import forecast_figures
 from pages.ui.cached.generators import (
     directions,
     generator,
@@ -118,6 +119,7 @@ __all__ = [
     "encoders",
     "exciting_images",
     "filter_pictures",
+    "forecast_figures",
     "forget_models",
     "generator",
     "gradients",
