@@ -15,6 +15,7 @@ from expression_cases import broadcast_cases, expression_cases, view_cases
 from forecast_cases import cases as forecast_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
+from tags_cases import cases as tags_cases
 from trajectory_cases import cases as trajectory_cases
 from trajectory_cases import drawn as drawn_by_counter
 from word_cases import word_cases
@@ -148,6 +149,7 @@ def cases(tmp_path, monkeypatch):
     found = {
         "decoders": list(decoders()),
         "classifiers": classifier_cases(),
+        "taggers": tags_cases(),
         "trajectories": list(trajectory_cases()),
         "drawn": drawn_by_counter(),
         "races": {
