@@ -40,6 +40,7 @@ export class Tagger {
       throw new Error("The weights, the vocabulary and the tags of this network are not of each other: train it anew.");
     }
     this.kept = new Map();
+    this.last = []; // what each direction has read last
   }
 
   /** "known", "rare" (seen in training, too seldom for a vector of its own) or "new". */
@@ -60,10 +61,7 @@ export class Tagger {
   read(words, { lettersOnly = false } = {}) {
     const read = asRead(words);
     const inputs = read.map((word) => this.input(word, lettersOnly));
-    const runs = this.cells.map((cell, i) => {
-      const projected = inputs.map(({ brought }) => brought[i]);
-      return lstm(cell, projected, { reverse: i === 1, projected: true });
-    });
+    const runs = this.cells.map((_, i) => this.run(i, inputs.map(({ brought }) => brought[i])));
     const out = this.tensors["out.weight"].values, bias = this.tensors["out.bias"].values;
     return words.map((_, t) => {
       const states = runs.map((steps) => steps[t].h);
@@ -74,6 +72,23 @@ export class Tagger {
         cells: runs.map((steps) => steps[t].c), probabilities: softmax(logits),
       };
     });
+  }
+
+  /** One direction over a sentence, from where it differs from the last one: of what is typed at the
+   *  end, only the new words are read from the left. */
+  run(direction, inputs) {
+    const reverse = direction === 1, last = this.last[direction] ?? { inputs: [], steps: [] };
+    const at = (list, t) => list[reverse ? list.length - 1 - t : t];
+    const most = Math.min(inputs.length, last.inputs.length);
+    let same = 0;
+    while (same < most && at(inputs, same) === at(last.inputs, same)) same++;
+    const kept = reverse ? last.steps.slice(last.steps.length - same) : last.steps.slice(0, same);
+    const rest = reverse ? inputs.slice(0, inputs.length - same) : inputs.slice(same);
+    const { h, c } = same ? at(kept, same - 1) : {};
+    const read = lstm(this.cells[direction], rest, { h, c, reverse, projected: true });
+    const steps = reverse ? [...read, ...kept] : [...kept, ...read];
+    this.last[direction] = { inputs, steps };
+    return steps;
   }
 
   /** What goes into the LSTMs for a word, its vector, then its spelling, and what each makes of it

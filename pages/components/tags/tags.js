@@ -221,33 +221,45 @@ class Tags {
   }
 
   fill() {
-    const { unit, stretch } = this.state, { tags } = this.tagger;
+    const { stretch } = this.state, { tags } = this.tagger;
     const place = this.find(".sentence"), left = place.scrollLeft;
     while (place.children.length > this.words.length) place.lastChild.remove();
     this.words.forEach((word, at) => {
       const card = place.children[at] ?? place.appendChild(this.card(at));
-      const { probabilities, seen, joined } = this.answers[at];
+      const { probabilities, seen } = this.answers[at];
       const best = largest(probabilities);
-      card.className = `word ${seen}`;
-      card.classList.toggle("chosen", Boolean(stretch) && at >= stretch[0] && at <= stretch[1]);
+      const chosen = Boolean(stretch) && at >= stretch[0] && at <= stretch[1];
+      card.className = `word ${seen}${chosen ? " chosen" : ""}`;
       this.letters(card, word, at);
-      card.querySelector(".mark").textContent = SEEN[seen];
-      const pick = card.querySelector(".pick");
+      card.mark.textContent = SEEN[seen];
+      const { pick } = card;
       pick.textContent = tags[best];
       pick.style.setProperty("--colour", colour(best));
       pick.title = this.data.titles[tags[best]] ?? tags[best];
       pick.setAttribute("aria-label", `${this.given[at]}: ${pick.title}, ${percent(probabilities[best])}. Choose for a stretch.`);
-      pick.setAttribute("aria-pressed", card.classList.contains("chosen"));
+      pick.setAttribute("aria-pressed", chosen);
       const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-      card.querySelector(".shares").replaceChildren(...order.slice(0, SHARES).flatMap((tag) => bar(tags[tag], probabilities[tag], colour(tag))));
-      strip(card.querySelector("canvas"), joined, unit);
-      const value = joined[unit], fill = card.querySelector(".value .fill");
-      fill.style.cssText = `--colour: ${value < 0 ? "var(--low)" : "var(--high)"}; width: ${Math.abs(value) * 50}%; left: ${value < 0 ? 50 - Math.abs(value) * 50 : 50}%`;
-      card.querySelector(".number").textContent = value.toFixed(2);
+      card.bars.forEach((bar, i) => {
+        bar.hidden = i >= order.length;
+        if (!bar.hidden) show(bar, tags[order[i]], probabilities[order[i]], colour(order[i]));
+      });
     });
     place.scrollLeft = left;
+    this.frame = requestAnimationFrame(() => this.states());
+  }
+
+  /** The states under the words, which may come a frame behind the tags. */
+  states() {
+    const { unit } = this.state, units = this.tagger.units * this.tagger.cells.length;
+    [...this.find(".sentence").children].forEach((card, at) => {
+      const { joined } = this.answers[at], value = joined[unit];
+      strip(card.canvas, joined);
+      card.marker.style.top = `${(100 * (unit + 0.5)) / units}%`;
+      card.fill.style.cssText = `--colour: ${value < 0 ? "var(--low)" : "var(--high)"}; width: ${Math.abs(value) * 50}%; left: ${value < 0 ? 50 - Math.abs(value) * 50 : 50}%`;
+      card.number.textContent = value.toFixed(2);
+    });
     const range = this.find(".unit");
-    range.max = this.tagger.units * this.tagger.cells.length - 1;
+    range.max = units - 1;
     range.value = unit;
     this.find(".unit-name").textContent = this.unitName();
   }
@@ -262,15 +274,18 @@ class Tags {
   }
 
   card(at) {
-    const card = make("div", {},
-      make("div", { className: "letters" }), make("div", { className: "mark" }),
-      make("button", { type: "button", className: "pick" }), make("div", { className: "shares" }),
-      make("canvas", { width: 1, height: 1, title: "What each unit of the LSTMs gives at this word: orange above zero, blue below. Press one to follow it." }),
-      make("div", { className: "value" },
-        make("span", { className: "track" }, make("span", { className: "fill" })),
-        make("span", { className: "number" })));
-    card.querySelector(".pick").addEventListener("click", () => this.pick(at));
-    card.querySelector("canvas").addEventListener("click", (event) => {
+    const part = (name, className, ...children) => make(name, { className }, ...children);
+    const mark = part("div", "mark"), pick = part("button", "pick"), canvas = part("canvas", "units");
+    const marker = part("span", "marker"), fill = part("span", "fill"), number = part("span", "number");
+    const bars = Array.from({ length: SHARES }, () => part("div", "bar", part("span", "name"),
+      part("span", "track", part("span", "fill")), part("span", "share")));
+    const card = make("div", {}, part("div", "letters"), mark, pick, part("div", "shares", ...bars),
+      part("div", "strip", canvas, marker), part("div", "value", part("span", "track", fill), number));
+    Object.assign(card, { mark, pick, canvas, marker, fill, number, bars });
+    canvas.title = "What each unit of the LSTMs gives at this word: orange above zero, blue below. Press one to follow it.";
+    pick.type = "button";
+    pick.addEventListener("click", () => this.pick(at));
+    canvas.addEventListener("click", (event) => {
       const { top, height } = event.currentTarget.getBoundingClientRect();
       const units = this.answers[at].joined.length;
       this.change({ unit: clamp(Math.floor(((event.clientY - top) / height) * units), 0, units - 1) });
@@ -356,30 +371,25 @@ async function text(url) {
 }
 
 export const colour = (tag) => COLOURS[tag % COLOURS.length];
-const percent = (share) => `${(100 * share).toFixed(share > 0.995 ? 1 : 0)} %`;
+const percent = (share) => `${(100 * share).toFixed(share > 0.99 && share < 0.9995 ? 1 : 0)} %`;
 
-function bar(name, share, shade) {
-  const fill = make("span", { className: "fill" });
+function show({ children: [title, { firstChild: fill }, number] }, name, share, shade) {
+  title.textContent = name;
   fill.style.cssText = `--colour: ${shade}; width: ${100 * share}%`;
-  return [
-    make("span", { textContent: name }), make("span", { className: "track" }, fill),
-    make("span", { className: "share", textContent: percent(share) }),
-  ];
+  number.textContent = percent(share);
 }
 
-/** What each unit gives, one a row: orange above zero, blue below; the chosen one is marked. */
-function strip(canvas, values, chosen) {
-  canvas.height = values.length;
-  canvas.width = 8;
-  const context = canvas.getContext("2d"), pixels = context.createImageData(8, values.length);
-  values.forEach((value, row) => {
-    const strength = Math.round(255 * Math.min(1, Math.abs(value)));
-    const [r, g, b] = value < 0 ? [61, 125, 255] : [232, 114, 12];
-    for (let x = 0; x < 8; x++) {
-      const marked = row === chosen && (x < 2 || x > 5);
-      pixels.data.set(marked ? [255, 79, 163, 255] : [r, g, b, strength], 4 * (8 * row + x));
-    }
-  });
+/** What each unit gives, one a row: orange above zero, blue below. */
+function strip(canvas, values) {
+  if (canvas.height !== values.length || canvas.width !== 1) {
+    Object.assign(canvas, { width: 1, height: values.length });
+  }
+  const context = canvas.getContext("2d"), pixels = context.createImageData(1, values.length);
+  const words = new Uint32Array(pixels.data.buffer); // alpha, blue, green, red
+  for (let row = 0; row < values.length; row++) {
+    const strength = Math.round(255 * Math.min(1, Math.abs(values[row])));
+    words[row] = ((strength << 24) | (values[row] < 0 ? 0xff7d3d : 0x0c72e8)) >>> 0;
+  }
   context.putImageData(pixels, 0, 0);
 }
 
