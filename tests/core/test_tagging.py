@@ -1,9 +1,12 @@
 """Tagging: the text's program, the universal tags, ours in both directions, its baselines."""
 
+import json
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from core.__main__ import main
 from core.data.universal_tags import universal
 from core.errors import LabError
 from core.inference import tagging as inference
@@ -105,6 +108,27 @@ def test_the_shipped_tagger_answers_what_the_text_asks() -> None:
     run = next(r for r in shipped(TAGGING) if r.spec().variant == "tagger")
     tagged = inference.tag(run, "Everybody ate the apple")
     assert [w.tag for w in tagged.words] == ["NN", "V", "DET", "NN"]
+
+
+def test_the_shipped_tagger_of_ours_is_above_its_baselines_and_reads_nonsense() -> None:
+    run = next(r for r in shipped(TAGGING) if r.spec().variant == "word_tagger")
+    figures = run.metrics()
+    for name in ("accuracy", "unseen_accuracy", "sentence_accuracy"):
+        assert figures[name] > figures["bigram"][name] > figures["most_frequent"][name]
+    tagged = inference.tag(run, "The wugs were gorping slowly .")
+    assert [w.tag for w in tagged.words] == ["DET", "NOUN", "VERB", "VERB", "ADV", "."]
+    assert [w.seen for w in tagged.words[:4]] == ["known", "new", "known", "new"]
+
+
+def test_the_command_line_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    run = next(r for r in shipped(TAGGING) if r.spec().variant == "tagger")
+    assert main(["tag", run.id, "Everybody ate", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [word["tag"] for word in told["words"]] == ["NN", "V"]
+    assert main(["tag", run.id, "the cat " * 150]) == 0
+    assert "100 more words were not read" in capsys.readouterr().out
+    assert main(["tag", run.id, " "]) != 0
+    assert "no word" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("run", shipped(TAGGING), ids=lambda run: run.id)
