@@ -93,12 +93,18 @@ def rounded(value: object) -> str:
 
 
 def intervals(figures: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """Return the 95 % intervals (Wilson 1927) of the figures that are shares of pictures."""
-    return {
+    """Return the 95 % intervals of the figures that are shares: their own, where a run has them (of
+    words, which are alike within a text), else those of independent pictures (Wilson 1927)."""
+    found = {
         name: wilson_interval(round(figures[name] * figures[of]), figures[of])
         for name, of in SHARES.items()
         if isinstance(figures.get(name), int | float) and isinstance(figures.get(of), int)
     }
+    for name in found:
+        low, high = (figures.get(f"{name}_{end}") for end in ("low", "high"))
+        if isinstance(low, float) and isinstance(high, float) and low < high:
+            found[name] = low, high
+    return found
 
 
 def figures_table(header: list[str], rows: list[list[str]], figures: Mapping[str, Any]) -> str:
