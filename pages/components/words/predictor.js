@@ -59,6 +59,23 @@ export class Vocabulary {
   }
 }
 
+/** As `affine`, for large matrices: four sums side by side do not wait for each other. */
+function wide(matrix, bias, x, out) {
+  const columns = x.length, even = columns - (columns % 4);
+  for (let r = 0, at = 0; r < out.length; r++) {
+    let a = bias[r], b = 0, c = 0, d = 0, i = 0;
+    for (; i < even; i += 4, at += 4) {
+      a += matrix[at] * x[i];
+      b += matrix[at + 1] * x[i + 1];
+      c += matrix[at + 2] * x[i + 2];
+      d += matrix[at + 3] * x[i + 3];
+    }
+    for (; i < columns; i++) a += matrix[at++] * x[i];
+    out[r] = a + b + c + d;
+  }
+  return out;
+}
+
 /** The text's network: some words before, joined, and two linear layers. */
 export class NGram {
   constructor(weights) {
@@ -84,7 +101,7 @@ export class NGram {
       joined.set(embedding.subarray(n * width, (n + 1) * width), i * width));
     affine(this.hidden, this.hiddenBias, joined, units);
     for (let i = 0; i < units.length; i++) if (units[i] < 0) units[i] = 0;
-    return affine(this.out, this.outBias, units, this.logits);
+    return wide(this.out, this.outBias, units, this.logits);
   }
 }
 
@@ -121,7 +138,7 @@ export class TiedLSTM {
       this.read.push(n);
     }
     affine(this.out, this.outBias, this.states.at(-1).h, this.meaning);
-    return affine(embedding, this.bias, this.meaning, this.logits);
+    return wide(embedding, this.bias, this.meaning, this.logits);
   }
 }
 
@@ -185,13 +202,18 @@ export function written(words) {
 
 /** The cosines of one word's embedding with all others'. */
 export function cosines({ embedding, size, width }, word) {
-  const length = (n) => Math.hypot(...embedding.subarray(n * width, (n + 1) * width)) || 1;
-  const own = embedding.subarray(word * width, (word + 1) * width), norm = length(word);
-  return Float64Array.from({ length: size }, (_, n) => {
-    let sum = 0;
-    for (let i = 0; i < width; i++) sum += own[i] * embedding[n * width + i];
-    return sum / (norm * length(n));
-  });
+  const found = new Float64Array(size), own = word * width;
+  let norm = 0;
+  for (let i = 0; i < width; i++) norm += embedding[own + i] ** 2;
+  for (let n = 0, at = 0; n < size; n++) {
+    let sum = 0, square = 0;
+    for (let i = 0; i < width; i++, at++) {
+      sum += embedding[own + i] * embedding[at];
+      square += embedding[at] * embedding[at];
+    }
+    found[n] = sum / (Math.sqrt(norm * square) || 1);
+  }
+  return found;
 }
 
 /**

@@ -17,6 +17,7 @@ const WORDS = 30; // that a text is gone on with
 const ON_MAP = 250; // words, the most frequent
 const LISTED = 400; // of a vocabulary, to choose from
 const REST = 150; // milliseconds without a key after which a text is gone on with
+const SLICE = 10; // milliseconds of going on at once
 const WRITE = 500; // and after which the address is written
 const MOST_TYPED = 2000; // characters
 const MOST_LINKED = 300; // of them in an address
@@ -216,8 +217,8 @@ class Words {
     if (!this.net) return;
     const began = performance.now();
     const prompt = this.prompt = this.read();
-    const logits = this.net.next(prompt.numbers);
-    const shares = logits && softmax(logits);
+    this.turn = null;
+    const shares = this.shares(prompt.numbers);
     const { words } = this.vocabulary;
     const best = shares
       ? largest(shares, BARS, (n) => words[n] !== RARE && words[n].startsWith(prompt.part)) : [];
@@ -230,13 +231,24 @@ class Words {
       share.textContent = percent(shares[best[i]]);
       row.ariaLabel = `${words[best[i]]}, ${share.textContent}`;
     });
-    this.root.timings = [...this.root.timings, performance.now() - began].slice(-TIMINGS);
     this.find(".asked").textContent = prompt.part ? `Words that begin with “${prompt.part}”` : "The next word";
     this.find(".reading").textContent = this.reading(prompt, Boolean(shares));
     this.find(".time").textContent = shares ? this.rest(shares, best) : "";
     this.find(".counted").textContent = this.counted(prompt);
     this.near_();
+    this.root.timings = [...this.root.timings, performance.now() - began].slice(-TIMINGS);
     this.later();
+  }
+
+  /** The probabilities behind some words; those of the last ones asked for are kept, for within a
+   * word the words before it stay. */
+  shares(numbers) {
+    const key = numbers.join();
+    if (this.last?.net !== this.net || this.last.key !== key) {
+      const logits = this.net.next(numbers);
+      this.last = { net: this.net, key, shares: logits && softmax(logits) };
+    }
+    return this.last.shares;
   }
 
   reading({ unknown, words }, enough) {
@@ -285,13 +297,20 @@ class Words {
     this.typed();
   }
 
-  goOn() {
+  /** Goes on with what is typed, a few words at a time, so that a key is never kept waiting. */
+  async goOn() {
     if (!this.net || this.closed) return;
+    const turn = this.turn = {};
     const numbers = [...this.prompt.numbers], from = numbers.length;
     const how = {
       temperature: Number(this.find(".temperature").value), seed: whole(this.find(".seed").value, 0, 9999, 0),
     };
-    for (let n = 0; n < WORDS; n++) {
+    for (let n = 0, began = performance.now(); n < WORDS; n++) {
+      if (performance.now() - began > SLICE) {
+        await new Promise((resolve) => setTimeout(resolve));
+        if (this.turn !== turn || this.closed) return;
+        began = performance.now();
+      }
       const logits = this.net.next(numbers);
       if (!logits) break;
       numbers.push(draw(logits, how, n, this.never));
@@ -315,6 +334,8 @@ class Words {
   near_() {
     const { words } = this.vocabulary;
     const word = this.word ?? this.prompt.numbers.at(-1) ?? 0;
+    if (this.nearOf?.net === this.net && this.nearOf.word === word) return;
+    this.nearOf = { net: this.net, word };
     this.find(".about").textContent = `“${words[word]}”`;
     this.find(".word").value = words[word];
     const found = cosines(this.net, word);
