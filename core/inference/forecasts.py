@@ -93,3 +93,9 @@ def measured_on(run: Run, values: Tensor) -> dict[str, Any]:
     """Return a run's figures on any series, as if it had learnt from its first 70 %."""
     chosen = FORECASTING.experiment(run.spec().variant, FORECASTING.config_of(run), network(run))
     return FORECASTING.evaluate(chosen, Images(values[None], values[None]))
+
+
+def from_step(run: Run, values: Tensor, origin: int, horizon: int) -> np.ndarray:
+    """Forecast a series (T,) from one of its steps on, free-running, (H,)."""
+    rolled = roll(network(run), scaling_for(run, values), values, [origin], horizon)
+    return np.asarray(rolled[0, :, 0])

@@ -243,7 +243,9 @@ class Forecasting(SequenceTask[ForecastingConfig, ForecastVariant, Forecaster]):
             source="Lin 24-1 + LSTM(4 → 8), on changes of the logarithm; Adam",
             differs="Ours: changes of the logarithm, scaled by what it learns from; a weighted "
             "sum of 24 of them, and an LSTM on the newest, the one a year before and the season; "
-            "squared error with a ridge penalty, and the pinball loss of two limits.",
+            "squared error with a ridge penalty, and the pinball loss of two limits. Lags and "
+            "penalty were chosen with the last 30 % in sight, which flatters it; the penalty leaves "
+            "next to nothing of what the LSTM adds.",
             quick=True,
             dataset="air-passengers",
         ),
@@ -413,9 +415,11 @@ WIDTH, HEIGHT, SCALE = 360, 160, 2
 INK, ACCENT, PALE = (110, 110, 118), (218, 96, 32), (228, 228, 232)
 
 
-def picture(values: np.ndarray, start: int, forecast: np.ndarray) -> np.ndarray:
-    """Draw a series (T,) with a forecast (H,) from a step on, uint8 (HEIGHT, WIDTH, 3)."""
-    sheet = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), "white")
+def picture(
+    values: np.ndarray, start: int, forecast: np.ndarray, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> np.ndarray:
+    """Draw a series (T,) with a forecast (H,) from a step on, uint8 (height, width, 3)."""
+    sheet = Image.new("RGB", (size[0] * SCALE, size[1] * SCALE), "white")
     draw = ImageDraw.Draw(sheet)
     shown = range(max(0, start - 6 * SEASON), min(len(values), start + 2 * SEASON))
     finite = forecast[np.isfinite(forecast)]
@@ -439,7 +443,7 @@ def picture(values: np.ndarray, start: int, forecast: np.ndarray) -> np.ndarray:
         points = [place(start - 1, values[start - 1])]
         points += [place(start + h, value) for h, value in enumerate(forecast)]
         draw.line(points, fill=ACCENT, width=2 * SCALE, joint="curve")
-    return np.asarray(sheet.resize((WIDTH, HEIGHT), Image.Resampling.BOX))
+    return np.asarray(sheet.resize(size, Image.Resampling.BOX))
 
 
 FORECASTING = Forecasting()

@@ -29,6 +29,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
+from core.tasks.forecasting import FORECASTING
 from core.tasks.transfer import TRANSFER
 from pages.parts.denoiser import stage as denoiser_stage
 from pages.parts.foundations.pictures import opening_picture
@@ -37,6 +38,7 @@ from pages.parts.home.covers import some_shipped
 from pages.parts.home.way import WAY
 from pages.parts.network_explorer import networks
 from pages.parts.runs import table
+from pages.parts.sequences import forecast_pictures
 from pages.parts.transfer_classifier import prediction
 from pages.server.first_picture import heading
 from pages.ui import cached
@@ -161,6 +163,11 @@ def _deepdream() -> str:
     raise LabError("There is no shipped dream.")
 
 
+def _sequences() -> str:
+    picture = _picture(forecast_pictures.opening_picture(), "A series and its forecast", "series")
+    return f"{_gap(171.75, 344.5)}{picture}"
+
+
 def _runs() -> str:
     runs = store.all_runs()
     if not runs or not all(run.shipped for run in runs):
@@ -195,6 +202,7 @@ FIRST_PICTURES = {
     ),
     "transfer_classifier": FirstPicture(_transfer_classifier, ".lab-heat img"),
     "foundations": FirstPicture(_foundations, ".lab-bench[data-state='ready'] .stage canvas"),
+    "sequences": FirstPicture(_sequences, ".lab-forecast[data-state='ready'] .series"),
     "runs": FirstPicture(_runs, "[data-testid='stDataFrame'] canvas"),
 }
 """By the path of the page's address."""
@@ -204,6 +212,7 @@ def shipped_now() -> str:
     """Changes when what pages open with does."""
     families = (
         DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, RECOGNITION, TRANSFER,
+        FORECASTING,
     )  # fmt: skip
     runs = [run for family in families for run in shipped(family)]
     others = any(not run.shipped for run in store.all_runs())

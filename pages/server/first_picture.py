@@ -78,6 +78,7 @@ html { font-size: 15px; }
 #first-picture .answer img { width: 100%; border-radius: 6px; }
 #first-picture .answer figcaption { font-size: 12.3px; color: var(--faint); }
 #first-picture .plot img { width: calc((100% - 294px) * .6); height: 330px; }
+#first-picture .series { width: 100%; height: 315px; padding: 10px 12px 24px 46px; }
 #first-picture .wall { display: flex; gap: 6px; overflow: hidden; }
 #first-picture .wall div { flex: none; width: 158px; padding: 8.5px; height: 180px; }
 #first-picture .wall img { width: 100%; aspect-ratio: 289 / 173; object-fit: cover;
@@ -112,6 +113,7 @@ html { font-size: 15px; }
   #first-picture .left { width: 100%; }
   #first-picture .map { width: 100%; height: 420px; }
   #first-picture .plot img { width: 100%; height: 255px; }
+  #first-picture .series { height: 240px; }
   #first-picture .answer figure { width: 100%; }
   #first-picture .drawing img { width: 210px; margin: 0 auto; }
   #first-picture .wall div { transform: translateX(calc(var(--before) * -164px)); }

@@ -59,6 +59,7 @@ STAGES = {
     "/vae_sampler": "live/live.js",
     "/network_explorer": "network/network.js",
     "/foundations": "bench/bench.js",
+    "/sequences": "forecast/forecast.js",
 }
 """By page: the ES module that draws its stage."""
 UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")

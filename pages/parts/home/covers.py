@@ -31,6 +31,7 @@ from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
 from pages.parts.foundations import pictures as foundations_pictures
+from pages.parts.sequences import forecast_pictures
 from pages.ui import cached, pictures
 
 UNFOLDING_SHARES = (0, 0.05, 0.15, 0.6, 1)
@@ -48,6 +49,11 @@ def foundations() -> tuple[str, str]:
     """The text's points, and the line after some steps of gradient descent."""
     panels = [foundations_pictures.panel(step) for step in LEARNING_STEPS]
     return data_url(to_png(np.hstack(panels))), "A line that learns to follow points"
+
+
+def sequences() -> tuple[str, str]:
+    """The airline passengers, and a year that the best shipped network forecasts."""
+    return data_url(to_png(forecast_pictures.cover())), "A series of months, and a year forecast"
 
 
 def denoiser() -> tuple[str, str]:

@@ -56,6 +56,14 @@ WAY = {
             covers.network_explorer,
         ),
     ),
+    "What comes next": (
+        Card(
+            "sequences",
+            "Bend a series and its forecast follows; guess the next word; tag a sentence as you "
+            "type it.",
+            covers.sequences,
+        ),
+    ),
     "With photographs of yours": (
         Card(
             "transfer_classifier",
