@@ -174,7 +174,6 @@ class Figures(BaseModel):
     band_high: Numbers = []
     baselines: list[dict[str, Any]] = []
     origins: Count = 0
-    weights: Count = 0
     images_per_second: Number = 0.0
     seconds: Number = 0.0
     n_test: Count = 0

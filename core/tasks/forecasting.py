@@ -244,8 +244,8 @@ class Forecasting(SequenceTask[ForecastingConfig, ForecastVariant, Forecaster]):
             differs="Ours: changes of the logarithm, scaled by what it learns from; a weighted "
             "sum of 24 of them, and an LSTM on the newest, the one a year before and the season; "
             "squared error with a ridge penalty, and the pinball loss of two limits. Lags and "
-            "penalty were chosen with the last 30 % in sight, which flatters it; the penalty leaves "
-            "next to nothing of what the LSTM adds.",
+            "penalty were chosen with the last 30 % in sight, which flatters it; the penalty "
+            "leaves next to nothing of what the LSTM adds.",
             quick=True,
             dataset="air-passengers",
         ),

@@ -42,8 +42,8 @@ def forecast_explained() -> None:
         \end{aligned}"""
     )
     st.markdown(
-        "So weights are as 1 : 3 : 4. For $N$ sequences of $T$ steps with $I$ numbers each, and $L$ "
-        "layers of $H$ units, as PyTorch has them (`batch_first`):"
+        "So weights are as 1 : 3 : 4. For $N$ sequences of $T$ steps with $I$ numbers each, and "
+        "$L$ layers of $H$ units, as PyTorch has them (`batch_first`):"
     )
     st.dataframe(_shapes(), hide_index=True)
     st.markdown(
@@ -57,15 +57,15 @@ def forecast_explained() -> None:
         "**Why the truth flatters.** In the text the forecast is drawn one step ahead, and each "
         "step is fed with what came. A network that says “as last month” follows such a curve "
         "closely, one month late. Left to itself, it is fed with its own forecasts, and its errors "
-        "add up; that is what somebody sees who needs to know next year. So each method here stands "
-        "beside three without a network: the last value, that of a year before, and exponential "
+        "add up; that is what somebody sees who needs to know next year. So each method here "
+        "stands beside three without a network: the last value, that of a year before, and exponential "
         "smoothing of level, trend and season (Holt 1957, Winters 1960)."
     )
     st.markdown(
         "**What leaks.** The text divides the series by its range from first to last, and so tells "
         "the network how far the future goes. Its other trouble is larger: it reads values, and "
-        "the last 30 % lie above all that it has learnt, where its cells are saturated. Networks "
-        "that read changes of the logarithm have seen such changes before."
+        "the last 30 % lie above all that it has learnt, where cells near "
+        "saturation cannot follow. Networks that read changes of the logarithm have seen such changes before."
     )
     st.markdown("**As in the text, and not:**")
     st.markdown(texts.table([FORECASTING]))

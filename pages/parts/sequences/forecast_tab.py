@@ -157,7 +157,8 @@ def _verdict(name: str, figures: Mapping[str, Any]) -> str:
         words.append(f"{word} {BASELINES[rule]} ({other:.2f})")
     return (
         f"A year ahead {name} has {mine:.2f}: {' and '.join(words)}. With starts that overlap, "
-        "and one series, a difference of a tenth of the spread says little."
+        "and one series, a difference of a tenth of the spread says little; and settings of ours "
+        "were chosen with the airline passengers’ last 30 % in sight, which flatters them there."
     )
 
 
