@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Name = Annotated[str, Field(max_length=200)]
@@ -103,6 +103,11 @@ class Status(BaseModel):
         return self.state in ("queued", "running")
 
 
+def _by_name(value: Any) -> Any:
+    """A regression's is a single share, which its page reads by itself: no table of kinds."""
+    return {} if isinstance(value, float) and 0 <= value <= 1 else value
+
+
 class Figures(BaseModel):
     """The types of the figures in metrics.json that lists and pages read; others may stand beside
     them."""
@@ -138,7 +143,7 @@ class Figures(BaseModel):
     unseen_high: Share = 0.0
     sentence_accuracy: Share = 0.0
     bigram: dict[Name, Share] = {}
-    most_frequent: dict[Name, Share] = {}
+    most_frequent: Annotated[dict[Name, Share], BeforeValidator(_by_name)] = {}
     n_sentences: Count = 0
     n_texts: Count = 0
     n_unseen: Count = 0

@@ -1,7 +1,7 @@
 """What is happening in networks that read sequences."""
 
-from pages.parts.sequences.tags_explained import tags_explained
 from pages.parts.sequences.forecast_explained import forecast_explained
+from pages.parts.sequences.tags_explained import tags_explained
 from pages.parts.sequences.words_explained import words_explained
 
 

@@ -58,14 +58,15 @@ def forecast_explained() -> None:
         "step is fed with what came. A network that says “as last month” follows such a curve "
         "closely, one month late. Left to itself, it is fed with its own forecasts, and its errors "
         "add up; that is what somebody sees who needs to know next year. So each method here "
-        "stands beside three without a network: the last value, that of a year before, and exponential "
-        "smoothing of level, trend and season (Holt 1957, Winters 1960)."
+        "stands beside three without a network: the last value, that of a year before, and "
+        "exponential smoothing of level, trend and season (Holt 1957, Winters 1960)."
     )
     st.markdown(
         "**What leaks.** The text divides the series by its range from first to last, and so tells "
         "the network how far the future goes. Its other trouble is larger: it reads values, and "
         "the last 30 % lie above all that it has learnt, where cells near "
-        "saturation cannot follow. Networks that read changes of the logarithm have seen such changes before."
+        "saturation cannot follow. Networks that read changes of the logarithm have seen such "
+        "changes before."
     )
     st.markdown("**As in the text, and not:**")
     st.markdown(texts.table([FORECASTING]))
