@@ -36,6 +36,7 @@ FIGURES = {
     "entropy": "entropy of the classes drawn (nats)",
     "asked_accuracy": "read as the requested class",
     "accuracy": "accuracy",
+    "perplexity": "perplexity",
     "mase": "MASE a year ahead",
     "mase_spread": "± over origins",
     "interval": "its 95 % interval",

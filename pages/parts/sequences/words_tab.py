@@ -139,3 +139,8 @@ def _contexts(run: Run, figures: Figures) -> None:
     numbers = {title: Column("%.1f") for title in MODELS.values() if title in table}
     figure_table(table, {"share of words": Column("percent"), **numbers})
     csv_button(lambda: table, f"contexts-{run.id}")
+    st.caption(
+        "Pairs that are frequent, such as “of the”, stand before words that are hard to guess, and "
+        "pairs that are new often before a comma or an “of”: compare the models in a line, not the "
+        "lines with each other."
+    )
