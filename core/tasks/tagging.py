@@ -19,7 +19,7 @@ from core.errors import LabError
 from core.metrics.tagging import Bigram, MostFrequent, Tagged, interval
 from core.models.tagging import WIDTH, TextTagger, WordTagger, encoded, lengths, numbers
 from core.runs.schema import DataSpec
-from core.runs.store import Run
+from core.runs.store import Run, open_run
 from core.tasks.base import (
     Descent,
     Experiment,
@@ -210,7 +210,12 @@ class Tagging(SequenceTask[TaggingConfig, TaggingVariant, nn.Module]):
         return used, files
 
     def training(self, run: Run) -> Images:
-        corpus = Corpus(run.spec().dataset, self.config_of(run))
+        config = self.config_of(run)
+        corpus = Corpus(run.spec().dataset, config)
+        if config.start_from and vocabulary(open_run(config.start_from)) != vocabulary(run):
+            raise LabError(
+                f"{config.start_from} has another vocabulary: its weights cannot be the start."
+            )
         pieces = [
             Tagged(words[i : i + LONGEST], tags[i : i + LONGEST])
             for words, tags in corpus.training

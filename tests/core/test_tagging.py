@@ -1,6 +1,7 @@
 """Tagging: the text's program, the universal tags, ours in both directions, its baselines."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +16,9 @@ from core.models.tagging import TextTagger, WordTagger, encoded
 from core.runs.query import shipped
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
+from core.tasks.sequences import VOCABULARY
 from core.tasks.tagging import TAGGING
-from tests.core.support import built, tiny
+from tests.core.support import built, sequence_run, tiny
 
 SENTENCES = [
     (["The", "dog", "ate", "the", "apple"], ["DET", "NN", "V", "DET", "NN"]),
@@ -141,6 +143,17 @@ def test_any_text_is_tagged_or_refused_in_a_sentence(run: Run) -> None:
     assert much.left_out == 100_000 - inference.MAX_WORDS
     odd = inference.tag(run, "привет 世界 😀 \u0000\ud7ff " + "x" * 5000)
     assert all(abs(sum(w.probabilities.values()) - 1) < 1e-4 for w in odd.words)
+
+
+def test_a_start_with_another_vocabulary_is_refused(lab: Path) -> None:
+    first = next(r for r in shipped(TAGGING) if r.spec().variant == "tagger")
+    same, other = (
+        sequence_run(TAGGING, "tagger", {"start_from": first.id, "epochs": n}) for n in (1, 2)
+    )
+    assert len(TAGGING.training(same).labels) == 2
+    (other.path / VOCABULARY).write_text("another")
+    with pytest.raises(LabError, match="another vocabulary"):
+        TAGGING.training(other)
 
 
 def test_no_run_of_another_task_tags() -> None:

@@ -125,6 +125,7 @@ class Tags {
       }
       if (files.weights !== this.data.files.weights) return; // another was chosen meanwhile
       Object.assign(this, taggers.get(files.weights));
+      this.find(".sentence").replaceChildren();
       this.fail("");
     } catch (error) {
       this.fail(error.message);
@@ -210,6 +211,9 @@ class Tags {
     if (count > maxWords) {
       parts.push(`The first ${maxWords} words are tagged; ${(count - maxWords).toLocaleString("en")} more are not read.`);
     }
+    if (this.state.text.length >= this.text.maxLength) {
+      parts.push(`The text ends after ${this.text.maxLength.toLocaleString("en")} characters: the rest was cut off.`);
+    }
     const spelt = this.given.map((word) => [...word]);
     if (spelt.some((word) => word.length > letters)) {
       parts.push(`Of a word of more than ${letters} characters the last ${letters} are read.`);
@@ -227,8 +231,12 @@ class Tags {
     this.words.forEach((word, at) => {
       const card = place.children[at] ?? place.appendChild(this.card(at));
       const { probabilities, seen } = this.answers[at];
-      const best = largest(probabilities);
+      const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+      const [best] = order, first = order.slice(0, SHARES);
       const chosen = Boolean(stretch) && at >= stretch[0] && at <= stretch[1];
+      const shown = [this.given[at], word, seen, chosen, ...first, ...first.map((tag) => percent(probabilities[tag]))].join(" ");
+      if (card.shown === shown) return; // most words stay as they are while one types
+      card.shown = shown;
       card.className = `word ${seen}${chosen ? " chosen" : ""}`;
       this.letters(card, word, at);
       card.mark.textContent = SEEN[seen];
@@ -238,10 +246,9 @@ class Tags {
       pick.title = this.data.titles[tags[best]] ?? tags[best];
       pick.setAttribute("aria-label", `${this.given[at]}: ${pick.title}, ${percent(probabilities[best])}. Choose for a stretch.`);
       pick.setAttribute("aria-pressed", chosen);
-      const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
       card.bars.forEach((bar, i) => {
-        bar.hidden = i >= order.length;
-        if (!bar.hidden) show(bar, tags[order[i]], probabilities[order[i]], colour(order[i]));
+        bar.hidden = i >= first.length;
+        if (!bar.hidden) show(bar, tags[first[i]], probabilities[first[i]], colour(first[i]));
       });
     });
     place.scrollLeft = left;
