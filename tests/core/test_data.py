@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import struct
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import torchvision
 from PIL import Image
 
 from core import data
-from core.data import Images, downloads, sets
+from core.data import Images, downloads, sequences, sets
 from core.errors import DataMissing, UnknownName
 from core.metrics.generative import frechet_distance
 from core.settings import settings
@@ -578,3 +579,96 @@ def test_a_data_folder_that_cannot_be_written_is_a_sentence(
     monkeypatch.setattr(downloads.tempfile, "TemporaryDirectory", read_only)
     with pytest.raises(DataMissing, match="cannot be written"):
         data.get("mnist")
+
+
+# ---- series and texts
+
+
+def corpus() -> dict[str, bytes]:
+    """The files of a Brown corpus with as many texts and sentences as the real one, each of a word,
+    among others that belong to its archive."""
+    names = [f"c{letter}{i:02d}" for letter in "abcde" for i in range(100)]
+    files = dict.fromkeys(names, b"\n\t one/cd\n")
+    sentences = data.SEQUENCES["brown"].splits["train"]
+    files["ca00"] = b"The/at  dog/nn ./.\n\n" * (sentences - len(names) + 1)
+    return files | {"README": b"Francis and Kucera", "cats.txt": b"ca00 news"}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(f"brown/{name}", content)
+    return written.getvalue()
+
+
+def tarred(files: dict[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"package/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return written.getvalue()
+
+
+def test_the_corpus_is_fetched_whole_or_not_at_all(
+    bare: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.files["brown.zip"] = zipped(corpus())
+    monkeypatch.setattr(downloads, "BROWN", f"{mirror.address}brown.zip")
+    with pytest.raises(DataMissing, match=r"checksum\. The text of Brown corpus is not on this"):
+        data.get("brown")
+    assert files_under(bare) == []
+    known = hashlib.md5(mirror.files["brown.zip"]).hexdigest()
+    monkeypatch.setattr(downloads, "BROWN_MD5", known)
+    data.get("brown")
+    assert files_under(bare) == ["brown.zip"] and data.available("brown") == {"train"}
+    lines = str(sequences.text("brown")).split("\n")
+    assert lines[0] == "The/at dog/nn ./." and lines[-1] == "one/cd"
+    assert lines.count("") == 499 and sum(map(bool, lines)) == 57_340
+    (bare / "brown.zip").rename(bare / "elsewhere")
+    (bare / "brown-corpus.tgz").write_bytes(tarred(corpus()))
+    assert str(sequences.text("brown")) == "\n".join(lines), "the same from either archive"
+
+
+@pytest.mark.parametrize("spoilt", ["no zip", "half", "one text less"])
+def test_a_damaged_corpus_is_a_sentence(bare: Path, spoilt: str) -> None:
+    files = corpus()
+    content = {"no zip": b"PK nothing", "half": zipped(files)[:4000]}.get(spoilt)
+    if content is None:
+        del files["cb07"]
+        content = zipped(files)
+    bare.mkdir(parents=True)
+    (bare / "brown.zip").write_bytes(content)
+    with pytest.raises(DataMissing, match=r"brown\.zip is damaged: delete it and fetch"):
+        sequences.text("brown")
+
+
+def test_a_corpus_that_would_fill_the_memory_is_refused(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare.mkdir(parents=True)
+    (bare / "brown.zip").write_bytes(zipped(corpus()))
+    monkeypatch.setattr(sequences, "MAX_TEXT_BYTES", 1000)
+    with pytest.raises(DataMissing, match="damaged"):
+        sequences.text("brown")
+
+
+@pytest.mark.parametrize("name", data.SEQUENCES)
+def test_a_sequence_loads_or_says_how_to_get_it(bare: Path, name: str) -> None:
+    record = data.info(name)
+    assert record.medium in ("series", "text") and record.title and record.licence
+    if not data.available(name):
+        with pytest.raises(DataMissing, match=record.title):
+            sequences.load(name)
+        assert (record.by_hand or f"data get {name}") in data.missing_sentence(name)
+        assert "Ready to use: " in data.absence(name) and "mnist" not in data.absence(name)
+        return
+    loaded = sequences.load(name)
+    if isinstance(loaded, sequences.Series):
+        assert len(loaded.values) == record.splits["train"]
+        assert bool((loaded.times.diff() > 0).all())
+    else:
+        assert str(loaded).count("\n") == record.splits["train"]
+    assert len(data.data_fingerprint(name)) == 64
