@@ -140,7 +140,7 @@ def _contexts(run: Run, figures: Figures) -> None:
     figure_table(table, {"share of words": Column("percent"), **numbers})
     csv_button(lambda: table, f"contexts-{run.id}")
     st.caption(
-        "Pairs that are frequent, such as “of the”, stand before words that are hard to guess, and "
-        "pairs that are new often before a comma or an “of”: compare the models in a line, not the "
-        "lines with each other."
+        "Behind frequent pairs, such as “of the”, words are hard to guess; behind new ones a comma "
+        "or a full stop is about twice as frequent. Compare the models in a line, not the lines "
+        "with each other."
     )
