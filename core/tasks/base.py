@@ -32,7 +32,7 @@ class TaskConfig(FamilyConfig):
     """Settings that every training has."""
 
     epochs: int = number(10, (0, 10_000), "Epochs", "passes over the data")
-    batch_size: int = number(64, (1, 4096), "Batch size", "images a step", step=8)
+    batch_size: int = number(64, (1, 4096), "Batch size", "examples a step", step=8)
     learning_rate: float = number(
         1e-3, (1e-6, 1.0), "Learning rate", "step size of the optimiser", step=0.0001
     )

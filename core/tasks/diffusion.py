@@ -148,7 +148,7 @@ class DiffusionConfig(TaskConfig):
         32, (8, 256), "Width", "channels at half the resolution, twice as many at a quarter", step=8
     )
     ema: float = number(
-        0.999,
+        0.998,
         (0, 0.9999),
         "Average",
         "share of the past in a running average of the weights, which then draws in their place; "

@@ -31,7 +31,7 @@ from core.runs.schema import DataSpec, RunSpec
 from core.runs.store import Run
 from core.tasks.base import Descent, Experiment, Learner, TaskConfig, constant
 from core.tasks.family import Shape, by_name, number
-from core.tasks.sequences import SequenceTask, SequenceVariant
+from core.tasks.sequences import WHOLE, SequenceTask, SequenceVariant
 
 LAGS = 2
 """Months that the text's network sees at a step."""
@@ -148,7 +148,7 @@ def _of_shape(shape: Shape) -> Forecaster:
 PUBLISHED = {"epochs": 1000, "batch_size": 1, "learning_rate": 1e-2, "scaling": "whole"}
 WHAT = "A series divided by its range; two months in, one out; the first 70 % as one sequence; "
 SETUP = "squared error, Adam 1e-2, 1,000 steps."
-ONE_SEQUENCE = frozenset({"batch_size", "train_images"})
+ONE_SEQUENCE = WHOLE | {"batch_size"}
 """Settings that say nothing where there is one sequence."""
 
 

@@ -28,7 +28,7 @@ from core.tasks.base import (
     warm_cosine,
 )
 from core.tasks.family import by_name
-from core.tasks.sequences import VOCABULARY, SequenceTask, SequenceVariant, vocabulary
+from core.tasks.sequences import VOCABULARY, WHOLE, SequenceTask, SequenceVariant, vocabulary
 
 RARE = "<rare>"
 """Stands for every word that is rare in a long text; number 0."""
@@ -159,6 +159,7 @@ class Language(SequenceTask[LanguageConfig, LanguageVariant, nn.Module]):
             "example a step in their order, 100 epochs.",
             differs="Nothing.",
             quick=True,
+            fixed=WHOLE | {"batch_size"},
             dataset="sonnet",
         ),
         LanguageVariant(

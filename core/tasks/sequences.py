@@ -12,6 +12,8 @@ from core.runs.store import Run
 from core.tasks.base import Task, TaskConfig
 from core.tasks.family import Shape, Variant
 
+WHOLE = frozenset({"train_images"})
+"""Settings that say nothing of a sequence, which is always learnt from as a whole."""
 VOCABULARY = "vocabulary.txt"
 """The file of a run with the words that its network knows, a line each, in the order of their
 numbers."""
@@ -24,6 +26,7 @@ class SequenceVariant(Variant):
 
     dataset: str
     """The series or text that it is trained on where nothing else is chosen."""
+    fixed: frozenset[str] = WHOLE
 
     def shape_for(self, of: Shape) -> Shape:
         """Of sequences nothing is resized."""

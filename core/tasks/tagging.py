@@ -55,6 +55,9 @@ written; 1: with other capitals), the tags of both baselines, its text; -1 behin
 class TaggingConfig(TaskConfig):
     """Settings of a tagger."""
 
+    train_images: int = number(
+        0, (0, 10_000_000), "Training sentences", "how many to use; 0 takes all", step=1000
+    )
     words: int = number(
         20_000,
         (1, 60_000),
@@ -162,7 +165,7 @@ class Tagging(SequenceTask[TaggingConfig, TaggingVariant, nn.Module]):
             "One LSTM reads the letters of each word, another the words, trained as in the text.",
             TextTagger,
             {"epochs": 300, "batch_size": 1, "learning_rate": 1e-2, "words": 8},
-            fixed=frozenset({"word_dropout"}),
+            fixed=frozenset({"batch_size", "words", "word_dropout"}),
             source="Letters: embedding 10, LSTM 50; words: embedding 100, LSTM 128, Lin; SGD",
             text="“The dog ate the apple” DET NN V DET NN; “Everybody read that book” NN V DET NN. "
             "Characters: embedding 10, LSTM 50, last output; words: embedding 100, joined with it, "
@@ -186,6 +189,7 @@ class Tagging(SequenceTask[TaggingConfig, TaggingVariant, nn.Module]):
             "one text in ten held out: both directions, filters over letters instead of an LSTM, "
             "dropout, words hidden in training, batches of like length, Adam.",
             dataset="brown",
+            fixed=frozenset(),
             learner=WordLearner,
         ),
     )

@@ -14,7 +14,7 @@ from core.runs import store
 from core.runs.schema import RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks import load_model, task
+from core.tasks import AnyFamily, TaskConfig, load_model, task
 from core.tasks.base import Judge
 
 
@@ -33,10 +33,9 @@ def make_request(
     """
     chosen = task(task_name)
     config = chosen.config(variant, values)
-    usual = chosen.config(variant).epochs if chosen.variant(variant).quick else 0
-    if config.epochs > max(settings().max_epochs, usual):
+    if config.epochs > (most := most_epochs(chosen, variant)):
         raise Refused(
-            f"{config.epochs} epochs are more than this server allows ({settings().max_epochs}, "
+            f"{config.epochs} epochs are more than this server allows ({most}, "
             "set by LATENT_LAB_MAX_EPOCHS)."
         )
     info = data.info(dataset)
@@ -66,6 +65,13 @@ def make_request(
         ),
         given=files,
     )
+
+
+def most_epochs(family: AnyFamily, variant: str) -> int:
+    """The number of epochs that this server allows; of a training of seconds at least its own."""
+    config = family.config(variant)
+    usual = config.epochs if family.variant(variant).quick and isinstance(config, TaskConfig) else 0
+    return max(settings().max_epochs, usual)
 
 
 def _start(run_id: str, task_name: str, variant: str) -> Run | None:

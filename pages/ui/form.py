@@ -8,8 +8,8 @@ import streamlit as st
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from core.settings import settings
 from core.tasks import AnyFamily
+from core.training.request import most_epochs
 from pages.ui import links
 
 MAIN = (
@@ -41,6 +41,7 @@ class Setting:
     default: Any
     choices: Mapping[str, str]
     """Of a text: readable names by value."""
+    most_epochs: int
 
 
 def config_form(
@@ -91,6 +92,7 @@ def _settings(
             config.step(name, defaults[name]) if field.annotation in (int, float) else 1,
             defaults[name],
             choices.get(name, {}),
+            most_epochs(family, variant),
         )
         for name, field in config.model_fields.items()
         if name not in family.variant(variant).fixed
@@ -114,7 +116,7 @@ def _widget(place: Any, setting: Setting) -> Any:
         return place.selectbox(options=options, index=options.index(default), **common)
     low, high = _bounds(field)
     if setting.name == "epochs":
-        high = min(high, settings().max_epochs)
+        high = min(high, setting.most_epochs)
         default = min(default, high)
     if field.annotation is int:
         return place.number_input(

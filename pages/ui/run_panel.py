@@ -126,7 +126,9 @@ def progress(run: Run, status: Status) -> None:
         if not run.alive():
             st.progress(status.done, "Waiting for a worker, which takes it up by itself.")
             return
-        speed = f" · {status.images_per_second:,.0f} images/s" if status.images_per_second else ""
+        task = TASKS.get(run.spec().task)
+        each = "images/s" if task is None or task.medium == "pictures" else "examples/s"
+        speed = f" · {status.images_per_second:,.0f} {each}" if status.images_per_second else ""
         left = f" · {duration(status.eta)} left" if status.eta is not None else ""
         st.progress(status.done, f"{status.stage.capitalize()}{speed}{left}")
     elif status.state == "failed":

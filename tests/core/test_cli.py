@@ -39,7 +39,7 @@ def test_flags_come_from_the_config(capsys: pytest.CaptureFixture[str]) -> None:
         main(["train", "denoising", "unet", "--help"])
     assert end.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "--batch-size N images a step; 1 to 4096 (default: 64)" in text
+    assert "--batch-size N examples a step; 1 to 4096 (default: 64)" in text
     assert "--blind, --no-blind" in text and "(default: on)" in text
     assert "--corruption {gaussian,salt_and_pepper" in text
     assert "(default: 0.002)" in text, "the variant's own default"

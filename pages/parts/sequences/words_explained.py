@@ -3,10 +3,10 @@
 import streamlit as st
 
 TEXT = r"""
-**Why order matters.** “Arrive in Beijing on November 2nd” and “leave Beijing on November 2nd” have
-nearly the same words; whether Beijing is the destination depends on a word that stands before it.
-A network that sees each word alone, or only which words there are, cannot tell the two apart: it
-has to keep what it has read.
+**Why order matters.** Asked for the destination, a network that sees each word by itself must say
+the same of “Beijing” in “arrive in Beijing on November 2nd” and in “leave Beijing on November 2nd”:
+what decides stands before it. Which words there are is not enough either, for “from Rome to
+Beijing” and “from Beijing to Rome” have the same. A network has to keep what it has read.
 
 **Words as vectors.** Each word has a row of numbers, its embedding, which is learnt like any other
 weight. Words that stand in like places get like rows, for the same answers are right behind them.
