@@ -33,9 +33,9 @@ def _forecast() -> tuple[Series, int, np.ndarray]:
 
 
 def cover() -> np.ndarray:
-    """A series with its forecast for a card, uint8 (H, W, 3)."""
+    """A series with its forecast for a card, on black as other cards are, uint8 (H, W, 3)."""
     found, start, forecast = _forecast()
-    return picture(found.values.numpy(), start, forecast, COVER)
+    return 255 - picture(found.values.numpy(), start, forecast, COVER)
 
 
 def opening_picture() -> str:

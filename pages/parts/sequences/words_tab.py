@@ -81,9 +81,9 @@ def _perplexities(run: Run, figures: Figures) -> None:
     csv_button(lambda: table, f"perplexity-{run.id}")
     if figures.trigram_zeros:
         st.caption(
-            f"Counting alone gives {figures.trigram_zeros:.1%} of these words a probability of 0, "
-            "which makes its perplexity infinite; its figure here is of the other words only, and "
-            "compares with none."
+            "Three words as counted, without anything for what was never seen, give "
+            f"{figures.trigram_zeros:.1%} of these words a probability of 0: a perplexity that is "
+            "infinite, and has no row."
         )
     if figures.mixture_weight is not None:
         st.caption(
@@ -110,7 +110,7 @@ def _on(run: Run, figures: Figures) -> str:
 
 
 def _row(name: str, title: str, figures: Figures) -> dict[str, Any]:
-    if name not in figures.perplexities:
+    if name not in figures.perplexities or (name == "trigram" and figures.trigram_zeros):
         return {}
     row = {"model": title, "perplexity": figures.perplexities[name]}
     return row | dict(zip(("from", "to"), figures.intervals.get(name, []), strict=False))
