@@ -134,6 +134,9 @@ def warm_cosine(progress: float, warm: float = 0.1) -> float:
 class Descent(Learner):
     """A learner with one optimiser over all weights, whose rate follows a schedule."""
 
+    max_gradient = 0.0
+    """Length to which longer gradients are cut (Pascanu et al. 2013); 0 for any."""
+
     def __init__(
         self,
         model: nn.Module,
@@ -156,6 +159,8 @@ class Descent(Learner):
             group["lr"] = self.learning_rate * self.schedule(progress) * group.get("rate", 1)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.max_gradient:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient)
         optimiser.step()
 
 

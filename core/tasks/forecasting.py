@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam
 
 from core.data import DatasetInfo, Images
@@ -88,13 +87,7 @@ class ForecastingLearner(Descent):
         config = experiment.config
         super().__init__(experiment.model, Adam, config.learning_rate, constant)
         self.forecaster, self.penalty = experiment.model, config.penalty
-        if config.clip:
-            weights = list(self.model.parameters())
-
-            def clip(*_: object) -> None:
-                clip_grad_norm_(weights, config.clip)
-
-            self.optimisers["model"].register_step_pre_hook(clip)
+        self.max_gradient = config.clip
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         seen, following = images

@@ -107,6 +107,8 @@ class NGramLearner(Descent):
 class LSTMLearner(Descent):
     """One step on windows, compared with some candidates; gradients are clipped at length 1."""
 
+    max_gradient = 1.0
+
     def __init__(self, experiment: LanguageExperiment, data: Images) -> None:
         model = experiment.model
         assert isinstance(model, TiedLSTM)
@@ -123,16 +125,6 @@ class LSTMLearner(Descent):
         loss = self.candidates.loss(meanings, self.words, following.flatten(), generator)
         self.descend(loss, progress)
         return {"loss": loss.item()}
-
-    def descend(self, loss: Tensor, progress: float) -> None:
-        """Take one optimiser step on `loss`."""
-        optimiser = self.optimisers["model"]
-        for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate * self.schedule(progress)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        optimiser.step()
 
 
 class Language(SequenceTask[LanguageConfig, LanguageVariant, nn.Module]):

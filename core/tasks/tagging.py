@@ -46,7 +46,6 @@ LONGEST = 60
 CHUNK = 64
 """Sentences at a time in a measurement."""
 VALIDATION_SENTENCES = 640
-MAX_GRADIENT = 5.0
 TAG, SEEN, BIGRAM, FREQUENT, TEXT = range(5)
 """Of the numbers that stand beside each word: its tag, whether it was seen in training (2: as it is
 written; 1: with other capitals), the tags of both baselines, its text; -1 behind a sentence."""
@@ -111,6 +110,8 @@ class TextLearner(Descent):
 class WordLearner(Descent):
     """Batches of sentences of like length; rare words are often hidden, and gradients clipped."""
 
+    max_gradient = 5.0
+
     def __init__(self, experiment: TaggingExperiment, data: Images | None) -> None:
         config, model = experiment.config, experiment.model
         super().__init__(model, Adam, config.learning_rate, warm_cosine)
@@ -127,15 +128,6 @@ class WordLearner(Descent):
         loss, right = _loss(self.model, images)
         self.descend(loss, progress)
         return {"loss": loss.item(), "accuracy": right}
-
-    def descend(self, loss: Tensor, progress: float) -> None:
-        optimiser = self.optimisers["model"]
-        for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate * self.schedule(progress)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
-        optimiser.step()
 
     def order(self, n: int, generator: torch.Generator) -> Tensor:
         """Sentences of like length together; batches in a new order each time."""
