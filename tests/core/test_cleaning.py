@@ -9,7 +9,7 @@ import pytest
 
 from core import data, identity
 from core.__main__ import main
-from core.data import ownership
+from core.data import imported, ownership
 from core.errors import DataMissing, UnknownName
 from core.jobs.retention import clean
 from core.runs import store
@@ -84,7 +84,7 @@ def test_whenever_an_import_is_killed_strangers_see_nothing(
             break
         except Killed:
             steps += 1
-        for found in set(data.names()) - set(data.BUILT_IN):
+        for found in imported.names():
             assert not data.visible(found, "eve"), f"killed after {steps} files"
     assert steps >= 2 and name in data.owned("ann")
     assert data.visible(name, "ann") and not data.visible(name, "eve")
@@ -130,7 +130,7 @@ def test_pictures_that_an_edited_set_shows_stay_as_long_as_it(pets: data.Dataset
 def test_a_set_of_the_command_line_is_nobody_s_and_stays(alone: Path, tmp_path: Path) -> None:
     archive = packed(tmp_path / "pets.zip", CLASSES)
     assert main(["data", "add", str(archive), "--title", "Pets", "--size", "16"]) == 0
-    (name,) = (n for n in data.names() if n not in data.BUILT_IN)
+    (name,) = imported.names()
     age(settings().data / "imported" / name / "set.json", 400)
     data.disown(name, "eve")
     assert clean(30).sets == [] and data.load(name, "train")
