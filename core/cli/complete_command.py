@@ -9,12 +9,12 @@ from core.cli.output import OK, print_json, table
 from core.cli.run_commands import finished
 from core.errors import LabError
 from core.foundations.counter_random import stream, uniform
-from core.inference.language import START, go_on, next_words, read
+from core.inference.completion import START, go_on, next_words, read
 from core.metrics.image import percent
-from core.models.language import NGram, TiedLSTM
+from core.models.word_predictors import NGram, TiedLSTM
 from core.tasks import load_model
 from core.tasks.language import RARE
-from core.tasks.sequences import vocabulary
+from core.tasks.sequence_tasks import vocabulary
 
 BEST = 5
 """Most probable next words that are listed."""

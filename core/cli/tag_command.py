@@ -4,7 +4,7 @@ import argparse
 
 from core.cli.output import OK, print_json, table
 from core.cli.run_commands import finished
-from core.inference import tagging
+from core.inference import sentences
 from core.metrics.image import percent
 
 MARKS = {"known": "", "rare": "seldom seen in training", "new": "never seen in training"}
@@ -20,7 +20,7 @@ def tag_parser(parser: argparse.ArgumentParser) -> None:
 
 def _tag(args: argparse.Namespace) -> int:
     run = finished(args.run)
-    tagged = tagging.tag(run, args.text)
+    tagged = sentences.tag(run, args.text)
     if args.json:
         words = [
             {**word._asdict(), "probabilities": _rounded(word.probabilities)}
@@ -31,7 +31,7 @@ def _tag(args: argparse.Namespace) -> int:
     rows = [[w.word, w.tag, percent(w.probability), MARKS[w.seen]] for w in tagged.words]
     print(table(["word", "tag", "probability", ""], rows))
     if tagged.left_out:
-        print(f"{tagged.left_out:,} more words were not read: {tagging.MAX_WORDS} at most.")
+        print(f"{tagged.left_out:,} more words were not read: {sentences.MAX_WORDS} at most.")
     return OK
 
 

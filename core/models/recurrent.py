@@ -1,5 +1,7 @@
 """Recurrent networks."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +17,7 @@ SEASON = 12
 """Steps of a year."""
 
 
-class Forecaster(nn.Module):
+class Forecaster(nn.Module, ABC):
     """A network that reads a series step by step.
 
     Input (N, T, inputs), output (N, T, outputs): first what comes after each step, then, where
@@ -27,9 +29,9 @@ class Forecaster(nn.Module):
     seasonal: bool = False
     """Whether sine and cosine of the season that is to come follow on them."""
 
+    @abstractmethod
     def forward(self, series: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the outputs, and the state after the last step."""
-        raise NotImplementedError
 
     def penalised(self) -> list[Tensor]:
         """The weights that a ridge penalty holds near zero."""

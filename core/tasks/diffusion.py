@@ -19,7 +19,7 @@ from torch.optim import AdamW
 from core.cancellation import Check, silent
 from core.data import Images
 from core.images import contact_sheet
-from core.models.diffusion import DiffusionNet
+from core.models.denoising_nets import DiffusionNet
 from core.tasks.base import Descent, Experiment, TaskConfig, unit, warm_cosine
 from core.tasks.family import Shape, Variant, by_name, number
 from core.tasks.generating import GeneratingTask
@@ -349,6 +349,9 @@ def samples(
     return (torch.cat(drawn).clamp(-1, 1) + 1) / 2
 
 
+TRAINED = {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3}
+
+
 class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet]):
     """Images of any data set, drawn out of noise step by step."""
 
@@ -362,7 +365,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             "Flow matching",
             "Goes straight from noise to picture, told the time and the class.",
             DiffusionNet,
-            {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3},
+            TRAINED,
             process=VELOCITY,
             conditional=True,
             source="Velocity of straight lines, Liu et al. 2023; Lipman et al. 2023",
@@ -373,7 +376,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             "DDPM",
             "Predicts the noise, told which of a thousand steps it is in.",
             DiffusionNet,
-            {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3},
+            TRAINED,
             process=NOISE,
             source="Noise of a thousand steps, Ho et al. 2020",
             differs="The U-Net of `flow`, without classes; drawn in 20 steps.",
@@ -383,7 +386,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             "Denoiser as a prior",
             "Only takes noise away, of any strength, and is told nothing.",
             DiffusionNet,
-            {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3},
+            TRAINED,
             process=RESIDUAL,
             blind=True,
             source="A blind denoiser, Kadkhodaie and Simoncelli 2021",

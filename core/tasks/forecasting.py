@@ -30,7 +30,7 @@ from core.runs.schema import DataSpec, RunSpec
 from core.runs.store import Run
 from core.tasks.base import Descent, Experiment, Learner, TaskConfig, constant
 from core.tasks.family import Shape, by_name, number
-from core.tasks.sequences import WHOLE, SequenceTask, SequenceVariant
+from core.tasks.sequence_tasks import WHOLE, SequenceTask, SequenceVariant
 
 LAGS = 2
 """Months that the text's network sees at a step."""

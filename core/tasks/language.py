@@ -16,7 +16,7 @@ from core.cancellation import Check, silent
 from core.data import DatasetInfo, Images
 from core.data.sequences import Text, text
 from core.metrics import ngrams
-from core.models.language import Candidates, NGram, TiedLSTM
+from core.models.word_predictors import Candidates, NGram, TiedLSTM
 from core.runs.schema import DataSpec, RunSpec
 from core.runs.store import Run
 from core.tasks.base import (
@@ -28,7 +28,7 @@ from core.tasks.base import (
     warm_cosine,
 )
 from core.tasks.family import by_name
-from core.tasks.sequences import VOCABULARY, WHOLE, SequenceTask, SequenceVariant, vocabulary
+from core.tasks.sequence_tasks import VOCABULARY, WHOLE, SequenceTask, SequenceVariant, vocabulary
 
 RARE = "<rare>"
 """Stands for every word that is rare in a long text; number 0."""

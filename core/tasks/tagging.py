@@ -16,8 +16,8 @@ from core.data import DatasetInfo, Images
 from core.data.sequences import text
 from core.data.universal_tags import UNIVERSAL, universal
 from core.errors import LabError
-from core.metrics.tagging import Bigram, MostFrequent, Tagged, interval
-from core.models.tagging import WIDTH, TextTagger, WordTagger, encoded, lengths, numbers
+from core.metrics.tag_baselines import Bigram, MostFrequent, Tagged, interval
+from core.models.tagging_nets import WIDTH, TextTagger, WordTagger, encoded, lengths, numbers
 from core.runs.schema import DataSpec
 from core.runs.store import Run, open_run
 from core.tasks.base import (
@@ -30,7 +30,7 @@ from core.tasks.base import (
     warm_cosine,
 )
 from core.tasks.family import by_name, number
-from core.tasks.sequences import VOCABULARY, SequenceTask, SequenceVariant, vocabulary
+from core.tasks.sequence_tasks import VOCABULARY, SequenceTask, SequenceVariant, vocabulary
 
 HELD_OUT = "held_out.txt"
 """The file of a run with some sentences that it has not learnt from, `word/TAG` between blanks."""

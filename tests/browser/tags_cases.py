@@ -2,10 +2,10 @@
 
 import base64
 
-from core.inference import tagging
+from core.inference import sentences
 from core.runs.query import shipped
 from core.runs.store import Run
-from core.tasks.sequences import VOCABULARY
+from core.tasks.sequence_tasks import VOCABULARY
 from core.tasks.tagging import HELD_OUT, TAGGING
 
 TEXTS = (
@@ -26,7 +26,7 @@ def cases() -> list[dict]:
 def _case(run: Run) -> dict:
     found = []
     for text in TEXTS:
-        words = tagging.tag(run, text).words if tagging.words_of(text) else []
+        words = sentences.tag(run, text).words if sentences.words_of(text) else []
         found.append(
             {
                 "text": text,
@@ -38,7 +38,7 @@ def _case(run: Run) -> dict:
     weights = base64.b64encode((run.path / "model.safetensors").read_bytes()).decode()
     return {
         "name": run.id,
-        "network": tagging.known(run),
+        "network": sentences.known(run),
         "weights": f"data:application/octet-stream;base64,{weights}",
         "vocabulary": (run.path / VOCABULARY).read_text("utf-8"),
         "heldOut": (run.path / HELD_OUT).read_text("utf-8"),

@@ -7,13 +7,13 @@ from safetensors.torch import save
 from torch.nn import functional as F
 
 from core.foundations.counter_random import stream, uniform
-from core.inference.language import go_on, next_words, read
-from core.models.language import NGram, TiedLSTM
+from core.inference.completion import go_on, next_words, read
+from core.models.word_predictors import NGram, TiedLSTM
 from core.runs.query import finished
 from core.runs.weights import packed, unpacked
 from core.tasks import load_model
 from core.tasks.language import LANGUAGE, RARE, contexts
-from core.tasks.sequences import vocabulary
+from core.tasks.sequence_tasks import vocabulary
 
 TYPED = (
     "so gazed", "The old man", 'He said, "no (really)', "🦊 日本語 zebra", "", "now, Will",

@@ -17,7 +17,7 @@ from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks.base import AnyTask
 from core.tasks.classification import RECOGNITION
-from core.tasks.sequences import SequenceVariant
+from core.tasks.sequence_tasks import SequenceVariant
 from core.training.request import make_request
 
 TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]

@@ -12,13 +12,13 @@ from torch.nn import functional as F
 from core.__main__ import main
 from core.data.sequences import text
 from core.errors import LabError
-from core.inference.language import go_on, next_words, read
+from core.inference.completion import go_on, next_words, read
 from core.metrics import ngrams
-from core.models.language import Candidates, NGram, TiedLSTM
+from core.models.word_predictors import Candidates, NGram, TiedLSTM
 from core.runs.query import finished
 from core.tasks import language, load_model
 from core.tasks.language import LANGUAGE, Parts, numbers, probabilities, vocabulary_of, words_of
-from core.tasks.sequences import vocabulary
+from core.tasks.sequence_tasks import vocabulary
 from tests.core.support import said
 
 SHIPPED = {run.spec().variant: run for run in finished(LANGUAGE) if run.shipped}

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from core.__main__ import main
 from core.data.universal_tags import universal
 from core.errors import LabError
-from core.inference import tagging as inference
-from core.metrics.tagging import Bigram, MostFrequent, Tagged, interval
-from core.models.tagging import TextTagger, WordTagger, encoded
+from core.inference import sentences as inference
+from core.metrics.tag_baselines import Bigram, MostFrequent, Tagged, interval
+from core.models.tagging_nets import TextTagger, WordTagger, encoded
 from core.runs.query import shipped
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
-from core.tasks.sequences import VOCABULARY
+from core.tasks.sequence_tasks import VOCABULARY
 from core.tasks.tagging import TAGGING
 from tests.core.support import built, sequence_run, tiny
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from core.inference import tagging
+from core.inference import sentences
 from core.runs.store import Run
-from core.tasks.sequences import VOCABULARY
+from core.tasks.sequence_tasks import VOCABULARY
 from core.tasks.tagging import HELD_OUT
 from pages.components.component import component
 from pages.server.routes import run_file_url
@@ -56,7 +56,7 @@ def tags(
                 key: run_file_url(run, name) if (run.path / name).is_file() else ""
                 for key, name in FILES.items()
             },
-            "network": tagging.known(run),
+            "network": sentences.known(run),
             "examples": [one._asdict() for one in examples],
             "titles": dict(titles),
             "confusion": [list(row) for row in confusion],

@@ -1,4 +1,4 @@
-// Taggers on typed arrays, as core/models/tagging.py has them.
+// Taggers on typed arrays, as core/models/tagging_nets.py has them.
 
 import { affine, lstm } from "../recurrent.js";
 import { asRead } from "./tokens.js";

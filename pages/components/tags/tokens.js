@@ -1,4 +1,4 @@
-// A text cut into words as the Brown corpus has them; `core/inference/tagging.py` cuts by the same
+// A text cut into words as the Brown corpus has them; `core/inference/sentences.py` cuts by the same
 // rule.
 
 const BLANK = "\\x00-\\x20\\x7f-\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff";

@@ -1,7 +1,7 @@
 """Words: what comes next while one types, and a network that learns a text; all in the browser."""
 
 from core.runs.store import Run
-from core.tasks.sequences import VOCABULARY
+from core.tasks.sequence_tasks import VOCABULARY
 from pages.components.component import component
 from pages.server.routes import run_file_url
 

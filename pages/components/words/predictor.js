@@ -1,5 +1,5 @@
-// Networks that say which word comes next, as core/models/language.py has them, and what is typed as
-// core/inference/language.py reads it.
+// Networks that say which word comes next, as core/models/word_predictors.py has them, and what is typed as
+// core/inference/completion.py reads it.
 
 import { affine, lstm } from "../recurrent.js";
 import { stream, uniform } from "../trajectory/random.js";

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError
-from core.models.language import NGram, TiedLSTM
+from core.models.word_predictors import NGram, TiedLSTM
 from core.tasks.language import RARE
 
 MAX_CHARACTERS = 1_000_000

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import torch
 
 from core.errors import LabError, RunBroken
-from core.models.tagging import LETTERS, TextTagger, WordTagger, encoded
+from core.models.tagging_nets import LETTERS, TextTagger, WordTagger, encoded
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.sequences import vocabulary
+from core.tasks.sequence_tasks import vocabulary
 from core.tasks.tagging import TAGGING, known_words
 
 MAX_WORDS = 200
