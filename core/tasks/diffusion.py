@@ -349,7 +349,7 @@ def samples(
     return (torch.cat(drawn).clamp(-1, 1) + 1) / 2
 
 
-TRAINED = {"epochs": 12, "batch_size": 128, "learning_rate": 1e-3}
+TRAINED = {"epochs": 7, "batch_size": 64, "learning_rate": 1.5e-3}
 
 
 class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet]):
