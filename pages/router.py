@@ -19,6 +19,7 @@ chosen = st.navigation(
         "Make": [
             st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:"),
             st.Page("gan_gallery.py", title="GAN gallery", icon=":material/gallery_thumbnail:"),
+            st.Page("diffusion.py", title="Diffusion", icon=":material/grain:"),
         ],
         "Explore": [
             st.Page("latent_explorer.py", title="Latent explorer", icon=":material/bubble_chart:")

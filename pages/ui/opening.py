@@ -120,6 +120,16 @@ OPENINGS = {
             Invitation("Stay near the middle", {"truncation": 0.4}),
         ),
     ),
+    "diffusion": Opening(
+        "Diffusion",
+        "A network that only takes noise away, used over and over: it draws, and it finishes what "
+        "is missing.",
+        (
+            Invitation("Ask for sevens alone", {"tab": "Draw", "asked": "7"}),
+            Invitation("Take half of a digit away", {"tab": "Paint"}),
+            Invitation("See it on points", {"tab": "Points"}),
+        ),
+    ),
     "latent_explorer": Opening(
         "Latent explorer",
         "Every image a point: see what lies together, and ask whether it should.",

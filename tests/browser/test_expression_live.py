@@ -50,7 +50,7 @@ def test_values_and_gradients_follow_a_leaf_and_nothing_is_sent(page, app):
     expect(page.get_by_role("region", name="Leaf w")).to_contain_text(
         signed("∂L/∂w = -4; by differences -4")
     )
-    page.get_by_role("spinbutton", name="x", exact=True).fill("3")
+    page.get_by_role("spinbutton", name="x[0]").fill("3")
     expect(bench.node("L").locator(".number").first).to_have_text("0")
     box = bench.node("b").locator(".cell.value").bounding_box()
     page.mouse.move(box["x"] + 9, box["y"] + 9)
@@ -94,7 +94,7 @@ def test_what_is_typed_is_drawn_and_a_fault_is_marked_where_it_is(page, app):
     expect(alert.locator("mark")).to_have_text("open(y)")
     bench.type("1 / x")
     expect(alert).to_be_hidden()
-    page.get_by_role("spinbutton", name="x", exact=True).fill("0")
+    page.get_by_role("spinbutton", name="x[0]").fill("0")
     expect(alert).to_contain_text("1 / x is no finite number")
     page.goto(f"{app}/?expression=a*2&values=a(1e99)")
     expect(alert).to_contain_text("The values in this link are damaged")

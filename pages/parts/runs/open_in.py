@@ -15,6 +15,7 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.forecasting import FORECASTING
 from core.tasks.language import LANGUAGE
 from core.tasks.tagging import TAGGING
@@ -41,6 +42,7 @@ PAGES = {
     DENOISING.name: Page("denoiser.py", "Denoiser", "model"),
     AUTOENCODING.name: Page("vae_sampler.py", "VAE sampler", "model"),
     ADVERSARIAL.name: Page("gan_gallery.py", "GAN gallery", "model"),
+    DIFFUSION.name: Page("diffusion.py", "Diffusion", "model"),
     PROJECTING.name: EXPLORER,
     RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),

@@ -1,0 +1,5 @@
+"""What is happening in a diffusion."""
+
+
+def explained() -> None:
+    """Noise, denoising, and what follows from it."""

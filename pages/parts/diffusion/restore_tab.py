@@ -1,0 +1,13 @@
+"""One denoiser for every task: paint what is missing, and measure what comes back."""
+
+from pages.parts.diffusion.choice import network
+
+
+def paint() -> None:
+    """Paint holes or a scribble, and watch the network finish it."""
+    network()
+
+
+def measure() -> None:
+    """Restore test images from what was measured of them."""
+    network()
