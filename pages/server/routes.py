@@ -282,6 +282,11 @@ async def network(request: Request) -> Response:
     return await _of_run(request, _packed_classifier, "There is no such network.")
 
 
+async def denoiser(request: Request) -> Response:
+    """A finished diffusion's network, if it is one that a browser can run."""
+    return await _of_run(request, _packed_denoiser, "There is no such network.")
+
+
 async def frames(request: Request) -> Response:
     """The making of a finished projection, snapshot by snapshot."""
     return await _of_run(request, _framed, "There is no such replay.")
@@ -422,6 +427,22 @@ def _packed_classifier(run_id: str, _version: int) -> bytes:
 
 
 @lru_cache(maxsize=8)
+def _packed_denoiser(run_id: str, _version: int) -> bytes:
+    from core import tasks
+    from core.inference import browser_denoiser
+    from core.models.denoising_nets import DiffusionNet
+    from core.runs import store
+    from core.tasks.diffusion import DIFFUSION
+
+    run = store.open_run(run_id)
+    model = tasks.load_model(run)
+    if not isinstance(model, DiffusionNet):
+        raise LabError("There is no such network.")
+    process = DIFFUSION.variant(run.spec().variant).process
+    return browser_denoiser.pack_denoiser(model, browser_denoiser.process_name(process))
+
+
+@lru_cache(maxsize=8)
 def _framed(run_id: str, _version: int) -> bytes:
     from core.projection import maps
     from core.projection.methods import PROJECTING
@@ -455,6 +476,7 @@ ROUTES = [
     Route("/api/thumbnails/{dataset}/{split}/{part}", thumbnails),
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/networks/{run_id}/{version}", network),
+    Route("/api/denoisers/{run_id}/{version}", denoiser),
     Route("/api/run-files/{run_id}/{version}/{name}", run_file),
     Route("/api/frames/{run_id}/{version}", frames),
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from classifier_cases import cases as classifier_cases
+from denoiser_cases import cases as denoiser_cases
 from expression_cases import broadcast_cases, expression_cases, view_cases
 from forecast_cases import cases as forecast_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
@@ -149,6 +150,7 @@ def cases(tmp_path, monkeypatch):
     found = {
         "decoders": list(decoders()),
         "classifiers": classifier_cases(),
+        "denoisers": list(denoiser_cases()),
         "taggers": tags_cases(),
         "trajectories": list(trajectory_cases()),
         "drawn": drawn_by_counter(),

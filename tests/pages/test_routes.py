@@ -18,7 +18,8 @@ from starlette.middleware import Middleware
 
 from core import data
 from core.errors import LabError
-from core.inference import browser_weights
+from core.inference import browser_denoiser, browser_weights
+from core.inference.browser_denoiser import pack_denoiser
 from core.inference.browser_weights import pack, pack_classifier
 from core.projection import maps
 from core.runs import store
@@ -34,7 +35,8 @@ USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), cl
 
 @pytest.fixture(autouse=True)
 def nothing_packed(lab):
-    for cache in (routes._packed, routes._packed_classifier, routes._framed, routes._sheet):
+    caches = (routes._packed, routes._packed_classifier, routes._packed_denoiser)
+    for cache in (*caches, routes._framed, routes._sheet):
         cache.cache_clear()
 
 
@@ -111,6 +113,20 @@ def test_what_is_no_classifier_or_too_large_for_a_browser_is_not_given(lab, monk
     ):
         status, _, body = asked(f"/api/networks/{run.id}/{run.version()}")
         assert status == 404 and told in json.loads(body)["error"]
+
+
+def test_a_finished_diffusion_gives_its_network_unless_it_is_too_large(lab, monkeypatch):
+    run = made("diffuse-ddpm-digits-00000001", "diffusion", "ddpm")
+    address = f"/api/denoisers/{run.id}/{run.version()}"
+    status, headers, body = asked(address)
+    assert status == 200 and body == pack_denoiser(load_model(run), "noise")
+    assert headers["content-type"] == "application/octet-stream"
+    monkeypatch.setattr(browser_denoiser, "MAX_BYTES", 100)
+    routes._packed_denoiser.cache_clear()
+    status, _, body = asked(address)
+    assert status == 404 and "too large" in json.loads(body)["error"]
+    other = made("autoencode-vae-digits-00000001")
+    assert asked(f"/api/denoisers/{other.id}/{other.version()}")[0] == 404
 
 
 def test_a_sheet_is_given_as_it_was_kept(lab):
