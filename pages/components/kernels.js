@@ -33,7 +33,7 @@ export function intoBlocks(weight, rows, outs, heap, at) {
 }
 
 /** The kernels in JavaScript. */
-class Plain {
+export class Plain {
   constructor(size) {
     this.heap = new Float32Array(size);
   }
@@ -117,5 +117,23 @@ class Plain {
   }
 }
 
-/** Kernels on a memory of `size` numbers: `heap`, `conv` and `norm`. */
-export const kernels = async (size) => new Plain(size);
+let compiled = null; // a promise of kernels.wasm as a module
+
+/** The kernels of kernels.c, where the browser has WASM with SIMD; null elsewhere. */
+export async function fast(size) {
+  try {
+    compiled ??= fetch(new URL("./kernels.wasm", import.meta.url))
+      .then((answer) => answer.arrayBuffer()).then((bytes) => WebAssembly.compile(bytes));
+    const { memory, __heap_base: { value: base }, conv, norm } =
+      (await WebAssembly.instantiate(await compiled)).exports;
+    const pages = Math.ceil((base + 4 * size) / 65536 - memory.buffer.byteLength / 65536);
+    if (pages > 0) memory.grow(pages);
+    return { heap: new Float32Array(memory.buffer, base, size), conv, norm };
+  } catch {
+    compiled = null; // another time it may arrive
+    return null;
+  }
+}
+
+/** Kernels on a memory of `size` numbers: `heap`, and `conv` and `norm` as Plain has them. */
+export const kernels = async (size) => (await fast(size)) ?? new Plain(size);

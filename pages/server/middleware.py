@@ -28,8 +28,8 @@ from pages.ui import session_files
 def _policy() -> bytes:
     """What pages may load: from here, and what they make themselves; from nobody else.
 
-    Components come as `blob:` modules, Plotly's WebGL writes functions as it runs, and Streamlit's
-    page has a script of one line, which is known by its hash.
+    Components come as `blob:` modules, Plotly's WebGL writes functions as it runs (that allows
+    WASM too), and Streamlit's page has a script of one line, which is known by its hash.
     """
     page = Path(st.__file__).with_name("static").joinpath("index.html").read_text("utf-8")
     inline = [

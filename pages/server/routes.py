@@ -10,7 +10,7 @@ from functools import cache, lru_cache, partial
 from hashlib import blake2b, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ LARGEST = 64
 
 
 JAVASCRIPT = "text/javascript; charset=utf-8"
+SCRIPTS = {".js": JAVASCRIPT, ".wasm": "application/wasm"}
+"""Types of what browsers run, by the ends of the files' names."""
 COMPONENTS = Path(__file__).parents[1] / "components"
 IMPORTED = re.compile(r"""^import .* from "([^"]+)";$""", re.MULTILINE)
 ARRAYS: LRUCache[str, bytes] = LRUCache(64 * 2**20, getsizeof=len)
@@ -68,16 +70,17 @@ def plotly_url() -> str:
 
 
 @cache
-def _scripts() -> dict[str, str]:
-    """The ES modules of all components by their paths, as they were when the server began."""
-    files = sorted(COMPONENTS.rglob("*.js"))
-    return {path.relative_to(COMPONENTS).as_posix(): path.read_text("utf-8") for path in files}
+def _scripts() -> dict[str, bytes]:
+    """What browsers run of all components by their paths, as it was when the server began."""
+    files = sorted(path for path in COMPONENTS.rglob("*") if path.suffix in SCRIPTS)
+    return {path.relative_to(COMPONENTS).as_posix(): path.read_bytes() for path in files}
 
 
 @cache
 def _scripts_version() -> str:
     """One for all modules, for they import each other by relative addresses."""
-    return sha256(json.dumps(_scripts()).encode()).hexdigest()[:16]
+    digests = {path: sha256(content).hexdigest() for path, content in _scripts().items()}
+    return sha256(json.dumps(digests).encode()).hexdigest()[:16]
 
 
 def script_url(path: str) -> str:
@@ -97,7 +100,7 @@ def script_urls(path: str) -> list[str]:
     """Where the browser finds an ES module and all that it imports."""
     paths = [path]
     for one in paths:  # it grows
-        for name in IMPORTED.findall(_scripts()[one]):
+        for name in IMPORTED.findall(_scripts()[one].decode()):
             other = posixpath.normpath(posixpath.join(posixpath.dirname(one), name))
             paths += [] if other in paths else [other]
     return [script_url(one) for one in paths]
@@ -162,11 +165,13 @@ def run_file_url(run: "Run", name: str) -> str:
 
 
 async def script(request: Request) -> Response:
-    """An ES module of a component."""
-    content = _scripts().get(request.path_params["path"])
+    """An ES module of a component, or what one runs."""
+    path = request.path_params["path"]
+    content = _scripts().get(path)
     if content is None or request.path_params["version"] != _scripts_version():
         return _missing("There is no such script.")
-    return Response(content, 200, {"cache-control": _for_good(request)}, JAVASCRIPT)
+    kind = SCRIPTS[PurePosixPath(path).suffix]
+    return Response(content, 200, {"cache-control": _for_good(request)}, kind)
 
 
 async def plotly(request: Request) -> Response:

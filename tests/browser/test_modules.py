@@ -171,7 +171,7 @@ def cases(tmp_path, monkeypatch):
         "chiSquared": [
             {"squared": s, "degrees": d, "share": float(chi2.cdf(s, d))} for s, d in shares
         ],
-        "modules": sorted(routes._scripts()),
+        "modules": sorted(path for path in routes._scripts() if path.endswith(".js")),
     }
     path = tmp_path / "cases.mjs"
     path.write_text(f"export default {json.dumps(found)};")
@@ -196,7 +196,8 @@ def in_chromium(cases, browser):
         if path == "/":
             return route.fulfill(body=PAGE, content_type="text/html")
         file = cases if path == "/cases.mjs" else ROOT / path[1:]
-        return route.fulfill(body=file.read_text("utf-8"), content_type="text/javascript")
+        kind = "application/wasm" if file.suffix == ".wasm" else "text/javascript"
+        return route.fulfill(body=file.read_bytes(), content_type=kind)
 
     page.route("http://modules.test/**", answer)
     page.goto("http://modules.test/")

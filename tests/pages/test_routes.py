@@ -468,9 +468,18 @@ def test_a_component_s_module_is_kept_for_good_under_one_version():
         routes.script_url("map/nothing.js")
 
 
+def test_what_a_module_runs_beside_it_is_given_under_the_same_version():
+    version = routes.script_url("kernels.js").split("/")[3]
+    status, headers, body = asked(f"/api/scripts/{version}/kernels.wasm")
+    assert (status, headers["content-type"]) == (200, "application/wasm")
+    assert body.startswith(b"\0asm") and headers["cache-control"] == routes.FOR_GOOD
+    assert asked(f"/api/scripts/{version}/kernels.c")[0] == 404
+    assert "'unsafe-eval'" in headers["content-security-policy"]  # else it is not compiled
+
+
 def test_other_modules_have_another_address(monkeypatch):
     url = routes.script_url("common.js")
-    monkeypatch.setattr(routes, "_scripts", lambda: {"common.js": "", "map/map.js": "// changed"})
+    monkeypatch.setattr(routes, "_scripts", lambda: {"common.js": b"", "map/map.js": b"// changed"})
     routes._scripts_version.cache_clear()
     other = routes.script_url("common.js")
     routes._scripts_version.cache_clear()
