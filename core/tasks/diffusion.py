@@ -278,7 +278,7 @@ def denoise(
         now, then = (process.scales(times[step + i : step + i + 1]).spread() for i in (0, 1))
         guess = look(process, model, x, times[step], labels, how.guidance)
         on_step(step, x, guess)
-        new = _new_noise(now, then, how.eta)
+        new = new_noise(now, then, how.eta)
         kept = (then.sigma.square() - new.square()).clamp_min(0).sqrt()
         ahead = then.alpha * guess.image + kept * guess.noise
         if how.order == 2 and step < how.steps - 1:
@@ -315,7 +315,7 @@ def look(
     return process.guess(x, said, scales)
 
 
-def _new_noise(now: Scales, then: Scales, eta: float) -> Tensor:
+def new_noise(now: Scales, then: Scales, eta: float) -> Tensor:
     """The level of the noise that a step draws anew (Song et al. 2021, equation 16).
 
     Written by signal to noise, so that it holds for any α and σ: σ' √(1 - (α σ' / α' σ)²).
