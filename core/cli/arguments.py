@@ -1,8 +1,9 @@
 """Shared by the commands: flags from a config class, files, and runs with Ctrl-C."""
 
 import argparse
+import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -22,7 +23,7 @@ from core.cli.output import (
     print_json,
     rounded,
 )
-from core.errors import LabError, Refused
+from core.errors import LabError, Refused, UnknownName
 from core.execution import carry_out
 from core.identity import COMMAND_LINE
 from core.runs import store
@@ -85,6 +86,30 @@ def values_of(args: argparse.Namespace, family: AnyFamily) -> dict[str, Any]:
     """Return the settings that were given."""
     fields = family.config_class.model_fields
     return {name: value for name, value in vars(args).items() if name in fields}
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """Return a converter for argparse: to a number of the bounds' type within them."""
+
+    def convert(text: str) -> float:
+        try:
+            value = type(low)(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:  # written this way, nan is caught too
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number from {low} to {high}")
+        return value
+
+    return convert
+
+
+def class_number(names: Sequence[str], name: str) -> int:
+    """The number of a class, of which its name or its number is given. Raises UnknownName."""
+    numbers = [str(i) for i in range(len(names))]
+    for choices in (list(names), numbers):
+        if name in choices:
+            return choices.index(name)
+    raise UnknownName("class", name, names)
 
 
 def read_file(path: Path) -> tuple[bytes, str]:

@@ -1,8 +1,7 @@
-"""`sample` and `encode`: draw pictures from codes or latents, and encode pictures."""
+"""`sample` and `encode`: draw pictures from codes, latents or noise, and encode pictures."""
 
 import argparse
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +9,12 @@ import torch
 from torch import Tensor
 
 from core import data, files, images
-from core.cli.arguments import read_picture
+from core.cli.arguments import class_number, number, read_picture
+from core.cli.diffusion_commands import SAMPLING_FLAGS, add_sampling_flags, sample_diffusion
 from core.cli.output import OK, ProgressLine, print_json
 from core.cli.run_commands import finished
 from core.data import Images
-from core.errors import LabError, UnknownName
+from core.errors import LabError
 from core.inference import generators, latent
 from core.models.autoencoders import Autoencoder
 from core.models.gans import GAN
@@ -23,6 +23,7 @@ from core.tasks import task
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import CHUNK
 from core.tasks.base import fitted
+from core.tasks.diffusion import DIFFUSION
 
 MAX_SAMPLES = 2500
 MAX_COMPONENTS = 100
@@ -44,14 +45,14 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
         "--count",
-        type=_number(1, MAX_SAMPLES),
+        type=number(1, MAX_SAMPLES),
         default=64,
         metavar="N",
         help=f"pictures; 1 to {MAX_SAMPLES} (default: 64)",
     )
     parser.add_argument(
         "--seed",
-        type=_number(0, 2**31 - 1),
+        type=number(0, 2**31 - 1),
         default=0,
         metavar="N",
         help="the same seed draws the same pictures (default: 0)",
@@ -59,7 +60,7 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--temperature",
-        type=_number(0.0, latent.MAX_TEMPERATURE),
+        type=number(0.0, latent.MAX_TEMPERATURE),
         default=1.0,
         metavar="T",
         help="sampling temperature: the spread of the draws as a share of the prior's; 0 to 10 "
@@ -67,14 +68,14 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument(
         "--mixture",
-        type=_number(1, MAX_COMPONENTS),
+        type=number(1, MAX_COMPONENTS),
         metavar="N",
         help="draw from N Gaussians fitted to the codes of the test images "
         f"instead; 1 to {MAX_COMPONENTS}",
     )
     source.add_argument(
         "--truncation",
-        type=_number(0.01, 1.0),
+        type=number(0.01, 1.0),
         metavar="T",
         help="of a GAN: latents are contracted to this share of their length; 0.01 to 1 "
         "(default: 1)",
@@ -85,6 +86,7 @@ def sample_parser(parser: argparse.ArgumentParser) -> None:
         metavar="CLASS",
         help="name or number, or `all` for one after the other; for a model that takes classes",
     )
+    add_sampling_flags(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.png")
     parser.add_argument("--codes", type=Path, metavar="FILE.csv", help="write their codes too")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -107,7 +109,7 @@ def encode_parser(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=("test", "train"), help="(default: test)")
     parser.add_argument(
-        "--first", type=_number(1, 10**7), metavar="N", help="how many (default: all)"
+        "--first", type=number(1, 10**7), metavar="N", help="how many (default: all)"
     )
     parser.add_argument(
         "--class",
@@ -121,26 +123,17 @@ def encode_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_encode)
 
 
-def _number(low: float, high: float) -> Callable[[str], float]:
-    """Return a converter for argparse: to a number of the bounds' type within them."""
-
-    def convert(text: str) -> float:
-        try:
-            value = type(low)(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:  # written this way, nan is caught too
-            raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number from {low} to {high}")
-        return value
-
-    return convert
-
-
 # ---- sample
 
 
 def _sample(args: argparse.Namespace) -> int:
     run = finished(args.run)
+    if run.spec().task == DIFFUSION.name:
+        return _sample_diffusion(run, args)
+    if any(getattr(args, name) is not None for name in SAMPLING_FLAGS):
+        raise LabError(
+            f"{_title(run)} draws in one step: --{', --'.join(SAMPLING_FLAGS)} are for diffusions."
+        )
     gan = run.spec().task == ADVERSARIAL.name
     model = generators.network(run) if gan else latent.network(run)
     if args.codes and args.codes.resolve() == args.output.resolve():
@@ -155,9 +148,7 @@ def _sample(args: argparse.Namespace) -> int:
             sample = _sample_codes(run, model, args, line)
             line.show("drawing")
             pictures = latent.decode(model, sample.codes, labels)
-    columns = model.classes if args.class_name == "all" else math.isqrt(args.count - 1) + 1
-    sheet = images.contact_sheet(pictures, columns, scale=SHEET_SCALE)
-    files.write_bytes(args.output, images.to_png(sheet))
+    _write_sheet(args, pictures, model.classes)
     if args.codes:
         name = "Latent" if gan else "Enc. Variable"
         table = latent.code_table(sample.codes, labels, name)
@@ -179,6 +170,25 @@ def _sample(args: argparse.Namespace) -> int:
         return OK
     text = f"{args.output}: {args.count:,} pictures, drawn from {sample.source}. {sample.note}"
     print(text.rstrip())
+    return OK
+
+
+def _write_sheet(args: argparse.Namespace, pictures: Tensor, classes: int) -> None:
+    columns = classes if args.class_name == "all" else math.isqrt(args.count - 1) + 1
+    sheet = images.contact_sheet(pictures, columns, scale=SHEET_SCALE)
+    files.write_bytes(args.output, images.to_png(sheet))
+
+
+def _sample_diffusion(run: Run, args: argparse.Namespace) -> int:
+    with ProgressLine() as line:
+        line.show("drawing")
+        pictures, flags = sample_diffusion(run, args)
+    _write_sheet(args, pictures, run.spec().data.classes)
+    if args.json:
+        report = {"run": run.id, "count": args.count, "seed": args.seed, **flags}
+        print_json({**report, "class": args.class_name, "output": str(args.output)})
+        return OK
+    print(f"{args.output}: {args.count:,} pictures, drawn from noise in {flags['steps']:,} steps.")
     return OK
 
 
@@ -205,12 +215,7 @@ def _one_class(run: Run, model: Autoencoder | GAN, name: str | None, count: int)
         return None
     if not model.classes:
         raise LabError(f"{_title(run)} takes no class: leave --class away.")
-    names = latent.class_names(run)
-    numbers = [str(i) for i in range(model.classes)]
-    choices = next((choices for choices in (names, numbers) if name in choices), None)
-    if choices is None:
-        raise UnknownName("class", name, names)
-    return torch.full((count,), choices.index(name))
+    return torch.full((count,), class_number(latent.class_names(run), name))
 
 
 def _sample_latents(run: Run, model: GAN, args: argparse.Namespace) -> CodeSample:
