@@ -54,6 +54,15 @@ def normal(seed: int, of: int, count: int) -> Floats:
     return np.asarray(radius * np.cos(2 * np.pi * drawn[1::2]))
 
 
+def noises(count: int, shape: tuple[int, int, int], seed: int) -> Floats:
+    """Normal noise (count, C, H, W) for pictures of a shape: that of a number is the same however
+    many there are. `firstNoise` in pages/components/diffusion/sampling.js draws the same."""
+    channels, height, width = shape
+    size = channels * height * width
+    drawn = np.stack([normal(seed, stream("noise", index), size) for index in range(count)])
+    return drawn.reshape(count, height, width, channels).transpose(0, 3, 1, 2)
+
+
 def order(seed: int, of: int, n: int) -> NDArray[np.int64]:
     """The numbers 0 … n - 1, shuffled: by the size of a random number for each."""
     return np.argsort(uniform(seed, of, n), kind="stable")

@@ -29,9 +29,12 @@ from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.forecasting import FORECASTING
 from core.tasks.transfer import TRANSFER
+from pages.components import diffusion_wall
 from pages.parts.denoiser import stage as denoiser_stage
+from pages.parts.diffusion import noise_pictures
 from pages.parts.foundations.pictures import opening_picture
 from pages.parts.gan_gallery import wall_runs
 from pages.parts.home.covers import some_shipped
@@ -119,6 +122,19 @@ def _gan_gallery() -> str:
     return _gap(51, 51) + row
 
 
+def _diffusion() -> str:
+    drawn = noise_pictures.first_wall()
+    sheets = {}
+    for columns, rows in (diffusion_wall.WIDE, diffusion_wall.NARROW):
+        sheet = contact_sheet(drawn[: columns * rows], columns, gap=1, fill=128)
+        sheets[columns] = data_url(to_png(sheet))
+    wide, narrow = (sheets[columns] for columns, _ in (diffusion_wall.WIDE, diffusion_wall.NARROW))
+    return (
+        f'<picture class="noise"><source media="(max-width: 1150px)" srcset="{narrow}">'
+        f"{_picture(wide, 'Pictures out of noise', 'pixels')}</picture>"
+    )
+
+
 def _latent_explorer() -> str:
     run = next(run for run in some_shipped(PROJECTING) if maps.has_history(run))
     latent_map = cached.latent_map(run)
@@ -195,6 +211,7 @@ FIRST_PICTURES = {
     "denoiser": FirstPicture(_denoiser, ".lab-rows img"),
     "vae_sampler": FirstPicture(_vae_sampler, ".lab-latent[data-state='ready'] canvas"),
     "gan_gallery": FirstPicture(_gan_gallery, ".lab-wall .card img"),
+    "diffusion": FirstPicture(_diffusion, ".lab-drawing[data-state='ready'] .wall"),
     "latent_explorer": FirstPicture(_latent_explorer, ".js-plotly-plot canvas"),
     "deepdream": FirstPicture(_deepdream, ".lab-compare img"),
     "network_explorer": FirstPicture(
@@ -212,7 +229,7 @@ def shipped_now() -> str:
     """Changes when what pages open with does."""
     families = (
         DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, RECOGNITION, TRANSFER,
-        FORECASTING,
+        FORECASTING, DIFFUSION,
     )  # fmt: skip
     runs = [run for family in families for run in shipped(family)]
     others = any(not run.shipped for run in store.all_runs())

@@ -84,6 +84,7 @@ html { font-size: 15px; }
 #first-picture .wall img { width: 100%; aspect-ratio: 289 / 173; object-fit: cover;
   border-radius: 3.75px; }
 #first-picture .wall b { font-size: 12.9px; font-weight: 600; }
+#first-picture .noise img { width: calc(100% - 324px); border-radius: 4px; }
 #first-picture .map { width: calc(66.6667% - 30px); height: 523.5px; object-fit: contain;
   border: 1px solid var(--line); border-radius: 7.5px; padding: 4px; }
 #first-picture .table { height: 375px; overflow: hidden; border: 1px solid var(--line);
@@ -100,6 +101,7 @@ html { font-size: 15px; }
 @media (hover: none) { #first-picture .table { margin-top: 27.75px; } }
 @media (max-width: 1150px) {
   #first-picture .gap { height: var(--narrow); }
+  #first-picture .noise img { width: 100%; }
   #first-picture .bench { gap: 10.4px; }
   #first-picture .bench img { width: calc(50% - 5.2px); height: auto; aspect-ratio: 1; }
   #first-picture .pad { display: none; }

@@ -122,9 +122,20 @@ def send_to(pictures: Mapping[str, Tensor | Callable[[], Tensor]]) -> None:
             what = st.selectbox("Picture", list(pictures), key="send_what")
         for page in takers:
             if st.button(OPENINGS[page].title, key=f"send_{page}", type="tertiary"):
-                origin = title(st.session_state[links.PAGE])
-                with errors_shown():
-                    send(SentPicture(_pixels(pictures[what]), what, origin), page)
+                send_pixels(pictures[what], what, page)
+
+
+def takers() -> dict[str, str]:
+    """The titles of the pages that the open one can send to, by their addresses."""
+    return {page: OPENINGS[page].title for page in _takers(st.session_state[links.PAGE])}
+
+
+def send_pixels(picture: Tensor | Callable[[], Tensor], what: str, page: str) -> None:
+    """Open a page with one of the open page's pictures, as `send_to` has them; say so where the
+    session may hold no more."""
+    origin = title(st.session_state[links.PAGE])
+    with errors_shown():
+        send(SentPicture(_pixels(picture), what, origin), page)
 
 
 def _takers(origin: str) -> list[str]:

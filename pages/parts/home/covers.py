@@ -30,6 +30,7 @@ from core.tasks.base import unit
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
+from pages.parts.diffusion import noise_pictures
 from pages.parts.foundations import pictures as foundations_pictures
 from pages.parts.sequences import forecast_pictures
 from pages.ui import cached, pictures
@@ -54,6 +55,11 @@ def foundations() -> tuple[str, str]:
 def sequences() -> tuple[str, str]:
     """The airline passengers, and a year that the best shipped network forecasts."""
     return data_url(to_png(forecast_pictures.cover())), "A series of months, and a year forecast"
+
+
+def diffusion() -> tuple[str, str]:
+    """Two digits as they come out of noise, from left to right."""
+    return data_url(to_png(noise_pictures.cover())), "Noise that becomes a digit, step by step"
 
 
 def denoiser() -> tuple[str, str]:

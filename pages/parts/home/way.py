@@ -41,6 +41,12 @@ WAY = {
             "they learnt, and a health check.",
             covers.gan_gallery,
         ),
+        Card(
+            "diffusion",
+            "Watch digits come out of noise, look at the path of each, and let the same network "
+            "finish what you leave out.",
+            covers.diffusion,
+        ),
     ),
     "What was learnt": (
         Card(

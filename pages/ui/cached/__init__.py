@@ -77,6 +77,7 @@ from pages.ui.cached.networks import (
     models,
     test_pictures,
 )
+from pages.ui.cached.noise_walls import diffusion_network, first_noise, noise_wall
 from pages.ui.cached.recognition import (
     Answers,
     Source,
@@ -114,11 +115,13 @@ __all__ = [
     "cover",
     "cut_parts",
     "denoiser_activations",
+    "diffusion_network",
     "digits",
     "directions",
     "encoders",
     "exciting_images",
     "filter_pictures",
+    "first_noise",
     "forecast_figures",
     "forget_models",
     "generator",
@@ -140,6 +143,7 @@ __all__ = [
     "model",
     "models",
     "network_differences",
+    "noise_wall",
     "posterior",
     "probabilities",
     "rate_sweep",
