@@ -50,12 +50,12 @@ export class Drawing {
  * the guess that was made on the way.
  */
 export function* path(denoiser, asked) {
-  const { seed, index, label, steps, order, eta, guidance, start, from, known } = asked;
+  const { seed, index, label, steps, order, eta, guidance, start, from, known, first } = asked;
   const { process, shape } = denoiser, when = times(steps, from);
   let parts = 0;
   const noise = () => firstNoise(shape, seed, index, parts++);
   const { alpha, sigma } = scales(process, from);
-  let x = noise().map((n, i) => (start ? alpha * start[i] : 0) + sigma * n);
+  let x = (first ?? noise()).map((n, i) => (start ? alpha * start[i] : 0) + sigma * n);
   for (let at = 0; at < steps; at++) {
     const now = when[at], then = when[at + 1];
     let guess = null;

@@ -6,7 +6,7 @@ import { Drawing } from "./drawing.js";
 const MOST = 4;
 const USUAL = {
   seed: 0, index: 0, label: -1, steps: 20, order: 1, eta: 0, guidance: 0, start: null, from: 1,
-  known: null,
+  first: null, known: null,
 };
 const LIMITS = { steps: [1, 1000], eta: [0, 1], order: [1, 2], from: [0, 1] };
 
@@ -79,6 +79,7 @@ export class Pool {
    * - `steps`, `order`, `eta`: see `step`;
    * - `start`, `from`: a picture (HWC) to begin with at a time, in place of nothing at 1: it is
    *   given the noise of that time, and all steps are made from there;
+   * - `first`: normal noise (HWC) in place of that of `seed` and `index`;
    * - `known`: `{image, mask}`: what of a picture (HWC) is known, 1 there and 0 elsewhere, a number
    *   a pixel or one for each of its numbers.
    * @param onStep is called after each step with how many have been made, the picture, and the

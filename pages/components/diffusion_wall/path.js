@@ -62,8 +62,7 @@ export class Path {
       place.frames = wanted;
       this.moments = frames.map((to) => {
         const [noisy, guess] = [make("canvas", {}), make("canvas", {})];
-        const time = wall.times[to].toFixed(2).replace(/^0\./, ".").replace(".00", "");
-        const text = make("span", { textContent: time });
+        const text = make("span", { textContent: Number(wall.times[to].toFixed(2)) });
         const button = make("button", { type: "button" }, noisy, guess, text);
         button.ariaLabel = `t = ${wall.times[to].toFixed(2)}`;
         button.addEventListener("click", () => wall.go(to));
