@@ -9,6 +9,7 @@ import { queryWith } from "../expression/address.js";
 import { Between } from "./between.js";
 import { bytes, paint, savePictures } from "./paint.js";
 import { Path } from "./path.js";
+import { Track } from "./track.js";
 
 const NARROW = 720; // pixels of the component below which the wall has fewer pictures
 const PLAY = 3500; // milliseconds from noise to picture
@@ -22,29 +23,6 @@ const ABOUT = {
   ddim: "A share of the noise is drawn anew at each step (Song et al. 2021); all of it, η = 1, is the "
     + "ancestral sampling of Ho et al. 2020.",
 };
-
-/** The frames of one picture: what is noisy after each step, and what it was taken for there. */
-export class Track {
-  constructor(first) {
-    this.xs = [first];
-    this.guesses = [];
-  }
-
-  /** The picture after so many steps, and the guess by which the last of them was made. */
-  add(steps, x, guess) {
-    this.xs[steps] = x;
-    this.guesses[steps - 1] = guess;
-  }
-
-  get last() {
-    return this.xs.length - 1;
-  }
-
-  /** The guess at a frame; the finished picture is its own. */
-  guess(frame) {
-    return this.guesses[frame] ?? this.xs[frame];
-  }
-}
 
 class Wall {
   constructor(root) {
@@ -187,7 +165,7 @@ class Wall {
       if (cell.wanted === wanted) continue;
       cell.job?.cancel();
       const first = firstNoise(shape, noise, cell.index).map((v) => sigma * v);
-      Object.assign(cell, { wanted, track: new Track(first), drawn: null });
+      Object.assign(cell, { wanted, track: new Track(first, steps), drawn: null });
       waiting.push({ cell, order, wanted });
     }
     // the latest is drawn first

@@ -61,7 +61,8 @@ export class Path {
     if (place.frames !== wanted) {
       place.frames = wanted;
       this.moments = frames.map((to) => {
-        const [noisy, guess] = [make("canvas", {}), make("canvas", {})];
+        const [, height, width] = shape, size = { width, height };
+        const [noisy, guess] = [make("canvas", size), make("canvas", size)];
         const text = make("span", { textContent: Number(wall.times[to].toFixed(2)) });
         const button = make("button", { type: "button" }, noisy, guess, text);
         button.ariaLabel = `t = ${wall.times[to].toFixed(2)}`;
@@ -78,7 +79,7 @@ export class Path {
       const { to, button, noisy, guess } = moment, there = to <= track.last;
       button.ariaPressed = String(to === nearest);
       for (const canvas of [noisy, guess]) canvas.style.visibility = there ? "" : "hidden";
-      const has = there ? (track.guesses[to] ? 2 : 1) : 0;
+      const has = there ? (track.knows(to) ? 2 : 1) : 0;
       if (!anew && moment.has === has) continue;
       moment.has = has;
       if (!there) continue;
@@ -92,7 +93,7 @@ export class Path {
     const noisy = [], guess = [];
     for (let k = 0; k < track.last; k++) {
       noisy.push([k + 1, spread(track.xs[k + 1], track.xs[k])]);
-      guess.push([k + 1, spread(track.guess(k + 1), track.guess(k))]);
+      if (track.knows(k + 1)) guess.push([k + 1, spread(track.guess(k + 1), track.guess(k))]);
     }
     const most = Math.max(0.1, ...noisy.map(([, v]) => v), ...guess.map(([, v]) => v));
     plot.begin({ x: [0, steps + 0.5], y: [0, 1.08 * most], labels: ["step", "moved"] });

@@ -1,5 +1,8 @@
 """What is happening in a diffusion."""
 
+from pages.parts.diffusion.wall_explained import how_it_draws
+
 
 def explained() -> None:
     """Noise, denoising, and what follows from it."""
+    how_it_draws()
