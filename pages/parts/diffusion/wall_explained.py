@@ -58,9 +58,9 @@ circle,
 
 $$n_u = \frac{\sin((1 - u)\,\theta)}{\sin\theta}\, n_1 + \frac{\sin(u\,\theta)}{\sin\theta}\, n_2,$$
 
-with $\theta$ the angle between them, and keeps it. Every noise on the way is about as likely as its ends;
-that the pictures change smoothly is no law, but what the network has learnt: at some places one
-digit turns into another within little.
+with $\theta$ the angle between them, and keeps it. Every noise on the way is about as likely as its
+ends; that the pictures change smoothly is no law, but what the network has learnt: at some places
+one digit turns into another within little.
 """
 
 
