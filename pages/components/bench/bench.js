@@ -7,7 +7,8 @@
 //   static controls     [{name, label, kind, …}]: what the form is made of, see form.js; a setting
 //                       of training can be changed in the middle, any other begins again
 //   static presets      [{name, settings, reason}]: known good settings
-//                       (and `branches` where it begins with several: of each its training)
+//                       (and `branches` where it begins with several: of each its training, or
+//                       a list of its segments, {from, training})
 //   static keys         a sentence on keys of its stage, or ""
 //   static shown        names of settings that change the picture alone (may be left out, as all
 //                       that is static from here on)
@@ -43,6 +44,8 @@ import { Engine } from "../trajectory/engine.js";
 import { TRAINING } from "../trajectory/trajectory.js";
 import { Classification } from "./benches/classification.js";
 import { Depth } from "./benches/depth.js";
+import { FlowLine } from "./benches/flow_line.js";
+import { FlowPlane } from "./benches/flow_plane.js";
 import { Optimisers } from "./benches/optimisers.js";
 import { Regression } from "./benches/regression.js";
 import { COLOURS, Form } from "./form.js";
@@ -52,7 +55,8 @@ import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
 import { Player } from "./player.js";
 
 const BENCHES = {
-  classification: Classification, depth: Depth, optimisers: Optimisers, regression: Regression,
+  classification: Classification, depth: Depth, flow_line: FlowLine, flow_plane: FlowPlane,
+  optimisers: Optimisers, regression: Regression,
 };
 const REST = 600; // milliseconds without a change until the address is written
 const RULE = { stop_steps: "steps", stop_loss: "loss", stop_patience: "patience" };
@@ -169,7 +173,8 @@ class Bench {
       (this.kind.kept ?? []).map((name) => [name, this.settings[name]]),
     );
     const first = Object.fromEntries(Object.keys(TRAINING).map((n) => [n, this.kind.defaults[n]]));
-    const branches = trainings?.map((one) => [{ from: 0, training: { ...first, ...one } }]);
+    const segment = ({ from, training }) => ({ from, training: { ...first, ...training } });
+    const branches = trainings?.map((one) => (one.map ? one : [{ from: 0, training: one }]).map(segment));
     this.#start({ settings: { ...kept, ...settings }, branches });
   }
 

@@ -77,6 +77,7 @@ export const SHARED = {
     name: "seed", label: "Seed", kind: "number", low: 0, high: 2 ** 31 - 1, step: 1, whole: true,
     to: 99, group: "Training", help: "Of first weights, batches, dropout and the split.",
   },
+  reflow: { name: "reflow", label: "Reflows", kind: "number", low: 0, high: 4, whole: true },
   stop_steps: {
     name: "stop_steps", label: "Stop after steps", kind: "number", low: 0, high: MAX_STEPS, step: 100,
     whole: true, to: 20000, group: "Stop rule", help: "0 never stops by it.",

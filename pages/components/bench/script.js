@@ -19,7 +19,7 @@ const TORCH = {
   rmsprop: ({ rate, alpha }) => ["RMSprop", { lr: rate, alpha }],
   adam: ({ rate, beta1, beta2 }) => ["Adam", { lr: rate, betas: [beta1, beta2] }],
 };
-const COUNTER = `
+export const COUNTER = `
 def uniform(seed, stream, n):
     """Numbers in [0, 1) by counter: Philox 2x32-10 (Salmon et al. 2011)."""
     low = np.uint64(0xFFFFFFFF)
@@ -104,7 +104,8 @@ export function pytorchScript({ title, data, network, segments, step, after = []
   ].join("\n");
 }
 
-function model({ inputs, hidden, outputs, activation, batch_norm: normed }, dropout) {
+/** Lines that make the network. */
+export function model({ inputs, hidden, outputs, activation, batch_norm: normed }, dropout) {
   const lines = ["model = nn.Sequential("];
   let [before, units] = [inputs, 0];
   for (const size of hidden) {

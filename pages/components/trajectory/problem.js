@@ -2,10 +2,11 @@
 // step, and losses to report. A problem is made from plain data, so that a Worker can be sent it.
 //
 // A problem has `size` (weights), `running` (other numbers of its state), `watched` (numbers kept of
-// every step), `initial()`, `initialRunning()`, `gradient(weights, step, training, out) → loss`,
-// `nextRunning(running, next)`, `measure(weights, running) → {train, test}`, `watch(weights, out)`
-// and `exact(training)`: whether the loss of a step is that of all points.
+// every step), `initial()`, `initialRunning()`, `gradient(weights, step, training, out, running) →
+// loss`, `nextRunning(running, next)`, `measure(weights, running) → {train, test}`,
+// `watch(weights, out)` and `exact(training)`: whether the loss of a step is that of all points.
 
+import { FlowProblem } from "./flow.js";
 import { Network } from "./network.js";
 import { order, stream } from "./random.js";
 import { SurfaceProblem } from "./surfaces.js";
@@ -111,7 +112,7 @@ class NetworkProblem {
   }
 }
 
-const KINDS = { network: NetworkProblem, surface: SurfaceProblem };
+const KINDS = { flow: FlowProblem, network: NetworkProblem, surface: SurfaceProblem };
 
 /** A problem from plain data: `{kind, …}`. */
 export const makeProblem = (data) => new KINDS[data.kind](data);

@@ -13,6 +13,7 @@ const LATER = 10;
 /** What a trainer may choose, and may change at any step. */
 export const TRAINING = {
   optimiser: "sgd", rate: 0.1, momentum: 0.9, alpha: 0.99, beta1: 0.9, beta2: 0.999, batch: 0, clip: 0, l1: 0, l2: 0, dropout: 0,
+  reflow: 0, // how often noise was paired with what the network draws, see flow.js
 };
 
 /** Whether losses over all points are kept of a step: of every one at first, then of each tenth. */
@@ -106,7 +107,7 @@ export class Trajectory {
     const { problem, step, weights, running } = this;
     const { training } = this.segmentAt(step);
     this.#edit();
-    const loss = problem.gradient(weights, step, training, this.gradient);
+    const loss = problem.gradient(weights, step, training, this.gradient, running);
     problem.nextRunning(running, this.nextRunning);
     this.norm = clipped(this.gradient, training.clip);
     this.batchLoss = loss;
