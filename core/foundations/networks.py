@@ -177,6 +177,10 @@ def penalty(network: Network) -> Tensor:
     return settings.l1 * weights.abs().sum() + settings.l2 * (weights**2).sum()
 
 
+Batch = Callable[[int], tuple[Tensor, Tensor]]
+"""Of a step the points (n, inputs) that it learns from, and what the outputs should be."""
+
+
 def train(network: Network, x: Tensor, y: Tensor, steps: int) -> Iterator[Row]:
     """Let a network learn, step by step; a row tells of each before it is taken.
 
@@ -191,6 +195,17 @@ def train(network: Network, x: Tensor, y: Tensor, steps: int) -> Iterator[Row]:
     settings, n = network.settings, len(x)
     if not n:
         raise LabError("There are no points to learn from.")
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        places = batch_of(settings, step, n)
+        return x[places], y[places]
+
+    yield from descend(network, batch, steps)
+
+
+def descend(network: Network, batch: Batch, steps: int) -> Iterator[Row]:
+    """As `train`, of batches that a function gives."""
+    settings = network.settings
     parameters, weights = network.in_order(), network.flat()
     state = optimisers.start(settings.optimiser, weights)
     step_of = optimisers.OPTIMISERS[settings.optimiser].step
@@ -198,8 +213,9 @@ def train(network: Network, x: Tensor, y: Tensor, steps: int) -> Iterator[Row]:
         step_of = partial(step_of, beta=settings.momentum)  # type: ignore[call-arg]
     network.train()
     for step in range(min(steps, MAX_STEPS)):
-        network.step, batch = step, batch_of(settings, step, n)
-        loss = LOSSES[settings.loss](network(x[batch]), y[batch])
+        network.step = step
+        x, y = batch(step)
+        loss = LOSSES[settings.loss](network(x), y)
         gradients = torch.autograd.grad(loss + penalty(network), parameters)
         gradient = nn.utils.parameters_to_vector(gradients)
         norm = gradient.norm()

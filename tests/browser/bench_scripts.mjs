@@ -4,6 +4,8 @@ import {
   DEFAULTS, rightOf, script, taskOf,
 } from "../../pages/components/bench/benches/classification_model.js";
 import { DEFAULTS as DEEP, Layers, script as depthScript, taskOf as deepTask } from "../../pages/components/bench/benches/depth_model.js";
+import { LINE, PLANE, Shown, taskOf as flowTask } from "../../pages/components/bench/benches/flow_model.js";
+import { script as flowScript } from "../../pages/components/bench/benches/flow_script.js";
 import { learnt, scriptOf } from "../../pages/components/bench/benches/regression_model.js";
 import { pytorchScript } from "../../pages/components/bench/script.js";
 import { makeProblem } from "../../pages/components/trajectory/problem.js";
@@ -88,8 +90,20 @@ function depth(changes) {
   };
 }
 
-const of = (from, { optimiser, rate, momentum, batch, clip, l1, l2, dropout }) => {
-  const given = { optimiser, rate, momentum, batch, clip, l1, l2, dropout };
+/** Noise and points, with a reflow on the way or none; what is drawn at the end, by both fields. */
+function flow(settings, segments) {
+  const task = flowTask(settings);
+  const { loss, weights, trajectory } = walked(task.problem, segments);
+  const set = new Shown(task, settings);
+  const distance = (field) => set.judge(set.paths(field, settings).walk()).distance;
+  return {
+    script: flowScript(settings, segments, STEPS), loss, weights,
+    measured: { "exact distance": distance(set.exact), "network distance": distance(set.field(trajectory.weights)) },
+  };
+}
+
+const of = (from, { optimiser, rate, momentum, batch, clip, l1, l2, dropout, reflow }) => {
+  const given = { optimiser, rate, momentum, batch, clip, l1, l2, dropout, reflow };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
   return { from, training: { ...TRAINING, ...Object.fromEntries(set) } };
 };
@@ -106,4 +120,8 @@ console.log(JSON.stringify([
   depth({ batch_norm: true, activation: "relu" }),
   depth({ activation: "linear" }),
   classification({ set: "four_blobs", hidden: [], l2: 0.01 }),
+  flow({ ...PLANE, hidden: [6, 5], count: 40 }, [
+    of(0, { ...PLANE, batch: 16 }), of(25, { ...PLANE, batch: 16, rate: 0.01 }), of(40, { ...PLANE, batch: 32, reflow: 1 }),
+  ]),
+  flow({ ...LINE, hidden: [6], count: 40, process: "preserving", back: "anew" }, [of(0, { ...LINE, clip: 1 })]),
 ]));

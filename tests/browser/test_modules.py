@@ -13,6 +13,7 @@ import torch
 from classifier_cases import cases as classifier_cases
 from denoiser_cases import cases as denoiser_cases
 from expression_cases import broadcast_cases, expression_cases, view_cases
+from flow_cases import cases as flow_cases
 from forecast_cases import cases as forecast_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
@@ -154,6 +155,7 @@ def cases(tmp_path, monkeypatch):
         "taggers": tags_cases(),
         "trajectories": list(trajectory_cases()),
         "drawn": drawn_by_counter(),
+        "flows": list(flow_cases()),
         "races": {
             "points": {"x": X15, "y": Y15},
             "classes": standardised_classes(),

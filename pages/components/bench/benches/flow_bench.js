@@ -257,17 +257,27 @@ export class FlowBench {
   #paint() {
     const { settings } = this.frame;
     if (!this.weights || this.weights.length !== this.set.problem.size) return;
-    const place = 1 - this.time;
-    this.slider.value = place;
-    this.slider.style.setProperty("--to", `${100 * place}%`);
-    this.slider.setAttribute("aria-valuetext", `t = ${this.time.toFixed(2)}, ${this.time < 0.01 ? "points" : this.time > 0.99 ? "noise" : "between points and noise"}`);
-    this.said.textContent = `t = ${this.time.toFixed(2)}`;
-    this.way.value = settings.way;
-    this.kind.value = settings.arrows;
+    const fit = (paths) => (paths?.n === this.set.n ? paths : null); // of other settings, on their way out
     this.paint({
-      set: this.set, settings, t: this.time, exact: this.exact.shown, learnt: this.learnt.shown,
+      set: this.set, settings, t: this.time, exact: fit(this.exact.shown), learnt: fit(this.learnt.shown),
       field: this.field, colour: COLOURS[this.active],
     });
+    this.#tell(settings);
+  }
+
+  /** What stands beside the slider, which is written only where it has changed. */
+  #tell({ way, arrows }) {
+    const { time } = this;
+    const print = `${time} ${way} ${arrows}`;
+    if (this.told === print) return;
+    this.told = print;
+    this.slider.value = 1 - time;
+    this.slider.style.setProperty("--to", `${100 * (1 - time)}%`);
+    const what = time < 0.01 ? "points" : time > 0.99 ? "noise" : "between noise and points";
+    this.slider.setAttribute("aria-valuetext", `t = ${time.toFixed(2)}, ${what}`);
+    this.said.textContent = `t = ${time.toFixed(2)}`;
+    this.way.value = way;
+    this.kind.value = arrows;
   }
 
   numbers(state) {

@@ -55,7 +55,9 @@ export const LINE = {
 
 /** What a link says of points, which no control checks; throws a sentence. */
 export function check(settings) {
-  const { painted, bumps, set, process, reflow } = settings;
+  const { painted, bumps, set, process, reflow, time, way, arrows } = settings;
+  const seen = time >= 0 && time <= 1 && ["back", "forth"].includes(way) && ["velocity", "score"].includes(arrows);
+  if (!seen) throw new Error("What this link shows is not known here.");
   const within = (v, most = EXTENT) => typeof v === "number" && Math.abs(v) <= most;
   if (painted) {
     const place = (one) => Array.isArray(one) && one.length === 2 && one.every((v) => within(v));

@@ -10,7 +10,8 @@ import { MOST_POINTS, PLANE, PLANE_PRESETS, SETS, centresOf } from "./flow_model
 
 const LATTICE = 15; // arrows in a row
 const BRUSH = 0.2; // between two painted points, and how far the eraser reaches
-const VERTICES = 24; // of a trail, at most
+const VERTICES = 20; // of a trail, at most
+const TRAILS = 150; // at most
 const WALK = 60; // steps of the way into noise, where it is random
 
 /** Another set has bumps of its own width; painting begins with what stands there. */
@@ -217,10 +218,10 @@ export class FlowPlane extends FlowBench {
 
   #trails(context, trail, n, { px, py, colour }) {
     context.strokeStyle = colour;
-    context.globalAlpha = 0.22;
+    context.globalAlpha = 0.3;
     context.lineWidth = 1;
     context.beginPath();
-    for (let p = 0; p < n; p++) {
+    for (let p = 0; p < n; p += Math.ceil(n / TRAILS)) {
       trail.forEach((at, k) => {
         if (k) context.lineTo(px(at[p]), py(at[n + p]));
         else context.moveTo(px(at[p]), py(at[n + p]));
@@ -280,7 +281,7 @@ export class FlowPlane extends FlowBench {
 
   #read(set, { arrows: kind }, t, field) {
     if (!this.place) {
-      this.reading.textContent = STILL;
+      if (this.reading.textContent !== STILL) this.reading.textContent = STILL;
       return;
     }
     const at = Float64Array.from(this.place);

@@ -72,7 +72,8 @@ def draw(look, x, steps, anew=False):
 
 def distance(a, b):
     """Energy distance (Székely and Rizzo 2013)."""
-    return (2 * torch.cdist(a, b).mean() - torch.cdist(a, a).mean() - torch.cdist(b, b).mean()).item()
+    far = partial(torch.cdist, compute_mode="donot_use_mm_for_euclid_dist")
+    return (2 * far(a, b).mean() - far(a, a).mean() - far(b, b).mean()).item()
 
 
 pairs = None  # after a reflow: noise, and what the network drew of it
@@ -147,6 +148,7 @@ export function script(settings, segments, step) {
     Array.from({ length: d }, (_, k) => mixture.centres[k * count + i])).flat();
   return [
     '"""Points that become noise, and a network that learns the way back."""', "",
+    "from functools import partial", "",
     "import numpy as np", "import torch", "from torch import nn", "", "torch.set_default_dtype(torch.float64)",
     `SEED, D = ${settings.seed}, ${d}`,
     `CENTRES = torch.tensor(${list(rows)}).double().view(-1, D)`,
