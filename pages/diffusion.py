@@ -1,6 +1,6 @@
 """Diffusion: a network that only takes noise away draws, fills what is missing, sharpens."""
 
-from pages.parts.diffusion import points_tab, restore_tab, training_tab, wall_tab
+from pages.parts.diffusion import compare_tab, points_tab, restore_tab, training_tab, wall_tab
 from pages.parts.diffusion.explained import explained
 from pages.ui.page_frame import opening, tabs
 
@@ -11,7 +11,7 @@ tabs(
         "Paint": restore_tab.paint,
         "Measure": restore_tab.measure,
         "Points": points_tab.panel,
-        "Compare": training_tab.compare,
+        "Compare": compare_tab.panel,
         "Over epochs": training_tab.epochs,
         "Train your own": training_tab.panel,
         "What is happening": explained,

@@ -35,6 +35,7 @@ from core.tasks.base import (
     warm_cosine,
 )
 from core.tasks.family import Shape, Variant, by_name, number
+from core.tasks.generating import SampleFigures
 
 IWAE_SAMPLES = 500
 
@@ -206,6 +207,8 @@ def anomaly_score(
     return (model.finish(raw) - images).flatten(1).square().sum(1)
 
 
+SAMPLES = 10_000
+"""Draws from the prior that a finished VAE is measured on."""
 EVALUATION_SEED = 30_000
 VALIDATION_IMAGES = 2000
 CHUNK = 500
@@ -278,7 +281,7 @@ SQUARED: dict[str, Any] = {"epochs": 100, "batch_size": 128, "likelihood": "squa
 squared_vae = partial(networks.vae, output="tanh")
 
 
-class Autoencoding(Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
+class Autoencoding(SampleFigures, Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
     """Grey images of 28×28 pixels from any data set, encoded and decoded."""
 
     name = "autoencoding"
@@ -459,6 +462,9 @@ class Autoencoding(Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
                 bounds.append(importance_bound(config, model, x, labels, generator, samples))
             figures[bound_name(config).replace("elbo", "iwae")] = float(torch.cat(bounds).mean())
             figures |= {"iwae_samples": IWAE_SAMPLES, "iwae_images": len(subset.labels)}
+            if len(images.labels) > 1:  # of one image no covariance can be taken
+                drawn = self.draw(experiment, SAMPLES, EVALUATION_SEED)
+                figures |= self.figures(experiment, images, drawn, model.classes)
         figures |= self._codes(experiment, images)
         return {**_rounded(figures), "n_test": len(images.labels)}
 
@@ -470,11 +476,9 @@ class Autoencoding(Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
         x = unit(subset.pixels)
         rows = [x, model(x, subset.labels)]
         if model.variational:
-            generator = torch.Generator().manual_seed(EVALUATION_SEED)
-            count = SHEET * max(1, -(-model.classes // SHEET))  # every class is shown
-            z = torch.randn(count, model.latent, generator=generator).to(x.device)
-            labels = torch.arange(len(z), device=x.device) % max(model.classes, 1)
-            rows.append(model.decode(z, labels))
+            # every class is shown
+            count = SHEET * max(1, -(-model.classes // SHEET))
+            rows.append(self.draw(experiment, count, EVALUATION_SEED))
         return contact_sheet(torch.cat(rows), columns=SHEET)
 
     @torch.inference_mode()
@@ -482,6 +486,17 @@ class Autoencoding(Task[AutoencodingConfig, AutoencodingVariant, Autoencoder]):
         """Return the posterior means; a conditional network also gets the images' classes."""
         parts = [model.encode(x, y).mu for x, y, _ in _batches(images, CHUNK, check, "encoding")]
         return torch.cat(parts) if parts else torch.zeros(0, model.latent)
+
+    @torch.inference_mode()
+    def draw(self, experiment: AutoencodingExperiment, count: int, seed: int) -> Tensor:
+        """Draw images (N, C, H, W) in [0, 1] from the prior; with classes each in turn."""
+        model = experiment.model
+        device = next(model.parameters()).device
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(count, model.latent, generator=generator).to(device)
+        labels = torch.arange(count, device=device) % max(model.classes, 1)
+        starts = range(0, count, CHUNK)
+        return torch.cat([model.decode(z[i : i + CHUNK], labels[i : i + CHUNK]) for i in starts])
 
     # ---- measuring
 

@@ -77,6 +77,8 @@ class Variant:
     """How the texts have it, what it is trained with included; empty where they have it not."""
     differs: str = ""
     """Where ours differs from the text, and why; with nothing in `text`, what ours is."""
+    starts: tuple[str, ...] = ()
+    """Other variants with the same network, whose weights it may begin with, too."""
     quick: bool = False
     """It takes seconds or minutes, so it never waits behind a training."""
     named: str = ""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.data import Images
-from core.metrics.generative import Extractor, Health, Real, health
+from core.metrics.generative import Extractor, Health, Real, frechet_distance, health
 from core.tasks.base import Experiment, Task, TaskConfig
 from core.tasks.family import Variant
 
@@ -19,24 +19,22 @@ M = TypeVar("M", bound=nn.Module)
 Seen = tuple[Callable[[], Tensor | None], nn.Module | None, Real | None]
 
 
-class GeneratingTask(Task[C, V, M]):
-    """Images of any data set, drawn anew from noise, and held against its test images."""
+AnyExperiment = Experiment[Any, Any, Any]
 
-    headline = "fid"
-    lower_is_better = True
-    half = True
-    sheets = 200
-    least_test = 2  # of one image no covariance can be taken
-    judge = ("recognition", "cnn_strong")
+
+class SampleFigures:
+    """How images that a network draws are held against the test images."""
+
+    judge: tuple[str, str] | None = ("recognition", "cnn_strong")
 
     @abstractmethod
-    def draw(self, experiment: Experiment[C, V, M], count: int, seed: int) -> Tensor:
+    def draw(self, experiment: AnyExperiment, count: int, seed: int) -> Tensor:
         """Draw `count` images (N, C, H, W) in [0, 1], at temperature 1 and without selection; with
         classes each in turn."""
 
-    def row(
-        self, experiment: Experiment[C, V, M], images: Images, drawn: Tensor
-    ) -> dict[str, float]:
+    _cached: Seen = (lambda: None, None, None)
+
+    def row(self, experiment: AnyExperiment, images: Images, drawn: Tensor) -> dict[str, float]:
         """Return the health of samples as the figures of an epoch's row."""
         measured = health(drawn, self._real(experiment, images), check=experiment.check)
         figures = measured.figures()
@@ -47,7 +45,7 @@ class GeneratingTask(Task[C, V, M]):
 
     @torch.inference_mode()
     def figures(
-        self, experiment: Experiment[C, V, M], images: Images, drawn: Tensor, classes: int
+        self, experiment: AnyExperiment, images: Images, drawn: Tensor, classes: int
     ) -> dict[str, Any]:
         """Return the health of samples, and with `classes` the share of them that is classified as
         the requested class, each class in turn."""
@@ -61,7 +59,14 @@ class GeneratingTask(Task[C, V, M]):
             figures["asked_accuracy"] = round(float((predicted == asked).float().mean()), 4)
         return figures
 
-    def _real(self, experiment: Experiment[C, V, M], images: Images) -> Real:
+    @torch.inference_mode()
+    def distance(self, experiment: AnyExperiment, images: Images, drawn: Tensor) -> float:
+        """Return the Fréchet distance of samples alone."""
+        real = self._real(experiment, images)
+        drawn_features = real.extractor.features(drawn, experiment.check)
+        return frechet_distance(real.values, drawn_features.values)
+
+    def _real(self, experiment: AnyExperiment, images: Images) -> Real:
         """Return the statistics of the test images, computed once for all epochs of a training."""
         judge = experiment.judge
         pixels, network, real = self._cached
@@ -75,7 +80,37 @@ class GeneratingTask(Task[C, V, M]):
         self._cached = (weakref.ref(images.pixels), judge and judge.model, real)
         return real
 
-    _cached: Seen = (lambda: None, None, None)
+
+class GeneratingTask(SampleFigures, Task[C, V, M]):
+    """Images of any data set, drawn anew from noise, and held against its test images."""
+
+    headline = "fid"
+    lower_is_better = True
+    half = True
+    sheets = 200
+    least_test = 2  # of one image no covariance can be taken
+
+
+FLOOR_IMAGES).pixels.to(images.pixels.device)
+        extractor = Extractor(judge.model, judge.name) if judge else Extractor()
+        real = Real(images.pixels, extractor, training, experiment.check)
+        self._cached = (weakref.ref(images.pixels), judge and judge.model, real)
+        return real
+
+
+class GeneratingTask(SampleFigures, Task[C, V, M]):
+    """Images of any data set, drawn anew from noise, and held against its test images."""
+
+    headline = "fid"
+    lower_is_better = True
+    half = True
+    sheets = 200
+    least_test = 2  # of one image no covariance can be taken
+
+    @abstractmethod
+    def draw(self, experiment: Experiment[C, V, M], count: int, seed: int) -> Tensor:
+        """Draw `count` images (N, C, H, W) in [0, 1], at temperature 1 and without selection; with
+        classes each in turn."""
 
 
 FLOOR_IMAGES = 10_000

@@ -80,7 +80,11 @@ def _start(run_id: str, task_name: str, variant: str) -> Run | None:
         return None
     run = store.open_run(run_id)
     spec = run.spec()
-    if (spec.task, spec.variant) != (task_name, variant) or run.status().state != "done":
+    fits = spec.task == task_name and spec.variant in {
+        variant,
+        *task(task_name).variant(variant).starts,
+    }
+    if not fits or run.status().state != "done":
         raise LabError(f"{run.id} is no finished {variant}: its weights cannot be the start.")
     return run
 

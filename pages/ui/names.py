@@ -171,4 +171,5 @@ def _network(run: Run) -> str:
         title = f"{title}, {drawn[0].lower()}" + (f" to {drawn[-1].lower()}" if drawn[1:] else "")
     if spec.config.get("corruption") == "mixed":
         title = f"{title}, any corruption"
-    return f"{title}, tuned" if spec.config.get("start_from") else title
+    tuned = spec.config.get("start_from") and not family(spec.task).variant(spec.variant).starts
+    return f"{title}, tuned" if tuned else title

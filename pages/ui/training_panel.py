@@ -69,7 +69,8 @@ def panel(
         values_given = given(variant) if given else {}
         if before:
             before(variant, dataset, values_given)
-        same = {i: name for i, name in starts.items() if f"-{variant}-" in i}
+        fitting = (variant, *task.variant(variant).starts)
+        same = {i: n for i, n in starts.items() if any(f"-{v}-" in i for v in fitting)}
         choices = {"start_from": {"": "New weights", **same}}
         values = config_form(task, variant, choices, given=values_given)
         if values is not None:

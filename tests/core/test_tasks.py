@@ -38,6 +38,7 @@ FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     "adversarial": ("critic_loss", {"critic_steps": 20}, 10),
     "transfer": ("loss", {"learning_rate": 3e-3}, 9),
     "tagging": ("loss", {"learning_rate": 3e-2}, 20),
+    "diffusion": ("loss", {"width": 8, "learning_rate": 1e-2}, 20),
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
 BATCH = 8
@@ -63,7 +64,10 @@ def quick(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diffusion, "ROWS", 2)
     monkeypatch.setattr(diffusion, "SAMPLES", 20)
     monkeypatch.setattr(diffusion, "SAMPLES_AN_EPOCH", 20)
+    monkeypatch.setattr(diffusion, "PAIRS", 8)
+    monkeypatch.setattr(diffusion, "FEW_STEPS", (1,))
     monkeypatch.setattr(diffusion, "USUAL", diffusion.Sampling(steps=2))
+    monkeypatch.setattr(autoencoding_module, "SAMPLES", 20)
     monkeypatch.setattr(autoencoding_module, "IWAE_SAMPLES", 20)
 
 

@@ -1,14 +1,10 @@
-"""How diffusions learnt, what they are worth beside other generators, and one of your own."""
+"""How diffusions learnt, and one of your own."""
 
 from core.tasks.diffusion import DIFFUSION
 from pages.parts.diffusion.choice import network
 from pages.ui.run_choice import RunChoice
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel as training_panel
-
-
-def compare() -> None:
-    """GAN, autoencoder and diffusion by the same figures."""
 
 
 def epochs() -> None:

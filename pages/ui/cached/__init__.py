@@ -33,6 +33,7 @@ from pages.ui.cached.classifiers import (
     training_pictures,
 )
 from pages.ui.cached.denoising import Restoration, Stage, denoiser_activations, stage
+from pages.ui.cached.drawing_runs import drawn_by, milliseconds_a_picture
 from pages.ui.cached.forecasts import forecast_figures
 from pages.ui.cached.generators import (
     directions,
@@ -118,6 +119,7 @@ __all__ = [
     "diffusion_network",
     "digits",
     "directions",
+    "drawn_by",
     "encoders",
     "exciting_images",
     "filter_pictures",
@@ -139,6 +141,7 @@ __all__ = [
     "map_labels",
     "map_medoids",
     "map_table",
+    "milliseconds_a_picture",
     "mixture",
     "model",
     "models",
