@@ -26,13 +26,12 @@ class SampleFigures:
     """How images that a network draws are held against the test images."""
 
     judge: tuple[str, str] | None = ("recognition", "cnn_strong")
+    _cached: Seen = (lambda: None, None, None)
 
     @abstractmethod
     def draw(self, experiment: AnyExperiment, count: int, seed: int) -> Tensor:
         """Draw `count` images (N, C, H, W) in [0, 1], at temperature 1 and without selection; with
         classes each in turn."""
-
-    _cached: Seen = (lambda: None, None, None)
 
     def row(self, experiment: AnyExperiment, images: Images, drawn: Tensor) -> dict[str, float]:
         """Return the health of samples as the figures of an epoch's row."""
@@ -89,28 +88,6 @@ class GeneratingTask(SampleFigures, Task[C, V, M]):
     half = True
     sheets = 200
     least_test = 2  # of one image no covariance can be taken
-
-
-FLOOR_IMAGES).pixels.to(images.pixels.device)
-        extractor = Extractor(judge.model, judge.name) if judge else Extractor()
-        real = Real(images.pixels, extractor, training, experiment.check)
-        self._cached = (weakref.ref(images.pixels), judge and judge.model, real)
-        return real
-
-
-class GeneratingTask(SampleFigures, Task[C, V, M]):
-    """Images of any data set, drawn anew from noise, and held against its test images."""
-
-    headline = "fid"
-    lower_is_better = True
-    half = True
-    sheets = 200
-    least_test = 2  # of one image no covariance can be taken
-
-    @abstractmethod
-    def draw(self, experiment: Experiment[C, V, M], count: int, seed: int) -> Tensor:
-        """Draw `count` images (N, C, H, W) in [0, 1], at temperature 1 and without selection; with
-        classes each in turn."""
 
 
 FLOOR_IMAGES = 10_000
