@@ -18,11 +18,15 @@ export function save(content, name, type) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // some browsers begin late
 }
 
-/** The bytes at an address; null when they break off. Rejects with a sentence. */
+/** The bytes at an address; null when they break off. Rejects with a sentence, the server's own
+ * where it has said one. */
 export async function fetchBytes(url, name) {
   const answer = await fetch(url).catch(() => null);
   if (!answer) throw new Error(`The ${name} did not arrive: the server cannot be reached.`);
-  if (!answer.ok) throw new Error(`The ${name} did not arrive (error ${answer.status}).`);
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => null);
+    throw new Error(said?.error ?? `The ${name} did not arrive (error ${answer.status}).`);
+  }
   return answer.arrayBuffer().catch(() => null);
 }
 

@@ -5,8 +5,11 @@ import { firstNoise, scales, step, times } from "./sampling.js";
 
 export const BROKEN = "The network gave something that is no number: this picture stops here.";
 
-/** Times that a step is made where something is known (RePaint, Lugmayr et al. 2022). */
-const ROUNDS = 3;
+/**
+ * Times that a step is made where something is known (RePaint, Lugmayr et al. 2022): with one, what
+ * is drawn does not go on from it.
+ */
+const ROUNDS = 6;
 
 /** Draws what it is told to. Its answers: `{ready}`, `{error}`, and of a job's number `{id, …}`. */
 export class Drawing {

@@ -1,5 +1,6 @@
 // Runs a decoder that core/inference/browser_weights.py has packed.
 
+import { accelerate } from "../fast_layers.js";
 import { compute, fetchPacked, sigmoid, unpack } from "../layers.js";
 
 const OUTPUTS = { sigmoid, tanh: (v) => (Math.tanh(v) + 1) / 2 };
@@ -63,6 +64,8 @@ const WARM_UP = 4; // decodes before the first that is seen, which would take fi
 export const fetchDecoder = (url) =>
   fetchPacked(url, "decoder", async (buffer) => {
     const decoder = new Decoder(buffer);
+    await accelerate(decoder.layers);
+    for (const layer of decoder.layers) if (layer.run) layer.weight = null; // they are copied
     for (let k = 0; k < WARM_UP; k++) {
       decoder.decode(new Float32Array(decoder.latent).fill(1), 0);
       await new Promise((rest) => setTimeout(rest));

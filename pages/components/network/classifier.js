@@ -1,6 +1,7 @@
 // Runs a classifier that core/inference/browser_weights.py has packed, and says of each of its
 // numbers where it comes from.
 
+import { accelerate } from "../fast_layers.js";
 import { compute, fetchPacked, unpack } from "../layers.js";
 
 const WARM_UP = 4; // pictures before the first that is seen, which would take five times as long
@@ -162,6 +163,7 @@ const ORIGINS = {
 export const fetchClassifier = (url) =>
   fetchPacked(url, "network", async (buffer) => {
     const net = new Classifier(buffer);
+    await accelerate(net.layers);
     const pixels = net.picture.values.map((_, i) => (i * 37) % 256);
     for (let k = 0; k < WARM_UP; k++) {
       net.classify(pixels);

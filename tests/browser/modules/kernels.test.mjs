@@ -2,7 +2,10 @@
 
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { fetchDecoder } from "../../../pages/components/live/decoder.js";
 import { readDenoiser } from "../../../pages/components/diffusion/denoiser.js";
+import { accelerate } from "../../../pages/components/fast_layers.js";
+import { Classifier } from "../../../pages/components/network/classifier.js";
 import { Layout, Plain, blocked, fast, intoBlocks } from "../../../pages/components/kernels.js";
 
 const { default: cases } = await import(process.env.CASES);
@@ -82,5 +85,29 @@ for (const one of cases.denoisers) {
       near(guess.image, image, 1e-3, `image at ${t}`);
       near(guess.noise, noise, 1e-3, `noise at ${t}`);
     }
+  });
+}
+
+for (const { name, url, pictures } of cases.decoders) {
+  test(`${name} draws what PyTorch draws`, async () => {
+    const decoder = await fetchDecoder(url);
+    assert.ok(decoder.layers.some(({ run }) => run));
+    for (const { code, label, pixels } of pictures) {
+      near(decoder.decode(code, label ?? 0), pixels, 2, "a grey");
+    }
+  });
+}
+
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+for (const { name, packed, pixels } of cases.classifiers.layers) {
+  test(`all layers of ${name} give what they give without WASM`, async () => {
+    const [plain, quick] = [0, 1].map(() => new Classifier(bytes(packed).buffer));
+    await accelerate(quick.layers);
+    for (const net of [plain, quick]) net.classify(bytes(pixels));
+    plain.layers.forEach(({ values, path }, i) => {
+      const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
+      near(quick.layers[i].values, values, 1e-4 * most, path);
+    });
   });
 }
