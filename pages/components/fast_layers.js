@@ -16,7 +16,8 @@ function sideOfTransposed(size, outs, kernel, stride, padding) {
     const phase = (first + padding) % stride;
     const taps = range(kernel).filter((k) => k % stride === phase).reverse();
     const start = Math.floor((first + padding) / stride) - taps.length + 1;
-    return { first, every: stride, count: Math.ceil((outs - first) / stride), start, stride: 1, taps };
+    const count = Math.ceil((outs - first) / stride);
+    return { first, every: stride, count, start, stride: 1, taps };
   });
 }
 

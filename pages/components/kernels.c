@@ -1,8 +1,8 @@
 // The two sums that networks spend their time with, four numbers at a time: the class Plain of
 // kernels.js says what they compute and what the arguments are. All places are in numbers from
-// where the memory begins that kernels.js has asked for. To make kernels.wasm of it (clang and lld):
+// where the memory begins that kernels.js has asked for. kernels.wasm is made of it so:
 //
-//   clang --target=wasm32 -O3 -msimd128 -nostdlib -Wl,--no-entry -Wl,-z,stack-size=16384
+//   clang --target=wasm32 -O3 -msimd128 -nostdlib -Wl,--no-entry -Wl,-z,stack-size=16384 \
 //     -Wl,--export=__heap_base -Wl,--strip-all -o kernels.wasm kernels.c
 
 #include <wasm_simd128.h>

@@ -55,10 +55,11 @@ export class Drawing {
 export function* path(denoiser, asked) {
   const { seed, index, label, steps, order, eta, guidance, start, from, known, first } = asked;
   const { process, shape } = denoiser, when = times(steps, from);
-  let parts = 0;
+  let parts = 1; // 0 is the first noise
   const noise = () => firstNoise(shape, seed, index, parts++);
   const { alpha, sigma } = scales(process, from);
-  let x = (first ?? noise()).map((n, i) => (start ? alpha * start[i] : 0) + sigma * n);
+  const begin = first ?? firstNoise(shape, seed, index);
+  let x = begin.map((n, i) => (start ? alpha * start[i] : 0) + sigma * n);
   for (let at = 0; at < steps; at++) {
     const now = when[at], then = when[at + 1];
     let guess = null;
