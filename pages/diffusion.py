@@ -1,6 +1,13 @@
 """Diffusion: a network that only takes noise away draws, fills what is missing, sharpens."""
 
-from pages.parts.diffusion import compare_tab, points_tab, restore_tab, training_tab, wall_tab
+from pages.parts.diffusion import (
+    compare_tab,
+    measure_tab,
+    points_tab,
+    restore_tab,
+    training_tab,
+    wall_tab,
+)
 from pages.parts.diffusion.explained import explained
 from pages.ui.page_frame import opening, tabs
 
@@ -9,7 +16,7 @@ tabs(
     {
         "Draw": wall_tab.panel,
         "Paint": restore_tab.paint,
-        "Measure": restore_tab.measure,
+        "Measure": measure_tab.measure,
         "Points": points_tab.panel,
         "Compare": compare_tab.panel,
         "Over epochs": training_tab.epochs,

@@ -8,7 +8,6 @@ puts back what is known at every step, draws from the pictures that could have b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
@@ -32,6 +31,7 @@ from core.tasks.diffusion import (
 )
 from core.tasks.family import Shape
 
+STEPS, BLIND_STEPS = 20, 70
 MAX_STEPS, MAX_SOLVES, MAX_SAMPLES = 1000, 10, 100
 MAX_GUIDANCE = 20.0
 GAIN = 0.02
@@ -57,7 +57,7 @@ class Prior(NamedTuple):
 class How(NamedTuple):
     """How samples are drawn."""
 
-    steps: int = 30
+    steps: int = STEPS
     solves: int = 1
     """Steps of conjugate gradients by which each guess takes into account what is known, 0 to 10;
     with 0 it is only put into the guess. A blind network's ascent has none."""
@@ -93,7 +93,7 @@ def prior_of(run: Run) -> Prior:
 
 def usual_steps(prior: Prior) -> int:
     """The steps that give samples worth looking at, for all we have tried."""
-    return 70 if prior.model.blind else 30
+    return BLIND_STEPS if prior.model.blind else STEPS
 
 
 def measured(measurement: Measurement, pictures: Tensor) -> Tensor:
@@ -198,30 +198,6 @@ def edit(prior: Prior, picture: Tensor, strength: float, count: int, how: How) -
     if not bool(x.isfinite().all()):
         _lost()
     return (x.clamp(-1, 1) + 1) / 2
-
-
-def slerp(first: Tensor, last: Tensor, shares: Sequence[float]) -> Tensor:
-    """Noises between two noises (C, H, W), on the arc between them: (len(shares), C, H, W).
-
-    Nearly all normal noise of many numbers is equally long, so a straight line would pass through
-    noise that is too weak.
-
-    Args:
-        shares: of the way, 0 to 1.
-
-    Raises:
-        LabError: noises of two shapes, or a share out of bounds.
-    """
-    if first.shape != last.shape:
-        raise LabError("Both noises have to be of one shape.")
-    if not all(0 <= share <= 1 for share in shares):
-        raise LabError("A share of the way lies between 0 and 1.")
-    cosine = (first * last).sum() / (first.norm() * last.norm()).clamp_min(1e-12)
-    angle = torch.arccos(cosine.clamp(-1, 1))
-    along = torch.tensor(list(shares), dtype=first.dtype).view(-1, 1, 1, 1)
-    if float(angle.sin()) < 1e-4:  # one direction, or two that are opposite
-        return (1 - along) * first + along * last
-    return (((1 - along) * angle).sin() * first + (along * angle).sin() * last) / angle.sin()
 
 
 def checked(prior: Prior, how: How, count: int) -> How:

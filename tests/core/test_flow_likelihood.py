@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.inference.adaptive_filters import filter_at
-from core.inference.flow_likelihood import bits_per_dimension, log_density
+from core.inference.flow_likelihood import bits_per_dimension, log_density, one_of_each
 from core.inference.posterior_sampling import How, Prior, time_of
 from core.tasks.diffusion import NOISE, RESIDUAL, VELOCITY, Process
 
@@ -78,6 +78,7 @@ def test_bits_per_dimension_with_their_errors() -> None:
     assert few.probe_error < few.error
     assert more.probe_error < 0.75 * few.probe_error
     assert few.each.shape == (24,)
+    assert few.halved != few.mean
     assert math.isnan(bits_per_dimension(prior(), pixels[:1], 1, How(2)).error)
 
 
@@ -124,3 +125,10 @@ def test_filters_that_there_are_not(
 ) -> None:
     with pytest.raises(LabError, match=sentence):
         filter_at(prior(), torch.zeros(1, 1, SIDE, SIDE), pixel, ratio, How())
+
+
+def test_a_choice_has_as_many_of_each_class_whatever_their_order() -> None:
+    labels = torch.arange(100).div(10, rounding_mode="floor").sort(descending=True).values
+    assert labels[one_of_each(labels, 2)].tolist() == [i for i in range(10) for _ in (0, 1)]
+    assert not torch.equal(one_of_each(labels, 2), one_of_each(labels, 2, seed=1))
+    assert len(one_of_each(torch.full((100,), -1), 2)) == 20

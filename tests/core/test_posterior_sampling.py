@@ -1,4 +1,4 @@
-"""Samples that agree with a measurement where the posterior is known, edits, noises between two."""
+"""Samples that agree with a measurement, where the posterior is known; edits of a picture."""
 
 import pytest
 import torch
@@ -13,7 +13,6 @@ from core.inference.posterior_sampling import (
     measured,
     posterior,
     schedule,
-    slerp,
     time_of,
 )
 from core.tasks.diffusion import LEAST_SIGMA, MOST_SIGMA, NOISE, RESIDUAL, VELOCITY, Process
@@ -170,21 +169,6 @@ def test_an_edit_of_little_strength_keeps_the_picture_and_of_all_forgets_it() ->
             edit(exact, picture, strength, 1, How(10))
     with pytest.raises(LabError, match="1×8×8"):
         edit(exact, picture[..., 1:], 0.5, 1, How(10))
-
-
-def test_noise_between_two_noises_is_as_long_as_they_are() -> None:
-    first, last = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    between = slerp(first, last, [0, 0.25, 0.5, 1])
-    torch.testing.assert_close(between[0], first)
-    torch.testing.assert_close(between[3], last, rtol=0, atol=1e-5)
-    for noise in between:
-        assert abs(float(noise.norm()) / 16 - 1) < 0.1
-    assert float(((first + last) / 2).norm()) / 16 < 0.8
-    torch.testing.assert_close(slerp(first, first, [0.5])[0], first)
-    with pytest.raises(LabError, match="one shape"):
-        slerp(first, last[:, 1:], [0.5])
-    with pytest.raises(LabError, match="between 0 and 1"):
-        slerp(first, last, [1.2])
 
 
 @pytest.mark.parametrize("steps", [1, 7, 30, 100, 1000])

@@ -6,8 +6,3 @@ from pages.parts.diffusion.choice import network
 def paint() -> None:
     """Paint holes or a scribble, and watch the network finish it."""
     network()
-
-
-def measure() -> None:
-    """Restore test images from what was measured of them."""
-    network()

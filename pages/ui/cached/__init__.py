@@ -90,6 +90,7 @@ from pages.ui.cached.recognition import (
     recogniser_answers,
     recogniser_shape,
 )
+from pages.ui.cached.restorations import adaptive_filter, bits, diffusion_prior, restored
 
 __all__ = [
     "CLUSTERINGS",
@@ -101,6 +102,7 @@ __all__ = [
     "Source",
     "Stage",
     "TestAnswers",
+    "adaptive_filter",
     "adversarial_accuracies",
     "adversarial_steps",
     "aligned",
@@ -108,6 +110,7 @@ __all__ = [
     "augmentation_effect",
     "autoencoder",
     "autoencoder_activations",
+    "bits",
     "browser_refusal",
     "classifier",
     "codes",
@@ -117,6 +120,7 @@ __all__ = [
     "cut_parts",
     "denoiser_activations",
     "diffusion_network",
+    "diffusion_prior",
     "digits",
     "directions",
     "drawn_by",
@@ -157,6 +161,7 @@ __all__ = [
     "recogniser_activations",
     "recogniser_answers",
     "recogniser_shape",
+    "restored",
     "sampled",
     "samples",
     "scored_samples",

@@ -1,0 +1,344 @@
+"""What could have been measured: pictures that agree with a few numbers of one."""
+
+import random
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import data
+from core.data import Images
+from core.images import contact_sheet, signed, to_png
+from core.inference.linear_measurements import KINDS
+from core.inference.posterior_sampling import How, usual_steps
+from core.jobs import queue
+from core.runs.query import classes_of
+from core.runs.store import Run
+from core.tasks.base import fitted
+from core.tasks.diffusion import VELOCITY
+from pages.components import picks
+from pages.parts.diffusion.choice import network
+from pages.server.visitor import who
+from pages.ui import cached, inputs, pictures, sending
+from pages.ui.cached.restorations import PROBES, SAMPLES, Looked, Measured, Restored
+from pages.ui.downloads import csv_button, png_button
+from pages.ui.errors import errors_shown
+from pages.ui.names import class_title, dataset_title
+from pages.ui.pictures import Sheet
+from pages.ui.widgets import number, segmented
+
+FRAME = (47, 158, 68)
+TEST = "Test image"
+ANY = "any"
+MAX_SEED = 2**31 - 1
+CARD = 84
+"""Pixels that a picture is wide at least: six stand side by side."""
+ENLARGED = 8
+"""Side of a pixel where one is marked."""
+PIXEL_PICKS = "pixel-picks"
+STEPS_HELP = (
+    "Looks of the network on the way from noise to picture. More are not always nearer: try it."
+)
+
+
+def measure() -> None:
+    """Measure a picture, and draw what it could have been."""
+    stage, beside = st.columns([9, 5], gap="large")
+    with beside:
+        run = network()
+        if run is None:
+            return
+        picture, title = _picture(run)
+        kind, level = _measurement()
+        how = _how(run)
+    if picture is None:
+        stage.info("Draw or upload something, and it is measured here.")
+        return
+    with stage:
+        _restored(Measured(run, picture, kind, level, how.seed, how), title)
+    st.divider()
+    _filter(run, picture, how)
+    if cached.diffusion_prior(run).process is VELOCITY:
+        st.divider()
+        _bits(run)
+
+
+# ---- controls
+
+
+def _picture(run: Run) -> tuple[Tensor | None, str]:
+    """A picture, uint8 (1, C, H, W), and what it is; None while there is nothing yet."""
+    source = segmented("Picture", sending.sources([TEST, "Draw", "Upload"]), "measured")
+    shape = cached.diffusion_prior(run).shape
+    if source != TEST:
+        return inputs.own_pixels(source, 1, shape), inputs.own_title(source)
+    dataset = run.spec().dataset
+    if data.known(dataset) is None or "test" not in data.available(dataset):
+        st.info("The test images of this data set are not on this machine. Draw or upload one.")
+        return None, ""
+    images = data.load(dataset, "test")
+    count = len(images.labels)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = inputs.choose_index("Test image", count, key="measured_image", width=150)
+        st.button("Another", icon=":material/casino:", on_click=_another, args=(count,))
+    one = fitted(Images(*(t[first : first + 1] for t in images)), shape)
+    label = int(images.labels[first])
+    of = f": {class_title(dataset, label)}" if label >= 0 else ""
+    return one.pixels, f"Test image {first:,}{of}"
+
+
+def _another(count: int) -> None:
+    st.session_state["measured_image"] = random.randrange(count)
+
+
+def _measurement() -> tuple[str, float]:
+    kind = st.selectbox(
+        "What is known",
+        list(KINDS),
+        index=list(KINDS).index("pixels"),
+        format_func=lambda name: KINDS[name].title,
+        key="known",
+        bind="query-params",
+    )
+    chosen = KINDS[kind]
+    level = st.select_slider(
+        "How much",
+        chosen.levels,
+        chosen.usual,
+        format_func=chosen.label,
+        key=f"known_{kind}",
+        bind="query-params",
+    )
+    return kind, float(level)
+
+
+def _how(run: Run) -> How:
+    """How samples are drawn."""
+    used = cached.diffusion_prior(run)
+    label, guidance, solves = None, 0.0, 1
+    if used.model.classes:
+        names = classes_of(run)
+        asked = st.selectbox(
+            "Class that is asked for", [ANY, *names], key="known_class", bind="query-params"
+        )
+        label = None if asked == ANY else names.index(asked)
+    with st.expander("How it is drawn", icon=":material/tune:"):
+        key = "ascent_steps" if used.model.blind else "measured_steps"
+        steps = st.slider(
+            "Steps", 5, 100, usual_steps(used), 5, key=key, bind="query-params", help=STEPS_HELP
+        )
+        if label is not None:
+            guidance = st.slider(
+                "Guidance",
+                0.0,
+                4.0,
+                0.0,
+                0.5,
+                key="known_guidance",
+                bind="query-params",
+                help="How far to go beyond what is said with the class, away from what is said "
+                "without.",
+            )
+        if not used.model.blind:
+            solves = int(
+                st.toggle(
+                    "Correct each guess by its Jacobian",
+                    True,
+                    key="corrected",
+                    bind="query-params",
+                    help="Off: what is known is only put into each guess, and the rest of it does "
+                    "not hear of it until the next step.",
+                )
+            )
+        seed = number("Seed", 0, MAX_SEED, 0, "known_seed")
+    return How(steps, solves, guidance=guidance, label=label, seed=seed)
+
+
+# ---- what could have been measured
+
+
+def _restored(asked: Measured, title: str) -> None:
+    if not queue.visible(asked.run, who()):
+        st.rerun()  # the link to it was withdrawn
+    with errors_shown():
+        found = cached.restored(asked)
+        above, below = _cards(asked, found, title)
+        pictures.cards(above, CARD)
+        st.markdown(f"**{SAMPLES} pictures that agree with it**")
+        pictures.cards(below, CARD)
+        st.caption(_sentence(found))
+        _quiet_line(asked, found, above + below)
+
+
+def _cards(
+    asked: Measured, found: Restored, title: str
+) -> tuple[list[tuple[str, Tensor, str]], list[tuple[str, Tensor, str]]]:
+    """What was measured and made of it, and the samples: titles, pictures, lines."""
+    drawn, measured = found.drawn, found.measurement
+    count, pixels = len(measured.rows), measured.height * measured.width
+    peak = float(drawn.spread.max())
+    inverse = ("Pseudo-inverse", drawn.inverse[0], f"{found.inverse:.1f} dB, no network")
+    above = [
+        (title, asked.picture[0] / 255, "as it is"),
+        ("What is known", found.shown[0], f"{count:,} numbers of {pixels:,}"),
+        *([inverse] if measured.seen is not None else []),
+        ("One look", drawn.one_look[0], f"{found.one_look:.1f} dB"),
+        (f"Mean of {SAMPLES}", drawn.mean[0], f"{found.mean:.1f} dB"),
+        ("Spread", (drawn.spread / max(peak, 1e-3))[0], f"white: ± {peak:.2f} of the range"),
+    ]
+    below = [
+        (f"Sample {i + 1}", sample, f"{figure:.1f} dB")
+        for i, (sample, figure) in enumerate(zip(drawn.samples, found.samples, strict=True))
+    ]
+    return above, below
+
+
+def _sentence(found: Restored) -> str:
+    """What the figures say of this image."""
+    errors = [10 ** (-figure / 10) for figure in found.samples]
+    ratio = np.mean(errors) / 10 ** (-found.mean / 10)
+    inverse = ""
+    if found.measurement.seen is None:
+        inverse = f" What is known with grey elsewhere has {found.inverse:.1f} dB."
+    return (
+        "PSNR against the picture itself, which the network was not shown; 6 dB more is a quarter "
+        f"of the squared error.{inverse} On this image the samples have {ratio:.1f} times the "
+        "squared error of their mean. They never have less: it is that of the mean plus their "
+        "spread. The mean leaves out what they do not agree on, and edges with it: it is nearest "
+        "on average, and need not look like any of them."
+    )
+
+
+def _quiet_line(asked: Measured, found: Restored, cards: list[tuple[str, Tensor, str]]) -> None:
+    name = f"{asked.run.id}-{asked.kind}"
+    rows = [
+        {"picture": "pseudo-inverse", "psnr": found.inverse},
+        {"picture": "one look", "psnr": found.one_look},
+        {"picture": "mean", "psnr": found.mean},
+        *({"picture": f"sample {i + 1}", "psnr": p} for i, p in enumerate(found.samples)),
+    ]
+    with st.container(horizontal=True):
+        sheet = torch.stack([image for _, image, _ in cards])
+        png_button(lambda: to_png(contact_sheet(sheet, SAMPLES, scale=4)), name)
+        csv_button(lambda: pd.DataFrame(rows).round(3), name)
+        sending.send_to({card: image for card, image, _ in reversed(cards)})
+
+
+# ---- the filter at a pixel
+
+
+@st.fragment
+def _filter(run: Run, picture: Tensor, how: How) -> None:
+    """What the network makes one pixel from."""
+    if not queue.visible(run, who()):
+        st.rerun()
+    st.subheader("What one pixel is made from", anchor=False)
+    _, height, width = cached.diffusion_prior(run).shape
+    if (clicked := picks.picked(PIXEL_PICKS, height * width)) is not None:
+        st.session_state["row"], st.session_state["column"] = divmod(clicked, width)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sigma = st.slider(
+            "Noise σ",
+            0.05,
+            1.5,
+            0.3,
+            0.05,
+            key="filter_noise",
+            bind="query-params",
+            width=260,
+            help="Standard deviation of the noise, in units of the range of grey.",
+        )
+        middle = ("Row", height, "row"), ("Column", width, "column")
+        row, column = (
+            inputs.choose_index(label, side, key=key, default=side // 2, width=110)
+            for label, side, key in middle
+        )
+    with errors_shown():
+        found = cached.adaptive_filter(Looked(run, picture, (0, row, column), 2 * sigma, how))
+        peak = float(found.weights.abs().max())
+        weights = found.weights.abs().sum(0, keepdim=True) if len(found.weights) == 3 else None
+        coloured = signed((found.weights if weights is None else weights)[None] / max(peak, 1e-9))
+        names = [f"row {r}, column {c}" for r in range(height) for c in range(width)]
+        sheets = [
+            Sheet("Noisy", _png(found.noisy), f"σ = {sigma:.2f}", width, (), "The noisy picture"),
+            Sheet(
+                "Guess",
+                _marked(found.guess, row, column),
+                f"Click a pixel. Here: row {row}, column {column}.",
+                width,
+                names,
+                "What the network takes it for: choose a pixel",
+            ),
+            Sheet(
+                "Weights of the pixel",
+                _marked(coloured[0], row, column),
+                f"orange above 0, blue below; brightest {peak:.2f}",
+                width,
+                (),
+                "How much each noisy pixel counts for the chosen one",
+            ),
+        ]
+        picks.show(pictures.sheets_html(sheets), key=PIXEL_PICKS)
+        st.caption(
+            f"Change a noisy pixel a little, and this pixel of the guess changes by so much: a row "
+            f"of the Jacobian, a filter that the network makes anew for each picture and place. "
+            f"The weights add up to {found.total:.2f} and reach {found.width:.1f} pixels (radius "
+            "of gyration of their squares). Stronger noise usually asks for wider ones."
+        )
+        table = partial(pd.DataFrame, found.weights.sum(0).numpy())
+        csv_button(table, f"{run.id}-filter")
+
+
+def _marked(image: Tensor, row: int, column: int) -> bytes:
+    """A picture as PNG with a frame around a pixel."""
+    sheet = contact_sheet(image[None].expand(-1, 3, -1, -1), 1, scale=ENLARGED)
+    top, left = row * ENLARGED, column * ENLARGED
+    inside = sheet[top + 1 : top + ENLARGED - 1, left + 1 : left + ENLARGED - 1].copy()
+    sheet[top : top + ENLARGED, left : left + ENLARGED] = FRAME
+    sheet[top + 1 : top + ENLARGED - 1, left + 1 : left + ENLARGED - 1] = inside
+    return to_png(sheet)
+
+
+def _png(image: Tensor) -> bytes:
+    return to_png(contact_sheet(image[None], 1))
+
+
+# ---- likelihood
+
+
+@st.fragment
+def _bits(run: Run) -> None:
+    """Bits per dimension of a few test images, when they are asked for."""
+    st.subheader("How likely it makes test images", anchor=False)
+    dataset = run.spec().dataset
+    st.caption(
+        "Bits per dimension: how many bits a pixel would take, were pictures packed by what this "
+        "flow takes them for. Fewer is likelier; 8 is a guess among 256 greys."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        each = number("Test images of each class", 1, 4, 1, "bits_of", width=200)
+        if st.button("Measure", icon=":material/straighten:"):
+            st.session_state["bits_asked"] = (run.id, each)
+    if st.session_state.get("bits_asked") != (run.id, each):
+        st.caption("Takes ten seconds or more for each ten images.")
+        return
+    if data.known(dataset) is None or "test" not in data.available(dataset):
+        st.info("The test images of this data set are not on this machine.")
+        return
+    with errors_shown():
+        found = cached.bits(run, dataset, each)
+        st.metric("Bits per dimension", f"{found.mean:.2f} ± {found.error:.2f}", border=True)
+        st.caption(
+            f"Mean and standard error over n = {len(found.each)} test images of "
+            f"{dataset_title(dataset)}, as many of each class, drawn by a seed, with {PROBES} "
+            "random directions and noises within the grey levels each, no class told. Of the "
+            f"error, ± {found.probe_error:.2f} comes from the directions and noises. With half as "
+            f"many steps it would be {found.halved:.2f}: so far the steps matter. An upper bound, "
+            "as grey levels are spread evenly; the network was trained on the greys themselves, "
+            "which this way of counting punishes."
+        )
+        table = pd.DataFrame({"image": range(len(found.each)), "bits": found.each.numpy()})
+        csv_button(lambda: table.round(4), f"{run.id}-bits")
