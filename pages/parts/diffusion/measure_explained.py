@@ -32,7 +32,8 @@ guess (Wang et al. 2023). That alone is not enough: a guess at a pixel that is n
 the known ones only through the noise. So it is corrected first. Were the pictures behind $x_t$
 normal with covariance $C$, the mean of those with the numbers $m$ would be
 
-$$\hat x + C M^\top \left(M C M^\top\right)^{-1} (m - M \hat x), \qquad C = \tfrac{\sigma^2}{\alpha}\, J$$
+$$\hat x + C M^\top \left(M C M^\top\right)^{-1} (m - M \hat x), \qquad
+C = \tfrac{\sigma^2}{\alpha}\, J$$
 
 (Song et al. 2023 with a fixed $C$; Rozet et al. 2024 with this one). $J$ is never written down:
 automatic differentiation gives $J^\top v$, and one step of conjugate gradients is taken. Switch it
@@ -47,11 +48,11 @@ identity: of any samples $x^{(i)}$ with mean $\bar x$,
 $$\frac1S \sum_i \lVert x^{(i)} - x_0 \rVert^2
 = \lVert \bar x - x_0 \rVert^2 + \frac1S \sum_i \lVert x^{(i)} - \bar x \rVert^2 .$$
 
-If samples were exact, an average one would have twice the squared error of the true mean, 3 dB less,
-and still be the better answer to “what may it have looked like?”. These are not exact: steps are
-finite, the covariance is taken as if pictures were normal, and the network has learnt from some
-pictures for some time. Six samples show some of what is possible, and no probabilities. That each
-agrees with what was measured is checked by the projection at the end; that it is right is not.
+If samples were exact, they would have twice the squared error of the true mean on average over
+pictures, and still be the better answers to “what may it have looked like?”. These are not exact:
+steps are finite, the covariance is taken as if pictures were normal, and the network has learnt
+from some pictures for some time. Six samples show some of what is possible, and no probabilities.
+The projection at the end makes each agree with what was measured; nothing makes it right.
 """
 
 LIKELIHOOD = r"""
@@ -60,9 +61,9 @@ LIKELIHOOD = r"""
 $$\log p_0(x_0) = \log \mathcal N(x_1; 0, I) + \int_0^1 \nabla \cdot v(x_t, t)\, \mathrm dt$$
 
 (Chen et al. 2018). The divergence is the mean of $\varepsilon^\top (\partial v / \partial x)\,
-\varepsilon$ over random signs $\varepsilon$ (Hutchinson 1990; Grathwohl et al. 2019), and the way is
-gone by Heun's steps, short ones near the picture. Greys are whole numbers and have no density: each
-becomes $(k + u) / 256$ with $u$ even in $[0, 1)$, and the **bits per dimension** are
+\varepsilon$ over random signs $\varepsilon$ (Hutchinson 1990; Grathwohl et al. 2019), and the way
+is gone by Heun's steps, short ones near the picture. Greys are whole numbers and have no density:
+each becomes $(k + u) / 256$ with $u$ even in $[0, 1)$, and the **bits per dimension** are
 $-\log_2 p_0(x_0) / D + 7$ in the units of $[-1, 1]$, a bound from above (Theis et al. 2016). It is
 a figure of how well pictures could be packed, and says little of how good samples look.
 """
