@@ -11,6 +11,7 @@ from core.inference import restoration
 from core.jobs import queue
 from core.runs.store import Run
 from core.tasks.denoising import DENOISING
+from pages.parts.denoiser import over_and_over
 from pages.parts.denoiser import stage as parts
 from pages.server.visitor import who
 from pages.ui import cached, inputs, network_strip, sending
@@ -110,6 +111,7 @@ def bench(run: Run, pixels: Tensor | None, corruption: str, seed: int, compare: 
         bind="query-params",
         help=f"{CORRUPTIONS[corruption].unit.capitalize()}, from 0 to 1.",
     )
+    over_and_over.follow(strength)
     if pixels is None:
         st.info("Draw or upload something, and it appears here spoilt and restored.")
         return
@@ -133,6 +135,12 @@ def learning(run: Run) -> None:
     over_epochs(run, "Clean, spoilt and restored digits")
 
 
+def again(run: Run) -> None:
+    """The pictures on the stage through a denoiser, over and over."""
+    titles = [] if pixels is None else picture_titles(len(pixels))
+    over_and_over.panel(pixels, corruption, seed, titles)
+
+
 chosen: Run | None = None
 if models.runs:
     stage, beside = st.columns([9, 5], gap="large")
@@ -148,6 +156,7 @@ tabs(
         "Against strength": needs(
             chosen, partial(parts.curves, models, st.session_state.get("corruption", ""))
         ),
+        over_and_over.TITLE: needs(chosen, again),
         "Over epochs": needs(chosen, learning),
         "Train your own": partial(panel, DENOISING, models.names, use_model),
         "What is happening": partial(parts.explanation, chosen),

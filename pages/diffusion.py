@@ -3,8 +3,8 @@
 from pages.parts.diffusion import (
     compare_tab,
     measure_tab,
+    paint_tab,
     points_tab,
-    restore_tab,
     training_tab,
     wall_tab,
 )
@@ -15,7 +15,7 @@ opening("diffusion")
 tabs(
     {
         "Draw": wall_tab.panel,
-        "Paint": restore_tab.paint,
+        "Paint": paint_tab.panel,
         "Measure": measure_tab.measure,
         "Points": points_tab.panel,
         "Compare": compare_tab.panel,

@@ -19,6 +19,7 @@ from core.tasks import AnyFamily
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.transfer import TRANSFER
 from pages.ui import cached, links
 from pages.ui.errors import errors_shown
@@ -67,6 +68,7 @@ class Taker:
 
 TAKERS = {
     "denoiser": Taker({"source": HERE}, DENOISING),
+    "diffusion": Taker({"tab": "Paint", "fill_mode": "Fill holes", "fill_source": HERE}, DIFFUSION),
     "vae_sampler": Taker({"source": HERE}, AUTOENCODING),
     "gan_gallery": Taker({"tab": "Find a picture", "wanted": HERE}, ADVERSARIAL),
     "latent_explorer": Taker({"tab": "Your image", "own_source": HERE}, PROJECTING),

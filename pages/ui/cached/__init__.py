@@ -33,6 +33,7 @@ from pages.ui.cached.classifiers import (
     training_pictures,
 )
 from pages.ui.cached.denoising import Restoration, Stage, denoiser_activations, stage
+from pages.ui.cached.diffusions import repeated_looks
 from pages.ui.cached.drawing_runs import drawn_by, milliseconds_a_picture
 from pages.ui.cached.forecasts import forecast_figures
 from pages.ui.cached.generators import (
@@ -161,6 +162,7 @@ __all__ = [
     "recogniser_activations",
     "recogniser_answers",
     "recogniser_shape",
+    "repeated_looks",
     "restored",
     "sampled",
     "samples",
