@@ -22,6 +22,7 @@ export class Cards {
 
   /** As many cards as there are names; those that stay keep their pictures. */
   resize(names) {
+    this.place.dataset.count = names.length;
     while (this.cards.length > names.length) this.cards.pop().element.remove();
     while (this.cards.length < names.length) this.cards.push(this.card(this.cards.length));
     this.cards.forEach(({ element }, i) => (element.ariaLabel = names[i]));

@@ -22,7 +22,7 @@ from pages.ui.widgets import segmented
 
 FILL, SCRIBBLE = "Fill holes", "From a scribble"
 TEST, DRAW, UPLOAD, SHEET = "Test image", "Draw", "Upload", "Black sheet"
-FIRST = 4
+FIRST = 7
 """A test image at first whose upper half is that of several digits."""
 DIGITS = ("mnist", "digits")
 NOTHING_YET = "Draw or upload something, and it appears here."
