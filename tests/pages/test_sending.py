@@ -25,7 +25,9 @@ WHAT = {
     "deepdream": "A dream by ",
 }
 """How what a page sends at its default address begins."""
-NEXT = dict(zip(TAKERS, [*TAKERS][1:] + [*TAKERS][:1], strict=True))
+SENDERS = [*WHAT]
+"""Without the page Diffusion, whose pictures are drawn in the browser."""
+NEXT = dict(zip(SENDERS, SENDERS[1:] + SENDERS[:1], strict=True))
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +45,18 @@ def offered(app):
     return {b.key.removeprefix("send_") for b in app.button if (b.key or "").startswith("send_")}
 
 
+def ready():
+    return {name for name, taker in TAKERS.items() if taker.ready}
+
+
 def page(name):
     return f"{name}.py"
 
 
-@pytest.mark.parametrize("origin", TAKERS)
+@pytest.mark.parametrize("origin", SENDERS)
 def test_a_page_sends_its_picture_to_every_other(lab, origin):
     app = opened(page(origin))
-    assert offered(app) == TAKERS.keys() - {origin}
+    assert offered(app) == ready() - {origin}
     target = NEXT[origin]
     app.button(key=f"send_{target}").click().run()
     assert not app.exception and not app.error and not app.warning
@@ -63,6 +69,8 @@ def test_a_page_sends_its_picture_to_every_other(lab, origin):
 @pytest.mark.parametrize("kind", PICTURES)
 @pytest.mark.parametrize("target", TAKERS)
 def test_a_page_takes_a_picture_of_any_size(lab, target, kind):
+    if target not in ready():
+        pytest.skip("no network of this page ships")
     app = opened(page(target))
     app.session_state[SENT], app.session_state[ARRIVING] = {target: PICTURES[kind]}, target
     app.run()

@@ -1,0 +1,103 @@
+"""The tab “Paint”: what stands on its stage, and what a browser may say of it."""
+
+import base64
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from pages.components import diffusion_paint
+from pages.components.diffusion_paint import Painter, _checked
+from pages.ui import sending
+from pages.ui.sending import ARRIVING, SENT, SentPicture
+
+RUN = SimpleNamespace(
+    id="diffuse-flow-mnist-00000000",
+    shipped=True,
+    version=lambda: 1,
+    spec=lambda: SimpleNamespace(
+        variant="flow", dataset="mnist", data=SimpleNamespace(shape=(1, 28, 28), classes=10)
+    ),
+)
+PIXELS = np.arange(784, dtype=np.uint8).reshape(28, 28)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the component was given last."""
+    given = {}
+
+    def drawn(**data):
+        given.update(data)
+
+    # A canvas of another package can be imported within a run only.
+    assert not AppTest.from_function(_imported, default_timeout=60).run().exception
+    from pages.parts.diffusion import paint_tab
+
+    monkeypatch.setattr(paint_tab, "network", lambda: RUN)
+    monkeypatch.setattr(paint_tab, "paint", drawn)
+    monkeypatch.setattr(sending, "send_to", lambda pictures: None)
+    return given
+
+
+def _imported():
+    from pages.parts.diffusion import paint_tab  # noqa: F401
+
+
+def _tab():
+    import streamlit as st
+
+    from pages.parts.diffusion import paint_tab
+    from pages.ui import links, sending
+
+    st.session_state.setdefault("tab", "Paint")
+    links.arrive("diffusion")
+    sending.arrive("diffusion")
+    paint_tab.panel()
+
+
+def test_it_opens_with_a_test_image_and_takes_others(shown, lab):
+    app = AppTest.from_function(_tab, default_timeout=60).run()
+    assert not app.exception and shown["mode"] == "fill"
+    assert shown["painter"].classes == list("0123456789") and shown["reader"].classes
+    first = shown["picture"]
+    assert first.shape == (28, 28) and first.dtype == np.uint8 and first.max() > 200
+    app.number_input(key="fill_number").set_value(3).run()
+    assert (shown["picture"] != first).any()
+    app.session_state[SENT] = {"diffusion": SentPicture(torch.from_numpy(PIXELS)[None], "It", "X")}
+    app.session_state[ARRIVING] = "diffusion"
+    app.run()
+    assert not app.exception and (shown["picture"] == PIXELS).all()
+    app.session_state["fill_mode"] = "From a scribble"
+    app.run()
+    assert not app.exception and shown["mode"] == "scribble" and shown["picture"] is None
+
+
+def test_an_upload_that_is_no_picture_is_said(shown, lab):
+    app = AppTest.from_function(_tab, default_timeout=60).run()
+    app.session_state["fill_source"] = "Upload"
+    app.run()
+    app.file_uploader(key="upload").set_value(("evil.png", b"not a picture", "image/png")).run()
+    assert not app.exception and "evil.png" in app.error[0].value
+    assert "it appears here" in app.info[0].value
+
+
+def test_what_a_browser_says_is_checked():
+    good = base64.b64encode(PIXELS.tobytes()).decode()
+    of = ("t", "fill")
+    said = {"token": "t", "mode": "fill", "pixels": good}
+    found = _checked(said, of, (28, 28))
+    assert found is not None and (found == PIXELS).all()
+    others = ({"token": "u"}, {"mode": "scribble"}, {"pixels": "é"}, {"pixels": 3},
+              {"pixels": good[:-4]})  # fmt: skip
+    for bad in (None, [], {}, *(said | other for other in others)):
+        assert _checked(bad, of, (28, 28)) is None
+
+
+def test_a_picture_of_another_shape_is_refused():
+    painter = Painter("/api/x", (1, 28, 28), "MNIST")
+    for picture in (None, PIXELS[:20], PIXELS.astype(float)):
+        with pytest.raises(ValueError, match="picture"):
+            diffusion_paint.paint(key="p", painter=painter, mode="fill", picture=picture)
