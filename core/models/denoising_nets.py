@@ -83,16 +83,21 @@ class DiffusionNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """Noisy images (B, C, H, W) to what they are to be (B, C, H, W).
 
+        A blind network sees images at one size of their numbers, and what it says grows with
+        them: twice the image and its noise are twice the answer.
+
         Args:
             t: times (B,) in [0, 1].
             labels: classes (B,); negative ones, and None, stand for “any”.
         """
-        known = None
-        if not self.blind:
+        known, size = None, torch.ones_like(t)[:, None, None, None]
+        if self.blind:
+            size = x.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
+        else:
             asked = torch.full_like(t, -1, dtype=torch.long) if labels is None else labels
             asked = torch.where((asked < 0) | (asked >= self.classes), self.classes, asked)
             known = F.silu(self.time(time_code(t)) + self.label(asked))
-        x = self.enter(F.pixel_unshuffle(x, 2))  # (B, 4C, H/2, W/2)
+        x = self.enter(F.pixel_unshuffle(x / size, 2))  # (B, 4C, H/2, W/2)
         for block in self.down:
             x = block(x, known)
         skip, x = x, self.shrink(x)  # (B, 2w, H/4, W/4)
@@ -102,5 +107,5 @@ class DiffusionNet(nn.Module):
         x = torch.cat([x, skip], 1)
         for block in self.up:
             x = block(x, known)
-        out: Tensor = F.pixel_shuffle(self.leave(F.silu(self.norm(x))), 2)
+        out: Tensor = size * F.pixel_shuffle(self.leave(F.silu(self.norm(x))), 2)
         return out

@@ -473,7 +473,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             "Denoiser as a prior",
             "Only takes noise away, of any strength, and is told nothing.",
             DiffusionNet,
-            TRAINED,
+            TRAINED | {"epochs": 5},
             process=RESIDUAL,
             blind=True,
             source="A blind denoiser, Kadkhodaie and Simoncelli 2021",

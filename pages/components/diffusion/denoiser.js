@@ -150,28 +150,29 @@ export class Denoiser {
   say(x, t, label = -1) {
     const { heap } = this.kernels;
     if (!this.blind) this.#tell(t, label);
-    this.#unshuffle(x, heap);
+    const size = this.blind ? rootMeanSquare(x) : 1; // a blind network sees all at one size
+    this.#unshuffle(x, heap, 1 / size);
     for (const compute of this.#steps) compute(heap, this.kernels);
-    return this.#shuffle(heap);
+    return this.#shuffle(heap, size);
   }
 
   /** Patches of 2×2 pixels, channel by channel: into a pixel of the entrance each. */
-  #unshuffle(x, heap) {
+  #unshuffle(x, heap, scale) {
     const [C, H, W] = this.shape, row = (W / 2 + 2) * 4 * C;
     for (let iy = 0, i = 0; iy < H; iy++) {
       for (let ix = 0; ix < W; ix++) {
         const at = this.entrance + ((iy >> 1) + 1) * row + ((ix >> 1) + 1) * 4 * C;
-        for (let c = 0; c < C; c++, i++) heap[at + 4 * c + 2 * (iy & 1) + (ix & 1)] = x[i];
+        for (let c = 0; c < C; c++, i++) heap[at + 4 * c + 2 * (iy & 1) + (ix & 1)] = scale * x[i];
       }
     }
   }
 
-  #shuffle(heap) {
+  #shuffle(heap, scale) {
     const [C, H, W] = this.shape, row = (W / 2) * 4 * C, y = new Float32Array(H * W * C);
     for (let iy = 0, i = 0; iy < H; iy++) {
       for (let ix = 0; ix < W; ix++) {
         const at = this.exit + (iy >> 1) * row + (ix >> 1) * 4 * C;
-        for (let c = 0; c < C; c++, i++) y[i] = heap[at + 4 * c + 2 * (iy & 1) + (ix & 1)];
+        for (let c = 0; c < C; c++, i++) y[i] = scale * heap[at + 4 * c + 2 * (iy & 1) + (ix & 1)];
       }
     }
     return y;
@@ -189,6 +190,13 @@ export class Denoiser {
     }
     return guessOf(this.process, x, said, scales(this.process, t));
   }
+}
+
+/** The size of a picture's numbers; never 0. */
+function rootMeanSquare(x) {
+  let sum = 0;
+  for (const v of x) sum += v * v;
+  return Math.max(Math.sqrt(sum / x.length), 1e-6);
 }
 
 /** A time as sines and cosines of falling wavelengths. */
