@@ -8,6 +8,7 @@ import { normal, stream, uniform } from "./random.js";
 
 const QUARTER = Math.PI / 2;
 const LEAST_VARIANCE = 1e-9; // of points without a width, at t = 0
+export const LEAST_TIME = 0.02; // at which a score is told: at 0 there is no noise to guess
 export const MOST_BATCH = 1024;
 export const PAIRS = 1024; // of noise and what a network drew of it, that are learnt from after a reflow
 const PAIR_STEPS = 25; // in which it drew them
@@ -155,13 +156,14 @@ export class NetworkField {
 }
 
 /** Of a field at a time: `velocity`, dx/dt, or `score`, the slope of log p(x). */
-export function arrows(field, kind, t, x, n) {
+export function arrows(field, kind, time, x, n) {
+  const t = kind === "score" ? Math.max(time, LEAST_TIME) : time;
   const all = field.dimensions * n;
   const [image, noise, out] = [0, 1, 2].map(() => new Float64Array(all));
   const [, sigma, alphaSlope, sigmaSlope] = field.scales(t);
   field.look(t, x, n, image, noise);
   for (let i = 0; i < all; i++) {
-    out[i] = kind === "score" ? -noise[i] / Math.max(sigma, 1e-3) : alphaSlope * image[i] + sigmaSlope * noise[i];
+    out[i] = kind === "score" ? -noise[i] / sigma : alphaSlope * image[i] + sigmaSlope * noise[i];
   }
   return out;
 }
@@ -280,21 +282,22 @@ export function noised(points, process, { steps, n, d, seed }) {
   return places;
 }
 
-/** The energy distance of two sets of as many places (Székely and Rizzo 2013), 0 for the same set. */
-export function energyDistance(a, b, n, d) {
-  const mean = (from, to) => {
-    let sum = 0;
-    for (let p = 0; p < n; p++) {
-      for (let q = 0; q < n; q++) {
-        let squares = 0;
-        for (let k = 0; k < d; k++) squares += (from[k * n + p] - to[k * n + q]) ** 2;
-        sum += Math.sqrt(squares);
-      }
+/** The mean distance from a place of one set to a place of another of as many. */
+export function meanDistance(a, b, n, d) {
+  let sum = 0;
+  for (let p = 0; p < n; p++) {
+    for (let q = 0; q < n; q++) {
+      let squares = 0;
+      for (let k = 0; k < d; k++) squares += (a[k * n + p] - b[k * n + q]) ** 2;
+      sum += Math.sqrt(squares);
     }
-    return sum / (n * n);
-  };
-  return 2 * mean(a, b) - mean(a, a) - mean(b, b);
+  }
+  return sum / (n * n);
 }
+
+/** The energy distance of two sets of as many places (Székely and Rizzo 2013), 0 for the same set. */
+export const energyDistance = (a, b, n, d) =>
+  2 * meanDistance(a, b, n, d) - meanDistance(a, a, n, d) - meanDistance(b, b, n, d);
 
 /** What a trajectory learns: batches by counter, so that a step depends on its number alone. */
 export class FlowProblem {

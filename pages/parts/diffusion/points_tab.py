@@ -11,5 +11,5 @@ BENCHES = {"In the plane": "flow_plane", "On a line": "flow_line"}
 @st.fragment
 def panel() -> None:
     """Points that become noise and come back, by the exact field and by a network that learns."""
-    chosen = BENCHES[segmented("Points", list(BENCHES), "points")]
+    chosen = BENCHES[segmented("Where", list(BENCHES), "points", label_visibility="collapsed")]
     bench(chosen, key=f"bench-{chosen}")

@@ -1,12 +1,13 @@
 // What both benches of noise and points have: the clock from noise to points, ways drawn in pieces
 // between frames while the network learns, the button of a reflow, the numbers.
 
-import { clamp, make, reducedMotion } from "../../common.js";
+import { make, reducedMotion } from "../../common.js";
 import { COLOURS, SHARED } from "../form.js";
 import { ROUNDS, Shown, check, lossLines, numbersText, taskOf, verdictText } from "./flow_model.js";
 import { script } from "./flow_script.js";
 
 const PIECE = 6; // milliseconds of a frame for drawing ways
+const BETWEEN = 500; // milliseconds between two judgements
 const PASS = 3500; // milliseconds from noise to points
 const TICK = 0.005;
 
@@ -16,14 +17,14 @@ export const EXACT = COLOURS[2];
 export const controls = (own, more = []) => [
   ...own,
   {
-    name: "process", label: "Way into noise", kind: "choice",
-    options: [["straight", "straight line (flow matching)"], ["preserving", "variance preserving (diffusion)"]],
+    name: "process", label: "To noise", kind: "choice",
+    options: [["straight", "straight line"], ["preserving", "variance preserving"]],
   },
   {
-    name: "back", label: "Way back", kind: "choice",
-    options: [["ode", "ODE: no new noise"], ["anew", "ancestral: noise drawn anew"]],
+    name: "back", label: "Back", kind: "choice",
+    options: [["ode", "ODE, no new noise"], ["anew", "ancestral, noise anew"]],
   },
-  { name: "steps", label: "Steps of the way back", kind: "number", low: 1, high: 100, step: 1, whole: true },
+  { name: "steps", label: "Steps back", kind: "number", low: 1, high: 100, step: 1, whole: true },
   SHARED.rate,
   ...more,
   { name: "count", label: "Points drawn", kind: "number", low: 20, high: 500, step: 20, whole: true, group: "Picture" },
@@ -44,6 +45,8 @@ class Ways {
     this.shown = null;
     this.found = null; // what was measured of them
     this.of = []; // what they are of
+    this.judged = true;
+    this.next = 0; // when they are judged again
   }
 
   /** Begins to draw, unless these are known or others are under way; `of` says what they depend on. */
@@ -54,20 +57,26 @@ class Ways {
     this.drawing = { paths: make(), how: of[1] };
   }
 
-  /** Whether there is more to do. */
+  /** Whether there is more to do; while others come, they are judged twice a second. */
   work(until, judge) {
-    if (!this.drawing) return false;
-    const { paths } = this.drawing;
-    paths.work(until, () => performance.now());
-    if (!paths.finished) return true;
-    this.shown = paths;
-    this.found = judge(paths);
-    this.drawing = null;
+    if (this.drawing) {
+      const { paths } = this.drawing;
+      paths.work(until, () => performance.now());
+      if (!paths.finished) return true;
+      this.shown = paths;
+      this.drawing = null;
+      this.judged = false;
+    }
+    const now = performance.now();
+    if (this.judged || now < this.next) return !this.judged;
+    this.found = judge(this.shown);
+    this.judged = true;
+    this.next = now + BETWEEN;
     return false;
   }
 
   forget() {
-    Object.assign(this, { drawing: null, of: [] });
+    Object.assign(this, { drawing: null, of: [], judged: true, next: 0 });
   }
 }
 
@@ -147,9 +156,12 @@ export class FlowBench {
     this.go.ariaLabel = this.go.title = text;
   }
 
-  #run() {
-    const forth = this.frame.settings.way === "forth";
-    const [from, to] = forth ? [0, 1] : [1, 0];
+  /** From where it is to the end, or from the beginning where it is there; at first to the setting. */
+  #run(first = false) {
+    const { way, time } = this.frame.settings;
+    const forth = way === "forth";
+    const [from, end] = forth ? [0, 1] : [1, 0];
+    const to = first ? time : end;
     const at = this.time ?? to;
     const start = Math.abs(at - to) < TICK ? from : at;
     if (reducedMotion()) {
@@ -164,7 +176,7 @@ export class FlowBench {
     const tick = () => {
       if (this.running !== run || !this.frame.root.isConnected) return;
       const gone = (performance.now() - began) / PASS;
-      const t = clamp(forth ? start + gone : start - gone, 0, 1);
+      const t = forth ? Math.min(start + gone, to) : Math.max(start - gone, to);
       if (t === to) this.#stop();
       this.#to(t);
       if (t === to) this.settle();
@@ -221,7 +233,7 @@ export class FlowBench {
       this.seen = settings.time;
       if (!this.begun && player.playing) {
         this.begun = true;
-        requestAnimationFrame(() => this.#run());
+        requestAnimationFrame(() => this.#run(true));
       }
     }
     this.begun = true;
@@ -290,7 +302,7 @@ export class FlowBench {
 
   verdict() {
     const { set, frame: { settings: { steps, back } } } = this;
-    return verdictText({ n: set.n, steps, back, floors: set.floors, learnt: this.learnt.found });
+    return verdictText({ n: set.n, steps, back, floors: set.pairs.length ? null : set.floors, learnt: this.learnt.found });
   }
 
   lines(state) {

@@ -2,7 +2,7 @@
 // its logarithm at one time, exactly and as a small network says it.
 
 import { clamp, make } from "../../common.js";
-import { PROCESSES, arrows, noised } from "../../trajectory/flow.js";
+import { LEAST_TIME, PROCESSES, arrows, noised } from "../../trajectory/flow.js";
 import { EXTENT, rounded } from "../plane_sets.js";
 import { Plot, inks } from "../plot.js";
 import { EXACT, FlowBench, controls } from "./flow_bench.js";
@@ -286,7 +286,7 @@ export class FlowLine extends FlowBench {
     this.plot.line(line(known), { colour: EXACT, width: 3 });
     this.plot.line(line(said), { colour, dash: [6, 4] });
     const name = kind === "score" ? "The score, the slope of log p by x," : "The velocity, dx/dt,";
-    this.caption.textContent = `${name} at t = ${t.toFixed(2)}: exactly as a line, by the network dashed. Where there are hardly any points the network has seen none.`;
+    this.caption.textContent = `${name} at t = ${(kind === "score" ? Math.max(t, LEAST_TIME) : t).toFixed(2)}: exactly as a line, by the network dashed. Where there are hardly any points the network has seen none.`;
     this.curve.ariaLabel = this.caption.textContent;
   }
 

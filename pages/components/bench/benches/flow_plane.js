@@ -57,7 +57,7 @@ export class FlowPlane extends FlowBench {
     this.right = canvas("The plane with the network’s field: arrows move the cross, Enter paints or erases");
     const figure = (drawn, text) => make("figure", {}, drawn, make("figcaption", { textContent: text }));
     this.pictures.append(
-      figure(this.left, "Exact field. Grey: real points."), figure(this.right, "The network’s field, as it learns."),
+      figure(this.left, "Exact field. Grey: real points."), figure(this.right, "The network’s field, as it learns; where hardly any points pass, it has seen none."),
     );
     this.#toolbar();
     for (const one of [this.left, this.right]) this.#hear(one);

@@ -2,7 +2,7 @@
 
 import { Network } from "../../trajectory/network.js";
 import { COUNTER, list, model, torchOptimiser } from "../script.js";
-import { taskOf } from "./flow_model.js";
+import { FLOORS, taskOf } from "./flow_model.js";
 
 const SCALES = {
   straight: `    one = torch.ones_like(t)
@@ -115,9 +115,11 @@ def tell():
         print("loss", nn.functional.mse_loss(model(x), y).item())
     for name, parameter in model.named_parameters():
         print(name, parameter.flatten().tolist())
-    noise, real = noise_of(2**28 + 64, ${count}), points_of(2**28 + 64, ${count})
+    noise = noise_of(2**28 + 64, ${count})
+    sets = [points_of(2**28 + 65 + k, ${count}) for k in range(${FLOORS})]
     for name, look in (("exact", exact), ("network", learnt)):
-        print(name, "distance", distance(draw(look, noise, ${steps}, ${back === "anew" ? "True" : "False"}), real))
+        drawn = draw(look, noise, ${steps}, ${back === "anew" ? "True" : "False"})
+        print(name, "distance", sum(distance(drawn, real) for real in sets) / len(sets))
 `;
 
 const NAMES = ["l1", "l2", "clip"];
