@@ -1,4 +1,4 @@
-"""Noise and points in Chromium: by keyboard, learnt again from pairs, and there again by the link."""
+"""Noise and points in Chromium: by keyboard, after a reflow, and there again by the link."""
 
 import pytest
 from playwright.sync_api import expect
@@ -31,7 +31,7 @@ def test_points_by_keyboard_are_there_again_by_the_link_and_nothing_is_sent(page
     for step in (1, 2):
         page.get_by_role("button", name="One step on").press("Enter")
         expect(page.locator(".step")).to_have_text(f"step {step}")
-    page.get_by_role("button", name="Reflow").press("Enter")
+    page.get_by_role("button", name="Reflow", exact=True).press("Enter")
     expect(page.locator(".told")).to_contain_text("Branch 2 learns from 1,024 pairs")
     page.get_by_role("button", name="Pause").press("Enter")
     expect(page.locator(".branch")).to_have_count(2)

@@ -10,6 +10,7 @@ const PIECE = 6; // milliseconds of a frame for drawing ways
 const BETWEEN = 500; // milliseconds between two judgements
 const PASS = 3500; // milliseconds from noise to points
 const TICK = 0.005;
+const AGAIN = "Pair noise with what the network draws of it, and learn again, as a branch of its own";
 
 export const EXACT = COLOURS[2];
 
@@ -81,7 +82,7 @@ class Ways {
 }
 
 export class FlowBench {
-  static shown = ["steps", "back", "arrows", "way", "time", "by"];
+  static shown = ["steps", "back", "arrows", "way", "time", "by", "count"];
 
   static speed = 600;
 
@@ -104,16 +105,20 @@ export class FlowBench {
 
   problem(settings) {
     this.task = taskOf(settings);
-    const print = JSON.stringify([this.task.network, this.task.process, [...this.task.mixture.centres], [...this.task.mixture.widths], [...this.task.mixture.shares], settings.count]);
-    if (print !== this.print) {
-      this.print = print;
-      this.set = new Shown(this.task, settings);
-      this.exact.forget();
-      this.learnt.forget();
-    }
-    this.again.disabled = settings.process !== "straight" || settings.reflow >= ROUNDS;
+    this.#renew(settings);
     this.prepared?.(settings);
     return this.task.problem;
+  }
+
+  /** The picture's noise and points, where something has changed of what they are drawn from. */
+  #renew(settings) {
+    const { network, process, mixture } = this.task;
+    const print = JSON.stringify([network, process, settings.count, ...Object.values(mixture).map((one) => [...one])]);
+    if (print === this.print) return;
+    this.print = print;
+    this.set = new Shown(this.task, settings);
+    this.exact.forget();
+    this.learnt.forget();
   }
 
   // ---- the clock
@@ -140,8 +145,7 @@ export class FlowBench {
     }
     this.kind.addEventListener("change", () => this.frame.change({ arrows: this.kind.value }));
     this.again = make("button", {
-      type: "button", textContent: "Reflow",
-      title: "Pair noise with what the network draws of it, and learn again, as a branch of its own",
+      type: "button", textContent: "Reflow", title: AGAIN,
     });
     this.again.addEventListener("click", () => this.#reflow());
     this.said = make("output", { ariaHidden: "true" });
@@ -226,6 +230,7 @@ export class FlowBench {
   draw(state) {
     const { settings, player } = this.frame;
     const { weights } = state.branches[state.active];
+    this.#renew(settings);
     if (weights.length !== this.set.problem.size) return; // those of other settings
     if (this.time === null || settings.time !== this.seen) {
       this.#stop();
@@ -242,7 +247,9 @@ export class FlowBench {
       this.field = this.set.field(weights);
     }
     this.active = state.active;
-    this.again.disabled = settings.process !== "straight" || settings.reflow >= ROUNDS;
+    const straight = settings.process === "straight";
+    this.again.disabled = !straight || settings.reflow >= ROUNDS;
+    this.again.title = straight ? AGAIN : "A reflow is for straight lines";
     this.#work();
     this.#paint();
   }

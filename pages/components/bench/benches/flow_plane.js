@@ -26,7 +26,7 @@ for (let i = 0; i < LATTICE * LATTICE; i++) {
   places[LATTICE * LATTICE + i] = ((2 * Math.floor(i / LATTICE) + 1) / LATTICE - 1) * EXTENT;
 }
 
-const STILL = "Arrows: where places go on the way back (against the velocity), or up the slope of log p (the score). Point at a plane for its numbers there.";
+const STILL = "Arrows: where places go on the way back (against the velocity), or up the slope of log p (the score). Point at a plane for its numbers there; by keys: arrows move a cross, 1 paints, 0 erases, Escape looks, Enter puts.";
 
 export class FlowPlane extends FlowBench {
   static defaults = PLANE;
