@@ -1,8 +1,8 @@
 // The heaviest of the layers that layers.js has unpacked, on the kernels of kernels.js.
 //
-// A linear layer is a convolution of one window. A transposed convolution whose windows are s apart
-// is s × s convolutions, each of which gives every s-th pixel of every s-th row: what is added to a
-// pixel comes from every s-th row and column of the kernel, last to first.
+// A transposed convolution whose windows are s apart is s × s convolutions, each of which gives every
+// s-th pixel of every s-th row: what is added to a pixel comes from every s-th row and column of the
+// kernel, last to first.
 
 import { Layout, blocked, fast, intoBlocks } from "./kernels.js";
 
@@ -22,7 +22,7 @@ function sideOfTransposed(size, outs, kernel, stride, padding) {
 }
 
 const range = (count) => Array.from({ length: count }, (_, i) => i);
-const SIDES = { conv: sideOfConv, linear: sideOfConv, conv_transpose: sideOfTransposed };
+const SIDES = { conv: sideOfConv, conv_transpose: sideOfTransposed };
 
 /** Zeros that all parts of a side need before and behind. */
 function borders(parts, size) {
@@ -31,11 +31,10 @@ function borders(parts, size) {
     Math.max(0, ...parts.map((part) => last(part) - size))];
 }
 
-/** A layer on the kernels: where its numbers are to lie, and how it is computed there. */
-class Heavy {
+/** A convolution on the kernels: where its numbers are to lie, and how it is computed there. */
+class Convolution {
   constructor(layer, layout) {
-    const { in: [h, w, c], out: [H, W, C], kind } = layer;
-    const { kernel = [1, 1], stride = [1, 1], padding = [0, 0] } = layer;
+    const { in: [h, w, c], out: [H, W, C], kind, kernel, stride, padding } = layer;
     const [down, across] = [[h, H], [w, W]].map(([size, outs], i) =>
       SIDES[kind](size, outs, kernel[i], stride[i], padding[i]));
     [this.top, this.bottom] = borders(down, h);
@@ -96,10 +95,36 @@ class Heavy {
   }
 }
 
+/** The same for a linear layer. */
+class Linear {
+  constructor(layer, layout) {
+    const { in: [, , inputs], out: [, , outs] } = layer;
+    Object.assign(this, { layer, inputs, outs });
+    this.x = layout.take(inputs);
+    this.y = layout.take(outs);
+    this.bias = layout.take(outs);
+    this.weight = layout.take(inputs * outs);
+  }
+
+  begin({ heap, linear }) {
+    const { layer, x, y, weight, bias, inputs, outs } = this;
+    heap.set(layer.bias, bias);
+    heap.set(layer.weight, weight);
+    layer.values = heap.subarray(y, y + outs);
+    layer.run = (_, numbers) => {
+      heap.set(numbers, x);
+      linear(x, weight, bias, y, inputs, outs);
+    };
+  }
+}
+
+const HEAVY = { conv: Convolution, conv_transpose: Convolution, linear: Linear };
+
 /** Have layers computed by WASM, where there is some; else they stay as they are. */
 export async function accelerate(layers) {
   const layout = new Layout();
-  const heavy = layers.filter(({ kind }) => kind in SIDES).map((layer) => new Heavy(layer, layout));
+  const heavy = layers.filter(({ kind }) => kind in HEAVY)
+    .map((layer) => new HEAVY[layer.kind](layer, layout));
   const kernels = await fast(layout.size);
   if (kernels) for (const one of heavy) one.begin(kernels);
 }

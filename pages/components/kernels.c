@@ -1,9 +1,9 @@
-// The two sums that networks spend their time with, four numbers at a time: the class Plain of
+// The sums that networks spend their time with, four numbers at a time: the class Plain of
 // kernels.js says what they compute and what the arguments are. All places are in numbers from
 // where the memory begins that kernels.js has asked for. kernels.wasm is made of it so:
 //
 //   clang --target=wasm32 -O3 -msimd128 -nostdlib -Wl,--no-entry -Wl,-z,stack-size=16384 \
-//     -Wl,--export=__heap_base -Wl,--strip-all -o kernels.wasm kernels.c
+//     -mbulk-memory -Wl,--export=__heap_base -Wl,--strip-all -o kernels.wasm kernels.c
 
 #include <wasm_simd128.h>
 
@@ -11,6 +11,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define LANES 8
 #define TILE 4
+#define ROWS 4
 #define MOST_CHANNELS 512
 
 extern float __heap_base[];
@@ -81,6 +82,40 @@ EXPORT(conv)(int x, int w, int bias, int add, int y, int height, int width, int 
       }
       if (wide == TILE) tile(TILE, in, out, &s);
       else tile(1, in, out, &s);
+    }
+  }
+}
+
+/** y = bias + x · w, with w [inputs][outs]; what is read of it is most of the work, and rows of
+ * inputs that are zero, half of them behind a ReLU, are not. */
+EXPORT(linear)(int x, int w, int bias, int y, int inputs, int outs) {
+  float *const heap = __heap_base;
+  __builtin_memcpy(heap + y, heap + bias, outs * sizeof(float));
+  for (int i = 0; i < inputs;) {
+    float by[ROWS] = {0};
+    const float *row[ROWS];
+    int count = 0;
+    for (; i < inputs && count < ROWS; i++) {
+      if (heap[x + i] == 0) continue;
+      by[count] = heap[x + i];
+      row[count++] = heap + w + i * outs;
+    }
+    if (!count) return;
+    for (; count < ROWS; count++) row[count] = row[0]; // times zero
+    v128_t all[ROWS];
+    for (int r = 0; r < ROWS; r++) all[r] = wasm_f32x4_splat(by[r]);
+    float *out = heap + y;
+    int k = 0;
+    for (; k + 4 <= outs; k += 4) {
+      v128_t sum = wasm_v128_load(out + k);
+      for (int r = 0; r < ROWS; r++) {
+        sum = wasm_f32x4_add(sum, wasm_f32x4_mul(all[r], wasm_v128_load(row[r] + k)));
+      }
+      wasm_v128_store(out + k, sum);
+    }
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (; k < outs; k++) {
+      for (int r = 0; r < ROWS; r++) out[k] += by[r] * row[r][k];
     }
   }
 }

@@ -119,16 +119,19 @@ export class Plain {
 
 let compiled = null; // a promise of kernels.wasm as a module
 
-/** The kernels of kernels.c, where the browser has WASM with SIMD; null elsewhere. */
+/**
+ * The kernels of kernels.c, where the browser has WASM with SIMD; null elsewhere. There is `linear`
+ * too: (x, w, bias, y, inputs, outs) with w [inputs][outs], in which rows of zeros are skipped.
+ */
 export async function fast(size) {
   try {
     compiled ??= fetch(new URL("./kernels.wasm", import.meta.url))
       .then((answer) => answer.arrayBuffer()).then((bytes) => WebAssembly.compile(bytes));
-    const { memory, __heap_base: { value: base }, conv, norm } =
+    const { memory, __heap_base: { value: base }, conv, linear, norm } =
       (await WebAssembly.instantiate(await compiled)).exports;
     const pages = Math.ceil((base + 4 * size) / 65536 - memory.buffer.byteLength / 65536);
     if (pages > 0) memory.grow(pages);
-    return { heap: new Float32Array(memory.buffer, base, size), conv, norm };
+    return { heap: new Float32Array(memory.buffer, base, size), conv, linear, norm };
   } catch {
     compiled = null; // another time it may arrive
     return null;

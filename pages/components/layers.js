@@ -213,6 +213,10 @@ const ACTIVATIONS = {
   sigmoid,
   tanh: (v) => Math.tanh(v),
 };
+function rectify(y) {
+  for (let k = 0; k < y.length; k++) if (!(y[k] > 0)) y[k] = 0;
+}
+
 /** Half precision to single: the exponent is moved by a multiplication, subnormals included. */
 function toSingles(halves) {
   const singles = new Float32Array(halves.length);
@@ -268,7 +272,8 @@ export function compute(layers, input) {
     (layer.run ?? KINDS[layer.kind])(layer, all[0], y, all); // `run` is of fast_layers.js
     if (!layer.activation) return;
     const activate = ACTIVATIONS[layer.activation];
-    for (let k = 0; k < y.length; k++) y[k] = activate(y[k], layer.slope);
+    if (layer.activation === "relu") rectify(y); // by far the most of them
+    else for (let k = 0; k < y.length; k++) y[k] = activate(y[k], layer.slope);
   });
   return layers.at(-1).values;
 }
