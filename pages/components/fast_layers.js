@@ -1,8 +1,8 @@
 // The heaviest of the layers that layers.js has unpacked, on the kernels of kernels.js.
 //
-// A transposed convolution whose windows are s apart is s × s convolutions, each of which gives every
-// s-th pixel of every s-th row: what is added to a pixel comes from every s-th row and column of the
-// kernel, last to first.
+// A transposed convolution whose windows are s apart is s × s convolutions, each of which gives
+// every s-th pixel of every s-th row: what is added to a pixel comes from every s-th row and column
+// of the kernel, last to first.
 
 import { Layout, blocked, fast, intoBlocks } from "./kernels.js";
 
