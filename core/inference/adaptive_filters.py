@@ -25,9 +25,11 @@ class Filter(NamedTuple):
     noisy: Tensor
     guess: Tensor
     weights: Tensor
-    rest: float
-    """What the pixel of the guess is beyond the weighted sum of the noisy ones, in [-1, 1]: not 0,
-    as the network adds constants and normalises."""
+    value: float
+    """The pixel of the guess, in [-1, 1]."""
+    weighted: float
+    """The sum of the noisy pixels by these weights, in [-1, 1]. Of a blind network it is the value,
+    as its answer grows with the picture; others add something of their own."""
 
     @property
     def total(self) -> float:
@@ -79,6 +81,6 @@ def filter_at(
         (row,) = torch.autograd.grad(value, x)
     # Weights of the picture as it is seen, y = x / α, so that those of all processes compare.
     weights = row[0] * alpha[0]
-    rest = float(value.detach() - (row * x.detach()).sum())
+    weighted = float((row * x.detach()).sum())
     noisy, guess = ((p.detach()[0] + 1) / 2 for p in (x / alpha, guess))
-    return Filter(noisy, guess, weights, rest)
+    return Filter(noisy, guess, weights, float(value.detach()), weighted)

@@ -236,7 +236,9 @@ def _filter(run: Run, picture: Tensor, how: How) -> None:
     if not queue.visible(run, who()):
         st.rerun()
     st.subheader("What one pixel is made from", anchor=False)
-    _, height, width = cached.diffusion_prior(run).shape
+    used = cached.diffusion_prior(run)
+    _, height, width = used.shape
+    blind = used.model.blind
     if (clicked := picks.picked(PIXEL_PICKS, height * width)) is not None:
         st.session_state["row"], st.session_state["column"] = divmod(clicked, width)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -283,10 +285,12 @@ def _filter(run: Run, picture: Tensor, how: How) -> None:
         ]
         picks.show(pictures.sheets_html(sheets), key=PIXEL_PICKS)
         st.caption(
-            f"Change a noisy pixel a little, and this pixel of the guess changes by so much: a row "
-            f"of the Jacobian, a filter that the network makes anew for each picture and place. "
+            "Change a noisy pixel a little, and this pixel of the guess changes by so much: a row "
+            "of the Jacobian, a filter that the network makes anew for each picture and place. "
             f"The weights add up to {found.total:.2f} and reach {found.width:.1f} pixels (radius "
-            "of gyration of their squares). Stronger noise usually asks for wider ones."
+            "of gyration of their squares). With greys from -1 to 1 the noisy picture, so weighted, "
+            f"gives {found.weighted:+.2f}; the pixel of the guess is {found.value:+.2f}"
+            + (", up to rounding the same." if blind else ": the network adds the rest.")
         )
         table = partial(pd.DataFrame, found.weights.sum(0).numpy())
         csv_button(table, f"{run.id}-filter")
