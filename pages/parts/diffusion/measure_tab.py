@@ -288,7 +288,7 @@ def _filter(run: Run, picture: Tensor, how: How) -> None:
             "Change a noisy pixel a little, and this pixel of the guess changes by so much: a row "
             "of the Jacobian, a filter that the network makes anew for each picture and place. "
             f"The weights add up to {found.total:.2f} and reach {found.width:.1f} pixels (radius "
-            "of gyration of their squares). With greys from -1 to 1 the noisy picture, so weighted, "
+            "of gyration of their squares). In greys from -1 to 1 the noisy picture, so weighted, "
             f"gives {found.weighted:+.2f}; the pixel of the guess is {found.value:+.2f}"
             + (", up to rounding the same." if blind else ": the network adds the rest.")
         )
