@@ -47,6 +47,10 @@ export class Between {
     this.wanted = wanted;
     this.ends = [picture, other].map((i) => firstNoise(data.shape, values.noise, i));
     this.#tellEnds();
+    const [, height, width] = data.shape;
+    for (const canvas of Object.values(this.lines).flat()) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    }
     const middle = (PLACES - 1) / 2;
     const places = Array.from({ length: PLACES }, (_, i) => i);
     places.sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle)); // the last is drawn first
@@ -68,8 +72,8 @@ export class Between {
     this.find(".why").textContent =
       `Two noises of ${this.ends[0].length} independent numbers are almost at right angles, and as long `
       + "as each other: all noises lie near a sphere. The arc stays on it. Halfway along the straight "
-      + `line the numbers’ size is ${half.toFixed(2)} instead of 1: a network that has only seen noise of `
-      + "size 1 at the beginning takes it for something else, and what it draws is flatter and greyer."
+      + `line the numbers’ size is ${half.toFixed(2)} instead of 1, noise that the network has never met at `
+      + "the beginning. What it makes of it, often smoother than it should be, or grey, is no sample any more."
       + (wall.values.sampler === "ddim" ? " New noise is left out here, so that the row depends on the two noises alone." : "")
       + (differ ? " Their classes differ: the first half is asked for the one’s, the second for the other’s." : "");
   }

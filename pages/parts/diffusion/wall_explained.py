@@ -53,8 +53,8 @@ BETWEEN = r"""
 **Between two pictures.** Of $d$ independent normal numbers the length is close to $\sqrt d$, and
 two such noises are almost at right angles. On the straight line $(1 - u)\, n_1 + u\, n_2$ the size
 of the numbers falls to $\sqrt{(1 - u)^2 + u^2}$, 0.71 in the middle: noise as the network has never
-met it at $t = 1$, and it draws something flatter. **Slerp** (Shoemake 1985) goes along the great
-circle,
+met it at $t = 1$, so that what it draws is no sample any more, often smoother than it should be, or
+grey. **Slerp** (Shoemake 1985) goes along the great circle,
 
 $$n_u = \frac{\sin((1 - u)\,\theta)}{\sin\theta}\, n_1 + \frac{\sin(u\,\theta)}{\sin\theta}\, n_2,$$
 
