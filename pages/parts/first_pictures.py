@@ -130,7 +130,8 @@ def _diffusion() -> str:
         sheets[columns] = data_url(to_png(sheet))
     wide, narrow = (sheets[columns] for columns, _ in (diffusion_wall.WIDE, diffusion_wall.NARROW))
     return (
-        f'{_gap(131.25, 131.25)}<picture class="noise"><source media="(max-width: 1150px)" srcset="{narrow}">'
+        f'{_gap(131.25, 131.25)}<picture class="noise">'
+        f'<source media="(max-width: 1150px)" srcset="{narrow}">'
         f"{_picture(wide, 'Pictures out of noise', 'pixels')}</picture>"
     )
 

@@ -86,7 +86,6 @@ class Wall {
     told.hidden = classes.length > 0;
     told.textContent = "This network was told no classes, so it cannot be asked for one.";
     this.playing = false;
-    this.signature = null;
     this.fit();
     this.controls();
     this.draw();
@@ -164,10 +163,12 @@ class Wall {
       const wanted = JSON.stringify([this.data.url, order]);
       if (cell.wanted === wanted) continue;
       cell.job?.cancel();
+      const stale = Boolean(cell.track);
       const first = firstNoise(shape, noise, cell.index).map((v) => sigma * v);
-      Object.assign(cell, { wanted, track: new Track(first, steps), drawn: null });
+      Object.assign(cell, { wanted, track: new Track(first, steps), drawn: null, stale });
       waiting.push({ cell, order, wanted });
     }
+    if (waiting.length && this.root.dataset.state === "ready") this.find(".failure").hidden = true;
     // the latest is drawn first
     for (const { cell, order, wanted } of waiting.reverse()) this.begin(cell, order, wanted);
     this.name();
@@ -226,8 +227,9 @@ class Wall {
   }
 
   advance(now) {
-    const frame = (this.began ??= now, (now - this.began) / PLAY);
-    this.values.at = clamp(1 - frame, 0, 1);
+    if (this.root.dataset.state !== "ready") return; // the first step that comes asks again
+    this.began ??= now;
+    this.values.at = clamp(1 - (now - this.began) / PLAY, 0, 1);
     if (this.values.at === 0) this.pause();
     else this.ask();
   }
@@ -251,12 +253,12 @@ class Wall {
       finished += track.last === steps;
       const at = Math.min(frame, track.last);
       // what is drawn anew while time stands still takes the old one's place when it is there
-      if (at < frame && !this.fresh && cell.painted) continue;
+      if (at < frame && cell.stale && !this.fresh) continue;
       const seen = `${show} ${at}`;
       if (cell.drawn === seen) continue;
       const shrink = show === "noisy" ? Math.max(1, scales(process, this.times[at]).sigma) : 1;
       paint(cell.canvas, show === "noisy" ? track.xs[at] : track.guess(at), shape, shrink);
-      Object.assign(cell, { drawn: seen, painted: true });
+      Object.assign(cell, { drawn: seen, stale: reducedMotion() && at < frame });
     }
     const all = this.cells.length;
     if (finished === all) this.fresh = false;

@@ -12,11 +12,13 @@ from pages.components import diffusion_wall
 from pages.components.diffusion import denoiser_url
 from pages.components.diffusion_wall import Controls, Network
 from pages.parts.diffusion.choice import network
-from pages.ui import cached, pictures, sending
+from pages.ui import cached, links, pictures, sending
 from pages.ui.downloads import png_button
 from pages.ui.names import run_name
+from pages.ui.widgets import number
 
 KEY = "diffusion-wall"
+USUAL = Controls()
 SAMPLERS = {"euler": "Euler (DDIM)", "heun": "Heun", "ddim": "DDIM with new noise"}
 
 
@@ -65,17 +67,14 @@ def _by_server(run: Run, drawn_by: Network, at: Controls, reason: str) -> None:
         if drawn_by.classes:
             names = {diffusion_wall.EACH: "Each in turn", diffusion_wall.ANY: "Any"}
             names |= {str(i): name for i, name in enumerate(drawn_by.classes)}
-            first = list(names).index(at.asked)
-            asked = st.selectbox("Draw", list(names), first, format_func=names.__getitem__)
-        sampler = st.selectbox(
-            "Sampler",
-            diffusion_wall.SAMPLERS,
-            diffusion_wall.SAMPLERS.index(at.sampler),
-            format_func=SAMPLERS.__getitem__,
+            asked = _box("Draw", names, "asked")
+        sampler = _box("Sampler", SAMPLERS, "sampler")
+        steps = number("Steps", 1, diffusion_wall.MAX_STEPS, USUAL.steps, "steps")
+        noise = number("Noise", 0, diffusion_wall.MAX_SEED, USUAL.noise, "noise")
+        most = diffusion_wall.MAX_GUIDANCE
+        guidance = st.slider(
+            "Guidance", 0.0, most, USUAL.guidance, 0.1, key="guidance", bind="query-params"
         )
-        steps = st.number_input("Steps", 1, diffusion_wall.MAX_STEPS, at.steps)
-        noise = st.number_input("Noise", 0, diffusion_wall.MAX_SEED, at.noise)
-        guidance = st.slider("Guidance", 0.0, diffusion_wall.MAX_GUIDANCE, at.guidance, 0.1)
     how = at._replace(asked=asked, sampler=sampler, steps=steps, noise=noise, guidance=guidance)
     try:
         drawn = cached.noise_wall(run, diffusion_wall.drawing(how, len(drawn_by.classes)))
@@ -89,3 +88,8 @@ def _by_server(run: Run, drawn_by: Network, at: Controls, reason: str) -> None:
         f'image-rendering: pixelated" alt="{columns * rows} pictures out of noise">'
     )
     png_button(sheet, run.id)
+
+
+def _box(label: str, names: dict[str, str], key: str) -> str:
+    choices = links.Choices([*names], next(iter(names)))
+    return links.box(label, choices, key=key, format_func=names.__getitem__)
