@@ -69,7 +69,7 @@ def test_a_row_leads_from_one_to_another(page, app):
         }"""
     )
     page.get_by_role("slider", name="Place between the two pictures").fill("0.5")
-    expect(page.locator(".lives b").nth(1)).to_have_text("0.72")
+    expect(page.locator(".lives b").nth(1)).to_have_text("0.73")
     assert float(page.locator(".lives b").first.text_content()) > 0.95
 
 
