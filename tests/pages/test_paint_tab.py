@@ -38,6 +38,7 @@ def shown(monkeypatch):
 
     monkeypatch.setattr(paint_tab, "network", lambda: RUN)
     monkeypatch.setattr(paint_tab, "paint", drawn)
+    monkeypatch.setattr(paint_tab.cached, "browser_refusal", lambda run: given.get("refused"))
     monkeypatch.setattr(sending, "send_to", lambda pictures: None)
     return given
 
@@ -73,6 +74,13 @@ def test_it_opens_with_a_test_image_and_takes_others(shown, lab):
     app.session_state["fill_mode"] = "From a scribble"
     app.run()
     assert not app.exception and shown["mode"] == "scribble" and shown["picture"] is None
+
+
+def test_a_network_that_is_too_large_is_told(shown, lab):
+    shown["refused"] = "This network is too large for the browser (9 million weights)."
+    app = AppTest.from_function(_tab, default_timeout=60).run()
+    assert not app.exception and app.info[0].value.startswith(shown["refused"])
+    assert "picture" not in shown
 
 
 def test_an_upload_that_is_no_picture_is_said(shown, lab):

@@ -1,7 +1,7 @@
 // One paints holes into a picture, or draws roughly, and a diffusion finishes it with different
 // noises. All of it runs in the browser; Python hears only which result was pressed.
 
-import { clamp, component, make, save } from "../common.js";
+import { clamp, component, make, reducedMotion, save } from "../common.js";
 import { Pool } from "../diffusion/pool.js";
 import { scales } from "../diffusion/sampling.js";
 import { queryWith } from "../expression/address.js";
@@ -95,6 +95,7 @@ class Paint {
     const { values } = this;
     if (values.class >= (this.data.asked?.length ?? 0)) values.class = -1;
     for (const [name, selector] of Object.entries(FIELDS)) this.find(selector).value = values[name];
+    this.find(".guidance").disabled = values.class < 0;
     this.find(".strength output").textContent = values.strength.toFixed(2);
     this.results.resize(Array.from({ length: values.count }, (_, i) => `Result ${i + 1}`));
     this.tellLevel();
@@ -322,7 +323,7 @@ class Paint {
       }
       const job = this.pool.draw({ ...wanted[i], seed, label, guidance, steps }, (step, x, guess) => {
         if (step === steps) this.drawn(cards, i, x);
-        else cards.draw(i, known ? withKnown(guess, this.known, this.pad.mask) : guess,
+        else if (!reducedMotion()) cards.draw(i, known ? withKnown(guess, this.known, this.pad.mask) : guess,
           this.data.shape, false);
       });
       cards.jobs.push(job);

@@ -11,7 +11,6 @@ from pages.ui import cached, pictures, sending
 from pages.ui.errors import errors_shown
 from pages.ui.names import run_name
 from pages.ui.pictures import Row
-from pages.ui.sending import SentPicture
 
 TITLE = "Over and over"
 PAGE = "diffusion"
@@ -58,7 +57,8 @@ def panel(pixels: Tensor | None, corruption: str, seed: int, titles: list[str]) 
     if run is None:
         st.info("No denoiser that was trained on noise of all strengths is here yet.")
     else:
-        _strip(run, picture, seed)
+        with errors_shown():
+            _strip(run, picture, seed)
     _onwards(picture[0], titles[number])
 
 
@@ -104,12 +104,9 @@ def _rows(run: Run, picture: Tensor, share: float, seed: int) -> list[Row]:
 
 def _onwards(picture: Tensor, title: str) -> None:
     """The way to the page on which it draws."""
-    if not sending.TAKERS[PAGE].ready:
+    if PAGE not in sending.takers():
         return
-    with errors_shown():
-        if st.button(
-            "Paint holes into it on the page Diffusion", icon=":material/brush:", key="over_onwards"
-        ):
-            pixels = (picture * 255).round().to(torch.uint8)
-            origin = sending.title("denoiser")
-            sending.send(SentPicture(pixels, f"{title}, spoilt", origin), PAGE)
+    if st.button(
+        "Paint holes into it on the page Diffusion", icon=":material/brush:", key="over_onwards"
+    ):
+        sending.send_pixels(picture, f"{title}, spoilt", PAGE)

@@ -14,10 +14,9 @@ $$x_t \leftarrow m \odot (\alpha_t\, y + \sigma_t\, \varepsilon) + (1 - m) \odot
 with $m = 1$ where a pixel is known and the noise of that step, $\sigma_t$; at the end without
 noise, so that the known pixels are kept exactly. This is a *projection* onto the pictures that
 agree with $y$ (Kadkhodaie and Simoncelli 2021). One projection alone leaves seams: what was filled
-in does not know yet what was put back. So each step is taken three times, with fresh noise between
-(RePaint, Lugmayr et al. 2022, who repeat more often). Such fillings come near draws from
-$p(x \mid y)$, and the more so with more steps; they are not exact draws, and how often a class
-comes is not its exact probability.
+in does not know yet what was put back. So each step is taken several times, with fresh noise
+between (RePaint, Lugmayr et al. 2022). Such fillings are approximate draws from
+$p(x \mid y)$, not exact ones: how often a class comes is not its exact probability.
 """
 MEAN = r"""
 **Why one answer is blurred.** Of all answers $a$, the mean squared error
@@ -30,8 +29,8 @@ SCRIBBLE = r"""
 **From a scribble.** Noise of a time $t$ is added to the drawing, $x_t = \alpha_t\, x + \sigma_t\,
 \varepsilon$, and taken away again from there (SDEdit, Meng et al. 2022). The *strength* is that
 $t$. Noise hides fine strokes before coarse shapes: with a little the drawing comes back with its
-faults, with much only its rough place and weight are left, and at 1 nothing. In between lies what
-one wants, and where depends on the drawing: hence the row over strengths.
+faults, with much only its rough place and weight are left, and at 1 next to nothing. In between
+lies what one wants, and where depends on the drawing: hence the row over strengths.
 """
 
 

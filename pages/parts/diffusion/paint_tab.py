@@ -37,6 +37,9 @@ def panel() -> None:
         run = network()
     if run is None:
         return
+    if reason := cached.browser_refusal(run):
+        st.info(f"{reason} The server fills holes with it under “Measure”.")
+        return
     stage, below = st.container(), st.container()
     with below:
         pixels, title = _picture(run, scribbles)

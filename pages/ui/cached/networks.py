@@ -9,10 +9,12 @@ from torch import nn
 from core.data import Images
 from core.errors import LabError, RunBroken
 from core.inference import latent
+from core.inference.browser_denoiser import pack_denoiser, process_name
 from core.inference.browser_weights import pack, pack_classifier
 from core.jobs import queue
 from core.models.autoencoders import Autoencoder
 from core.models.convnets import Recogniser
+from core.models.denoising_nets import DiffusionNet
 from core.models.gans import GAN
 from core.registry import family
 from core.runs import store
@@ -20,6 +22,7 @@ from core.runs.query import finished
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.denoising import DENOISING
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.transfer import TRANSFER
 from pages.server.visitor import who
 from pages.ui.cached.by_run import by_run
@@ -48,14 +51,17 @@ def model_of(run: Run, kind: type[M]) -> M:
 
 @by_run(st.cache_data, max_entries=32, show_spinner=False)
 def browser_refusal(run: Run) -> str | None:
-    """Why a browser cannot run the decoder, generator or classifier of a run, as a sentence; None
-    if it can."""
+    """Why a browser cannot run the decoder, generator, classifier or denoiser of a run, as a
+    sentence; None if it can."""
     network = model(run)
     try:
         if isinstance(network, Recogniser):
             pack_classifier(network, run.spec().data.shape)
         elif isinstance(network, Autoencoder | GAN):
             pack(network)
+        elif isinstance(network, DiffusionNet):
+            process = DIFFUSION.variant(run.spec().variant).process
+            pack_denoiser(network, process_name(process))
         else:
             return "This network draws nothing."
     except LabError as error:
