@@ -36,15 +36,15 @@ is DDIM here. Where ways bend, few steps cut across. In one step every noise goe
 all points.
 
 **Reflow** (Liu et al. 2023). Noise is paired with what the network draws of it, and lines between
-*these* pairs are learnt. Since the ways of the ODE do not cross, hardly any two lines do, so that
-the guess at each place is nearly certain: the ways become straight, and one step is about as good
-as many. The points that it draws are those of the network before, with its errors.
+*these* pairs are learnt. Since the ways of the ODE do not cross, far fewer of these lines do, and
+the guess at each place is more certain: the ways become nearly straight, and one step is about as
+good as many. The points that it draws are those of the network before, with its errors.
 
 **Distance.** $2\,\mathbb E|X - Y| - \mathbb E|X - X'| - \mathbb E|Y - Y'|$, the energy distance
-(Székely and Rizzo 2013), over as many drawn as real points. It is above 0 even for two sets of
-real points, which is the floor it stands beside. A distance within it says that so few points show
-no difference, not that there is none. With a width of 0 the exact field draws the training points
-themselves.
+(Székely and Rizzo 2013), over as many drawn as real points, in the mean over ten sets of these. It
+is above 0 even for two sets of real points, which is the floor it stands beside. A distance within
+it says that so few points show no difference, not that there is none. With a width of 0 the exact
+field draws, in small steps, the training points themselves.
 
 Ho et al. 2020, *Denoising diffusion probabilistic models*. Song, Meng and Ermon 2021, *Denoising
 diffusion implicit models*. Song et al. 2021, *Score-based generative modeling through stochastic

@@ -52,6 +52,7 @@ class Ways {
 
   /** Begins to draw, unless these are known or others are under way; `of` says what they depend on. */
   want(of, make) {
+    if (!this.judged && performance.now() >= this.next) return; // those before come first
     if (this.drawing && this.drawing.how === of[1]) return;
     if (of.every((one, i) => one === this.of[i])) return;
     this.of = of;
@@ -67,6 +68,7 @@ class Ways {
       this.shown = paths;
       this.drawing = null;
       this.judged = false;
+      return true; // judged in a frame of its own
     }
     const now = performance.now();
     if (this.judged || now < this.next) return !this.judged;

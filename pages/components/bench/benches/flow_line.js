@@ -279,7 +279,8 @@ export class FlowLine extends FlowBench {
 
   #curve({ set, settings: { arrows: kind }, t, field, colour }) {
     const [known, said] = [set.exact, field].map((one) => arrows(one, kind, t, places, CURVE));
-    const most = 1.15 * Math.max(...known.map(Math.abs), 0.5);
+    const sizes = known.map(Math.abs).sort(); // beyond the bumps it is large, and not of interest
+    const most = 1.3 * Math.max(sizes[Math.floor(0.7 * CURVE)], 0.5);
     this.plot.begin({ x: [-EXTENT, EXTENT], y: [-most, most], labels: ["x", kind] });
     const line = (values) => Array.from(values, (v, i) => [places[i], v]);
     this.plot.line([[-EXTENT, 0], [EXTENT, 0]], { colour: this.plot.inks.line, width: 1 });

@@ -226,7 +226,7 @@ export const PLANE_PRESETS = [
   },
   {
     name: "The points by heart", settings: { set: "spiral", width: 0 },
-    reason: "Bumps without a width are a training set of 100 points: the exact field draws these and no other. The small network smooths them.",
+    reason: "Bumps without a width are a training set of 100 points: in small steps the exact field draws these and no other. The small network smooths them.",
   },
   {
     name: "Score", settings: { set: "grid", width: 0.12, process: "preserving", arrows: "score", time: 0.3 },
@@ -237,11 +237,11 @@ export const PLANE_PRESETS = [
 export const LINE_PRESETS = [
   {
     name: "Two bumps", settings: {},
-    reason: "Ways of the ODE never cross: on a line they keep their order, so the leftmost 60 % of the noise become the left bump.",
+    reason: "Ways of the ODE never cross: on a line they keep their order, so the lowest 60 % of the noise become the lower bump.",
   },
   {
     name: "Noise drawn anew", settings: { back: "anew", process: "preserving", steps: 100 },
-    reason: "The ways wander and cross, and yet at every time they are spread as the picture says.",
+    reason: "The ways wander and cross, and yet at every time they are spread nearly as the picture says; the more steps, the nearer.",
   },
   {
     name: "Three narrow bumps", settings: { bumps: [[-2, 0.1, 0.3], [0, 0.1, 0.4], [2, 0.1, 0.3]] },
