@@ -75,7 +75,7 @@ class Ways {
     this.found = judge(this.shown);
     this.judged = true;
     this.next = now + BETWEEN;
-    return false;
+    return true; // others may have been asked for in the meantime
   }
 
   forget() {
