@@ -171,6 +171,9 @@ class DiffusionVariant(Variant):
     """Whether it is told the class, where the data set has some."""
     blind: bool = False
     """Whether it is not told the time either."""
+    guidance: float = 0.0
+    """How far its samples are guided where they are measured (see `Sampling`); with `reflow` only
+    the pairs that it learns from are."""
     reflow: bool = False
     """Whether it learns from pairs of noise and picture that it has drawn itself."""
 
@@ -245,6 +248,7 @@ class ReflowLearner(DiffusionLearner):
     def __init__(self, experiment: DiffusionExperiment) -> None:
         super().__init__(experiment)
         self.turn = 0.0 if experiment.config.start_from else 0.5
+        self.sampling = Sampling(STEPS // 2, order=2, guidance=experiment.variant.guidance)
         self.teacher: DiffusionNet | None = None
         self.pictures = torch.empty(0, dtype=torch.uint8)
         self.asked = torch.empty(0, dtype=torch.long)
@@ -268,7 +272,7 @@ class ReflowLearner(DiffusionLearner):
     def _draw(self, teacher: DiffusionNet, told: Tensor) -> None:
         """Draw pairs for one batch; the pictures are kept as bytes."""
         noise = self._noise(len(self.noises), len(told), told.device)
-        drawn = denoise(self.process, teacher, noise, told, Sampling(STEPS // 2, order=2))
+        drawn = denoise(self.process, teacher, noise, told, self.sampling)
         kept = ((drawn.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         self.pictures = torch.cat([self.pictures.to(told.device), kept])
         self.asked = torch.cat([self.asked.to(told.device), told])
@@ -406,8 +410,11 @@ def first_noise(count: int, shape: Shape, seed: int) -> Tensor:
 def samples(
     experiment: DiffusionExperiment, count: int, seed: int, how: Sampling | None = None
 ) -> Tensor:
-    """Draw `count` images (N, C, H, W) in [0, 1]; with classes each in turn."""
-    model = experiment.model
+    """Draw `count` images (N, C, H, W) in [0, 1]; with classes each in turn, guided as its variant
+    is."""
+    model, how = experiment.model, how or USUAL
+    variant = experiment.variant
+    how = how._replace(guidance=0.0 if variant.reflow else variant.guidance)
     weight = next(model.parameters())
     noise = first_noise(count, model.shape, seed).to(weight.device)
     labels = None
@@ -441,6 +448,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             TRAINED,
             process=VELOCITY,
             conditional=True,
+            guidance=0.3,
             source="Velocity of straight lines, Liu et al. 2023; Lipman et al. 2023",
             differs="Ours: a U-Net on patches of 2×2 pixels, small enough for a browser.",
         ),
@@ -453,6 +461,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             TRAINED | {"epochs": 3, "learning_rate": 5e-4},
             process=VELOCITY,
             conditional=True,
+            guidance=0.3,
             reflow=True,
             starts=("flow",),
             source="Reflow, Liu et al. 2023",
@@ -511,7 +520,8 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
         for steps in FEW_STEPS:
             drawn = samples(experiment, SAMPLES, EVALUATION_SEED, Sampling(steps))
             few[str(steps)] = round(self.distance(experiment, images, drawn), 4)
-        return figures | {"steps": STEPS, "fid_by_steps": few | {str(STEPS): figures["fid"]}}
+        figures |= {"steps": STEPS, "guidance": experiment.variant.guidance}
+        return figures | {"fid_by_steps": few | {str(STEPS): figures["fid"]}}
 
     def render(self, experiment: DiffusionExperiment, images: Images) -> np.ndarray:
         """Draw samples of the same sixty noises for every network; with classes a column each."""
