@@ -10,7 +10,6 @@ from pages.components.wall import wall
 from pages.parts.gan_gallery import (
     batch_norm,
     copy_check,
-    health,
     interpolation,
     inversion_tab,
     samples,
@@ -19,6 +18,7 @@ from pages.parts.gan_gallery import (
     wall_runs,
 )
 from pages.parts.gan_gallery.explained import EQUATIONS
+from pages.ui import sample_health
 from pages.ui.page_frame import grouped_tabs, needs, opening
 from pages.ui.run_choice import RunChoice
 from pages.ui.text_comparison import explanation
@@ -59,7 +59,7 @@ grouped_tabs(
             "Find a picture": needs(scene, inversion_tab.panel),
         },
         "Check": {
-            "Health": needs(run, health.panel),
+            "Health": needs(run, sample_health.panel),
             "Memorised?": needs(scene, copy_check.panel),
             "Batch norm": needs(scene, batch_norm.panel),
         },

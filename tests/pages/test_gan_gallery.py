@@ -9,8 +9,9 @@ from core.metrics.generative import verdict
 from core.runs import store
 from core.runs.query import finished
 from core.tasks.adversarial import ADVERSARIAL
-from pages.parts.gan_gallery import batch_norm, copy_check, health, wall_runs
-from pages.ui import cached
+from pages.parts.gan_gallery import batch_norm, wall_runs
+from pages.ui import cached, copy_search
+from pages.ui import sample_health as health
 from pages.ui.cached import generators
 from tests.pages.test_pages import captions, opened
 
@@ -79,7 +80,7 @@ def test_faces_have_no_distance_as_nothing_has_learnt_to_tell_them_apart(lab):
 @pytest.mark.parametrize(("ratio", "split"), [(0.5, "train"), (0.9, "train"), (0.1, "test")])
 def test_the_search_for_copies_has_no_verdict_without_training_images(ratio, split):
     found = Matches(torch.zeros(2, 7), torch.ones(2, 7), torch.tensor([0.9, ratio]))
-    said = copy_check.verdict(found, split, 60_000)
+    said = copy_search.verdict(found, split, 60_000)
     begins = {("train", 0.5): "**1 of 2", ("train", 0.9): "Not found", ("test", 0.1): "No verdict"}
     assert said.startswith(begins[split, ratio]) and "60,000" in said
 

@@ -1,16 +1,52 @@
 """How diffusions learnt, and one of your own."""
 
+import pandas as pd
+import streamlit as st
+
+from core.runs.schema import Figures
+from core.runs.store import Run
 from core.tasks.diffusion import DIFFUSION
 from pages.parts.diffusion.choice import network
+from pages.ui import cached, copy_search, pictures, sample_health
+from pages.ui.downloads import csv_button
+from pages.ui.figure_tables import Column, figure_table
 from pages.ui.run_choice import RunChoice
 from pages.ui.training_history import over_epochs
 from pages.ui.training_panel import panel as training_panel
 
+SEARCHED = 6
+"""Samples that are searched for copies."""
+
 
 def epochs() -> None:
     """The same noise, drawn after each epoch."""
-    if run := network():
-        over_epochs(run, "Samples from the same noise")
+    if not (run := network()):
+        return
+    over_epochs(run, "Samples from the same noise")
+    st.subheader("Its samples", anchor=False)
+    sample_health.panel(run)
+    by_steps(run)
+    memory = st.expander("Did it memorise?", key="memorised", on_change="rerun")
+    if memory.open:
+        with memory:
+            if rows := copy_search.search(run, cached.drawn_by(run, SEARCHED, 0)):
+                pictures.rows(rows)
+
+
+def by_steps(run: Run) -> None:
+    """How far fewer steps lead."""
+    distances = Figures.model_validate(run.metrics()).fid_by_steps
+    if not distances:
+        return
+    table = pd.DataFrame(
+        {
+            "steps": [int(steps) for steps in distances],
+            "Fréchet distance": list(distances.values()),
+        }
+    )
+    st.caption("With fewer steps (Euler), from the same noises and with as many samples:")
+    figure_table(table, {"steps": Column("%d"), "Fréchet distance": Column("%.1f")})
+    csv_button(lambda: table, f"steps-{run.id}")
 
 
 def panel() -> None:

@@ -12,7 +12,7 @@ from core.inference.inversion import Inversion, invert
 from core.metrics.generative import Extractor, Health
 from core.models.gans import GAN
 from core.runs.store import Run
-from core.tasks.adversarial import ADVERSARIAL
+from core.tasks import task
 from core.training.request import judge
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import model_of
@@ -52,20 +52,22 @@ def directions(run: Run, kind: str) -> list[Direction]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the real images")
-def real_images(dataset: str, variant: str) -> tuple[Images, str]:
-    """Real images as a GAN draws them, and of which split: those of training where they are here.
+def real_images(task_name: str, variant: str, dataset: str) -> tuple[Images, str]:
+    """Real images as a network draws them, and of which split: those of training where they are
+    here.
 
     Raises:
         DataMissing: neither split is on this machine.
     """
     split: data.Split = "train" if "train" in data.available(dataset) else "test"
-    return ADVERSARIAL.prepare(variant, data.load(dataset, split).choice(MAX_REAL)), split
+    chosen = task(task_name)
+    return chosen.prepare(variant, data.load(dataset, split).choice(MAX_REAL)), split
 
 
 @heavy(st.cache_resource(max_entries=2, show_spinner="Reading the real images"))
-def library(dataset: str, variant: str) -> copying.Library:
+def library(task_name: str, variant: str, dataset: str) -> copying.Library:
     """What is searched of `real_images`. Raises DataMissing."""
-    return copying.library(real_images(dataset, variant)[0], check_visitor)
+    return copying.library(real_images(task_name, variant, dataset)[0], check_visitor)
 
 
 @heavy(by_run(st.cache_resource, max_entries=32, show_spinner="Searching: eight starts, 200 steps"))

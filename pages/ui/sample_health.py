@@ -88,7 +88,7 @@ def _numbers(run: Run, health: Health) -> None:
         for name, value in figures.items():
             st.metric(name, value, help=FIGURE_HELP[name])
     st.caption(
-        f"{health.n:,} samples from the prior, none left out and not truncated, against "
+        f"{health.n:,} samples from noise, none left out and not truncated, against "
         f"{health.n_data:,} test images, in {features(run, health)}. {_floor(health)}"
     )
 
@@ -128,7 +128,7 @@ FIGURE_HELP = {
     "Coverage": "Real images that have a sample in their neighbourhood.",
     "Twins": "Samples nearer to another sample than 99 % of real images are to each other.",
     "Spread": "Mean distance between samples, over that between real images.",
-    "Right class": "Samples of a conditional GAN that the classifier reads as the class chosen.",
+    "Right class": "Samples that the classifier reads as the class that was asked for.",
 }
 
 
