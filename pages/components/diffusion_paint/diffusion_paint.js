@@ -200,6 +200,7 @@ class Paint {
     this.find(".sketching").hidden = this.filling;
     this.find(".strength").hidden = this.find(".ladder").hidden = this.filling;
     this.find(".save-mask").hidden = !this.filling;
+    this.find(".summary").hidden = true;
     if (this.filling) {
       this.known = toValues(this.picture);
       show(this.find(".picture"), this.known, shape);
@@ -272,7 +273,7 @@ class Paint {
     if (!this.pool) return;
     this.say("");
     this.results.begin();
-    this.find(".summary").hidden = true;
+    this.find(".summary").classList.add("old"); // it keeps its place
     this.find(".state").textContent = this.filling ? this.fill(live) : this.redraw(live);
   }
 
@@ -280,6 +281,7 @@ class Paint {
   fill(live) {
     const { mask } = this.pad, holes = missing(mask), n = this.values.count;
     if (!holes) {
+      this.find(".summary").hidden = true;
       for (let i = 0; i < n; i++) this.results.draw(i, this.known, this.data.shape, false);
       return "Nothing is missing: paint a hole, or press “Lower half”.";
     }
@@ -294,6 +296,7 @@ class Paint {
   redraw(live) {
     const start = this.stage(), { count, strength, ...others } = this.values;
     if (!start) {
+      this.find(".summary").hidden = true;
       this.cancel(this.ladder);
       return "Draw something rough: a few strokes will do.";
     }
@@ -343,7 +346,7 @@ class Paint {
     const { shape, reader, set } = this.data, pictures = this.results.finished;
     const found = moments(pictures);
     if (!found) return;
-    this.find(".summary").hidden = false;
+    Object.assign(this.find(".summary"), { hidden: false, className: "summary" });
     const what = this.filling ? "fillings" : "pictures";
     for (const [name, values] of [["mean", found.mean], ["spread", shownSpread(found.spread)]]) {
       show(this.find(`.${name}`), values, shape);
