@@ -18,13 +18,12 @@ from core.inference.posterior_sampling import (
     MAX_GUIDANCE,
     MAX_SAMPLES,
     MAX_STEPS,
-    How,
     Prior,
     checked,
     measured,
     posterior,
     prior_of,
-    usual_steps,
+    usual,
 )
 from core.runs.query import classes_of
 from core.runs.store import Run
@@ -193,9 +192,9 @@ def _fill(args: argparse.Namespace) -> int:
     picture, missing = _read(args.picture, args.mask, prior)
     label = asked_class(run, prior, args.class_name)
     needs_class(args)
-    how = How(
-        args.steps or usual_steps(prior), guidance=args.guidance or 0, label=label, seed=args.seed
-    )
+    how = usual(prior)._replace(guidance=args.guidance or 0, label=label, seed=args.seed)
+    if args.steps:
+        how = how._replace(steps=args.steps)
     checked(prior, how, args.count)
     known = holes(missing)
     with ProgressLine() as line:

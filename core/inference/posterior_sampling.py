@@ -60,7 +60,7 @@ class How(NamedTuple):
     steps: int = STEPS
     solves: int = 1
     """Steps of conjugate gradients by which each guess takes into account what is known, 0 to 10;
-    with 0 it is only put into the guess. A blind network's ascent has none."""
+    with 0 it is only put into the guess."""
     eta: float = 1.0
     """Share of the noise that each step draws anew, 0 to 1."""
     guidance: float = 0.0
@@ -91,9 +91,10 @@ def prior_of(run: Run) -> Prior:
     return Prior(DIFFUSION.variant(run.spec().variant).process, model)
 
 
-def usual_steps(prior: Prior) -> int:
-    """The steps that give samples worth looking at, for all we have tried."""
-    return BLIND_STEPS if prior.model.blind else STEPS
+def usual(prior: Prior) -> How:
+    """How samples worth looking at are drawn, for all we have tried; a blind network's ascent is as
+    published."""
+    return How(BLIND_STEPS, solves=0) if prior.model.blind else How()
 
 
 def measured(measurement: Measurement, pictures: Tensor) -> Tensor:
@@ -112,10 +113,11 @@ def posterior(
 ) -> Posterior:
     """Draw pictures that agree with what was measured of one.
 
-    Of a network that is told the time, each guess is corrected by the numbers (Song et al. 2023;
-    Rozet et al. 2024) and projected onto the pictures that have them (Wang et al. 2023). A blind
-    one climbs log p(x) by the stochastic ascent of Kadkhodaie and Simoncelli 2021. Both only come
-    near the posterior, however many steps they take.
+    Each guess is corrected by the numbers (Song et al. 2023; Rozet et al. 2024) and projected onto
+    the pictures that have them (Wang et al. 2023). A network that is told the time then takes its
+    usual steps; a blind one climbs by the stochastic ascent of Kadkhodaie and Simoncelli 2021,
+    which is theirs where nothing is corrected. All only come near the posterior, however many
+    steps they take.
 
     Args:
         numbers: (1, C, k), of `measured`.
@@ -126,7 +128,7 @@ def posterior(
         LabError: a number out of bounds, another size of pictures, a class that the network does
             not have, or samples that are no numbers any more.
     """
-    how = checked(prior, how or How(usual_steps(prior)), count)
+    how = checked(prior, how or usual(prior), count)
     channels, height, width = prior.shape
     if (measurement.height, measurement.width) != (height, width):
         raise LabError(
@@ -339,7 +341,7 @@ def _ascent(
     time = torch.tensor(0.5)  # which a blind network is not told
     for step in range(1, how.steps + 1):
         check(f"drawing, step {step} of {how.steps}")
-        guess = measurement.project(looked(prior, x, time, how).image, numbers)
+        guess = measurement.project(_told(prior, measurement, numbers, x, time, how), numbers)
         if step == how.steps:
             return guess
         towards = guess - x

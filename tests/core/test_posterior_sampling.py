@@ -14,6 +14,7 @@ from core.inference.posterior_sampling import (
     posterior,
     schedule,
     time_of,
+    usual,
 )
 from core.tasks.diffusion import LEAST_SIGMA, MOST_SIGMA, NOISE, RESIDUAL, VELOCITY, Process
 
@@ -83,8 +84,8 @@ def test_samples_have_the_mean_and_spread_of_the_posterior(process: Process) -> 
     known = two_pixels()
     truth = (net.w @ torch.tensor([0.8, -0.9, 0.6])).view(1, 1, SIDE, SIDE)
     mean, spread = known_posterior(net, known, known.of(truth))
-    steps = 60 if exact.model.blind else 20
-    drawn = posterior(exact, known, known.of(truth), 100, How(steps))
+    how = usual(exact)
+    drawn = posterior(exact, known, known.of(truth), 100, how)
     samples = (2 * drawn.samples - 1).flatten(1)
     # The mean of a hundred is known to a tenth of the spread, 0.018 in the mean over pixels.
     assert (samples.mean(0) - mean).square().mean().sqrt() < 0.05 < mean.square().mean().sqrt() / 5
@@ -93,8 +94,9 @@ def test_samples_have_the_mean_and_spread_of_the_posterior(process: Process) -> 
     torch.testing.assert_close(drawn.mean, drawn.samples.mean(0, keepdim=True))
 
 
-def test_correcting_a_guess_comes_nearer_than_projecting_it() -> None:
-    exact, known = prior(VELOCITY), measure((1, SIDE, SIDE), "patterns", 0.02 + 1 / 64)
+@pytest.mark.parametrize("process", [VELOCITY, RESIDUAL])
+def test_correcting_a_guess_comes_nearer_than_projecting_it(process: Process) -> None:
+    exact, known = prior(process), measure((1, SIDE, SIDE), "patterns", 0.02 + 1 / 64)
     net: Exact = exact.model  # type: ignore[assignment]
     numbers = known.of((net.w @ torch.tensor([0.8, -0.9, 0.6])).view(1, 1, SIDE, SIDE))
     mean, _ = known_posterior(net, known, numbers)

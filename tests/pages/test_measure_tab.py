@@ -101,4 +101,4 @@ def test_a_blind_network_has_its_own_steps_and_no_bits(make):
     assert not app.exception and not app.error
     assert "Pseudo-inverse" in shown(app)
     assert not [b for b in app.button if b.label == "Measure"]
-    assert not [t for t in app.toggle if t.key == "corrected"]
+    assert [(t.key, t.value) for t in app.toggle] == [("ascent_corrected", False)]

@@ -36,8 +36,9 @@ $$\hat x + C M^\top \left(M C M^\top\right)^{-1} (m - M \hat x), \qquad
 C = \tfrac{\sigma^2}{\alpha}\, J$$
 
 (Song et al. 2023 with a fixed $C$; Rozet et al. 2024 with this one). $J$ is never written down:
-automatic differentiation gives $J^\top v$, and one step of conjugate gradients is taken. Switch it
-off under “How it is drawn” to see what it is worth on a picture.
+automatic differentiation gives $J^\top v$, and one step of conjugate gradients is taken. Under “How
+it is drawn” it can be switched off, to see what it is worth on a picture, and on for the blind
+network, whose ascent as published has none.
 """
 
 SAMPLES = r"""

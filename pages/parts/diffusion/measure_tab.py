@@ -13,7 +13,7 @@ from core import data
 from core.data import Images
 from core.images import contact_sheet, signed, to_png
 from core.inference.linear_measurements import KINDS
-from core.inference.posterior_sampling import How, usual_steps
+from core.inference.posterior_sampling import How, usual
 from core.jobs import queue
 from core.runs.query import classes_of
 from core.runs.store import Run
@@ -30,6 +30,9 @@ from pages.ui.names import class_title, dataset_title
 from pages.ui.pictures import Sheet
 from pages.ui.widgets import number, segmented
 
+KEYS = {False: ("measured_steps", "corrected"), True: ("ascent_steps", "ascent_corrected")}
+"""Of the steps and of the correction in the address, by whether a network is blind: what is usual
+differs."""
 FRAME = (47, 158, 68)
 TEST = "Test image"
 ANY = "any"
@@ -118,7 +121,7 @@ def _measurement() -> tuple[str, float]:
 def _how(run: Run) -> How:
     """How samples are drawn."""
     used = cached.diffusion_prior(run)
-    label, guidance, solves = None, 0.0, 1
+    first, label, guidance = usual(used), None, 0.0
     if used.model.classes:
         names = classes_of(run)
         asked = st.selectbox(
@@ -126,9 +129,9 @@ def _how(run: Run) -> How:
         )
         label = None if asked == ANY else names.index(asked)
     with st.expander("How it is drawn", icon=":material/tune:"):
-        key = "ascent_steps" if used.model.blind else "measured_steps"
+        steps_key, corrected_key = KEYS[used.model.blind]
         steps = st.slider(
-            "Steps", 5, 100, usual_steps(used), 5, key=key, bind="query-params", help=STEPS_HELP
+            "Steps", 5, 100, first.steps, 5, key=steps_key, bind="query-params", help=STEPS_HELP
         )
         if label is not None:
             guidance = st.slider(
@@ -142,19 +145,16 @@ def _how(run: Run) -> How:
                 help="How far to go beyond what is said with the class, away from what is said "
                 "without.",
             )
-        if not used.model.blind:
-            solves = int(
-                st.toggle(
-                    "Correct each guess by its Jacobian",
-                    True,
-                    key="corrected",
-                    bind="query-params",
-                    help="Off: what is known is only put into each guess, and the rest of it does "
-                    "not hear of it until the next step.",
-                )
-            )
+        corrected = st.toggle(
+            "Correct each guess by its Jacobian",
+            first.solves > 0,
+            key=corrected_key,
+            bind="query-params",
+            help="Off: what is known is only put into each guess, and the rest of it does not hear "
+            "of it until the next step. On: twice the work or more.",
+        )
         seed = number("Seed", 0, MAX_SEED, 0, "known_seed")
-    return How(steps, solves, guidance=guidance, label=label, seed=seed)
+    return How(steps, int(corrected), guidance=guidance, label=label, seed=seed)
 
 
 # ---- what could have been measured
