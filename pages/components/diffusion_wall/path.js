@@ -46,6 +46,7 @@ export class Path {
     paintSigned(this.find(".arrow"), noise, shape, MOST);
     this.find(".alpha").textContent = alpha.toFixed(2);
     this.find(".sigma").textContent = sigma.toFixed(2);
+    this.find(".shrunk").textContent = sigma > 1 ? `, shown ÷ ${sigma.toFixed(1)}` : "";
     const when = `at t = ${t.toFixed(2)}`;
     this.find(".x").ariaLabel = `The noisy picture ${when}`;
     this.find(".guess").ariaLabel = `The guess of the finished picture ${when}`;
