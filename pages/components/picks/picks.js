@@ -30,7 +30,7 @@ class Picks {
     this.keepFocus(button);
     this.tell("picked", { name: button.dataset.pick, move: ++this.moves });
     const { stage: key } = this.data;
-    const stage = key && document.querySelector(`.st-key-${CSS.escape(key)}`);
+    const stage = key ? document.querySelector(`.st-key-${CSS.escape(key)}`) : null;
     stage?.scrollIntoView({ block: "nearest", behavior: reducedMotion() ? "auto" : "smooth" });
   }
 
