@@ -44,7 +44,7 @@ class Controls(NamedTuple):
     steps: int = 20
     sampler: str = SAMPLERS[0]
     eta: float = 1.0
-    guidance: float = 0.0
+    guidance: float = 0.3
     noise: int = 0
     """The seed."""
     at: float | None = None
