@@ -40,7 +40,7 @@ SHIPPED = [run for run in finished(AUTOENCODING) if run.shipped]
 PAGE = """<!doctype html><script type="importmap">{"imports": {
   "node:test": "/tests/browser/modules/in_a_page.js",
   "node:assert/strict": "/tests/browser/modules/in_a_page.js"}}</script>
-<script>globalThis.process = { env: { CASES: "/cases.mjs" } };</script>"""
+<script>globalThis.process = { env: { CASES: "/cases" } };</script>"""
 RUN = """async (tests) => {
   for (const path of tests) await import(path);
   return (await import("/tests/browser/modules/in_a_page.js")).failures();
@@ -146,7 +146,7 @@ def preprocessed():
 
 @pytest.fixture
 def cases(tmp_path, monkeypatch):
-    """A module of what Python says, for the tests to compare with."""
+    """A folder with a module for each subject: what Python says, for the tests to compare with."""
     shares = [(d * s, d) for d in (1, 2, 3, 20, 100) for s in (0, 0.1, 0.5, 1, 1.5, 5, 50)]
     found = {
         "decoders": list(decoders()),
@@ -175,9 +175,9 @@ def cases(tmp_path, monkeypatch):
         ],
         "modules": sorted(path for path in routes._scripts() if path.endswith(".js")),
     }
-    path = tmp_path / "cases.mjs"
-    path.write_text(f"export default {json.dumps(found)};")
-    return path
+    for name, what in found.items():
+        (tmp_path / f"{name}.mjs").write_text(f"export default {json.dumps(what)};")
+    return tmp_path
 
 
 def in_node(cases):
@@ -197,7 +197,9 @@ def in_chromium(cases, browser):
         path = route.request.url.removeprefix("http://modules.test")
         if path == "/":
             return route.fulfill(body=PAGE, content_type="text/html")
-        file = cases if path == "/cases.mjs" else ROOT / path[1:]
+        file = (
+            cases / path.removeprefix("/cases/") if path.startswith("/cases/") else ROOT / path[1:]
+        )
         kind = "application/wasm" if file.suffix == ".wasm" else "text/javascript"
         return route.fulfill(body=file.read_bytes(), content_type=kind)
 

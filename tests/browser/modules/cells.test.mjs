@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import {
   apply, broadcast, fresh, isContiguous, numbers, options, readShape, size,
 } from "../../../pages/components/cells/shapes.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("broadcasts", "views");
 
 test("shapes are broadcast, or refused, as PyTorch does", () => {
   for (const { a, b, shape, error } of cases.broadcasts) {

@@ -13,8 +13,9 @@ import { fitted } from "../../../pages/components/bench/preprocessing.js";
 import { makeProblem } from "../../../pages/components/trajectory/problem.js";
 import { Session } from "../../../pages/components/trajectory/session.js";
 import { Trajectory } from "../../../pages/components/trajectory/trajectory.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("preprocessed");
 
 const table = {
   columns: ["a", "b"], numbers: [[1, 10], [2, 30], [3, 20], [4, 40]], labels: [0, 0, 1, 1],

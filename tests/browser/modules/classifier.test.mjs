@@ -4,8 +4,9 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { Classifier, fetchClassifier } from "../../../pages/components/network/classifier.js";
 import { digitOf } from "../../../pages/components/network/digits.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("classifiers");
 const { layers, answers, drawings } = cases.classifiers;
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

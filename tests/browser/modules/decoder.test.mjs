@@ -3,8 +3,9 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { along, fetchDecoder } from "../../../pages/components/live/decoder.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("decoders");
 
 function draws(decoder, { code, label, pixels }) {
   const drawn = decoder.decode(code, label ?? 0);

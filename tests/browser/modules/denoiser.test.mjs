@@ -6,8 +6,9 @@ import { loadDenoiser, readDenoiser } from "../../../pages/components/diffusion/
 import { path } from "../../../pages/components/diffusion/drawing.js";
 import { Pool } from "../../../pages/components/diffusion/pool.js";
 import { firstNoise, scales, step, times } from "../../../pages/components/diffusion/sampling.js";
+import { casesOf } from "./cases.js";
 
-const { default: { denoisers } } = await import(process.env.CASES);
+const { denoisers } = await casesOf("denoisers");
 const usual = { seed: 0, index: 0, label: -1, steps: 4, order: 1, eta: 0, guidance: 0, from: 1 };
 const flow = denoisers.find(({ process: name }) => name === "velocity");
 

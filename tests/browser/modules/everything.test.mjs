@@ -2,8 +2,9 @@
 
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("modules");
 
 for (const path of cases.modules) {
   test(`${path} is linked`, async () => {

@@ -6,8 +6,9 @@ import {
   backward, differences, forward, leafNames, script,
 } from "../../../pages/components/expression/graph.js";
 import { general, tensor } from "../../../pages/components/expression/tensors.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("expressions");
 
 function close(found, wanted, what, tolerance = 1e-9) {
   assert.deepEqual(found.shape, wanted.shape, what);

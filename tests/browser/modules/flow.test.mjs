@@ -15,8 +15,9 @@ import {
 } from "../../../pages/components/trajectory/flow.js";
 import { makeProblem } from "../../../pages/components/trajectory/problem.js";
 import { TRAINING, Trajectory } from "../../../pages/components/trajectory/trajectory.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("flows");
 
 const far = (a, b) => {
   assert.equal(a.length, b.length);

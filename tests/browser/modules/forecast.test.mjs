@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { Network, bandOf, firstTest, measure, read, roll, scalingOf, thinned }
   from "../../../pages/components/forecast/forecaster.js";
 import { Learner } from "../../../pages/components/forecast/learner.js";
+import { casesOf } from "./cases.js";
 
-const { default: { forecasts } } = await import(process.env.CASES);
+const { forecasts } = await casesOf("forecasts");
 
 const near = (a, b, off, what) =>
   assert.ok(Math.abs(a - b) <= off * Math.max(1, Math.abs(b)), `${what}: ${a} beside ${b}`);

@@ -7,8 +7,9 @@ import { readDenoiser } from "../../../pages/components/diffusion/denoiser.js";
 import { accelerate } from "../../../pages/components/fast_layers.js";
 import { Classifier } from "../../../pages/components/network/classifier.js";
 import { Layout, Plain, blocked, fast, intoBlocks } from "../../../pages/components/kernels.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("classifiers", "decoders", "denoisers");
 if (process.versions) { // Node, which does not fetch files
   const { readFile } = await import("node:fs/promises");
   const elsewhere = globalThis.fetch;

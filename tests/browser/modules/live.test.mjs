@@ -6,8 +6,9 @@ import { parseCode } from "../../../pages/components/live/live.js";
 import {
   chiSquared, nearer, shareText, stateOf,
 } from "../../../pages/components/live/plausibility.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("chiSquared", "spreads");
 
 test("the share of χ² below is SciPy's", () => {
   for (const { squared, degrees, share } of cases.chiSquared) {

@@ -10,8 +10,9 @@ import { fetchArrays, unpack, unpackPoints } from "../../../pages/components/map
 import { coordinates, nearest, projection, rangesInView }
   from "../../../pages/components/map/picking.js";
 import { Frames } from "../../../pages/components/map/replay.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("arrays", "polygons");
 const close = (a, b, off = 1e-9) => assert.ok(Math.abs(a - b) <= off, `${a} is not ${b}`);
 
 // ---- polygons

@@ -9,8 +9,9 @@ import { makeProblem } from "../../../pages/components/trajectory/problem.js";
 import { Session } from "../../../pages/components/trajectory/session.js";
 import { curvatureAt, surfaceOf } from "../../../pages/components/trajectory/surfaces.js";
 import { Trajectory } from "../../../pages/components/trajectory/trajectory.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("races");
 const { points, classes, planes } = cases.races;
 const FREE = { condition: 20, angle: 30, noise: 0.2, batch: 0, seed: 0, threshold: 1e-6, stop_steps: 1000 };
 

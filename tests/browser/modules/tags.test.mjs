@@ -10,8 +10,9 @@ import { readRubbed, rubbedText, toggled, without } from "../../../pages/compone
 import { Tagger } from "../../../pages/components/tags/tagger.js";
 import { wordsOf } from "../../../pages/components/tags/tokens.js";
 import { fetchWeights } from "../../../pages/components/safetensors.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("taggers");
 const taggers = new Map();
 for (const { network, weights, vocabulary, heldOut } of cases.taggers) {
   taggers.set(network.kind, new Tagger(network, await fetchWeights(weights), vocabulary, heldOut));

@@ -8,8 +8,9 @@ import { makeProblem } from "../../../pages/components/trajectory/problem.js";
 import { normal, order, stream, uniform } from "../../../pages/components/trajectory/random.js";
 import { Session } from "../../../pages/components/trajectory/session.js";
 import { MAX_STEPS, Trajectory } from "../../../pages/components/trajectory/trajectory.js";
+import { casesOf } from "./cases.js";
 
-const { default: cases } = await import(process.env.CASES);
+const cases = await casesOf("drawn", "trajectories");
 
 const far = (a, b) => Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i])));
 const same = (a, b) => a.length === b.length && a.every((value, i) => Object.is(value, b[i]));

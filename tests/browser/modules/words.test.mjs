@@ -7,8 +7,9 @@ import { Learner, followers, prepare } from "../../../pages/components/words/lea
 import {
   Vocabulary, cosines, draw, largest, network, principal, softmax, written,
 } from "../../../pages/components/words/predictor.js";
+import { casesOf } from "./cases.js";
 
-const { default: { words: cases } } = await import(process.env.CASES);
+const { words: cases } = await casesOf("words");
 const near = (found, wanted, what, off = 1e-4) =>
   assert.ok(Math.abs(found - wanted) <= off, `${what}: ${found} is not ${wanted}`);
 
