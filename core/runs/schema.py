@@ -126,6 +126,8 @@ class Figures(BaseModel):
     negative_iwae: Number = 0.0
     active_units: Number = 0.0
     fid: Number = 0.0
+    steps: Count = 0
+    guidance: Number = 0.0
     fid_by_steps: dict[str, Number] = Field(default_factory=dict)
     precision: Share = 0.0
     recall: Share = 0.0

@@ -510,7 +510,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
     ) -> dict[str, float]:
         """The figures of a thousand samples."""
         drawn = self.draw(experiment, SAMPLES_AN_EPOCH, EVALUATION_SEED)
-        return self.row(experiment, images, drawn)
+        return {**self.row(experiment, images, drawn), "guidance": experiment.variant.guidance}
 
     def evaluate(self, experiment: DiffusionExperiment, images: Images) -> dict[str, Any]:
         """Measure ten thousand samples against the test split, each class in turn."""

@@ -18,6 +18,7 @@ from pages.ui.figure_tables import Column, figure_table
 from pages.ui.names import dataset_title, run_names
 from pages.ui.pictures import Row
 
+GUIDANCE = DIFFUSION.variant("flow").guidance
 FAMILIES = (DIFFUSION, ADVERSARIAL, AUTOENCODING)
 COLUMNS = {
     "Fréchet distance": Column(
@@ -91,9 +92,10 @@ def _below(table: pd.DataFrame, dataset: str, runs: Sequence[Run]) -> None:
         )
     st.caption(
         f"Each is measured on {of} samples against the test images of {dataset_title(dataset)}, "
-        f"none left out; diffusions take {STEPS} steps a picture.{floor} Distances within a factor "
-        "of three or so change their order with the features; coverage counts variety and "
-        "likeness together. One training each: the spread over seeds was not measured."
+        f"none left out; diffusions take {STEPS} steps a picture, flow matching with a guidance of "
+        f"{GUIDANCE:g}.{floor} Distances within a factor of three or so change their order with "
+        "the features; coverage counts variety and likeness together. One training each: the "
+        "spread over seeds was not measured."
     )
     with st.container(horizontal=True):
         csv_button(lambda: table, f"generators-{dataset}")

@@ -25,12 +25,26 @@ def epochs() -> None:
     over_epochs(run, "Samples from the same noise")
     st.subheader("Its samples", anchor=False)
     sample_health.panel(run)
+    how_drawn(run)
     by_steps(run)
     memory = st.expander("Did it memorise?", key="memorised", on_change="rerun")
     if memory.open:
         with memory:
             if rows := copy_search.search(run, cached.drawn_by(run, SEARCHED, 0)):
                 pictures.rows(rows)
+
+
+def how_drawn(run: Run) -> None:
+    """Say with what guidance the samples of the end and of the epochs were drawn."""
+    figures = Figures.model_validate(run.metrics())
+    if not figures.steps:
+        return
+    said = f"At the end the samples were drawn in {figures.steps} steps"
+    if figures.guidance:
+        said += f", with a guidance of {figures.guidance:g}"
+        if "guidance" not in run.history():
+            said += "; those after each epoch without it, so that their distance is larger"
+    st.caption(f"{said}.")
 
 
 def by_steps(run: Run) -> None:
