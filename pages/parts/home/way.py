@@ -41,11 +41,19 @@ WAY = {
             "they learnt, and a health check.",
             covers.gan_gallery,
         ),
+    ),
+    "One step after another": (
         Card(
             "diffusion",
             "Watch digits come out of noise, look at the path of each, and let the same network "
             "finish what you leave out.",
             covers.diffusion,
+        ),
+        Card(
+            "sequences",
+            "Bend a series and its forecast follows; guess the next word; tag a sentence as you "
+            "type it.",
+            covers.sequences,
         ),
     ),
     "What was learnt": (
@@ -60,14 +68,6 @@ WAY = {
             "Draw, and every layer of a classifier redraws; take it apart, and see what each part "
             "costs and is worth.",
             covers.network_explorer,
-        ),
-    ),
-    "What comes next": (
-        Card(
-            "sequences",
-            "Bend a series and its forecast follows; guess the next word; tag a sentence as you "
-            "type it.",
-            covers.sequences,
         ),
     ),
     "With photographs of yours": (
