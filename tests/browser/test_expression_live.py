@@ -50,7 +50,7 @@ def test_values_and_gradients_follow_a_leaf_and_nothing_is_sent(page, app):
     expect(page.get_by_role("region", name="Leaf w")).to_contain_text(
         signed("∂L/∂w = -4; by differences -4")
     )
-    page.get_by_role("spinbutton", name="x[0]").fill("3")
+    page.get_by_role("spinbutton", name="x", exact=True).fill("3")
     expect(bench.node("L").locator(".number").first).to_have_text("0")
     box = bench.node("b").locator(".cell.value").bounding_box()
     page.mouse.move(box["x"] + 9, box["y"] + 9)

@@ -163,7 +163,7 @@ def test_health_prints_its_numbers_with_n_and_the_extractor(lab):
     app = on(NORMED, tab="Health")
     found = health.read(NORMED)
     text = captions(app)
-    assert "10,000 samples from the prior" in text and "our classifier of MNIST" in text
+    assert "10,000 samples from noise" in text and "our classifier of MNIST" in text
     shown = {m.label: m.value for m in app.metric}
     assert shown["Fréchet distance"] == f"{found.fid:,.1f}"
     assert shown["Its floor"] == f"{found.floor:,.1f}" and "10,000 real training images" in text
