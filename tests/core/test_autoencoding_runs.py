@@ -43,6 +43,7 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(type(AUTOENCODING), "most_test", 50)
     monkeypatch.setattr(module, "IWAE_IMAGES", 3)
+    monkeypatch.setattr(module, "SAMPLES", 20)
 
 
 def new(variant: str, **values: Any) -> Run:
