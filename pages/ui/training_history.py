@@ -22,7 +22,7 @@ def over_epochs(run: Run, shown: str) -> None:
         return
     if (figure := charts.losses(run)) is not None:
         charts.show(figure, key="losses", height=280)
-        if not any(name.startswith("test_") for name in run.history().columns):
+        if not any(name == "fid" or name.startswith("test_") for name in run.history().columns):
             st.caption(
                 "This run kept no figures of test images after each epoch, only those at its end."
             )

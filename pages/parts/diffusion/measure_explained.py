@@ -32,8 +32,10 @@ guess (Wang et al. 2023). That alone is not enough: a guess at a pixel that is n
 the known ones only through the noise. So it is corrected first. Were the pictures behind $x_t$
 normal with covariance $C$, the mean of those with the numbers $m$ would be
 
-$$\hat x + C M^\top \left(M C M^\top\right)^{-1} (m - M \hat x), \qquad
-C = \tfrac{\sigma^2}{\alpha}\, J$$
+$$
+\hat x + C M^\top \left(M C M^\top\right)^{-1} (m - M \hat x), \qquad
+C = \tfrac{\sigma^2}{\alpha}\, J
+$$
 
 (Song et al. 2023 with a fixed $C$; Rozet et al. 2024 with this one). $J$ is never written down:
 automatic differentiation gives $J^\top v$, and one step of conjugate gradients is taken. Under “How
@@ -46,8 +48,10 @@ SAMPLES = r"""
 and every sample is one answer. For the squared error their mean is best, and by how much is an
 identity: of any samples $x^{(i)}$ with mean $\bar x$,
 
-$$\frac1S \sum_i \lVert x^{(i)} - x_0 \rVert^2
-= \lVert \bar x - x_0 \rVert^2 + \frac1S \sum_i \lVert x^{(i)} - \bar x \rVert^2 .$$
+$$
+\frac1S \sum_i \lVert x^{(i)} - x_0 \rVert^2
+= \lVert \bar x - x_0 \rVert^2 + \frac1S \sum_i \lVert x^{(i)} - \bar x \rVert^2 .
+$$
 
 If samples were exact, they would have twice the squared error of the true mean on average over
 pictures, and still be the better answers to “what may it have looked like?”. These are not exact:

@@ -30,9 +30,11 @@ SAMPLER = r"""
 One look gives a blur, so the way back is gone in steps, from $t$ to a smaller $s$: what is seen is
 put together again with less noise,
 
-$$x_s = \alpha_s\, \hat x_0 + \sqrt{\sigma_s^2 - \nu^2}\; \hat n + \nu\, \varepsilon, \qquad
+$$
+x_s = \alpha_s\, \hat x_0 + \sqrt{\sigma_s^2 - \nu^2}\; \hat n + \nu\, \varepsilon, \qquad
 \nu = \eta\, \sigma_s \sqrt{1 - \Big(\frac{\alpha_t\, \sigma_s}{\alpha_s\, \sigma_t}\Big)^{2}},
-\qquad \varepsilon \sim \mathcal N(0, I).$$
+\qquad \varepsilon \sim \mathcal N(0, I).
+$$
 
 With $\eta = 0$ nothing is drawn anew, and the picture is a function of its first noise: DDIM (Song
 et al. 2021), which for the straight lines of flow matching is Euler's method. With $\eta = 1$ it is
