@@ -17,6 +17,7 @@ from core.runs.schema import Status
 from core.runs.store import Run
 from core.tasks.base import AnyTask
 from core.tasks.classification import RECOGNITION
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.sequence_tasks import SequenceVariant
 from core.training.request import make_request
 
@@ -141,3 +142,17 @@ class Layers(TorchFunctionMode):
         """Stride and padding of a convolution, as a module hands them over."""
         (stride, *_), (padding, *_) = args[3], args[4]
         return f"{f', s{stride}' if stride > 1 else ''}, p{padding}"
+
+
+def untaught_diffusion(variant: str) -> Run:
+    """Make a finished run with small random weights, on scikit-learn's digits."""
+    question = make_request("diffusion", variant, "digits", {"width": 8})
+    run = store.create(question.run_id, question.config)
+    model = DIFFUSION.build_for(run.spec(), DIFFUSION.config_of(run))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for weight in model.parameters():
+            nn.init.normal_(weight, 0, 0.1)
+    run.write_weights(model.state_dict(), half=True)
+    run.update(state="done")
+    return run

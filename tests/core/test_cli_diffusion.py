@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
-from core import images, training
+from core import images
 from core.__main__ import main
 from core.cli import latent_commands
 from core.runs import store
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.diffusion import DIFFUSION, VELOCITY, Sampling, denoise, first_noise
-from tests.core.support import said
+from core.tasks.diffusion import VELOCITY, Sampling, denoise, first_noise
+from tests.core.support import said, untaught_diffusion
 
 Make = Callable[[str], Run]
 SIDE = 28
@@ -28,16 +27,7 @@ def make(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
     def made(variant: str) -> Run:
-        question = training.make_request("diffusion", variant, "digits", {"width": 8})
-        run = store.create(question.run_id, question.config)
-        model = DIFFUSION.build_for(run.spec(), DIFFUSION.config_of(run))
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            for weight in model.parameters():
-                nn.init.normal_(weight, 0, 0.1)
-        run.write_weights(model.state_dict(), half=True)
-        run.update(state="done")
-        return run
+        return untaught_diffusion(variant)
 
     return made
 

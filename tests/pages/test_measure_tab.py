@@ -4,15 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
-from torch import nn
 
-from core import training
 from core.runs import store
 from core.runs.store import Run
-from core.tasks.diffusion import DIFFUSION
 from pages.ui import cached
+from tests.core.support import untaught_diffusion
 
 Make = Callable[[str], Run]
 
@@ -23,15 +20,7 @@ def make(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
 
     def made(variant: str) -> Run:
-        question = training.make_request("diffusion", variant, "digits", {"width": 8})
-        run = store.create(question.run_id, question.config)
-        model = DIFFUSION.build_for(run.spec(), DIFFUSION.config_of(run))
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            for weight in model.parameters():
-                nn.init.normal_(weight, 0, 0.1)
-        run.write_weights(model.state_dict(), half=True)
-        run.update(state="done")
+        run = untaught_diffusion(variant)
         cached.forget_models()
         return run
 
