@@ -58,3 +58,15 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def never_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that is carried out in this process leaves the tests after it their priority."""
     monkeypatch.setattr(os, "nice", lambda step: 10, raising=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for a browser or another process gets a second chance when the wait ran out.
+
+    A machine that is busy with something else makes a wait run out; what is compared at once is
+    not asked for again. The summary counts what was run twice.
+    """
+    ran_out = ["TimeoutError", "with timeout"]  # the second as Playwright's `expect` says it
+    for item in items:
+        if any(item.iter_markers("browser")) or any(item.iter_markers("cluster")):
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=ran_out))
