@@ -1,4 +1,4 @@
-// Pictures drawn one after the other, on a worker or on the page's own thread, as pool.js asks.
+// Pictures drawn step by step, on a worker or on the page's own thread, as pool.js asks.
 
 import { readDenoiser } from "./denoiser.js";
 import { firstNoise, scales, step, times } from "./sampling.js";
@@ -13,7 +13,8 @@ const ROUNDS = 6;
 
 /** Draws what it is told to. Its answers: `{ready}`, `{error}`, and of a job's number `{id, …}`. */
 export class Drawing {
-  #stopped = new Set();
+  #jobs = [];
+  #working = false;
   #answer;
 
   /** @param answer is called with a message, and what of it may be moved */
@@ -21,20 +22,44 @@ export class Drawing {
     this.#answer = answer;
   }
 
-  async handle({ network, draw, stop, id }) {
+  async handle({ network, draw, group, stop, id }) {
     if (network) return this.#load(network);
-    if (stop) return void this.#stopped.add(id);
-    try {
-      for (const { step: at, x, image } of path(this.denoiser, draw)) {
-        this.#answer({ id, step: at, x, image }, [x.buffer, image.buffer]);
-        await breath();
-        if (this.#stopped.has(id)) break;
+    if (stop) return this.#end(id);
+    this.#jobs.push({ id, group, made: 0, path: path(this.denoiser, draw) });
+    if (!this.#working) return this.#work();
+  }
+
+  async #work() {
+    this.#working = true;
+    await breath(); // what was asked for at the same time
+    for (let job = this.#next(); job; job = this.#next()) {
+      try {
+        const { value, done } = job.path.next();
+        if (done) this.#end(job.id);
+        else {
+          const { x, image } = value;
+          job.made = value.step;
+          this.#answer({ id: job.id, step: job.made, x, image }, [x.buffer, image.buffer]);
+        }
+      } catch ({ message }) {
+        this.#end(job.id, message);
       }
-      this.#answer({ id, done: true });
-    } catch ({ message }) {
-      this.#answer({ id, error: message });
+      await breath();
     }
-    this.#stopped.delete(id);
+    this.#working = false;
+  }
+
+  /** Of the group that was asked for last, the picture with the fewest steps. */
+  #next() {
+    const group = Math.max(...this.#jobs.map((job) => job.group));
+    const latest = this.#jobs.filter((job) => job.group === group);
+    return latest.sort((one, other) => one.made - other.made)[0];
+  }
+
+  #end(id, error) {
+    const there = this.#jobs.some((job) => job.id === id);
+    this.#jobs = this.#jobs.filter((job) => job.id !== id);
+    if (there) this.#answer(error === undefined ? { id, done: true } : { id, error });
   }
 
   async #load(buffer) {

@@ -1,4 +1,5 @@
-// A few workers that draw pictures with one network: who was asked for last is drawn first.
+// A few workers that draw pictures with one network: what was asked for last is drawn first, and
+// what was asked for together comes out of the noise together, step by step.
 
 import { fetchBytes } from "../common.js";
 import { Drawing } from "./drawing.js";
@@ -15,10 +16,9 @@ const LIMITS = { steps: [1, 1000], eta: [0, 1], order: [1, 2], from: [0, 1] };
  * `done` of each job, reject with a sentence.
  */
 export class Pool {
-  #waiting = [];
+  #waiting = []; // for the workers to be there
   #running = new Map(); // jobs by number
-  #idle = [];
-  #all = [];
+  #workers = [];
   #next = 0;
 
   /**
@@ -46,26 +46,26 @@ export class Pool {
       const told = (message) => {
         if (message.ready) {
           resolve(message.ready);
-          this.#idle.push(worker);
+          if (!this.#workers.includes(worker)) this.#workers.push(worker);
           this.#serve();
         } else if (message.id === undefined) reject(new Error(message.error));
-        else this.#told(worker, message);
+        else this.#told(message);
       };
       const here = () => {
         if (this.closed) return;
-        this.#all = this.#all.filter((one) => one !== worker);
-        const job = [...this.#running.values()].find((one) => one.worker === worker);
+        this.#workers = this.#workers.filter((one) => one !== worker);
+        const lost = [...this.#running.values()].filter((job) => job.worker === worker);
         const drawing = new Drawing((message) => queueMicrotask(() => told(message)));
         worker = { postMessage: (message) => drawing.handle(message), terminate() {} };
         worker.postMessage({ network: network.slice(0) });
-        if (job) this.#end(job, new Error("The worker broke off: this picture stops here."));
+        for (const job of lost) this.#end(job, new Error("The worker broke off: this picture stops here."));
       };
       try {
         worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
         worker.onmessage = ({ data }) => told(data);
         worker.onerror = here;
         worker.postMessage({ network });
-        this.#all.push(worker);
+        this.#workers.push(worker);
       } catch {
         here();
       }
@@ -88,8 +88,21 @@ export class Pool {
    * was cancelled
    */
   draw(how, onStep = () => {}) {
-    const asked = { ...USUAL, ...how };
-    const job = { id: this.#next++, asked, onStep, cancelled: false };
+    return this.drawAll([[how, onStep]])[0];
+  }
+
+  /**
+   * Have some drawn together.
+   * @param pictures `[how, onStep]` of each, as `draw` takes them
+   * @returns the jobs, as `draw` gives one
+   */
+  drawAll(pictures) {
+    const group = this.#next;
+    return pictures.map(([how, onStep]) => this.#ask({ ...USUAL, ...how }, onStep, group));
+  }
+
+  #ask(asked, onStep, group) {
+    const job = { id: this.#next++, group, asked, onStep, cancelled: false };
     job.done = new Promise((resolve, reject) => Object.assign(job, { resolve, fail: reject }));
     job.done.catch(() => {}); // nobody need listen
     job.cancel = () => this.#cancel(job);
@@ -102,31 +115,29 @@ export class Pool {
     return job;
   }
 
+  /** Hands out what waits, each to the worker that has least to do. */
   #serve() {
-    while (this.#idle.length && this.#waiting.length) {
-      const job = this.#waiting.pop();
-      job.worker = this.#idle.pop();
+    if (!this.#workers.length) return;
+    for (const job of this.#waiting.splice(0)) {
+      const load = new Map(this.#workers.map((worker) => [worker, 0]));
+      for (const { worker } of this.#running.values()) load.set(worker, load.get(worker) + 1);
+      [job.worker] = [...load].reduce((least, one) => (one[1] < least[1] ? one : least));
       this.#running.set(job.id, job);
-      job.worker.postMessage({ id: job.id, draw: job.asked });
+      job.worker.postMessage({ id: job.id, group: job.group, draw: job.asked });
     }
   }
 
-  #told(worker, { id, step, x, image, error }) {
+  #told({ id, step, x, image, error }) {
     const job = this.#running.get(id);
     if (!job) return;
-    if (step) {
-      if (!job.cancelled) job.onStep(step, x, image);
-      return;
-    }
-    this.#idle.push(worker);
-    this.#end(job, error && new Error(error));
+    if (!step) this.#end(job, error && new Error(error));
+    else if (!job.cancelled) job.onStep(step, x, image);
   }
 
   #end(job, error) {
     this.#running.delete(job.id);
     if (error) job.fail(error);
     else job.resolve(!job.cancelled);
-    this.#serve();
   }
 
   #cancel(job) {
@@ -141,7 +152,7 @@ export class Pool {
   close() {
     this.closed = true;
     for (const job of [...this.#waiting, ...this.#running.values()]) this.#cancel(job);
-    for (const worker of this.#all) worker.terminate();
+    for (const worker of this.#workers) worker.terminate();
   }
 }
 

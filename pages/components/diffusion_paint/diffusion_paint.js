@@ -314,21 +314,22 @@ class Paint {
     return strength ? "" : "At strength 0 all are the drawing itself.";
   }
 
-  /** Draw a picture on each of some cards; the pool begins with what was asked last. */
+  /** Draw a picture on each of some cards, all together. */
   draw(cards, wanted, live) {
     const { class: label, guidance, steps: most, seed } = this.values;
-    const steps = live ? Math.min(most, LIVE_STEPS) : most;
-    for (let i = wanted.length - 1; i >= 0; i--) {
-      const { known, from } = wanted[i];
+    const steps = live ? Math.min(most, LIVE_STEPS) : most, pictures = [];
+    for (const [i, { known, from, start }] of wanted.entries()) {
       if (from === 0) {
-        this.drawn(cards, i, wanted[i].start);
+        this.drawn(cards, i, start);
         continue;
       }
-      const job = this.pool.draw({ ...wanted[i], seed, label, guidance, steps }, (step, x, guess) => {
+      pictures.push([{ ...wanted[i], seed, label, guidance, steps }, (step, x, guess) => {
         if (step === steps) this.drawn(cards, i, x);
         else if (!reducedMotion()) cards.draw(i, known ? withKnown(guess, this.known, this.pad.mask) : guess,
           this.data.shape, false);
-      });
+      }]);
+    }
+    for (const job of this.pool.drawAll(pictures)) {
       cards.jobs.push(job);
       job.done.catch((error) => this.say(error.message));
     }

@@ -169,21 +169,25 @@ class Wall {
       waiting.push({ cell, order, wanted });
     }
     if (waiting.length && this.root.dataset.state === "ready") this.find(".failure").hidden = true;
-    // the latest is drawn first
-    for (const { cell, order, wanted } of waiting.reverse()) this.begin(cell, order, wanted);
+    this.begin(waiting);
     this.name();
     this.between.draw();
   }
 
-  begin(cell, order, wanted) {
-    const { track } = cell;
-    cell.job = this.pool.draw(order, (step, x, guess) => {
-      if (this.closed || cell.wanted !== wanted) return;
-      if (this.root.dataset.state !== "ready") this.root.dataset.state = "ready";
-      track.add(step, x, guess);
-      this.ask();
-    });
-    cell.job.done.catch((error) => this.fail(error));
+  begin(waiting) {
+    const jobs = this.pool.drawAll(waiting.map(({ cell, order, wanted }) => {
+      const { track } = cell;
+      return [order, (step, x, guess) => {
+        if (this.closed || cell.wanted !== wanted) return;
+        if (this.root.dataset.state !== "ready") this.root.dataset.state = "ready";
+        track.add(step, x, guess);
+        this.ask();
+      }];
+    }));
+    for (const [i, { cell }] of waiting.entries()) {
+      cell.job = jobs[i];
+      cell.job.done.catch((error) => this.fail(error));
+    }
   }
 
   name() {

@@ -75,18 +75,28 @@ test("noise that is drawn anew makes another picture, the same each time", async
 test("a pool draws the last first, stops what is cancelled and goes on", async () => {
   const pool = new Pool(flow.url, 1), order = [];
   const job = (index) => pool.draw({ ...usual, index }, (at, x) => order.push([index, at, x]));
-  const [, second, third] = [job(1), job(2), job(3)];
+  const [first, second, third] = [job(1), job(2), job(3)];
   second.cancel();
   assert.deepEqual(await pool.ready.then(({ process: name }) => name), "velocity");
   assert.deepEqual(await Promise.all([second.done, third.done]), [false, true]);
   const stop = (at) => at === 2 && running.cancel();
   const running = pool.draw({ ...usual, index: 4, steps: 1000 }, stop);
   assert.equal(await running.done, false);
-  assert.equal(await job(5).done, true);
+  assert.deepEqual(await Promise.all([job(5).done, first.done]), [true, true]);
   const drawn = order.map(([index]) => index);
-  assert.deepEqual([...new Set(drawn)], [3, 1, 5]);
+  assert.deepEqual([...new Set(drawn)], [3, 5, 1]);
   const denoiser = await loadDenoiser(flow.url);
-  assert.deepEqual(order.at(-1)[2], [...path(denoiser, { ...usual, index: 5 })].at(-1).x);
+  assert.deepEqual(order.at(-1)[2], [...path(denoiser, { ...usual, index: 1 })].at(-1).x);
+  pool.close();
+});
+
+test("what is drawn together takes its steps in turn", async () => {
+  const pool = new Pool(flow.url, 1), order = [];
+  const told = (index) => (at) => order.push([index, at]);
+  const both = [0, 1].map((index) => [{ ...usual, index, steps: 3 }, told(index)]);
+  const jobs = pool.drawAll(both);
+  assert.deepEqual(await Promise.all(jobs.map((job) => job.done)), [true, true]);
+  assert.deepEqual(order, [1, 2, 3].flatMap((at) => [[0, at], [1, at]]));
   pool.close();
 });
 
