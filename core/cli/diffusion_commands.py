@@ -25,10 +25,11 @@ from core.inference.posterior_sampling import (
     prior_of,
     usual,
 )
+from core.models.sampling import USUAL, Sampling, denoise, first_noise
 from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks.base import unit
-from core.tasks.diffusion import CHUNK, USUAL, Sampling, denoise, first_noise
+from core.tasks.diffusion import CHUNK
 
 FILLINGS = 6
 WHITE = 128

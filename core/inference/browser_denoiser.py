@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.denoising_nets import DiffusionNet
-from core.tasks.diffusion import NOISE, RESIDUAL, VELOCITY, Process
+from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 
 PROCESSES = {"noise": NOISE, "velocity": VELOCITY, "residual": RESIDUAL}
 """What the browser knows of, by what the network says."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from core.cancellation import Check, silent
 from core.errors import LabError
 from core.inference.posterior_sampling import How, Prior, checked, looked
-from core.tasks.diffusion import VELOCITY
+from core.models.noise_processes import VELOCITY
 
 GREYS = 256
 CROWDING = 3

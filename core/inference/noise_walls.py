@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from core.models.denoising_nets import DiffusionNet
+from core.models.noise_processes import Guess
+from core.models.sampling import USUAL, Sampling, denoise
 from core.runs.store import Run
-from core.tasks.diffusion import DIFFUSION, USUAL, Guess, Sampling, denoise
+from core.tasks.diffusion import DIFFUSION
 
 
 class Asked(NamedTuple):

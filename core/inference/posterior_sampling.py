@@ -18,17 +18,11 @@ from core.cancellation import Check, silent
 from core.errors import LabError
 from core.inference.linear_measurements import Measurement
 from core.models.denoising_nets import DiffusionNet
+from core.models.noise_processes import LEAST_SIGMA, MOST_SIGMA, Guess, Process
+from core.models.sampling import look, new_noise
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.diffusion import (
-    DIFFUSION,
-    LEAST_SIGMA,
-    MOST_SIGMA,
-    Guess,
-    Process,
-    look,
-    new_noise,
-)
+from core.tasks.diffusion import DIFFUSION
 from core.tasks.family import Shape
 
 STEPS, BLIND_STEPS = 20, 70

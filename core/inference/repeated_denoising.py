@@ -8,7 +8,8 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.models.denoising_nets import DiffusionNet
-from core.tasks.diffusion import Process, first_noise, look
+from core.models.noise_processes import Process
+from core.models.sampling import first_noise, look
 
 MAX_STEPS = 100
 

@@ -1,15 +1,15 @@
 """Diffusion: a network learns to take noise away, and draws by doing so over and over.
 
-One procedure for all variants: a noisy image is x = α(t) x₀ + σ(t) n, and a variant is its α and σ,
-what its network says of x, and whether it is told t and the class.
+One procedure for all variants: a variant is the process by which images become noise, and whether
+its network is told the time and the class.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from core.cancellation import Check, silent
 from core.data import Images
 from core.images import contact_sheet
 from core.models.denoising_nets import DiffusionNet
+from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
+from core.models.sampling import STEPS, USUAL, Sampling, denoise, first_noise
 from core.tasks.base import Descent, Experiment, TaskConfig, unit, warm_cosine
 from core.tasks.family import Shape, Variant, by_name, number
 from core.tasks.generating import GeneratingTask
@@ -29,8 +31,6 @@ SAMPLES = 10_000
 SAMPLES_AN_EPOCH = 1_000
 """Images that it is measured on after each epoch: a distance of few is larger, so those of the
 epochs compare with each other only."""
-STEPS = 20
-"""Steps in which they are drawn."""
 CHUNK = 250
 EVALUATION_SEED = 40_000
 SHEET_SEED = 0
@@ -39,108 +39,11 @@ COLUMNS, ROWS = 10, 6
 ANY_CLASS = 0.1
 """Share of the training images whose class is not told, so that guidance has something to leave
 behind (Ho and Salimans 2022)."""
-LEAST_SIGMA = 0.02
-"""Noise level at which a blind network's path ends."""
 PAIRS = 10_000
 """Pairs of a noise and the picture that a network draws from it, which reflow learns from."""
 PAIR_SEED = 60_000
 FEW_STEPS = (1, 2, 4)
 """Numbers of steps that a finished network is measured at besides."""
-MOST_SIGMA = 3.0
-"""Noise level at which it begins, in units of half the range of grey: nothing of a picture is left
-to see."""
-
-
-# ---- what noise does to an image, and what a network says of it
-
-
-class Scales(NamedTuple):
-    """Of times (B,): how much of the image is left and how much noise there is, both (B,)."""
-
-    alpha: Tensor
-    sigma: Tensor
-
-    def spread(self) -> Scales:
-        """Return both with a place for channels, height and width, (B, 1, 1, 1)."""
-        return Scales(*(s[:, None, None, None] for s in self))
-
-
-class Guess(NamedTuple):
-    """What a network takes a noisy image for: the image without noise, and the noise."""
-
-    image: Tensor
-    noise: Tensor
-
-
-@dataclass(frozen=True)
-class Process:
-    """How an image becomes noise as t goes from 0 to 1, and what is predicted on the way."""
-
-    scales: Callable[[Tensor], Scales]
-    target: Callable[[Tensor, Tensor, Scales], Tensor]
-    """Of images, noise (B, C, H, W) and scales: what the network is to say."""
-    guess: Callable[[Tensor, Tensor, Scales], Guess]
-    """Of noisy images, what the network said, and scales."""
-    weight: Callable[[Scales], Tensor]
-    """Of the squared error, by the scales."""
-
-    def noisy(self, image: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """Return images (B, C, H, W) as they are at times t (B,)."""
-        alpha, sigma = self.scales(t).spread()
-        return alpha * image + sigma * noise
-
-
-def linear_beta(t: Tensor) -> Scales:
-    """A thousand steps whose share of noise rises from 10⁻⁴ to 0.02 (Ho et al. 2020)."""
-    kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, device=t.device), 0)
-    kept = torch.cat([torch.ones(1, device=t.device), kept])[(t * 1000).round().long()]
-    return Scales(kept.sqrt(), (1 - kept).sqrt())
-
-
-def straight(t: Tensor) -> Scales:
-    """A straight line from the image to the noise (Liu et al. 2023; Lipman et al. 2023)."""
-    return Scales(1 - t, t)
-
-
-def added(t: Tensor) -> Scales:
-    """The image stays, and noise is added: its level rises by equal ratios, and is 0 at t = 0."""
-    sigma = LEAST_SIGMA * (MOST_SIGMA / LEAST_SIGMA) ** t
-    return Scales(torch.ones_like(t), torch.where(t > 0, sigma, 0.0))
-
-
-def _even(scales: Scales) -> Tensor:
-    return torch.ones_like(scales.sigma)
-
-
-def _from_noise(x: Tensor, noise: Tensor, scales: Scales) -> Guess:
-    """Where hardly anything of the image is left, an error is divided by almost nothing: the image
-    is cut to its range, and the noise is what is left (Ho et al. 2020)."""
-    image = ((x - scales.sigma * noise) / scales.alpha).clamp(-1, 1)
-    return Guess(image, (x - scales.alpha * image) / scales.sigma)
-
-
-NOISE = Process(
-    # ε, by which L_simple weighs all times alike (Ho et al. 2020)
-    linear_beta,
-    target=lambda image, noise, scales: noise,
-    guess=_from_noise,
-    weight=_even,
-)
-VELOCITY = Process(
-    # dx/dt of the straight line, n - x₀
-    straight,
-    target=lambda image, noise, scales: noise - image,
-    guess=lambda x, said, scales: Guess(x - scales.sigma * said, x + scales.alpha * said),
-    weight=_even,
-)
-RESIDUAL = Process(
-    # σ n: what is taken away. It is -σ² times the slope of log p(x) (Miyasawa 1961) at any σ, so
-    # the network need not be told it (Kadkhodaie and Simoncelli 2021). The noise is not clipped.
-    added,
-    target=lambda image, noise, scales: scales.sigma * noise,
-    guess=lambda x, said, scales: Guess(x - said, said / scales.sigma.clamp_min(1e-6)),
-    weight=lambda scales: 1 / (scales.sigma.square() + 0.1**2),
-)
 
 
 # ---- training
@@ -304,107 +207,6 @@ def signed(pixels: Tensor) -> Tensor:
 
 
 # ---- drawing
-
-
-class Sampling(NamedTuple):
-    """How images are drawn."""
-
-    steps: int = STEPS
-    order: int = 1
-    """Looks that a step takes: 1 (Euler, which is DDIM), or 2 (Heun)."""
-    eta: float = 0.0
-    """Share of the noise that is drawn anew at each step (Song et al. 2021): 0 makes the picture a
-    function of its first noise, 1 is the ancestral sampling of Ho et al. 2020."""
-    guidance: float = 0.0
-    """How far to go beyond what is said with the class, away from what is said without."""
-
-
-USUAL = Sampling()
-OnStep = Callable[[int, Tensor, Guess], None]
-
-
-@torch.inference_mode()
-def denoise(
-    process: Process,
-    model: DiffusionNet,
-    noise: Tensor,
-    labels: Tensor | None = None,
-    how: Sampling | None = None,
-    generator: torch.Generator | None = None,
-    on_step: OnStep = lambda step, x, guess: None,
-) -> Tensor:
-    """Draw images in [-1, 1] from normal noise (N, C, H, W).
-
-    Args:
-        labels: the classes (N,) that they are to be of; None for any.
-        generator: of the noise that is drawn anew with `eta`; required there.
-        on_step: called before each step with its number, the noisy images and the guess at them.
-
-    Raises:
-        ValueError: no steps, more than a thousand, or `eta` without a generator.
-    """
-    how = how or USUAL
-    possible = 1 <= how.steps <= 1000 and 0 <= how.eta <= 1 and how.order in (1, 2)
-    if not possible or (how.order == 2 and how.eta):
-        raise ValueError(
-            "Between 1 and 1,000 steps, an η from 0 to 1, one look a step, or two where η is 0."
-        )
-    times = torch.linspace(1, 0, how.steps + 1, device=noise.device)
-    x = process.scales(times[:1]).spread().sigma * noise
-    for step in range(how.steps):
-        now, then = (process.scales(times[step + i : step + i + 1]).spread() for i in (0, 1))
-        guess = look(process, model, x, times[step], labels, how.guidance)
-        on_step(step, x, guess)
-        new = new_noise(now, then, how.eta)
-        kept = (then.sigma.square() - new.square()).clamp_min(0).sqrt()
-        ahead = then.alpha * guess.image + kept * guess.noise
-        if how.order == 2 and step < how.steps - 1:
-            # dx = x₀ dα + ε dσ, by the trapezoid rule: the mean of what is seen here and there
-            there = look(process, model, ahead, times[step + 1], labels, how.guidance)
-            image, left = ((a + b) / 2 for a, b in zip(guess, there, strict=True))
-            ahead = x + (then.alpha - now.alpha) * image + (then.sigma - now.sigma) * left
-        if how.eta:
-            if generator is None:
-                raise ValueError("Noise that is drawn anew needs a generator.")
-            ahead += new * torch.randn(x.shape, generator=generator, device=x.device)
-        x = ahead
-    return x
-
-
-def look(
-    process: Process,
-    model: DiffusionNet,
-    x: Tensor,
-    t: Tensor,
-    labels: Tensor | None = None,
-    guidance: float = 0.0,
-) -> Guess:
-    """Have a network look at noisy images (N, C, H, W), all at the time t ().
-
-    With guidance g it says (1 + g) of what it says with the class, less g of what it says without
-    (Ho and Salimans 2022).
-    """
-    times = t.expand(len(x))
-    scales = process.scales(times).spread()
-    said = model(x, times, labels)
-    if guidance and labels is not None and model.classes:
-        said = (1 + guidance) * said - guidance * model(x, times, None)
-    return process.guess(x, said, scales)
-
-
-def new_noise(now: Scales, then: Scales, eta: float) -> Tensor:
-    """The level of the noise that a step draws anew (Song et al. 2021, equation 16).
-
-    Written by signal to noise, so that it holds for any α and σ: σ' √(1 - (α σ' / α' σ)²).
-    """
-    ratio = now.alpha * then.sigma / (then.alpha * now.sigma)
-    return eta * then.sigma * (1 - ratio.square()).clamp_min(0).sqrt()
-
-
-def first_noise(count: int, shape: Shape, seed: int) -> Tensor:
-    """Normal noise (N, C, H, W): the i-th of a seed is the same however many are drawn."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.stack([torch.randn(shape, generator=generator) for _ in range(count)])
 
 
 def samples(

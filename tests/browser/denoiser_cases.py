@@ -7,7 +7,7 @@ import torch
 from core.foundations import counter_random
 from core.inference.browser_denoiser import PROCESSES, pack_denoiser
 from core.models.denoising_nets import DiffusionNet
-from core.tasks.diffusion import Sampling, denoise, look
+from core.models.sampling import Sampling, denoise, look
 
 NETWORKS = {
     "noise": ((1, 12, 8), 0, False),

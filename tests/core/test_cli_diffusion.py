@@ -11,10 +11,11 @@ from PIL import Image
 from core import images
 from core.__main__ import main
 from core.cli import latent_commands
+from core.models.noise_processes import VELOCITY
+from core.models.sampling import Sampling, denoise, first_noise
 from core.runs import store
 from core.runs.store import Run
 from core.tasks import load_model
-from core.tasks.diffusion import VELOCITY, Sampling, denoise, first_noise
 from tests.core.support import said, untaught_diffusion
 
 Make = Callable[[str], Run]

@@ -4,16 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.tasks.diffusion import (
-    DIFFUSION,
-    NOISE,
-    RESIDUAL,
-    VELOCITY,
-    Process,
-    Sampling,
-    denoise,
-    first_noise,
-)
+from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
+from core.models.sampling import Sampling, denoise, first_noise
+from core.tasks.diffusion import DIFFUSION
 
 MEAN, SPREAD = -0.2, 0.3
 

@@ -10,7 +10,7 @@ from core.errors import LabError
 from core.inference.adaptive_filters import filter_at
 from core.inference.flow_likelihood import bits_per_dimension, log_density, one_of_each
 from core.inference.posterior_sampling import How, Prior, time_of
-from core.tasks.diffusion import NOISE, RESIDUAL, VELOCITY, Process
+from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 
 SIDE = 6
 PIXELS = SIDE**2

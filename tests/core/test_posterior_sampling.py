@@ -16,7 +16,7 @@ from core.inference.posterior_sampling import (
     time_of,
     usual,
 )
-from core.tasks.diffusion import LEAST_SIGMA, MOST_SIGMA, NOISE, RESIDUAL, VELOCITY, Process
+from core.models.noise_processes import LEAST_SIGMA, MOST_SIGMA, NOISE, RESIDUAL, VELOCITY, Process
 
 SIDE, PATTERNS = 8, 3
 PROCESSES = pytest.mark.parametrize("process", [NOISE, VELOCITY, RESIDUAL])

@@ -5,7 +5,7 @@ import torch
 
 from core.errors import LabError
 from core.inference.repeated_denoising import repeated
-from core.tasks.diffusion import NOISE, RESIDUAL, VELOCITY, Process
+from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 from tests.core.test_diffusion import MEAN, SPREAD, Exact
 
 

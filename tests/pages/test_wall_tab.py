@@ -12,7 +12,8 @@ from core.foundations.counter_random import noises, normal, stream
 from core.inference import noise_walls
 from core.inference.noise_walls import Asked
 from core.models.denoising_nets import DiffusionNet
-from core.tasks.diffusion import DIFFUSION, Sampling
+from core.models.sampling import Sampling
+from core.tasks.diffusion import DIFFUSION
 from pages.components import diffusion_wall
 from pages.components.diffusion_wall import Controls, read
 from pages.ui import cached

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from core.images import Shape
 from core.inference.noise_walls import Asked
-from core.tasks.diffusion import Sampling
+from core.models.sampling import Sampling
 from pages.components.component import component, news, nothing
 
 WIDE, NARROW = (5, 4), (4, 3)

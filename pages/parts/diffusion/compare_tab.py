@@ -8,10 +8,11 @@ import streamlit as st
 from core import data
 from core.inference import drawing_runs
 from core.metrics.generative import Health
+from core.models.sampling import STEPS
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.diffusion import DIFFUSION, STEPS
+from core.tasks.diffusion import DIFFUSION
 from pages.ui import cached, links, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.figure_tables import Column, figure_table

@@ -16,10 +16,10 @@ from core.inference.flow_likelihood import STEPS
 from core.inference.linear_measurements import KINDS
 from core.inference.posterior_sampling import How, usual
 from core.jobs import queue
+from core.models.noise_processes import VELOCITY
 from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks.base import fitted
-from core.tasks.diffusion import VELOCITY
 from pages.components import picks
 from pages.parts.diffusion.choice import network
 from pages.server.visitor import who
