@@ -256,7 +256,7 @@ def _projected(
     """Each step goes where the guess leads once it agrees with the numbers."""
     process = prior.process
     times = torch.linspace(1, 0, how.steps + 1)
-    x = process.scales(times[:1]).spread().sigma * noises.draw()
+    x = process.first(noises.draw())
     for step, (now, then) in enumerate(pairwise(times)):
         check(f"drawing, step {step + 1} of {how.steps}")
         alpha, sigma = process.scales(now[None]).spread()
@@ -330,8 +330,9 @@ def _ascent(
     Nobody has to know how much noise there is: the level is what the network takes away.
     """
     gain, keep = schedule(how.steps)
-    start = measurement.back(numbers)
-    x = start + MOST_SIGMA * noises.draw()
+    unknown = torch.full((1, *prior.shape), prior.process.begin)
+    known = measurement.back(numbers - measurement.of(unknown))
+    x = prior.process.first(noises.draw()) + known
     time = torch.tensor(0.5)  # which a blind network is not told
     for step in range(1, how.steps + 1):
         check(f"drawing, step {step} of {how.steps}")

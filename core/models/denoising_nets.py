@@ -83,8 +83,8 @@ class DiffusionNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """Noisy images (B, C, H, W) to what they are to be (B, C, H, W).
 
-        A blind network sees images at one size of their numbers, and what it says grows with
-        them: twice the image and its noise are twice the answer.
+        A blind network sees images at one size of their numbers, which are counted from black, and
+        what it says grows with them: twice the image and its noise are twice the answer.
 
         Args:
             t: times (B,) in [0, 1].
@@ -92,6 +92,7 @@ class DiffusionNet(nn.Module):
         """
         known, size = None, torch.ones_like(t)[:, None, None, None]
         if self.blind:
+            x = x + 1
             size = x.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
         else:
             asked = torch.full_like(t, -1, dtype=torch.long) if labels is None else labels

@@ -15,9 +15,9 @@ from torch import Tensor
 
 LEAST_SIGMA = 0.02
 """Noise level at which a blind network's path ends."""
-MOST_SIGMA = 3.0
-"""Noise level at which it begins, in units of half the range of grey: nothing of a picture is left
-to see."""
+MOST_SIGMA = 10.0
+"""Noise level at which it begins, in units of half the range of grey: even the mean of a picture is
+hardly left to see, which nobody knows at the beginning."""
 
 
 class Scales(NamedTuple):
@@ -49,11 +49,18 @@ class Process:
     """Of noisy images, what the network said, and scales."""
     weight: Callable[[Scales], Tensor]
     """Of the squared error, by the scales."""
+    begin: float = 0.0
+    """What each number of an image counts as while nothing of it is known, in [-1, 1]."""
 
     def noisy(self, image: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """Return images (B, C, H, W) as they are at times t (B,)."""
         alpha, sigma = self.scales(t).spread()
         return alpha * image + sigma * noise
+
+    def first(self, noise: Tensor) -> Tensor:
+        """Return what normal noise (B, C, H, W) is at t = 1, where every path begins."""
+        ones = torch.ones(1, device=noise.device)
+        return self.noisy(torch.full_like(noise, self.begin), noise, ones)
 
 
 def linear_beta(t: Tensor) -> Scales:
@@ -106,4 +113,5 @@ RESIDUAL = Process(
     target=lambda image, noise, scales: scales.sigma * noise,
     guess=lambda x, said, scales: Guess(x - said, said / scales.sigma.clamp_min(1e-6)),
     weight=lambda scales: 1 / (scales.sigma.square() + 0.1**2),
+    begin=-1.0,  # black
 )

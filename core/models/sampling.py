@@ -63,7 +63,7 @@ def denoise(
             "Between 1 and 1,000 steps, an η from 0 to 1, one look a step, or two where η is 0."
         )
     times = torch.linspace(1, 0, how.steps + 1, device=noise.device)
-    x = process.scales(times[:1]).spread().sigma * noise
+    x = process.first(noise)
     for step in range(how.steps):
         now, then = (process.scales(times[step + i : step + i + 1]).spread() for i in (0, 1))
         guess = look(process, model, x, times[step], labels, how.guidance)

@@ -150,6 +150,7 @@ export class Denoiser {
   say(x, t, label = -1) {
     const { heap } = this.kernels;
     if (!this.blind) this.#tell(t, label);
+    if (this.blind) x = x.map((v) => v + 1); // counted from black
     const size = this.blind ? rootMeanSquare(x) : 1; // a blind network sees all at one size
     this.#unshuffle(x, heap, 1 / size);
     for (const compute of this.#steps) compute(heap, this.kernels);

@@ -1,7 +1,7 @@
 // Pictures drawn step by step, on a worker or on the page's own thread, as pool.js asks.
 
 import { readDenoiser } from "./denoiser.js";
-import { firstNoise, scales, step, times } from "./sampling.js";
+import { first as begin, firstNoise, scales, step, times } from "./sampling.js";
 
 export const BROKEN = "The network gave something that is no number: this picture stops here.";
 
@@ -83,8 +83,8 @@ export function* path(denoiser, asked) {
   let parts = 1; // 0 is the first noise
   const noise = () => firstNoise(shape, seed, index, parts++);
   const { alpha, sigma } = scales(process, from);
-  const begin = first ?? firstNoise(shape, seed, index);
-  let x = begin.map((n, i) => (start ? alpha * start[i] : 0) + sigma * n);
+  const drawn = first ?? firstNoise(shape, seed, index);
+  let x = start ? drawn.map((n, i) => alpha * start[i] + sigma * n) : begin(process, drawn);
   for (let at = 0; at < steps; at++) {
     const now = when[at], then = when[at + 1];
     let guess = null;

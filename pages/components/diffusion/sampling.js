@@ -1,8 +1,8 @@
-// How pictures come out of noise: core/tasks/diffusion.py, `denoise`. Pictures are HWC.
+// How pictures come out of noise: core/models/sampling.py, `denoise`. Pictures are HWC.
 
 import { normal, stream } from "../trajectory/random.js";
 
-const LEAST_SIGMA = 0.02, MOST_SIGMA = 3; // where the path of a blind network ends and begins
+const LEAST_SIGMA = 0.02, MOST_SIGMA = 10; // where the path of a blind network ends and begins
 
 /** By the thousandth: how much of the image is kept of 1 (Ho et al. 2020). */
 const KEPT = [1];
@@ -31,6 +31,7 @@ const PROCESSES = {
     guess: (x, said, { alpha, sigma }) => [x - sigma * said, x + alpha * said],
   },
   residual: {
+    begin: -1, // black
     scales: (t) => ({ alpha: 1, sigma: t > 0 ? LEAST_SIGMA * (MOST_SIGMA / LEAST_SIGMA) ** t : 0 }),
     guess: (x, said, { sigma }) => [x - said, said / Math.max(sigma, 1e-6)],
   },
@@ -40,6 +41,12 @@ const PROCESSES = {
 export function scales(process, t) {
   if (!(process in PROCESSES)) throw new Error(`unknown process ${process}`);
   return PROCESSES[process].scales(t);
+}
+
+/** What normal noise is at the beginning, where nothing of a picture is known. */
+export function first(process, noise) {
+  const { alpha, sigma } = scales(process, 1), begin = alpha * (PROCESSES[process].begin ?? 0);
+  return noise.map((n) => begin + sigma * n);
 }
 
 /** What a network takes a noisy picture for, by what it says. NaN stays. */

@@ -4,7 +4,7 @@
 
 import { clamp, component, make, reducedMotion, same, step as stepTo } from "../common.js";
 import { Pool } from "../diffusion/pool.js";
-import { firstNoise, scales, times } from "../diffusion/sampling.js";
+import { first, firstNoise, scales, times } from "../diffusion/sampling.js";
 import { queryWith } from "../expression/address.js";
 import { Between } from "./between.js";
 import { bytes, paint, savePictures } from "./paint.js";
@@ -154,7 +154,6 @@ class Wall {
   draw() {
     if (!this.pool) return;
     const { noise, steps } = this.values, { shape, process } = this.data;
-    const { sigma } = scales(process, 1);
     this.times = times(steps);
     this.find(".time").max = steps;
     const waiting = [];
@@ -164,8 +163,8 @@ class Wall {
       if (cell.wanted === wanted) continue;
       cell.job?.cancel();
       const stale = Boolean(cell.track);
-      const first = firstNoise(shape, noise, cell.index).map((v) => sigma * v);
-      Object.assign(cell, { wanted, track: new Track(first, steps), drawn: null, stale });
+      const nothing = first(process, firstNoise(shape, noise, cell.index));
+      Object.assign(cell, { wanted, track: new Track(nothing, steps), drawn: null, stale });
       waiting.push({ cell, order, wanted });
     }
     if (waiting.length && this.root.dataset.state === "ready") this.find(".failure").hidden = true;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { loadDenoiser, readDenoiser } from "../../../pages/components/diffusion/denoiser.js";
 import { path } from "../../../pages/components/diffusion/drawing.js";
 import { Pool } from "../../../pages/components/diffusion/pool.js";
-import { firstNoise, scales, step, times } from "../../../pages/components/diffusion/sampling.js";
+import { first, firstNoise, step, times } from "../../../pages/components/diffusion/sampling.js";
 import { casesOf } from "./cases.js";
 
 const { denoisers } = await casesOf("denoisers");
@@ -34,8 +34,8 @@ for (const one of denoisers) {
     const noise = firstNoise(one.shape, one.seed, one.index);
     near(noise, one.noise, 1e-6, "noise");
     for (const { steps, order, guidance, label, drawn } of one.drawings) {
-      const when = times(steps), { sigma } = scales(one.process, 1);
-      let x = noise.map((v) => sigma * v);
+      const when = times(steps);
+      let x = first(one.process, noise);
       for (let i = 0; i < steps; i++) {
         ({ x } = step(denoiser, x, when[i], when[i + 1], { label, guidance, order }));
       }
