@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.models.denoising_nets import DiffusionNet
 from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 from core.models.sampling import Sampling, denoise, first_noise
 from core.tasks.diffusion import DIFFUSION
@@ -64,6 +65,15 @@ def test_two_looks_a_step_come_nearer_than_one() -> None:
 
     one, two = error(Sampling(10)), error(Sampling(10, order=2))
     assert two < 0.3 * one < 0.05
+
+
+def test_what_a_blind_network_says_grows_with_the_picture_from_black() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = DiffusionNet((1, 8, 8), 8, 0, blind=True)
+        light = torch.rand(2, 1, 8, 8)
+    said, dimmed = (net(scale * light - 1, torch.zeros(2)) for scale in (1.0, 0.3))
+    torch.testing.assert_close(dimmed, 0.3 * said, rtol=1e-4, atol=1e-6)
 
 
 def test_a_picture_does_not_depend_on_those_that_are_drawn_with_it() -> None:
