@@ -130,18 +130,43 @@ def _faces_zip(path: Path) -> Splits:
     with zipfile.ZipFile(path) as archive:
         members = sorted(n for n in archive.namelist() if n.endswith(".png"))
         everything = _decode(archive, members, lambda n: -1)
-    people = [re.sub(r"_\d+\.png$", "", n) for n in members]
-    return _split_people(everything, people)
+    return _split_people(everything, _names(members))
 
 
 def _faces_sklearn(path: Path) -> Splits:
     """scikit-learn's copy of the faces, grey, at our size."""
     from sklearn.datasets import fetch_lfw_people  # here: see core.data.sets
 
-    people = fetch_lfw_people(data_home=str(path.parent), download_if_missing=False, **FACE_CROP)
-    pixels = torch.from_numpy((people.images * 255).round().astype(np.uint8))[:, None]
+    faces = fetch_lfw_people(data_home=str(path.parent), download_if_missing=False, **FACE_CROP)
+    pixels = torch.from_numpy((faces.images * 255).round().astype(np.uint8))[:, None]
     everything = Images(fit(pixels, (1, 64, 64)), torch.full((len(pixels),), -1))
-    return _split_people(everything, [str(t) for t in people.target])
+    return _split_people(everything, [str(t) for t in faces.target])
+
+
+def _sklearn_people(path: Path) -> list[str]:
+    from sklearn.datasets import fetch_lfw_people  # here: see core.data.sets
+
+    faces = fetch_lfw_people(data_home=str(path.parent), download_if_missing=False, **FACE_CROP)
+    return [str(t) for t in faces.target]
+
+
+def people(name: str, split: Split) -> torch.Tensor | None:
+    """Return who is on each picture of a split, numbers int64 (N,) from 0; None where the set does
+    not say. Nobody is in both splits."""
+    path = source(name) if name == "faces" else None
+    if path is None:
+        return None
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            everybody = _names(sorted(n for n in archive.namelist() if n.endswith(".png")))
+    else:
+        everybody = _sklearn_people(path)
+    here = _people_splits(everybody)[split]
+    return torch.from_numpy(np.unique([everybody[i] for i in here], return_inverse=True)[1])
+
+
+def _names(members: list[str]) -> list[str]:
+    return [re.sub(r"_\d+\.png$", "", n) for n in members]
 
 
 def _cats_zip(path: Path) -> Splits:
@@ -161,14 +186,17 @@ def _cats_zip(path: Path) -> Splits:
 
 
 def _split_people(images: Images, people: list[str]) -> Splits:
+    rows = _people_splits(people)
+    return {s: Images(images.pixels[r], images.labels[r]) for s, r in rows.items()}
+
+
+def _people_splits(people: list[str]) -> dict[Split, np.ndarray]:
+    """Return the rows of each split."""
     from sklearn.model_selection import GroupShuffleSplit  # here: see core.data.sets
 
     chooser = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=0)
     train, test = next(chooser.split(people, groups=people))
-    return {
-        "train": Images(images.pixels[train], images.labels[train]),
-        "test": Images(images.pixels[test], images.labels[test]),
-    }
+    return {"train": train, "test": test}
 
 
 def _decode(archive: zipfile.ZipFile, members: list[str], label: Callable[[str], int]) -> Images:

@@ -386,7 +386,8 @@ def _check_origin(request: RunRequest, who: str) -> None:
         run = store.find(str(spec.config.get(key, "")))
         if run is not None and not entitled(run, who):
             raise Refused("This network is somebody else's: nothing can be made with it here.")
-    if not ownership.visible(spec.dataset, who):
+    names = (spec.dataset, *spec.data.others)
+    if not all(ownership.visible(name, who) for name in names):
         raise Refused("These pictures are somebody else's.")
 
 

@@ -33,6 +33,8 @@ class DataSpec(BaseModel):
     shape: tuple[Annotated[int, Field(ge=1, le=4)], Side, Side]
     classes: Annotated[int, Field(ge=0, le=100_000)] = 0
     class_names: tuple[str, ...] = ()
+    others: dict[Name, Name] = {}
+    """Further data sets that it was trained on, by name: the SHA-256 of their images."""
 
     @model_validator(mode="after")
     def _all_classes_have_names(self) -> Self:

@@ -17,6 +17,7 @@ from core.tasks.forecasting import FORECASTING
 from core.tasks.language import LANGUAGE
 from core.tasks.tagging import TAGGING
 from core.tasks.transfer import TRANSFER
+from core.tasks.translation import TRANSLATION
 
 TASKS: dict[str, AnyTask] = {
     task.name: task
@@ -25,6 +26,7 @@ TASKS: dict[str, AnyTask] = {
         AUTOENCODING,
         ADVERSARIAL,
         DIFFUSION,
+        TRANSLATION,
         RECOGNITION,
         TRANSFER,
         FORECASTING,

@@ -216,6 +216,10 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
     def fits(self, variant: str, shape: Shape) -> bool:
         return shape == self.variant(variant).shape_for(shape)
 
+    def others(self, config: C) -> tuple[str, ...]:
+        """Return the names of the data sets that a run uses besides its own; none by default."""
+        return ()
+
     def describe(
         self, variant: str, config: C, info: DatasetInfo, fingerprint: str
     ) -> tuple[DataSpec, dict[str, bytes]]:
@@ -321,6 +325,11 @@ class Task(Family[C, V], ABC, Generic[C, V, M]):
     @abstractmethod
     def render(self, experiment: Experiment[C, V, M], images: Images) -> np.ndarray:
         """Draw the sample sheet, uint8 (H, W) or (H, W, 3), from the same inputs at every call."""
+
+    def own_judge(self, run: Run, device: torch.device, check: Check = silent) -> Judge | None:
+        """Make what measures a run for this run alone; None by default, where the run that `judge`
+        names does."""
+        return None
 
     def encode(self, model: M, images: Images, check: Check = silent) -> Tensor:
         """Return the codes (N, d) of prepared images, on the model's device.

@@ -100,7 +100,7 @@ def device() -> torch.device:
 def _experiment(run: Run, work: Work, where: torch.device) -> AnyExperiment:
     """Build the run's network, with the judge that will measure it."""
     spec, chosen = run.spec(), task(run.spec().task)
-    config, reference = chosen.config_of(run), judge(run, where)
+    config, reference = chosen.config_of(run), judge(run, where, work.check)
     torch.manual_seed(config.seed)
     model = chosen.build_for(spec, config)
     if config.start_from:

@@ -14,7 +14,7 @@ from core.runs import store
 from core.runs.schema import RunRequest, RunSpec
 from core.runs.store import Run
 from core.settings import settings
-from core.tasks import AnyFamily, TaskConfig, load_model, task
+from core.tasks import AnyFamily, AnyTask, TaskConfig, load_model, task
 from core.tasks.base import Judge
 
 
@@ -38,21 +38,22 @@ def make_request(
             f"{config.epochs} epochs are more than this server allows ({most}, "
             "set by LATENT_LAB_MAX_EPOCHS)."
         )
-    info = data.info(dataset)
-    if info.medium != chosen.medium:
-        raise LabError(f"{chosen.title} work on {chosen.medium}; {info.title} is none.")
-    fingerprint = info.fingerprint or data.data_fingerprint(dataset)
+    info, fingerprint = data.info(dataset), _fingerprint(chosen, dataset)
+    others = {name: _fingerprint(chosen, name) for name in chosen.others(config)}
     start = _start(config.start_from, task_name, variant)
-    inputs = [fingerprint] if start is None else [fingerprint, start.weights_fingerprint()]
+    inputs = [fingerprint, *others.values()]
+    if start is not None:
+        inputs.append(start.weights_fingerprint())
     name, changed = chosen.identity(variant, config)
     run_id = store.run_id(chosen.kind, name, dataset, changed, inputs)
-    here = "train" in data.available(dataset)
-    if (existing := store.find(run_id)) is None and not here:
-        raise DataMissing(data.missing_sentence(dataset))
-    if existing is not None and chosen.medium == "text" and not here:
-        used, files = existing.spec().data, dict[str, bytes]()  # words are counted in the text
+    away = [name for name in (dataset, *others) if "train" not in data.available(name)]
+    if (existing := store.find(run_id)) is None and away:
+        raise DataMissing(data.missing_sentence(away[0]))
+    if existing is not None and away and (others or chosen.medium == "text"):
+        used, files = existing.spec().data, dict[str, bytes]()  # it is counted in the data
     else:
         used, files = chosen.describe(variant, config, info, fingerprint)
+        used = used.model_copy(update={"others": others})
     return RunRequest(
         run_id=run_id,
         config=RunSpec(
@@ -61,10 +62,19 @@ def make_request(
             dataset=dataset,
             config=config.model_dump(),
             data=used,
-            private=info.private or (start is not None and start.spec().private),
+            private=any(data.info(name).private for name in (dataset, *others))
+            or (start is not None and start.spec().private),
         ),
         given=files,
     )
+
+
+def _fingerprint(chosen: AnyTask, dataset: str) -> str:
+    """Return the fingerprint of a data set. Raises LabError if it is of another medium."""
+    info = data.info(dataset)
+    if info.medium != chosen.medium:
+        raise LabError(f"{chosen.title} work on {chosen.medium}; {info.title} is none.")
+    return info.fingerprint or data.data_fingerprint(dataset)
 
 
 def most_epochs(family: AnyFamily, variant: str) -> int:
@@ -97,10 +107,11 @@ def train_images(run: Run) -> Images:
         RunBroken: the images of the data set have changed since the run was requested.
     """
     spec = run.spec()
-    if data.data_fingerprint(spec.dataset) != spec.data.fingerprint:
-        raise RunBroken(
-            f"The images of {spec.dataset} have changed since {run.id} was requested: train anew."
-        )
+    for name, fingerprint in {**spec.data.others, spec.dataset: spec.data.fingerprint}.items():
+        if data.data_fingerprint(name) != fingerprint:
+            raise RunBroken(
+                f"The images of {name} have changed since {run.id} was requested: train anew."
+            )
     return task(spec.task).training(run)
 
 
@@ -118,16 +129,18 @@ def evaluate(run: Run, check: Check = silent) -> dict[str, Any]:
     """
     spec, chosen = run.spec(), task(run.spec().task)
     config = chosen.config_of(run)
-    experiment = chosen.experiment(spec.variant, config, load_model(run), judge(run), check)
+    reference = judge(run, check=check)
+    experiment = chosen.experiment(spec.variant, config, load_model(run), reference, check)
     return chosen.evaluate(experiment, test_images(run))
 
 
-def judge(run: Run, device: torch.device | None = None) -> Judge | None:
-    """Return the judge of a run: the best finished run that its task names, of the same images."""
+def judge(run: Run, device: torch.device | None = None, check: Check = silent) -> Judge | None:
+    """Return the judge of a run: the best finished run that its task names, of the same images, or
+    one that is made for it."""
     spec = run.spec()
     judge_name = task(spec.task).judge
     if judge_name is None:
-        return None
+        return task(spec.task).own_judge(run, device or torch.device("cpu"), check)
     chosen = task(judge_name[0])
     fit = [r for r in store.all_runs() if _judges(r, judge_name, spec)]
     for best in sorted(fit, key=lambda r: float(r.metrics().get(chosen.headline, 0)), reverse=True):

@@ -11,6 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from core import data
 from core.data import Images
+from core.data.set_pairs import side_by_side
+from core.data.sketches import sketched
 from core.models.backbones import BACKBONES
 from core.runs import store
 from core.runs.schema import Status
@@ -19,6 +21,7 @@ from core.tasks.base import AnyTask
 from core.tasks.classification import RECOGNITION
 from core.tasks.diffusion import DIFFUSION
 from core.tasks.sequence_tasks import SequenceVariant
+from core.tasks.translation import TRANSLATION
 from core.training.request import make_request
 
 TRAIN = ["train", "denoising", "linear", "--dataset", "digits", "--train-images", "64"]
@@ -41,7 +44,11 @@ def tiny(
     if chosen.medium != "pictures":
         run = sequence_run(chosen, name)
         return (chosen.training(run) if split == "train" else chosen.testing(run)).first(n)
-    return chosen.prepare(name, data.load("digits", split).first(n))
+    images = chosen.prepare(name, data.load("digits", split).first(n))
+    if chosen is TRANSLATION:  # digits and their sketches
+        shape = chosen.variant(name).shape_for((1, 28, 28))
+        return side_by_side(images, Images(sketched(images.pixels), images.labels), shape)
+    return images
 
 
 def sequence_run(chosen: AnyTask, variant: str, values: dict[str, Any] | None = None) -> Run:

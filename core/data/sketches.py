@@ -1,0 +1,43 @@
+"""Pencil sketches of photographs, by arithmetic alone."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+BLUR = 0.03
+"""Standard deviation of the blur, as a share of the image's side."""
+_CHUNK = 1000
+
+
+def sketched(pixels: Tensor) -> Tensor:
+    """Draw pictures as with a pencil: the grey divided by its blurred self ("colour dodge").
+
+    Where a picture is even, it is paper; only what differs from its surroundings leaves a line, so
+    how light or dark a region is, and its colour, are gone.
+
+    Args:
+        pixels: uint8 (N, C, H, W), grey or RGB.
+
+    Returns:
+        uint8 (N, C, H, W), grey in all channels.
+    """
+    return torch.cat([_sketched(part) for part in torch.split(pixels, _CHUNK)] or [pixels])
+
+
+def _sketched(pixels: Tensor) -> Tensor:
+    grey = pixels.float().mean(1, keepdim=True) / 255
+    around = _blurred(grey, BLUR * min(pixels.shape[2:]))
+    # Dividing by the inverse of the blurred negative is dividing by the blurred picture.
+    lines = (grey / around.clamp_min(1 / 255)).clamp(0, 1)
+    return (lines * 255).round().to(torch.uint8).expand_as(pixels).contiguous()
+
+
+def _blurred(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (N, 1, H, W), the edge continued."""
+    reach = max(1, round(3 * sigma))
+    offsets = torch.arange(-reach, reach + 1, device=images.device)
+    kernel = torch.exp(-offsets.square() / (2 * max(sigma, 1e-3) ** 2))
+    kernel = kernel / kernel.sum()
+    padded = F.pad(images, (reach,) * 4, mode="replicate")
+    across = F.conv2d(padded, kernel.view(1, 1, 1, -1))
+    return F.conv2d(across, kernel.view(1, 1, -1, 1))
