@@ -17,7 +17,7 @@ from core.models.convnets import Recogniser, lenet_relu
 
 CHUNK = 250
 FIT_IMAGES = 20_000
-FIT_STEPS = 1500
+FIT_STEPS = 800
 FIT_BATCH = 64
 FIT_SEED = 60_006
 SHIFT = 2

@@ -217,7 +217,8 @@ class CycleLearner(TranslationLearner):
         scores: dict[str, Tensor] = {}
         for which, real, fake in (("a", a, fakes.a), ("b", b, fakes.b)):
             shown = self.pools[which].mixed(fake.detach(), generator)
-            of_real, of_fake = self.net.score(which, torch.cat([real, shown])).split(len(real))
+            both = self.net.score(which, torch.cat([real, shown]))
+            of_real, of_fake = torch.split(both, len(real))
             losses.append(SQUARES.critic(of_real, of_fake))
             scores |= {f"real_score_{which}": of_real, f"fake_score_{which}": of_fake}
         self.descend("discriminators", losses[0] + losses[1], progress)
@@ -230,8 +231,8 @@ class CycleLearner(TranslationLearner):
         net.discriminators.requires_grad_(False)  # they only pass the gradient on
         # Of the set that it makes too, in one pass: instance norm sees each picture alone.
         to_b, to_a = ([a, b], [b, a]) if config.identity else ([a], [b])
-        fake_b, *same_b = net.forward_ab(torch.cat(to_b)).split(len(a))
-        fake_a, *same_a = net.forward_ba(torch.cat(to_a)).split(len(a))
+        fake_b, *same_b = torch.split(net.forward_ab(torch.cat(to_b)), len(a))
+        fake_a, *same_a = torch.split(net.forward_ba(torch.cat(to_a)), len(a))
         adversarial_ab = SQUARES.generator(net.score("b", fake_b))
         adversarial_ba = SQUARES.generator(net.score("a", fake_a))
         loss = adversarial_ab + adversarial_ba
