@@ -20,6 +20,7 @@ from core.cli import (
     run_commands,
     tag_command,
     train_command,
+    translate_command,
 )
 from core.cli.output import CANCELLED, FAILED, print_error
 from core.errors import DISK_FULL, LabError, disk_is_full
@@ -32,6 +33,10 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "export": ("write a run's network as ONNX", run_commands.export_parser),
     "sample": ("draw new pictures with a network that can", latent_commands.sample_parser),
     "fill": ("draw what is missing of a picture", diffusion_commands.fill_parser),
+    "translate": (
+        "show a picture as if it were of another set",
+        translate_command.translate_parser,
+    ),
     "project": ("lay a data set out as a map", project_command.project_parser),
     "dream": ("let a network grow what it sees in a picture", dream_command.dream_parser),
     "descend": ("let a regression learn, step by step", descend_command.descend_parser),

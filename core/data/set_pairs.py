@@ -38,6 +38,18 @@ class Sides(NamedTuple):
         """Names of the data sets."""
         return (self.source,) if self.drawn else (self.source, self.target)
 
+    def titles(self) -> tuple[str, str]:
+        """What both sets are called. Raises UnknownName."""
+        own = _title(self.source, self.source_class)
+        if self.drawn:
+            return own, f"sketches of {own}"
+        return own, _title(self.target, self.target_class)
+
+
+def _title(dataset: str, of: str) -> str:
+    title = sets.info(dataset).title
+    return f"{title}: {of}" if of else title
+
 
 def of_class(images: Images, name: str, dataset: str) -> Images:
     """Return the images of one class; all for an empty name. Raises LabError if there is none."""

@@ -20,8 +20,9 @@ FIT_IMAGES = 20_000
 FIT_STEPS = 800
 FIT_BATCH = 64
 FIT_SEED = 60_006
-SHIFT = 2
-"""Pixels that a picture is moved at most while a classifier is fitted to it."""
+TURN, SHEAR, STRETCH, SHIFT = 0.25, 0.3, 0.2, 0.15
+"""How far a picture is turned (radians), sheared, stretched and moved (of half a side) at most while
+a classifier is fitted to it, so that it does not err where another hand writes."""
 NOISES = (1, 2, 4, 8)
 """Standard deviations of the hidden-message test's noise, in 255ths."""
 NOISE_SEED = 60_007
@@ -49,14 +50,26 @@ def fitted_classifier(images: Images, classes: int, check: Check = silent) -> Re
         if step % 50 == 0:
             check("fitting a classifier to real images")
         rows = torch.randint(len(chosen.labels), (FIT_BATCH,), generator=generator).to(device)
-        down, across = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
-        pixels = chosen.pixels[rows].float() / 255
-        loss = F.cross_entropy(model(pixels.roll((down, across), (2, 3))), chosen.labels[rows])
+        pictures = _moved(chosen.pixels[rows].float() / 255, generator)
+        loss = F.cross_entropy(model(pictures), chosen.labels[rows])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return model.eval().requires_grad_(False)
+
+
+def _moved(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn, shear, stretch and move each image a little, at random."""
+    turn, shear, wide, high, right, down = (
+        most * (2 * torch.rand(len(images), generator=generator) - 1)
+        for most in (TURN, SHEAR, STRETCH, STRETCH, SHIFT, SHIFT)
+    )
+    cos, sin, wide, high = turn.cos(), turn.sin(), 1 + wide, 1 + high
+    rows = [cos * wide, shear - sin * high, right, sin * wide, cos * high, down]
+    maps = torch.stack(rows, 1).view(-1, 2, 3).to(images.device)
+    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
 
 
 def class_kept(read: Tensor, labels: Tensor, classes: int) -> dict[str, Any]:
