@@ -21,8 +21,8 @@ FIT_STEPS = 800
 FIT_BATCH = 64
 FIT_SEED = 60_006
 TURN, SHEAR, STRETCH, SHIFT = 0.25, 0.3, 0.2, 0.15
-"""How far a picture is turned (radians), sheared, stretched and moved (of half a side) at most while
-a classifier is fitted to it, so that it does not err where another hand writes."""
+"""How far a picture is turned (radians), sheared, stretched and moved (of half a side) at most
+while a classifier is fitted to it, so that it does not err where another hand writes."""
 NOISES = (1, 2, 4, 8)
 """Standard deviations of the hidden-message test's noise, in 255ths."""
 NOISE_SEED = 60_007
