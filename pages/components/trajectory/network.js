@@ -41,6 +41,7 @@ export class Network {
       }
       const start = layer.weights;
       layer.forwards = { at: start, row: inputs, column: 1, bias: layer.bias, inputs, outputs };
+      layer.linear = { ...layer.forwards, bias: -1 };
       layer.backwards = { at: start, row: 1, column: inputs, bias: -1, inputs: outputs, outputs: inputs };
       const numbers = () => new Float64Array(outputs * room);
       layer.outputsOf = numbers(); // after the activation
@@ -182,14 +183,86 @@ export class Network {
   gradient(weights, x, y, n, { dropout = null, l1 = 0, l2 = 0 }, out) {
     out.fill(0);
     this.forward(weights, x, n, null, dropout);
-    const { layers } = this;
-    const loss = this.#loss(y, n, layers.at(-1).delta);
-    for (let l = layers.length - 1; l >= 0; l--) {
-      outer(layers[l], layers[l].input, n, out);
-      if (l > 0) this.#back(weights, layers[l], layers[l - 1], n, dropout, out);
-    }
+    const loss = this.#loss(y, n, this.layers.at(-1).delta);
+    this.backward(weights, n, out, dropout);
     if (l1 || l2) this.#penalise(weights, l1, l2, out);
     return loss;
+  }
+
+  /**
+   * From the last layer's `delta` (of a loss by the outputs of the last pass) to all layers'.
+   * @param out a flat array to which the gradient by the weights is added, or null
+   * @param byInputs where the gradient by the inputs is written, or null
+   */
+  backward(weights, n, out, dropout = null, byInputs = null) {
+    const { layers } = this;
+    for (let l = layers.length - 1; l >= 0; l--) {
+      if (out) outer(layers[l].delta, layers[l], layers[l].input, n, out);
+      if (l > 0) this.#back(weights, layers[l], layers[l - 1], n, dropout, out);
+    }
+    if (byInputs) multiply(weights, layers[0].backwards, layers[0].delta, byInputs, n);
+  }
+
+  // ---- second derivatives, of networks without batch norm: how the passes change along a direction
+  // (Pearlmutter 1994). `forward` and `backward` come before.
+
+  /**
+   * How the outputs of the last pass change.
+   * @param along a direction of the weights, or null
+   * @param inputs of the inputs, or null; one of both is given
+   */
+  tangentForward(weights, n, along, inputs) {
+    let moved = inputs;
+    for (const layer of this.layers) {
+      layer.moved = moved;
+      layer.tangent ??= new Float64Array(layer.outputs * this.room);
+      layer.other ??= new Float64Array(Math.max(layer.inputs, layer.outputs) * this.room);
+      const { tangent, other, outputs } = layer;
+      if (moved) multiply(weights, layer.linear, moved, tangent, n);
+      if (along) {
+        const into = moved ? other : tangent;
+        multiply(along, layer.forwards, layer.input, into, n);
+        if (moved) for (let i = 0; i < outputs * n; i++) tangent[i] += other[i];
+      }
+      if (!layer.last) slope(this.settings.activation, layer.outputsOf, tangent, outputs * n);
+      moved = tangent;
+    }
+    return moved;
+  }
+
+  /**
+   * How the gradients change, from the last layer's `turned`: how its `delta` changes.
+   * @param out a flat array to which the change of the gradient by the weights is added
+   * @param byInputs where that by the inputs is written, or null
+   */
+  tangentBackward(weights, n, along, out, byInputs = null) {
+    const { layers } = this;
+    const { activation } = this.settings;
+    for (let l = layers.length - 1; l >= 0; l--) {
+      const layer = layers[l];
+      const all = layer.inputs * n;
+      outer(layer.turned, layer, layer.input, n, out);
+      if (layer.moved) outer(layer.delta, layer, layer.moved, n, out, false);
+      const into = l > 0 ? this.turnedOf(layers[l - 1]) : byInputs;
+      if (!into) return;
+      multiply(weights, layer.backwards, layer.turned, into, n);
+      if (along) {
+        multiply(along, layer.backwards, layer.delta, layer.other, n);
+        for (let i = 0; i < all; i++) into[i] += layer.other[i];
+      }
+      if (l === 0) return;
+      const before = layers[l - 1];
+      slope(activation, before.outputsOf, into, all);
+      if (activation !== "tanh" && activation !== "sigmoid") continue; // no curvature
+      multiply(weights, layer.backwards, layer.delta, layer.other, n);
+      bend(activation, before.outputsOf, before.tangent, layer.other, into, all);
+    }
+  }
+
+  /** Where the change of a layer's `delta` stands. */
+  turnedOf(layer) {
+    layer.turned ??= new Float64Array(layer.outputs * this.room);
+    return layer.turned;
   }
 
   #penalise(weights, l1, l2, out) {
@@ -322,9 +395,9 @@ function tile(weights, w, row, column, x, x0, z, z0, n) {
 }
 
 /** Adds gradients by weights and biases: sums over points, two outputs by four inputs at a time. */
-function outer({ weights: at, bias, inputs, outputs, delta }, x, n, out) {
+function outer(delta, { weights: at, bias, inputs, outputs }, x, n, out, biased = true) {
   let o = 0;
-  for (; o < outputs; o++) {
+  for (; biased && o < outputs; o++) {
     let sum = 0;
     for (let p = o * n; p < o * n + n; p++) sum += delta[p];
     out[bias + o] += sum;
@@ -427,6 +500,12 @@ function slope(name, a, delta, all) {
   else if (name === "relu") for (let i = 0; i < all; i++) delta[i] = a[i] > 0 ? delta[i] : 0;
   else if (name === "leaky_relu") for (let i = 0; i < all; i++) delta[i] *= a[i] > 0 ? 1 : LEAK;
   else if (name === "sigmoid") for (let i = 0; i < all; i++) delta[i] *= a[i] * (1 - a[i]);
+}
+
+/** Adds what the bend of the activation makes of a change of its inputs: φ''(z) ż e, φ' ż being known. */
+function bend(name, a, moved, e, into, all) {
+  if (name === "tanh") for (let i = 0; i < all; i++) into[i] -= 2 * a[i] * moved[i] * e[i];
+  else for (let i = 0; i < all; i++) into[i] += (1 - 2 * a[i]) * moved[i] * e[i];
 }
 
 /** Batch norm (Ioffe and Szegedy 2015): `sums` becomes standardised, `outputsOf` scaled. */

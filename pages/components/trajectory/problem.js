@@ -4,9 +4,12 @@
 // A problem has `size` (weights), `running` (other numbers of its state), `watched` (numbers kept of
 // every step), `initial()`, `initialRunning()`, `gradient(weights, step, training, out, running) →
 // loss`, `nextRunning(running, next)`, `measure(weights, running) → {train, test}`,
-// `watch(weights, out)` and `exact(training)`: whether the loss of a step is that of all points.
+// `watch(weights, out)` and `exact(training)`: whether the loss of a step is that of all points. Where
+// a step is more than one of an optimiser it has `advance(trajectory, training, fresh)`, too, which sets
+// weights, slots and `nextRunning`; `fresh` tells that the slots have just been emptied.
 
 import { FlowProblem } from "./flow.js";
+import { GameProblem } from "./game.js";
 import { Network } from "./network.js";
 import { order, stream } from "./random.js";
 import { SurfaceProblem } from "./surfaces.js";
@@ -112,7 +115,7 @@ class NetworkProblem {
   }
 }
 
-const KINDS = { flow: FlowProblem, network: NetworkProblem, surface: SurfaceProblem };
+const KINDS = { flow: FlowProblem, game: GameProblem, network: NetworkProblem, surface: SurfaceProblem };
 
 /** A problem from plain data: `{kind, …}`. */
 export const makeProblem = (data) => new KINDS[data.kind](data);

@@ -14,6 +14,8 @@ const LATER = 10;
 export const TRAINING = {
   optimiser: "sgd", rate: 0.1, momentum: 0.9, alpha: 0.99, beta1: 0.9, beta2: 0.999, batch: 0, clip: 0, l1: 0, l2: 0, dropout: 0,
   reflow: 0, // how often noise was paired with what the network draws, see flow.js
+  // of two players, see game.js; the generator's rate is `rate`
+  game: "gan", rate_d: 0.1, turns: 1, frozen: "none", weight_clip: 0.1, penalty: 1, ahead: 0, rate_ahead: 0.1,
 };
 
 /** Whether losses over all points are kept of a step: of every one at first, then of each tenth. */
@@ -159,9 +161,13 @@ export class Trajectory {
   advance() {
     if (this.step >= this.end || !this.prepare()) return false;
     const { training, since } = this.segmentAt(this.step);
-    if (since === this.step) for (const slot of this.slots) slot.fill(0);
-    const { step } = OPTIMISERS[training.optimiser];
-    step(this.weights, this.gradient, this.slots, training, this.step - since + 1);
+    const fresh = since === this.step;
+    if (fresh) for (const slot of this.slots) slot.fill(0);
+    if (this.problem.advance) this.problem.advance(this, training, fresh);
+    else {
+      const { step } = OPTIMISERS[training.optimiser];
+      step(this.weights, this.gradient, this.slots, training, this.step - since + 1);
+    }
     this.running.set(this.nextRunning);
     this.step += 1;
     this.length = Math.max(this.length, this.step);
