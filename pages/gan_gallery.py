@@ -10,6 +10,7 @@ from pages.components.wall import wall
 from pages.parts.gan_gallery import (
     batch_norm,
     copy_check,
+    game_tab,
     interpolation,
     inversion_tab,
     samples,
@@ -65,6 +66,7 @@ grouped_tabs(
         },
         "Train": {
             "Learning": needs(run, training_tab.over_epochs),
+            "The game": game_tab.panel,
             "Train your own": partial(panel, ADVERSARIAL, models.names, models.use),
             "What is happening": partial(explanation, EQUATIONS, ADVERSARIAL, RECOGNITION, run=run),
         },

@@ -13,6 +13,10 @@
 //   static shown        names of settings that change the picture alone (may be left out, as all
 //                       that is static from here on)
 //   static watched      names of the numbers that its problem watches, for the CSV
+//   static measured     names of the two that it measures, where these are no losses of train and test
+//   static onwards      true where another setting of training counts from the present step on; where
+//                       not, from the last fork on
+//   static chip         of a training, what a branch’s button says; may be left out
 //   static race         true where it stops when all branches have stopped, not the active one
 //   static speed        steps a second to begin with
 //   static plays        false where it does not begin to play by itself
@@ -46,9 +50,10 @@ import { Classification } from "./benches/classification.js";
 import { Depth } from "./benches/depth.js";
 import { FlowLine } from "./benches/flow_line.js";
 import { FlowPlane } from "./benches/flow_plane.js";
+import { GameBench } from "./benches/game.js";
 import { Optimisers } from "./benches/optimisers.js";
 import { Regression } from "./benches/regression.js";
-import { COLOURS, Form } from "./form.js";
+import { COLOURS, Form, MAX_SEGMENTS } from "./form.js";
 import { csv, savePng } from "./downloads.js";
 import { LossChart } from "./loss_chart.js";
 import { MAX_CHARACTERS, VERSION, pack, unpack } from "./link.js";
@@ -56,8 +61,9 @@ import { Player } from "./player.js";
 
 const BENCHES = {
   classification: Classification, depth: Depth, flow_line: FlowLine, flow_plane: FlowPlane,
-  optimisers: Optimisers, regression: Regression,
+  game: GameBench, optimisers: Optimisers, regression: Regression,
 };
+const DRAGGED = 800; // milliseconds within which changes are one
 const REST = 600; // milliseconds without a change until the address is written
 const RULE = { stop_steps: "steps", stop_loss: "loss", stop_patience: "patience" };
 const PARAMETER = "state";
@@ -101,7 +107,7 @@ class Bench {
     this.bench = new Kind(this);
     this.form = new Form(this.find(".controls"), Kind, this);
     this.player = new Player(this.find(".player"), this);
-    this.chart = new LossChart(this.find(".chart"));
+    this.chart = new LossChart(this.find(".chart"), this.find(".legend"));
     this.#takes();
     new ResizeObserver(() => this.redraw()).observe(this.root);
     this.named = this.data.preset;
@@ -159,12 +165,30 @@ class Bench {
       if (this.reshaped) for (const segment of branches.flat()) segment.edits = [];
       this.ask({ ...message, branches });
     } else if (training.length) {
-      this.ask({ do: "train", training: Object.fromEntries(training.map((n) => [n, changes[n]])) });
+      const changed = Object.fromEntries(training.map((n) => [n, changes[n]]));
+      this.ask({ do: this.#onwards() ? "turn" : "train", training: changed });
     } else {
       this.redraw();
       this.#rests();
     }
     this.player.overruled = false;
+  }
+
+  /**
+   * Whether a change makes a new part of the branch at the present step. A hand that drags a slider
+   * changes the part that it has begun, and so does one that has made as many as a link holds.
+   */
+  #onwards() {
+    if (!this.kind.onwards || !this.chosen) return false;
+    const now = performance.now();
+    const dragged = now - this.changed < DRAGGED;
+    this.changed = now;
+    const { active, branches } = this.chosen;
+    const { segments } = branches[active];
+    if (dragged && segments.length > 1) return false;
+    if (segments.length < MAX_SEGMENTS || segments.at(-1).from === this.chosen.step) return true;
+    this.say(`${MAX_SEGMENTS} parts of a branch are the most: the last one is changed, from its beginning.`);
+    return false;
   }
 
   /** Known good settings: all others as at first. */
@@ -193,7 +217,7 @@ class Bench {
     if (message.do === "drop") this.bench.dropped?.(message.branch);
     const last = this.#queue.at(-1);
     if (message.do === "problem") this.#queue = this.#queue.filter((one) => one.do === "rule");
-    if (last?.do === message.do && message.do === "train") {
+    if (last?.do === message.do && (message.do === "train" || message.do === "turn")) {
       Object.assign(last.training, message.training);
     } else if (last?.do === message.do && message.do === "at") last.step = message.step;
     else if (last?.do === message.do && message.do === "edit") last.edits.push(...message.edits);
@@ -250,7 +274,7 @@ class Bench {
   redraw() {
     if (!this.chosen) return;
     this.bench.draw(this.chosen, COLOURS);
-    this.chart.draw(this.chosen, this.root, this.bench.lines?.(this.chosen));
+    this.chart.draw(this.chosen, this.bench.lines?.(this.chosen));
     this.#numbers(this.bench.numbers(this.chosen), this.bench.verdict?.(this.chosen) ?? "");
   }
 
@@ -345,7 +369,7 @@ class Bench {
         this.say("The link to this step, with all settings, is in the clipboard and in the address.");
       },
       png: () => savePng(this.bench.canvas(), `${name}.png`),
-      csv: () => save(csv(this.chosen, this.kind.watched), `${name}.csv`, "text/csv"),
+      csv: () => save(csv(this.chosen, this.kind.watched, this.kind.measured), `${name}.csv`, "text/csv"),
       script: () => {
         const { segments, step } = this.chosen.branches[this.chosen.active];
         save(this.bench.script(this.settings, segments, step), `${name}.py`, "text/x-python");

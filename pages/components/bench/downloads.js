@@ -5,8 +5,8 @@ import { save } from "../common.js";
 export const savePng = (canvas, name) => canvas.toBlob((blob) => save(blob, name), "image/png");
 
 /** The series of all branches, a row for each step that was measured; `watched` names more columns. */
-export function csv({ branches }, watched = []) {
-  const head = "branch,step,train_loss,test_loss,batch_loss,gradient_norm,optimiser,learning_rate";
+export function csv({ branches }, watched = [], measured = ["train_loss", "test_loss"]) {
+  const head = `branch,step,${measured.join(",")},batch_loss,gradient_norm,optimiser,learning_rate`;
   const lines = [[head, ...watched].join(",")];
   branches.forEach(({ rows, measures, segments }, i) => {
     for (const [step, train, test] of measures) {

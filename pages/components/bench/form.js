@@ -9,6 +9,7 @@
 //   "list"    whole numbers with commas: low, high of each, most of them
 
 import { make } from "../common.js";
+import { GAMES, MOST_AHEAD, MOST_TURNS, looksAhead } from "../trajectory/game.js";
 import { INITIALISATIONS } from "../trajectory/network.js";
 import { OPTIMISERS } from "../trajectory/optimisers.js";
 import { MAX_BRANCHES } from "../trajectory/session.js";
@@ -19,7 +20,7 @@ export const COLOURS = [
   "#2b8cd6", "#e69f00", "#00a37a", "#cc79a7", "#d55e00", "#808080", "#8c6d31", "#7b5fc9",
 ];
 
-const MAX_SEGMENTS = 12;
+export const MAX_SEGMENTS = 12;
 const MAX_EDITS = 300; // weights set by hand at one step
 const number = (value) => value.toLocaleString("en");
 
@@ -78,6 +79,38 @@ export const SHARED = {
     to: 99, group: "Training", help: "Of first weights, batches, dropout and the split.",
   },
   reflow: { name: "reflow", label: "Reflows", kind: "number", low: 0, high: 4, whole: true },
+  game: {
+    name: "game", label: "Objective", kind: "choice",
+    options: Object.entries(GAMES).map(([name, { title }]) => [name, title]),
+  },
+  frozen: {
+    name: "frozen", label: "Frozen", kind: "choice",
+    options: [["none", "nobody"], ["generator", "the generator"], ["discriminator", "the discriminator"]],
+  },
+  rate_d: {
+    name: "rate_d", label: "Rate of the discriminator", kind: "number", low: 0, high: 1e9, log: true,
+    from: -5, to: 1,
+  },
+  turns: {
+    name: "turns", label: "Discriminator’s steps for one", kind: "number", low: 1, high: MOST_TURNS, step: 1,
+    whole: true, help: "Of the generator.",
+  },
+  weight_clip: {
+    name: "weight_clip", label: "Weights stay within ±", kind: "number", low: 0.001, high: 10, log: true,
+    from: -3, to: 1, when: ({ game }) => game === "wgan",
+  },
+  penalty: {
+    name: "penalty", label: "Penalty λ", kind: "number", low: 0, high: 1000, log: true, from: -2, to: 2,
+    when: ({ game }) => game === "wgan_gp",
+  },
+  ahead: {
+    name: "ahead", label: "Unrolled steps", kind: "number", low: 0, high: MOST_AHEAD, step: 1, whole: true,
+    when: ({ game }) => game !== "wgan_gp",
+  },
+  rate_ahead: {
+    name: "rate_ahead", label: "Rate of these steps", kind: "number", low: 0, high: 100, log: true,
+    from: -3, to: 1, when: looksAhead,
+  },
   stop_steps: {
     name: "stop_steps", label: "Stop after steps", kind: "number", low: 0, high: MAX_STEPS, step: 100,
     whole: true, to: 20000, group: "Stop rule", help: "0 never stops by it.",

@@ -135,7 +135,8 @@ export class Player {
     place.hidden = branches.length < 2 || this.bench.kind.race; // a race has a table of its own
     place.replaceChildren(...branches.flatMap(({ segments, diverged }, i) => {
       const { from, training } = segments.at(-1);
-      const title = `${i + 1} · ${training.optimiser}, ${training.rate}${from ? `, from step ${from}` : ""}${diverged === null ? "" : ", diverged"}`;
+      const what = this.bench.kind.chip?.(training) ?? `${training.optimiser}, ${training.rate}`;
+      const title = `${i + 1} · ${what}${from ? `, from step ${from}` : ""}${diverged === null ? "" : ", diverged"}`;
       const chip = make("button", { type: "button", className: "chip", textContent: title });
       chip.style.setProperty("--colour", COLOURS[i]);
       chip.setAttribute("aria-pressed", String(i === active));

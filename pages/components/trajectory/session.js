@@ -79,6 +79,16 @@ export class Session {
     branch.id = this.#next++;
   }
 
+  /** Other settings of the active branch from the present step on; what it did beyond is forgotten. */
+  _turn({ training }) {
+    const branch = this.branches[this.active];
+    const { trajectory } = branch;
+    this.#go(trajectory.step);
+    branch.trajectory = trajectory.fork(trajectory.step, training);
+    branch.trajectory.later = [];
+    branch.id = this.#next++;
+  }
+
   /** A branch that is the active one up to the present step, and may go another way from here. */
   _fork() {
     if (this.branches.length >= MAX_BRANCHES) return;

@@ -53,19 +53,23 @@ export const LINE = {
   stop_steps: 1000, time: 0.3, arrows: "score",
 };
 
+const within = (v, most = EXTENT) => typeof v === "number" && Math.abs(v) <= most;
+
+/** What a link says of painted points; throws a sentence. */
+export function checkPlaces({ set, painted }) {
+  const place = (one) => Array.isArray(one) && one.length === 2 && one.every((v) => within(v));
+  if (!Array.isArray(painted) || painted.length > MOST_POINTS || !painted.every(place)) {
+    throw new Error("The painted points are damaged.");
+  }
+  if (set === "painted" && !painted.length) throw new Error("There are no painted points.");
+}
+
 /** What a link says of points, which no control checks; throws a sentence. */
 export function check(settings) {
-  const { painted, bumps, set, process, reflow, time, way, arrows } = settings;
+  const { bumps, process, reflow, time, way, arrows } = settings;
   const seen = time >= 0 && time <= 1 && ["back", "forth"].includes(way) && ["velocity", "score"].includes(arrows);
   if (!seen) throw new Error("What this link shows is not known here.");
-  const within = (v, most = EXTENT) => typeof v === "number" && Math.abs(v) <= most;
-  if (painted) {
-    const place = (one) => Array.isArray(one) && one.length === 2 && one.every((v) => within(v));
-    if (!Array.isArray(painted) || painted.length > MOST_POINTS || !painted.every(place)) {
-      throw new Error("The painted points are damaged.");
-    }
-    if (set === "painted" && !painted.length) throw new Error("There are no painted points.");
-  }
+  if (settings.painted) checkPlaces(settings);
   if (bumps) {
     const bump = (one) =>
       Array.isArray(one) && one.length === 3 && within(one[0]) && one[1] >= LEAST_WIDTH && one[1] <= MOST_WIDTH &&
@@ -78,17 +82,26 @@ export function check(settings) {
   return settings;
 }
 
-/** The mixture of the settings, and the problem of the engine. */
-export function taskOf(settings) {
-  const { hidden, activation, initialisation, scale, seed, process } = settings;
-  const rows = settings.bumps ?? centresOf(settings).map((centre) => [...centre, settings.width, 1]);
+/** Bumps `[…centre, width, share]` of a set in the plane. */
+export const rowsOf = (settings) => centresOf(settings).map((centre) => [...centre, settings.width, 1]);
+
+/** A mixture of bumps, each `[…centre, width, share]`. */
+export function mixtureOf(rows) {
   const d = rows[0].length - 2;
   const column = (k) => rows.map((row) => row[k]);
   const total = column(d + 1).reduce((a, b) => a + b, 0);
-  const mixture = {
+  return {
     centres: Float64Array.from(Array.from({ length: d }, (_, k) => column(k)).flat()),
     widths: Float64Array.from(column(d)), shares: Float64Array.from(column(d + 1), (share) => share / total),
   };
+}
+
+/** The mixture of the settings, and the problem of the engine. */
+export function taskOf(settings) {
+  const { hidden, activation, initialisation, scale, seed, process } = settings;
+  const rows = settings.bumps ?? rowsOf(settings);
+  const d = rows[0].length - 2;
+  const mixture = mixtureOf(rows);
   const network = {
     inputs: d + 1, hidden, outputs: d, activation, initialisation, scale, bias: 0, batch_norm: false,
     loss: "mse", seed,

@@ -1,24 +1,19 @@
 // Noise and points in the plane: on the left the field that is known exactly, on the right that of a
 // small network which learns it.
 
-import { clamp, make } from "../../common.js";
+import { make } from "../../common.js";
 import { PROCESSES, arrows, noised } from "../../trajectory/flow.js";
-import { EXTENT, rounded } from "../plane_sets.js";
+import { Brush, POINTS } from "../brush.js";
+import { arrows as drawArrows, cross, dots } from "../marks.js";
+import { EXTENT } from "../plane_sets.js";
 import { inks } from "../plot.js";
 import { EXACT, FlowBench, controls } from "./flow_bench.js";
-import { MOST_POINTS, PLANE, PLANE_PRESETS, SETS, centresOf } from "./flow_model.js";
+import { PLANE, PLANE_PRESETS } from "./flow_model.js";
 
 const LATTICE = 15; // arrows in a row
-const BRUSH = 0.2; // between two painted points, and how far the eraser reaches
 const VERTICES = 20; // of a trail, at most
 const TRAILS = 150; // at most
 const WALK = 60; // steps of the way into noise, where it is random
-
-/** Another set has bumps of its own width; painting begins with what stands there. */
-function asChosen(set, before) {
-  if (set !== "painted") return { width: SETS[set].width };
-  return before.painted.length ? {} : { painted: centresOf(before) };
-}
 
 const places = new Float64Array(2 * LATTICE * LATTICE);
 for (let i = 0; i < LATTICE * LATTICE; i++) {
@@ -32,10 +27,7 @@ export class FlowPlane extends FlowBench {
   static defaults = PLANE;
 
   static controls = controls(
-    [{
-      name: "set", label: "Points", kind: "choice", also: asChosen,
-      options: [...Object.entries(SETS).map(([name, { title }]) => [name, title]), ["painted", "Painted by hand"]],
-    }],
+    [POINTS],
     [{
       name: "width", label: "Width of a bump", kind: "number", low: 0, high: 0.5, step: 0.01, group: "Picture",
       help: "Points are drawn from normal distributions around the set’s centres; with a width of 0 there are no other points than these.",
@@ -46,8 +38,6 @@ export class FlowPlane extends FlowBench {
 
   constructor(frame) {
     super(frame);
-    this.place = null;
-    this.tool = "look";
     const canvas = (label) => {
       const made = make("canvas", { tabIndex: 0, ariaLabel: label });
       made.setAttribute("role", "application");
@@ -59,98 +49,8 @@ export class FlowPlane extends FlowBench {
     this.pictures.append(
       figure(this.left, "Exact field. Grey: real points."), figure(this.right, "The network’s field, as it learns; where hardly any points pass, it has seen none."),
     );
-    this.#toolbar();
-    for (const one of [this.left, this.right]) this.#hear(one);
-  }
-
-  #toolbar() {
-    const button = (tool, text) => {
-      const made = make("button", { type: "button", textContent: text });
-      made.dataset.tool = tool;
-      made.addEventListener("click", () => this.#take(tool));
-      return made;
-    };
-    const clear = make("button", { type: "button", textContent: "Clear", title: "One point is left to begin with" });
-    clear.addEventListener("click", () => this.#painted([[0, 0]]));
-    this.tools = make("div", { className: "tools", role: "group", ariaLabel: "What the pointer does" },
-      button("look", "Look"), button("paint", "Paint"), button("erase", "Erase"), clear);
-    this.pictures.before(this.tools);
-    this.#take("look");
-  }
-
-  #take(tool) {
-    this.tool = tool;
-    for (const button of this.tools.children) {
-      if (button.dataset.tool) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
-    }
-    for (const one of [this.left, this.right]) one.style.touchAction = tool === "look" ? "pan-y" : "none";
-  }
-
-  #hear(canvas) {
-    const place = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [
-        ((2 * (event.clientX - box.left)) / box.width - 1) * EXTENT,
-        (1 - (2 * (event.clientY - box.top)) / box.height) * EXTENT,
-      ];
-    };
-    canvas.addEventListener("pointerdown", (event) => {
-      this.place = place(event);
-      if (this.tool !== "look") {
-        event.preventDefault();
-        canvas.setPointerCapture(event.pointerId);
-        this.painting = this.place;
-        this.#put(this.place);
-      } else this.frame.redraw();
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      this.place = place(event);
-      if (this.painting && Math.hypot(this.place[0] - this.painting[0], this.place[1] - this.painting[1]) >= BRUSH) {
-        this.painting = this.place;
-        this.#put(this.place);
-      }
-      this.frame.redraw();
-    });
-    const up = () => { this.painting = null; };
-    canvas.addEventListener("pointerup", up);
-    canvas.addEventListener("pointercancel", up);
-    canvas.addEventListener("pointerleave", () => {
-      this.place = null;
-      this.frame.redraw();
-    });
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-  }
-
-  #key(event) {
-    const { key, shiftKey } = event;
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
-    const tool = { Escape: "look", 1: "paint", 0: "erase" }[key];
-    if (move) {
-      const by = shiftKey ? 0.5 : 0.1;
-      const [x, y] = this.place ?? [0, 0];
-      this.place = [clamp(x + move[0] * by, -EXTENT, EXTENT), clamp(y + move[1] * by, -EXTENT, EXTENT)];
-      this.frame.redraw();
-    } else if (tool) this.#take(tool);
-    else if (key === "Enter" && this.tool !== "look") this.#put(this.place ?? [0, 0]);
-    else return;
-    event.preventDefault();
-  }
-
-  /** Paints a point, or erases those near. */
-  #put([x, y]) {
-    const { settings } = this.frame;
-    const points = centresOf(settings);
-    if (this.tool === "erase") {
-      const left = points.filter(([px, py]) => Math.hypot(px - x, py - y) > BRUSH);
-      if (!left.length) this.frame.say("One point stays: paint others first.");
-      else if (left.length < points.length) this.#painted(left);
-    } else if (points.length >= MOST_POINTS) {
-      this.frame.say(`There are ${MOST_POINTS} points, which is the most: erase some.`);
-    } else this.#painted([...points, [rounded(x), rounded(y)]]);
-  }
-
-  #painted(points) {
-    this.frame.change({ set: "painted", painted: points });
+    this.brush = new Brush(frame, [this.left, this.right]);
+    this.pictures.before(this.brush.tools);
   }
 
   // ---- what is seen
@@ -197,14 +97,16 @@ export class FlowPlane extends FlowBench {
     const half = side / 2;
     const [px, py] = [(x) => half + (x / EXTENT) * half, (y) => half - (y / EXTENT) * half];
     const size = side > 260 ? 2.3 : 1.6;
-    this.#arrows(context, field, scale, { px, py, cell: side / LATTICE, colour: text });
+    drawArrows(context, places, field, {
+      n: LATTICE * LATTICE, scale, px, py, most: (0.85 * side) / LATTICE, colour: text,
+    });
     const { n } = set;
-    if (!forth) this.#dots(context, set.real, n, { px, py, colour: text, alpha: 0.3, size: size * 0.8 });
+    if (!forth) dots(context, set.real, n, { px, py, colour: text, alpha: 0.3, size: size * 0.8 });
     const trail = forth ?? (paths ? this.#trail(paths, t) : null);
     if (!trail) return;
     this.#trails(context, trail, n, { px, py, colour });
-    this.#dots(context, trail.at(-1), n, { px, py, colour, alpha: 0.95, size });
-    if (this.place) this.#cross(context, px(this.place[0]), py(this.place[1]), text);
+    dots(context, trail.at(-1), n, { px, py, colour, alpha: 0.95, size });
+    if (this.brush.place) cross(context, px(this.brush.place[0]), py(this.brush.place[1]), text);
   }
 
   /** Where the points were from noise to a time, at few of the steps, and where they are. */
@@ -231,62 +133,14 @@ export class FlowPlane extends FlowBench {
     context.globalAlpha = 1;
   }
 
-  #dots(context, at, n, { px, py, colour, alpha, size }) {
-    context.fillStyle = colour;
-    context.globalAlpha = alpha;
-    context.beginPath();
-    for (let p = 0; p < n; p++) {
-      const [x, y] = [px(at[p]), py(at[n + p])];
-      context.moveTo(x + size, y);
-      context.arc(x, y, size, 0, 2 * Math.PI);
-    }
-    context.fill();
-    context.globalAlpha = 1;
-  }
-
-  #arrows(context, field, scale, { px, py, cell, colour }) {
-    const n = LATTICE * LATTICE;
-    context.strokeStyle = colour;
-    context.globalAlpha = 0.45;
-    context.lineWidth = 1;
-    context.beginPath();
-    for (let i = 0; i < n; i++) {
-      const [u, v] = [field[i] * scale, field[n + i] * scale];
-      const size = Math.hypot(u, v);
-      if (!(size > 0.02)) continue;
-      const long = (0.85 * cell * Math.min(size, 1)) / size;
-      const [dx, dy] = [u * long, -v * long];
-      const [x, y] = [px(places[i]) - dx / 2, py(places[n + i]) - dy / 2];
-      context.moveTo(x, y);
-      context.lineTo(x + dx, y + dy);
-      context.lineTo(x + 0.68 * dx - 0.2 * dy, y + 0.68 * dy + 0.2 * dx);
-      context.moveTo(x + dx, y + dy);
-      context.lineTo(x + 0.68 * dx + 0.2 * dy, y + 0.68 * dy - 0.2 * dx);
-    }
-    context.stroke();
-    context.globalAlpha = 1;
-  }
-
-  #cross(context, x, y, colour) {
-    context.strokeStyle = colour;
-    context.lineWidth = 1.2;
-    context.beginPath();
-    context.arc(x, y, 7, 0, 2 * Math.PI);
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      context.moveTo(x + 4 * dx, y + 4 * dy);
-      context.lineTo(x + 11 * dx, y + 11 * dy);
-    }
-    context.stroke();
-  }
-
   #read(set, { arrows: kind }, t, field) {
-    if (!this.place) {
+    if (!this.brush.place) {
       if (this.reading.textContent !== STILL) this.reading.textContent = STILL;
       return;
     }
-    const at = Float64Array.from(this.place);
+    const at = Float64Array.from(this.brush.place);
     const said = (one) => [...arrows(one, kind, t, at, 1)].map((v) => v.toFixed(2)).join(", ");
-    const [x, y] = this.place.map((v) => v.toFixed(2));
+    const [x, y] = this.brush.place.map((v) => v.toFixed(2));
     this.reading.textContent =
       `At (${x}, ${y}), t = ${t.toFixed(2)}: ${kind} exactly (${said(set.exact)}), by the network (${said(field)}).`.replaceAll("-", "−");
   }

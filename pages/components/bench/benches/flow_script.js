@@ -12,7 +12,8 @@ const SCALES = {
     return alpha, sigma, -torch.pi / 2 * sigma, torch.pi / 2 * alpha`,
 };
 
-const body = ({ process, count, steps, back }) => `
+/** Normal numbers, points of the mixture and noise, by counter. */
+export const DRAWS = `
 
 def normal(seed, stream, n):
     """Normal numbers (Box and Muller 1958)."""
@@ -28,9 +29,11 @@ def points_of(number, n):
     return CENTRES[which] + WIDTHS[which, None] * normal(SEED, 3 + 8 * number, n * D).view(n, D)
 
 
-def noise_of(number, n):
-    return normal(SEED, 4 + 8 * number, n * D).view(n, D)
+def noise_of(number, n, d=D):
+    return normal(SEED, 4 + 8 * number, n * d).view(n, d)
+`;
 
+const body = ({ process, count, steps, back }) => `${DRAWS}
 
 def scales(t):
     """α, σ and their slopes: x = α(t) x₀ + σ(t) n."""
