@@ -6,6 +6,8 @@ import {
 import { DEFAULTS as DEEP, Layers, script as depthScript, taskOf as deepTask } from "../../pages/components/bench/benches/depth_model.js";
 import { LINE, PLANE, Shown, taskOf as flowTask } from "../../pages/components/bench/benches/flow_model.js";
 import { script as flowScript } from "../../pages/components/bench/benches/flow_script.js";
+import { DEFAULTS as GAME, problemOf as gameProblem } from "../../pages/components/bench/benches/game_model.js";
+import { script as gameScript } from "../../pages/components/bench/benches/game_script.js";
 import { learnt, scriptOf } from "../../pages/components/bench/benches/regression_model.js";
 import { pytorchScript } from "../../pages/components/bench/script.js";
 import { makeProblem } from "../../pages/components/trajectory/problem.js";
@@ -102,6 +104,16 @@ function flow(settings, segments) {
   };
 }
 
+/** The game, of which the objective and the frozen player change on the way. */
+function game(settings, changes) {
+  const segments = changes.map(([from, training]) => ({
+    from, training: { ...TRAINING, ...Object.fromEntries(Object.keys(TRAINING).map((name) => [name, settings[name]])), ...training },
+  }));
+  const { weights, trajectory } = walked(gameProblem(settings), segments);
+  const { train: found, test: near } = trajectory.measure();
+  return { script: gameScript(settings, segments, STEPS), weights, measured: { "modes found": found, "near a mode": near } };
+}
+
 const of = (from, { optimiser, rate, momentum, batch, clip, l1, l2, dropout, reflow }) => {
   const given = { optimiser, rate, momentum, batch, clip, l1, l2, dropout, reflow };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
@@ -122,6 +134,10 @@ console.log(JSON.stringify([
   classification({ set: "four_blobs", hidden: [], l2: 0.01 }),
   flow({ ...PLANE, hidden: [6, 5], count: 40 }, [
     of(0, { ...PLANE, batch: 16 }), of(25, { ...PLANE, batch: 16, rate: 0.01 }), of(40, { ...PLANE, batch: 32, reflow: 1 }),
+  ]),
+  game({ ...GAME, hidden_g: [5], hidden_d: [6, 4], batch: 16 }, [
+    [0, {}], [15, { game: "wgan_gp", turns: 2, rate: 0.01 }], [30, { game: "gan", ahead: 2, frozen: "none" }],
+    [40, { frozen: "discriminator", optimiser: "rmsprop" }], [50, { game: "wgan" }],
   ]),
   flow({ ...LINE, hidden: [6], count: 40, process: "preserving", back: "anew" }, [of(0, { ...LINE, clip: 1 })]),
 ]));

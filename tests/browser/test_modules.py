@@ -15,6 +15,7 @@ from denoiser_cases import cases as denoiser_cases
 from expression_cases import broadcast_cases, expression_cases, view_cases
 from flow_cases import cases as flow_cases
 from forecast_cases import cases as forecast_cases
+from game_cases import cases as game_cases
 from latent_models import GANS, MAKERS, directions, drawn, model
 from scipy.stats import chi2
 from tags_cases import cases as tags_cases
@@ -156,6 +157,7 @@ def cases(tmp_path, monkeypatch):
         "trajectories": list(trajectory_cases()),
         "drawn": drawn_by_counter(),
         "flows": list(flow_cases()),
+        "games": list(game_cases()),
         "races": {
             "points": {"x": X15, "y": Y15},
             "classes": standardised_classes(),

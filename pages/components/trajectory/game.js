@@ -98,21 +98,22 @@ export class GameProblem {
   /**
    * @param settings `latent`, `hidden_g`, `hidden_d`, `activation`, `seed`
    * @param mixture of the real points, see `Mixture` in flow.js
+   * @param room places at once, at most
    */
-  constructor({ network: settings, mixture }) {
+  constructor({ network: settings, mixture }, room = 2 * MOST_BATCH) {
     const { discriminator, generator } = playersOf(settings);
     this.settings = settings;
     this.mixture = new Mixture(mixture);
     this.modes = modesOf(mixture);
-    this.d = new Network(discriminator, 2 * MOST_BATCH);
-    this.g = new Network(generator, MOST_BATCH);
+    this.d = new Network(discriminator, room);
+    this.g = new Network(generator, room);
     this.size = this.d.size + this.g.size; // the discriminator's weights come first
     this.running = 2; // steps that each has taken since its slots were emptied
     this.watched = 3; // of the batch: the generator's loss, the mean scores of real points and fakes
-    const room = (rows) => new Float64Array(rows * MOST_BATCH);
+    const rows = (count) => new Float64Array(count * MOST_BATCH);
     Object.assign(this, {
-      real: room(D), noise: room(settings.latent), both: room(2 * D), mixed: room(D), slope: room(D),
-      byFake: room(D), turned: room(2 * D), reached: new Float64Array(3), drawn: "",
+      real: rows(D), noise: rows(settings.latent), both: rows(2 * D), mixed: rows(D), slope: rows(D),
+      byFake: rows(D), turned: rows(2 * D), reached: new Float64Array(3), drawn: "",
     });
     this.ahead = Array.from({ length: MOST_AHEAD + 1 }, () => new Float64Array(this.d.size));
     this.held = Array.from({ length: MOST_AHEAD }, () => new Uint8Array(this.d.size)); // by the clipping

@@ -90,7 +90,7 @@ export class GameBench {
     const key = (kind, text) => make("span", { className: `key ${kind}`, textContent: text });
     this.bent = make("span", {});
     this.pictures = make("div", { className: "flows game" },
-      figure(this.left, key("real", "real"), key("fake", "fakes"), " on what the discriminator takes a place for; line: it has no opinion."),
+      figure(this.left, key("real", "real"), key("fake", "fakes"), "Colour: what the discriminator takes a place for. On the line it has no opinion."),
       figure(this.right, this.bent));
     this.brush = new Brush(frame, [this.left, this.right]);
     this.reading = make("p", { className: "reading", ariaLive: "polite" });
@@ -252,8 +252,8 @@ export class GameBench {
 
   numbers(state) {
     const { train, test } = state.branches[state.active];
-    const { game, row, pull } = this.seen ?? { game: "gan" };
-    return numbersText({ game, row, pull, shown: this.shown, found: train, near: test });
+    const { row, pull } = this.seen ?? {};
+    return numbersText({ row, pull, shown: this.shown, found: train, near: test });
   }
 
   verdict(state) {
