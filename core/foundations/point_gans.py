@@ -215,7 +215,7 @@ class Game:
         score = OBJECTIVES[settings.game].generator
         if not settings.ahead or settings.game == "wgan_gp":
             return score(self.discriminator(fake)).mean()
-        weights = dict(self.discriminator.network.named_parameters())
+        weights: Weights = dict(self.discriminator.network.named_parameters())
         for _ in range(settings.ahead):
             scores = (self.discriminator(x, weights) for x in (real, fake))
             loss = self.loss_of_scores(*scores)
