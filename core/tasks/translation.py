@@ -53,6 +53,7 @@ DIRECTIONS = ("ab", "ba")
 class TranslationConfig(TaskConfig):
     """Settings of a translation's training."""
 
+    batch_size: int = number(4, (1, 4096), "Batch size", "pictures of each set a step")
     target: str = Field(
         SKETCH,
         max_length=200,
