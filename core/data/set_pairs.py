@@ -7,13 +7,17 @@ from torch import Tensor
 
 from core.data import archives, sets
 from core.data.dataset import Images, Split
-from core.data.sketches import sketched
+from core.data.drawn_sets import blended, sketched
 from core.errors import LabError
 from core.images import fit
 
 Shape = tuple[int, int, int]
-SKETCH = "sketch"
-"""A target that is no data set: pencil sketches of pictures of the first set."""
+SKETCH, BLEND = "sketch", "blend"
+"""Targets that are no data sets: pencil sketches of pictures of the first set, and these pictures
+blended over photographs."""
+DRAWN = {SKETCH: "sketches of {}", BLEND: "{} over photographs"}
+PHOTOGRAPHS = "cifar10"
+"""Where the photographs are from."""
 REPEATED = -2
 """Label of a picture that stands again beside a larger set."""
 HALVES_SEED = 60_004
@@ -22,7 +26,7 @@ ORDER_SEED = 60_005
 
 class Sides(NamedTuple):
     """What a pair of sets is made of: names of data sets, and of a class of each; an empty class
-    takes all. The second name may be `SKETCH`."""
+    takes all. The second name may be one of `DRAWN`."""
 
     source: str
     target: str
@@ -32,17 +36,18 @@ class Sides(NamedTuple):
     @property
     def drawn(self) -> bool:
         """Whether the second set is drawn from the first, so that hidden pairs are known."""
-        return self.target == SKETCH
+        return self.target in DRAWN
 
     def names(self) -> tuple[str, ...]:
-        """Names of the data sets."""
-        return (self.source,) if self.drawn else (self.source, self.target)
+        """Names of the data sets that it takes."""
+        more = {SKETCH: (), BLEND: (PHOTOGRAPHS,)}
+        return (self.source, *more.get(self.target, (self.target,)))
 
     def titles(self) -> tuple[str, str]:
         """What both sets are called. Raises UnknownName."""
         own = _title(self.source, self.source_class)
         if self.drawn:
-            return own, f"sketches of {own}"
+            return own, DRAWN[self.target].format(own)
         return own, _title(self.target, self.target_class)
 
 
@@ -84,8 +89,15 @@ def two_sets(sides: Sides, split: Split, *, paired: bool = False) -> tuple[Image
         chosen = _halves(sides, source, a)
         a, other = (Images(a.pixels[rows], a.labels[rows]) for rows in chosen)
         if not paired:
-            return a, Images(sketched(other.pixels), other.labels)
-    return a, Images(sketched(a.pixels), a.labels)
+            return a, _drawn(sides, other, split)
+    return a, _drawn(sides, a, split)
+
+
+def _drawn(sides: Sides, images: Images, split: Split) -> Images:
+    """Draw the second set of a pair from pictures of the first."""
+    if sides.target == SKETCH:
+        return Images(sketched(images.pixels), images.labels)
+    return Images(blended(images.pixels, sets.load(PHOTOGRAPHS, split).pixels), images.labels)
 
 
 def _halves(sides: Sides, source: Images, a: Images) -> tuple[Tensor, Tensor]:
@@ -96,7 +108,7 @@ def _halves(sides: Sides, source: Images, a: Images) -> tuple[Tensor, Tensor]:
     count = int(groups.max()) + 1
     if count < 2:
         raise LabError(
-            "Sketches are drawn from other pictures than those they are translated into: bring two "
+            "The second set is drawn from other pictures than those of the first: bring two "
             "training pictures at least."
         )
     first = torch.randperm(count, generator=generator) < (count + 1) // 2

@@ -24,7 +24,7 @@ from core import data
 from core.cancellation import Check, silent
 from core.data import DatasetInfo, Images
 from core.data.dataset import Split
-from core.data.set_pairs import SKETCH, Sides, one_side, side_by_side, two_sets
+from core.data.set_pairs import BLEND, SKETCH, Sides, one_side, side_by_side, two_sets
 from core.errors import LabError
 from core.images import contact_sheet, fit
 from core.metrics import translations
@@ -58,8 +58,8 @@ class TranslationConfig(TaskConfig):
         SKETCH,
         max_length=200,
         title="Target",
-        description=f"the data set to translate into; `{SKETCH}` draws it from the first set, of "
-        "other pictures",
+        description=f"the data set to translate into; `{SKETCH}` draws it from other pictures of "
+        f"the first set, `{BLEND}` lays these over photographs",
     )
     source_class: str = Field(
         "", max_length=200, title="Class", description="of the first set; empty takes all"
@@ -340,12 +340,14 @@ class Translation(Task[TranslationConfig, TranslationVariant, Translator]):
         sides = sides_of(info.name, config)
         if self.variant(variant).paired and not sides.drawn:
             raise LabError(
-                f"Only of sketches the pairs are known: choose `{SKETCH}` as the target, or learn "
-                "without pairs."
+                "The pairs are known only where one set is drawn from the other: choose "
+                f"`{SKETCH}` or `{BLEND}` as the target, or learn without pairs."
             )
         shape = spec.shape
-        for name in self.others(config):
-            target = data.info(name)
+        if sides.target == BLEND:
+            shape = (3, *shape[1:])
+        elif not sides.drawn:
+            target = data.info(sides.target)
             super().describe(variant, config, target, fingerprint)  # it has test images, too
             other = self.variant(variant).shape_for(target.shape)
             shape = (max(shape[0], other[0]), max(shape[1], other[1]), max(shape[2], other[2]))
@@ -535,7 +537,7 @@ class _Seen:
 
     def truth(self) -> dict[str, float]:
         """How near translations are to hidden pairs, where these are known."""
-        if self.experiment.config.target != SKETCH:
+        if not sides_of("", self.experiment.config).drawn:
             return {}
         truth = unit(self.pairs.pixels[:, 1 - self.side])
         return translations.against_truth(self.translated, self.inputs, truth, self.check)
@@ -595,8 +597,9 @@ def same_classes(sides: Sides) -> bool:
     """Whether both sets of a pair have the same classes, so that a class can be kept."""
     if sides.source_class or sides.target_class:
         return False
-    classes = [data.info(name).classes for name in sides.names()]
-    return bool(classes[0]) and all(own == classes[0] for own in classes)
+    names = (sides.source,) if sides.drawn else (sides.source, sides.target)
+    classes = {data.info(name).classes for name in names}
+    return len(classes) == 1 and () not in classes
 
 
 TRANSLATION = Translation()

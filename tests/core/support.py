@@ -11,8 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from core import data
 from core.data import Images
+from core.data.drawn_sets import sketched
 from core.data.set_pairs import side_by_side
-from core.data.sketches import sketched
 from core.models.backbones import BACKBONES
 from core.runs import store
 from core.runs.schema import Status

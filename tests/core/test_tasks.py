@@ -39,7 +39,7 @@ FALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     "transfer": ("loss", {"learning_rate": 3e-3}, 9),
     "tagging": ("loss", {"learning_rate": 3e-2}, 20),
     "diffusion": ("loss", {"width": 8, "learning_rate": 1e-2}, 20),
-    "translation": ("loss", {"width": 8, "learning_rate": 2e-3}, 20),
+    "translation": ("loss", {"width": 8, "blocks": 1, "learning_rate": 3e-3}, 10),
 }
 """The loss of a task that is to fall, under which settings, and in how many steps."""
 BATCH = 8

@@ -14,8 +14,8 @@ from core import data
 from core.__main__ import main
 from core.cli.output import FAILED
 from core.data import Images, archives, set_pairs
+from core.data.drawn_sets import blended, sketched
 from core.data.set_pairs import REPEATED, Sides, one_side, side_by_side, two_sets
-from core.data.sketches import sketched
 from core.errors import DataMissing, LabError, Refused, UnknownName
 from core.jobs import queue
 from core.metrics import translations
@@ -76,6 +76,17 @@ def test_a_sketch_keeps_lines_and_leaves_greys_behind() -> None:
     assert sketched(even[:0]).shape == (0, 3, 64, 64)
 
 
+def test_pictures_are_blended_over_photographs_by_their_difference() -> None:
+    photographs = torch.randint(0, 256, (3, 3, 32, 32)).byte()
+    pixels = torch.zeros(5, 1, 28, 28, dtype=torch.uint8)
+    pixels[..., 14:] = 255
+    over = blended(pixels, photographs)
+    assert over.shape == (5, 3, 28, 28) and torch.equal(over, blended(pixels, photographs))
+    behind = blended(torch.zeros_like(pixels), photographs)
+    assert torch.equal(over[..., :14], behind[..., :14])
+    assert torch.equal(over[..., 14:], 255 - behind[..., 14:])
+
+
 @pytest.mark.parametrize(("count", "other"), [(5, 2), (1, 4), (1, 1)])
 def test_sets_of_other_counts_sizes_and_channels_lie_side_by_side(count: int, other: int) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -103,7 +114,7 @@ def test_a_request_says_what_it_cannot_do(lab: Path) -> None:
         request({"target": "co2"})
     with pytest.raises(LabError, match=r"Digits has no class 'cat'\. Known: 0, 1"):
         request({"target": "digits", "target_class": "cat"})
-    with pytest.raises(LabError, match="Only of sketches the pairs are known"):
+    with pytest.raises(LabError, match="The pairs are known only where"):
         make_request("translation", "paired", "digits", {"target": "digits"})
 
 

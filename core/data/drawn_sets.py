@@ -1,11 +1,14 @@
-"""Pencil sketches of photographs, by arithmetic alone."""
+"""Sets that are drawn from another: sketches of pictures, and pictures blended over photographs."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.images import fit
+
 BLUR = 0.03
 """Standard deviation of the blur, as a share of the image's side."""
+BLEND_SEED = 60_008
 _CHUNK = 1000
 
 
@@ -22,6 +25,27 @@ def sketched(pixels: Tensor) -> Tensor:
         uint8 (N, C, H, W), grey in all channels.
     """
     return torch.cat([_sketched(part) for part in torch.split(pixels, _CHUNK)] or [pixels])
+
+
+def blended(pixels: Tensor, photographs: Tensor) -> Tensor:
+    """Blend pictures over photographs: the absolute difference of both in each channel, as MNIST-M
+    was made (Ganin and Lempitsky 2015).
+
+    Args:
+        pixels: uint8 (N, 1 or 3, H, W).
+        photographs: uint8 (M, 3, h, w); one is drawn for each picture, by a seed.
+
+    Returns:
+        uint8 (N, 3, H, W).
+    """
+    height, width = pixels.shape[2:]
+    generator = torch.Generator().manual_seed(BLEND_SEED)
+    parts = []
+    for part in torch.split(pixels, _CHUNK):
+        rows = torch.randint(len(photographs), (len(part),), generator=generator)
+        behind = fit(photographs[rows], (3, height, width))
+        parts.append((behind.int() - part.int()).abs().to(torch.uint8))
+    return torch.cat(parts or [pixels.expand(-1, 3, -1, -1)])
 
 
 def _sketched(pixels: Tensor) -> Tensor:
