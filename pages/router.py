@@ -20,6 +20,7 @@ chosen = st.navigation(
             st.Page("vae_sampler.py", title="VAE sampler", icon=":material/tune:"),
             st.Page("gan_gallery.py", title="GAN gallery", icon=":material/gallery_thumbnail:"),
             st.Page("diffusion.py", title="Diffusion", icon=":material/grain:"),
+            st.Page("translation.py", title="Translation", icon=":material/compare_arrows:"),
         ],
         "Explore": [
             st.Page("latent_explorer.py", title="Latent explorer", icon=":material/bubble_chart:")

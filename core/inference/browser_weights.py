@@ -1,10 +1,11 @@
-"""Decoders, generators and classifiers as bytes that a browser can run: layers, then weights.
+"""Decoders, generators, classifiers and translators as bytes that a browser can run: layers, then
+weights.
 
 The bytes are the length of the header (4, little-endian), the header (JSON, filled up with blanks
 so that what follows begins at a multiple of four), and the weights, in half precision; a layer of a
-classifier that would lose by that has them in single precision, and says so. Activations are laid
-out HWC in the browser; every weight has its outputs on the last axis, so that the innermost loop
-runs over neighbours and inputs that are zero are skipped.
+classifier or translator that would lose by that has them in single precision, and says so.
+Activations are laid out HWC in the browser; every weight has its outputs on the last axis, so that
+the innermost loop runs over neighbours and inputs that are zero are skipped.
 
 Batch norm is folded before anything is rounded. After a linear layer or a convolution it becomes
 part of that layer. Elsewhere it is a step of its own; in a decoder only its scale is, which leaves
@@ -27,10 +28,14 @@ from core.errors import LabError
 from core.models.autoencoders import Autoencoder
 from core.models.convnets import Fast, Inception, Padded, Recogniser, Residual, Scaled, Shape
 from core.models.gans import GAN
+from core.models.translation_nets import Generator, ResidualBlock, Translator
 
 MAX_MULTIPLY_ADDS = 128_000_000
 """Of a classifier, for one picture: a browser makes some 700 million a second, and a pen that waits
 longer than a fifth of a second is no pen."""
+MAX_TRANSLATION = 64_000_000
+"""Of a generator, for one picture: with WASM a browser makes some four thousand million a second,
+and there and back are to take no longer than a frame or two."""
 MAX_BYTES = 16 * 2**20
 """Of a classifier's weights, which come with the page."""
 NO_TENSOR = torch.empty(0)
@@ -257,16 +262,42 @@ def pack_classifier(model: Recogniser, shape: Shape) -> bytes:
     Raises:
         LabError: a layer that the browser cannot run, or a network that is too large for it.
     """
+    steps = _graph_steps(model, shape, MAX_MULTIPLY_ADDS)
+    header = {"shape": list(shape), "classes": steps[-1].facts["out"][2]}
+    return _within_bounds(_serialised(header, steps, exact=True))
+
+
+@torch.inference_mode()
+def pack_translator(model: Translator) -> bytes:
+    """Serialise both generators, from a set of pictures in [-1, 1] to another and back.
+
+    As for a classifier no weight is rounded; the first `there` layers are those of one generator,
+    the others those of the other, and each has its input `from` a layer of its own generator.
+
+    Raises:
+        LabError: a layer that the browser cannot run, or a network that is too large for it.
+    """
+    there, back = (
+        _graph_steps(model.generators[name], model.shape, MAX_TRANSLATION) for name in ("ab", "ba")
+    )
+    header = {"shape": list(model.shape), "there": len(there)}
+    return _within_bounds(_serialised(header, [*there, *back], exact=True))
+
+
+def _graph_steps(model: nn.Module, shape: Shape, most: int) -> list[_Step]:
+    """The steps of a network that is a graph; `most` multiplications it may make at a picture."""
     held = sum(p.numel() for p in model.parameters())
     if 2 * held > MAX_BYTES:
         raise _too_large(f"{held / 1e6:.0f} million weights")
     graph = _Graph(shape)
     graph.run(copy.deepcopy(model).double().cpu().eval(), "", -1)
     work = sum(_multiply_adds(step) for step in graph.steps)
-    if work > MAX_MULTIPLY_ADDS:
+    if work > most:
         raise _too_large(f"{work / 1e6:.0f} million multiplications a picture")
-    header = {"shape": list(shape), "classes": graph.steps[-1].facts["out"][2]}
-    content = _serialised(header, graph.steps, exact=True)
+    return graph.steps
+
+
+def _within_bounds(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
         raise _too_large(f"{len(content) / 2**20:.0f} MB")
     return content
@@ -406,6 +437,20 @@ def _inception(graph: _Graph, block: Inception, path: str, at: int) -> int:
     return graph.add(_Step("concat"), ends, joined, path)
 
 
+def _generator(graph: _Graph, model: Generator, path: str, at: int) -> int:
+    at = graph.run(nn.PixelUnshuffle(model.patch), path, at)
+    at = _children(graph, model, path, at, ["enter", "norm"])
+    at = _sequence(graph, model.blocks, "blocks", graph.activate(nn.ReLU(), path, at))
+    at = _children(graph, model, path, at, ["leave"])
+    return graph.activate(nn.Tanh(), path, graph.run(nn.PixelShuffle(model.patch), path, at))
+
+
+def _residual_block(graph: _Graph, block: ResidualBlock, path: str, at: int) -> int:
+    first = _children(graph, block, path, at, ["first", "first_norm"])
+    first = graph.activate(nn.ReLU(), path, first)
+    return graph.sum(_children(graph, block, path, first, ["second", "second_norm"]), at, path)
+
+
 def _pool(
     layer: nn.MaxPool2d | nn.AvgPool2d, place: int | str, x: Tensor, y: Tensor
 ) -> list[_Step]:
@@ -429,6 +474,22 @@ def _mean(layer: nn.AdaptiveAvgPool2d, place: int | str, x: Tensor, y: Tensor) -
     return [_Step("mean_pool", {"kernel": kernel, "stride": kernel, "padding": [0, 0]})]
 
 
+def _instance_norm(layer: nn.InstanceNorm2d, place: int | str, x: Tensor, y: Tensor) -> list[_Step]:
+    if layer.track_running_stats:
+        raise _unsupported(layer, place, "it takes mean and spread of the picture itself only")
+    scale = torch.ones(x.shape[1], dtype=x.dtype) if layer.weight is None else layer.weight
+    shift = torch.zeros_like(scale) if layer.bias is None else layer.bias
+    return [_Step("instance_norm", {"eps": layer.eps}, scale, shift)]
+
+
+def _shuffle(
+    layer: nn.PixelShuffle | nn.PixelUnshuffle, place: int | str, x: Tensor, y: Tensor
+) -> list[_Step]:
+    if isinstance(layer, nn.PixelShuffle):
+        return [_Step("pixel_shuffle", {"factor": layer.upscale_factor})]
+    return [_Step("pixel_unshuffle", {"factor": layer.downscale_factor})]
+
+
 def _pair(value: int | tuple[int, ...]) -> list[int]:
     return [value, value] if isinstance(value, int) else list(value)
 
@@ -440,6 +501,9 @@ LAYERS: dict[type[nn.Module], Callable[..., list[_Step]]] = {
     nn.MaxPool2d: _pool,
     nn.AvgPool2d: _pool,
     nn.AdaptiveAvgPool2d: _mean,
+    nn.InstanceNorm2d: _instance_norm,
+    nn.PixelShuffle: _shuffle,
+    nn.PixelUnshuffle: _shuffle,
 }
 NAMES = {
     "linear": "Fully connected",
@@ -450,6 +514,9 @@ NAMES = {
     "concat": "Joined",
     "affine": "Batch norm",
     "every_second": "Every second pixel",
+    "instance_norm": "Instance norm",
+    "pixel_shuffle": "Pixels from channels",
+    "pixel_unshuffle": "Pixels to channels",
 }
 PARTS: dict[type[nn.Module], Callable[..., int]] = {
     Recogniser: _sequence,
@@ -459,6 +526,8 @@ PARTS: dict[type[nn.Module], Callable[..., int]] = {
     Fast: _fast,
     Scaled: _scaled,
     Inception: _inception,
+    Generator: _generator,
+    ResidualBlock: _residual_block,
 }
 
 

@@ -134,6 +134,41 @@ function upsample({ factor, out: [H, W, C] }, x, y) {
   }
 }
 
+/** Each channel by its own mean and spread over the picture, then scaled and shifted. */
+function instanceNorm({ weight, bias, eps, out: [H, W, C] }, x, y) {
+  const pixels = H * W;
+  for (let k = 0; k < C; k++) {
+    let sum = 0, squares = 0;
+    for (let i = k; i < x.length; i += C) sum += x[i];
+    const mean = sum / pixels;
+    for (let i = k; i < x.length; i += C) squares += (x[i] - mean) ** 2;
+    const scale = weight[k] / Math.sqrt(squares / pixels + eps);
+    const shift = bias[k] - mean * scale;
+    for (let i = k; i < x.length; i += C) y[i] = scale * x[i] + shift;
+  }
+}
+
+/** Patches of pixels and channels [c][dy][dx] of one pixel: f(place of a pixel's number, of the
+ * channel's). */
+function patches([H, W, C], factor, f) {
+  const across = W / factor, deep = C * factor * factor;
+  for (let y = 0, i = 0; y < H; y++) {
+    for (let x = 0; x < W; x++) {
+      const pixel = Math.floor(y / factor) * across + Math.floor(x / factor);
+      const at = pixel * deep + (y % factor) * factor + (x % factor);
+      for (let k = 0; k < C; k++, i++) f(i, at + k * factor * factor);
+    }
+  }
+}
+
+function pixelShuffle({ out, factor }, x, y) {
+  patches(out, factor, (i, j) => (y[i] = x[j]));
+}
+
+function pixelUnshuffle({ in: from, factor }, x, y) {
+  patches(from, factor, (i, j) => (y[j] = x[i]));
+}
+
 function toHwc({ shape: [C, H, W] }, x, y) {
   for (let c = 0, i = 0; c < C; c++) for (let p = 0; p < H * W; p++) y[p * C + c] = x[i++];
 }
@@ -203,6 +238,7 @@ function concat({ out: [H, W, C] }, x, y, all) {
 const KINDS = {
   linear, conv, conv_transpose: convTranspose, affine, upsample, to_hwc: toHwc, to_chw: toChw,
   max_pool: maxPool, mean_pool: meanPool, every_second: everySecond, add, concat,
+  instance_norm: instanceNorm, pixel_shuffle: pixelShuffle, pixel_unshuffle: pixelUnshuffle,
   copy: (layer, x, y) => y.set(x),
 };
 export const sigmoid = (v) => 1 / (1 + Math.exp(-v));
@@ -230,6 +266,7 @@ function toSingles(halves) {
 
 const count = ([h, w, c]) => h * w * c;
 const SIZES = { linear: (l) => count(l.in) * count(l.out), affine: (l) => count(l.out) };
+SIZES.instance_norm = (l) => l.out[2];
 SIZES.conv = SIZES.conv_transpose = (l) => l.kernel[0] * l.kernel[1] * l.in[2] * l.out[2];
 
 /**

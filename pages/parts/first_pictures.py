@@ -32,6 +32,7 @@ from core.tasks.denoising import DENOISING
 from core.tasks.diffusion import DIFFUSION
 from core.tasks.forecasting import FORECASTING
 from core.tasks.transfer import TRANSFER
+from core.tasks.translation import TRANSLATION
 from pages.components import diffusion_wall
 from pages.parts.denoiser import stage as denoiser_stage
 from pages.parts.diffusion import noise_pictures
@@ -43,9 +44,11 @@ from pages.parts.network_explorer import networks
 from pages.parts.runs import table
 from pages.parts.sequences import forecast_pictures
 from pages.parts.transfer_classifier import prediction
+from pages.parts.translation import choice as translation_choice
+from pages.parts.translation import stage as translation_stage
 from pages.server.first_picture import heading
 from pages.ui import cached
-from pages.ui.names import dataset_title
+from pages.ui.names import dataset_title, pair_titles
 from pages.ui.opening import OPENINGS
 
 CARD_WIDTH = 300
@@ -136,6 +139,19 @@ def _diffusion() -> str:
     )
 
 
+def _translation() -> str:
+    run, rows = translation_choice.opening_run(some_shipped(TRANSLATION)), list[str]()
+    for side, (own, there, back) in enumerate(translation_stage.opening_rows(run)):
+        names = (pair_titles(run)[side], f"as {pair_titles(run)[1 - side]}", "and back")
+        drawn = [
+            f"<div><span>{escape(name)}</span>"
+            f"{_picture(data_url(to_png(contact_sheet(image, 1))), name, 'pixels')}</div>"
+            for name, image in zip(names, (own, there, back), strict=True)
+        ]
+        rows.append(f'<div class="ways">{"".join(drawn)}</div>')
+    return f"{_gap(131.25, 131.25)}{''.join(rows)}"
+
+
 def _latent_explorer() -> str:
     run = next(run for run in some_shipped(PROJECTING) if maps.has_history(run))
     latent_map = cached.latent_map(run)
@@ -213,6 +229,7 @@ FIRST_PICTURES = {
     "vae_sampler": FirstPicture(_vae_sampler, ".lab-latent[data-state='ready'] canvas"),
     "gan_gallery": FirstPicture(_gan_gallery, ".lab-wall .card img"),
     "diffusion": FirstPicture(_diffusion, ".lab-drawing[data-state='ready'] .wall"),
+    "translation": FirstPicture(_translation, ".lab-translation[data-state='ready'] .frame"),
     "latent_explorer": FirstPicture(_latent_explorer, ".js-plotly-plot canvas"),
     "deepdream": FirstPicture(_deepdream, ".lab-compare img"),
     "network_explorer": FirstPicture(
@@ -230,7 +247,7 @@ def shipped_now() -> str:
     """Changes when what pages open with does."""
     families = (
         DENOISING, AUTOENCODING, ADVERSARIAL, PROJECTING, DREAMING, RECOGNITION, TRANSFER,
-        FORECASTING, DIFFUSION,
+        FORECASTING, DIFFUSION, TRANSLATION,
     )  # fmt: skip
     runs = [run for family in families for run in shipped(family)]
     others = any(not run.shipped for run in store.all_runs())

@@ -85,6 +85,12 @@ html { font-size: 15px; }
   border-radius: 3.75px; }
 #first-picture .wall b { font-size: 12.9px; font-weight: 600; }
 #first-picture .noise img { width: calc(100% - 324px); border-radius: 4px; }
+#first-picture .ways { display: grid; gap: 0 33px; padding: 2px 2px 15px;
+  grid-template-columns: repeat(3, 195px); }
+#first-picture .ways + .ways { border-top: 1px solid var(--line); padding-top: 12px; }
+#first-picture .ways span { display: block; height: 21px; font-size: 12.3px; line-height: 17px;
+  color: var(--faint); white-space: nowrap; overflow: hidden; }
+#first-picture .ways img { width: 100%; border-radius: 7.5px; }
 #first-picture .map { width: calc(66.6667% - 30px); height: 523.5px; object-fit: contain;
   border: 1px solid var(--line); border-radius: 7.5px; padding: 4px; }
 #first-picture .table { height: 375px; overflow: hidden; border: 1px solid var(--line);
@@ -118,6 +124,8 @@ html { font-size: 15px; }
   #first-picture .series { height: 240px; }
   #first-picture .answer figure { width: 100%; }
   #first-picture .drawing img { width: 210px; margin: 0 auto; }
+  #first-picture .ways { grid-template-columns: 240px; justify-content: center; }
+  #first-picture .ways div + div { display: none; }
   #first-picture .wall div { transform: translateX(calc(var(--before) * -164px)); }
 }
 """

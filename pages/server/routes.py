@@ -292,6 +292,11 @@ async def denoiser(request: Request) -> Response:
     return await _of_run(request, _packed_denoiser, "There is no such network.")
 
 
+async def translator(request: Request) -> Response:
+    """A finished translation's generators, if a browser can run them."""
+    return await _of_run(request, _packed_translator, "There is no such network.")
+
+
 async def frames(request: Request) -> Response:
     """The making of a finished projection, snapshot by snapshot."""
     return await _of_run(request, _framed, "There is no such replay.")
@@ -448,6 +453,19 @@ def _packed_denoiser(run_id: str, _version: int) -> bytes:
 
 
 @lru_cache(maxsize=8)
+def _packed_translator(run_id: str, _version: int) -> bytes:
+    from core import tasks
+    from core.inference import browser_weights
+    from core.models.translation_nets import Translator
+    from core.runs import store
+
+    model = tasks.load_model(store.open_run(run_id))
+    if not isinstance(model, Translator):
+        raise LabError("There is no such network.")
+    return browser_weights.pack_translator(model)
+
+
+@lru_cache(maxsize=8)
 def _framed(run_id: str, _version: int) -> bytes:
     from core.projection import maps
     from core.projection.methods import PROJECTING
@@ -482,6 +500,7 @@ ROUTES = [
     Route("/api/decoders/{run_id}/{version}", decoder),
     Route("/api/networks/{run_id}/{version}", network),
     Route("/api/denoisers/{run_id}/{version}", denoiser),
+    Route("/api/translators/{run_id}/{version}", translator),
     Route("/api/run-files/{run_id}/{version}/{name}", run_file),
     Route("/api/frames/{run_id}/{version}", frames),
     Route("/api/dreams/{run_id}/{changed}/{name}", dreamt),

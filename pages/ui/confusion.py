@@ -24,8 +24,7 @@ def matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> Cell | None:
     """Show the matrix as a table; returns the cell that is clicked."""
     if len(classes) > MAX_MATRIX:
         return _mix_ups(np.array(confusion), classes)
-    names = [f"{i}" if classes.count(c) > 1 else c for i, c in enumerate(classes)]
-    table = pd.DataFrame(confusion, index=pd.Index(names, name="is"), columns=names)
+    table, names = _counts(confusion, classes)
     event = st.dataframe(
         _shaded(table),
         width="stretch",
@@ -39,6 +38,18 @@ def matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> Cell | None:
         return None
     row, column = cells[0]
     return int(row), names.index(column) if column in names else 0
+
+
+def table(confusion: list[list[int]], classes: tuple[str, ...]) -> None:
+    """Show the matrix, with nothing to click, where no pictures stand behind its cells."""
+    counts, _ = _counts(confusion, classes)
+    st.dataframe(_shaded(counts), width="stretch")
+    csv_button(counts.reset_index, "confusion")
+
+
+def _counts(confusion: list[list[int]], classes: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
+    names = [f"{i}" if classes.count(c) > 1 else c for i, c in enumerate(classes)]
+    return pd.DataFrame(confusion, index=pd.Index(names, name="is"), columns=names), names
 
 
 def _mix_ups(counts: np.ndarray, classes: tuple[str, ...]) -> Cell | None:

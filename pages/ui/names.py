@@ -6,6 +6,7 @@ from typing import Any
 
 from core import data
 from core.data import CORRUPTIONS
+from core.data.set_pairs import SKETCH
 from core.dreaming.config import ATLAS, targets
 from core.dreaming.starting_pictures import MADE, NOISE, OWN
 from core.foundations.regressions import POINTS
@@ -15,6 +16,7 @@ from core.projection.methods import PROJECTING
 from core.registry import family
 from core.runs import store
 from core.runs.store import Run
+from core.tasks.translation import TRANSLATION
 
 PICTURES = {
     "china": "A palace in China",
@@ -24,7 +26,7 @@ PICTURES = {
     OWN: "Your picture",
 }
 """Titles of the pictures that dreams begin with."""
-IN_TITLE = {"latent", "beta", "start_from"}
+IN_TITLE = {"latent", "beta", "start_from", "target", "source_class", "target_class"}
 """Settings that stand in the title of a network, where they are special."""
 MAX_DIFFERENCES, MAX_VALUE = 3, 32
 """Settings that a name has at most, and characters of a value in it."""
@@ -81,6 +83,21 @@ def dataset_title(name: str) -> str:
     return f"{name.rpartition('-')[0] or name} (deleted)" if known is None else known.title
 
 
+def pair_titles(run: Run) -> tuple[str, str]:
+    """The titles of the two sets that a translation goes between."""
+    spec = run.spec()
+    target = str(spec.config["target"])
+    sets = (
+        (dataset_title(spec.dataset), spec.config["source_class"]),
+        (
+            "Pencil sketches" if target == SKETCH else dataset_title(target),
+            spec.config["target_class"],
+        ),
+    )
+    first, second = (f"{title}, {of_class}" if of_class else title for title, of_class in sets)
+    return (first, second) if first != second else (f"{first} (1)", f"{second} (2)")
+
+
 def class_title(dataset: str, label: int) -> str:
     """The name of a class; its number where the data set is not here any more."""
     known = data.known(dataset)
@@ -106,7 +123,8 @@ VALUES: dict[str, Callable[[str], str]] = {
 
 
 def _name(run: Run) -> str:
-    parts = [_title(run), dataset_title(run.spec().dataset)]
+    of = " ↔ ".join(pair_titles(run)) if _translates(run) else dataset_title(run.spec().dataset)
+    parts = [_title(run), of]
     if not run.shipped and (differences := _differences(run)):
         parts.append(differences)
     return " · ".join(parts)
@@ -135,6 +153,10 @@ def _differences(run: Run) -> str:
 
 def _title(run: Run) -> str:
     return _map(run) if run.spec().task == PROJECTING.name else _network(run)
+
+
+def _translates(run: Run) -> bool:
+    return run.spec().task == TRANSLATION.name
 
 
 def _map(run: Run) -> str:
@@ -169,6 +191,8 @@ def _network(run: Run) -> str:
     if spec.variant == ATLAS:
         drawn = [layer_title(t.layer) for t in targets(str(spec.config["layers"]))]
         title = f"{title}, {drawn[0].lower()}" + (f" to {drawn[-1].lower()}" if drawn[1:] else "")
+    if _translates(run) and spec.config["cycle"] != family(spec.task).config(spec.variant).cycle:
+        title = f"{title}, cycle weight {spec.config['cycle']:g}"
     if spec.config.get("corruption") == "mixed":
         title = f"{title}, any corruption"
     tuned = spec.config.get("start_from") and not family(spec.task).variant(spec.variant).starts

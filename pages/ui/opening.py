@@ -130,6 +130,18 @@ OPENINGS = {
             Invitation("See it on points", {"tab": "Points"}),
         ),
     ),
+    "translation": Opening(
+        "Translation",
+        "Pictures of one set as if they were of another, learnt from two heaps without a single "
+        "pair.",
+        (
+            Invitation(
+                "Draw a digit of yours", {"tab": "Translate", "translate_source": "Empty sheets"}
+            ),
+            Invitation("Look for a hidden message", {"tab": "Hidden message"}),
+            Invitation("See which class is kept", {"tab": "Both sets"}),
+        ),
+    ),
     "latent_explorer": Opening(
         "Latent explorer",
         "Every image a point: see what lies together, and ask whether it should.",

@@ -21,6 +21,7 @@ from core.tasks.autoencoding import AUTOENCODING
 from core.tasks.denoising import DENOISING
 from core.tasks.diffusion import DIFFUSION
 from core.tasks.transfer import TRANSFER
+from core.tasks.translation import TRANSLATION
 from pages.ui import cached, links
 from pages.ui.errors import errors_shown
 from pages.ui.opening import OPENINGS
@@ -71,6 +72,7 @@ TAKERS = {
     "diffusion": Taker({"tab": "Paint", "fill_mode": "Fill holes", "fill_source": HERE}, DIFFUSION),
     "vae_sampler": Taker({"source": HERE}, AUTOENCODING),
     "gan_gallery": Taker({"tab": "Find a picture", "wanted": HERE}, ADVERSARIAL),
+    "translation": Taker({"tab": "Translate", "translate_source": HERE}, TRANSLATION),
     "latent_explorer": Taker({"tab": "Your image", "own_source": HERE}, PROJECTING),
     "network_explorer": Taker({"source": HERE}),
     "transfer_classifier": Taker({"tab": "Use it", "photo_source": HERE}, TRANSFER),

@@ -21,6 +21,7 @@ from scipy.stats import chi2
 from tags_cases import cases as tags_cases
 from trajectory_cases import cases as trajectory_cases
 from trajectory_cases import drawn as drawn_by_counter
+from translator_cases import cases as translator_cases
 from word_cases import word_cases
 
 from core.foundations import loss_plane
@@ -154,6 +155,7 @@ def cases(tmp_path, monkeypatch):
         "classifiers": classifier_cases(),
         "denoisers": list(denoiser_cases()),
         "taggers": tags_cases(),
+        "translators": list(translator_cases()),
         "trajectories": list(trajectory_cases()),
         "drawn": drawn_by_counter(),
         "flows": list(flow_cases()),

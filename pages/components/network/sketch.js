@@ -41,10 +41,11 @@ export class Sketch {
    * Begin with nothing drawn.
    * @param shape [C, H, W] of the network's pictures
    * @param picture bytes (H, W, C) to draw on; null: a digit is drawn, and centred as MNIST's are
+   * @param ink the pen's colour where one has no choice
    */
-  begin(shape, picture, draws) {
+  begin(shape, picture, draws, ink = "#ffffff") {
     const [channels, height, width] = shape;
-    Object.assign(this, { shape, picture, draws, strokes: [], down: false });
+    Object.assign(this, { shape, picture, draws, ink, strokes: [], down: false });
     this.digit = !picture && channels === 1 && height === width;
     this.scale = Math.max(1, Math.round(SIDE / Math.max(width, height)));
     const size = { width: width * this.scale, height: height * this.scale };
@@ -124,7 +125,7 @@ export class Sketch {
 
   start(place) {
     this.down = true;
-    const colour = this.shape[0] === 3 ? this.colour.value : "#ffffff";
+    const colour = this.shape[0] === 3 ? this.colour.value : this.ink;
     this.strokes.push({ erases: this.erases, colour, places: [place] });
     this.segment(this.strokes.at(-1), 0);
     this.enable();

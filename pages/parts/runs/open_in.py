@@ -20,6 +20,7 @@ from core.tasks.forecasting import FORECASTING
 from core.tasks.language import LANGUAGE
 from core.tasks.tagging import TAGGING
 from core.tasks.transfer import TRANSFER
+from core.tasks.translation import TRANSLATION
 from pages.parts.deepdream.controls import KINDS_OF_DREAM, SOURCES
 from pages.server.visitor import who
 from pages.ui import cached
@@ -43,6 +44,7 @@ PAGES = {
     AUTOENCODING.name: Page("vae_sampler.py", "VAE sampler", "model"),
     ADVERSARIAL.name: Page("gan_gallery.py", "GAN gallery", "model"),
     DIFFUSION.name: Page("diffusion.py", "Diffusion", "model"),
+    TRANSLATION.name: Page("translation.py", "Translation", "model"),
     PROJECTING.name: EXPLORER,
     RECOGNITION.name: Page("network_explorer.py", "Network explorer", "model"),
     TRANSFER.name: Page("transfer_classifier.py", "Transfer classifier", "classifier"),

@@ -92,6 +92,7 @@ from pages.ui.cached.recognition import (
     recogniser_shape,
 )
 from pages.ui.cached.restorations import adaptive_filter, bits, diffusion_prior, restored
+from pages.ui.cached.translations import translated, translation_sides, translator
 
 __all__ = [
     "CLUSTERINGS",
@@ -177,5 +178,8 @@ __all__ = [
     "test_pictures",
     "training_estimate",
     "training_pictures",
+    "translated",
+    "translation_sides",
+    "translator",
     "verdict",
 ]

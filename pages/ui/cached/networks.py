@@ -10,12 +10,13 @@ from core.data import Images
 from core.errors import LabError, RunBroken
 from core.inference import latent
 from core.inference.browser_denoiser import pack_denoiser, process_name
-from core.inference.browser_weights import pack, pack_classifier
+from core.inference.browser_weights import pack, pack_classifier, pack_translator
 from core.jobs import queue
 from core.models.autoencoders import Autoencoder
 from core.models.convnets import Recogniser
 from core.models.denoising_nets import DiffusionNet
 from core.models.gans import GAN
+from core.models.translation_nets import Translator
 from core.registry import family
 from core.runs import store
 from core.runs.query import finished
@@ -51,7 +52,7 @@ def model_of(run: Run, kind: type[M]) -> M:
 
 @by_run(st.cache_data, max_entries=32, show_spinner=False)
 def browser_refusal(run: Run) -> str | None:
-    """Why a browser cannot run the decoder, generator, classifier or denoiser of a run, as a
+    """Why a browser cannot run the decoder, generators, classifier or denoiser of a run, as a
     sentence; None if it can."""
     network = model(run)
     try:
@@ -62,6 +63,8 @@ def browser_refusal(run: Run) -> str | None:
         elif isinstance(network, DiffusionNet):
             process = DIFFUSION.variant(run.spec().variant).process
             pack_denoiser(network, process_name(process))
+        elif isinstance(network, Translator):
+            pack_translator(network)
         else:
             return "This network draws nothing."
     except LabError as error:

@@ -1,0 +1,1 @@
+"""What the page Translation is made of."""

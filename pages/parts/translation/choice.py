@@ -1,0 +1,75 @@
+"""The network that the tabs of the page Translation work with: one choice for all of them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import data
+from core.data import Images
+from core.data.set_pairs import Sides
+from core.errors import LabError
+from core.runs.store import Run
+from core.tasks.translation import TRANSLATION, same_classes, sides_of
+from pages.server.visitor import who
+from pages.ui import cached, links
+from pages.ui.names import pair_titles
+from pages.ui.run_choice import RunChoice
+
+NO_RUN = "No translation has been trained here yet. Train one under “Train your own”."
+DIRECTIONS = ("ab", "ba")
+
+
+def network() -> Run | None:
+    """Draw the choice, and give what is chosen; without any, say so and give None."""
+    choice = RunChoice.of(TRANSLATION)
+    if not choice.runs:
+        st.info(NO_RUN)
+        return None
+    return choice.box("Network", opening_run(list(choice.runs.values())).id)
+
+
+def opening_run(runs: Sequence[Run]) -> Run:
+    """Of some runs, the best first, the one that the page opens with: one whose pictures are here,
+    and whose class can be kept, before others."""
+
+    def order(run: Run) -> tuple[bool, bool, bool, bool]:
+        of, variant = pair_of(run), TRANSLATION.variant(run.spec().variant)
+        here = all("test" in data.available(name) for name in of.names())
+        cycle = bool(run.spec().config["cycle"])
+        return not run.shipped, not here, variant.paired or not cycle, not same_classes(of)
+
+    return min(runs, key=order)
+
+
+def pair_of(run: Run) -> Sides:
+    """The two sets that a run translates between."""
+    return sides_of(run.spec().dataset, TRANSLATION.config_of(run))
+
+
+def ways(run: Run) -> tuple[str, str]:
+    """Both directions in words."""
+    first, second = pair_titles(run)
+    return f"{first} → {second}", f"{second} → {first}"
+
+
+def direction(run: Run, key: str) -> int:
+    """Ask for a direction: 0 begins with the first set."""
+    choices = links.Choices(DIRECTIONS, DIRECTIONS[0])
+    names = dict(zip(DIRECTIONS, ways(run), strict=True))
+    return DIRECTIONS.index(links.box("Direction", choices, key=key, format_func=names.__getitem__))
+
+
+def test_sides(run: Run) -> tuple[Images, Images] | None:
+    """Test pictures of both sets; None where they are not here, or not for this visitor."""
+    if not all(data.visible(name, who()) for name in pair_of(run).names()):
+        return None
+    try:
+        return cached.translation_sides(run)
+    except LabError:
+        return None
+
+
+def on_the_same_pair(run: Run, runs: Sequence[Run]) -> list[Run]:
+    """Those of some runs that translate between the same sets, in the same size."""
+    own, shape = pair_of(run), run.spec().data.shape
+    return [one for one in runs if pair_of(one) == own and one.spec().data.shape == shape]

@@ -1,0 +1,47 @@
+"""What PyTorch says of translators of seeded weights, there and back."""
+
+import base64
+
+import torch
+
+from core.inference.browser_weights import pack_translator
+from core.models.translation_nets import Translator
+
+SHAPES = ((1, 12, 8), (3, 8, 40))
+
+
+def network(shape):
+    """A network whose weights are bold enough that every part of it can be seen."""
+    torch.manual_seed(1)
+    model = Translator(shape, 8, 2, discriminators=False).eval()
+    for weight in model.parameters():
+        weight.data += 0.1 * torch.randn(weight.shape)
+    return model
+
+
+@torch.inference_mode()
+def cases():
+    """For each shape two pictures as bytes, one of each set, and what becomes of them."""
+    for shape in SHAPES:
+        model = network(shape)
+        pictures = torch.randint(0, 256, (2, *shape), generator=torch.Generator().manual_seed(3))
+        ways = (model.forward_ab, model.forward_ba)
+        found = []
+        for direction, picture in enumerate(pictures):
+            x = picture[None] / 127.5 - 1
+            there = ways[direction](x)
+            back = ways[1 - direction](there)
+            found.append({
+                "direction": direction, "pixels": _hwc(picture), "there": _grey(there),
+                "back": _grey(back), "meanSquare": float((x - back).square().mean()),
+            })  # fmt: skip
+        packed = base64.b64encode(pack_translator(model)).decode()
+        yield {"shape": list(shape), "bytes": packed, "pictures": found}
+
+
+def _grey(images):
+    return _hwc(127.5 * images[0] + 127.5)
+
+
+def _hwc(image):
+    return image.permute(1, 2, 0).flatten().tolist()
