@@ -5,9 +5,12 @@ import base64
 import torch
 
 from core.inference.browser_weights import pack_translator
+from core.inference.round_trips import spoilt_trip
+from core.metrics.image import psnr
 from core.models.translation_nets import Translator
 
 SHAPES = ((1, 12, 8), (3, 8, 40))
+NOISE, SEED = 5, 7
 
 
 def network(shape):
@@ -25,22 +28,18 @@ def cases():
     for shape in SHAPES:
         model = network(shape)
         pictures = torch.randint(0, 256, (2, *shape), generator=torch.Generator().manual_seed(3))
-        ways = (model.forward_ab, model.forward_ba)
         found = []
         for direction, picture in enumerate(pictures):
-            x = picture[None] / 127.5 - 1
-            there = ways[direction](x)
-            back = ways[1 - direction](there)
+            x = picture / 255
+            trip = spoilt_trip(model, x, ("ab", "ba")[direction], NOISE, SEED)
             found.append({
-                "direction": direction, "pixels": _hwc(picture), "there": _grey(there),
-                "back": _grey(back), "meanSquare": float((x - back).square().mean()),
+                "direction": direction, "noise": NOISE, "seed": SEED, "pixels": _hwc(picture),
+                "made": {name: _hwc(255 * image) for name, image in trip._asdict().items()},
+                "psnr": float(psnr(trip.back[None], x[None])),
+                "lostPsnr": float(psnr(trip.lost[None], x[None])),
             })  # fmt: skip
         packed = base64.b64encode(pack_translator(model)).decode()
         yield {"shape": list(shape), "bytes": packed, "pictures": found}
-
-
-def _grey(images):
-    return _hwc(127.5 * images[0] + 127.5)
 
 
 def _hwc(image):

@@ -28,8 +28,8 @@ NOT_HERE = (
 )
 SERVER = "The server translates instead, one picture after the other."
 PRESS = (
-    "Draw on either first picture. Press a translation, and it can be sent to another page. PSNR says "
-    "how near the way back is to its picture: +10 dB is a tenth of the squared error."
+    "Draw on either first picture. Press a translation, and it can be sent to another page. PSNR "
+    "says how near the way back is to its picture: +10 dB is a tenth of the squared error."
 )
 
 
