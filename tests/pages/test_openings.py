@@ -53,6 +53,8 @@ def test_an_invitation_sets_the_page(lab, page, i):
 
 @pytest.mark.parametrize("page", first_pictures.FIRST_PICTURES)
 def test_the_html_of_a_page_has_its_head_and_its_picture(drawn, page):
+    if page not in first_picture._drawn:
+        pytest.skip("nothing ships to draw it with")
     headers, body = html(f"/{page}", **HTML)
     text, head = body.decode(), OPENINGS[page]
     assert f'aria-level="1">{head.title}</div><p class="line">' in text and "etag" not in str(

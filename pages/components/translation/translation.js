@@ -8,6 +8,7 @@ import { Latest, openEngine } from "./engines.js";
 
 const WRITE = 400; // milliseconds of rest before the address is written
 const MAX_NOISE = 16, MAX_SEED = 9999;
+const TIMINGS = 200; // of translations, for whoever measures
 const MANY = 99; // decibels, above which no byte differs
 const DRAW = "Draw with mouse or finger. By keys: arrows move the pen, space puts it down and lifts " +
   "it, backspace takes the last stroke back.";
@@ -39,7 +40,7 @@ class Row {
   constructor(root, direction, page) {
     Object.assign(this, { root, direction, page, found: null });
     this.sketch = new Sketch(root, () => this.translate(), () => this.keep());
-    this.latest = new Latest((found) => this.show(found), (sentence) => page.say(sentence));
+    this.latest = new Latest((found, asked) => this.show(found, asked), (sentence) => page.say(sentence));
     this.cards = ["there", "back", "lost"].map((name) => [name, this.find(`.${name}`)]);
     for (const [name, card] of this.cards) card.addEventListener("click", () => page.take(this, name));
     this.find(".save").addEventListener("click", () => this.download());
@@ -96,12 +97,12 @@ class Row {
     if (!this.token) return;
     this.root.classList.toggle("empty", this.empty && !sketch.drawn);
     if (!engine) return;
-    const pixels = sketch.pixels() ?? this.sheet;
-    const asked = { pixels, direction: this.direction };
+    const began = performance.now(), pixels = sketch.pixels() ?? this.sheet;
+    const asked = { pixels, direction: this.direction, began };
     this.latest.ask(engine, hides ? { ...asked, noise, seed } : asked);
   }
 
-  show(found) {
+  show(found, { began }) {
     const { page, shape } = this;
     if (page.closed) return;
     page.say("");
@@ -119,7 +120,7 @@ class Row {
     tell(figure, found.psnr, page.hides ? "the way back without noise" : "PSNR of the way back");
     lost.hidden = found.lostPsnr === undefined;
     if (!lost.hidden) tell(lost, found.lostPsnr, "the way back with noise");
-    this.root.dataset.shown = Number(this.root.dataset.shown ?? 0) + 1;
+    page.root.timings = [...page.root.timings, performance.now() - began].slice(-TIMINGS);
     page.arrived();
   }
 
@@ -146,6 +147,7 @@ class Row {
 class Translation {
   constructor(root) {
     this.root = root;
+    root.timings = []; // milliseconds from a stroke to its translation
     const row = root.querySelector(".row"), second = row.cloneNode(true);
     row.after(second);
     this.rows = [row, second].map((one, direction) => new Row(one, direction, this));

@@ -30,9 +30,11 @@ from core.tasks.base import unit
 from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
 from core.tasks.transfer import TRANSFER
+from core.tasks.translation import TRANSLATION
 from pages.parts.diffusion import noise_pictures
 from pages.parts.foundations import pictures as foundations_pictures
 from pages.parts.sequences import forecast_pictures
+from pages.parts.translation import choice as translation_choice
 from pages.ui import cached, pictures
 
 UNFOLDING_SHARES = (0, 0.05, 0.15, 0.6, 1)
@@ -91,6 +93,14 @@ def gan_gallery() -> tuple[str, str]:
     row = run.spec().data.shape[1] + 1
     chosen = [sheets[round(s * (len(sheets) - 1))][:row] for s in (0.2, 1)]
     return data_url(to_png(np.vstack(chosen))), "Digits that a GAN draws better with every epoch"
+
+
+def translation() -> tuple[str, str]:
+    """Ten pictures of one set above, as pictures of the other below."""
+    run = translation_choice.opening_run(some_shipped(TRANSLATION))
+    own = cached.translation_sides(run)[0].pixels[:10] / 255
+    sheet = contact_sheet(torch.cat([own, cached.translated(run, 0, 0, 10).there]), columns=10)
+    return data_url(to_png(sheet)), "Pictures of one set, and the same as if of another"
 
 
 def latent_explorer() -> tuple[str, str]:

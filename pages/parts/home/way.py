@@ -41,6 +41,12 @@ WAY = {
             "they learnt, and a health check.",
             covers.gan_gallery,
         ),
+        Card(
+            "translation",
+            "Draw, and see it as if it were of another set, and back again; find out what a "
+            "translation hides.",
+            covers.translation,
+        ),
     ),
     "One step after another": (
         Card(

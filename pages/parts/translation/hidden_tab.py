@@ -17,6 +17,7 @@ from pages.ui.names import pair_titles
 
 SAID_AT = 4.0
 """Noise, in 255ths, that the sentence is about."""
+BARS = " Bars are 95 % intervals of the mean."
 Row = Mapping[str, float]
 
 
@@ -49,8 +50,7 @@ def _measured(run: Run, measured: Mapping[str, Sequence[Row] | None]) -> None:
     st.caption(
         f"{ways(run)[side]} and back: the mean absolute change{of} that noise of each size makes "
         "in the second network’s answer, in 255ths, beside the change where the same noise is put "
-        "on real pictures. Bars are 95 % intervals of the mean, where they were measured; the "
-        "picture’s own error of the way back is in the table."
+        f"on real pictures.{BARS if 'change_low' in rows[0] else ''}"
     )
     csv_button(lambda: pd.DataFrame(rows), f"{run.id}-hidden-{DIRECTIONS[side]}")
 
