@@ -5,7 +5,8 @@ import base64
 import torch
 
 from core.inference.browser_weights import pack_translator
-from core.inference.round_trips import spoilt_trip
+from core.inference.spoilt_translations import spoilt_trip
+from core.inference.translating import DIRECTIONS
 from core.metrics.image import psnr
 from core.models.translation_nets import Translator
 
@@ -31,7 +32,7 @@ def cases():
         found = []
         for direction, picture in enumerate(pictures):
             x = picture / 255
-            trip = spoilt_trip(model, x, ("ab", "ba")[direction], NOISE, SEED)
+            trip = spoilt_trip(model, x, DIRECTIONS[direction], NOISE, SEED)
             found.append({
                 "direction": direction, "noise": NOISE, "seed": SEED, "pixels": _hwc(picture),
                 "made": {name: _hwc(255 * image) for name, image in trip._asdict().items()},

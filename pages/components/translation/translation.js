@@ -38,7 +38,7 @@ const decibels = (v) => (v > MANY ? "no difference" : `${v.toFixed(1)} dB`);
 /** One picture with its translation and the way back; `direction` 0 begins with the first set. */
 class Row {
   constructor(root, direction, page) {
-    Object.assign(this, { root, direction, page, found: null });
+    Object.assign(this, { root, direction, page, found: null, waits: true });
     this.sketch = new Sketch(root, () => this.translate(), () => this.keep());
     this.latest = new Latest((found, asked) => this.show(found, asked), (sentence) => page.say(sentence));
     this.cards = ["there", "back", "lost"].map((name) => [name, this.find(`.${name}`)]);
@@ -95,11 +95,29 @@ class Row {
   translate() {
     const { page, sketch } = this, { engine, noise, seed, hides } = page;
     if (!this.token) return;
-    this.root.classList.toggle("empty", this.empty && !sketch.drawn);
+    const blank = this.empty && !sketch.drawn;
+    this.root.classList.toggle("empty", blank);
     if (!engine) return;
+    if (blank) return this.clear();
     const began = performance.now(), pixels = sketch.pixels() ?? this.sheet;
     const asked = { pixels, direction: this.direction, began };
     this.latest.ask(engine, hides ? { ...asked, noise, seed } : asked);
+  }
+
+  /** Nothing is drawn yet. */
+  clear() {
+    this.latest.stop();
+    this.found = this.shown = null;
+    for (const [, card] of this.cards) {
+      paint(card.querySelector("canvas"), this.sheet, this.shape);
+      card.disabled = true;
+    }
+    this.name(0);
+    this.choose(null);
+    for (const figure of this.root.querySelectorAll(".figure")) figure.hidden = true;
+    this.find(".state").textContent = "Draw on the sheet, and it is translated as you draw.";
+    this.waits = false;
+    this.page.arrived();
   }
 
   show(found, { began }) {
@@ -112,12 +130,16 @@ class Row {
     for (const [name, card] of this.cards) paint(card.querySelector("canvas"), shown[name], shape);
     this.name(found.spoilt ? 1 : 0);
     this.choose(null);
+    for (const [, card] of this.cards) card.disabled = false;
+    this.find(".state").textContent = "";
     const [figure, lost] = this.root.querySelectorAll(".figure");
     const tell = (place, value, what) => {
       place.querySelector("b").textContent = decibels(value);
       place.querySelector("span").textContent = what;
     };
     tell(figure, found.psnr, page.hides ? "the way back without noise" : "PSNR of the way back");
+    figure.hidden = false;
+    this.waits = false;
     lost.hidden = found.lostPsnr === undefined;
     if (!lost.hidden) tell(lost, found.lostPsnr, "the way back with noise");
     page.root.timings = [...page.root.timings, performance.now() - began].slice(-TIMINGS);
@@ -209,7 +231,7 @@ class Translation {
   }
 
   arrived() {
-    if (this.rows.every(({ found }) => found)) this.root.dataset.state = "ready";
+    if (this.rows.every(({ waits }) => !waits)) this.root.dataset.state = "ready";
   }
 
   /** Say what has failed; the last good pictures stay. */

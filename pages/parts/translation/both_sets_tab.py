@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from core import data
+from core.inference.translating import DIRECTIONS
 from core.runs.store import Run
 from core.tasks.translation import TRANSLATION
 from pages.parts.translation.choice import (
-    DIRECTIONS,
     direction,
     network,
     on_the_same_pair,
@@ -130,12 +130,16 @@ def _kept(run: Run) -> None:
             "on real pictures": Column(
                 "percent", "Real test pictures of the target set that the classifier reads rightly."
             ),
+            "untranslated": Column(
+                "percent", "The pictures as they are, read by the same classifier."
+            ),
             "pictures": Column("%d"),
         },
     )
     st.caption(
         "Read by a classifier of the target set that was fitted to real pictures only; it has "
-        "errors of its own, as the last share says. No class was told to the translator."
+        "errors of its own, as the share on real pictures says. What it reads of the pictures as they "
+        "are stands beside. No class was told to the translator."
     )
     csv_button(lambda: table, f"{run.id}-kept")
     _by_class(run, figures)
@@ -148,6 +152,7 @@ def _kept_row(figures: Mapping[str, Any], name: str, way: str) -> dict[str, obje
         "kept": figures[f"kept_{name}"],
         REACH: f"{low:.1%} to {high:.1%}",
         "on real pictures": figures.get(f"ceiling_{name}"),
+        "untranslated": figures.get(f"kept_copy_{name}"),
         "pictures": figures.get(f"n_{name}"),
     }
 

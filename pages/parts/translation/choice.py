@@ -6,17 +6,16 @@ import streamlit as st
 
 from core import data
 from core.data import Images
-from core.data.set_pairs import Sides
 from core.errors import LabError
+from core.inference.translating import DIRECTIONS, sides_of_run
 from core.runs.store import Run
-from core.tasks.translation import TRANSLATION, same_classes, sides_of
+from core.tasks.translation import TRANSLATION, same_classes
 from pages.server.visitor import who
 from pages.ui import cached, links
 from pages.ui.names import pair_titles
 from pages.ui.run_choice import RunChoice
 
 NO_RUN = "No translation has been trained here yet. Train one under “Train your own”."
-DIRECTIONS = ("ab", "ba")
 
 
 def network() -> Run | None:
@@ -33,17 +32,12 @@ def opening_run(runs: Sequence[Run]) -> Run:
     and whose class can be kept, before others."""
 
     def order(run: Run) -> tuple[bool, bool, bool, bool]:
-        of, variant = pair_of(run), TRANSLATION.variant(run.spec().variant)
+        of, variant = sides_of_run(run), TRANSLATION.variant(run.spec().variant)
         here = all("test" in data.available(name) for name in of.names())
         cycle = bool(run.spec().config["cycle"])
         return not run.shipped, not here, variant.paired or not cycle, not same_classes(of)
 
     return min(runs, key=order)
-
-
-def pair_of(run: Run) -> Sides:
-    """The two sets that a run translates between."""
-    return sides_of(run.spec().dataset, TRANSLATION.config_of(run))
 
 
 def ways(run: Run) -> tuple[str, str]:
@@ -61,7 +55,7 @@ def direction(run: Run, key: str) -> int:
 
 def test_sides(run: Run) -> tuple[Images, Images] | None:
     """Test pictures of both sets; None where they are not here, or not for this visitor."""
-    if not all(data.visible(name, who()) for name in pair_of(run).names()):
+    if not all(data.visible(name, who()) for name in sides_of_run(run).names()):
         return None
     try:
         return cached.translation_sides(run)
@@ -71,5 +65,5 @@ def test_sides(run: Run) -> tuple[Images, Images] | None:
 
 def on_the_same_pair(run: Run, runs: Sequence[Run]) -> list[Run]:
     """Those of some runs that translate between the same sets, in the same size."""
-    own, shape = pair_of(run), run.spec().data.shape
-    return [one for one in runs if pair_of(one) == own and one.spec().data.shape == shape]
+    own, shape = sides_of_run(run), run.spec().data.shape
+    return [one for one in runs if sides_of_run(one) == own and one.spec().data.shape == shape]

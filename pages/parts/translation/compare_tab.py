@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.inference.translating import DIRECTIONS
 from core.runs.store import Run
 from core.tasks.translation import TRANSLATION
 from pages.parts.translation.choice import (
-    DIRECTIONS,
     direction,
     network,
     on_the_same_pair,

@@ -42,7 +42,9 @@ $$
   + \mathbb E_a\,\lVert F(a) - a \rVert_1 ,
 $$
 
-which keeps colours from being swapped where nothing asks for it. The generators descend on
+which keeps colours from being swapped where nothing asks for it. Here it counts only in the first
+part of the training (a fifth, where nothing else is set): a beginning near the picture is all that
+it is to give. The generators descend on
 $\mathcal L_G + \mathcal L_F + \lambda\,\mathcal L_{\text{cycle}} + \mu\,\mathcal
 L_{\text{identity}}$; $\lambda$ and $\mu$ are the weights on the tab “Compare”.
 """

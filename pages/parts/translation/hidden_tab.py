@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.images import COLOURS
+from core.inference.translating import DIRECTIONS
 from core.runs.store import Run
 from pages.parts.translation import stage
-from pages.parts.translation.choice import DIRECTIONS, direction, network, ways
+from pages.parts.translation.choice import direction, network, ways
 from pages.ui import charts
 from pages.ui.charts import Line
 from pages.ui.downloads import csv_button
@@ -28,7 +29,7 @@ def panel() -> None:
         return
     stage.hidden_panel(run)
     st.subheader("Over many pictures", anchor=False)
-    measured = {d: run.metrics().get(f"hidden_{d}") for d in DIRECTIONS}
+    measured = {str(d): run.metrics().get(f"hidden_{d}") for d in DIRECTIONS}
     if not any(measured.values()):
         st.info("This run has no figures of this test: it was stopped before they were taken.")
         return

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError
-from core.inference.round_trips import spoilt_trip
+from core.inference.spoilt_translations import spoilt_trip
+from core.inference.translating import DIRECTIONS
 from core.metrics.image import psnr
 from core.models.translation_nets import Translator
 from core.runs.store import Run
@@ -38,7 +39,7 @@ def answered(model: Translator, message: bytes) -> dict[str, Any]:
     pixels = np.frombuffer(message, np.uint8, offset=HEAD).reshape(height, width, channels)
     picture = unit(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
     noise, seed = message[1], int.from_bytes(message[2:HEAD], "little")
-    found = spoilt_trip(model, picture, ("ab", "ba")[message[0]], noise, seed)
+    found = spoilt_trip(model, picture, DIRECTIONS[message[0]], noise, seed)
     said: dict[str, Any] = {
         "there": _encoded(found.there),
         "back": _encoded(found.back),

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from core.data import Images
 from core.data.set_pairs import SKETCH
+from core.inference.translating import DIRECTIONS, sides_of_run
 from core.runs.store import Run
 from pages.components.translation import Engine, Side, Taken, translation, translator_url
 from pages.parts.translation import server_answers
-from pages.parts.translation.choice import DIRECTIONS, network, pair_of, test_sides
+from pages.parts.translation.choice import network, test_sides
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import pair_titles
 from pages.ui.widgets import segmented
@@ -151,8 +152,8 @@ def opening_rows(run: Run) -> list[tuple[Tensor, Tensor, Tensor]]:
     (1, C, H, W). Raises LabError where the pictures are not on this machine."""
     rows = []
     for side, first in enumerate(FIRST):
-        own = cached.translation_sides(run)[side].pixels[first : first + 1]
-        rows.append((own, *cached.translated(run, side, first, 1)))
+        picture, there, back = cached.translated(run, side, first, 1)
+        rows.append((picture, there, back))
     return rows
 
 
@@ -167,7 +168,7 @@ def _test(run: Run, here: tuple[Images, Images], side: int, row: int) -> Side:
 
 def _empty(run: Run, here: tuple[Images, Images] | None, side: int) -> Side:
     """A sheet as light as the set's pictures are."""
-    pair = pair_of(run)
+    pair = sides_of_run(run)
     name = (pair.source, pair.target)[side]
     light = name == SKETCH if here is None else _light(here[side])
     digits = name in DIGITS and run.spec().data.shape[0] == 1

@@ -4,10 +4,9 @@ import streamlit as st
 
 from core.data import Images
 from core.data.set_pairs import one_side
-from core.inference.round_trips import RoundTrip, round_trip
+from core.inference.translating import DIRECTIONS, Trip, trip
 from core.models.translation_nets import Translator
 from core.runs.store import Run
-from core.tasks.base import unit
 from core.tasks.translation import TRANSLATION
 from pages.ui.cached.by_run import by_run
 from pages.ui.cached.networks import model_of
@@ -28,7 +27,7 @@ def translator(run: Run) -> Translator:
 
 
 @heavy(by_run(st.cache_resource, max_entries=64, show_spinner="Translating"))
-def translated(run: Run, side: int, first: int, count: int) -> RoundTrip:
+def translated(run: Run, side: int, first: int, count: int) -> Trip:
     """Test pictures from the `first` on of set 0 or 1, translated and back. Raises LabError."""
     pixels = translation_sides(run)[side].pixels[first : first + count]
-    return round_trip(translator(run), unit(pixels), ("ab", "ba")[side])
+    return trip(translator(run), pixels, DIRECTIONS[side])

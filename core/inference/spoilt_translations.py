@@ -1,4 +1,4 @@
-"""Pictures that a translator takes to the other set and back."""
+"""Noise on a translation before the way back: what a network may have hidden there is lost."""
 
 from typing import NamedTuple
 
@@ -8,21 +8,15 @@ from torch import Tensor
 
 from core.errors import LabError
 from core.foundations import counter_random
+from core.inference.translating import Direction
 from core.models.translation_nets import Translator
 
 MAX_NOISE, MAX_SEED = 16, 9999
 """Of the noise on a translation: its standard deviation in 255ths, and its seed."""
 
 
-class RoundTrip(NamedTuple):
-    """Pictures (N, C, H, W) in [0, 1]: translated, and back from there."""
-
-    there: Tensor
-    back: Tensor
-
-
 class Spoilt(NamedTuple):
-    """The same of one picture (C, H, W), with noise on its translation before the way back."""
+    """A picture (C, H, W) in [0, 1] translated and back, and both with noise in between."""
 
     there: Tensor
     back: Tensor
@@ -31,15 +25,8 @@ class Spoilt(NamedTuple):
 
 
 @torch.inference_mode()
-def round_trip(model: Translator, pictures: Tensor, direction: str) -> RoundTrip:
-    """Translate pictures (N, C, H, W) in [0, 1] and take them back; `direction` is "ab" or "ba"."""
-    there = model.translate(pictures, direction)
-    return RoundTrip(there, model.translate(there, direction[::-1]))
-
-
-@torch.inference_mode()
 def spoilt_trip(
-    model: Translator, picture: Tensor, direction: str, noise: int, seed: int
+    model: Translator, picture: Tensor, direction: Direction, noise: int, seed: int
 ) -> Spoilt:
     """Translate a picture (C, H, W) in [0, 1], put noise on that, and take both back.
 
@@ -53,10 +40,10 @@ def spoilt_trip(
     """
     if not (0 <= noise <= MAX_NOISE and 0 <= seed <= MAX_SEED):
         raise LabError(f"Noise is from 0 to {MAX_NOISE}, its seed from 0 to {MAX_SEED}.")
-    there, back = round_trip(model, picture[None], direction)
+    there = model.translate(picture[None], direction)
     channels, height, width = picture.shape
     drawn = counter_random.normal(seed, counter_random.stream("noise"), picture.numel())
     moved = torch.from_numpy(drawn.astype(np.float32)).view(height, width, channels)
     spoilt = (there + noise / 255 * moved.permute(2, 0, 1)).clamp(0, 1)
-    lost = model.translate(spoilt, direction[::-1])
+    back, lost = (model.translate(x, direction[::-1]) for x in (there, spoilt))
     return Spoilt(*(images[0] for images in (there, back, spoilt, lost)))
