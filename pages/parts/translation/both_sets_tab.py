@@ -137,9 +137,9 @@ def _kept(run: Run) -> None:
         },
     )
     st.caption(
-        "Read by a classifier of the target set that was fitted to real pictures only; it has "
-        "errors of its own, as the share on real pictures says. What it reads of the pictures as they "
-        "are stands beside. No class was told to the translator."
+        "Read by a classifier of the target set that was fitted to real pictures only; it errs "
+        "there too, as the share on real pictures says. What it reads of the pictures as they are "
+        "stands beside. No class was told to the translator."
     )
     csv_button(lambda: table, f"{run.id}-kept")
     _by_class(run, figures)
