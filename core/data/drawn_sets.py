@@ -29,7 +29,7 @@ def sketched(pixels: Tensor) -> Tensor:
 
 def blended(pixels: Tensor, photographs: Tensor) -> Tensor:
     """Blend pictures over photographs: the absolute difference of both in each channel, as MNIST-M
-    was made (Ganin and Lempitsky 2015).
+    was made (Ganin and Lempitsky 2015); behind each lies a quarter of a photograph, enlarged.
 
     Args:
         pixels: uint8 (N, 1 or 3, H, W).
@@ -38,14 +38,25 @@ def blended(pixels: Tensor, photographs: Tensor) -> Tensor:
     Returns:
         uint8 (N, 3, H, W).
     """
-    height, width = pixels.shape[2:]
+    size = pixels.shape[2:]
     generator = torch.Generator().manual_seed(BLEND_SEED)
     parts = []
     for part in torch.split(pixels, _CHUNK):
-        rows = torch.randint(len(photographs), (len(part),), generator=generator)
-        behind = fit(photographs[rows], (3, height, width))
+        behind = fit(_quarters(photographs, len(part), generator), (3, size[0], size[1]))
         parts.append((behind.int() - part.int()).abs().to(torch.uint8))
     return torch.cat(parts or [pixels.expand(-1, 3, -1, -1)])
+
+
+def _quarters(photographs: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Cut a quarter out of `count` of the photographs, both drawn at random."""
+    sides = [max(1, side // 2) for side in photographs.shape[2:]]
+    which = torch.randint(len(photographs), (count,), generator=generator)
+    down, across = (
+        torch.randint(whole - side + 1, (count, 1), generator=generator) + torch.arange(side)
+        for whole, side in zip(photographs.shape[2:], sides, strict=True)
+    )
+    cut = photographs[which[:, None, None], :, down[:, :, None], across[:, None, :]]
+    return cut.permute(0, 3, 1, 2).contiguous()
 
 
 def _sketched(pixels: Tensor) -> Tensor:
