@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from core.cancellation import Check, silent
 from core.data.dataset import Images
 from core.metrics.image import psnr, ssim, wilson_interval
-from core.models.convnets import Recogniser, lenet_relu
+from core.models.convnets import Recogniser, pooled_cnn
 
 CHUNK = 250
 FIT_IMAGES = 20_000
-FIT_STEPS = 800
+FIT_STEPS = 500
 FIT_BATCH = 64
 FIT_SEED = 60_006
 TURN, SHEAR, STRETCH, SHIFT = 0.25, 0.3, 0.2, 0.15
@@ -33,7 +33,7 @@ Translate = Callable[[Tensor], Tensor]
 
 
 def fitted_classifier(images: Images, classes: int, check: Check = silent) -> Recogniser:
-    """Fit a LeNet with ReLU to real images, uint8 (N, C, H, W), and return it in eval mode.
+    """Fit a small network to real images, uint8 (N, C, H, W), and return it in eval mode.
 
     It judges translations, so it sees none. Always the same for the same images.
     """
@@ -42,7 +42,7 @@ def fitted_classifier(images: Images, classes: int, check: Check = silent) -> Re
     with torch.random.fork_rng():
         torch.manual_seed(FIT_SEED)
         shape = (chosen.pixels.shape[1], chosen.pixels.shape[2], chosen.pixels.shape[3])
-        model = lenet_relu(shape, classes).to(device)
+        model = pooled_cnn(shape, classes).to(device)
     generator = torch.Generator().manual_seed(FIT_SEED)
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=FIT_STEPS)
