@@ -6,7 +6,7 @@ from typing import Any
 
 from core import data
 from core.data import CORRUPTIONS
-from core.data.set_pairs import SKETCH
+from core.data.set_pairs import BLEND, SKETCH
 from core.dreaming.config import ATLAS, targets
 from core.dreaming.starting_pictures import MADE, NOISE, OWN
 from core.foundations.regressions import POINTS
@@ -87,10 +87,11 @@ def pair_titles(run: Run) -> tuple[str, str]:
     """The titles of the two sets that a translation goes between."""
     spec = run.spec()
     target = str(spec.config["target"])
+    drawn = {SKETCH: "Pencil sketches", BLEND: f"{dataset_title(spec.dataset)} over photographs"}
     sets = (
         (dataset_title(spec.dataset), spec.config["source_class"]),
         (
-            "Pencil sketches" if target == SKETCH else dataset_title(target),
+            drawn.get(target) or dataset_title(target),
             spec.config["target_class"],
         ),
     )
