@@ -81,16 +81,25 @@ def two_sets(sides: Sides, split: Split, *, paired: bool = False) -> tuple[Image
         DataMissing: a set is not on this machine.
         LabError: an unknown class, or too few pictures to draw one set from the other.
     """
-    source = sets.load(sides.source, split)
-    a = of_class(source, sides.source_class, sides.source)
+    a = of_class(sets.load(sides.source, split), sides.source_class, sides.source)
     if not sides.drawn:
         return a, of_class(sets.load(sides.target, split), sides.target_class, sides.target)
     if split == "train":
-        chosen = _halves(sides, source, a)
-        a, other = (Images(a.pixels[rows], a.labels[rows]) for rows in chosen)
-        if not paired:
-            return a, _drawn(sides, other, split)
+        a, other = (Images(*(t[rows] for t in a)) for rows in _halves(sides, a))
+        return a, _drawn(sides, a if paired else other, split)
     return a, _drawn(sides, a, split)
+
+
+def sizes(sides: Sides, split: Split) -> tuple[int, int]:
+    """How many pictures both sets of a pair have; nothing is drawn. Raises as `two_sets` does."""
+    a = of_class(sets.load(sides.source, split), sides.source_class, sides.source)
+    if not sides.drawn:
+        b = of_class(sets.load(sides.target, split), sides.target_class, sides.target)
+        return len(a.labels), len(b.labels)
+    if split == "test":
+        return len(a.labels), len(a.labels)
+    first, second = _halves(sides, a)
+    return len(first), len(second)
 
 
 def _drawn(sides: Sides, images: Images, split: Split) -> Images:
@@ -100,10 +109,10 @@ def _drawn(sides: Sides, images: Images, split: Split) -> Images:
     return Images(blended(images.pixels, sets.load(PHOTOGRAPHS, split).pixels), images.labels)
 
 
-def _halves(sides: Sides, source: Images, a: Images) -> tuple[Tensor, Tensor]:
+def _halves(sides: Sides, a: Images) -> tuple[Tensor, Tensor]:
     """Rows of two halves of a set in which no person, or no picture, is in both."""
     generator = torch.Generator().manual_seed(HALVES_SEED)
-    people = archives.people(sides.source, "train") if len(source.labels) == len(a.labels) else None
+    people = archives.people(sides.source, "train")
     groups = torch.arange(len(a.labels)) if people is None else people
     count = int(groups.max()) + 1
     if count < 2:

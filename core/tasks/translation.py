@@ -24,7 +24,7 @@ from core import data
 from core.cancellation import Check, silent
 from core.data import DatasetInfo, Images
 from core.data.dataset import Split
-from core.data.set_pairs import BLEND, SKETCH, Sides, one_side, side_by_side, two_sets
+from core.data.set_pairs import BLEND, SKETCH, Sides, one_side, side_by_side, sizes, two_sets
 from core.errors import LabError
 from core.images import contact_sheet, fit
 from core.metrics import translations
@@ -352,7 +352,7 @@ class Translation(Task[TranslationConfig, TranslationVariant, Translator]):
             other = self.variant(variant).shape_for(target.shape)
             shape = (max(shape[0], other[0]), max(shape[1], other[1]), max(shape[2], other[2]))
         splits: tuple[Split, ...] = ("train", "test")
-        counts = {s: max(len(i.labels) for i in two_sets(sides, s)) for s in splits}
+        counts = {s: max(sizes(sides, s)) for s in splits}
         most = config.train_images or counts["train"]
         return spec.model_copy(
             update={

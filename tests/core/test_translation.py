@@ -15,7 +15,7 @@ from core.__main__ import main
 from core.cli.output import FAILED
 from core.data import Images, archives, set_pairs
 from core.data.drawn_sets import blended, sketched
-from core.data.set_pairs import REPEATED, Sides, one_side, side_by_side, two_sets
+from core.data.set_pairs import REPEATED, Sides, one_side, side_by_side, sizes, two_sets
 from core.errors import DataMissing, LabError, Refused, UnknownName
 from core.jobs import queue
 from core.metrics import translations
@@ -57,6 +57,7 @@ def test_faces_and_sketches_share_no_person_in_training_and_are_pairs_in_testing
     assert len({*zip(painted, people.tolist(), strict=True)}) == len({*painted})
     sides = Sides("faces", set_pairs.SKETCH)
     a, b = two_sets(sides, "train")
+    assert sizes(sides, "train") == (len(a.labels), len(b.labels))
     here = {*a.pixels[:, 0, 0, 0].tolist()}
     others = Images(*(t[[p not in here for p in painted]] for t in whole))
     assert torch.equal(b.pixels, sketched(others.pixels)) and len(a.labels) + len(b.labels) == len(
@@ -176,7 +177,7 @@ def test_a_translation_of_one_grey_is_said_to_have_collapsed() -> None:
     )
 
 
-def test_identical_pictures_give_figures_and_undefined_losses_stop_a_training(
+def test_one_picture_is_enough_identical_ones_give_figures_and_undefined_losses_stop_a_training(
     lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(translations, "FIT_STEPS", 2)
@@ -186,7 +187,7 @@ def test_identical_pictures_give_figures_and_undefined_losses_stop_a_training(
     monkeypatch.setattr(data, "load", lambda name, split: alike)
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
     command = ["train", "translation", "cyclegan", "--dataset", "digits", "--target", "digits"]
-    assert main([*command, *flags, "--json"]) == 0
+    assert main([*command, *flags, "--train-images=1", "--json"]) == 0
     figures = said(capsys)["metrics"]
     assert figures["n_test"] == 12 and np.isfinite(figures["fid"])
     undefined = replace(SQUARES, generator=lambda fake: fake.mean() * np.nan)
@@ -221,12 +222,12 @@ def test_noise_breaks_the_way_back_only_where_a_message_is_hidden() -> None:
 def test_a_classifier_of_real_digits_counts_the_classes_that_are_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(translations, "FIT_STEPS", 150)
+    monkeypatch.setattr(translations, "FIT_STEPS", 80)
     train, test = data.load("digits", "train"), data.load("digits", "test")
     model = translations.fitted_classifier(train, 10)
     read = translations.classes_read(model, test.pixels / 255)
     figures = translations.class_kept(read, test.labels, 10)
-    assert figures["kept"] > 0.8 and figures["n"] == 360
+    assert figures["kept"] > 0.7 and figures["n"] == 360
     assert figures["kept_low"] < figures["kept"] < figures["kept_high"]
     confusion = torch.tensor(figures["confusion"])
     assert confusion.sum() == 360 and torch.equal(confusion.sum(1), test.labels.bincount())
