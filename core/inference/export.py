@@ -20,6 +20,7 @@ from core.images import to_tensor
 from core.models.autoencoders import Autoencoder
 from core.models.convnets import Recogniser
 from core.models.feature_classifiers import Transfer
+from core.models.translation_nets import Translator
 from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task
@@ -201,6 +202,8 @@ def _image_to_image(model: nn.Module, variant: Variant) -> nn.Module:
         if model.classes:
             raise LabError(f"{variant.title} needs a class beside each image: it has no export.")
         return model
+    if isinstance(model, Translator):
+        raise LabError(f"{variant.title} is two networks, one each way: it has no export.")
     if not isinstance(variant, DenoisingVariant):
         raise LabError(f"{variant.title} does not turn an image into an image: it has no export.")
     return Squashed(model, variant).eval()

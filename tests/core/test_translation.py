@@ -275,5 +275,7 @@ def test_a_picture_is_translated_there_and_back(
     with Image.open(output) as sheet:
         assert sheet.size == (3 * 28 + 2, 28)
     assert main(["translate", str(lab / "none.png"), "--run", trained["run"], *ask[4:]]) == 1
+    assert main(["export", trained["run"], "--output", str(lab / "way.onnx")]) == 1
+    assert main(["sample", trained["run"], "--output", str(lab / "way.png")]) == 1
     (lab / "bad.png").write_bytes(b"no picture")
     assert main(["translate", str(lab / "bad.png"), "--run", trained["run"], *ask[4:]]) == 1
