@@ -18,7 +18,8 @@ import { script } from "./game_script.js";
 
 const [REAL, FAKE] = [[0, 163, 122], [140, 98, 216]]; // green and purple
 const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
-const WASH = 110; // alpha where D is sure
+const WASH = 110; // alpha where D is surest
+const LEAST_SURE = 0.02; // which is not made more of
 const PULLED = 80; // fakes with an arrow
 const [LINES, DOTS, REACH] = [13, 61, 2.2]; // of the grid of noise, each way, and how far it goes
 const AXES = ["x₁", "x₂"].map((name) => ({ name, mean: 0, spread: 1 }));
@@ -90,7 +91,7 @@ export class GameBench {
     const key = (kind, text) => make("span", { className: `key ${kind}`, textContent: text });
     this.bent = make("span", {});
     this.pictures = make("div", { className: "flows game" },
-      figure(this.left, key("real", "real"), key("fake", "fakes"), "Colour: what the discriminator takes a place for. On the line it has no opinion."),
+      figure(this.left, key("real", "real"), key("fake", "fakes"), "Colour: what the discriminator takes a place for, the stronger the surer beside other places. On the line it has no opinion."),
       figure(this.right, this.bent));
     this.brush = new Brush(frame, [this.left, this.right]);
     this.reading = make("p", { className: "reading", ariaLive: "polite" });
@@ -295,15 +296,13 @@ export class GameBench {
 
 const EMPTY = new Float64Array(SIDE * SIDE);
 
-/** What D takes each place for: green for real, purple for fake, the more the surer. */
+/** What D takes each place for: green for real, purple for fake, the more the surer beside other places. */
 function wash(surface, game, pixels) {
-  let most = 0.5;
-  if (game === "wgan" || game === "wgan_gp") {
-    most = 1e-9;
-    for (const v of surface) most = Math.max(most, Math.abs(v));
-  }
+  const sure = game === "gan" ? (v) => Math.tanh(v / 2) : (v) => v; // 2 D − 1
+  let most = LEAST_SURE;
+  for (const v of surface) most = Math.max(most, Math.abs(sure(v)));
   for (let p = 0; p < surface.length; p++) {
-    const v = game === "gan" ? Math.tanh(surface[p] / 2) : Math.max(-1, Math.min(1, surface[p] / most));
+    const v = sure(surface[p]) / most;
     const [r, g, b] = v > 0 ? REAL : FAKE;
     pixels[4 * p] = r;
     pixels[4 * p + 1] = g;
