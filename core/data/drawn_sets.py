@@ -29,7 +29,8 @@ def sketched(pixels: Tensor) -> Tensor:
 
 def blended(pixels: Tensor, photographs: Tensor) -> Tensor:
     """Blend pictures over photographs: the absolute difference of both in each channel, as MNIST-M
-    was made (Ganin and Lempitsky 2015); behind each lies a quarter of a photograph, enlarged.
+    was made (Ganin and Lempitsky 2015); behind each lies a quarter of a photograph, enlarged, at
+    half its brightness, so that what is white in the picture is lighter than what is behind it.
 
     Args:
         pixels: uint8 (N, 1 or 3, H, W).
@@ -43,7 +44,7 @@ def blended(pixels: Tensor, photographs: Tensor) -> Tensor:
     parts = []
     for part in torch.split(pixels, _CHUNK):
         behind = fit(_quarters(photographs, len(part), generator), (3, size[0], size[1]))
-        parts.append((behind.int() - part.int()).abs().to(torch.uint8))
+        parts.append((behind.int() // 2 - part.int()).abs().to(torch.uint8))
     return torch.cat(parts or [pixels.expand(-1, 3, -1, -1)])
 
 

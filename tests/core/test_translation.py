@@ -86,6 +86,7 @@ def test_pictures_are_blended_over_photographs_by_their_difference() -> None:
     behind = blended(torch.zeros_like(pixels), photographs)
     assert torch.equal(over[..., :14], behind[..., :14])
     assert torch.equal(over[..., 14:], 255 - behind[..., 14:])
+    assert behind.max() < 128 <= over[..., 14:].min()
 
 
 @pytest.mark.parametrize(("count", "other"), [(5, 2), (1, 4), (1, 1)])
