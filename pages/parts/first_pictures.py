@@ -45,7 +45,6 @@ from pages.parts.runs import table
 from pages.parts.sequences import forecast_pictures
 from pages.parts.transfer_classifier import prediction
 from pages.parts.translation import choice as translation_choice
-from pages.parts.translation import stage as translation_stage
 from pages.server.first_picture import heading
 from pages.ui import cached
 from pages.ui.names import dataset_title, pair_titles
@@ -141,7 +140,7 @@ def _diffusion() -> str:
 
 def _translation() -> str:
     run, rows = translation_choice.opening_run(some_shipped(TRANSLATION)), list[str]()
-    for side, (own, there, back) in enumerate(translation_stage.opening_rows(run)):
+    for side, (own, there, back) in enumerate(translation_choice.opening_rows(run)):
         names = (pair_titles(run)[side], f"as {pair_titles(run)[1 - side]}", "and back")
         drawn = [
             f"<div><span>{escape(name)}</span>"

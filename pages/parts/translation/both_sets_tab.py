@@ -23,7 +23,7 @@ from pages.ui.figure_tables import Column, figure_table
 from pages.ui.names import class_title, pair_titles
 from pages.ui.pictures import Row
 
-COUNT = 12
+COUNT = 10
 """Pictures of each set that are shown."""
 REACH = "95 %"
 FIGURES = {

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import streamlit as st
+from torch import Tensor
 
 from core import data
 from core.data import Images
@@ -16,6 +17,9 @@ from pages.ui.names import pair_titles
 from pages.ui.run_choice import RunChoice
 
 NO_RUN = "No translation has been trained here yet. Train one under “Train your own”."
+
+FIRST = (0, 3)
+"""Test pictures of both sets that the page opens with."""
 
 
 def network() -> Run | None:
@@ -61,6 +65,16 @@ def test_sides(run: Run) -> tuple[Images, Images] | None:
         return cached.translation_sides(run)
     except LabError:
         return None
+
+
+def opening_rows(run: Run) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """What the page opens with, a row for each set: its test picture, translated, and back, each
+    (1, C, H, W). Raises LabError where the pictures are not on this machine."""
+    rows = []
+    for side, first in enumerate(FIRST):
+        picture, there, back = cached.translated(run, side, first, 1)
+        rows.append((picture, there, back))
+    return rows
 
 
 def on_the_same_pair(run: Run, runs: Sequence[Run]) -> list[Run]:

@@ -37,7 +37,7 @@ def answered(model: Translator, message: bytes) -> dict[str, Any]:
     if len(message) != HEAD + prod(model.shape) or message[0] > 1:
         raise LabError("This is no picture that the network takes.")
     pixels = np.frombuffer(message, np.uint8, offset=HEAD).reshape(height, width, channels)
-    picture = unit(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+    picture = unit(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])[0]
     noise, seed = message[1], int.from_bytes(message[2:HEAD], "little")
     found = spoilt_trip(model, picture, DIRECTIONS[message[0]], noise, seed)
     said: dict[str, Any] = {

@@ -15,7 +15,7 @@ from core.inference.translating import DIRECTIONS, sides_of_run
 from core.runs.store import Run
 from pages.components.translation import Engine, Side, Taken, translation, translator_url
 from pages.parts.translation import server_answers
-from pages.parts.translation.choice import network, test_sides
+from pages.parts.translation.choice import FIRST, network, test_sides
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import pair_titles
 from pages.ui.widgets import segmented
@@ -120,8 +120,10 @@ def _sides(run: Run) -> tuple[Side, Side]:
         st.caption(NOT_HERE)
     source = segmented("Begin with", sending.sources(kinds), "translate_source")
     if here and source != SHEET:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            rows = [_number(run, here[side], side) for side in range(2)]
+        rows = []
+        for side, place in enumerate(st.columns(2)):
+            with place, st.container(horizontal=True, vertical_alignment="bottom"):
+                rows.append(_number(run, here[side], side))
         sides = [_test(run, here, side, rows[side]) for side in range(2)]
     else:
         sides = [_empty(run, here, side) for side in range(2)]
@@ -141,20 +143,6 @@ def _number(run: Run, images: Images, side: int) -> int:
         "Another", icon=":material/casino:", on_click=_another, args=(key, count), key=f"{key}_any"
     )
     return number
-
-
-FIRST = (0, 3)
-"""Test pictures at first."""
-
-
-def opening_rows(run: Run) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """What the page opens with, a row for each set: its test picture, translated, and back, each
-    (1, C, H, W). Raises LabError where the pictures are not on this machine."""
-    rows = []
-    for side, first in enumerate(FIRST):
-        picture, there, back = cached.translated(run, side, first, 1)
-        rows.append((picture, there, back))
-    return rows
 
 
 def _another(key: str, count: int) -> None:
