@@ -137,11 +137,11 @@ class Row {
       place.querySelector("b").textContent = decibels(value);
       place.querySelector("span").textContent = what;
     };
-    tell(figure, found.psnr, page.hides ? "the way back without noise" : "PSNR of the way back");
+    tell(figure, found.psnr, page.hides ? "PSNR, without noise" : "PSNR of the way back");
     figure.hidden = false;
     this.waits = false;
     lost.hidden = found.lostPsnr === undefined;
-    if (!lost.hidden) tell(lost, found.lostPsnr, "the way back with noise");
+    if (!lost.hidden) tell(lost, found.lostPsnr, "PSNR, with noise");
     page.root.timings = [...page.root.timings, performance.now() - began].slice(-TIMINGS);
     page.arrived();
   }
