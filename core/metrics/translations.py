@@ -17,7 +17,7 @@ from core.models.convnets import Recogniser, pooled_cnn
 
 CHUNK = 250
 FIT_IMAGES = 20_000
-FIT_STEPS = 500
+FIT_STEPS = 1500
 FIT_BATCH = 64
 FIT_SEED = 60_006
 TURN, SHEAR, STRETCH, SHIFT = 0.25, 0.3, 0.2, 0.15
@@ -126,8 +126,7 @@ def against_truth(
         figures[f"psnr{name}"] = round(float(quality.mean()), 4)
         figures[f"ssim{name}"] = round(float(ssim(images, truth).mean()), 4)
         if not name:
-            spread = float(quality.std()) if len(quality) > 1 else 0.0
-            reach = 1.96 * spread / math.sqrt(len(quality))
+            reach = _reach(quality)
             figures["psnr_low"] = round(float(quality.mean()) - reach, 4)
             figures["psnr_high"] = round(float(quality.mean()) + reach, 4)
     return figures
@@ -160,6 +159,7 @@ def hidden_message(
         A row for each noise, the first without any: `noise`; `cycle_error`, the mean absolute
         difference between a picture and its way there and back; `change`, between that way back
         with and without noise; and `change_real`, the same for real pictures of the other set.
+        Each mean with its 95 % interval, `_low` to `_high` (normal, by the spread over pictures).
     """
     translated = _in_parts(there, pictures, check)
     clean, clean_real = (_in_parts(back, x, check) for x in (translated, others))
@@ -172,12 +172,25 @@ def hidden_message(
         )
         row = {
             "noise": float(noise),
-            "cycle_error": float((moved - pictures).abs().mean()),
-            "change": float((moved - clean).abs().mean()),
-            "change_real": float((moved_real - clean_real).abs().mean()),
+            **_mean_with_interval("cycle_error", moved - pictures),
+            **_mean_with_interval("change", moved - clean),
+            **_mean_with_interval("change_real", moved_real - clean_real),
         }
         rows.append({k: round(v, 5) for k, v in row.items()})
     return rows
+
+
+def _mean_with_interval(name: str, differences: Tensor) -> dict[str, float]:
+    """The mean absolute difference (of N, C, H, W) with its interval over pictures."""
+    each = differences.abs().mean((1, 2, 3))
+    mean = float(each.mean())
+    reach = _reach(each)
+    return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
+
+
+def _reach(each: Tensor) -> float:
+    """Half of the 95 % interval of the mean of (N,) figures; none of a single one."""
+    return 1.96 * float(each.std()) / math.sqrt(len(each)) if len(each) > 1 else 0.0
 
 
 def _noisy(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:

@@ -453,6 +453,7 @@ class Translation(Task[TranslationConfig, TranslationVariant, Translator]):
                 **seen.health(),
                 **seen.kept(),
                 "hidden": seen.hidden(),
+                "hidden_n": min(len(seen.inputs), QUICK_IMAGES),
             }
             figures |= {f"{name}_{direction}": value for name, value in own.items()}
         figures["fid"] = round((figures["fid_ab"] + figures["fid_ba"]) / 2, 4)

@@ -215,6 +215,7 @@ def test_noise_breaks_the_way_back_only_where_a_message_is_hidden() -> None:
     assert [row["noise"] for row in hidden] == [0, 1, 2, 4, 8]
     assert hidden[0]["cycle_error"] < 1e-4 and hidden[0]["change"] == 0
     assert hidden[1]["cycle_error"] > 0.1 and hidden[1]["change"] > 5 * hidden[1]["change_real"]
+    assert hidden[1]["change_low"] < hidden[1]["change"] < hidden[1]["change_high"]
     for row in open_ways:
         assert row["change"] == pytest.approx(row["change_real"], abs=2e-3)
         assert row["cycle_error"] < 8 / 255

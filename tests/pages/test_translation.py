@@ -62,7 +62,7 @@ def test_without_a_run_it_says_what_to_do(lab, monkeypatch):
 
 
 def test_hidden_messages_are_measured_beside_real_pictures(run):
-    app = opened("translation.py", tab="Hidden message")
+    app = opened("translation.py", model=run.id, tab="Hidden message")
     assert not app.exception
     said = " ".join(m.value for m in app.markdown)
     assert "**10.2/255**" in said and "**4.0 times**" in said
@@ -74,7 +74,7 @@ def test_hidden_messages_are_measured_beside_real_pictures(run):
 
 
 def test_what_has_no_truth_is_silent_and_hidden_pairs_stand_beside_copying(run):
-    app = opened("translation.py", tab="Both sets")
+    app = opened("translation.py", model=run.id, tab="Both sets")
     assert not app.exception
     assert [s.value for s in app.subheader] == ["As a set", "Against hidden pairs"]
     table = app.dataframe[-1].value
@@ -85,7 +85,7 @@ def test_what_has_no_truth_is_silent_and_hidden_pairs_stand_beside_copying(run):
 
 @pytest.mark.parametrize("tab", ["Compare", "Over epochs", "Train your own", "What is happening"])
 def test_every_tab_opens(run, tab):
-    app = opened("translation.py", tab=tab)
+    app = opened("translation.py", model=run.id, tab=tab)
     assert not app.exception and not app.error
     if tab == "Compare":
         assert "There is one translator" in app.info[0].value
@@ -94,7 +94,7 @@ def test_every_tab_opens(run, tab):
 
 
 def test_an_upload_that_is_no_picture_is_said(run):
-    app = opened("translation.py", translate_source="Upload")
+    app = opened("translation.py", model=run.id, translate_source="Upload")
     app.file_uploader(key="upload").set_value(("evil.png", b"not a picture", "image/png")).run()
     assert not app.exception and "evil.png" in app.error[0].value
 

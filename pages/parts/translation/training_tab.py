@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core import data
-from core.data.set_pairs import SKETCH
+from core.data.set_pairs import BLEND, PHOTOGRAPHS, SKETCH
 from core.images import COLOURS
 from core.runs.store import Run
 from core.tasks.translation import TRANSLATION
@@ -80,12 +80,14 @@ def panel() -> None:
 def _pair(variant: str) -> dict[str, Any]:
     """Ask for the target, and for one class of either set."""
     source = st.session_state.get("train_on")
-    sketches = {SKETCH: "Pencil sketches of other pictures of the set"}
+    drawn = {SKETCH: "Pencil sketches of other pictures of the set"}
+    if "train" in data.available(PHOTOGRAPHS):
+        drawn[BLEND] = "Other pictures of the set over photographs"
     sets = {} if TRANSLATION.variant(variant).paired else _sets()
     left, middle, right = st.columns(3)
     with left:
-        target = _choice("Translate into", {**sketches, **sets}, "train_target")
-    classes = {"source_class": source, "target_class": None if target == SKETCH else target}
+        target = _choice("Translate into", {**drawn, **sets}, "train_target")
+    classes = {"source_class": source, "target_class": None if target in drawn else target}
     given: dict[str, Any] = {"target": target}
     for place, (name, dataset), label in zip(
         (middle, right), classes.items(), ("Of it, the class", "Of the target, the class"),
