@@ -7,8 +7,8 @@ from torch import Tensor
 
 from core.cli.output import OK, print_json, table
 from core.cli.run_commands import finished
+from core.counter_random import stream, uniform
 from core.errors import LabError
-from core.foundations.counter_random import stream, uniform
 from core.inference.completion import START, go_on, next_words, read
 from core.metrics.image import percent
 from core.models.word_predictors import NGram, TiedLSTM

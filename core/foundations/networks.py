@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core import counter_random
+from core.counter_random import stream
 from core.errors import LabError
-from core.foundations import counter_random, optimisers
-from core.foundations.counter_random import stream
+from core.foundations import optimisers
 from core.randomness import Seeded
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.foundations import counter_random
-from core.foundations.counter_random import stream
+from core import counter_random
+from core.counter_random import stream
 from core.foundations.networks import Network, PlaneSettings, Row, descend
 
 PAIRS: Final = 1024

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from core import counter_random
+from core.counter_random import stream
 from core.errors import LabError
-from core.foundations import counter_random, optimisers
-from core.foundations.counter_random import stream
+from core.foundations import optimisers
 from core.foundations.networks import Network, PlaneSettings
 from core.foundations.point_flows import EVALUATED, Mixture, noise_of
 

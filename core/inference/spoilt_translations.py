@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core import counter_random
 from core.errors import LabError
-from core.foundations import counter_random
 from core.inference.translating import Direction
 from core.models.translation_nets import Translator
 

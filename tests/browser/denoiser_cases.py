@@ -4,7 +4,7 @@ import base64
 
 import torch
 
-from core.foundations import counter_random
+from core import counter_random
 from core.inference.browser_denoiser import PROCESSES, pack_denoiser
 from core.models.denoising_nets import DiffusionNet
 from core.models.sampling import Sampling, denoise, look

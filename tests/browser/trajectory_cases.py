@@ -4,8 +4,8 @@ from itertools import product
 
 import torch
 
-from core.foundations import counter_random
-from core.foundations.counter_random import stream
+from core import counter_random
+from core.counter_random import stream
 from core.foundations.networks import Network, PlaneSettings, train
 from core.foundations.optimisers import OPTIMISERS
 

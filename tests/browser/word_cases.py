@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save
 from torch.nn import functional as F
 
-from core.foundations.counter_random import stream, uniform
+from core.counter_random import stream, uniform
 from core.inference.completion import go_on, next_words, read
 from core.models.word_predictors import NGram, TiedLSTM
 from core.runs.query import finished

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.foundations.counter_random import noises, normal, stream
+from core.counter_random import noises, normal, stream
 from core.inference import noise_walls
 from core.inference.noise_walls import Asked
 from core.models.denoising_nets import DiffusionNet

@@ -1,5 +1,5 @@
 // Random numbers by counter: Philox 2×32-10 (Salmon et al. 2011). A number depends on seed, stream
-// and place alone, so that any step can be computed again. core/foundations/counter_random.py gives
+// and place alone, so that any step can be computed again. core/counter_random.py gives
 // the same.
 
 const ROUNDS = 10;

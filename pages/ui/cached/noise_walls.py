@@ -5,7 +5,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.foundations import counter_random
+from core import counter_random
 from core.inference import noise_walls
 from core.inference.noise_walls import Asked
 from core.models.denoising_nets import DiffusionNet
