@@ -67,6 +67,7 @@ export class Player {
     this.find(".play").textContent = on ? "Pause" : "Play";
     this.find(".play").setAttribute("aria-pressed", String(on));
     if (on) this.bench.frame();
+    else this.bench.redraw(); // a bench that draws by turns while it plays draws all
   }
 
   /** To any step; beyond the last one it is computed. */

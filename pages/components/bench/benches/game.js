@@ -99,6 +99,7 @@ export class GameBench {
     this.planes = [this.left, this.right].map((one) => new Plane(one, {}));
     this.places = lattice();
     this.surface = new Float64Array(SIDE * SIDE);
+    this.turn = 0;
     this.#charts();
   }
 
@@ -160,19 +161,14 @@ export class GameBench {
     this.state = state;
     const { game } = branch.segments.filter(({ from }) => from <= branch.step).at(-1).training;
     const row = branch.rows[branch.step];
-    const { problem } = shown;
-    const middle = neutral(game, row);
-    const scores = problem.scores(weights, this.places, SIDE * SIDE);
-    for (let i = 0; i < SIDE * SIDE; i++) this.surface[i] = scores[i] - middle;
-    const n = EVALUATION;
-    const fakes = problem.generate(weights, problem.evaluated, n).slice();
-    const pulls = problem.pulls(weights, fakes, n, game);
-    const bent = problem.generate(weights, this.grid.noise, this.grid.n);
-    this.seen = { game, row, weights, middle, pull: meanLength(pulls, n) };
-    this.#discriminator(fakes, pulls);
-    this.#generator(fakes, bent);
-    this.scores.draw(state, scoreLines(state, COLOURS));
-    this.modes.draw(state, modeLines(state, COLOURS, shown));
+    this.seen = { ...this.seen, game, row, weights, middle: neutral(game, row) };
+    // All at once takes longer than a frame: while it plays, the planes take turns, and the charts.
+    this.turn = (this.turn + 1) % 4;
+    const at = (...turns) => !this.frame.player.playing || turns.includes(this.turn);
+    if (at(0, 2)) this.#discriminator();
+    if (at(1, 3)) this.#generator();
+    if (at(1)) this.scores.draw(state, scoreLines(state, COLOURS));
+    if (at(3)) this.modes.draw(state, modeLines(state, COLOURS, shown));
     this.#read();
   }
 
@@ -192,10 +188,16 @@ export class GameBench {
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
-  #discriminator(fakes, pulls) {
-    const { game } = this.seen;
+  #discriminator() {
+    const { game, weights, middle } = this.seen;
+    const { problem } = this.shown;
     const n = EVALUATION;
     const { count } = this.frame.settings;
+    const scores = problem.scores(weights, this.places, SIDE * SIDE);
+    for (let i = 0; i < SIDE * SIDE; i++) this.surface[i] = scores[i] - middle;
+    const fakes = problem.generate(weights, problem.evaluated, n).slice();
+    const pulls = problem.pulls(weights, fakes, n, game);
+    this.seen.pull = meanLength(pulls, n);
     this.#plane(this.planes[0], (pixels) => wash(this.surface, game, pixels), this.surface, (context, { side, text, ...at }) => {
       this.#dots(context, this.shown.real, count, { ...at, colour: css(REAL), alpha: 0.75 });
       this.#dots(context, fakes, count, { ...at, colour: css(FAKE), alpha: 0.95 });
@@ -209,8 +211,9 @@ export class GameBench {
     });
   }
 
-  #generator(fakes, bent) {
+  #generator() {
     const { count } = this.frame.settings;
+    const bent = this.shown.problem.generate(this.seen.weights, this.grid.noise, this.grid.n);
     const clear = (pixels) => pixels.fill(0);
     const { lines, n } = this.grid;
     this.#plane(this.planes[1], clear, EMPTY, (context, at) => {
