@@ -113,7 +113,12 @@ def test_a_group_opens_with_its_first_tab_and_stands_in_the_address(lab):
     app = on(PLAIN, tab="Memorised?")
     assert app.segmented_control(key="tabs").value == app.query_params["tabs"] == "Check"
     app.segmented_control(key="tabs").set_value("Train").run()
-    assert [t.label for t in app.tabs] == ["Learning", "The game", "Train your own", "What is happening"]
+    assert [t.label for t in app.tabs] == [
+        "Learning",
+        "The game",
+        "Train your own",
+        "What is happening",
+    ]
     assert not app.exception
     again = on(PLAIN, tabs="Check")
     assert again.session_state["tab"] == "Health" and not again.exception

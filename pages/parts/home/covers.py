@@ -100,7 +100,9 @@ def translation() -> tuple[str, str]:
     run = translation_choice.opening_run(some_shipped(TRANSLATION))
     own = cached.translation_sides(run)[0].pixels[:10] / 255
     sheet = contact_sheet(torch.cat([own, cached.translated(run, 0, 0, 10).there]), columns=10)
-    return data_url(to_webp(sheet, quality=85)), "Pictures of one set, and the same as if of another"
+    return data_url(
+        to_webp(sheet, quality=85)
+    ), "Pictures of one set, and the same as if of another"
 
 
 def latent_explorer() -> tuple[str, str]:
