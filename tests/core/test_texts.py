@@ -123,7 +123,9 @@ def test_a_published_variant_has_the_layers_of_the_text(task: str, variant: str)
 
 def test_every_network_of_the_texts_is_compared() -> None:
     told = {(t.name, v.name) for t in TASKS.values() for v in t.variants.values() if v.text}
-    in_words = {("adversarial", "wgan_gp"), ("adversarial", "cgan")}
+    in_words = {
+        ("adversarial", "wgan_gp"), ("adversarial", "cgan"), ("translation", "cyclegan"),
+    }  # fmt: skip
     elsewhere = {("transfer", v) for v in TASKS["transfer"].variants}  # heads: in their own tests
     untrained = ("lenet", "lenet_relu", "simple_cnn", "alexnet_small", "vgg_small", "inception")
     ours = {("recognition", name) for name in ("cnn_strong", *untrained)}  # in test_recognition
