@@ -25,7 +25,7 @@ from core.images import contact_sheet
 from core.metrics.generative import verdict
 from core.models import gans
 from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
-from core.tasks.base import Experiment, Learner, TaskConfig, check_batch_size, unit
+from core.tasks.base import Experiment, Learner, TaskConfig, check_batch_size, unit, update_ema
 from core.tasks.family import Shape, Variant, by_name, number
 from core.tasks.generating import GeneratingTask, of_row
 
@@ -207,7 +207,9 @@ class AdversarialLearner(Learner):
             for weight in self.sides["critic"]:
                 weight.requires_grad_(True)
         if self.average:
-            self.update_ema(self.average)
+            average, current = (g.generator_parameters() for g in (self.average, self.gan))
+            updates = self.steps // self.config.critic_steps
+            update_ema(average, current, self.config.ema, updates)
         return {"generator_loss": loss.item(), "generator_gradient": length}
 
     def _descend(self, side: str, loss: Tensor) -> float:
@@ -218,14 +220,6 @@ class AdversarialLearner(Learner):
         grads = [p.grad for p in self.sides[side] if p.grad is not None]
         optimiser.step()
         return torch.nn.utils.get_total_norm(grads).item()
-
-    def update_ema(self, average: GAN) -> None:
-        """Move the averaged generator towards the current one (exponential moving average)."""
-        updates = self.steps // self.config.critic_steps
-        # The share of the past rises slowly, so that the initial weights are forgotten.
-        past = min(self.config.ema, (1 + updates) / (10 + updates))
-        averaged = [p.data for p in average.generator_parameters()]
-        torch._foreach_lerp_(averaged, [p.data for p in self.gan.generator_parameters()], 1 - past)
 
 
 @torch.no_grad()

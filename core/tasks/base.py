@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -112,6 +112,20 @@ Schedule = Callable[[float], float]
 """From the share of the training that lies behind to a factor of the learning rate."""
 INITIAL_RATE = 1 / 25
 """Initial learning rate of a warm-up, as a share of the full rate."""
+
+
+def update_ema(
+    average: Iterable[nn.Parameter], current: Iterable[nn.Parameter], ema: float, updates: int
+) -> None:
+    """Move averaged weights towards the current ones, in place (exponential moving average).
+
+    Args:
+        ema: the share of the past, which is reached slowly, so that the initial weights are
+            forgotten.
+        updates: of the current weights so far.
+    """
+    past = min(ema, (1 + updates) / (10 + updates))
+    torch._foreach_lerp_([p.data for p in average], [p.data for p in current], 1 - past)
 
 
 def constant(progress: float) -> float:

@@ -22,7 +22,7 @@ from core.images import contact_sheet
 from core.models.denoising_nets import DiffusionNet
 from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 from core.models.sampling import STEPS, USUAL, Sampling, denoise, first_noise
-from core.tasks.base import Descent, Experiment, TaskConfig, unit, warm_cosine
+from core.tasks.base import Descent, Experiment, TaskConfig, unit, update_ema, warm_cosine
 from core.tasks.family import Shape, Variant, by_name, number
 from core.tasks.generating import GeneratingTask
 
@@ -108,7 +108,7 @@ class DiffusionLearner(Descent):
         self.descend(loss, progress)
         self.steps += 1
         if self.average:
-            self._update_ema(self.average)
+            update_ema(self.average.parameters(), self.net.parameters(), self.ema, self.steps)
         return {"loss": loss.item()}
 
     def examples(
@@ -119,12 +119,6 @@ class DiffusionLearner(Descent):
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)
         untold = torch.rand(len(clean), generator=generator, device=clean.device) < ANY_CLASS
         return clean, noise, torch.where(untold, -1, images.labels)
-
-    def _update_ema(self, average: DiffusionNet) -> None:
-        """Move the average towards the weights; its share of the past rises slowly."""
-        past = min(self.ema, (1 + self.steps) / (10 + self.steps))
-        averaged = [p.data for p in average.parameters()]
-        torch._foreach_lerp_(averaged, [p.data for p in self.net.parameters()], 1 - past)
 
     def eval_model(self, check: Check = silent) -> DiffusionNet:
         return self.average or self.net

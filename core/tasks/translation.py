@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -24,30 +23,35 @@ from core import data
 from core.cancellation import Check, silent
 from core.data import DatasetInfo, Images
 from core.data.dataset import Split
-from core.data.set_pairs import BLEND, SKETCH, Sides, one_side, side_by_side, sizes, two_sets
+from core.data.set_pairs import BLEND, SKETCH, Sides, side_by_side, sizes, two_sets
 from core.errors import LabError
 from core.images import contact_sheet, fit
 from core.metrics import translations
-from core.metrics.generative import MAX_COLLAPSED_VARIETY, Extractor, Real, health
-from core.models.convnets import Recogniser
+from core.metrics.generative import MAX_COLLAPSED_VARIETY
 from core.models.translation_nets import Translator
 from core.runs.schema import DataSpec
 from core.runs.store import Run
 from core.tasks.adversarial import SQUARES
-from core.tasks.base import TEST_SEED, Experiment, Judge, Learner, Task, TaskConfig, some, unit
+from core.tasks.base import (
+    TEST_SEED,
+    Experiment,
+    Judge,
+    Learner,
+    Task,
+    TaskConfig,
+    some,
+    unit,
+    update_ema,
+)
 from core.tasks.family import Shape, Variant, by_name, number
+from core.tasks.translation_figures import DIRECTIONS, QUICK_IMAGES, Seen
 
 LEAST_SIDE, MOST_SIDE = 28, 64
 POOL = 50
 """Fakes that a discriminator is shown again (Shrivastava et al. 2017)."""
-FLOOR_IMAGES = 10_000
-"""Training images whose distance to the test images is the floor of every translation's."""
-QUICK_IMAGES = 500
-"""Pictures of each set that are measured after an epoch, and by the hidden-message test."""
 COLUMNS = 10
 PATIENCE = 5
 """Epochs after which translations must differ to count as not collapsed."""
-DIRECTIONS = ("ab", "ba")
 
 
 class TranslationConfig(TaskConfig):
@@ -176,15 +180,12 @@ class TranslationLearner(Learner):
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
-    def update_ema(self) -> None:
-        """Move the averaged generators towards the current ones; the share of the past rises
-        slowly, so that the initial weights are forgotten."""
+    def follow(self) -> None:
+        """Move the averaged generators towards the current ones."""
         self.steps += 1
-        if self.average is None:
-            return
-        past = min(self.config.ema, (1 + self.steps) / (10 + self.steps))
-        averaged = [p.data for p in self.average.generators.parameters()]
-        torch._foreach_lerp_(averaged, [p.data for p in self.net.generators.parameters()], 1 - past)
+        if self.average:
+            average, current = (m.generators.parameters() for m in (self.average, self.net))
+            update_ema(average, current, self.config.ema, self.steps)
 
     def eval_model(self, check: Check = silent) -> Translator:
         if self.average is None:
@@ -254,7 +255,7 @@ class CycleLearner(TranslationLearner):
             loss, figures["identity"] = loss + config.identity * kept, kept
         self.descend("generators", loss, progress)
         net.discriminators.requires_grad_(True)
-        self.update_ema()
+        self.follow()
         told = {"loss": loss.item(), **{k: x.item() for k, x in figures.items()}}
         return _Fakes(fake_a, fake_b, told)
 
@@ -276,7 +277,7 @@ class PairLearner(TranslationLearner):
         errors = F.l1_loss(self.net.forward_ab(a), b), F.l1_loss(self.net.forward_ba(b), a)
         loss = errors[0] + errors[1]
         self.descend("generators", loss, progress)
-        self.update_ema()
+        self.follow()
         return {"loss": loss.item(), "error_ab": errors[0].item(), "error_ba": errors[1].item()}
 
 
@@ -427,7 +428,7 @@ class Translation(Task[TranslationConfig, TranslationVariant, Translator]):
         few = Images(images.pixels[:QUICK_IMAGES], images.labels[:QUICK_IMAGES])
         row: dict[str, float] = {}
         for direction in DIRECTIONS:
-            seen = _Seen(experiment, few, direction)
+            seen = Seen(experiment, few, direction)
             row[f"cycle_error_{direction[0]}"] = seen.cycle_error()
             row[f"variety_{direction}"] = seen.variety()
             for name, value in {**seen.kept(), **seen.truth()}.items():
@@ -444,7 +445,7 @@ class Translation(Task[TranslationConfig, TranslationVariant, Translator]):
         """
         figures: dict[str, Any] = {"n_test": len(images.labels)}
         for direction in DIRECTIONS:
-            seen = _Seen(experiment, images, direction)
+            seen = Seen(experiment, images, direction)
             own = {
                 "n": len(seen.inputs),
                 "cycle_error": round(seen.cycle_error(), 5),
@@ -478,105 +479,9 @@ class Translation(Task[TranslationConfig, TranslationVariant, Translator]):
         rows = []
         for direction in DIRECTIONS:
             few = Images(images.pixels[:COLUMNS], images.labels[:COLUMNS])
-            seen = _Seen(experiment, few, direction, repeats=True)
+            seen = Seen(experiment, few, direction, repeats=True)
             rows += [seen.inputs, seen.translated, seen.back]
         return contact_sheet(torch.cat(rows), columns=len(rows[0]))
-
-
-class _Seen:
-    """Test images of one set, translated and brought back; all in [0, 1]."""
-
-    def __init__(
-        self,
-        experiment: TranslationExperiment,
-        images: Images,
-        direction: str,
-        *,
-        repeats: bool = False,
-    ) -> None:
-        self.experiment, self.check, self.direction = experiment, experiment.check, direction
-        self.side = DIRECTIONS.index(direction)
-        own, self.others = (
-            Images(images.pixels[:, i], images.labels[:, i]) if repeats else one_side(images, i)
-            for i in (self.side, 1 - self.side)
-        )
-        self.pairs, self.labels = images, own.labels
-        self.inputs = unit(own.pixels)
-        self.translated = self._apply(self.inputs, direction)
-        self.back = self._apply(self.translated, direction[::-1])
-
-    def _apply(self, images: Tensor, direction: str) -> Tensor:
-        with torch.inference_mode():
-            parts = []
-            for part in torch.split(images, translations.CHUNK):
-                self.check("translating")
-                parts.append(self.experiment.model.translate(part, direction))
-            return torch.cat(parts)
-
-    def cycle_error(self) -> float:
-        """Mean absolute difference to where it was, in [0, 1]."""
-        return float((self.back - self.inputs).abs().mean())
-
-    def variety(self) -> float:
-        """How many different pictures there are among translations, see `Health`."""
-        return Real(self.others.pixels, Extractor()).pictures.variety(self.translated)
-
-    def kept(self) -> dict[str, Any]:
-        """How much of the class is kept, where a classifier of the target set is known; `ceiling`
-        is the share of real test pictures of the target set that it reads rightly, and `kept_copy`
-        that of the pictures as they are, translated by nobody."""
-        judge = self._judge()
-        if judge is None:
-            return {}
-        read = translations.classes_read(judge, self.translated, self.check)
-        of_real = translations.classes_read(judge, unit(self.others.pixels), self.check)
-        of_inputs = translations.classes_read(judge, self.inputs, self.check)
-        figures = translations.class_kept(read, self.labels, judge.head.out_features)
-        del figures["n"]
-        shares = {"ceiling": of_real == self.others.labels, "kept_copy": of_inputs == self.labels}
-        return figures | {k: round(float(v.float().mean()), 4) for k, v in shares.items()}
-
-    def truth(self) -> dict[str, float]:
-        """How near translations are to hidden pairs, where these are known."""
-        if not sides_of("", self.experiment.config).drawn:
-            return {}
-        truth = unit(self.pairs.pixels[:, 1 - self.side])
-        return translations.against_truth(self.translated, self.inputs, truth, self.check)
-
-    def health(self) -> dict[str, Any]:
-        """Fréchet distance, its floor, neighbourhoods and variety; of one picture none."""
-        judge = self.experiment.judge
-        target = self.others.pixels
-        if min(len(target), len(self.translated)) < 2:
-            return {"fid": 0.0}
-        reader = self._judge()
-        extractor = Extractor(reader, judge.name if judge and reader else "")
-        training = None
-        if judge and judge.training:
-            training = one_side(judge.training(FLOOR_IMAGES), 1 - self.side).pixels
-        real = Real(target, extractor, training, self.check)
-        figures = health(self.translated, real, check=self.check).figures()
-        return {k: v for k, v in figures.items() if k not in ("n", "classes")}
-
-    def hidden(self) -> list[dict[str, float]]:
-        """The hidden-message test on some of the pictures."""
-        translate = self.experiment.model.translate
-        there = partial(translate, direction=self.direction)
-        back = partial(translate, direction=self.direction[::-1])
-        others = unit(self.others.pixels[:QUICK_IMAGES])
-        return translations.hidden_message(
-            there, back, self.inputs[:QUICK_IMAGES], others, check=self.check
-        )
-
-    def _judge(self) -> Recogniser | None:
-        """The classifier of the target set."""
-        judge, which = self.experiment.judge, self.direction[1]
-        models = judge.model if judge else None
-        if not isinstance(models, nn.ModuleDict) or which not in models:
-            return None
-        model = models[which]
-        assert isinstance(model, Recogniser)
-        return model
 
 
 def collapse_sentence(row: Mapping[str, Any]) -> str:
