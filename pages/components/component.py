@@ -1,9 +1,14 @@
 """Components of ours: plain HTML, CSS and ES modules beside the Python that speaks with them."""
 
-from collections.abc import Callable
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from pages.server.routes import COMPONENTS, script_url
 
@@ -35,6 +40,18 @@ def component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
 
 def nothing() -> None:
     """A component keeps only what has a callback."""
+
+
+def picture_said(said: Mapping[str, Any], shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """The picture, uint8 of a shape, that a browser sent as `pixels` in Base64; None where it is
+    none, for a browser may say anything."""
+    try:
+        content = base64.b64decode(said["pixels"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return None
+    if len(content) != prod(shape):
+        return None
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def news(key: str, name: str) -> dict[str, Any]:

@@ -5,10 +5,8 @@ address as far as they are short, and nothing is sent while one paints.
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from hashlib import sha256
-from math import prod
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.tasks.family import Shape
-from pages.components.component import component, nothing
+from pages.components.component import component, nothing, picture_said
 
 Mode = Literal["fill", "scribble"]
 
@@ -95,13 +93,7 @@ def _checked(said: Any, of: tuple[str, str], shape: tuple[int, ...]) -> NDArray[
     """What a browser says may be anything; what was made of another picture is gone."""
     if not isinstance(said, dict) or (said.get("token"), said.get("mode")) != of:
         return None
-    try:
-        content = base64.b64decode(said["pixels"], validate=True)
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        return None
-    if len(content) != prod(shape):
-        return None
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return picture_said(said, shape)
 
 
 _component = component("diffusion_paint")

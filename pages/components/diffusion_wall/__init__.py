@@ -4,15 +4,11 @@ Nothing is sent while it plays, while a control is dragged or a picture is looke
 controls say stands in the address; here it is read, and brought within its bounds.
 """
 
-import base64
-import binascii
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import prod
 from typing import Any, NamedTuple
 
-import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
@@ -20,7 +16,7 @@ from torch import Tensor
 from core.images import Shape
 from core.inference.noise_walls import Asked
 from core.models.sampling import Sampling
-from pages.components.component import component, news, nothing
+from pages.components.component import component, news, nothing, picture_said
 
 WIDE, NARROW = (5, 4), (4, 3)
 """Columns and rows of the wall on a desk, and on a phone."""
@@ -178,13 +174,9 @@ def wall(
 def _checked(said: Mapping[str, Any], shape: Shape, takers: Mapping[str, str]) -> Sent | None:
     """What a browser says may be anything."""
     channels, height, width = shape
-    try:
-        content = base64.b64decode(said["pixels"], validate=True)
-    except (KeyError, TypeError, ValueError, binascii.Error):
+    pixels = picture_said(said, (height, width, channels))
+    if pixels is None or said.get("page") not in takers:
         return None
-    if said.get("page") not in takers or len(content) != prod(shape):
-        return None
-    pixels = np.frombuffer(content, np.uint8).reshape(height, width, channels)
     return Sent(str(said["page"]), torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous())
 
 

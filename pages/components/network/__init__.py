@@ -4,10 +4,8 @@ Nothing is sent while something is drawn; what is drawn comes back once the pen 
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from hashlib import sha256
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.models.convnets import Shape
 from core.runs.store import Run
-from pages.components.component import component, nothing
+from pages.components.component import component, nothing, picture_said
 from pages.server import base_path
 
 
@@ -87,13 +85,8 @@ def _checked(said: Any, token: str, shape: tuple[int, ...]) -> Drawn | None:
     """What a browser says may be anything; what was drawn on another picture is gone."""
     if not isinstance(said, dict) or said.get("token") != token:
         return None
-    try:
-        content = base64.b64decode(said["pixels"], validate=True)
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        return None
-    if len(content) != prod(shape):
-        return None
-    return Drawn(np.frombuffer(content, np.uint8).reshape(shape))
+    pixels = picture_said(said, shape)
+    return None if pixels is None else Drawn(pixels)
 
 
 _component = component("network")

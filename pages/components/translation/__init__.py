@@ -5,9 +5,7 @@ after the other. Noise and its seed stand in the address; only a picture that wa
 """
 
 import base64
-import binascii
 from hashlib import sha256
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.images import Shape
 from core.runs.store import Run
-from pages.components.component import component, nothing
+from pages.components.component import component, nothing, picture_said
 from pages.server import base_path
 
 WHICH = ("there", "back", "lost")
@@ -113,14 +111,8 @@ def _checked(said: Any, tokens: list[str], shape: tuple[int, ...]) -> Taken | No
     direction = said.get("direction")
     if direction not in (0, 1) or said.get("token") != tokens[direction]:
         return None
-    try:
-        content = base64.b64decode(said["pixels"], validate=True)
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        return None
-    if len(content) != prod(shape):
-        return None
-    pixels = np.frombuffer(content, np.uint8).reshape(shape)
-    return Taken(pixels, int(direction), str(said["which"]))
+    pixels = picture_said(said, shape)
+    return None if pixels is None else Taken(pixels, int(direction), str(said["which"]))
 
 
 _component = component("translation")

@@ -5,6 +5,7 @@ import { clamp, make } from "../../common.js";
 import { Network } from "../../trajectory/network.js";
 import { MAX_BRANCHES } from "../../trajectory/session.js";
 import { Diagram, unitName } from "../diagram.js";
+import { sideBySide } from "../downloads.js";
 import { SHARED } from "../form.js";
 import {
   COLOURS, Plane, SIDE, css, lattice, paintAnswer, paintUnit, reach,
@@ -472,14 +473,7 @@ export class Classification {
 
   /** The plane and the network, side by side. */
   canvas() {
-    const [left, right] = [this.planeCanvas, this.netCanvas];
-    const both = make("canvas", { width: left.width + right.width, height: Math.max(left.height, right.height) });
-    const context = both.getContext("2d");
-    context.fillStyle = inks(left).ground;
-    context.fillRect(0, 0, both.width, both.height);
-    context.drawImage(left, 0, 0);
-    context.drawImage(right, left.width, 0);
-    return both;
+    return sideBySide(this.planeCanvas, this.netCanvas);
   }
 }
 

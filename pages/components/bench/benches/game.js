@@ -4,6 +4,7 @@
 import { make } from "../../common.js";
 import { EVALUATION, looksAhead } from "../../trajectory/game.js";
 import { Brush, POINTS } from "../brush.js";
+import { sideBySide } from "../downloads.js";
 import { COLOURS, SHARED } from "../form.js";
 import { LossChart } from "../loss_chart.js";
 import { arrows, cross, dots } from "../marks.js";
@@ -286,14 +287,7 @@ export class GameBench {
 
   /** Both planes side by side. */
   canvas() {
-    const { left, right } = this;
-    const both = make("canvas", { width: left.width + right.width + 16, height: left.height });
-    const context = both.getContext("2d");
-    context.fillStyle = inks(left).ground;
-    context.fillRect(0, 0, both.width, both.height);
-    context.drawImage(left, 0, 0);
-    context.drawImage(right, left.width + 16, 0);
-    return both;
+    return sideBySide(this.left, this.right, 16);
   }
 }
 
