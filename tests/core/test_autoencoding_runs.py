@@ -29,6 +29,9 @@ VARIATIONAL = [
     "loss", "reconstruction", "kl", "seconds", "images_per_second", "test_psnr",
     "test_reconstruction", "test_kl", "test_loss", "test_active_units",
 ]  # fmt: skip
+DIFFERENT = ["ae_conv", "vae", "cvae_squared"]
+"""Variants that are measured each in another way: without a bound, and with those of two
+likelihoods, one of them told the class."""
 BOUND = [*VARIATIONAL, "test_negative_elbo"]
 SQUARED = [*VARIATIONAL, "test_gaussian_negative_elbo"]
 
@@ -43,6 +46,7 @@ def quick(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_context, "REPORT_EVERY", 0.0)
     monkeypatch.setattr(type(AUTOENCODING), "most_test", 50)
     monkeypatch.setattr(module, "IWAE_IMAGES", 3)
+    monkeypatch.setattr(module, "IWAE_SAMPLES", 20)
     monkeypatch.setattr(module, "SAMPLES", 20)
 
 
@@ -98,7 +102,7 @@ def test_what_is_held_back_is_never_learnt_from(monkeypatch: pytest.MonkeyPatch)
 # ---- what is measured
 
 
-@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+@pytest.mark.parametrize("variant", DIFFERENT)
 def test_what_is_measured_does_not_depend_on_the_chunks(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +120,7 @@ def test_what_is_measured_does_not_depend_on_the_chunks(
         assert difference(parts[name], whole[name]) <= (20 if drawn else 0.01), name
 
 
-@pytest.mark.parametrize("variant", AUTOENCODING.variants)
+@pytest.mark.parametrize("variant", DIFFERENT)
 def test_the_figures_are_those_of_the_pictures(variant: str) -> None:
     model, images = built(AUTOENCODING, variant).eval(), tiny(AUTOENCODING, "test", 3)
     config = AUTOENCODING.config(variant)
@@ -145,7 +149,7 @@ def test_the_figures_are_those_of_the_pictures(variant: str) -> None:
     others = {"negative_elbo", "gaussian_negative_elbo"} - {name}
     assert not others & set(figures), "nats of one likelihood are none of the other"
     assert figures["active_units"] == int((code.mu.var(0, correction=0) > 0.01).sum())
-    assert (figures["iwae_samples"], figures["iwae_images"]) == (500, 3)
+    assert (figures["iwae_samples"], figures["iwae_images"]) == (20, 3)
 
 
 # ---- noted and kept
@@ -185,7 +189,7 @@ def test_beta_is_in_the_loss_and_not_in_the_bound() -> None:
     assert figures["negative_elbo"] == pytest.approx(bound, abs=1e-3)
 
 
-@pytest.mark.parametrize("variant", ["ae_mlp3", "vae_conv", "cvae_squared"])
+@pytest.mark.parametrize("variant", ["ae_mlp3", "vae_conv"])
 def test_what_is_kept_is_what_was_measured(variant: str) -> None:
     run = new(variant, epochs=1)
     assert carry_out(run).state == "done"
@@ -229,12 +233,11 @@ def outcome(run: Run) -> tuple[Any, ...]:
     return weights, history.to_numpy().tolist(), figures, sheets
 
 
-@pytest.mark.parametrize("variant", ["ae_conv", "vae_conv"])
-def test_a_training_that_dies_goes_on_bit_for_bit(variant: str) -> None:
-    run = new(variant, epochs=2)
+def test_a_training_that_dies_goes_on_bit_for_bit() -> None:
+    run = new("vae_conv", epochs=2)
     carry_out(run)
     undisturbed = outcome(run)
-    run = new(variant, epochs=2)
+    run = new("vae_conv", epochs=2)
     with pytest.raises(Killed):
         carry_out(run, kill_in_epoch_2)
     assert len(run.history()) == 1 and run.metrics() == {}

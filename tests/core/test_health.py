@@ -16,7 +16,15 @@ from torchvision.transforms.functional import gaussian_blur
 from core import data
 from core.data import Images
 from core.metrics import generative
-from core.metrics.generative import Extractor, Health, closeness, entropy, frechet_distance, verdict
+from core.metrics.generative import (
+    Extractor,
+    Health,
+    Real,
+    closeness,
+    entropy,
+    frechet_distance,
+    verdict,
+)
 from core.models.convnets import Recogniser
 from core.tasks.adversarial import samples
 from core.tasks.classification import RECOGNITION
@@ -34,6 +42,8 @@ class Shelf(NamedTuple):
     data: Tensor
     other: Images
     judge: Extractor
+    real: dict[str, Real]
+    """The data as the judge sees it, and in pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +63,14 @@ def shelf() -> Shelf:
         learner.step(batch, start / LEARNT, generator)
     rest = Images(images.pixels[LEARNT + N :], images.labels[LEARNT + N :])
     judge = Extractor(model.eval(), "a small judge")
-    return Shelf(images.pixels[LEARNT : LEARNT + N], rest, judge)
+    shown = images.pixels[LEARNT : LEARNT + N]
+    real = {"judge": Real(shown, judge), "pixels": Real(shown, Extractor())}
+    return Shelf(shown, rest, judge, real)
 
 
 @pytest.fixture(params=["pixels", "judge"])
-def extractor(request: pytest.FixtureRequest, shelf: Shelf) -> Extractor:
-    return shelf.judge if request.param == "judge" else Extractor()
+def real(request: pytest.FixtureRequest, shelf: Shelf) -> Real:
+    return shelf.real[request.param]
 
 
 def points(n: int, seed: int, shift: float = 0.0) -> Tensor:
@@ -135,9 +147,9 @@ def test_the_entropy_is_that_of_the_histogram() -> None:
 
 def test_the_spread_is_one_for_real_images_and_grows_with_the_distance(shelf: Shelf) -> None:
     other = shelf.other.pixels[:N]
-    spread = generative.health(other, shelf.data, Extractor()).spread
+    spread = generative.health(other, shelf.real["pixels"]).spread
     assert spread == pytest.approx(1, abs=0.05)
-    half = generative.health(other.float() / 510, shelf.data, Extractor()).spread
+    half = generative.health(other.float() / 510, shelf.real["pixels"]).spread
     assert half == pytest.approx(spread / 2, rel=1e-3)
 
 
@@ -162,10 +174,8 @@ def test_a_network_that_is_no_classifier_does_not_judge() -> None:
     torch.testing.assert_close(seen.values, torch.full((2, 196), 0.2))
 
 
-def test_health_is_read_again_from_figures_and_from_a_history(
-    shelf: Shelf, extractor: Extractor
-) -> None:
-    found = generative.health(shelf.other.pixels[:100], shelf.data[:100], extractor)
+def test_health_is_read_again_from_figures_and_from_a_history(shelf: Shelf, real: Real) -> None:
+    found = generative.health(shelf.other.pixels[:100], real)
     figures = found.figures()
     again = Health.read(figures)
     assert again.figures() == figures and verdict(again) == verdict(found)
@@ -180,8 +190,8 @@ def test_health_is_read_again_from_figures_and_from_a_history(
 # ---- the verdict
 
 
-def of(drawn: Tensor, shelf: Shelf, extractor: Extractor) -> generative.Verdict:
-    said = verdict(generative.health(drawn, shelf.data, extractor))
+def of(drawn: Tensor, real: Real) -> generative.Verdict:
+    said = verdict(generative.health(drawn, real))
     assert said.sentence.startswith(said.state.capitalize()) and said.sentence.endswith(".")
     return said
 
@@ -197,52 +207,50 @@ def noise(strength: float) -> Tensor:
     return strength * torch.randn(N, 1, 28, 28, generator=generator)
 
 
-def test_real_digits_are_healthy_where_a_classifier_says_so(
-    shelf: Shelf, extractor: Extractor
-) -> None:
-    said = of(shelf.other.choice(N).pixels, shelf, extractor)
-    if extractor.classes:
+def test_real_digits_are_healthy_where_a_classifier_says_so(shelf: Shelf, real: Real) -> None:
+    said = of(shelf.other.choice(N).pixels, real)
+    if real.extractor.classes:
         assert said.state == "healthy"
     else:
         assert said.state == "not checked for classes"
     assert "copies training images is not tested here" in said.sentence
 
 
-def test_one_image_over_and_over_is_a_collapse(shelf: Shelf, extractor: Extractor) -> None:
-    said = of(shelf.other.pixels[:1].expand(N, -1, -1, -1), shelf, extractor)
+def test_one_image_over_and_over_is_a_collapse(shelf: Shelf, real: Real) -> None:
+    said = of(shelf.other.pixels[:1].expand(N, -1, -1, -1), real)
     assert said.state == "collapsed" and "100% of the samples have a twin" in said.sentence
 
 
-def test_one_image_a_class_is_a_collapse(shelf: Shelf, extractor: Extractor) -> None:
-    assert of(ten(shelf), shelf, extractor).state == "collapsed"
+def test_one_image_a_class_is_a_collapse(shelf: Shelf, real: Real) -> None:
+    assert of(ten(shelf), real).state == "collapsed"
 
 
-@pytest.mark.parametrize("strength", [1, 25, 51, 76, 128])
+@pytest.mark.parametrize("strength", [1, 51, 128])
 def test_one_image_a_class_with_noise_is_a_collapse(
-    shelf: Shelf, extractor: Extractor, strength: float
+    shelf: Shelf, real: Real, strength: float
 ) -> None:
     noisy = (ten(shelf) + noise(strength)).round().clamp(0, 255).byte()
-    assert of(noisy, shelf, extractor).state == "collapsed"
+    assert of(noisy, real).state == "collapsed"
 
 
 @pytest.mark.parametrize("each", [1, 2])
 def test_a_few_images_moved_about_under_noise_are_a_collapse(
-    shelf: Shelf, extractor: Extractor, each: int
+    shelf: Shelf, real: Real, each: int
 ) -> None:
     few = torch.cat([shelf.other.pixels[shelf.other.labels == k][:each] for k in range(10)])
     many = few[torch.arange(N) % len(few)].float() / 255
     moves = torch.randint(-1, 2, (N, 2), generator=torch.Generator().manual_seed(0)).tolist()
     moved = torch.stack([x.roll((y, z), (1, 2)) for x, (y, z) in zip(many, moves, strict=True)])
     drawn = (moved + noise(0.2)).clamp(0, 1)
-    said = of(drawn, shelf, extractor).state
+    said = of(drawn, real).state
     assert said == "collapsed" or (each == 2 and said == "narrow")
 
 
-@pytest.mark.parametrize("radius", [1.0, 1.5, 2.0])
-def test_blurred_digits_are_not_healthy(shelf: Shelf, extractor: Extractor, radius: float) -> None:
+@pytest.mark.parametrize("radius", [1.0, 2.0])
+def test_blurred_digits_are_not_healthy(shelf: Shelf, real: Real, radius: float) -> None:
     digits = shelf.other.choice(N).pixels.float() / 255
     size = 2 * math.ceil(3 * radius) + 1
-    said = of(gaussian_blur(digits, [size, size], [radius, radius]), shelf, extractor)
+    said = of(gaussian_blur(digits, [size, size], [radius, radius]), real)
     assert said.state != "healthy"
     if radius == 1:
         assert said.state != "collapsed", "they are bad, but they differ"
@@ -258,40 +266,35 @@ def test_samples_are_compared_with_a_choice_of_the_data_not_with_its_beginning(
     assert generative.health(few, in_order, Extractor()).coverage > 0.6
 
 
-def test_half_of_the_samples_over_again_are_noticed(shelf: Shelf, extractor: Extractor) -> None:
+def test_half_of_the_samples_over_again_are_noticed(shelf: Shelf, real: Real) -> None:
     few = shelf.other.pixels[: N // 2]
-    assert of(torch.cat([few, few]), shelf, extractor).state == "collapsed"
+    assert of(torch.cat([few, few]), real).state == "collapsed"
     some = torch.cat([shelf.other.pixels[: N - N // 8], few[: N // 8]])
-    assert of(some, shelf, extractor).state == "narrow"
+    assert of(some, real).state == "narrow"
 
 
-@pytest.mark.parametrize("classes", [(0, 1, 2), (4, 7, 9)])
-def test_three_classes_are_not_healthy(
-    shelf: Shelf, extractor: Extractor, classes: tuple[int, ...]
-) -> None:
-    some = torch.isin(shelf.other.labels, torch.tensor(classes))
-    said = of(shelf.other.pixels[some][:N], shelf, extractor)
+def test_three_classes_are_not_healthy(shelf: Shelf, real: Real) -> None:
+    some = torch.isin(shelf.other.labels, torch.tensor((4, 7, 9)))
+    said = of(shelf.other.pixels[some][:N], real)
     assert said.state != "healthy"
-    if extractor.classes and said.state == "narrow":
+    if real.extractor.classes and said.state == "narrow":
         assert "of 10 classes get fewer than 2 % of the samples" in said.sentence
 
 
 def test_a_class_that_is_left_out_is_noticed_by_a_judge(shelf: Shelf) -> None:
     without = shelf.other.pixels[shelf.other.labels != 6][:N]
-    said = of(without, shelf, shelf.judge)
+    said = of(without, shelf.real["judge"])
     assert said.state == "narrow" and "1 of 10 classes get fewer" in said.sentence
 
 
 @pytest.mark.parametrize("variant", ["gan", "cgan"])
-def test_an_untrained_generator_is_a_collapse(
-    shelf: Shelf, extractor: Extractor, variant: str
-) -> None:
+def test_an_untrained_generator_is_a_collapse(shelf: Shelf, real: Real, variant: str) -> None:
     drawn = samples(network(variant).eval(), N, seed=0)
-    assert of(drawn, shelf, extractor).state == "collapsed"
+    assert of(drawn, real).state == "collapsed"
 
 
-def test_a_generator_that_draws_grey_is_a_collapse(shelf: Shelf, extractor: Extractor) -> None:
-    assert of(torch.full((N, 1, 28, 28), 0.5), shelf, extractor).state == "collapsed"
+def test_a_generator_that_draws_grey_is_a_collapse(shelf: Shelf, real: Real) -> None:
+    assert of(torch.full((N, 1, 28, 28), 0.5), real).state == "collapsed"
 
 
 GAN_7 = Health(
@@ -333,7 +336,7 @@ def test_the_verdict_says_which_figures_it_goes_by(found: Health, state: str, wh
     assert said.state == state and why in said.sentence
 
 
-def test_bad_pictures_that_differ_are_no_collapse(shelf: Shelf, extractor: Extractor) -> None:
+def test_bad_pictures_that_differ_are_no_collapse(shelf: Shelf, real: Real) -> None:
     digits = shelf.other.pixels[:N].float() / 255
     for bad in (F.avg_pool2d(digits, 3, 1, 1), (digits + noise(0.1)).clamp(0, 1)):
-        assert of(bad, shelf, extractor).state != "collapsed"
+        assert of(bad, real).state != "collapsed"
