@@ -14,7 +14,6 @@ from tests.pages.test_pages import opened
 from tests.pages.test_serving import asked, request, run
 
 PAGE = b"<html><head></head><body><div id='no'></div>" + first_picture.ROOT.encode() + b"</body>"
-EVERY = [(page, i) for page, head in OPENINGS.items() for i in range(len(head.invitations))]
 HTML = {"accept": "text/html,*/*"}
 
 
@@ -32,23 +31,33 @@ def html(path, query=b"", **headers):
     return dict(start["headers"]), b"".join(message["body"] for message in rest)
 
 
+@pytest.fixture(scope="module")
+def drawings():
+    """The first picture of every page, drawn once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(first_picture, "_drawn", {})
+        patch.setattr(first_picture, "_shipped", "")
+        first_picture.draw()
+        return first_picture._drawn, first_picture._shipped
+
+
 @pytest.fixture
-def drawn(lab, monkeypatch):
-    monkeypatch.setattr(first_picture, "_drawn", {})
-    monkeypatch.setattr(first_picture, "_shipped", "")
-    first_picture.draw()
+def drawn(lab, monkeypatch, drawings):
+    monkeypatch.setattr(first_picture, "_drawn", dict(drawings[0]))
+    monkeypatch.setattr(first_picture, "_shipped", drawings[1])
     first_picture._spliced.cache_clear()
 
 
-@pytest.mark.parametrize(("page", "i"), EVERY)
-def test_an_invitation_sets_the_page(lab, page, i):
-    app = opened(f"{page}.py")
-    values = OPENINGS[page].invitations[i].resolved()
-    assert values, "what it needs ships"
-    next(b for b in app.button if b.key == f"try-{i}").click()
-    app.run()
-    assert not app.exception and not app.error and not app.warning
-    assert {key: app.session_state[key] for key in values} == dict(values)
+@pytest.mark.parametrize("page", OPENINGS)
+def test_a_page_opens_and_each_of_its_invitations_sets_it(lab, page):
+    app = opened(f"{page}.py" if page else "")
+    assert app.title and not app.exception and not app.error
+    for i, invitation in enumerate(OPENINGS[page].invitations):
+        values = invitation.resolved()
+        assert values, "what it needs ships"
+        next(b for b in app.button if b.key == f"try-{i}").click().run()
+        assert not app.exception and not app.error and not app.warning
+        assert {key: app.session_state[key] for key in values} == dict(values)
 
 
 @pytest.mark.parametrize("page", first_pictures.FIRST_PICTURES)
@@ -69,22 +78,19 @@ def test_the_html_of_a_page_has_its_head_and_its_picture(drawn, page):
     assert int(packed[b"content-length"]) == len(small)
 
 
-@pytest.mark.parametrize(
-    ("path", "query", "accept"),
-    [
-        ("/denoiser", b"strength=1", "text/html"),
-        ("/denoiser", b"", "application/json"),
-        ("/nowhere", b"", "text/html"),
-        ("/denoiser/x", b"", "text/html"),
-    ],
-)
-def test_what_would_draw_something_else_gets_none(drawn, path, query, accept):
+def test_what_would_draw_something_else_gets_none(drawn):
     async def plain(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": PAGE})
 
-    scope = {**request("GET", path, accept=accept), "query_string": query}
-    assert run(asked(FirstPictures(plain), scope))[1]["body"] == PAGE
+    for path, query, accept in (
+        ("/denoiser", b"strength=1", "text/html"),
+        ("/denoiser", b"", "application/json"),
+        ("/nowhere", b"", "text/html"),
+        ("/denoiser/x", b"", "text/html"),
+    ):
+        scope = {**request("GET", path, accept=accept), "query_string": query}
+        assert run(asked(FirstPictures(plain), scope))[1]["body"] == PAGE
 
 
 def test_below_a_path_pages_have_theirs(drawn, monkeypatch):
