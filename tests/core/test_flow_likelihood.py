@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.inference.adaptive_filters import filter_at
-from core.inference.flow_likelihood import bits_per_dimension, log_density, one_of_each
+from core.inference.flow_likelihood import (
+    START,
+    bits_by_place,
+    bits_per_dimension,
+    log_density,
+    one_of_each,
+    read,
+)
 from core.inference.posterior_sampling import How, Prior, time_of
 from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 
@@ -60,26 +67,42 @@ def drawn(count: int) -> tuple[Tensor, Tensor]:
 
 
 def test_the_density_of_a_normal_flow_is_found() -> None:
-    x, exact = drawn(64)
+    x, _ = drawn(64)
+    net = Normal(VELOCITY)
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+    x = (1 - START) * x + START * noise
+    covariance = (1 - START) ** 2 * net.covariance + START**2 * torch.eye(PIXELS)
+    there = torch.distributions.MultivariateNormal((1 - START) * net.mean, covariance)
+    exact = there.log_prob(x.flatten(1).double()).float()
     signs = torch.randint(0, 2, x.shape, generator=torch.Generator().manual_seed(1)) * 2.0 - 1
-    errors = (log_density(prior(), x, signs, How(40)) - exact) / (PIXELS * math.log(2))
+    errors = (log_density(prior(), x, signs, How(10)) - exact) / (PIXELS * math.log(2))
     # Bits per pixel: the mean of 64 differs from the truth by what its probes allow.
     assert abs(float(errors.mean())) < 4 * float(errors.std()) / 8 + 0.01
-    coarse = (log_density(prior(), x, signs, How(4)) - exact) / (PIXELS * math.log(2))
+    coarse = (log_density(prior(), x, signs, How(1)) - exact) / (PIXELS * math.log(2))
     assert abs(float(coarse.mean())) > abs(float(errors.mean()))
 
 
 def test_bits_per_dimension_with_their_errors() -> None:
     x, exact = drawn(64)
-    pixels = ((x + 1) / 2 * 256).floor().clamp(0, 255).byte()
-    few, more = (bits_per_dimension(prior(), pixels[:24], n, How(16)) for n in (2, 8))
-    truth = float(-exact[:24].mean()) / (PIXELS * math.log(2)) + 7
+    pixels = ((x + 1) / 2 * 255).round().clamp(0, 255).byte()
+    few, more = (bits_per_dimension(prior(), pixels[:24], n, How(6)) for n in (2, 8))
+    # A grey's probability is the density times the step between greys, where it is smooth.
+    truth = float(-exact[:24].mean()) / (PIXELS * math.log(2)) + math.log2(255 / 2)
     assert abs(few.mean - truth) < 4 * few.error
     assert few.probe_error < few.error
     assert more.probe_error < 0.75 * few.probe_error
     assert few.each.shape == (24,)
     assert few.halved != few.mean
     assert math.isnan(bits_per_dimension(prior(), pixels[:1], 1, How(2)).error)
+
+
+def test_greys_are_read_by_their_distance() -> None:
+    greys = torch.tensor([0, 0, 100, 255], dtype=torch.uint8).view(4, 1, 1, 1)
+    noise = torch.tensor([0.0, -9, 1, 1]).view(4, 1, 1, 1)
+    distances = noise.flatten()[:, None] + 2 * (greys.flatten()[:, None] - torch.arange(256.0))
+    everywhere = (-0.5 * distances.square()).log_softmax(1)
+    found = read(greys, noise, 2.0)
+    torch.testing.assert_close(found, everywhere[range(4), greys.flatten().long()])
 
 
 def test_only_flows_and_pictures_of_their_shape_are_measured() -> None:
@@ -132,3 +155,13 @@ def test_a_choice_has_as_many_of_each_class_whatever_their_order() -> None:
     assert labels[one_of_each(labels, 2)].tolist() == [i for i in range(10) for _ in (0, 1)]
     assert not torch.equal(one_of_each(labels, 2), one_of_each(labels, 2, seed=1))
     assert len(one_of_each(torch.full((100,), -1), 2)) == 20
+
+
+def test_greys_that_always_stand_in_a_place_take_hardly_a_bit() -> None:
+    others = torch.zeros(1000, 1, 1, 2, dtype=torch.uint8)
+    others[::2, ..., 1] = 255  # the second place is black or white, the first always black
+    usual, unseen = (
+        torch.tensor(p, dtype=torch.uint8).view(1, 1, 1, 2) for p in ([0, 255], [7, 0])
+    )
+    assert bits_by_place(others, usual) == pytest.approx(0.5, abs=0.01)
+    assert bits_by_place(others, unseen) > 8

@@ -81,7 +81,7 @@ def test_bits_are_measured_when_they_are_asked_for(make, monkeypatch):
     next(b for b in app.button if b.label == "Measure").click().run()
     assert not app.exception and not app.error
     assert "over n = 10 test images" in captions(app) and "±" in captions(app)
-    assert len(app.metric) + len(app.warning) == 1  # a figure, or why there is none
+    assert len(app.metric) == 2 or len(app.warning) == 1  # figures, or why there are none
 
 
 def test_a_blind_network_has_its_own_steps_and_no_bits(make):

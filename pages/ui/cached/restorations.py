@@ -3,13 +3,18 @@
 from typing import NamedTuple
 
 import streamlit as st
+import torch
 from torch import Tensor
 
 from core import data
-from core.data import Images
 from core.inference import posterior_sampling
 from core.inference.adaptive_filters import Filter, filter_at
-from core.inference.flow_likelihood import BitsPerDimension, bits_per_dimension, one_of_each
+from core.inference.flow_likelihood import (
+    BitsPerDimension,
+    bits_by_place,
+    bits_per_dimension,
+    one_of_each,
+)
 from core.inference.linear_measurements import Measurement, measure
 from core.inference.posterior_sampling import How, Posterior, Prior
 from core.metrics.image import psnr
@@ -89,9 +94,12 @@ def adaptive_filter(asked: Looked) -> Filter:
 
 
 @heavy(by_run(st.cache_resource, max_entries=32, show_spinner="Following the flow to the noise"))
-def bits(run: Run, dataset: str, each: int) -> BitsPerDimension:
-    """Bits per dimension of `each` test images of every class."""
+def bits(run: Run, dataset: str, each: int) -> tuple[BitsPerDimension, float]:
+    """Bits per dimension of `each` test images of every class; and what they take a place at a
+    time, by the greys of the other test images."""
     images, used = data.load(dataset, "test"), diffusion_prior(run)
+    pixels = fitted(images, used.shape).pixels
     chosen = one_of_each(images.labels, each)
-    pixels = fitted(Images(*(t[chosen] for t in images)), used.shape).pixels
-    return bits_per_dimension(used, pixels, PROBES, check=check_visitor)
+    others = torch.ones(len(pixels), dtype=torch.bool).index_fill(0, chosen, False)
+    found = bits_per_dimension(used, pixels[chosen], PROBES, check=check_visitor)
+    return found, bits_by_place(pixels[others], pixels[chosen])
