@@ -164,13 +164,21 @@ def posterior(
 
 
 @torch.inference_mode()
-def edit(prior: Prior, picture: Tensor, strength: float, count: int, how: How) -> Tensor:
+def edit(
+    prior: Prior,
+    picture: Tensor,
+    strength: float,
+    count: int,
+    how: How,
+    check: Check = silent,
+) -> Tensor:
     """Add noise to a picture and take it away again (SDEdit, Meng et al. 2022).
 
     Args:
         picture: (1, C, H, W) in [0, 1], such as a scribble.
         strength: the time at which the way back begins: near 0 gives the picture back, 1 another.
         count: of results, 1 to 100, each from noise of its own.
+        check: called before each step.
 
     Returns:
         (count, C, H, W) in [0, 1].
@@ -189,6 +197,7 @@ def edit(prior: Prior, picture: Tensor, strength: float, count: int, how: How) -
     alpha, sigma = prior.process.scales(times[:1]).spread()
     x = alpha * (2 * picture - 1) + sigma * noises.draw()
     for now, then in pairwise(times):
+        check("taking noise away")
         guess = looked(prior, x, now, how)
         x = _ahead(prior.process, guess, (now, then), how.eta, noises)
     if not bool(x.isfinite().all()):

@@ -8,9 +8,11 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.runs.query import shipped
+from core.tasks.diffusion import DIFFUSION
 from pages.components import diffusion_paint
 from pages.components.diffusion_paint import Painter, _checked
-from pages.ui import sending
+from pages.ui import cached, sending
 from pages.ui.sending import ARRIVING, SENT, SentPicture
 
 RUN = SimpleNamespace(
@@ -76,11 +78,37 @@ def test_it_opens_with_a_test_image_and_takes_others(shown, lab):
     assert not app.exception and shown["mode"] == "scribble" and shown["picture"] is None
 
 
-def test_a_network_that_is_too_large_is_told(shown, lab):
+def test_the_server_finishes_where_a_network_is_too_large(shown, lab, monkeypatch):
+    from pages.parts.diffusion import paint_by_server, paint_tab
+
     shown["refused"] = "This network is too large for the browser (9 million weights)."
-    app = AppTest.from_function(_tab, default_timeout=60).run()
+    flow = next(run for run in shipped(DIFFUSION, "mnist") if run.spec().variant == "flow")
+    holes, results = torch.zeros(308, 308, dtype=torch.uint8), []
+    holes[154:] = 255  # the lower half
+    monkeypatch.setattr(paint_tab, "network", lambda: flow)
+    monkeypatch.setattr(paint_by_server, "mask_canvas", lambda picture, hint: holes)
+    monkeypatch.setattr(paint_by_server, "_results", lambda run, drawn, _: results.append(drawn))
+    app = AppTest.from_function(_tab, default_timeout=60)
+    app.query_params["measured_steps"] = "5"
+    app.run()
     assert not app.exception and app.info[0].value.startswith(shown["refused"])
-    assert "picture" not in shown
+    assert "picture" not in shown and not results
+    next(b for b in app.button if b.label == "Finish it").click().run()
+    assert not app.exception and not app.error
+    original = cached.test_pictures("mnist", paint_tab.FIRST, 1).pixels
+    found = (results[0] * 255).round().byte()
+    assert torch.equal(found[:, :, :14], original[:, :, :14].expand(4, -1, -1, -1))
+    assert not torch.equal(found[0, :, 14:], found[1, :, 14:])
+    holes.zero_()
+    app.run()
+    assert len(results) == 1  # other holes have to be asked for
+    app.session_state["fill_mode"] = "From a scribble"
+    app.run()
+    app.session_state["fill_sheet"] = "Test image"
+    app.run()
+    next(b for b in app.button if b.label == "Finish it").click().run()
+    assert not app.exception and not app.error
+    assert results[1].shape == results[0].shape and "The scribble" in app.html[0].value
 
 
 def test_an_upload_that_is_no_picture_is_said(shown, lab):

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 import torch
+from PIL import Image
 from torch import Tensor
 
 from core.dreaming import dream_runs, starting_pictures
 from core.dreaming.config import Target, format_targets, targets
-from core.dreaming.starting_pictures import MADE, OWN, Picture
+from core.dreaming.starting_pictures import MADE, OWN, Picture, fitted
 from core.dreaming.variants import DREAMING
 from core.errors import LabError
 from core.images import contact_sheet, fit
@@ -21,11 +22,11 @@ from core.runs.schema import RunRequest
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
 from pages.parts.deepdream import presets
-from pages.parts.deepdream.mask_painter import painted
 from pages.server.streamlit_private import DeltaGenerator, UploadedFile
 from pages.ui import cached, form, sending
 from pages.ui.cached import dreams
 from pages.ui.errors import errors_shown
+from pages.ui.mask_canvas import WIDTH, mask_canvas
 from pages.ui.names import PICTURES
 from pages.ui.run_choice import RunChoice
 from pages.ui.widgets import segmented
@@ -146,12 +147,27 @@ def dream_form(below: DeltaGenerator) -> DreamForm:
         with st.expander("Guide picture", icon=":material/image_search:"):
             guide = _choose_guide()
         if variant != "classic":
-            mask = painted(picture.pixels, below)
+            mask = _mask(picture.pixels, below)
     try:
         request = dream_runs.make_request(variant, picture, values, guide, mask)
     except LabError as error:
         return DreamForm(variant, picture, values, place, None, str(error))
     return DreamForm(variant, picture, values, place, request)
+
+
+def _mask(pixels: Tensor, place: DeltaGenerator) -> Tensor | None:
+    """Where to dream, uint8 (H, W); None, which is everywhere, while nothing is painted.
+
+    Args:
+        pixels: uint8 (3, H, W), shown below the paint.
+        place: where the canvas is to be.
+    """
+    if not st.toggle("Dream only where I paint", key="painting"):
+        return None
+    small = fitted(pixels, WIDTH).permute(1, 2, 0).contiguous()
+    with place:
+        hint = "Paint where to dream, with the mouse or a finger."
+        return mask_canvas(Image.fromarray(small.numpy()), hint)
 
 
 def usual_layers(variant: str, backbone: str) -> str:

@@ -1,12 +1,25 @@
-"""The network that the tabs of the page Diffusion work with: one choice for all of them."""
+"""The network that the tabs of the page Diffusion work with, and how the server draws with it: one
+choice for all of them."""
 
 import streamlit as st
 
+from core.inference.posterior_sampling import How, usual
+from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks.diffusion import DIFFUSION
+from pages.ui import cached
 from pages.ui.run_choice import RunChoice
+from pages.ui.widgets import number
 
 NO_RUN = "No diffusion has been trained here yet. Train one under “Train your own”."
+KEYS = {False: ("measured_steps", "corrected"), True: ("ascent_steps", "ascent_corrected")}
+"""Of the steps and of the correction in the address, by whether a network is blind: what is usual
+differs."""
+STEPS_HELP = (
+    "Looks of the network on the way from noise to picture. More are not always nearer: try it."
+)
+ANY = "any"
+MAX_SEED = 2**31 - 1
 
 
 def network() -> Run | None:
@@ -16,3 +29,42 @@ def network() -> Run | None:
         st.info(NO_RUN)
         return None
     return choice.box("Network", next(iter(choice.runs)))
+
+
+def how_drawn(run: Run) -> How:
+    """Draw the controls of how the server draws samples, and give what they say."""
+    used = cached.diffusion_prior(run)
+    first, label, guidance = usual(used), None, 0.0
+    if used.model.classes:
+        names = classes_of(run)
+        asked = st.selectbox(
+            "Class that is asked for", [ANY, *names], key="known_class", bind="query-params"
+        )
+        label = None if asked == ANY else names.index(asked)
+    with st.expander("How it is drawn", icon=":material/tune:"):
+        steps_key, corrected_key = KEYS[used.model.blind]
+        steps = st.slider(
+            "Steps", 5, 100, first.steps, 5, key=steps_key, bind="query-params", help=STEPS_HELP
+        )
+        if label is not None:
+            guidance = st.slider(
+                "Guidance",
+                0.0,
+                4.0,
+                0.0,
+                0.5,
+                key="known_guidance",
+                bind="query-params",
+                help="How far to go beyond what is said with the class, away from what is said "
+                "without.",
+            )
+        corrected = st.toggle(
+            "Correct each guess by its Jacobian",
+            first.solves > 0,
+            key=corrected_key,
+            bind="query-params",
+            help="Off: what is known is only put into each guess, and the rest of it does not hear "
+            "of it until the next step. On: twice the work or more.",
+        )
+        seed = number("Seed", 0, MAX_SEED, 0, "known_seed")
+    return How(steps, int(corrected), guidance=guidance, label=label, seed=seed)

@@ -14,14 +14,13 @@ from core.data import Images
 from core.images import contact_sheet, signed, to_png
 from core.inference.flow_likelihood import STEPS
 from core.inference.linear_measurements import KINDS
-from core.inference.posterior_sampling import How, usual
+from core.inference.posterior_sampling import How
 from core.jobs import queue
 from core.models.noise_processes import VELOCITY
-from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks.base import fitted
 from pages.components import picks
-from pages.parts.diffusion.choice import network
+from pages.parts.diffusion.choice import how_drawn, network
 from pages.server.visitor import who
 from pages.ui import cached, inputs, pictures, sending
 from pages.ui.cached.restorations import PROBES, SAMPLES, Looked, Measured, Restored
@@ -31,21 +30,13 @@ from pages.ui.names import class_title, dataset_title
 from pages.ui.pictures import Sheet
 from pages.ui.widgets import number, segmented
 
-KEYS = {False: ("measured_steps", "corrected"), True: ("ascent_steps", "ascent_corrected")}
-"""Of the steps and of the correction in the address, by whether a network is blind: what is usual
-differs."""
 FRAME = (47, 158, 68)
 TEST = "Test image"
-ANY = "any"
-MAX_SEED = 2**31 - 1
 CARD = 84
 """Pixels that a picture is wide at least: six stand side by side."""
 ENLARGED = 8
 """Side of a pixel where one is marked."""
 PIXEL_PICKS = "pixel-picks"
-STEPS_HELP = (
-    "Looks of the network on the way from noise to picture. More are not always nearer: try it."
-)
 
 
 def measure() -> None:
@@ -57,7 +48,7 @@ def measure() -> None:
             return
         picture, title = _picture(run)
         kind, level = _measurement()
-        how = _how(run)
+        how = how_drawn(run)
     if picture is None:
         stage.info("Draw or upload something, and it is measured here.")
         return
@@ -117,45 +108,6 @@ def _measurement() -> tuple[str, float]:
         bind="query-params",
     )
     return kind, float(level)
-
-
-def _how(run: Run) -> How:
-    """How samples are drawn."""
-    used = cached.diffusion_prior(run)
-    first, label, guidance = usual(used), None, 0.0
-    if used.model.classes:
-        names = classes_of(run)
-        asked = st.selectbox(
-            "Class that is asked for", [ANY, *names], key="known_class", bind="query-params"
-        )
-        label = None if asked == ANY else names.index(asked)
-    with st.expander("How it is drawn", icon=":material/tune:"):
-        steps_key, corrected_key = KEYS[used.model.blind]
-        steps = st.slider(
-            "Steps", 5, 100, first.steps, 5, key=steps_key, bind="query-params", help=STEPS_HELP
-        )
-        if label is not None:
-            guidance = st.slider(
-                "Guidance",
-                0.0,
-                4.0,
-                0.0,
-                0.5,
-                key="known_guidance",
-                bind="query-params",
-                help="How far to go beyond what is said with the class, away from what is said "
-                "without.",
-            )
-        corrected = st.toggle(
-            "Correct each guess by its Jacobian",
-            first.solves > 0,
-            key=corrected_key,
-            bind="query-params",
-            help="Off: what is known is only put into each guess, and the rest of it does not hear "
-            "of it until the next step. On: twice the work or more.",
-        )
-        seed = number("Seed", 0, MAX_SEED, 0, "known_seed")
-    return How(steps, int(corrected), guidance=guidance, label=label, seed=seed)
 
 
 # ---- what could have been measured

@@ -14,6 +14,7 @@ from core.tasks.diffusion import DIFFUSION
 from pages.components.diffusion import denoiser_url
 from pages.components.diffusion_paint import Painter, Reader, paint
 from pages.components.network import network_url
+from pages.parts.diffusion import paint_by_server
 from pages.parts.diffusion.choice import network
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import dataset_title
@@ -25,7 +26,6 @@ TEST, DRAW, UPLOAD, SHEET = "Test image", "Draw", "Upload", "Black sheet"
 FIRST = 7
 """A test image at first whose upper half is that of several digits."""
 DIGITS = ("mnist", "digits")
-NOTHING_YET = "Draw or upload something, and it appears here."
 
 
 def panel() -> None:
@@ -37,21 +37,23 @@ def panel() -> None:
         run = network()
     if run is None:
         return
-    if reason := cached.browser_refusal(run):
-        st.info(f"{reason} The server fills holes with it under “Measure”.")
-        return
+    refused = cached.browser_refusal(run)
     stage, below = st.container(), st.container()
     with below:
-        pixels, title = _picture(run, scribbles)
+        pixels, title = _picture(run, scribbles, refused is None)
     with stage:
-        _stage(run, scribbles, pixels, title)
+        if refused:
+            st.info(f"{refused} The server draws with it instead.")
+            paint_by_server.stage(run, scribbles, pixels, title)
+        else:
+            _stage(run, scribbles, pixels, title)
 
 
 @st.fragment
 def _stage(run: Run, scribbles: bool, pixels: Tensor | None, title: str) -> None:
     """Only this runs again when a result is pressed."""
     if pixels is None and not scribbles:
-        st.info(NOTHING_YET)
+        st.info(paint_by_server.NOTHING_YET)
         return
     shown = None if pixels is None else pixels.permute(1, 2, 0).squeeze(2).numpy()
     taken = paint(
@@ -76,10 +78,14 @@ def _stage(run: Run, scribbles: bool, pixels: Tensor | None, title: str) -> None
 # ---- what stands on the stage
 
 
-def _picture(run: Run, scribbles: bool) -> tuple[Tensor | None, str]:
-    """uint8 (C, H, W) or None, and what it is."""
+def _picture(run: Run, scribbles: bool, has_pen: bool) -> tuple[Tensor | None, str]:
+    """uint8 (C, H, W) or None, and what it is.
+
+    Args:
+        has_pen: a scribble is drawn on the stage itself.
+    """
     sets = _sets(run)
-    own = [SHEET, UPLOAD] if scribbles else [DRAW, UPLOAD]
+    own = [SHEET if scribbles and has_pen else DRAW, UPLOAD]
     known = [TEST] if sets else []
     kinds = [*own[:1], *known, *own[1:]] if scribbles else [*known, *own]
     source = segmented("Begin with" if scribbles else "Picture", sending.sources(kinds),

@@ -91,7 +91,14 @@ from pages.ui.cached.recognition import (
     recogniser_answers,
     recogniser_shape,
 )
-from pages.ui.cached.restorations import adaptive_filter, bits, diffusion_prior, restored
+from pages.ui.cached.restorations import (
+    adaptive_filter,
+    bits,
+    diffusion_prior,
+    filled,
+    finished,
+    restored,
+)
 from pages.ui.cached.translations import translated, translation_sides, translator
 
 __all__ = [
@@ -128,7 +135,9 @@ __all__ = [
     "drawn_by",
     "encoders",
     "exciting_images",
+    "filled",
     "filter_pictures",
+    "finished",
     "first_noise",
     "forecast_figures",
     "forget_models",

@@ -15,7 +15,7 @@ from core.inference.flow_likelihood import (
     bits_per_dimension,
     one_of_each,
 )
-from core.inference.linear_measurements import Measurement, measure
+from core.inference.linear_measurements import Measurement, holes, measure
 from core.inference.posterior_sampling import How, Posterior, Prior
 from core.metrics.image import psnr
 from core.runs.store import Run
@@ -27,6 +27,8 @@ from pages.ui.concurrency import check_visitor, heavy
 
 SAMPLES = 6
 PROBES = 2
+FINISHED = 4
+"""Pictures that the server makes of one with holes, or of a scribble."""
 
 
 class Measured(NamedTuple):
@@ -84,6 +86,23 @@ def restored(asked: Measured) -> Restored:
     )
     each = psnr(drawn.samples, truth.expand_as(drawn.samples)).tolist()
     return Restored(measurement, measurement.shown(truth), drawn, inverse, one_look, mean, each)
+
+
+@heavy(by_run(st.cache_resource, max_entries=32, show_spinner="Filling the holes"))
+def filled(run: Run, picture: Tensor, missing: Tensor, how: How) -> Tensor:
+    """Fillings (FINISHED, C, H, W) in [0, 1] of the holes (H, W) in a picture, uint8 (1, C, H, W).
+    Raises LabError where the holes are all or nothing."""
+    used, known = diffusion_prior(run), holes(missing)
+    numbers = posterior_sampling.measured(known, picture.float() / 255)
+    return posterior_sampling.posterior(used, known, numbers, FINISHED, how, check_visitor).samples
+
+
+@heavy(by_run(st.cache_resource, max_entries=32, show_spinner="Finishing the scribble"))
+def finished(run: Run, picture: Tensor, strength: float, how: How) -> Tensor:
+    """What becomes (FINISHED, C, H, W), in [0, 1], of a scribble, uint8 (1, C, H, W)."""
+    scribble = picture.float() / 255
+    used = diffusion_prior(run)
+    return posterior_sampling.edit(used, scribble, strength, FINISHED, how, check_visitor)
 
 
 @by_run(st.cache_resource, max_entries=128, show_spinner=False)
