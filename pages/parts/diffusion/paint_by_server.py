@@ -89,11 +89,8 @@ def _holes(pixels: Tensor) -> Tensor | None:
 
 def _results(run: Run, drawn: Tensor, title: str) -> None:
     """Show what the network has made of a picture, (N, C, H, W) in [0, 1]."""
-    names = [f"{i}" for i in range(1, len(drawn) + 1)]
-    pictures.cards(list(zip(names, drawn, [""] * len(drawn), strict=True)), CARD)
+    pictures.cards([(f"Result {i}", result, "") for i, result in enumerate(drawn, 1)], CARD)
     maker = DIFFUSION.variant(run.spec().variant).title
-    sent = {
-        f"{title}, finished by {maker}: {name}": p for name, p in zip(names, drawn, strict=True)
-    }
+    what = f"{title}, finished by {maker}"
     with st.container(horizontal=True):
-        sending.send_to(sent)
+        sending.send_to({f"{what}, {i}": result for i, result in enumerate(drawn, 1)})
