@@ -20,6 +20,7 @@ from core.images import contact_sheet
 from core.metrics.image import calibration_error
 from core.models import convnets
 from core.models.convnets import Recogniser
+from core.models.fused import SmallMaps
 from core.tasks.base import (
     Descent,
     Experiment,
@@ -143,7 +144,8 @@ class RecognitionLearner(Descent):
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         x = unit(varied(self.config, images.pixels, generator))
-        logits = self.model(x)
+        with SmallMaps():
+            logits = self.model(x)
         smooth = self.config.smoothing
         loss = F.cross_entropy(logits, images.labels, label_smoothing=smooth)
         self.descend(loss, progress)
