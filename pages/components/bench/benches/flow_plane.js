@@ -57,16 +57,29 @@ export class FlowPlane extends FlowBench {
   // ---- what is seen
 
   paint({ set, settings, t, exact, learnt, field, colour }) {
-    const n = LATTICE * LATTICE;
-    const fields = [set.exact, field].map((one) => arrows(one, settings.arrows, t, places, n));
-    const sign = settings.arrows === "score" ? 1 : -1; // the way back is against the velocity
-    const lengths = Float64Array.from({ length: n }, (_, i) => Math.hypot(fields[0][i], fields[0][n + i])).sort();
-    const most = lengths[Math.floor(0.9 * n)] || 1;
+    // Both planes take longer than a frame: while it plays they take turns.
+    this.turn = 1 - (this.turn ?? 0);
+    const due = (plane) => !this.frame.player.playing || this.turn === plane;
+    const sides = this.#exactArrows(set, settings.arrows, t);
     const forth = settings.way === "forth" ? this.#forth(set, settings, t) : null;
-    [[this.left, exact, EXACT], [this.right, learnt, colour]].forEach(([canvas, paths, own], i) => {
-      this.#draw(canvas, { set, t, paths, forth, colour: own, arrows: fields[i], scale: sign / most });
-    });
+    const shared = { set, t, forth, scale: (settings.arrows === "score" ? 1 : -1) / sides.most }; // back is against the velocity
+    if (due(0)) this.#draw(this.left, { ...shared, paths: exact, colour: EXACT, arrows: sides.arrows });
+    if (due(1)) {
+      const seen = arrows(field, settings.arrows, t, places, LATTICE * LATTICE);
+      this.#draw(this.right, { ...shared, paths: learnt, colour, arrows: seen });
+    }
     this.#read(set, settings, t, field);
+  }
+
+  /** Those of the exact field, which does not learn, and a length that nine in ten are below. */
+  #exactArrows(set, kind, t) {
+    const kept = this.kept;
+    if (kept?.set === set && kept.kind === kind && kept.t === t) return kept;
+    const n = LATTICE * LATTICE;
+    const found = arrows(set.exact, kind, t, places, n);
+    const lengths = Float64Array.from({ length: n }, (_, i) => Math.hypot(found[i], found[n + i])).sort();
+    this.kept = { set, kind, t, arrows: found, most: lengths[Math.floor(0.9 * n)] || 1 };
+    return this.kept;
   }
 
   /** Points on their way into noise: on lines of their own, or as each step adds noise. */
