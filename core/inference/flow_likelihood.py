@@ -114,8 +114,9 @@ def bits_by_place(others: Tensor, pixels: Tensor) -> float:
         pixels: uint8 (N, C, H, W).
     """
     counts = torch.full((math.prod(others.shape[1:]), GREYS), 1 / GREYS)
-    for chunk in others.flatten(1).split(1000):
-        counts.scatter_add_(1, chunk.T.long(), torch.ones(chunk.T.shape))
+    for start in range(0, len(others), 1000):
+        greys = others[start : start + 1000].flatten(1).T.long()
+        counts.scatter_add_(1, greys, torch.ones(greys.shape))
     packed = counts.gather(1, pixels.flatten(1).T.long())
     return float((math.log2(len(others) + 1) - packed.log2()).mean())
 
