@@ -6,7 +6,7 @@ from core.foundations import point_flows
 from core.foundations.networks import Network
 from core.foundations.point_flows import EVALUATED, SHOWN, Learnt, Mixture
 
-STEPS = 200
+STEPS = 40
 N = 12
 
 
@@ -21,7 +21,7 @@ def mixtures():
 
 
 def cases():
-    """Of each mixture: draws, exact numbers, 200 steps of a network, a reflow, and ways."""
+    """Of each mixture: draws, exact numbers, some steps of a network, a reflow, and ways."""
     for seed, mixture in enumerate(mixtures()):
         d = mixture.centres.shape[1]
         settings = point_flows.flow_settings(

@@ -6,7 +6,7 @@ from core.foundations import optimisers, point_gans
 from core.foundations.point_flows import Mixture
 from core.foundations.point_gans import EVALUATED, FRESH, Game, GameSettings
 
-STEPS = 100
+STEPS = 30
 SETTINGS = (
     {"game": "gan", "turns": 2, "latent": 3},
     {"game": "lsgan", "activation": "leaky_relu"},
@@ -20,7 +20,7 @@ SETTINGS = (
 
 
 def cases():
-    """Of each game: 100 steps, its last weights, and the modes that it reaches."""
+    """Of each game: its steps, its last weights, and the modes that it reaches."""
     centres = torch.tensor([[-1.5, 0.2], [1.0, 1.2], [0.4, -1.7]], dtype=torch.float64)
     widths = torch.tensor([0.3, 0.0, 0.1], dtype=torch.float64)
     mixture = Mixture(centres, widths, torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64))

@@ -66,13 +66,14 @@ def pictures(network, codes, draw):
 
 
 def decoders():
-    """Networks of all layers, and the shipped ones."""
+    """Networks of all layers, and a shipped one of each kind."""
     generator = torch.Generator().manual_seed(1)
     networks = {name: model(name) for name in [*MAKERS, *GANS]}
-    networks |= {run.id: latent.network(run) for run in SHIPPED}
+    shipped = {run.spec().variant: run for run in SHIPPED}
+    networks |= {run.id: latent.network(run) for run in shipped.values()}
     for name, network in networks.items():
         codes = [torch.zeros(network.latent)]
-        codes += (torch.randn(3, network.latent, generator=generator) * 2).round(decimals=3)
+        codes += (torch.randn(1, network.latent, generator=generator) * 2).round(decimals=3)
         found = {
             "name": name,
             "url": data_url(pack(network)),

@@ -9,7 +9,7 @@ from core.counter_random import stream
 from core.foundations.networks import Network, PlaneSettings, train
 from core.foundations.optimisers import OPTIMISERS
 
-STEPS = 200
+STEPS = 40
 ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid")
 LOSSES = (("mse", 1), ("bce", 1), ("cross_entropy", 3))
 EXTRAS = (

@@ -2,9 +2,11 @@
 
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { accelerate } from "../../../pages/components/fast_layers.js";
 import { Classifier, fetchClassifier } from "../../../pages/components/network/classifier.js";
 import { digitOf } from "../../../pages/components/network/digits.js";
 import { casesOf } from "./cases.js";
+import "./files.js";
 
 const cases = await casesOf("classifiers");
 const { layers, answers, drawings } = cases.classifiers;
@@ -22,7 +24,7 @@ function spots({ values, out: [h, w, c] }) {
 }
 
 for (const { name, packed, pixels, values, fields } of layers) {
-  test(`all layers of ${name} give what PyTorch's give, and each number is its sum`, () => {
+  test(`all layers of ${name} give what PyTorch's give, with WASM too, and each number is its sum`, async () => {
     const net = new Classifier(bytes(packed).buffer);
     net.classify(bytes(pixels));
     let compared = 0;
@@ -56,6 +58,14 @@ for (const { name, packed, pixels, values, fields } of layers) {
     }
     assert.ok(compared >= Math.min(net.shown.length - 1, 4));
     assert.equal(net.layers.at(-1).values.length, net.classes);
+
+    const quick = new Classifier(bytes(packed).buffer);
+    await accelerate(quick.layers);
+    quick.classify(bytes(pixels));
+    net.layers.forEach(({ values: plain, path }, i) => {
+      const off = distance(quick.layers[i].values, plain) / size(plain);
+      assert.ok(off <= 1e-4, `${path} is off by ${off} in WASM`);
+    });
   });
 }
 

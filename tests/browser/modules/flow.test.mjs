@@ -29,7 +29,7 @@ const problemOf = ({ settings: network, process, mixture }) => makeProblem({ kin
 for (const one of cases.flows) {
   const { process: name, settings, n, d } = one;
   const { seed } = settings;
-  test(`${name} in ${d}: draws, densities, 200 steps, a reflow and ways are PyTorch's`, () => {
+  test(`${name} in ${d}: draws, densities, steps, a reflow and ways are PyTorch's`, () => {
     const mixture = new Mixture(one.mixture);
     const exact = new ExactField(mixture, name);
     const real = mixture.draw(seed, SHOWN, n, new Float64Array(n * d));

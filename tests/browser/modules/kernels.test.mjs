@@ -4,18 +4,11 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { fetchDecoder } from "../../../pages/components/live/decoder.js";
 import { readDenoiser } from "../../../pages/components/diffusion/denoiser.js";
-import { accelerate } from "../../../pages/components/fast_layers.js";
-import { Classifier } from "../../../pages/components/network/classifier.js";
 import { Layout, Plain, blocked, fast, intoBlocks } from "../../../pages/components/kernels.js";
 import { casesOf } from "./cases.js";
+import "./files.js";
 
-const cases = await casesOf("classifiers", "decoders", "denoisers");
-if (process.versions) { // Node, which does not fetch files
-  const { readFile } = await import("node:fs/promises");
-  const elsewhere = globalThis.fetch;
-  globalThis.fetch = async (url) =>
-    (url.protocol === "file:" ? new Response(await readFile(url)) : elsewhere(url));
-}
+const cases = await casesOf("decoders", "denoisers");
 
 function near(found, expected, off, what) {
   assert.equal(found.length, expected.length);
@@ -98,19 +91,5 @@ for (const { name, url, pictures } of cases.decoders) {
     for (const { code, label, pixels } of pictures) {
       near(decoder.decode(code, label ?? 0), pixels, 2, "a grey");
     }
-  });
-}
-
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-
-for (const { name, packed, pixels } of cases.classifiers.layers) {
-  test(`all layers of ${name} give what they give without WASM`, async () => {
-    const [plain, quick] = [0, 1].map(() => new Classifier(bytes(packed).buffer));
-    await accelerate(quick.layers);
-    for (const net of [plain, quick]) net.classify(bytes(pixels));
-    plain.layers.forEach(({ values, path }, i) => {
-      const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
-      near(quick.layers[i].values, values, 1e-4 * most, path);
-    });
   });
 }

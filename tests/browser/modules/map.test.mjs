@@ -24,15 +24,15 @@ test("a polygon holds the points that Python says it holds", () => {
 });
 
 test("a lasso of many corners becomes one that can be sent and holds nearly the same", () => {
-  const turns = Array.from({ length: 5000 }, (_, k) => (2 * Math.PI * k) / 4999);
+  const turns = Array.from({ length: 2000 }, (_, k) => (2 * Math.PI * k) / 1999);
   const ring = turns.map((t) => [3 * Math.cos(t), 2 * Math.sin(9 * t)]);
   const few = simplified(ring, 8);
   assert.ok(few.length > 20 && few.length <= MOST_VERTICES);
   let other = 0;
-  for (let x = -4; x < 4; x += 0.05) {
-    for (let y = -3; y < 3; y += 0.05) other += inside(x, y, ring) !== inside(x, y, few);
+  for (let x = -4; x < 4; x += 0.2) {
+    for (let y = -3; y < 3; y += 0.2) other += inside(x, y, ring) !== inside(x, y, few);
   }
-  assert.ok(other / (160 * 120) < 0.02);
+  assert.ok(other / (40 * 30) < 0.02);
 });
 
 test("a straight line keeps three corners", () => {

@@ -37,7 +37,7 @@ test("numbers by counter are Python's", () => {
 for (const one of cases.trajectories) {
   const { settings, first, last, losses, norms, evaluated, x } = one;
   const { optimiser, activation, loss } = settings;
-  test(`${optimiser}, ${activation}, ${loss}: 200 steps are PyTorch's`, () => {
+  test(`${optimiser}, ${activation}, ${loss}: its steps are PyTorch's`, () => {
     const problem = problemOf(one);
     const trajectory = new Trajectory(problem, settings);
     assert.ok(far(trajectory.weights, first) < 1e-12);
