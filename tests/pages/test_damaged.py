@@ -11,7 +11,7 @@ from core.settings import settings
 from tests.core.damages import DAMAGES, damaged
 from tests.pages.test_pages import opened
 
-PAGES = ["", "denoiser.py", "gan_gallery.py", "vae_sampler.py", "latent_explorer.py"]
+PAGES = ["", "denoiser.py", "latent_explorer.py"]
 
 
 @pytest.fixture

@@ -9,24 +9,14 @@ from core.projection.methods import PROJECTING
 from core.runs import store
 from core.settings import settings
 from core.tasks.adversarial import ADVERSARIAL
-from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.classification import RECOGNITION
 from core.tasks.denoising import DENOISING
-from core.tasks.transfer import TRANSFER
 from pages.ui import cached
 from pages.ui.cached import dreams
 from pages.ui.names import run_names
 from tests.pages.test_pages import opened
 
 ALL = store.all_runs()
-PAGES = [
-    ("denoiser.py", "model", DENOISING),
-    ("vae_sampler.py", "model", AUTOENCODING),
-    ("gan_gallery.py", "model", ADVERSARIAL),
-    ("latent_explorer.py", "map_of", PROJECTING),
-    ("network_explorer.py", "model", RECOGNITION),
-    ("transfer_classifier.py", "classifier", TRANSFER),
-]
+PAGES = [("denoiser.py", "model", DENOISING), ("latent_explorer.py", "map_of", PROJECTING)]
 
 
 def shipped(family):

@@ -108,14 +108,16 @@ def test_a_network_of_imagenet_opens_the_same_way(lab):
     assert app.dataframe[0].value["weights"].sum() == 4_652_008
 
 
-@pytest.mark.parametrize("query", [
-    {"model": "recognise-nothing-mnist-00000000"}, {"first": "-7"}, {"layer": "999"},
-    {"layer": "x"}, {"tab": "nowhere"}, {"source": "<b>"}, {"dataset": "none"},
-])  # fmt: skip
-def test_nonsense_in_the_address_falls_back(lab, query):
-    app = opened(PAGE, **query)
-    assert not app.exception and not app.error
-    assert live(app) == live(opened(PAGE))
+def test_nonsense_in_the_address_falls_back(lab):
+    nonsense = {
+        "model": "recognise-nothing-mnist-00000000", "first": "-7", "layer": "999",
+        "tab": "nowhere", "source": "<b>", "dataset": "none",
+    }  # fmt: skip
+    plain = live(opened(PAGE))
+    for query in (nonsense, {"layer": "x"}):
+        app = opened(PAGE, **query)
+        assert not app.exception and not app.error
+        assert live(app) == plain
 
 
 def test_the_layer_table_has_what_the_network_is(lab):
@@ -146,10 +148,19 @@ TABS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("model", [None, "lite0"])
-@pytest.mark.parametrize("tab", TABS)
-def test_each_tab_opens_by_its_address(lab, tab, model):
-    sound(opened(PAGE, tab=tab, **({"model": model} if model else {})))
+IMAGENET = {"model": "lite0"}
+"""A network whose images are not here."""
+
+
+@pytest.mark.parametrize(
+    ("tab", "link"),
+    [
+        *((tab, {}) for tab in TABS),
+        *((tab, IMAGENET) for tab in ("Code", "Results", "Augmentations", "Compare", "Export")),
+    ],
+)
+def test_each_tab_opens_by_its_address(lab, tab, link):
+    sound(opened(PAGE, tab=tab, **link))
 
 
 def test_network_that_answers_nan_is_said(lab, monkeypatch):
