@@ -151,6 +151,26 @@ class Layers(TorchFunctionMode):
         return f"{f', s{stride}' if stride > 1 else ''}, p{padding}"
 
 
+def untaught(
+    chosen: AnyTask, variant: str, values: dict[str, Any] | None = None, shift: float = 0.0
+) -> Run:
+    """Make a finished run on scikit-learn's digits with random weights, of which none is 0.
+
+    Args:
+        shift: is added to all of them.
+    """
+    question = make_request(chosen.name, variant, "digits", values)
+    run = store.create(question.run_id, question.config)
+    network = built(chosen, variant, values=values)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        for weight in network.parameters():
+            weight.add_(0.02 * torch.randn_like(weight) + shift)
+    run.write_weights(network.state_dict(), half=chosen.half)
+    run.update(state="done")
+    return run
+
+
 def untaught_diffusion(variant: str) -> Run:
     """Make a finished run with small random weights, on scikit-learn's digits."""
     question = make_request("diffusion", variant, "digits", {"width": 8})

@@ -275,7 +275,7 @@ def log_mean_exp(weights: list[Tensor]) -> Tensor:
     return top + (stacked - top).exp().mean(0).log()
 
 
-@pytest.mark.parametrize("variant", VARIATIONAL)
+@pytest.mark.parametrize("variant", ["vae", "cvae_squared"])
 def test_more_importance_samples_are_nearer_to_the_likelihood(variant: str) -> None:
     model, _ = taught(variant, 30)
     (x, labels), config = digits(32), settings(variant)

@@ -70,10 +70,9 @@ def test_the_lites_recognise_a_palace_without_a_network(name: str) -> None:
     assert not any(p.requires_grad for p in net.parameters())
 
 
-@pytest.mark.parametrize("name", [n for n in BACKBONES if n not in LITES])
-def test_torchvisions_networks_give_maps_of_the_width_that_they_name(name: str) -> None:
-    chosen = backbone(name)
-    net = FeatureNet(chosen, random_body(name))
+def test_a_network_of_torchvision_gives_maps_of_the_width_that_it_names() -> None:
+    chosen = backbone("resnet18")
+    net = FeatureNet(chosen, random_body("resnet18"))
     with torch.inference_mode():
         maps = net.maps(china())
     assert maps.shape == (1, chosen.width, 7, 7)
@@ -115,7 +114,7 @@ def test_without_its_batch_norms_a_network_says_the_same(name: str) -> None:
             module.running_mean.uniform_(-0.1, 0.1)  # type: ignore[union-attr]
             module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
     less = folded(net)
-    images = torch.rand(1, 3, 64, 64)
+    images = torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
         before, after = (n.body.responses(images.clone(), n.body.layers) for n in (net, less))
     assert not any(isinstance(m, nn.BatchNorm2d) for m in less.modules())

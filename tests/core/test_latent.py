@@ -37,6 +37,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         patch.setenv("LATENT_LAB_THREADS", "1")
         settings.cache_clear()
         patch.setattr(autoencoding, "IWAE_IMAGES", 2)
+        patch.setattr(autoencoding, "IWAE_SAMPLES", 2)
+        patch.setattr(autoencoding, "SAMPLES", 20)
         found = {}
         for variant in TRAINED:
             question = training.make_request("autoencoding", variant, "digits", BRIEFLY)

@@ -39,10 +39,10 @@ def test_gaps_are_left_out_and_counted() -> None:
     assert len(found.points) == 3 and "2 rows with gaps" in found.source
 
 
-def test_of_a_hundred_thousand_rows_some_are_kept() -> None:
-    found = read_csv("\n".join(f"{i},{i}" for i in range(100_000)))
-    assert len(found.points) == MAX_POINTS and "100,000" in found.source
-    assert found.points[0, 0] == 0 and found.points[-1, 0] == 99_999
+def test_of_ten_thousand_rows_some_are_kept() -> None:
+    found = read_csv("\n".join(f"{i},{i}" for i in range(10_000)))
+    assert len(found.points) == MAX_POINTS and "10,000" in found.source
+    assert found.points[0, 0] == 0 and found.points[-1, 0] == 9_999
 
 
 def test_equal_points_are_told() -> None:

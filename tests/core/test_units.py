@@ -14,7 +14,7 @@ from core.inference.units import exciting, filters, largest_terms, read_unit, re
 from core.tasks.classification import RECOGNITION
 from tests.core.support import recognisers, tiny
 
-NETWORKS = recognisers("mlp", "cnn", "lenet_relu", "inception", "resnet", "resnet20")
+NETWORKS = recognisers("mlp", "cnn", "lenet_relu", "inception", "resnet20")
 IMAGES = tiny(RECOGNITION, "test", 230, "cnn")
 
 

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from core.__main__ import main
 from core.inference.network import Box
 from core.inference.surgery import Cut, Judge
 from core.metrics.image import percent
 from core.runs import store
 from core.tasks import load_model
+from core.tasks.classification import RECOGNITION
 from core.training import request
+from tests.core.support import untaught
 from tests.pages.test_pages import captions, opened
 
 PAGE = "network_explorer.py"
@@ -91,9 +92,7 @@ def test_two_networks_of_the_same_layers_stand_side_by_side(lab):
 
 
 def test_a_residual_link_is_cut(lab):
-    made = ["train", "recognition", "resnet20", "--dataset", "digits"]
-    assert main([*made, "--epochs", "1", "--train-images", "64"]) == 0
-    run = next(run for run in store.all_runs() if not run.shipped)
+    run = untaught(RECOGNITION, "resnet20")
     app = sound(opened(PAGE, tab="Surgery", model=run.id, cut="Residual link", cut_block="body.7"))
     judge = Judge(load_model(run), request.test_images(run), "own")
     judged = judge.verdict(Cut("body.7", "shortcut"))
