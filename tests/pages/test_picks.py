@@ -180,7 +180,7 @@ def test_a_click_puts_the_latent_of_a_sample_on_the_gallery_s_stage(lab, monkeyp
 
 
 def test_a_found_latent_is_clicked_onto_the_stage(lab, monkeypatch):
-    app = opened("gan_gallery.py", tab="Find a picture")
+    app = opened("gan_gallery.py", tab="Find a picture", model="draw-gan-mnist-8abee2f9")
     next(b for b in app.button if b.label == "Search").click().run()
     before = app.session_state["gan-found"][1]
     assert before is None
