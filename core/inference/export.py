@@ -238,8 +238,8 @@ def _photographs(run: Run, count: int) -> tuple[Tensor, str]:
 def _onnx(run: Run, graph: _Graph) -> bytes:
     """Export the network as ONNX, traced with two images, since one would become a constant."""
     for module in graph.module.modules():
-        if hasattr(module, "inplace"):
-            module.inplace = False  # torch takes a second to trace each that works in place
+        if isinstance(module, nn.Hardtanh):  # as ReLU6 is, of which the Lites have many
+            module.inplace = False  # to trace one that works in place takes torch a second
     program = torch.onnx.export(
         graph.module,
         (graph.images[:2],),
