@@ -14,9 +14,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
-# Without a GPU all that such a browser shows is drawn by WebGL's software, and takes longer.
-WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+# Without a GPU the last draws WebGL, and nothing else, by software.
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 
 
 @contextmanager
@@ -64,22 +63,31 @@ def lab(folder, **environment):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def lab_folder(tmp_path_factory):
+    """Where the lab that everybody shares has its data and its runs."""
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="session")
+def server(lab_folder):
     """A lab that everybody shares."""
-    folder = tmp_path_factory.mktemp("lab")
-    with lab(folder, LATENT_LAB_IDLE_MINUTES="1", LATENT_LAB_DOWNLOADS="off") as address:
+    with lab(lab_folder, LATENT_LAB_IDLE_MINUTES="1", LATENT_LAB_DOWNLOADS="off") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory):
+    """The address of the pages with a part of ours each, which lie beside this file."""
+    folder = tmp_path_factory.mktemp("parts")
+    path = f"{ROOT}{os.pathsep}{HERE}"
+    with served(HERE / "parts.py", folder, "/_stcore/health", PYTHONPATH=path) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def app(request, tmp_path_factory):
+def app(request, parts):
     """The address of the page that the module names as its `APP`, a file beside it."""
-    page = HERE / request.module.APP
-    path = f"{ROOT}{os.pathsep}{HERE}"
-    folder = tmp_path_factory.mktemp(page.stem)
-    environment = {"PAGE_OF_PARTS": str(page), "PYTHONPATH": path}
-    with served(HERE / "parts_app.py", folder, "/_stcore/health", **environment) as address:
-        yield address
+    return f"{parts}/{Path(request.module.APP).stem}"
 
 
 @pytest.fixture(scope="session")
@@ -101,25 +109,40 @@ def chromium(launch):
 
 
 @pytest.fixture(scope="session")
-def webgl(launch):
-    """One that can draw maps."""
-    with launch(*WEBGL) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def context(chromium):
-    """A browser that has what the pages are made of after the first of a module's tests."""
+    """A browser that has what the pages are made of after the first test."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
     context.set_default_timeout(60_000)
     yield context
     context.close()
 
 
-@pytest.fixture
-def page(context):
+@pytest.fixture(scope="session")
+def hand(chromium):
+    """The same on a phone, on which nothing hovers."""
+    context = chromium.new_context(
+        viewport={"width": 420, "height": 850}, has_touch=True, is_mobile=True
+    )
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
+
+
+def visitor(context):
     """A new visitor's tab."""
     yield context.new_page()
     for page in context.pages:
         page.close()
     context.clear_cookies()
+
+
+@pytest.fixture
+def page(context):
+    """A new visitor's tab."""
+    yield from visitor(context)
+
+
+@pytest.fixture
+def phone(hand):
+    """A new visitor's page on a phone."""
+    yield from visitor(hand)

@@ -72,6 +72,8 @@ def picked():
         state.picks.append(pick)
         state.chosen = mixed(state.chosen, pick)
         st.rerun()
+    state.runs = state.get("runs", 0) + 1
+    st.write(f"Run {state.runs}.")
     st.write(f"Chosen: {said(state.chosen)}.")
     st.write(f"Picks: {said((p.layer, p.channel, p.more) for p in state.picks)}.")
     st.button("Again")

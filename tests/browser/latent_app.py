@@ -63,6 +63,8 @@ def bench() -> None:
     if to is not None:
         state["code"], state["label"] = to.code, to.label
         state["count"] += 1
+    state["runs"] = state.get("runs", 0) + 1
+    st.write(f"Run {state['runs']}.")
     st.write(f"Released {state['count']}: {state['code']} {state['label']}")
     st.write("Temperature", to.temperature if to else None)
 

@@ -12,14 +12,15 @@ from core.inference.browser_weights import pack
 from pages.server import routes
 
 FRAMES = 5
+STANDING = ("clicked", "lasso", "view", "shown", "place")
 
 
-@st.cache_resource(max_entries=2)
-def projected(dimensions):
-    """The first principal components of all test digits, and their classes."""
+@st.cache_resource
+def projected():
+    """The first three principal components of all test digits, and their classes."""
     digits = data.load("mnist", "test")
     flat = digits.pixels.flatten(1).numpy() / 255
-    return PCA(dimensions, random_state=0).fit_transform(flat), digits.labels.numpy()
+    return PCA(3, random_state=0).fit_transform(flat), digits.labels.numpy()
 
 
 def made_of(points):
@@ -41,19 +42,23 @@ def bench():
 
     asked, state = st.query_params, st.session_state
     state.setdefault("count", 0)
-    for name in ("clicked", "lasso", "view", "shown", "place"):
+    state["runs"] = state.get("runs", 0) + 1
+    for name in STANDING:
         state.setdefault(name, None)
     if "view" in asked and not state["count"]:
         state["view"] = [float(v) for v in asked["view"].split(",")]
     if "shown" in asked and not state["count"]:
         state["shown"] = [int(v) for v in asked["shown"].split(",")]
     with st.container(horizontal=True):
+        if st.button("From the beginning"):
+            state.update(dict.fromkeys(STANDING), colour="class")
         colour = st.segmented_control("Colour", ["class", "cluster", "ink"], default="class",
                                       key="colour", required=True)  # fmt: skip
         if st.button("Elsewhere"):
             state["view"], state["shown"], state["clicked"] = None, [3], 18
         st.button("Again")
-    points, labels = projected(int(asked.get("dimensions", 2)))
+    components, labels = projected()
+    points = components[:, : int(asked.get("dimensions", 2))]
     ids = np.arange(len(points))
     if "shuffled" in asked:  # ids are not places
         ids = np.random.default_rng(0).permutation(len(points))[: int(asked["shuffled"])]
@@ -84,6 +89,7 @@ def bench():
     if said is not None:
         state.update(said._asdict(), count=state["count"] + 1)
         st.rerun(scope="fragment")  # the neighbours of what was clicked are drawn at once
+    st.write(f"Run {state['runs']}.")
     st.write(f"Said {state['count']}: clicked {state['clicked']}, shown {state['shown']}")
     st.write(f"View {state['view']}, place {state['place']}")
     if state["lasso"]:

@@ -92,8 +92,7 @@ def test_a_foreign_name_gets_nothing_from_a_lab_as_shipped(door: str, host: str)
 
 
 @pytest.mark.browser
-def test_a_page_with_a_map_and_one_that_draws_in_the_browser(door: str, webgl: Any) -> None:
-    page = webgl.new_page(viewport={"width": 1400, "height": 900})
+def test_a_page_with_a_map_and_one_that_draws_in_the_browser(door: str, page: Any) -> None:
     page.set_default_timeout(90_000)
     missed: list[str] = []
     page.on("response", lambda r: missed.append(r.url) if r.status >= 400 else None)
@@ -104,4 +103,3 @@ def test_a_page_with_a_map_and_one_that_draws_in_the_browser(door: str, webgl: A
     assert page.url.startswith(f"http://{door}/{BELOW}/vae_sampler")
     # Streamlit looks for itself below the page's own path first.
     assert [url for url in missed if "/_stcore/" not in url] == []
-    page.close()

@@ -18,7 +18,7 @@ def slope(page):
     return page.get_by_role("row", name="Slope w").get_by_role("cell").first
 
 
-def test_it_learns_forks_and_comes_back_by_its_link_and_nothing_is_sent(page, app, chromium):
+def test_it_learns_forks_and_comes_back_by_its_link_and_nothing_is_sent(page, app, context):
     sent = []
     page.on("websocket", lambda ws: ws.on("framesent", lambda f: sent.append(f)))
     step, told = opened(page, app)
@@ -47,15 +47,14 @@ def test_it_learns_forks_and_comes_back_by_its_link_and_nothing_is_sent(page, ap
     expect(told).to_contain_text("The link to this step")
     assert not sent
 
-    other = chromium.new_page()
+    other = context.new_page()
     step, _ = opened(other, page.url)
     expect(step).to_have_text("step 1,001")
     expect(slope(other)).to_have_text(here)
-    other.close()
 
 
 def test_faults_are_told_in_a_sentence_and_divergence_with_its_boundary(page, app):
-    opened(page, f"{app}/?state=damaged")
+    opened(page, f"{app}?state=damaged")
     alert, told = page.locator(".message"), page.locator(".told")
     expect(alert).to_contain_text("This link is damaged")
     rate = page.get_by_role("textbox", name="Learning rate")
@@ -72,9 +71,7 @@ def test_faults_are_told_in_a_sentence_and_divergence_with_its_boundary(page, ap
     expect(told).to_contain_text("above the largest stable one, 0.0231")
     expect(page.locator(".lab-bench")).not_to_contain_text("NaN")
 
-
-def test_points_are_moved_added_and_removed_by_keys(page, app):
-    opened(page, app)
+    # points are moved, added and removed by keys
     points = page.locator("figure canvas").first
     points.press("PageDown")
     points.press("Delete")
@@ -84,10 +81,10 @@ def test_points_are_moved_added_and_removed_by_keys(page, app):
     assert "15 points; chosen" in points.get_attribute("aria-label")
 
 
-def test_classes_are_painted_and_weights_set_by_keys_and_a_link_has_both(page, app, chromium):
+def test_classes_are_painted_and_weights_set_by_keys_and_a_link_has_both(page, app, context):
     sent = []
     page.on("websocket", lambda ws: ws.on("framesent", lambda f: sent.append(f)))
-    step, told = opened(page, f"{app}/?bench=classification")
+    step, told = opened(page, f"{app}?bench=classification")
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Reset").click()
     expect(step).to_have_text("step 0")
@@ -114,17 +111,16 @@ def test_classes_are_painted_and_weights_set_by_keys_and_a_link_has_both(page, a
     expect(told).to_contain_text("The link to this step")
     assert not sent
 
-    other = chromium.new_page()
+    other = context.new_page()
     step, _ = opened(other, page.url)
     expect(step).to_have_text("step 1")
     expect(other.get_by_label("Points", exact=True).first).to_have_value("painted")
     other.locator("canvas.network").press("ArrowRight")
     expect(other.locator("canvas.network")).to_have_attribute("aria-valuetext", str(here))
-    other.close()
 
 
 def test_the_depth_is_described_as_a_slider_moves(page, app):
-    step, _ = opened(page, f"{app}/?bench=depth")
+    step, _ = opened(page, f"{app}?bench=depth")
     seen = page.locator(".seen")
     expect(seen).to_contain_text("in layer 10")
     page.get_by_role("slider", name="Hidden layers").press("ArrowRight")

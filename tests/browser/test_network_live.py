@@ -21,7 +21,7 @@ class Shown:
     def __init__(self, page, app, query="", state="ready"):
         self.page, self.sent = page, []
         page.on("websocket", lambda ws: ws.on("framesent", lambda f: self.sent.append(f)))
-        page.goto(f"{app}/{query}")
+        page.goto(f"{app}{query}")
         self.root = page.locator(f'.lab-network[data-state="{state}"]')
         self.root.wait_for()
         page.get_by_text("Drawn: nothing.").wait_for()
@@ -33,7 +33,7 @@ class Shown:
         self.at = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])
         self.page.mouse.move(*self.at(0.3, 0.3))
         self.page.mouse.down()
-        self.page.wait_for_timeout(100)
+        self.page.evaluate(FRAMES)
         self.sent.clear()
 
     def strip(self):
@@ -67,8 +67,8 @@ def number(page, channel):
     return tuple(map(int, place)), float(value.replace(MINUS, "-"))
 
 
-def test_the_layers_follow_the_pen_in_silence_and_python_hears_once(app, page):
-    shown = Shown(page, app)
+def test_the_layers_follow_the_pen_in_silence_and_another_network_reads_what_is_drawn(app, page):
+    shown = Shown(page, app, "?two=1")
     before = shown.strip()
     shown.press()
     for step in range(1, 30):
@@ -91,12 +91,36 @@ def test_the_layers_follow_the_pen_in_silence_and_python_hears_once(app, page):
     page.get_by_text("Drawn: nothing.").wait_for()
     assert shown.strip()[0] == before[0]
 
+    shown.press()
+    page.mouse.move(*shown.at(0.6, 0.7))
+    page.mouse.up()
+    pixels = shown.drawn()
+    page.get_by_role("button", name=re.compile(r"^2\. Convolution")).click()
+    page.get_by_role("button", name="The other").click()
+    page.get_by_role("button", name=re.compile(r"^7\. Fully connected")).wait_for(state="detached")
+    page.locator(".card").nth(3).wait_for()
+    with torch.inference_mode():
+        wanted = classifier("mlp")(torch.tensor(pixels)[None, None] / 255).softmax(1)[0]
+    shown.strip()
+    assert np.abs(np.array(shown.shares()) - wanted.numpy()).max() <= 1e-3
+    assert (shown.drawn() == pixels).all()
+    assert page.locator(".opened").is_hidden()
 
-def test_a_pixel_gives_its_numbers_by_mouse_and_by_keys(app, page):
+
+def test_keys_draw_on_a_picture_and_a_pixel_gives_its_numbers(app, page):
     shown = Shown(page, app, "?picture=1")
+    shown.ink.focus()
+    for key in (" ", "ArrowRight", "ArrowRight", "ArrowDown", " "):
+        page.keyboard.press(key)
+    pixels = shown.drawn()
+    plain = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
+    assert pixels[14, 14] > 200 and 3 <= (pixels != plain).sum() <= 20
+    page.keyboard.press("Backspace")
+    page.get_by_text("Drawn: nothing.").wait_for()
+
     layer = page.get_by_role("button", name=re.compile(r"^1\. Convolution"))
     layer.click()
-    _, maps = answer(np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1)))
+    _, maps = answer(plain)
     sheet = page.locator(".box canvas")
     box = sheet.bounding_box()  # the first map lies in its corner
     page.mouse.click(box["x"] + 8, box["y"] + 8)
@@ -122,18 +146,6 @@ def test_a_pixel_gives_its_numbers_by_mouse_and_by_keys(app, page):
     assert sheet.is_hidden()
 
 
-def test_keys_draw_on_a_picture(app, page):
-    shown = Shown(page, app, "?picture=1")
-    shown.ink.focus()
-    for key in (" ", "ArrowRight", "ArrowRight", "ArrowDown", " "):
-        page.keyboard.press(key)
-    pixels = shown.drawn()
-    plain = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
-    assert pixels[14, 14] > 200 and 3 <= (pixels != plain).sum() <= 20
-    page.keyboard.press("Backspace")
-    page.get_by_text("Drawn: nothing.").wait_for()
-
-
 def test_without_its_network_one_can_draw_all_the_same(app, page):
     shown = Shown(page, app, "?broken=1", state="failed")
     assert "network arrived damaged" in page.get_by_role("alert").inner_text()
@@ -141,21 +153,3 @@ def test_without_its_network_one_can_draw_all_the_same(app, page):
     page.mouse.move(*shown.at(0.6, 0.7))
     page.mouse.up()
     assert shown.drawn().max() == 255
-
-
-def test_another_network_reads_what_is_drawn(app, page):
-    shown = Shown(page, app, "?two=1")
-    shown.press()
-    page.mouse.move(*shown.at(0.6, 0.7))
-    page.mouse.up()
-    pixels = shown.drawn()
-    page.get_by_role("button", name=re.compile(r"^2\. Convolution")).click()
-    page.get_by_role("button", name="The other").click()
-    page.get_by_role("button", name=re.compile(r"^7\. Fully connected")).wait_for(state="detached")
-    page.locator(".card").nth(3).wait_for()
-    with torch.inference_mode():
-        wanted = classifier("mlp")(torch.tensor(pixels)[None, None] / 255).softmax(1)[0]
-    shown.strip()
-    assert np.abs(np.array(shown.shares()) - wanted.numpy()).max() <= 1e-3
-    assert (shown.drawn() == pixels).all()
-    assert page.locator(".opened").is_hidden()

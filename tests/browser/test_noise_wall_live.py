@@ -22,7 +22,7 @@ def pixels(page, selector):
 def test_it_is_scrubbed_and_looked_at_and_a_picture_is_sent(page, app):
     sent = []
     page.on("websocket", lambda ws: ws.on("framesent", lambda f: sent.append(f)))
-    page.goto(f"{app}/?steps=3&at=0")
+    page.goto(f"{app}?steps=3&at=0")
     drawn(page)
     sent.clear()
     last = pixels(page, ".wall canvas")
@@ -52,7 +52,7 @@ def test_it_is_scrubbed_and_looked_at_and_a_picture_is_sent(page, app):
 
 
 def test_a_row_leads_from_one_to_another(page, app):
-    page.goto(f"{app}/?steps=2&at=0&other=4&mix=0")
+    page.goto(f"{app}?steps=2&at=0&other=4&mix=0")
     drawn(page)
     expect(page.locator(".ends")).to_have_text(
         "Picture 1, asked for zero → Picture 5, asked for one"
@@ -75,7 +75,7 @@ def test_a_row_leads_from_one_to_another(page, app):
 
 def test_a_blind_network_and_fewer_pictures_on_a_phone(page, app):
     page.set_viewport_size({"width": 420, "height": 900})
-    page.goto(f"{app}/?blind&steps=2&at=0&asked=7")
+    page.goto(f"{app}?blind&steps=2&at=0&asked=7")
     drawn(page, 12)
     expect(page.locator(".untold")).to_contain_text("told no classes")
     expect(page.locator(".chips button")).to_have_count(0)
@@ -84,6 +84,6 @@ def test_a_blind_network_and_fewer_pictures_on_a_phone(page, app):
 
 
 def test_what_is_no_network_is_said(page, app):
-    page.goto(f"{app}/?broken")
+    page.goto(f"{app}?broken")
     expect(page.get_by_role("alert")).to_have_text("The network arrived damaged.")
     expect(page.get_by_text("The network arrived damaged.")).to_have_count(2)

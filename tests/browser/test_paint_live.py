@@ -24,7 +24,7 @@ def fillings(root):
 
 
 def test_what_is_known_stays_and_holes_are_filled(app, page):
-    page.goto(f"{app}/?fill_steps=2&fill_count=6&fill_mask=middle")
+    page.goto(f"{app}?fill_steps=2&fill_count=6&fill_mask=middle")
     root = page.locator(DONE)
     root.wait_for(timeout=180_000)  # the server is cold
     assert mask(root)[7:21, 7:21].all() and mask(root).sum() == 196

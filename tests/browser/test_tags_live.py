@@ -13,7 +13,7 @@ expect.set_options(timeout=30_000)
 def test_tags_follow_what_is_typed_and_nothing_is_sent(page, app):
     sent = []
     page.on("websocket", lambda ws: ws.on("framesent", lambda f: sent.append(f)))
-    page.goto(f"{app}/")
+    page.goto(f"{app}")
     page.locator(".lab-tags[data-state=ready]").wait_for(timeout=90_000)
     tags = page.locator(".lab-tags .pick")
     expect(tags).to_have_text(

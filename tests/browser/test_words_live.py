@@ -19,7 +19,7 @@ def first(page):
 def test_words_follow_what_is_typed_and_nothing_is_sent(page, app):
     sent = []
     page.on("websocket", lambda ws: ws.on("framesent", lambda f: sent.append(f)))
-    page.goto(f"{app}/?language={NGRAM.id}&words-seed=7")
+    page.goto(f"{app}?language={NGRAM.id}&words-seed=7")
     expect(first(page)).to_have_text("on")
     sent.clear()
     box = page.get_by_role("textbox", name="Type some words")
@@ -42,7 +42,7 @@ def test_words_follow_what_is_typed_and_nothing_is_sent(page, app):
 
 
 def test_a_text_of_one_s_own_is_learnt(page, app):
-    page.goto(f"{app}/?bench=Learn+a+text&own-epochs=30")
+    page.goto(f"{app}?bench=Learn+a+text&own-epochs=30")
     expect(page.locator(".progress")).to_contain_text("Epoch 30 of 30")
     page.get_by_role("textbox", name="The text to learn").fill("")
     page.get_by_role("button", name="Learn", exact=True).click()
