@@ -54,26 +54,21 @@ def test_answers_follow_the_camera_until_it_is_stopped(server, camera):
     page.close()
 
 
-def test_without_a_camera_there_is_a_sentence(server, chromium):
-    page = opened(chromium, f"{server}/transfer_classifier")
-    page.get_by_role("radio", name="Live").click()
-    start(page)
-    page.get_by_text(re.compile("no camera|not allowed")).wait_for()
-    page.close()
-
-
-def test_nothing_can_be_pressed_before_the_script_is_there(server, chromium):
-    page = opened(chromium, f"{server}/transfer_classifier")
+def test_nothing_can_be_pressed_before_the_script_is_there_nor_without_a_camera(server, page):
+    page.goto(f"{server}/transfer_classifier")
+    settled(page)
     held = []
     page.route("**/camera/camera.js", lambda route: held.append(route))
     page.get_by_role("radio", name="Live").click()
     page.wait_for_selector(".lab-camera[inert]")
-    page.wait_for_timeout(300)
+    for _ in range(600):
+        if held:
+            break
+        page.wait_for_timeout(100)
     [script] = held
     script.continue_()
     start(page)
-    page.get_by_text("no camera").wait_for()
-    page.close()
+    page.get_by_text(re.compile("no camera|not allowed")).wait_for()
 
 
 def test_a_held_button_records_a_class(server, camera):

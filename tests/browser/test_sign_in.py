@@ -19,17 +19,17 @@ ANN = identity.signed_in_as(CLAIMS)
 
 
 @pytest.fixture(scope="module")
-def lab_folder(tmp_path_factory):
+def own_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("signed-in")
 
 
 @pytest.fixture(scope="module")
-def guarded(lab_folder):
+def guarded(own_folder):
     """A server where only who has signed in may train, and the service that it asks."""
     with provider() as service:
-        secrets = secrets_file(lab_folder, service.url)
+        secrets = secrets_file(own_folder, service.url)
         with lab(
-            lab_folder,
+            own_folder,
             LATENT_LAB_TRAINING="signed-in",
             LATENT_LAB_ADMINISTRATORS="boss@example.org",
             STREAMLIT_SECRETS_FILES=str(secrets),
@@ -38,10 +38,10 @@ def guarded(lab_folder):
 
 
 @pytest.fixture
-def private_run(lab_folder, monkeypatch):
+def private_run(own_folder, monkeypatch):
     """A finished run on Ann's own pictures, in the server's folder."""
-    monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(lab_folder / "checkpoints"))
-    monkeypatch.setenv("LATENT_LAB_DATA", str(lab_folder / "data"))
+    monkeypatch.setenv("LATENT_LAB_CHECKPOINTS", str(own_folder / "checkpoints"))
+    monkeypatch.setenv("LATENT_LAB_DATA", str(own_folder / "data"))
     settings.cache_clear()
     asked = make_request("denoising", "linear", "digits", {"epochs": 1, "train_images": 50})
     config = asked.config.model_copy(update={"private": True, "dataset": "pets-00000000"})
@@ -60,10 +60,14 @@ def sheet(page, address, run):
     return page.request.get(url).status
 
 
-def sign_in(page, address):
-    page.goto(address)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+def door(page, name):
+    """The button in the sidebar by which one comes in, or goes."""
+    return page.get_by_test_id("stSidebar").get_by_role("button", name=name)
+
+
+def sign_in(page):
+    door(page, "Sign in").click()
+    door(page, "Sign out").wait_for()
 
 
 def test_who_has_signed_in_may_train_and_has_their_own(guarded, page, private_run):
@@ -72,61 +76,67 @@ def test_who_has_signed_in_may_train_and_has_their_own(guarded, page, private_ru
     page.get_by_text("Sign in to train").wait_for()
     assert page.get_by_role("button", name="Train", exact=True).count() == 0
     assert sheet(page, address, private_run) == 404
+    honest = page.context.cookies()
+    for name, value in {  # a forged cookie is nobody
+        "_streamlit_user": json.dumps({"is_logged_in": True, "email": "ann@example.org"}),
+        "latent_lab_visitor": f"{ANN}.forged",
+    }.items():
+        page.context.add_cookies([{"name": name, "value": value, "url": address}])
+    assert sheet(page, address, private_run) == 404
+    page.context.clear_cookies()
+    page.context.add_cookies(honest)
 
-    sign_in(page, address)
+    sign_in(page)
     assert sheet(page, address, private_run) == 200
     page.goto(f"{address}/denoiser?tab=Train+your+own")
     page.get_by_role("button", name="Train", exact=True).wait_for()
     page.goto(f"{address}/runs?compare={private_run.id}")
     page.get_by_role("button", name="Run as zip").wait_for()
 
-    page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("button", name="Sign in").wait_for()
+    door(page, "Sign out").click()
+    door(page, "Sign in").wait_for()
     assert sheet(page, address, private_run) == 404
 
 
-def test_what_was_asked_for_before_is_theirs_after_signing_in(guarded, page, private_run):
-    address, service = guarded
-    page.goto(address)
-    page.get_by_role("button", name="Sign in").wait_for()
+@pytest.fixture
+def as_somebody(guarded):
+    """Says who is at the door from now on, until the end of the test."""
+    _, service = guarded
+    yield service.claims.update
+    service.claims.update(CLAIMS)
+
+
+def test_what_was_asked_for_before_is_theirs_after_signing_in(
+    guarded, page, private_run, as_somebody
+):
+    address, _ = guarded
+    page.goto(f"{address}/denoiser")
+    door(page, "Sign in").wait_for()
     (cookie,) = (c for c in page.context.cookies() if c["name"] == "latent_lab_visitor")
     visitor = cookie["value"].rpartition(".")[0]
     private_run.set_owners([visitor])
     assert sheet(page, address, private_run) == 200
-    service.claims.update(sub="43", email="bea@example.org")
-    try:
-        sign_in(page, address)
-    finally:
-        service.claims.update(CLAIMS)
+    as_somebody(sub="43", email="bea@example.org")
+    sign_in(page)
     bea = identity.signed_in_as({"email": "bea@example.org"})
-    page.wait_for_timeout(1000)
-    assert json.loads((private_run.path / "owners.json").read_text()) == [bea]
+    for _ in range(600):
+        owners = json.loads((private_run.path / "owners.json").read_text())
+        if owners == [bea]:
+            break
+        page.wait_for_timeout(100)
+    assert owners == [bea]
     assert sheet(page, address, private_run) == 200
 
 
 def test_an_administrator_may_delete_what_is_not_theirs_and_sees_no_pictures(
-    guarded, page, private_run
+    guarded, page, private_run, as_somebody
 ):
-    address, service = guarded
-    service.claims.update(sub="1", email="boss@example.org")
-    try:
-        sign_in(page, address)
-    finally:
-        service.claims.update(CLAIMS)
+    address, _ = guarded
+    as_somebody(sub="1", email="boss@example.org")
+    page.goto(f"{address}/denoiser")
+    sign_in(page)
     assert sheet(page, address, private_run) == 404
     page.goto(f"{address}/runs?compare={private_run.id}")
     page.get_by_text("only they can see the rest").wait_for()
     page.get_by_role("button", name="Delete", exact=True).wait_for()
     assert not queue.visible(private_run, identity.signed_in_as({"email": "boss@example.org"}))
-
-
-def test_a_forged_cookie_is_nobody(guarded, page, private_run):
-    address, _ = guarded
-    page.goto(address)
-    page.get_by_role("button", name="Sign in").wait_for()
-    for name, value in {
-        "_streamlit_user": json.dumps({"is_logged_in": True, "email": "ann@example.org"}),
-        "latent_lab_visitor": f"{ANN}.forged",
-    }.items():
-        page.context.add_cookies([{"name": name, "value": value, "url": address}])
-    assert sheet(page, address, private_run) == 404
