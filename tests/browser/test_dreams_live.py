@@ -71,7 +71,7 @@ def test_nobody_else_sees_it(server, chromium):
     context.close()
 
 
-def test_every_setting_is_in_the_link(server, page, chromium):
+def test_every_setting_is_in_the_link_and_a_mask_is_painted_over_the_picture(server, page, context):
     page.goto(f"{server}/deepdream?tab=Recipe&picture=A+flower")
     page.get_by_text("512×342 pixels").wait_for(timeout=LONG)
     layers = page.locator("input[aria-label=Layers]")
@@ -87,7 +87,6 @@ def test_every_setting_is_in_the_link(server, page, chromium):
         box.press("Enter")
         page.wait_for_function(f"() => location.search.includes('deep-{setting}')")
     page.get_by_text("96×64 pixels").wait_for(timeout=LONG)
-    context = chromium.new_context()
     other = context.new_page()
     other.goto(page.url)
     other.get_by_text("96×64 pixels").wait_for(timeout=LONG)
@@ -97,25 +96,21 @@ def test_every_setting_is_in_the_link(server, page, chromium):
     other.get_by_text("More settings").click()
     assert other.locator("input[aria-label=Ratio]").input_value() == "1.5"
     assert other.locator("input[aria-label=Seed]").input_value() == "7"
-    context.close()
 
-
-def test_a_mask_is_painted_over_the_picture(server, page):
-    page.goto(f"{server}/deepdream?tab=Recipe&picture=A+flower&{SMALL}")
-    page.get_by_text("Dream only where I paint").click(timeout=LONG)
-    canvas = page.locator("canvas.upper-canvas").first
+    other.get_by_text("Dream only where I paint").click(timeout=LONG)
+    canvas = other.locator("canvas.upper-canvas").first
     canvas.wait_for(timeout=LONG)
-    page.get_by_text("Paint where to dream").wait_for()
+    other.get_by_text("Paint where to dream").wait_for()
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box["width"] / box["height"] == pytest.approx(640 / 427, abs=0.02)
-    place = page.get_by_test_id("stColumn").filter(has=canvas).bounding_box()
+    place = other.get_by_test_id("stColumn").filter(has=canvas).bounding_box()
     assert place["x"] <= box["x"] and box["x"] + box["width"] <= place["x"] + place["width"]
-    page.mouse.move(box["x"] + 40, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 90, box["y"] + 60, steps=8)
-    page.mouse.up()
-    page.get_by_text("Paint where to dream").wait_for(state="detached")
+    other.mouse.move(box["x"] + 40, box["y"] + 40)
+    other.mouse.down()
+    other.mouse.move(box["x"] + 90, box["y"] + 60, steps=8)
+    other.mouse.up()
+    other.get_by_text("Paint where to dream").wait_for(state="detached")
 
 
 def test_on_a_phone_the_picture_comes_first_and_nothing_overflows(server, chromium):
