@@ -12,6 +12,7 @@ from pages.ui import charts
 from pages.ui.downloads import csv_button
 from pages.ui.names import dataset_title
 from pages.ui.page_frame import GROUP
+from pages.ui.proportions import interval
 from pages.ui.run_choice import RunChoice
 
 PAIR = ("plain20", "resnet20")
@@ -64,7 +65,7 @@ def panel(models: RunChoice) -> None:
                 of = "test" if column.startswith("test") else "training"
                 curves[f"{names[run.id]}, {of}"] = charts.over_epochs(history, column, colour, dash)
         charts.show(charts.lines(curves, "epoch", "accuracy"), key="pair", height=340)
-    st.caption(f"Trained on {dataset_title(runs[0].spec().dataset)}. {_finding(runs)}")
+    st.caption(f"Trained on {dataset_title(runs[0].spec().dataset)}. {_finding(runs)} {_end(runs)}")
 
 
 def pair(runs: Sequence[Run]) -> list[Run]:
@@ -97,6 +98,21 @@ def _finding(runs: Sequence[Run]) -> str:
         if norms and norms[-1] > 0:
             parts.append(f"{norms[0] / norms[-1]:.2g} times that of its last ({title})")
     return f"In the first epoch the first layer's norm is {' and '.join(parts)}." if parts else ""
+
+
+def _end(runs: Sequence[Run]) -> str:
+    """What share of the test images both read in the end, as a sentence."""
+    if len(runs) < len(PAIR):
+        return ""
+    parts = []
+    for run in runs:
+        figures, title = run.metrics(), RECOGNITION.variant(run.spec().variant).title
+        share, n = float(figures["accuracy"]), int(figures["n_test"])
+        parts.append(f"{share:.1%} ({title}, {interval(share, n)})")
+    return (
+        f"In the end they read {' and '.join(parts)} of the test images right. One training each: "
+        "the intervals are those of the images, and seeds make a difference of their own."
+    )
 
 
 def _offer(missing: Sequence[str]) -> None:

@@ -230,6 +230,7 @@ export class FlowBench {
   // ---- what is seen
 
   draw(state) {
+    if (this.asked && this.frame.player.playing) return; // the frame that was asked for draws it
     const { settings, player } = this.frame;
     const { weights } = state.branches[state.active];
     this.#renew(settings);
