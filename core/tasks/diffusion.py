@@ -80,6 +80,11 @@ class DiffusionVariant(Variant):
     reflow: bool = False
     """Whether it learns from pairs of noise and picture that it has drawn itself."""
 
+    @property
+    def sample_guidance(self) -> float:
+        """How far its own samples are guided: what learnt from guided pairs needs none."""
+        return 0.0 if self.reflow else self.guidance
+
 
 DiffusionExperiment = Experiment[DiffusionConfig, DiffusionVariant, DiffusionNet]
 
@@ -208,9 +213,8 @@ def samples(
 ) -> Tensor:
     """Draw `count` images (N, C, H, W) in [0, 1]; with classes each in turn, guided as its variant
     is."""
-    model, how = experiment.model, how or USUAL
-    variant = experiment.variant
-    how = how._replace(guidance=0.0 if variant.reflow else variant.guidance)
+    model, variant = experiment.model, experiment.variant
+    how = (how or USUAL)._replace(guidance=variant.sample_guidance)
     weight = next(model.parameters())
     noise = first_noise(count, model.shape, seed).to(weight.device)
     labels = None
@@ -306,7 +310,8 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
     ) -> dict[str, float]:
         """The figures of a thousand samples."""
         drawn = self.draw(experiment, SAMPLES_AN_EPOCH, EVALUATION_SEED)
-        return {**self.row(experiment, images, drawn), "guidance": experiment.variant.guidance}
+        guidance = experiment.variant.sample_guidance
+        return {**self.row(experiment, images, drawn), "guidance": guidance}
 
     def evaluate(self, experiment: DiffusionExperiment, images: Images) -> dict[str, Any]:
         """Measure ten thousand samples against the test split, each class in turn."""
@@ -316,7 +321,7 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
         for steps in FEW_STEPS:
             drawn = samples(experiment, SAMPLES, EVALUATION_SEED, Sampling(steps))
             few[str(steps)] = round(self.distance(experiment, images, drawn), 4)
-        figures |= {"steps": STEPS, "guidance": experiment.variant.guidance}
+        figures |= {"steps": STEPS, "guidance": experiment.variant.sample_guidance}
         return figures | {"fid_by_steps": few | {str(STEPS): figures["fid"]}}
 
     def render(self, experiment: DiffusionExperiment, images: Images) -> np.ndarray:

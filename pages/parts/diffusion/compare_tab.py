@@ -12,7 +12,7 @@ from core.models.sampling import STEPS
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from core.tasks.autoencoding import AUTOENCODING
-from core.tasks.diffusion import DIFFUSION
+from core.tasks.diffusion import DIFFUSION, FEW_STEPS
 from pages.ui import cached, links, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.figure_tables import Column, figure_table
@@ -34,6 +34,11 @@ COLUMNS = {
     "read as asked": Column(
         "percent", "Samples that a classifier reads as the class that was asked for."
     ),
+}
+FEW = {f"in {count} step{'s' * (count > 1)}": str(count) for count in FEW_STEPS}
+COLUMNS |= {
+    name: Column("%.1f", f"The Fréchet distance where a picture takes {name.removeprefix('in ')}.")
+    for name in FEW
 }
 SHOWN = 10
 
@@ -71,12 +76,14 @@ def _measured(dataset: str) -> list[Run]:
 def _row(run: Run, name: str) -> dict[str, object]:
     figures = run.metrics()
     asked = figures.get("asked_accuracy")
+    few = figures.get("fid_by_steps", {})
     return {
         "network": name,
         "Fréchet distance": figures["fid"],
         "coverage": figures.get("coverage"),
         "recall": figures.get("recall"),
         "read as asked": asked if asked else None,
+        **{column: few.get(steps) for column, steps in FEW.items()},
     }
 
 
