@@ -31,16 +31,20 @@ def network() -> Run | None:
     return choice.box("Network", next(iter(choice.runs)))
 
 
-def how_drawn(run: Run) -> How:
-    """Draw the controls of how the server draws samples, and give what they say."""
+def sampling_controls(run: Run, *, measured: bool = True) -> How:
+    """Draw the controls of how the server draws samples, and give what they say.
+
+    Args:
+        measured: the samples agree with a measurement, by which each guess can be corrected.
+    """
     used = cached.diffusion_prior(run)
     first, label, guidance = usual(used), None, 0.0
     if used.model.classes:
         names = classes_of(run)
-        asked = st.selectbox(
+        chosen = st.selectbox(
             "Class that is asked for", [ANY, *names], key="known_class", bind="query-params"
         )
-        label = None if asked == ANY else names.index(asked)
+        label = None if chosen == ANY else names.index(chosen)
     with st.expander("How it is drawn", icon=":material/tune:"):
         steps_key, corrected_key = KEYS[used.model.blind]
         steps = st.slider(
@@ -58,7 +62,7 @@ def how_drawn(run: Run) -> How:
                 help="How far to go beyond what is said with the class, away from what is said "
                 "without.",
             )
-        corrected = st.toggle(
+        corrected = measured and st.toggle(
             "Correct each guess by its Jacobian",
             first.solves > 0,
             key=corrected_key,

@@ -20,7 +20,7 @@ from core.models.noise_processes import VELOCITY
 from core.runs.store import Run
 from core.tasks.base import fitted
 from pages.components import picks
-from pages.parts.diffusion.choice import how_drawn, network
+from pages.parts.diffusion.choice import network, sampling_controls
 from pages.server.visitor import who
 from pages.ui import cached, inputs, pictures, sending
 from pages.ui.cached.restorations import PROBES, SAMPLES, Looked, Measured, Restored
@@ -48,7 +48,7 @@ def measure() -> None:
             return
         picture, title = _picture(run)
         kind, level = _measurement()
-        how = how_drawn(run)
+        how = sampling_controls(run)
     if picture is None:
         stage.info("Draw or upload something, and it is measured here.")
         return
@@ -113,49 +113,49 @@ def _measurement() -> tuple[str, float]:
 # ---- what could have been measured
 
 
-def _restored(asked: Measured, title: str) -> None:
-    if not queue.visible(asked.run, who()):
+def _restored(request: Measured, title: str) -> None:
+    if not queue.visible(request.run, who()):
         st.rerun()  # the link to it was withdrawn
     with errors_shown():
-        found = cached.restored(asked)
-        above, below = _cards(asked, found, title)
+        result = cached.restored(request)
+        above, below = _cards(request, result, title)
         pictures.cards(above, CARD)
         st.markdown(f"**{SAMPLES} pictures that agree with it**")
         pictures.cards(below, CARD)
-        st.caption(_sentence(found))
-        _quiet_line(asked, found, above + below)
+        st.caption(_sentence(result))
+        _quiet_line(request, result, above + below)
 
 
 def _cards(
-    asked: Measured, found: Restored, title: str
+    request: Measured, result: Restored, title: str
 ) -> tuple[list[tuple[str, Tensor, str]], list[tuple[str, Tensor, str]]]:
     """What was measured and made of it, and the samples: titles, pictures, lines."""
-    drawn, measured = found.drawn, found.measurement
+    drawn, measured = result.drawn, result.measurement
     count, pixels = len(measured.rows), measured.height * measured.width
     peak = float(drawn.spread.max())
-    inverse = ("Pseudo-inverse", drawn.inverse[0], f"{found.inverse:.1f} dB, no network")
+    inverse = ("Pseudo-inverse", drawn.inverse[0], f"{result.inverse:.1f} dB, no network")
     above = [
-        (title, asked.picture[0] / 255, "as it is"),
-        ("What is known", found.shown[0], f"{count:,} numbers of {pixels:,}"),
+        (title, request.picture[0] / 255, "as it is"),
+        ("What is known", result.shown[0], f"{count:,} numbers of {pixels:,}"),
         *([inverse] if measured.seen is not None else []),
-        ("One look", drawn.one_look[0], f"{found.one_look:.1f} dB"),
-        (f"Mean of {SAMPLES}", drawn.mean[0], f"{found.mean:.1f} dB"),
+        ("One look", drawn.one_look[0], f"{result.one_look:.1f} dB"),
+        (f"Mean of {SAMPLES}", drawn.mean[0], f"{result.mean:.1f} dB"),
         ("Spread", (drawn.spread / max(peak, 1e-3))[0], f"white: ± {peak:.2f} of the range"),
     ]
     below = [
         (f"Sample {i + 1}", sample, f"{figure:.1f} dB")
-        for i, (sample, figure) in enumerate(zip(drawn.samples, found.samples, strict=True))
+        for i, (sample, figure) in enumerate(zip(drawn.samples, result.samples, strict=True))
     ]
     return above, below
 
 
-def _sentence(found: Restored) -> str:
+def _sentence(result: Restored) -> str:
     """What the figures say of this image."""
-    errors = [10 ** (-figure / 10) for figure in found.samples]
-    ratio = np.mean(errors) / 10 ** (-found.mean / 10)
+    errors = [10 ** (-figure / 10) for figure in result.samples]
+    ratio = np.mean(errors) / 10 ** (-result.mean / 10)
     inverse = ""
-    if found.measurement.seen is None:
-        inverse = f" What is known with grey elsewhere has {found.inverse:.1f} dB."
+    if result.measurement.seen is None:
+        inverse = f" What is known with grey elsewhere has {result.inverse:.1f} dB."
     return (
         "PSNR against the picture itself, which the network was not shown; 6 dB more is a quarter "
         f"of the squared error.{inverse} On this image the samples have {ratio:.1f} times the "
@@ -165,13 +165,13 @@ def _sentence(found: Restored) -> str:
     )
 
 
-def _quiet_line(asked: Measured, found: Restored, cards: list[tuple[str, Tensor, str]]) -> None:
-    name = f"{asked.run.id}-{asked.kind}"
+def _quiet_line(request: Measured, result: Restored, cards: list[tuple[str, Tensor, str]]) -> None:
+    name = f"{request.run.id}-{request.kind}"
     rows = [
-        {"picture": "pseudo-inverse", "psnr": found.inverse},
-        {"picture": "one look", "psnr": found.one_look},
-        {"picture": "mean", "psnr": found.mean},
-        *({"picture": f"sample {i + 1}", "psnr": p} for i, p in enumerate(found.samples)),
+        {"picture": "pseudo-inverse", "psnr": result.inverse},
+        {"picture": "one look", "psnr": result.one_look},
+        {"picture": "mean", "psnr": result.mean},
+        *({"picture": f"sample {i + 1}", "psnr": p} for i, p in enumerate(result.samples)),
     ]
     with st.container(horizontal=True):
         sheet = torch.stack([image for _, image, _ in cards])
@@ -212,16 +212,16 @@ def _filter(run: Run, picture: Tensor, how: How) -> None:
             for label, side, key in middle
         )
     with errors_shown():
-        found = cached.adaptive_filter(Looked(run, picture, (0, row, column), 2 * sigma, how))
-        peak = float(found.weights.abs().max())
-        weights = found.weights.abs().sum(0, keepdim=True) if len(found.weights) == 3 else None
-        coloured = signed((found.weights if weights is None else weights)[None] / max(peak, 1e-9))
+        kernel = cached.adaptive_filter(Looked(run, picture, (0, row, column), 2 * sigma, how))
+        peak = float(kernel.weights.abs().max())
+        weights = kernel.weights.abs().sum(0, keepdim=True) if len(kernel.weights) == 3 else None
+        coloured = signed((kernel.weights if weights is None else weights)[None] / max(peak, 1e-9))
         names = [f"row {r}, column {c}" for r in range(height) for c in range(width)]
         sheets = [
-            Sheet("Noisy", _png(found.noisy), f"σ = {sigma:.2f}", width, (), "The noisy picture"),
+            Sheet("Noisy", _png(kernel.noisy), f"σ = {sigma:.2f}", width, (), "The noisy picture"),
             Sheet(
                 "Guess",
-                _marked(found.guess, row, column),
+                _marked(kernel.guess, row, column),
                 f"Click a pixel. Here: row {row}, column {column}.",
                 width,
                 names,
@@ -240,12 +240,12 @@ def _filter(run: Run, picture: Tensor, how: How) -> None:
         st.caption(
             "Change a noisy pixel a little, and this pixel of the guess changes by so much: a row "
             "of the Jacobian, a filter that the network makes anew for each picture and place. "
-            f"The weights add up to {found.total:.2f} and reach {found.width:.1f} pixels (radius "
+            f"The weights add up to {kernel.total:.2f} and reach {kernel.width:.1f} pixels (radius "
             "of gyration of their squares). In greys from -1 to 1 the noisy picture, so weighted, "
-            f"gives {found.weighted:+.2f}; the pixel of the guess is {found.value:+.2f}"
+            f"gives {kernel.weighted:+.2f}; the pixel of the guess is {kernel.value:+.2f}"
             + (", up to rounding the same." if blind else ": the network adds the rest.")
         )
-        table = partial(pd.DataFrame, found.weights.sum(0).numpy())
+        table = partial(pd.DataFrame, kernel.weights.sum(0).numpy())
         csv_button(table, f"{run.id}-filter")
 
 
@@ -286,26 +286,26 @@ def _bits(run: Run) -> None:
         st.info("The test images of this data set are not on this machine.")
         return
     with errors_shown():
-        found, by_place = cached.bits(run, dataset, each)
-        if abs(found.mean - found.halved) > found.error:
+        bits, by_place = cached.bits(run, dataset, each)
+        if abs(bits.mean - bits.halved) > bits.error:
             st.warning(
-                f"No settled figure: {found.mean:.2f} with {STEPS} steps, {found.halved:.2f} with "
+                f"No settled figure: {bits.mean:.2f} with {STEPS} steps, {bits.halved:.2f} with "
                 "half as many. The steps matter more here than the choice of images, so neither "
                 "is a measurement of this network."
             )
         else:
             flow, place = st.columns(2)
-            flow.metric("This flow, at most", f"{found.mean:.2f} ± {found.error:.2f}", border=True)
+            flow.metric("This flow, at most", f"{bits.mean:.2f} ± {bits.error:.2f}", border=True)
             place.metric("By place alone", f"{by_place:.2f}", border=True)
         st.caption(
-            f"Mean and standard error over n = {len(found.each)} test images of "
+            f"Mean and standard error over n = {len(bits.each)} test images of "
             f"{dataset_title(dataset)}, as many of each class, drawn by a seed, with {PROBES} "
             "random directions and noises each, no class told. Of the "
-            f"error, ± {found.error:.2f}, {found.probe_error:.2f} comes from the directions and "
-            f"noises. With half as many steps the mean would be {found.halved:.2f}. An upper "
+            f"error, ± {bits.error:.2f}, {bits.probe_error:.2f} comes from the directions and "
+            f"noises. With half as many steps the mean would be {bits.halved:.2f}. An upper "
             "bound, since greys are read through a little noise. By place alone: the same images, "
             "each pixel packed by how often the other test images have its grey at its place, "
             "which needs no network."
         )
-        table = pd.DataFrame({"image": range(len(found.each)), "bits": found.each.numpy()})
+        table = pd.DataFrame({"image": range(len(bits.each)), "bits": bits.each.numpy()})
         csv_button(lambda: table.round(4), f"{run.id}-bits")

@@ -8,19 +8,19 @@ from torch.nn import functional as F
 from core.images import contact_sheet
 from core.runs.store import Run
 from core.tasks.diffusion import DIFFUSION
-from pages.parts.diffusion.choice import how_drawn
+from pages.parts.diffusion.choice import sampling_controls
 from pages.ui import cached, pictures, sending
 from pages.ui.errors import errors_shown
 from pages.ui.mask_canvas import WIDTH, mask_canvas
 
 NOTHING_YET = "Draw or upload something, and it appears here."
-ASKED = "finish_asked"
+FINISHED_SETTINGS = "finished_settings"
 CARD = 108
 """Pixels that a picture is wide at least."""
 
 
 def stage(run: Run, scribbles: bool, pixels: Tensor | None, title: str) -> None:
-    """Draw the canvas and what was asked for.
+    """Draw the canvas, and what the network has made of it once the button was pressed.
 
     Args:
         scribbles: the picture is a scribble to be finished; else holes are painted into it.
@@ -37,14 +37,14 @@ def stage(run: Run, scribbles: bool, pixels: Tensor | None, title: str) -> None:
             strength = _strength(pixels)
         else:
             missing = _holes(pixels)
-        how = how_drawn(run)
-        # What is asked for is this picture with these settings: others need the button again.
+        how = sampling_controls(run, measured=not scribbles)
+        # The button is for this picture with these settings: others need it again.
         settings = (run.id, strength, how, _values(pixels), _values(missing))
         ready = scribbles or missing is not None
         if st.button("Finish it", icon=":material/brush:", disabled=not ready):
-            st.session_state[ASKED] = settings
+            st.session_state[FINISHED_SETTINGS] = settings
     with right, errors_shown():
-        if ready and st.session_state.get(ASKED) == settings:
+        if ready and st.session_state.get(FINISHED_SETTINGS) == settings:
             if missing is None:
                 drawn = cached.finished(run, pixels[None], strength, how)
             else:

@@ -72,14 +72,14 @@ def diffusion_prior(run: Run) -> Prior:
 
 
 @heavy(by_run(st.cache_resource, max_entries=64, show_spinner="Drawing samples"))
-def restored(asked: Measured) -> Restored:
+def restored(request: Measured) -> Restored:
     """Samples that agree with the measurement, and the rest."""
-    truth = asked.picture.float() / 255
-    used = diffusion_prior(asked.run)
-    measurement = measure(used.shape, asked.kind, asked.level, asked.seed)
+    truth = request.picture.float() / 255
+    used = diffusion_prior(request.run)
+    measurement = measure(used.shape, request.kind, request.level, request.seed)
     numbers = posterior_sampling.measured(measurement, truth)
     drawn = posterior_sampling.posterior(
-        used, measurement, numbers, SAMPLES, asked.how, check_visitor
+        used, measurement, numbers, SAMPLES, request.how, check_visitor
     )
     inverse, one_look, mean = (
         float(psnr(p, truth)) for p in (drawn.inverse, drawn.one_look, drawn.mean)
@@ -106,10 +106,12 @@ def finished(run: Run, picture: Tensor, strength: float, how: How) -> Tensor:
 
 
 @by_run(st.cache_resource, max_entries=128, show_spinner=False)
-def adaptive_filter(asked: Looked) -> Filter:
+def adaptive_filter(request: Looked) -> Filter:
     """The filter that the network is at the pixel."""
-    picture = asked.picture.float() / 255
-    return filter_at(diffusion_prior(asked.run), picture, asked.pixel, asked.ratio, asked.how)
+    picture = request.picture.float() / 255
+    return filter_at(
+        diffusion_prior(request.run), picture, request.pixel, request.ratio, request.how
+    )
 
 
 @heavy(by_run(st.cache_resource, max_entries=32, show_spinner="Following the flow to the noise"))
@@ -120,5 +122,5 @@ def bits(run: Run, dataset: str, each: int) -> tuple[BitsPerDimension, float]:
     pixels = fitted(images, used.shape).pixels
     chosen = one_of_each(images.labels, each)
     others = torch.ones(len(pixels), dtype=torch.bool).index_fill(0, chosen, False)
-    found = bits_per_dimension(used, pixels[chosen], PROBES, check=check_visitor)
-    return found, bits_by_place(pixels[others], pixels[chosen])
+    by_flow = bits_per_dimension(used, pixels[chosen], PROBES, check=check_visitor)
+    return by_flow, bits_by_place(pixels[others], pixels[chosen])
