@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-MIN_INT8_NUMBERS = 500_000
+MIN_INT8_NUMBERS = 300_000
 """Size of a weight from which on it is kept in eight bits: a few such hold most of a network."""
 SCALE = ".scale"
 """Ends the name of the row scales that stand beside such a weight."""
