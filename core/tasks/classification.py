@@ -1,39 +1,41 @@
 """Recognition: a network learns to classify images."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import SGD, Adam, Optimizer
-from torch.overrides import TorchFunctionMode
+from torch.optim import SGD, Adam
 
 from core.cancellation import Check, silent, watched
-from core.data import Images, augmentations
+from core.data import Images
 from core.errors import LabError
 from core.images import contact_sheet
+from core.metrics.dead_units import DeadUnits
 from core.metrics.image import calibration_error
 from core.models import convnets
 from core.models.convnets import Recogniser
-from core.models.fused import SmallMaps
 from core.tasks.base import (
-    Descent,
-    Experiment,
     Learner,
-    Schedule,
     Task,
-    TaskConfig,
     check_batch_size,
     constant,
     unit,
     warm_cosine,
 )
-from core.tasks.family import Shape, Variant, by_name, number
+from core.tasks.family import Shape, by_name
+from core.tasks.recognition_training import (
+    FastLearner,
+    RecognitionConfig,
+    RecognitionExperiment,
+    RecognitionLearner,
+    RecognitionVariant,
+    airbench_sgd,
+    triangle,
+)
 
 CHUNK = 500
 """Images at a time in a measurement."""
@@ -42,9 +44,6 @@ COLOUR: Shape = (3, 32, 32)
 """What the networks for colour work on: the size of CIFAR-10's pictures."""
 MAX_CLASS_COLUMNS = 20
 """Classes whose accuracies stand in the history."""
-WHITENED_IMAGES = 5000
-LOOKAHEAD_STEPS = 5
-FAST_BIASES = 64
 MOMENTUM = partial(SGD, momentum=0.9, nesterov=True)
 HE_DEFAULTS = {
     "epochs": 12,
@@ -57,171 +56,6 @@ HE_DEFAULTS = {
 """Of the two networks of 20 layers, which differ in their shortcuts only."""
 SHEET = 12
 """Pictures in a row of the sample sheet."""
-
-
-def triangle(progress: float, warm: float = 0.23, first: float = 0.2, last: float = 0.07) -> float:
-    """Rise along a line from `first` of the rate for the share `warm`, then fall to `last`."""
-    if progress < warm:
-        return first + (1 - first) * progress / warm
-    return 1 + (last - 1) * (progress - warm) / (1 - warm)
-
-
-def airbench_sgd(
-    parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, fused: bool
-) -> Optimizer:
-    """SGD with Nesterov's momentum, for which biases of batch norms learn 64 times as fast and
-    decay as slowly as all (Jordan 2024)."""
-    every = list(parameters)
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in every if p.dim() > 1]},
-        {
-            "params": [p for p in every if p.dim() == 1],
-            "rate": FAST_BIASES,
-            "weight_decay": weight_decay / FAST_BIASES,
-        },
-    ]
-    return SGD(groups, lr, momentum=0.85, nesterov=True, weight_decay=weight_decay, fused=fused)
-
-
-class RecognitionConfig(TaskConfig):
-    """Settings of a classifier's training."""
-
-    shift: int = number(0, (0, 8), "Shift", "pixels by which each image is moved at random")
-    mirror: bool = Field(False, title="Mirror", description="turn half of the images left to right")
-    enlarge: int = number(
-        0,
-        (0, 512),
-        "Enlarge to",
-        "pixels of the shorter side, before a random crop of the old size",
-    )
-    border: int = number(
-        0, (0, 16), "Border", "black pixels around each image, before a random crop of the old size"
-    )
-    cutout: int = number(0, (0, 64), "Cutout", "side in pixels of a square that is blackened")
-    smoothing: float = number(
-        0.0,
-        (0, 0.5),
-        "Label smoothing",
-        "probability that the target spreads over all classes",
-        step=0.05,
-    )
-    weight_decay: float = number(
-        0.0, (0, 0.1), "Weight decay", "pull of the weights towards zero", step=0.00005
-    )
-    initialisation: Literal["default", "text", "normal", "xavier", "kaiming"] = Field(
-        "default",
-        title="Initial weights",
-        description="how they are drawn: the network's own way, the text's by hand, or all of "
-        "them normal, Xavier normal or Kaiming normal, with biases of zero",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecognitionVariant(Variant):
-    """A classifier with what it is trained by."""
-
-    optimiser: Callable[..., Optimizer]
-    schedule: Schedule
-    learner: "Callable[[RecognitionExperiment, Images | None], RecognitionLearner] | None" = None
-    """Where it learns otherwise than by `RecognitionLearner`."""
-
-
-RecognitionExperiment = Experiment[RecognitionConfig, RecognitionVariant, Recogniser]
-
-
-class RecognitionLearner(Descent):
-    """Cross-entropy of varied images."""
-
-    def __init__(self, experiment: RecognitionExperiment):
-        variant, self.config = experiment.variant, experiment.config
-        rate, decay = self.config.learning_rate, self.config.weight_decay
-        super().__init__(experiment.model, variant.optimiser, rate, variant.schedule, decay)
-        self.weights = {
-            path: module.weight
-            for path, module in experiment.model.named_modules()
-            if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.requires_grad
-        }
-
-    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
-        x = unit(varied(self.config, images.pixels, generator))
-        with SmallMaps():
-            logits = self.model(x)
-        smooth = self.config.smoothing
-        loss = F.cross_entropy(logits, images.labels, label_smoothing=smooth)
-        self.descend(loss, progress)
-        right = (logits.argmax(1) == images.labels).float().mean()
-        return {"loss": loss.item(), "accuracy": right.item(), **self._gradients()}
-
-    def _gradients(self) -> dict[str, float]:
-        """The norm of the gradient of each layer's weights."""
-        gradients = [w.grad for w in self.weights.values() if w.grad is not None]
-        norms = torch.stack(torch._foreach_norm(gradients)).tolist()
-        return {f"gradient:{path}": norm for path, norm in zip(self.weights, norms, strict=True)}
-
-
-class FastLearner(RecognitionLearner):
-    """The training of airbench (Jordan 2024): a first layer that whitens patches of the training
-    images, and an average of the weights, towards which they are drawn every few steps (lookahead,
-    Zhang et al. 2019), the more the later."""
-
-    def __init__(self, experiment: RecognitionExperiment, data: Images | None):
-        super().__init__(experiment)
-        if data is not None:
-            first = next(m for m in experiment.model.modules() if isinstance(m, nn.Conv2d))
-            convnets.whiten(first, unit(data.choice(WHITENED_IMAGES).pixels))
-        self.average = [t.clone() for t in self._averaged()]
-        self.steps = 0
-
-    def _averaged(self) -> list[Tensor]:
-        state = self.model.state_dict().values()
-        return [t for t in state if t.is_floating_point()]
-
-    def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
-        row = super().step(images, progress, generator)
-        self.steps += 1
-        if self.steps % LOOKAHEAD_STEPS == 0:
-            self._look_ahead(0.95**LOOKAHEAD_STEPS * progress**3)
-        return row
-
-    def _look_ahead(self, kept: float) -> None:
-        """Move the average to the weights but for `kept` of what it was, and the weights to it."""
-        now = self._averaged()
-        torch._foreach_lerp_(self.average, now, 1 - kept)
-        for tensor, average in zip(now, self.average, strict=True):
-            tensor.copy_(average)
-
-    def finish(self, check: Check = silent) -> nn.Module:
-        self._look_ahead(1.0)
-        return self.model
-
-    def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "average": self.average, "steps": self.steps}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.average, self.steps = [t.clone() for t in state["average"]], state["steps"]
-
-
-def varied(config: RecognitionConfig, pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """The images of a batch as they are varied in training: mirrored, shifted, cropped, cut out.
-
-    Args:
-        pixels: uint8 (B, C, H, W).
-    """
-    side = min(pixels.shape[2:])
-    if config.mirror:
-        pixels = augmentations.flip(pixels, generator)
-    if config.shift:
-        pixels = augmentations.shift(pixels, config.shift, generator)
-    if config.enlarge > side:
-        pixels = augmentations.scale(pixels, config.enlarge)
-        pixels = augmentations.random_crop(pixels, side, generator)
-    if config.border:
-        pixels = augmentations.pad(pixels, config.border)
-        pixels = augmentations.random_crop(pixels, side, generator)
-    if config.cutout:
-        pixels = augmentations.cutout(pixels, config.cutout, generator)
-    return pixels
 
 
 class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
@@ -506,44 +340,6 @@ class Recognition(Task[RecognitionConfig, RecognitionVariant, Recogniser]):
         """Return the inputs of the last layer."""
         parts = [model.features(x) for x in _batches(images, check, "encoding")]
         return torch.cat(parts) if parts else torch.zeros(0, model.width)
-
-
-class DeadUnits(TorchFunctionMode):
-    """Notes which units, outputs of a ReLU, are zero for every image that goes through a network
-    while it is on. A channel of a convolution is one unit: it is dead where it is zero everywhere.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.paths = {
-            id(module.weight): path
-            for path, module in model.named_modules()
-            if isinstance(module, nn.Conv2d | nn.Linear)
-        }
-        self.alive: dict[str, Tensor] = {}
-        self.latest: Tensor | None = None
-        """What was computed last of the layer with weights at `path`."""
-        self.path = ""
-
-    def shares(self) -> dict[str, float]:
-        """The share of dead units behind each layer with weights that has a ReLU."""
-        return {path: 1 - float(alive.float().mean()) for path, alive in self.alive.items()}
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        out = function(*args, **(kwargs or {}))
-        if not isinstance(out, Tensor):
-            return out
-        name = getattr(function, "__name__", "")
-        if name in ("conv2d", "linear"):
-            self.latest, self.path = out, self.paths[id(args[1])]
-        elif any(arg is self.latest for arg in args):
-            self.latest = out
-            if name == "relu":
-                alive = (out > 0).flatten(2).any(2).any(0) if out.dim() > 2 else (out > 0).any(0)
-                self.alive[self.path] = self.alive.get(self.path, alive) | alive
-        return out
 
 
 @torch.inference_mode()

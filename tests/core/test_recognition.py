@@ -19,7 +19,8 @@ from core.models import convnets
 from core.models.convnets import Recogniser
 from core.tasks import classification
 from core.tasks.base import unit
-from core.tasks.classification import RECOGNITION, RecognitionConfig, varied
+from core.tasks.classification import RECOGNITION
+from core.tasks.recognition_training import LOOKAHEAD_STEPS, RecognitionConfig, varied
 from tests.core.support import Layers, built, tiny
 
 LAYERS = [
@@ -259,7 +260,7 @@ def test_the_fast_network_is_drawn_towards_its_average() -> None:
     model = network(variant="fast_resnet")
     learner = RECOGNITION.learner(RECOGNITION.experiment("fast_resnet", experiment, model), images)
     before = model.body[2].second.weight.detach().clone()
-    for _ in range(classification.LOOKAHEAD_STEPS - 1):
+    for _ in range(LOOKAHEAD_STEPS - 1):
         learner.step(images, 0.9, seeded())
     state, generator = copy.deepcopy(learner.state_dict()), seeded()
     other = network(seed=1, variant="fast_resnet")
@@ -295,13 +296,13 @@ def test_as_they_are_images_stay_as_they_are() -> None:
 
 def test_half_of_the_images_are_mirrored() -> None:
     pixels = tiny(RECOGNITION, n=200).pixels
-    found = varied(settings(mirror=True), pixels, seeded())
-    turned = (found == pixels.flip(3)).flatten(1).all(1)
-    kept = (found == pixels).flatten(1).all(1)
+    result = varied(settings(mirror=True), pixels, seeded())
+    turned = (result == pixels.flip(3)).flatten(1).all(1)
+    kept = (result == pixels).flatten(1).all(1)
     assert bool((turned | kept).all()), "each is one or the other"
     assert 80 <= int(turned.sum()) <= 120
-    assert torch.equal(found, varied(settings(mirror=True), pixels, seeded()))
-    assert not torch.equal(found, varied(settings(mirror=True), pixels, seeded(6)))
+    assert torch.equal(result, varied(settings(mirror=True), pixels, seeded()))
+    assert not torch.equal(result, varied(settings(mirror=True), pixels, seeded(6)))
 
 
 def test_an_enlarged_or_bordered_image_is_cropped_to_its_size() -> None:
@@ -326,7 +327,7 @@ def test_smoothed_labels_are_those_of_pytorch() -> None:
 
 def test_a_shift_moves_whole_images_and_repeats_their_border() -> None:
     pixels = torch.randint(0, 256, (300, 2, 9, 7), generator=seeded()).byte()
-    found = varied(settings(shift=2), pixels, seeded())
+    result = varied(settings(shift=2), pixels, seeded())
     wide = F.pad(pixels.float(), (2, 2, 2, 2), mode="replicate").byte()
     ways: dict[tuple[int, int], int] = {}
     for i in range(300):
@@ -334,14 +335,14 @@ def test_a_shift_moves_whole_images_and_repeats_their_border() -> None:
             (y, x)
             for y in range(5)
             for x in range(5)
-            if torch.equal(found[i], wide[i, :, y : y + 9, x : x + 7])
+            if torch.equal(result[i], wide[i, :, y : y + 9, x : x + 7])
         ]
         assert len(fits) == 1
         ways[fits[0]] = ways.get(fits[0], 0) + 1
     assert len(ways) == 25, "every way up to two pixels, up and down and to the sides"
     assert max(ways.values()) < 40
-    assert torch.equal(found, varied(settings(shift=2), pixels, seeded()))
-    assert not torch.equal(found, varied(settings(shift=2), pixels, seeded(6)))
+    assert torch.equal(result, varied(settings(shift=2), pixels, seeded()))
+    assert not torch.equal(result, varied(settings(shift=2), pixels, seeded(6)))
 
 
 def test_learning_sees_the_varied_images() -> None:
@@ -367,38 +368,40 @@ def test_the_figures_are_those_of_scikit_learn(
     truth, read = images.labels.numpy(), shares.argmax(1)
     monkeypatch.setattr(classification, "CHUNK", 40)
     stages: list[str] = []
-    found = RECOGNITION.evaluate(
+    result = RECOGNITION.evaluate(
         RECOGNITION.experiment("cnn_strong", settings(), taught, check=stages.append), images
     )
-    assert len(stages) == 4 and found["n_test"] == 150
-    assert 0.2 < found["accuracy"] < 1
-    assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, read), abs=5e-5)
+    assert len(stages) == 4 and result["n_test"] == 150
+    assert 0.2 < result["accuracy"] < 1
+    assert result["accuracy"] == pytest.approx(
+        sklearn_metrics.accuracy_score(truth, read), abs=5e-5
+    )
     every = list(range(10))
     confusion = sklearn_metrics.confusion_matrix(truth, read, labels=every)
-    assert found["confusion"] == confusion.tolist(), "a row for each true class"
+    assert result["confusion"] == confusion.tolist(), "a row for each true class"
     recalls = sklearn_metrics.recall_score(truth, read, labels=every, average=None, zero_division=0)
-    assert found["class_accuracy"] == pytest.approx(recalls.tolist(), abs=5e-5)
+    assert result["class_accuracy"] == pytest.approx(recalls.tolist(), abs=5e-5)
     loss = sklearn_metrics.log_loss(truth, shares / shares.sum(1, keepdims=True), labels=every)
-    assert found["log_loss"] == pytest.approx(loss, abs=1e-4)
-    assert found["calibration_error"] == pytest.approx(plain_ece(shares, truth), abs=1e-4)
+    assert result["log_loss"] == pytest.approx(loss, abs=1e-4)
+    assert result["calibration_error"] == pytest.approx(plain_ece(shares, truth), abs=1e-4)
     quick = RECOGNITION.validate(
         RECOGNITION.experiment("cnn_strong", settings(), taught), images, images
     )
-    assert quick["test_accuracy"] == pytest.approx(found["accuracy"], abs=5e-5)
-    assert quick["test_loss"] == pytest.approx(found["log_loss"], abs=5e-5)
+    assert quick["test_accuracy"] == pytest.approx(result["accuracy"], abs=5e-5)
+    assert quick["test_loss"] == pytest.approx(result["log_loss"], abs=5e-5)
 
 
 def plain_ece(shares: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
     """Guo et al. 2017, bin by bin."""
     certainty, right = shares.max(1), shares.argmax(1) == truth
-    found = 0.0
+    result = 0.0
     for i in range(bins):
         inside = (certainty >= i / bins) & (certainty < (i + 1) / bins)
         if i == bins - 1:
             inside |= certainty == 1
         if inside.any():
-            found += inside.sum() * abs(right[inside].mean() - certainty[inside].mean())
-    return float(found / len(truth))
+            result += inside.sum() * abs(right[inside].mean() - certainty[inside].mean())
+    return float(result / len(truth))
 
 
 def test_calibration_of_plain_cases() -> None:
