@@ -32,7 +32,7 @@ def forecast_parser(parser: argparse.ArgumentParser) -> None:
 def _forecast(args: argparse.Namespace) -> int:
     run = finished(args.run)
     own = read_series(*read_file(args.file))
-    found = forecasts.outlook(run, own.series.values, args.months)
+    ahead = forecasts.outlook(run, own.series.values, args.months)
     times = own.series.times.numpy()
     step = float(times[-1] - times[0]) / (len(times) - 1)
     rows = [
@@ -40,10 +40,10 @@ def _forecast(args: argparse.Namespace) -> int:
             "step": h + 1,
             "time": round(float(times[-1]) + (h + 1) * step, 4) if own.dated else None,
             "forecast": float(value),
-            "low": None if found.low is None else float(found.low[h]),
-            "high": None if found.high is None else float(found.high[h]),
+            "low": None if ahead.low is None else float(ahead.low[h]),
+            "high": None if ahead.high is None else float(ahead.high[h]),
         }
-        for h, value in enumerate(found.values)
+        for h, value in enumerate(ahead.values)
     ]
     if args.json:
         print_json({"run": run.id, "file": str(args.file), "notes": own.notes, "forecast": rows})

@@ -95,16 +95,16 @@ def rounded(value: object) -> str:
 def intervals(figures: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Return the 95 % intervals of the figures that are shares: their own, where a run has them (of
     words, which are alike within a text), else those of independent pictures (Wilson 1927)."""
-    found = {
+    shares = {
         name: wilson_interval(round(figures[name] * figures[of]), figures[of])
         for name, of in SHARES.items()
         if isinstance(figures.get(name), int | float) and isinstance(figures.get(of), int)
     }
-    for name in found:
+    for name in shares:
         low, high = (figures.get(f"{name}_{end}") for end in ("low", "high"))
         if isinstance(low, float) and isinstance(high, float) and low < high:
-            found[name] = low, high
-    return found
+            shares[name] = low, high
+    return shares
 
 
 def figures_table(header: list[str], rows: list[list[str]], figures: Mapping[str, Any]) -> str:

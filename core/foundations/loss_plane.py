@@ -68,8 +68,8 @@ def plane(run_id: str, images: int = IMAGES, side: int = SIDE, reach: float = RE
     run = store.open_run(run_id)
     chosen = test_images(run).choice(images, SEED)
     along = torch.linspace(-reach, reach, side)
-    found = losses(load_model(run), chosen, along)
-    rows = [[float(f"{value:.5g}") for value in row] for row in found.tolist()]
+    surface = losses(load_model(run), chosen, along)
+    rows = [[float(f"{value:.5g}") for value in row] for row in surface.tolist()]
     return Plane(run_id, run.spec().variant, len(chosen.labels), reach, rows)
 
 
@@ -99,10 +99,10 @@ def losses(model: nn.Module, images: Images, along: Tensor, seed: int = SEED) ->
     model.eval()
     first, second = directions(model, seed)
     own, pixels = dict(model.named_parameters()), unit(images.pixels)
-    found = torch.empty(len(along), len(along), dtype=torch.float64)
+    surface = torch.empty(len(along), len(along), dtype=torch.float64)
     for row, b in enumerate(along):
         for column, a in enumerate(along):
             moved = {name: w + a * first[name] + b * second[name] for name, w in own.items()}
             logits = functional_call(model, moved, (pixels,))
-            found[row, column] = F.cross_entropy(logits, images.labels)
-    return found
+            surface[row, column] = F.cross_entropy(logits, images.labels)
+    return surface

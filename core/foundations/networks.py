@@ -124,12 +124,12 @@ class Network(nn.Module):
 
     def in_order(self) -> list[nn.Parameter]:
         """The parameters in the order of `flat`."""
-        found: list[nn.Parameter] = []
+        ordered: list[nn.Parameter] = []
         for place, layer in enumerate(self.layers):
-            found += layer.parameters()
+            ordered += layer.parameters()
             if place < len(self.norms):
-                found += self.norms[place].parameters()
-        return found
+                ordered += self.norms[place].parameters()
+        return ordered
 
 
 def initial_weights(settings: PlaneSettings, place: int, shape: torch.Size) -> Tensor:

@@ -79,8 +79,8 @@ class Field(Protocol):
 
 def velocity(field: Field, x: Tensor, t: Tensor) -> Tensor:
     """dx/dt (n, d) of the flow: α' E[x₀ | x] + σ' E[n | x]."""
-    found, scales = field.look(x, t), PROCESSES[field.process](t)
-    return scales.alpha_slope * found.image + scales.sigma_slope * found.noise
+    prediction, scales = field.look(x, t), PROCESSES[field.process](t)
+    return scales.alpha_slope * prediction.image + scales.sigma_slope * prediction.noise
 
 
 def score(field: Field, x: Tensor, t: Tensor) -> Tensor:
@@ -170,14 +170,14 @@ def paths(
     places, scales = [noise], PROCESSES[field.process]
     times = [torch.tensor(1 - k / steps, dtype=torch.float64) for k in range(steps + 1)]
     for step in range(steps):
-        found, here, there = (
+        prediction, here, there = (
             field.look(places[-1], times[step]),
             *map(scales, times[step : step + 2]),
         )
         ratio = here.alpha * there.sigma / (there.alpha * here.sigma)
         new = anew * there.sigma * (1 - ratio.square()).clamp_min(0).sqrt()
         kept = (there.sigma.square() - new.square()).clamp_min(0).sqrt()
-        ahead = there.alpha * found.image + kept * found.noise
+        ahead = there.alpha * prediction.image + kept * prediction.noise
         if anew:
             ahead = ahead + new * noise_of(seed, ANEW + step, *noise.shape)
         places.append(ahead)

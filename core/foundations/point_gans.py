@@ -110,8 +110,8 @@ class GameSettings(BaseModel):
         return PlaneSettings.model_validate({"activation": self.activation, **shape})
 
 
-class Told(NamedTuple):
-    """What is told of a step, before it is taken, of its first batch."""
+class StepReport(NamedTuple):
+    """Figures of a step before it is taken, of its first batch."""
 
     loss: float
     """The discriminator's, with the penalty."""
@@ -232,28 +232,28 @@ class Game:
 
     # ---- a step
 
-    def step(self, number: int) -> Told:
+    def step(self, number: int) -> StepReport:
         """The discriminator's steps, and then the generator's, on the last batch of these.
 
         Raises:
             LabError: scores or fakes have left, or are no finite numbers.
         """
-        settings, told = self.settings, None
+        settings, report = self.settings, None
         turns = 0 if settings.frozen == "discriminator" else settings.turns
         for turn in range(max(turns, 1)):
             place = number * MAX_TURNS + turn
             real, noise = self.batch(place)
             fake = self.generator(noise)
             loss = self.discriminator_loss(real, fake, place)
-            told = told or self._told(loss, real, fake)
+            report = report or self._report(loss, real, fake)
             if turns:
                 self._discriminate(loss)
         if settings.frozen != "generator":
             loss = self.generator_loss(real, noise)
             slopes = torch.autograd.grad(loss, list(self.generator.network.parameters()))
             self.generator.learn(slopes, settings, settings.rate)
-        assert told is not None
-        return told
+        assert report is not None
+        return report
 
     def _discriminate(self, loss: Tensor) -> None:
         settings, player = self.settings, self.discriminator
@@ -265,14 +265,14 @@ class Game:
                     weight.clamp_(-settings.weight_clip, settings.weight_clip)
 
     @torch.no_grad()
-    def _told(self, loss: Tensor, real: Tensor, fake: Tensor) -> Told:
+    def _report(self, loss: Tensor, real: Tensor, fake: Tensor) -> StepReport:
         scores = [self.discriminator(x) for x in (real, fake)]
         means = [float(score.mean()) for score in scores]
         size = torch.stack([fake.abs().max(), *(score.mean().abs() for score in scores)]).max()
         if not bool(loss.isfinite() & (size <= FAR)):
             raise LabError("Scores or fakes are too large: a rate is too large.")
         generator = OBJECTIVES[self.settings.game].generator(scores[1]).mean()
-        return Told(float(loss), float(generator), *means)
+        return StepReport(float(loss), float(generator), *means)
 
     def fakes(self, number: int, n: int) -> Tensor:
         """Points (n, 2) that the generator makes of noise by counter."""
@@ -280,8 +280,8 @@ class Game:
             return self.generator(noise_of(self.settings.seed, number, n, self.settings.latent))
 
 
-def play(game: Game, steps: int) -> Iterator[Told]:
-    """Let both learn, step by step; what is told of each is of before it is taken."""
+def play(game: Game, steps: int) -> Iterator[StepReport]:
+    """Let both learn, step by step; the figures of each are of before it is taken."""
     for number in range(steps):
         yield game.step(number)
 

@@ -179,10 +179,10 @@ def _columns(body: Sequence[tuple[int, list[str]]]) -> list[int]:
         sum(c < len(cells) and number_in(cells[c]) is not None for _, cells in few) / len(few)
         for c in range(width)
     ]
-    found = [c for c, share in enumerate(shares) if share > 0.5][:2]
-    if len(found) < 2:
+    numeric = [c for c, share in enumerate(shares) if share > 0.5][:2]
+    if len(numeric) < 2:
         raise LabError("This table needs two columns of numbers, one for x and one for y.")
-    return found
+    return numeric
 
 
 def number_in(cell: str) -> float | None:

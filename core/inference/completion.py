@@ -47,13 +47,13 @@ def read(typed: str, vocabulary: Sequence[str]) -> Prompt:
     words, unknown, numbers = list[str](), list[str](), list[int]()
     for piece in _pieces(typed, known):
         forms = (piece, piece.lower(), piece[:1].upper() + piece[1:])
-        found = next((form for form in forms if form in known), None)
-        if found is None:
+        written = next((form for form in forms if form in known), None)
+        if written is None:
             unknown.append(piece)
-            found = RARE if RARE in known else None
-        if found is not None:
-            words.append(found)
-            numbers.append(known[found])
+            written = RARE if RARE in known else None
+        if written is not None:
+            words.append(written)
+            numbers.append(known[written])
     return Prompt(words, unknown, numbers)
 
 

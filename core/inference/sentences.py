@@ -85,13 +85,13 @@ def tag(run: Run, written: str) -> Tagged:
     with torch.inference_mode():
         shares = model(encoded(read, known)[None])[0].softmax(1)
     names = run.spec().data.class_names
-    found = []
+    tagged = []
     for word, form, row in zip(kept, read, shares, strict=True):
         small, best = form.lower(), int(row.argmax())
         mark = "known" if small in known else "rare" if small in seen else "new"
-        told = dict(zip(names, row.tolist(), strict=True))
-        found.append(Word(word, mark, names[best], float(row[best]), told))
-    return Tagged(found, len(words) - len(kept))
+        by_tag = dict(zip(names, row.tolist(), strict=True))
+        tagged.append(Word(word, mark, names[best], float(row[best]), by_tag))
+    return Tagged(tagged, len(words) - len(kept))
 
 
 def _model(run: Run) -> TextTagger | WordTagger:

@@ -260,8 +260,8 @@ class Judge:
         known = self.cache.get(key)
         if known is None:
             check_finite(self.model)
-            told = partial(tell, "Judging the network as it is")
-            known = self._run(self.model, 0, self.images.pixels, told)
+            report = partial(tell, "Judging the network as it is")
+            known = self._run(self.model, 0, self.images.pixels, report)
             self.cache.put(key, known)
         return known
 
@@ -299,8 +299,8 @@ class Judge:
         key = (self.key, begin)
         given = self.cache.get(key)
         if given is None:
-            told = partial(tell, "Computing the layers before the cut")
-            given = self._run(self.model, 0, self.images.pixels, told, end=begin)
+            report = partial(tell, "Computing the layers before the cut")
+            given = self._run(self.model, 0, self.images.pixels, report, end=begin)
             self.cache.put(key, given)
         return begin, given
 

@@ -43,19 +43,19 @@ def shared(run: Run) -> bool:
 
 def open_link(run: Run, token: str, who: str) -> bool:
     """Whether a token is that of the link to a run; then `who` has opened it."""
-    found = _hash(token)
-    if not who or not hmac.compare_digest(found, _kept(run)):
+    digest = _hash(token)
+    if not who or not hmac.compare_digest(digest, _kept(run)):
         return False
     with LOCK:
-        OPENED[who, run.id] = found
+        OPENED[who, run.id] = digest
     return True
 
 
 def opened(run: Run, who: str) -> bool:
     """Whether `who` has opened the link that the run has now."""
     with LOCK:
-        found = OPENED.get((who, run.id))
-    return found is not None and hmac.compare_digest(found, _kept(run))
+        digest = OPENED.get((who, run.id))
+    return digest is not None and hmac.compare_digest(digest, _kept(run))
 
 
 def _hash(token: str) -> str:

@@ -25,21 +25,21 @@ class Counts:
     @classmethod
     def of(cls, keys: Ids) -> "Counts":
         """Count n-grams."""
-        found, counts = np.unique(keys, return_counts=True)
-        return cls(found, counts.astype(np.float64))
+        unique, counts = np.unique(keys, return_counts=True)
+        return cls(unique, counts.astype(np.float64))
 
     def sums(self, groups: Ids, weights: Floats | None = None) -> "Counts":
         """The sums of `weights` (of 1 where there are none) over groups of the n-grams."""
-        found, where = np.unique(groups, return_inverse=True)
-        return Counts(found, np.bincount(where, weights, len(found)).astype(np.float64))
+        unique, where = np.unique(groups, return_inverse=True)
+        return Counts(unique, np.bincount(where, weights, len(unique)).astype(np.float64))
 
     def __getitem__(self, keys: Ids) -> Floats:
         """How often these were seen; 0 for those that were not."""
         if not len(self.keys):
             return np.zeros(len(keys))
         at = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
-        found: Floats = np.where(self.keys[at] == keys, self.counts[at], 0.0)
-        return found
+        counts: Floats = np.where(self.keys[at] == keys, self.counts[at], 0.0)
+        return counts
 
 
 def keys(stream: Ids, words: int, order: int) -> Ids:

@@ -218,5 +218,5 @@ def nearest(images: Tensor, real: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
         nearest first; fewer than k columns where there are fewer pictures.
     """
     far = torch.cdist(images.flatten(1), real.flatten(1)) / math.sqrt(images[0].numel())
-    found = far.topk(min(k, len(real)), largest=False)
-    return found.indices, found.values
+    farthest = far.topk(min(k, len(real)), largest=False)
+    return farthest.indices, farthest.values

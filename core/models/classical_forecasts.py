@@ -50,11 +50,11 @@ class HoltWinters:
             errors = _smoothed(known, tuple(smoothing), multiplied)[0]
             return float(np.mean(errors**2))
 
-        found = [
+        fits = [
             minimize(error, start, method="L-BFGS-B", bounds=[(1e-4, 0.9999)] * 3)
             for start in STARTS
         ]
-        best = min(found, key=lambda one: float(one.fun))
+        best = min(fits, key=lambda one: float(one.fun))
         level, trend, season = (float(x) for x in best.x)
         return cls(multiplied, (level, trend, season), float(best.fun))
 

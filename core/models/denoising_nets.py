@@ -95,9 +95,9 @@ class DiffusionNet(nn.Module):
             x = x + 1
             size = x.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
         else:
-            asked = torch.full_like(t, -1, dtype=torch.long) if labels is None else labels
-            asked = torch.where((asked < 0) | (asked >= self.classes), self.classes, asked)
-            known = F.silu(self.time(time_code(t)) + self.label(asked))
+            label = torch.full_like(t, -1, dtype=torch.long) if labels is None else labels
+            label = torch.where((label < 0) | (label >= self.classes), self.classes, label)
+            known = F.silu(self.time(time_code(t)) + self.label(label))
         x = self.enter(F.pixel_unshuffle(x / size, 2))  # (B, 4C, H/2, W/2)
         for block in self.down:
             x = block(x, known)

@@ -110,15 +110,15 @@ def roll(
         output, state = model(row[None, None], state)
         outputs.append(output[0, 0])
         states.append(state)
-    found = [torch.stack([outputs[row] for row in rows])]
+    outputs_ahead = [torch.stack([outputs[row] for row in rows])]
     state, windows = _joined([states[row] for row in rows]), given[rows][:, : model.lags]
     following = torch.tensor(origins)
     for _ in range(horizon - 1):
-        windows = torch.cat([windows[:, 1:], found[-1][:, :1]], 1)
+        windows = torch.cat([windows[:, 1:], outputs_ahead[-1][:, :1]], 1)
         following = following + 1
         output, state = model(_given(model, windows, following)[:, None], state)
-        found.append(output[:, 0])
-    read = torch.stack(found, 1).double()  # (origins, horizon, outputs)
+        outputs_ahead.append(output[:, 0])
+    read = torch.stack(outputs_ahead, 1).double()  # (origins, horizon, outputs)
     last = values[torch.tensor(origins) - 1]
     middle = scaling.undo(last, read[..., 0])
     before = torch.cat([last[:, None], middle[:, :-1]], 1).flatten()

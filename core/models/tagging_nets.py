@@ -155,5 +155,5 @@ class WordTagger(nn.Module):
         marked.scatter_(1, count + 1, END)
         answers = self.filters(self.characters(marked).transpose(1, 2))  # (D, filters, longest)
         there = torch.arange(longest, device=letters.device) < count + 2
-        found: Tensor = answers.masked_fill(~there[:, None], -torch.inf).amax(2).relu()
-        return found
+        strongest: Tensor = answers.masked_fill(~there[:, None], -torch.inf).amax(2).relu()
+        return strongest

@@ -153,7 +153,7 @@ class ReflowLearner(DiffusionLearner):
         self.sampling = Sampling(STEPS // 2, order=2, guidance=experiment.variant.guidance)
         self.teacher: DiffusionNet | None = None
         self.pictures = torch.empty(0, dtype=torch.uint8)
-        self.asked = torch.empty(0, dtype=torch.long)
+        self.labels = torch.empty(0, dtype=torch.long)
         self.noises: list[Tensor] = []
 
     def examples(
@@ -164,20 +164,20 @@ class ReflowLearner(DiffusionLearner):
         if self.teacher is None:
             self.teacher = copy.deepcopy(self.average or self.net).eval()
             self.net.load_state_dict(self.teacher.state_dict())
-        _, _, told = super().examples(images, progress, generator)
+        _, _, labels = super().examples(images, progress, generator)
         if len(self.pictures) < PAIRS:
-            self._draw(self.teacher, told)
-        device = told.device
-        chosen = torch.randint(len(self.pictures), told.shape, generator=generator, device=device)
-        return signed(self.pictures[chosen]), torch.cat(self.noises)[chosen], self.asked[chosen]
+            self._draw(self.teacher, labels)
+        device = labels.device
+        chosen = torch.randint(len(self.pictures), labels.shape, generator=generator, device=device)
+        return signed(self.pictures[chosen]), torch.cat(self.noises)[chosen], self.labels[chosen]
 
-    def _draw(self, teacher: DiffusionNet, told: Tensor) -> None:
+    def _draw(self, teacher: DiffusionNet, labels: Tensor) -> None:
         """Draw pairs for one batch; the pictures are kept as bytes."""
-        noise = self._noise(len(self.noises), len(told), told.device)
-        drawn = denoise(self.process, teacher, noise, told, self.sampling)
+        noise = self._noise(len(self.noises), len(labels), labels.device)
+        drawn = denoise(self.process, teacher, noise, labels, self.sampling)
         kept = ((drawn.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        self.pictures = torch.cat([self.pictures.to(told.device), kept])
-        self.asked = torch.cat([self.asked.to(told.device), told])
+        self.pictures = torch.cat([self.pictures.to(labels.device), kept])
+        self.labels = torch.cat([self.labels.to(labels.device), labels])
         self.noises.append(noise)
 
     def _noise(self, block: int, count: int, device: torch.device) -> Tensor:
@@ -185,7 +185,7 @@ class ReflowLearner(DiffusionLearner):
 
     def state_dict(self) -> dict[str, Any]:
         """The noises are not among it: their seeds give them again."""
-        pairs = {"pictures": self.pictures, "asked": self.asked}
+        pairs = {"pictures": self.pictures, "labels": self.labels}
         counts = [len(block) for block in self.noises]
         teacher = self.teacher.state_dict() if self.teacher else {}
         return {**super().state_dict(), "pairs": pairs, "counts": counts, "teacher": teacher}
@@ -195,7 +195,7 @@ class ReflowLearner(DiffusionLearner):
         if state["teacher"]:
             self.teacher = copy.deepcopy(self.net)
             self.teacher.load_state_dict(state["teacher"])
-        self.pictures, self.asked = state["pairs"]["pictures"], state["pairs"]["asked"]
+        self.pictures, self.labels = state["pairs"]["pictures"], state["pairs"]["labels"]
         device = next(self.net.parameters()).device
         self.noises = [self._noise(i, n, device) for i, n in enumerate(state["counts"])]
 
@@ -223,9 +223,9 @@ def samples(
     drawn = []
     for start in range(0, count, CHUNK):
         experiment.check("drawing samples")
-        asked = None if labels is None else labels[start : start + CHUNK]
+        classes = None if labels is None else labels[start : start + CHUNK]
         part = noise[start : start + CHUNK]
-        drawn.append(denoise(experiment.variant.process, model, part, asked, how))
+        drawn.append(denoise(experiment.variant.process, model, part, classes, how))
     return (torch.cat(drawn).clamp(-1, 1) + 1) / 2
 
 
@@ -294,8 +294,8 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
         self, variant: str, shape: Shape, config: DiffusionConfig | None = None, classes: int = 0
     ) -> DiffusionNet:
         chosen, config = self.variant(variant), config or self.config(variant)
-        asked = classes if chosen.conditional else 0
-        return DiffusionNet(shape, config.width, asked, blind=chosen.blind)
+        known = classes if chosen.conditional else 0
+        return DiffusionNet(shape, config.width, known, blind=chosen.blind)
 
     def learner(
         self, experiment: DiffusionExperiment, data: Images | None = None

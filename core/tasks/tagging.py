@@ -118,9 +118,9 @@ class WordLearner(Descent):
         self.batch_size, self.lengths = config.batch_size, torch.zeros(0)
         if data is not None:
             self.lengths = lengths(data.pixels).float()
-            told = numbers(data.pixels)[data.labels[..., TAG] >= 0]
+            words = numbers(data.pixels)[data.labels[..., TAG] >= 0]
             assert isinstance(model, WordTagger)
-            count = torch.bincount(told, minlength=len(model.drop)).float()
+            count = torch.bincount(words, minlength=len(model.drop)).float()
             model.drop = config.word_dropout / (config.word_dropout + count).clamp_min(1e-6)
             model.drop[0] = 0
 
@@ -241,55 +241,55 @@ class Tagging(SequenceTask[TaggingConfig, TaggingVariant, nn.Module]):
         self, experiment: TaggingExperiment, images: Images, held: Images
     ) -> dict[str, float]:
         part = some(images, VALIDATION_SENTENCES, 0)
-        told, logits = _answers(experiment.model, part, experiment.check)
-        right = (logits.argmax(1) == told[:, TAG]).float().mean()
+        labels, logits = _answers(experiment.model, part, experiment.check)
+        right = (logits.argmax(1) == labels[:, TAG]).float().mean()
         experiment.check("comparing")
         return {
-            "val_loss": F.cross_entropy(logits, told[:, TAG]).item(),
+            "val_loss": F.cross_entropy(logits, labels[:, TAG]).item(),
             "val_accuracy": right.item(),
         }
 
     def evaluate(self, experiment: TaggingExperiment, images: Images) -> dict[str, Any]:
         experiment.check("tagging")
-        told, logits = _answers(experiment.model, images, experiment.check)
-        told, logits = told.cpu(), logits.cpu()
+        labels, logits = _answers(experiment.model, images, experiment.check)
+        labels, logits = labels.cpu(), logits.cpu()
         given, classes = logits.argmax(1), logits.shape[1]
-        sentence = told[:, -1]
-        confusion = _confusion(told[:, TAG], given, classes)
+        sentence = labels[:, -1]
+        confusion = _confusion(labels[:, TAG], given, classes)
         rows, columns, hits = confusion.sum(1), confusion.sum(0), confusion.diag()
         recall, precision = hits / rows.clamp_min(1), hits / columns.clamp_min(1)
         f1 = 2 * hits / (rows + columns).clamp_min(1)
         experiment.check("resampling texts")
-        right = given == told[:, TAG]
-        low, high = interval(right, told[:, TEXT])
+        right = given == labels[:, TAG]
+        low, high = interval(right, labels[:, TEXT])
         spread = {"accuracy_low": low, "accuracy_high": high}
-        unseen, unwritten = told[:, SEEN] == 0, told[:, SEEN] < 2
+        unseen, unwritten = labels[:, SEEN] == 0, labels[:, SEEN] < 2
         if unseen.any():
-            low, high = interval(right[unseen], told[unseen, TEXT])
+            low, high = interval(right[unseen], labels[unseen, TEXT])
             spread |= {"unseen_low": low, "unseen_high": high}
             spread["unseen_as_written_accuracy"] = _mean(right[unwritten])
         experiment.check("comparing")
         return {
-            **_shares(told, given, sentence),
+            **_shares(labels, given, sentence),
             **spread,
-            "loss": F.cross_entropy(logits, told[:, TAG]).item(),
-            "n_test": len(told),
+            "loss": F.cross_entropy(logits, labels[:, TAG]).item(),
+            "n_test": len(labels),
             "n_unseen": int(unseen.sum()),
             "n_unseen_as_written": int(unwritten.sum()),
             "n_sentences": len(images.labels),
-            "n_texts": len(torch.unique(told[:, TEXT])),
+            "n_texts": len(torch.unique(labels[:, TEXT])),
             "confusion": confusion.tolist(),
             "class_accuracy": recall.tolist(),
             "class_precision": precision.tolist(),
             "class_f1": f1.tolist(),
-            "bigram": _shares(told, told[:, BIGRAM], sentence),
-            "most_frequent": _shares(told, told[:, FREQUENT], sentence),
+            "bigram": _shares(labels, labels[:, BIGRAM], sentence),
+            "most_frequent": _shares(labels, labels[:, FREQUENT], sentence),
         }
 
     def render(self, experiment: TaggingExperiment, images: Images) -> np.ndarray:
         """The confusion matrix: a row a tag, brighter where more of its words are given a tag."""
-        told, logits = _answers(experiment.model, some(images, VALIDATION_SENTENCES, 0), silent)
-        counts = _confusion(told[:, TAG].cpu(), logits.argmax(1).cpu(), logits.shape[1])
+        labels, logits = _answers(experiment.model, some(images, VALIDATION_SENTENCES, 0), silent)
+        counts = _confusion(labels[:, TAG].cpu(), logits.argmax(1).cpu(), logits.shape[1])
         shares = counts / counts.sum(1, keepdim=True).clamp_min(1)
         side = -(-28 // len(shares))
         cells = (shares.sqrt() * 255).round().to(torch.uint8)
@@ -402,7 +402,7 @@ def _loss(model: nn.Module, images: Images) -> tuple[Tensor, float]:
 def _answers(model: nn.Module, images: Images, check: Check) -> tuple[Tensor, Tensor]:
     """What stands beside each word, with the number of its sentence last, int64 (M, K + 1), and the
     logits of its tags (M, tags)."""
-    told, logits = [], []
+    labels, logits = [], []
     with torch.inference_mode():
         for rows in _batches(lengths(images.pixels)):
             check("tagging")
@@ -410,9 +410,9 @@ def _answers(model: nn.Module, images: Images, check: Check) -> tuple[Tensor, Te
             beside = images.labels[rows, :longest].long()
             there = beside[..., TAG] >= 0
             numbered = rows[:, None].expand_as(there)[..., None]
-            told.append(torch.cat([beside, numbered], 2)[there])
+            labels.append(torch.cat([beside, numbered], 2)[there])
             logits.append(model(images.pixels[rows, :longest])[there])
-    return torch.cat(told), torch.cat(logits).float()
+    return torch.cat(labels), torch.cat(logits).float()
 
 
 def _batches(length: Tensor) -> Iterator[Tensor]:
@@ -424,10 +424,10 @@ def _confusion(tags: Tensor, given: Tensor, classes: int) -> Tensor:
     return torch.bincount(tags * classes + given, minlength=classes**2).view(classes, classes)
 
 
-def _shares(told: Tensor, given: Tensor, sentence: Tensor) -> dict[str, float]:
+def _shares(labels: Tensor, given: Tensor, sentence: Tensor) -> dict[str, float]:
     """Shares of right tags: of all words, of those seen and unseen (in small letters) where there
     are any, and of whole sentences."""
-    right, unseen = given == told[:, TAG], told[:, SEEN] == 0
+    right, unseen = given == labels[:, TAG], labels[:, SEEN] == 0
     _, which = torch.unique(sentence, return_inverse=True)
     wrong = torch.bincount(which, (~right).double())
     shares = {"accuracy": right, "seen_accuracy": right[~unseen], "unseen_accuracy": right[unseen]}

@@ -256,8 +256,8 @@ class CycleLearner(TranslationLearner):
         self.descend("generators", loss, progress)
         net.discriminators.requires_grad_(True)
         self.follow()
-        told = {"loss": loss.item(), **{k: x.item() for k, x in figures.items()}}
-        return _Fakes(fake_a, fake_b, told)
+        scalars = {"loss": loss.item(), **{k: x.item() for k, x in figures.items()}}
+        return _Fakes(fake_a, fake_b, scalars)
 
     def state_dict(self) -> dict[str, Any]:
         pools = {which: list(pool.kept) for which, pool in self.pools.items()}

@@ -52,8 +52,8 @@ def main(arguments: list[str]) -> int:
     rows = [row for name in asked.names or BENCHMARKS for row in measured(name, asked.quick)]
     print(report(rows, where, command))
     if asked.json:
-        found = {"machine": where, "command": command, "rows": [asdict(row) for row in rows]}
-        asked.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        result = {"machine": where, "command": command, "rows": [asdict(row) for row in rows]}
+        asked.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return int(any(row.held is False for row in rows))
 
 

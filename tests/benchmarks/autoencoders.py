@@ -36,13 +36,13 @@ def autoencoders(quick: bool) -> Iterator[Row]:
 
     Quick reads the stored figures only, and trains no judge.
     """
-    found: dict[str, Figures] = {}
+    result: dict[str, Figures] = {}
     for run in shipped_runs(AUTOENCODING):
         stored = run.metrics()
-        found[run.id] = stored if quick else evaluate(run)
+        result[run.id] = stored if quick else evaluate(run)
         if "kl" in stored:
-            yield from _bounds(run, stored, found[run.id], quick)
-    yield from _asked(found)
+            yield from _bounds(run, stored, result[run.id], quick)
+    yield from _asked(result)
     yield from _classes(quick)
 
 

@@ -111,11 +111,11 @@ def _cancel() -> float:
 
 def _memory(seconds: float) -> Samples:
     """MiB resident in the cluster's processes, which this program has started."""
-    found, deadline = [], time.perf_counter() + seconds
+    result, deadline = [], time.perf_counter() + seconds
     while time.perf_counter() < deadline:
-        found.append(resident(psutil.Process().children(recursive=True)) / MIB)
+        result.append(resident(psutil.Process().children(recursive=True)) / MIB)
         time.sleep(0.2)
-    return {"MiB": found}
+    return {"MiB": result}
 
 
 @contextmanager

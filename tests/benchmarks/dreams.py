@@ -124,9 +124,9 @@ def _whole(scene: Scene) -> Row:
     def watch(stage: str, picture: object = None, **progress: object) -> None:
         first.append(time.perf_counter() - began)
 
-    found = ascent.dream(scene, config, watch)
+    result = ascent.dream(scene, config, watch)
     seconds = time.perf_counter() - began
-    note = f"{len(found.history)} steps; the first was seen after {first[0]:.2f} s"
+    note = f"{len(result.history)} steps; the first was seen after {first[0]:.2f} s"
     return at_most("dreams: 512 pixels, the default recipe", seconds, ASKED_SECONDS, "s", note)
 
 
@@ -142,9 +142,9 @@ def _ascent(scene: Scene, quick: bool) -> Iterator[Row]:
     began = time.perf_counter()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ascent, "ascent", noted)
-        found = ascent.dream(scene, config, lambda *_, **__: None)
+        result = ascent.dream(scene, config, lambda *_, **__: None)
     spent = time.perf_counter() - began
-    octaves = groupby([*seen, found.picture[None]], key=lambda image: image.shape)
+    octaves = groupby([*seen, result.picture[None]], key=lambda image: image.shape)
     values = [[_measured(objective, image) for image in images] for _, images in octaves]
     steps = [b > a for octave in values for a, b in pairwise(octave)]
     share = sum(steps) / len(steps)
@@ -211,7 +211,7 @@ def _recursion(net: torch.nn.Module, scene: Scene, image: Image.Image, steps: in
 def _large() -> Iterator[Row]:
     """A picture of 2,048 by 2,048 pixels, by tiles and at once, in processes of their own."""
     with tempfile.TemporaryDirectory() as folder:
-        found, peaks = {}, {}
+        result, peaks = {}, {}
         for tile in (512, LARGE):
             path = f"{folder}/{tile}.pt"
             said = subprocess.run(
@@ -219,8 +219,8 @@ def _large() -> Iterator[Row]:
                 cwd=ROOT, check=True, capture_output=True, text=True,
             )  # fmt: skip
             peaks[tile] = float(said.stdout.split()[-1])
-            found[tile] = torch.load(path, weights_only=True)
+            result[tile] = torch.load(path, weights_only=True)
     note = f"{peaks[LARGE]:.0f} MiB at once"
     yield at_most("dreams: memory at 2,048 pixels, by tiles", peaks[512], ASKED_MEMORY, "MiB", note)
-    apart = 255 * float((found[512] - found[LARGE]).abs().mean())
+    apart = 255 * float((result[512] - result[LARGE]).abs().mean())
     yield at_most("dreams: by tiles from at once, mean grey levels", apart, ASKED_SEAMS, "")

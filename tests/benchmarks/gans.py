@@ -46,20 +46,20 @@ def gans(quick: bool) -> Iterator[Row]:
 def classifiers(quick: bool) -> Iterator[Row]:
     """Accuracy on the test images."""
     for run in shipped_runs(RECOGNITION):
-        found = run.metrics() if quick else evaluate(run)
+        result = run.metrics() if quick else evaluate(run)
         judges = (RECOGNITION.name, run.spec().variant) == ADVERSARIAL.judge
         asked = ASKED_ACCURACY.get(run.spec().dataset, 0.0) if judges else 0.0
         name = f"quality {run.id}: test accuracy"
-        yield at_least(name, found["accuracy"], asked, "", f"n = {found['n_test']}")
+        yield at_least(name, result["accuracy"], asked, "", f"n = {result['n_test']}")
 
 
 def generators(quick: bool) -> Iterator[Row]:
     """Fréchet distance and classes of each; then what is asked of them beside each other."""
-    found: dict[str, Figures] = {}
+    result: dict[str, Figures] = {}
     best: dict[str, float] = {}
     for run in shipped_runs(ADVERSARIAL):
         stored = run.metrics()
-        figures = found[run.id] = stored if quick else evaluate(run)
+        figures = result[run.id] = stored if quick else evaluate(run)
         if not quick:
             apart = abs(figures["fid"] / stored["fid"] - 1)
             note = f"{stored['fid']} stored, {figures['fid']} now"

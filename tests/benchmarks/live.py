@@ -30,8 +30,8 @@ def live(quick: bool) -> Iterator[Row]:
         return
     with started() as running, chromium() as browser:
         wait_ready(running)
-        for found in (finished(AUTOENCODING), finished(ADVERSARIAL)):
-            runs = [run for run in found if run.shipped]
+        for result in (finished(AUTOENCODING), finished(ADVERSARIAL)):
+            runs = [run for run in result if run.shipped]
             names = run_names(runs)
             for run in runs[:2] if quick else runs:
                 url = f"{running.url}{PAGES[run.spec().task]}?model={run.id}"
@@ -56,8 +56,8 @@ def _dragged(browser: Browser, url: str, name: str, moves: int, asked: float) ->
         root.evaluate("(root) => { root.latentTimings.length = 0; }")
         before = len(sent)
         messages = _drag(page, moves, lambda: len(sent) - before)
-        found = root.evaluate("(root) => [...root.latentTimings]")
-    times = [float(t) for t in found]
+        result = root.evaluate("(root) => [...root.latentTimings]")
+    times = [float(t) for t in result]
     row = at_most(
         f"live: work a frame while dragging, p95, {name}",
         percentile(times, 95),
@@ -83,6 +83,6 @@ def _drag(page: Page, moves: int, count: Callable[[], int] = lambda: 0) -> int:
         up = 0.1 + 0.8 * ((i * 7) % 50) / 50
         page.mouse.move(box["x"] + across * box["width"], box["y"] + up * box["height"])
         page.wait_for_timeout(16)
-    found = count()
+    result = count()
     page.mouse.up()
-    return found
+    return result

@@ -78,8 +78,8 @@ def _against_scikit_learn(count: int) -> Iterator[Row]:
 
     threads = settings().torch_threads
     with torch_threads(threads):
-        found = encoding.encode(SOURCE, data.load("mnist", "test").choice(count))
-        codes, labels = found.values, found.images.labels
+        result = encoding.encode(SOURCE, data.load("mnist", "test").choice(count))
+        codes, labels = result.values, result.images.labels
         began = time.perf_counter()
         theirs = torch.from_numpy(TSNE(random_state=0, n_jobs=threads).fit_transform(codes.numpy()))
         middle = time.perf_counter()
@@ -134,19 +134,19 @@ def _open_twice(running: Server, browser: Browser) -> list[float]:
     the browser has the page's files."""
     with visitor(browser) as page:
         page.add_init_script(STAMP)
-        found = []
+        result = []
         for _ in range(2):
             page.goto(running.url + PAGE, wait_until="commit")
             page.locator(READY).wait_for()
             page.wait_for_timeout(SETTLE)
-            found += page.evaluate("() => [window.painted, window.ready]")
-        return [ms / 1000 for ms in found]
+            result += page.evaluate("() => [window.painted, window.ready]")
+        return [ms / 1000 for ms in result]
 
 
 def _paint(running: Server, browser: Browser, count: int) -> Row:
     """A new visitor each time, with nothing in the browser's cache, on a warm server."""
-    found = [_open_twice(running, browser) for _ in range(count)]
-    painted, ready, again, ready_again = (list(times) for times in zip(*found, strict=True))
+    result = [_open_twice(running, browser) for _ in range(count)]
+    painted, ready, again, ready_again = (list(times) for times in zip(*result, strict=True))
     return at_most(
         "maps: first paint of a map of 10,000 points",
         statistics.median(painted),
@@ -166,14 +166,14 @@ def _clicks(running: Server, browser: Browser, count: int) -> Row:
         page.locator(READY).wait_for()
         page.wait_for_timeout(SETTLE)
         page.evaluate(LISTEN)
-        found = [_click(page, 37 + 211 * i) for i in range(count + 1)][1:]
+        result = [_click(page, 37 + 211 * i) for i in range(count + 1)][1:]
     return at_most(
         "maps: click to image and neighbours, p95",
-        percentile(found, 95),
+        percentile(result, 95),
         ASKED_CLICK,
         "ms",
-        f"p50 {percentile(found, 50):.0f} ms, {count} clicks after one to warm up",
-        {"ms": found},
+        f"p50 {percentile(result, 50):.0f} ms, {count} clicks after one to warm up",
+        {"ms": result},
     )
 
 

@@ -132,7 +132,7 @@ def machine() -> dict[str, Any]:
 
 def _cpu_model() -> str:
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        result = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
     except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+        result = None
+    return result[1].strip() if result else platform.processor() or platform.machine()

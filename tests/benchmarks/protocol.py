@@ -54,8 +54,8 @@ class Element:
 
     def data(self) -> dict[str, Any]:
         """What a component of ours was given."""
-        found: dict[str, Any] = json.loads(self.body.json)
-        return found
+        result: dict[str, Any] = json.loads(self.body.json)
+        return result
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class Answer:
     @property
     def errors(self) -> list[str]:
         """The sentences in red on the page."""
-        found = []
+        result = []
         for element in self.drawn:
             if element.kind == "alert" and element.body.format == ERROR:
-                found.append(str(element.body.body))
+                result.append(str(element.body.body))
             elif element.kind == "exception":
-                found.append(f"{element.body.type}: {element.body.message}")
-        return found
+                result.append(f"{element.body.type}: {element.body.message}")
+        return result
 
     @property
     def texts(self) -> list[str]:
@@ -119,10 +119,10 @@ class Conversation:
 
     def find(self, kind: str, label: str) -> Element:
         """The widget that was drawn last. Raises LookupError when there is none."""
-        found = self.seen(kind, label)
-        if found is None:
+        result = self.seen(kind, label)
+        if result is None:
             raise LookupError(f"/{self.page} has no {kind} called {label}")
-        return found
+        return result
 
     def seen(self, kind: str, label: str) -> Element | None:
         """The same, or None."""
@@ -275,15 +275,15 @@ class Conversation:
 
 def _pictures(text: str) -> dict[str, int]:
     """A number for each picture in HTML, by what it is called; others of its name are counted."""
-    found: dict[str, int] = {}
+    result: dict[str, int] = {}
     for part in text.split("<img ")[1:]:
         source, _, rest = part.partition('src="')[2].partition('"')
         name = rest.partition('alt="')[2].partition('"')[0]
         count = 2
-        while name in found and f"{name} ({count})" in found:
+        while name in result and f"{name} ({count})" in result:
             count += 1
-        found[f"{name} ({count})" if name in found else name] = crc32(source.encode())
-    return found
+        result[f"{name} ({count})" if name in result else name] = crc32(source.encode())
+    return result
 
 
 # ---- what whoever carries the bytes needs
@@ -303,5 +303,5 @@ def cookies(given: Iterable[str]) -> dict[str, str]:
 
 def cookie_header(known: dict[str, str]) -> dict[str, str]:
     """The header that gives cookies back."""
-    found = "; ".join(f"{name}={value}" for name, value in known.items())
-    return {"Cookie": found} if found else {}
+    result = "; ".join(f"{name}={value}" for name, value in known.items())
+    return {"Cookie": result} if result else {}

@@ -33,10 +33,10 @@ def quality(quick: bool) -> Iterator[Row]:
 
 def denoisers(quick: bool) -> Iterator[Row]:
     """PSNR of each shipped denoiser, and the U-Net's lead."""
-    found = shipped_runs(DENOISING)
-    figures = {run.id: run.metrics() if quick else evaluate(run) for run in found}
+    result = shipped_runs(DENOISING)
+    figures = {run.id: run.metrics() if quick else evaluate(run) for run in result}
     if not quick:
-        yield from (_again(run, figures[run.id]) for run in found)
+        yield from (_again(run, figures[run.id]) for run in result)
     yield from _asked(figures, "stored" if quick else "measured now")
     yield from _above_classical(figures, quick)
 
@@ -59,15 +59,15 @@ def _again(run: Run, now: Figures) -> Row:
 
 
 def _asked(figures: dict[str, Figures], how: str) -> Iterator[Row]:
-    found = {variant: _of(variant, figures) for variant in ASKED_PSNR}
+    result = {variant: _of(variant, figures) for variant in ASKED_PSNR}
     for variant, asked in ASKED_PSNR.items():
         name = f"quality {variant}: PSNR at σ = 0.5"
-        if (seen := found[variant]) is None:
+        if (seen := result[variant]) is None:
             yield Row(name, f"≥ {asked} dB", f"{variant} on mnist is not shipped")
         else:
             note = f"{how}, n = {seen['n_test']}; SSIM {seen['ssim']}"
             yield at_least(name, seen["psnr"], asked, "dB", note)
-    name, unet, conv = "quality unet above conv at σ = 0.5", found["unet"], found["conv"]
+    name, unet, conv = "quality unet above conv at σ = 0.5", result["unet"], result["conv"]
     if unet is None or conv is None:
         yield Row(name, f"≥ {UNET_ABOVE_CONV} dB", "unet or conv on mnist is not shipped")
     else:

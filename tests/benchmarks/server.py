@@ -117,14 +117,14 @@ def _starts(count: int) -> Iterator[Row]:
 def _first_pictures(running: Server, count: int) -> Row:
     """A new visitor each time, with nothing in the browser's cache; the first visit warms up."""
     with chromium() as browser:
-        found = [first_picture(browser, running.url + PICTURE_PAGE) for _ in range(count + 1)]
+        result = [first_picture(browser, running.url + PICTURE_PAGE) for _ in range(count + 1)]
     return at_most(
         f"server: first picture of {PICTURE_PAGE}, warm",
-        statistics.median(found[1:]),
+        statistics.median(result[1:]),
         ASKED_PICTURE,
         "s",
-        f"median of {count} new visitors after one whose {found[0]:.2f} s do not count",
-        {"seconds": found[1:], "first visit, seconds": found[:1]},
+        f"median of {count} new visitors after one whose {result[0]:.2f} s do not count",
+        {"seconds": result[1:], "first visit, seconds": result[:1]},
     )
 
 
@@ -156,34 +156,34 @@ def _script(running: Server, count: int) -> Row:
     """The same moves without a browser: what the server alone takes."""
     places = [PLACES[i % len(PLACES)] for i in range(count + 1)]
     seconds = slider_runs(running.url, PICTURE_PAGE.strip("/"), SLIDER_LABEL, places)
-    found = [1000 * s for s in seconds[1:]]
+    result = [1000 * s for s in seconds[1:]]
     return at_most(
         "server: run of the slider's script, p50",
-        percentile(found, 50),
+        percentile(result, 50),
         ASKED_SCRIPT,
         "ms",
         f"{count} moves after one to warm up, sent without a browser, each until the server says "
         f"that its script has ended: the way there and back is in it; p95 "
-        f"{percentile(found, 95):.0f} ms",
-        {"ms": found},
+        f"{percentile(result, 95):.0f} ms",
+        {"ms": result},
     )
 
 
 def _memory(running: Server) -> Row:
     """Every page once, in one session, then what the server's process holds."""
-    found = {}
+    result = {}
     with chromium(*WEBGL) as browser:
         for page in pages():
             visit(browser, running.url + page)
-            found[page] = running.process.memory_info().rss / MIB
+            result[page] = running.process.memory_info().rss / MIB
     return at_most(
         "server: memory after every page",
         running.process.memory_info().rss / MIB,
         ASKED_MEMORY,
         "MiB",
         "resident in the server's process after "
-        + ", ".join(f"{page} {size:.0f}" for page, size in found.items()),
-        {"MiB": list(found.values())},
+        + ", ".join(f"{page} {size:.0f}" for page, size in result.items()),
+        {"MiB": list(result.values())},
     )
 
 

@@ -22,13 +22,13 @@ def shipped(
     Args:
         default: only one that was trained as the variant is by default, but for `LENGTH`.
     """
-    found = [
+    result = [
         run
         for run in shipped_runs(task)
         if (run.spec().variant, run.spec().dataset) == (variant, dataset)
         and not (default and _changed(task, run) - LENGTH)
     ]
-    return max(found, key=lambda run: len(run.history()), default=None)
+    return max(result, key=lambda run: len(run.history()), default=None)
 
 
 def _changed(task: AnyTask, run: Run) -> set[str]:

@@ -13,21 +13,21 @@ ASKED_ALL, ASKED_ONE, ASKED_TREE = 130, 12, 145
 
 def sizes(quick: bool) -> Iterator[Row]:
     """Bytes of the shipped checkpoints and of the tracked tree; quick or not is the same."""
-    found = {
+    result = {
         path.parent.name: _bytes(_files(path.parent)) for path in SHIPPED.glob("*/config.json")
     }
-    each = {f"{name} bytes": [float(size)] for name, size in found.items()}
+    each = {f"{name} bytes": [float(size)] for name, size in result.items()}
     yield at_most(
         "size of all shipped checkpoints",
         _bytes(_files(SHIPPED)) / MIB,
         ASKED_ALL,
         "MiB",
-        f"{len(found)} runs",
+        f"{len(result)} runs",
         each,
     )
-    if found:
-        largest = max(found, key=lambda name: found[name])
-        yield at_most("size of the largest run", found[largest] / MIB, ASKED_ONE, "MiB", largest)
+    if result:
+        largest = max(result, key=lambda name: result[name])
+        yield at_most("size of the largest run", result[largest] / MIB, ASKED_ONE, "MiB", largest)
     tracked = _tracked()
     if tracked is None:
         yield Row("size of the tracked tree", f"≤ {ASKED_TREE} MiB", "this is no Git repository")

@@ -80,19 +80,19 @@ def _quality(images: Images) -> Iterator[Row]:
         model, config = _built(variant, **({"backbones": name} if name else {}))
         seen = Images(seen_by(model, images.pixels), images.labels)
         experiment = TRANSFER.experiment(variant, config, model)
-        found = cross_validation.cross_validated(experiment, seen)
-        said = f"± {found.spread:.4f} over the folds, {found.seconds / 5:.1f} s a head"
+        result = cross_validation.cross_validated(experiment, seen)
+        said = f"± {result.spread:.4f} over the folds, {result.seconds / 5:.1f} s a head"
         title = f"transfer: 5 folds, {'+'.join(model.names)}"
         if name:
-            alone.append(found.mean)
+            alone.append(result.mean)
         if name in ("", "lite0"):
-            yield at_least(title, found.mean, ASKED_FOLDS[variant], "", said)
+            yield at_least(title, result.mean, ASKED_FOLDS[variant], "", said)
         else:
-            yield Row(title, "–", f"{found.mean:.4f}", note=said)
+            yield Row(title, "–", f"{result.mean:.4f}", note=said)
         if name == "lite0":
-            yield at_most("transfer: training a head", found.seconds / 5, ASKED_HEAD, "s")
+            yield at_most("transfer: training a head", result.seconds / 5, ASKED_HEAD, "s")
             yield _few(experiment, seen)
-    yield at_least("transfer: side by side against the best alone", found.mean, max(alone), "")
+    yield at_least("transfer: side by side against the best alone", result.mean, max(alone), "")
 
 
 def _few(experiment: TransferExperiment, seen: Images) -> Row:

@@ -53,14 +53,14 @@ def shape_of(variant: str) -> tuple[int, int, int]:
 
 def fitting() -> dict[str, tuple[Recogniser, tuple[int, int, int], bytes]]:
     """Every registered variant that a browser can run, packed."""
-    found = {}
+    result = {}
     for variant in RECOGNITION.variants:
         model, shape = classifier(variant), shape_of(variant)
         try:
-            found[variant] = (model, shape, pack_classifier(model, shape))
+            result[variant] = (model, shape, pack_classifier(model, shape))
         except LabError:
             continue
-    return found
+    return result
 
 
 @torch.inference_mode()

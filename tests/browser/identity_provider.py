@@ -61,13 +61,13 @@ class Provider:
 @contextmanager
 def provider():
     """A running service."""
-    found = Provider()
+    result = Provider()
     app = Starlette(
         routes=[
-            Route("/.well-known/openid-configuration", found.metadata),
-            Route("/authorize", found.authorize),
-            Route("/token", found.token, methods=["POST"]),
-            Route("/keys", found.keys),
+            Route("/.well-known/openid-configuration", result.metadata),
+            Route("/authorize", result.authorize),
+            Route("/token", result.token, methods=["POST"]),
+            Route("/keys", result.keys),
         ]
     )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
@@ -75,9 +75,9 @@ def provider():
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    found.url = f"http://localhost:{server.servers[0].sockets[0].getsockname()[1]}"
+    result.url = f"http://localhost:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
-        yield found
+        yield result
     finally:
         server.should_exit = True
         thread.join(10)

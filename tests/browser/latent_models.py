@@ -86,8 +86,8 @@ def model(name: str) -> Autoencoder | GAN:
     """The same network whenever it is asked for."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        found = (MAKERS | GANS)[name]()
-        for module in found.generator if isinstance(found, GAN) else found.decoder:
+        result = (MAKERS | GANS)[name]()
+        for module in result.generator if isinstance(result, GAN) else result.decoder:
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.3)
                 module.running_var.uniform_(0.5, 2)
@@ -100,7 +100,7 @@ def model(name: str) -> Autoencoder | GAN:
                 module.weight.normal_(0, (2.5 / inputs) ** 0.5)
                 if module.bias is not None:
                     module.bias.normal_(0, 0.8)
-        return found.eval()
+        return result.eval()
 
 
 def drawn(network: Autoencoder | GAN, code: Tensor, label: int | None) -> np.ndarray:
@@ -115,5 +115,5 @@ def drawn(network: Autoencoder | GAN, code: Tensor, label: int | None) -> np.nda
 def directions(network: Autoencoder | GAN, count: int) -> tuple[Tensor, Tensor]:
     """A base (latent,) and as many directions from there, (count, latent)."""
     generator = torch.Generator().manual_seed(2)
-    found = torch.randn(1 + count, network.latent, generator=generator).round(decimals=4)
-    return found[0], found[1:]
+    result = torch.randn(1 + count, network.latent, generator=generator).round(decimals=4)
+    return result[0], result[1:]

@@ -93,8 +93,8 @@ def bench():
     st.write(f"Said {state['count']}: clicked {state['clicked']}, shown {state['shown']}")
     st.write(f"View {state['view']}, place {state['place']}")
     if state["lasso"]:
-        found = ids[inside(points, state["lasso"])]
-        st.write(f"Selected {len(found)} {int(found.sum())} of {len(state['lasso'])} corners")
+        result = ids[inside(points, state["lasso"])]
+        st.write(f"Selected {len(result)} {int(result.sum())} of {len(state['lasso'])} corners")
 
 
 st.set_page_config(layout="wide")

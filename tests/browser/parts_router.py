@@ -4,6 +4,6 @@ from pathlib import Path
 
 import streamlit as st
 
-found = sorted(Path(__file__).parent.glob("*_app.py"))
-pages = [st.Page(lambda: None, title="Nothing", default=True), *map(st.Page, found)]
+result = sorted(Path(__file__).parent.glob("*_app.py"))
+pages = [st.Page(lambda: None, title="Nothing", default=True), *map(st.Page, result)]
 st.navigation(pages, position="hidden").run()

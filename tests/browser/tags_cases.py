@@ -24,10 +24,10 @@ def cases() -> list[dict]:
 
 
 def _case(run: Run) -> dict:
-    found = []
+    result = []
     for text in TEXTS:
         words = sentences.tag(run, text).words if sentences.words_of(text) else []
-        found.append(
+        result.append(
             {
                 "text": text,
                 "words": [w.word for w in words],
@@ -42,5 +42,5 @@ def _case(run: Run) -> dict:
         "weights": f"data:application/octet-stream;base64,{weights}",
         "vocabulary": (run.path / VOCABULARY).read_text("utf-8"),
         "heldOut": (run.path / HELD_OUT).read_text("utf-8"),
-        "texts": found,
+        "texts": result,
     }

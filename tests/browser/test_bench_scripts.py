@@ -29,8 +29,8 @@ def printed(script):
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
 def test_a_script_prints_the_numbers_of_the_bench():
     here = Path(__file__).with_name("bench_scripts.mjs")
-    found = json.loads(subprocess.check_output(["node", here], text=True, timeout=60))
-    for one in found:
+    result = json.loads(subprocess.check_output(["node", here], text=True, timeout=60))
+    for one in result:
         said = printed(one["script"])
         loss, closed = said.pop("loss", None), said.pop("closed form", None)
         assert loss == (pytest.approx(one["loss"], abs=1e-9) if "loss" in one else None)

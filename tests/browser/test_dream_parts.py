@@ -70,10 +70,10 @@ class Compared:
     def shows(self, *colour):
         """Wait for the colour of the upper left pixel of the picture on the right."""
         for _ in range(50):
-            if (found := self.page.locator("img.after").evaluate(COLOUR)) == list(colour):
+            if (result := self.page.locator("img.after").evaluate(COLOUR)) == list(colour):
                 return
             self.page.wait_for_timeout(100)
-        pytest.fail(f"{found} is not {colour}")
+        pytest.fail(f"{result} is not {colour}")
 
     def next(self, number):
         self.page.get_by_role("button", name="Next").click()
@@ -295,8 +295,8 @@ def test_a_layer_s_tiles_are_seen_found_and_come_as_they_are_needed(page, app):
     listed.chosen("classifier 999")
     expect(listed.tile(999)).to_be_focused()
 
-    found = page.get_by_label("Find a name")
-    found.fill("Animal 77")
+    result = page.get_by_label("Find a name")
+    result.fill("Animal 77")
     expect(listed.tiles).to_have_count(6)  # 77, 771, 773, … 779
     assert page.get_by_text("6 of 1,000").is_visible()
     assert listed.tiles.nth(1).get_attribute("title") == "771: animal 771"
@@ -304,10 +304,10 @@ def test_a_layer_s_tiles_are_seen_found_and_come_as_they_are_needed(page, app):
     listed.chosen("classifier 771")
     expect(listed.tiles).to_have_count(6)
     expect(listed.card("Classes").locator(".badge")).to_have_text("animal 771")
-    found.fill("nothing has this name")
+    result.fill("nothing has this name")
     expect(listed.tiles).to_have_count(0)
     assert page.get_by_text("0 of 1,000").is_visible()
-    found.fill("")
+    result.fill("")
     expect(listed.tiles).to_have_count(200)
 
     # without a sheet there are numbers, until it is drawn

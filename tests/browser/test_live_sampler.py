@@ -55,9 +55,9 @@ def test_a_linked_code_is_drawn_as_pytorch_draws_it_and_taken_from_the_browser(s
     assert (picture == drawn.reshape(28, 28).repeat(10, 0).repeat(10, 1)).all()
     with page.expect_download() as taken:
         root.get_by_role("button", name="CSV").click()
-    found = pd.read_csv(taken.value.path())
+    result = pd.read_csv(taken.value.path())
     wanted = latent.code_table(torch.tensor([code]), torch.tensor([3]))
-    pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
+    pd.testing.assert_frame_equal(result, wanted, check_dtype=False)
 
 
 def until_other(page, root, before):
@@ -107,11 +107,11 @@ def test_the_browser_judges_a_code_as_python_does(server, page):
         code = (spread.centre + scale * torch.ones(length)).round(decimals=3)
         field.fill(", ".join(f"{v:g}" for v in code.tolist()))
         field.press("Enter")
-        found = outliers.distance(run, code[None])
-        state = outliers.state(spread, found)
+        result = outliers.distance(run, code[None])
+        state = outliers.state(spread, result)
         badge, why = live.ordinary(spread)[state]
-        said = f"{badge}{why.format(share=live.share_text(found.share))}"
+        said = f"{badge}{why.format(share=live.share_text(result.share))}"
         expect(judged).to_have_text(said)
         expect(judged).to_have_attribute("data-state", state)
         expect(root.locator(".original")).not_to_be_visible()  # it is of another picture
-    assert found.outside
+    assert result.outside

@@ -34,8 +34,8 @@ FLAT, DEEP = "shuffled=300&frames=1", "shuffled=300&frames=1&dimensions=3"
 @pytest.fixture(scope="module")
 def digits():
     """The pixels and labels of the test digits."""
-    found = data.load("mnist", "test")
-    return found.pixels.flatten(1).numpy(), found.labels.numpy()
+    result = data.load("mnist", "test")
+    return result.pixels.flatten(1).numpy(), result.labels.numpy()
 
 
 class Map:
@@ -106,8 +106,8 @@ class Map:
         """The id on the card and the pixels above it, once they are there."""
         script = CANVAS.replace("NAME", name)
         self.page.wait_for_function(script, arg=self.root.element_handle())
-        found = self.root.evaluate(script)
-        return found["id"], np.array(found["pixels"])
+        result = self.root.evaluate(script)
+        return result["id"], np.array(result["pixels"])
 
     def toggle(self, name):
         return self.root.locator(".toggle").filter(
@@ -128,8 +128,8 @@ class Map:
         ids, at = self.do("m => [[...m.ids], [...m.ids].map((id) => m.pixel(id))]")
         gaps = ((np.array(at)[:, None] - np.array(at)) ** 2).sum(2)
         np.fill_diagonal(gaps, np.inf)
-        found = [ids[i] for i in np.argsort(-gaps.min(1))[:60] if gaps[i].min() > 100]
-        return [id_ for id_ in found if self.inside(id_)]
+        result = [ids[i] for i in np.argsort(-gaps.min(1))[:60] if gaps[i].min() > 100]
+        return [id_ for id_ in result if self.inside(id_)]
 
     def inside(self, image):
         """Whether it is on the stage, and no tool over it."""
@@ -141,19 +141,19 @@ class Map:
 @pytest.fixture(scope="module")
 def maps(app, chromium):
     """Gives the map of a query, loaded once, and as it was at first."""
-    context, found = chromium.new_context(), {}
+    context, result = chromium.new_context(), {}
     context.set_default_timeout(60_000)
 
     def opened(query):
-        if query not in found:
+        if query not in result:
             page = context.new_page()
             page.set_viewport_size({"width": 1400, "height": 900})
-            found[query] = Map(page, app, query)
-        return found[query].anew()
+            result[query] = Map(page, app, query)
+        return result[query].anew()
 
     yield opened
     context.close()
-    assert not any(shown.errors for shown in found.values())
+    assert not any(shown.errors for shown in result.values())
 
 
 def coordinates(shown):
@@ -214,8 +214,8 @@ def test_the_card_has_the_image_of_the_point_whatever_is_filtered(maps, digits, 
     def check(image):
         shown.page.mouse.move(5, 5)
         shown.point_at(image)
-        found, seen = shown.card()
-        assert found == image
+        result, seen = shown.card()
+        assert result == image
         assert (seen == pixels[image]).all()
         words = shown.root.locator(".card .image figcaption").inner_text()
         assert words.split() == [*words.split()[:-2], "Image", str(image)]

@@ -57,12 +57,12 @@ def pictures(network, codes, draw):
     """A few codes, the first under every class, and what PyTorch draws of them."""
     labels = range(network.classes) if network.classes else [None]
     pairs = [(codes[0], label) for label in labels] + [(code, labels[-1]) for code in codes[1:]]
-    found = [
+    result = [
         {"code": code.tolist(), "label": label, "pixels": draw(code, label).tolist()}
         for code, label in pairs
     ]
-    assert all(np.std(one["pixels"]) > 5 for one in found)  # something is to be seen
-    return found
+    assert all(np.std(one["pixels"]) > 5 for one in result)  # something is to be seen
+    return result
 
 
 def decoders():
@@ -74,7 +74,7 @@ def decoders():
     for name, network in networks.items():
         codes = [torch.zeros(network.latent)]
         codes += (torch.randn(1, network.latent, generator=generator) * 2).round(decimals=3)
-        found = {
+        result = {
             "name": name,
             "url": data_url(pack(network)),
             "pictures": pictures(network, codes, lambda c, k, n=network: drawn(n, c, k)),
@@ -85,10 +85,10 @@ def decoders():
                 network, torch.tensor([[0.0, 0, 0], [0.5, -1.2, 0.7]]),
                 lambda c, k, n=network, b=base, d=basis: drawn(n, b + c @ d, k),
             )  # fmt: skip
-            found["directions"] = {
+            result["directions"] = {
                 "base": base.tolist(), "basis": basis.tolist(), "pictures": there,
             }  # fmt: skip
-        yield found
+        yield result
 
 
 def spreads():
@@ -143,15 +143,15 @@ def preprocessed():
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(2)).double()
     x = x @ torch.tensor([[1.5, -0.8], [0.2, 0.5]]).double() + 0.3
     for method in METHODS:
-        found = fitted(method, x[:12])
-        yield {"method": method, "points": x.tolist(), "fit": 12, "moved": found(x).tolist()}
+        result = fitted(method, x[:12])
+        yield {"method": method, "points": x.tolist(), "fit": 12, "moved": result(x).tolist()}
 
 
 @pytest.fixture
 def cases(tmp_path, monkeypatch):
     """A folder with a module for each subject: what Python says, for the tests to compare with."""
     shares = [(d * s, d) for d in (1, 2, 3, 20, 100) for s in (0, 0.1, 0.5, 1, 1.5, 5, 50)]
-    found = {
+    result = {
         "decoders": list(decoders()),
         "classifiers": classifier_cases(),
         "denoisers": list(denoiser_cases()),
@@ -180,7 +180,7 @@ def cases(tmp_path, monkeypatch):
         ],
         "modules": sorted(path for path in routes._scripts() if path.endswith(".js")),
     }
-    for name, what in found.items():
+    for name, what in result.items():
         (tmp_path / f"{name}.mjs").write_text(f"export default {json.dumps(what)};")
     return tmp_path
 
@@ -210,9 +210,9 @@ def in_chromium(cases, browser):
 
     page.route("http://modules.test/**", answer)
     page.goto("http://modules.test/")
-    found = page.evaluate(RUN, [f"/{path.relative_to(ROOT).as_posix()}" for path in TESTS])
+    result = page.evaluate(RUN, [f"/{path.relative_to(ROOT).as_posix()}" for path in TESTS])
     page.close()
-    return "\n".join(found)
+    return "\n".join(result)
 
 
 def test_the_modules(cases, request):

@@ -29,8 +29,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def replica(page: Any) -> str:
     """Where the browser's cookie says that the session is."""
-    found = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
-    return str(found.get(STAYS, ""))
+    result = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    return str(result.get(STAYS, ""))
 
 
 def test_an_open_page_moves_to_the_other_replica_by_itself(house: House, page: Any) -> None:

@@ -28,10 +28,10 @@ class Wall:
         return self.page.locator(".lab-wall .card", has_text=name)
 
     def greys(self):
-        found = self.page.locator(".lab-wall .card img")
-        for picture in found.all():
+        result = self.page.locator(".lab-wall .card img")
+        for picture in result.all():
             picture.evaluate("(p) => p.decode()")
-        return [picture.evaluate(GREY) for picture in found.all()]
+        return [picture.evaluate(GREY) for picture in result.all()]
 
     def scrub(self, epoch):
         self.scrubber.fill(str(epoch))

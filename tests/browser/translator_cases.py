@@ -29,18 +29,18 @@ def cases():
     for shape in SHAPES:
         model = network(shape)
         pictures = torch.randint(0, 256, (2, *shape), generator=torch.Generator().manual_seed(3))
-        found = []
+        result = []
         for direction, picture in enumerate(pictures):
             x = picture / 255
             trip = spoilt_trip(model, x, DIRECTIONS[direction], NOISE, SEED)
-            found.append({
+            result.append({
                 "direction": direction, "noise": NOISE, "seed": SEED, "pixels": _hwc(picture),
                 "made": {name: _hwc(255 * image) for name, image in trip._asdict().items()},
                 "psnr": float(psnr(trip.back[None], x[None])),
                 "lostPsnr": float(psnr(trip.lost[None], x[None])),
             })  # fmt: skip
         packed = base64.b64encode(pack_translator(model)).decode()
-        yield {"shape": list(shape), "bytes": packed, "pictures": found}
+        yield {"shape": list(shape), "bytes": packed, "pictures": result}
 
 
 def _hwc(image):

@@ -33,7 +33,7 @@ def _answers(model, known):
     start = known.index(".") if "." in known else 0
     for typed in TYPED:
         prompt = read(typed, known)
-        found = {"typed": typed, "words": prompt.words, "unknown": prompt.unknown}
+        result = {"typed": typed, "words": prompt.words, "unknown": prompt.unknown}
         if not isinstance(model, NGram) or len(prompt.numbers) >= model.context:
 
             def step(words):
@@ -44,9 +44,9 @@ def _answers(model, known):
 
             shares = next_words(model, prompt.numbers, start).double().softmax(0)
             draws = uniform(3, stream("noise"), 6)
-            found["best"] = [[int(i), float(shares[i])] for i in shares.topk(5).indices]
-            found["going"] = go_on(step, prompt.numbers, 6, 1.0, draws.__getitem__)
-        yield found
+            result["best"] = [[int(i), float(shares[i])] for i in shares.topk(5).indices]
+            result["going"] = go_on(step, prompt.numbers, 6, 1.0, draws.__getitem__)
+        yield result
 
 
 def _learnt():

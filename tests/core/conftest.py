@@ -21,9 +21,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path_factory.mktemp("shelf")))
         settings.cache_clear()
         assert main(SHORT) == 0
-        found = store.all_runs()[-1].path
+        result = store.all_runs()[-1].path
     settings.cache_clear()
-    return found
+    return result
 
 
 @pytest.fixture

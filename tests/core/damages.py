@@ -20,16 +20,16 @@ def _text(name: str, text: str) -> Damage:
 
 def _changed(name: str, **values: Any) -> Damage:
     def damage(folder: Path) -> None:
-        found = json.loads((folder / name).read_text())
-        (folder / name).write_text(json.dumps({**found, **values}))
+        result = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**result, **values}))
 
     return damage
 
 
 def _data(**values: Any) -> Damage:
     def damage(folder: Path) -> None:
-        found = json.loads((folder / "config.json").read_text())
-        _changed("config.json", data={**found["data"], **values})(folder)
+        result = json.loads((folder / "config.json").read_text())
+        _changed("config.json", data={**result["data"], **values})(folder)
 
     return damage
 

@@ -74,11 +74,11 @@ def test_the_best_finished_classifier_of_the_same_images_judges() -> None:
     assert judge(run) is None, "it is not finished"
     good = classifier(2, 0.9)
     best, _ = classifier(3, 0.95), classifier(4, 0.92)
-    found = judge(run)
-    assert found is not None and found.name == best.id
-    assert not found.model.training
+    result = judge(run)
+    assert result is not None and result.name == best.id
+    assert not result.model.training
     wanted, other = load_model(best).state_dict(), load_model(good).state_dict()
-    got = found.model.state_dict()
+    got = result.model.state_dict()
     assert all(torch.equal(wanted[k], got[k]) for k in wanted)
     assert not all(torch.equal(other[k], got[k]) for k in wanted)
 
@@ -87,8 +87,8 @@ def test_the_classifier_of_the_text_never_judges() -> None:
     classifier(1, 0.999, variant="cnn")
     assert judge(new("gan")) is None
     strong = classifier(2, 0.9)
-    found = judge(new("gan"))
-    assert found is not None and found.name == strong.id
+    result = judge(new("gan"))
+    assert result is not None and result.name == strong.id
 
 
 def test_a_classifier_from_before_the_text_s_had_its_name_still_judges() -> None:
@@ -98,8 +98,8 @@ def test_a_classifier_from_before_the_text_s_had_its_name_still_judges() -> None
     assert (asked["variant"], asked["version"]) == ("cnn_strong", 2)
     path.write_text(json.dumps({**asked, "variant": "cnn", "version": 1}))
     assert old.spec().variant == "cnn_strong"
-    found = judge(new("gan"))
-    assert found is not None and found.name == old.id
+    result = judge(new("gan"))
+    assert result is not None and result.name == old.id
     question = make_request("recognition", "cnn_strong", "digits", {**SMALL, "seed": 1})
     assert question.run_id == old.id, "the same question has the same answer as before"
     of_text = make_request(
@@ -114,8 +114,8 @@ def test_the_shipped_judges_are_found_under_todays_name(monkeypatch: pytest.Monk
         ("draw-cgan-mnist-dd3f87e3", "recognise-cnn-mnist-dd3f87e3"),
         ("draw-cgan-fashion-mnist-ddc1fb35", "recognise-cnn-fashion-mnist-42478ecc"),
     ):
-        found = judge(store.open_run(name))
-        assert found is not None and found.name == shipped
+        result = judge(store.open_run(name))
+        assert result is not None and result.name == shipped
         assert store.open_run(shipped).spec().variant == "cnn_strong"
 
 
@@ -136,8 +136,8 @@ def test_a_classifier_of_other_images_or_another_size_does_not_judge(
 def test_a_damaged_classifier_is_passed_over(name: str) -> None:
     whole, damaged = classifier(1, 0.9), classifier(2, 0.95)
     (damaged.path / name).write_text("{")
-    found = judge(new("gan"))
-    assert found is not None and found.name == whole.id
+    result = judge(new("gan"))
+    assert result is not None and result.name == whole.id
     (whole.path / name).write_text("{")
     assert judge(new("gan")) is None
 
@@ -162,14 +162,14 @@ def test_a_class_conditional_network_is_asked_for_each_class() -> None:
     run = new("cgan", epochs=0)
     classifier(1, 0.9)
     carry_out(run)
-    found = run.metrics()["asked_accuracy"]
+    result = run.metrics()["asked_accuracy"]
     reader, model = judge(run), load_model(run)
     assert reader is not None
     drawn = module.samples(model, 40, module.EVALUATION_SEED)  # type: ignore[arg-type]
     with torch.no_grad():
         read = reader.model(drawn).argmax(1)
     asked = torch.arange(40) % 10
-    assert found == pytest.approx(float((read == asked).float().mean()), abs=5e-5)
+    assert result == pytest.approx(float((read == asked).float().mean()), abs=5e-5)
 
 
 # ---- noted and kept

@@ -32,24 +32,24 @@ def permuted(model: nn.Module, order: torch.Tensor) -> nn.Module:
 def test_a_network_with_its_channels_in_another_order_is_the_same() -> None:
     model, order = NETWORKS["lenet_relu"][0], torch.tensor([3, 0, 5, 1, 4, 2])
     other = permuted(model, order)
-    found = aligned(model, other, UNTRAINED, IMAGES)
-    assert torch.allclose(found.similarity.diagonal(), torch.ones(5).double(), atol=1e-4)
-    assert torch.equal(order[found.matches[0]], torch.arange(6)), "each channel finds itself"
-    assert all(float(c.min()) > 0.999 for c in found.correlations)
-    assert found.n == 300 and len(found.pairs) == 5 and float(found.spread.max()) < 1e-3
-    made = differences(model, other, IMAGES.pixels[:1] / 255, found)
+    result = aligned(model, other, UNTRAINED, IMAGES)
+    assert torch.allclose(result.similarity.diagonal(), torch.ones(5).double(), atol=1e-4)
+    assert torch.equal(order[result.matches[0]], torch.arange(6)), "each channel finds itself"
+    assert all(float(c.min()) > 0.999 for c in result.correlations)
+    assert result.n == 300 and len(result.pairs) == 5 and float(result.spread.max()) < 1e-3
+    made = differences(model, other, IMAGES.pixels[:1] / 255, result)
     assert all(one.relative < 1e-4 for one in made)
     assert not any(m._forward_hooks for m in model.modules())
 
 
 def test_another_network_is_less_alike_and_the_floor_is_that_of_an_untrained_one() -> None:
     model = NETWORKS["lenet_relu"][0]
-    found = aligned(model, UNTRAINED, UNTRAINED, IMAGES)
-    assert torch.allclose(found.similarity.diagonal(), found.floor, atol=1e-9)
-    assert bool((found.similarity.diagonal() < 0.999).all())
-    assert found.correlation_floor[0] == pytest.approx(float(found.correlations[0].mean()))
+    result = aligned(model, UNTRAINED, UNTRAINED, IMAGES)
+    assert torch.allclose(result.similarity.diagonal(), result.floor, atol=1e-9)
+    assert bool((result.similarity.diagonal() < 0.999).all())
+    assert result.correlation_floor[0] == pytest.approx(float(result.correlations[0].mean()))
     again = aligned(model, UNTRAINED, UNTRAINED, IMAGES)
-    assert torch.equal(found.similarity, again.similarity)
+    assert torch.equal(result.similarity, again.similarity)
 
 
 def test_cka_is_not_raised_by_many_channels_and_few_images() -> None:

@@ -39,9 +39,9 @@ def test_fixed_ones_are_torchvision_s(pixels: Tensor, side: int) -> None:
 
 
 def test_a_crop_is_a_part_of_its_image_and_any_part(pixels: Tensor) -> None:
-    found = aug.random_crop(pixels, 9, seeded())
+    result = aug.random_crop(pixels, 9, seeded())
     places = []
-    for before, after in zip(pixels, found, strict=True):
+    for before, after in zip(pixels, result, strict=True):
         fits = [i for i, part in enumerate(windows(before, 9)) if torch.equal(part, after)]
         assert len(fits) == 1
         places += fits
@@ -52,10 +52,10 @@ def test_a_crop_is_a_part_of_its_image_and_any_part(pixels: Tensor) -> None:
 
 def test_a_sized_crop_keeps_a_share_of_the_area(pixels: Tensor) -> None:
     ramp = torch.arange(64, dtype=torch.uint8).repeat(64, 1).expand(200, 1, 64, 64)
-    found = aug.random_sized_crop(ramp, 16, seeded(), share=(0.25, 0.25), ratio=(1, 1)).float()
-    step = (found[:, 0, :, -1] - found[:, 0, :, 0]).mean(1) / 15
+    result = aug.random_sized_crop(ramp, 16, seeded(), share=(0.25, 0.25), ratio=(1, 1)).float()
+    step = (result[:, 0, :, -1] - result[:, 0, :, 0]).mean(1) / 15
     assert torch.allclose(step, torch.full_like(step, 2.0), atol=0.1), "half of the side"
-    left = found[:, 0, 0, 0]
+    left = result[:, 0, 0, 0]
     assert left.min() < 3 and left.max() > 28, "anywhere"
     whole = aug.random_sized_crop(pixels, 10, seeded(), share=(1, 1), ratio=(1, 1))
     assert whole.shape == (40, 3, 10, 10)
@@ -84,7 +84,7 @@ def test_what_is_random_follows_its_seed_and_spares_its_input(
     pixels: Tensor, vary: Callable[[Tensor, torch.Generator], Tensor]
 ) -> None:
     before = pixels.clone()
-    found = vary(pixels, seeded())
-    assert found.dtype == torch.uint8 and torch.equal(pixels, before)
-    assert torch.equal(found, vary(pixels, seeded()))
-    assert not torch.equal(found, vary(pixels, seeded(1)))
+    result = vary(pixels, seeded())
+    assert result.dtype == torch.uint8 and torch.equal(pixels, before)
+    assert torch.equal(result, vary(pixels, seeded()))
+    assert not torch.equal(result, vary(pixels, seeded(1)))

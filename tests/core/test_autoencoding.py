@@ -227,8 +227,8 @@ def test_the_terms_of_the_bound_are_those_of_the_distributions(
     terms = bound(config, model, x, labels, seeded())
     torch.testing.assert_close(terms.kl, kl_divergence(posterior, Normal(0.0, 1.0)))
     likely = log_likelihood(config, model, z, x, labels)
-    found = -terms.reconstruction - left_out(config, 784)
-    torch.testing.assert_close(found, likely, rtol=1e-4, atol=1e-2)
+    result = -terms.reconstruction - left_out(config, 784)
+    torch.testing.assert_close(result, likely, rtol=1e-4, atol=1e-2)
 
 
 def with_likelihood(variant: str, likelihood: str) -> AutoencodingConfig:
@@ -246,8 +246,8 @@ def log_likelihood(
     pixels: Any = Normal(model.finish(raw), sigma)
     if config.likelihood == "bernoulli":  # of grey values: not 0 or 1
         pixels = Bernoulli(logits=raw, validate_args=False)
-    found: Tensor = pixels.log_prob(x).flatten(1).sum(1)
-    return found
+    result: Tensor = pixels.log_prob(x).flatten(1).sum(1)
+    return result
 
 
 @pytest.mark.parametrize(("variant", "likelihood"), LIKELIHOODS)
@@ -264,8 +264,8 @@ def test_the_importance_weighted_bound_is_that_of_the_distributions(
         ratio = prior.log_prob(z).sum(1) - posterior.log_prob(z).sum(1)
         weights.append((log_likelihood(config, model, z, x, labels) + ratio).double())
     expected = -log_mean_exp(weights)
-    found = importance_bound(config, model, x, labels, seeded(), range(4))
-    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-2)
+    result = importance_bound(config, model, x, labels, seeded(), range(4))
+    torch.testing.assert_close(result.double(), expected, rtol=1e-4, atol=1e-2)
 
 
 def log_mean_exp(weights: list[Tensor]) -> Tensor:
@@ -403,9 +403,11 @@ def test_a_perfect_copy_of_grey_values_is_not_free_under_a_bernoulli_likelihood(
 def test_bounds_are_those_of_beta_one() -> None:
     images = tiny(AUTOENCODING)
     model, config = built(AUTOENCODING, "vae"), AUTOENCODING.config("vae", {"beta": 4.0})
-    found = AUTOENCODING.evaluate(AUTOENCODING.experiment("vae", config, model), images)
-    assert found["negative_elbo"] == pytest.approx(found["reconstruction"] + found["kl"], abs=1e-3)
-    assert found["loss"] == pytest.approx(found["reconstruction"] + 4 * found["kl"], abs=1e-3)
+    result = AUTOENCODING.evaluate(AUTOENCODING.experiment("vae", config, model), images)
+    assert result["negative_elbo"] == pytest.approx(
+        result["reconstruction"] + result["kl"], abs=1e-3
+    )
+    assert result["loss"] == pytest.approx(result["reconstruction"] + 4 * result["kl"], abs=1e-3)
 
 
 @pytest.mark.parametrize(("classes", "rows"), [(3, 3), (10, 3), (12, 4)])

@@ -88,8 +88,8 @@ def test_body_and_head_are_the_whole_network_of_torchvision(name: str) -> None:
     body.load_state_dict(chosen.rename(state, body))
     images = torch.randn(1, 3, 96, 96)
     with torch.inference_mode():
-        found = chosen.head(state).eval()(body(images))
-        assert torch.allclose(found, whole(images), atol=1e-4, rtol=1e-3)
+        result = chosen.head(state).eval()(body(images))
+        assert torch.allclose(result, whole(images), atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -97,11 +97,11 @@ def test_layers_are_told_with_their_channels_and_sizes(name: str) -> None:
     told = layers(name)
     body = random_body(name)
     with torch.inference_mode():
-        found = body.responses(torch.zeros(1, 3, 64, 64), [told[0].name, told[-1].name])
+        result = body.responses(torch.zeros(1, 3, 64, 64), [told[0].name, told[-1].name])
     assert [layer.name for layer in told] == list(body.layers)
     for layer in (told[0], told[-1]):
         side = 64 // layer.reduction
-        assert found[layer.name].shape == (1, layer.channels, side, side)
+        assert result[layer.name].shape == (1, layer.channels, side, side)
     assert told[-1].channels == backbone(name).width
 
 

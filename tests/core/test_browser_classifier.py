@@ -72,11 +72,11 @@ def test_weights_are_in_half_precision_only_where_that_loses_nothing():
     header, weights = unpacked(pack_classifier(model, (2, 4, 4)))
     conv, _, head = header["layers"]
     assert conv["single"] and "single" not in head
-    found = np.frombuffer(weights, "<f4", 6, 2 * conv["weight"])
+    result = np.frombuffer(weights, "<f4", 6, 2 * conv["weight"])
     wanted = model.body[0].weight.detach()[:, :, 0, 0].T.numpy()
-    assert (found.reshape(2, 3) == wanted).all()
-    found = np.frombuffer(weights, "<f2", 48 * 3, 2 * head["weight"]).reshape(48, 3)
-    assert (found == model.head.weight.detach().T.numpy()).all()
+    assert (result.reshape(2, 3) == wanted).all()
+    result = np.frombuffer(weights, "<f2", 48 * 3, 2 * head["weight"]).reshape(48, 3)
+    assert (result == model.head.weight.detach().T.numpy()).all()
 
 
 @pytest.mark.parametrize(

@@ -139,8 +139,8 @@ def test_batch_norm_after_an_activation_is_a_scale_and_goes_on_to_the_next_biase
     header, weights = unpacked(pack(model))
     _, reorder, scale, last = header["layers"]
     assert (reorder["activation"], scale["kind"], last["map"]) == ("relu", "affine", True)
-    found = weights[scale["weight"] :][:8].reshape(2, 2, 2)  # (H, W, C): of a channel all the same
-    assert np.allclose(found, [-1.5, 4], rtol=1e-3)
+    result = weights[scale["weight"] :][:8].reshape(2, 2, 2)  # (H, W, C): of a channel all the same
+    assert np.allclose(result, [-1.5, 4], rtol=1e-3)
     assert (weights[scale["bias"] :][:2] == 0).all()  # zeros stay zeros, and are skipped
     with torch.inference_mode():
         wanted = up(norm(torch.zeros(1, 2, 2, 2).double())).numpy().ravel()

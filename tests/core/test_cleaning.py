@@ -84,8 +84,8 @@ def test_whenever_an_import_is_killed_strangers_see_nothing(
             break
         except Killed:
             steps += 1
-        for found in imported.names():
-            assert not data.visible(found, "eve"), f"killed after {steps} files"
+        for result in imported.names():
+            assert not data.visible(result, "eve"), f"killed after {steps} files"
     assert steps >= 2 and name in data.owned("ann")
     assert data.visible(name, "ann") and not data.visible(name, "eve")
 
@@ -187,7 +187,7 @@ def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
 ) -> None:
     ann = identity.signed_in_as({"iss": "https://id.example.org", "sub": "1"})
     owners = [["v0"], ["v1"], ["v2"], ["v3"], ["v4", ann], [identity.COMMAND_LINE], [], ["v7"]]
-    found = []
+    result = []
     for seed, who in enumerate(owners):
         asked = make_request("denoising", "linear", "digits", {"seed": seed})
         run = store.create(asked.run_id, asked.config)
@@ -199,16 +199,16 @@ def test_of_runs_of_anonymous_visitors_those_go_that_nobody_asked_for_longest(
         written = json.loads((run.path / "status.json").read_text())
         old = {"heartbeat": time.time() - (20 - seed) * DAY, "queued_at": 0}
         (run.path / "status.json").write_text(json.dumps({**written, **old}))
-        found.append(run)
-    found[7].update(state="running")
-    found[0].set_owners(["v0", "v8"])  # another visitor has asked for it just now
+        result.append(run)
+    result[7].update(state="running")
+    result[0].set_owners(["v0", "v8"])  # another visitor has asked for it just now
     assert clean(0) == ([], [], 0, 0)
     monkeypatch.setenv("LATENT_LAB_MAX_DISK_MB_ANONYMOUS", "1")
     settings.cache_clear()
-    gone = [found[1].id, found[2].id, found[3].id]
+    gone = [result[1].id, result[2].id, result[3].id]
     assert clean(0, pretend=True).runs == gone and store.find(gone[0])
     assert clean(0).runs == gone
-    assert {run.id for run in store.all_runs()} == {run.id for run in found} - {*gone}
+    assert {run.id for run in store.all_runs()} == {run.id for run in result} - {*gone}
     assert clean(0) == ([], [], 0, 0)
 
 

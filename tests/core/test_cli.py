@@ -109,8 +109,12 @@ def test_a_fault_is_a_sentence(
 
 def test_data_list(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list", "--json"]) == 0
-    found = {record["name"]: record for record in said(capsys)}
-    assert found["digits"]["here"] == ["train", "test"] and found["digits"]["shape"] == [1, 28, 28]
+    result = {record["name"]: record for record in said(capsys)}
+    assert result["digits"]["here"] == ["train", "test"] and result["digits"]["shape"] == [
+        1,
+        28,
+        28,
+    ]
     assert main(["data", "list"]) == 0
     assert "digits" in capsys.readouterr().out
 
@@ -142,10 +146,10 @@ def test_evaluate_gives_the_stored_figures(
     trained: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", trained.id, "--json"]) == 0
-    found = said(capsys)
-    assert found["stored"] == trained.metrics() and found["metrics"]["n_test"] > 0
-    for name, value in found["metrics"].items():
-        assert difference(value, found["stored"][name]) < 1e-3, name
+    result = said(capsys)
+    assert result["stored"] == trained.metrics() and result["metrics"]["n_test"] > 0
+    for name, value in result["metrics"].items():
+        assert difference(value, result["stored"][name]) < 1e-3, name
 
 
 @pytest.mark.parametrize("fault", ["cut", "text", "absent", "another network"])
@@ -187,11 +191,11 @@ def test_runs_lists_the_damaged_too(
     broken.mkdir()
     (broken / "config.json").write_text("{")
     assert main(["runs", "--json"]) == 0
-    found = {record["run"]: record for record in said(capsys)}
-    assert found[trained.id]["metrics"] == trained.metrics() and not found[trained.id]["shipped"]
-    assert found[broken.name]["state"] == "damaged" and found[broken.name]["error"]
+    result = {record["run"]: record for record in said(capsys)}
+    assert result[trained.id]["metrics"] == trained.metrics() and not result[trained.id]["shipped"]
+    assert result[broken.name]["state"] == "damaged" and result[broken.name]["error"]
     assert main(["runs"]) == 0
-    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"run", *found}
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"run", *result}
 
 
 def test_markdown_is_a_table_of_the_shipped_runs(
@@ -262,9 +266,9 @@ def test_a_classifier_reads_a_photographed_digit(
     run = next(r.id for r in shipped if r.spec().dataset == "mnist")
     seven = str(Path(__file__).parent / "pictures" / "seven-shade.png")
     assert main(["predict", run, seven, "--digit", "--json"]) == 0
-    (found,) = said(capsys)["predictions"]
-    assert found["class"] == "7" and found["unlike_training"] is None
-    assert sum(found["probabilities"]) == pytest.approx(1, abs=1e-3)
+    (result,) = said(capsys)["predictions"]
+    assert result["class"] == "7" and result["unlike_training"] is None
+    assert sum(result["probabilities"]) == pytest.approx(1, abs=1e-3)
     denoiser = next(r.id for r in store.all_runs() if r.spec().task == "denoising")
     assert main(["predict", denoiser, seven]) == 1
     assert "is no classifier" in capsys.readouterr().err

@@ -62,8 +62,8 @@ def test_the_same_comes_again_from_the_recipe(
     first = said(capsys)["run"]
     another_lab(tmp_path, monkeypatch)
     assert main(["dream", "again", str(file), "--output", str(again), "--json"]) == 0
-    found = said(capsys)
-    assert found["run"] == first and not found["cached"]
+    result = said(capsys)
+    assert result["run"] == first and not result["cached"]
     assert again.read_bytes() == file.read_bytes()
 
 
@@ -104,8 +104,8 @@ def test_a_channel_grows_out_of_noise(tmp_path: Path, capsys: pytest.CaptureFixt
     file = tmp_path / "x.png"
     flags = ["--layers", "blocks.2/3", "--side", "32", "--steps", "4", "--output", str(file)]
     assert main(["dream", "visualise", *flags, "--json"]) == 0
-    found = said(capsys)
-    assert "objective" in found["metrics"] and "objective_before" not in found["metrics"]
+    result = said(capsys)
+    assert "objective" in result["metrics"] and "objective_before" not in result["metrics"]
     assert Image.open(file).size == (32, 32)
 
 
@@ -124,9 +124,9 @@ def test_a_dream_is_measured_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*FLOWER, "--json"]) == 0
     run = said(capsys)["run"]
     assert main(["evaluate", run, "--json"]) == 0
-    found = said(capsys)
-    assert found["metrics"]["objective"] == found["stored"]["objective"]
-    assert found["metrics"] == {k: found["stored"][k] for k in found["metrics"]}
+    result = said(capsys)
+    assert result["metrics"]["objective"] == result["stored"]["objective"]
+    assert result["metrics"] == {k: result["stored"][k] for k in result["metrics"]}
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,9 @@ def test_the_report_and_the_latents_of_a_contracted_draw(
     }  # fmt: skip
     drawn = generators.drawn(generators.network(run), 5, 0, truncation=0.5)
     np.testing.assert_array_equal(shown(lab / "sheet.png"), expected(drawn, 3))
-    found = pd.read_csv(table)
-    assert list(found) == [f"Latent {i}" for i in range(96)]
-    np.testing.assert_allclose(found, drawn.latents, atol=1e-4)
+    result = pd.read_csv(table)
+    assert list(result) == [f"Latent {i}" for i in range(96)]
+    np.testing.assert_allclose(result, drawn.latents, atol=1e-4)
 
 
 def test_a_class_is_asked_for_alone_or_all_in_turn(make: Make, lab: Path) -> None:

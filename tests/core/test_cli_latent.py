@@ -48,11 +48,11 @@ def pictures(path: Path, count: int) -> Tensor:
     sheet = torch.from_numpy(np.array(Image.open(path))).float() / 255
     side = 28 * commands.SHEET_SCALE
     columns = (sheet.shape[1] + 1) // (side + 1)
-    found = []
+    result = []
     for i in range(count):
         top, left = (side + 1) * (i // columns), (side + 1) * (i % columns)
-        found.append(sheet[top : top + side : 2, left : left + side : 2])
-    return torch.stack(found)[:, None]
+        result.append(sheet[top : top + side : 2, left : left + side : 2])
+    return torch.stack(result)[:, None]
 
 
 def sample(run: Run, lab: Path, *flags: str) -> list[str]:
@@ -144,8 +144,8 @@ def test_a_class_is_asked_for_by_number_by_name_or_all_in_turn(
     assert main(sample(run, lab, "--count", "25", "--class", "all", "--codes", str(codes))) == 0
     in_turn = torch.arange(25) % 10
     assert pd.read_csv(codes)["label"].tolist() == in_turn.tolist()
-    with Image.open(sheet) as found:
-        assert found.size == (10 * 57 - 1, 3 * 57 - 1), "a column a class"
+    with Image.open(sheet) as result:
+        assert result.size == (10 * 57 - 1, 3 * 57 - 1), "a column a class"
     expected = latent.decode(model, z, in_turn)
     torch.testing.assert_close(pictures(sheet, 25), expected, atol=0.003, rtol=0)
     names = tuple(data.info("fashion-mnist").classes)

@@ -47,9 +47,9 @@ def test_a_map_is_measured_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TSNE, "--json"]) == 0
     run = said(capsys)["run"]
     assert main(["evaluate", run, "--json"]) == 0
-    found = said(capsys)
-    assert found["metrics"] == {k: found["stored"][k] for k in found["metrics"]}
-    assert {"trustworthiness", "knn_accuracy_map"} <= set(found["metrics"])
+    result = said(capsys)
+    assert result["metrics"] == {k: result["stored"][k] for k in result["metrics"]}
+    assert {"trustworthiness", "knn_accuracy_map"} <= set(result["metrics"])
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("one_strength")
 def test_train_twice_is_trained_once(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
     before = (trained.path / "model.safetensors").stat()
     assert main([*SHORT, "--json"]) == 0
-    found = said(capsys)
-    assert found == {
+    result = said(capsys)
+    assert result == {
         "run": trained.id, "state": "done", "cached": True, "metrics": trained.metrics()
     }  # fmt: skip
     assert (trained.path / "model.safetensors").stat().st_mtime_ns == before.st_mtime_ns

@@ -40,30 +40,30 @@ def heaps(sizes: tuple[int, ...], columns: int = 2) -> tuple[Tensor, Tensor]:
 
 def test_k_means_finds_heaps_the_largest_first() -> None:
     points, which = heaps((10, 60, 30, 29))
-    found = clusters.kmeans(points, 4)
+    result = clusters.kmeans(points, 4)
     names = {1: 0, 2: 1, 3: 2, 0: 3}
-    assert found.labels.tolist() == [names[w] for w in which.tolist()]
-    assert found.labels.dtype == torch.int64 and found.number == 4 and not found.reduced
+    assert result.labels.tolist() == [names[w] for w in which.tolist()]
+    assert result.labels.dtype == torch.int64 and result.number == 4 and not result.reduced
 
 
 def test_k_means_is_scikit_learn_s_and_its_seed_decides() -> None:
     pixels, labels = digits()
-    found = clusters.kmeans(pixels, 10, seed=3)
+    result = clusters.kmeans(pixels, 10, seed=3)
     theirs = KMeans(10, n_init=1, random_state=3).fit_predict(pixels.numpy())
-    assert adjusted_rand_score(found.labels.numpy(), theirs) == 1
-    assert torch.equal(clusters.kmeans(pixels, 10, seed=3).labels, found.labels)
-    agreement = clusters.agreement(found.labels, labels)
+    assert adjusted_rand_score(result.labels.numpy(), theirs) == 1
+    assert torch.equal(clusters.kmeans(pixels, 10, seed=3).labels, result.labels)
+    agreement = clusters.agreement(result.labels, labels)
     assert agreement == pytest.approx(adjusted_rand_score(labels.numpy(), theirs))
     assert agreement > 0.4, "chance is 0"
-    sizes = torch.bincount(found.labels).tolist()
+    sizes = torch.bincount(result.labels).tolist()
     assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 360
 
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_fewer_different_points_make_fewer_clusters() -> None:
     twice = torch.tensor([[0.0, 0], [0, 0], [0, 0], [9, 9], [9, 9]])
-    found = clusters.kmeans(twice, 4)
-    assert found.labels.tolist() == [0, 0, 0, 1, 1] and found.number == 2
+    result = clusters.kmeans(twice, 4)
+    assert result.labels.tolist() == [0, 0, 0, 1, 1] and result.number == 2
     alike = clusters.kmeans(torch.ones(6, 3), 2)
     assert alike.labels.tolist() == [0] * 6 and alike.number == 1
 
@@ -84,8 +84,8 @@ def test_too_many_or_too_few_clusters_are_a_sentence(count: int, asked: int, sen
 
 @pytest.mark.parametrize("count", [2, 3, 50])
 def test_as_many_clusters_as_points_are_possible(count: int) -> None:
-    found = clusters.kmeans(drawn(count, 2), count)
-    assert sorted(found.labels.tolist()) == list(range(count))
+    result = clusters.kmeans(drawn(count, 2), count)
+    assert sorted(result.labels.tolist()) == list(range(count))
 
 
 # ---- HDBSCAN
@@ -94,12 +94,12 @@ def test_as_many_clusters_as_points_are_possible(count: int) -> None:
 def test_dense_places_are_clusters_and_the_rest_is_noise() -> None:
     points, which = heaps((40, 80, 20))
     lost = torch.tensor([[-300.0, 200], [300, -400], [700, 700]])
-    found = clusters.hdbscan(torch.cat([points, lost]), 10)
-    assert found.number == 3 and found.labels.dtype == torch.int64 and not found.reduced
-    assert found.labels[-3:].tolist() == [-1] * 3
+    result = clusters.hdbscan(torch.cat([points, lost]), 10)
+    assert result.number == 3 and result.labels.dtype == torch.int64 and not result.reduced
+    assert result.labels[-3:].tolist() == [-1] * 3
     names = {1: 0, 0: 1, 2: 2}
     same = [
-        names[w] == label for w, label in zip(which.tolist(), found.labels.tolist(), strict=False)
+        names[w] == label for w, label in zip(which.tolist(), result.labels.tolist(), strict=False)
     ]
     assert np.mean(same) > 0.9
 
@@ -107,33 +107,33 @@ def test_dense_places_are_clusters_and_the_rest_is_noise() -> None:
 def test_hdbscan_is_scikit_learn_s() -> None:
     pixels, labels = digits()
     points = short(pixels)
-    found = clusters.hdbscan(points, 8)
+    result = clusters.hdbscan(points, 8)
     model = HDBSCAN(min_cluster_size=8, min_samples=clusters.MIN_SAMPLES, copy=True)
     theirs = model.fit_predict(points.numpy())
-    assert found.number == theirs.max() + 1 >= 2
-    assert adjusted_rand_score(found.labels.numpy(), theirs) == 1
-    assert np.array_equal(found.labels.numpy() == -1, theirs == -1)
-    agreement = clusters.agreement(found.labels, labels)
+    assert result.number == theirs.max() + 1 >= 2
+    assert adjusted_rand_score(result.labels.numpy(), theirs) == 1
+    assert np.array_equal(result.labels.numpy() == -1, theirs == -1)
+    agreement = clusters.agreement(result.labels, labels)
     assert agreement == pytest.approx(adjusted_rand_score(labels.numpy(), theirs))
 
 
 def test_wide_points_are_reduced_and_it_is_said() -> None:
     points, which = heaps((40, 30, 20), columns=300)
-    found = clusters.hdbscan(points, 10)
-    assert found.reduced and found.number == 3
-    known = found.labels >= 0
-    assert float(known.float().mean()) > 0.8 and torch.equal(found.labels[known], which[known])
+    result = clusters.hdbscan(points, 10)
+    assert result.reduced and result.number == 3
+    known = result.labels >= 0
+    assert float(known.float().mean()) > 0.8 and torch.equal(result.labels[known], which[known])
     assert not clusters.hdbscan(points[:, : clusters.MAX_DIMENSIONS], 10).reduced
     again = clusters.hdbscan(points, 10)
-    assert torch.equal(again.labels, found.labels)
+    assert torch.equal(again.labels, result.labels)
 
 
 @pytest.mark.parametrize(
     "points", [torch.ones(30, 2), torch.ones(30, 25), drawn(3, 2), drawn(2, 1)]
 )
 def test_where_nothing_is_denser_all_is_noise(points: Tensor) -> None:
-    found = clusters.hdbscan(points, len(points))
-    assert found.labels.tolist() == [-1] * len(points) and found.number == 0
+    result = clusters.hdbscan(points, len(points))
+    assert result.labels.tolist() == [-1] * len(points) and result.number == 0
 
 
 @pytest.mark.parametrize(
@@ -172,19 +172,19 @@ def test_agreement_counts_all_noise_as_one_cluster() -> None:
 
 
 def test_without_two_known_classes_there_is_nothing_to_agree_with() -> None:
-    found = torch.arange(6) % 2
+    result = torch.arange(6) % 2
     for labels in ([3] * 6, [-1] * 6, [0, 1, 0, 1, 0, -1]):
-        assert clusters.agreement(found, torch.tensor(labels)) is None
+        assert clusters.agreement(result, torch.tensor(labels)) is None
 
 
 def test_a_medoid_is_the_member_nearest_to_all_others() -> None:
     points = torch.cat([drawn(40, 3), drawn(30, 3, seed=1) + 9, torch.full((1, 3), 99.0)])
     labels = torch.cat([torch.zeros(40), torch.ones(30), -torch.ones(1)]).long()
-    found = clusters.medoids(points, clusters.Clusters(labels, reduced=False))
-    for cluster, row in enumerate(found.tolist()):
+    result = clusters.medoids(points, clusters.Clusters(labels, reduced=False))
+    for cluster, row in enumerate(result.tolist()):
         members = points[labels == cluster]
         sums = torch.cdist(members, members).sum(1)
         assert torch.equal(points[row], members[sums.argmin()])
-    assert len(found) == 2
+    assert len(result) == 2
     none = clusters.Clusters(torch.full((5,), -1), reduced=False)
     assert len(clusters.medoids(points[:5], none)) == 0

@@ -40,10 +40,10 @@ def copies(x: Tensor, how: str) -> Tensor:
 def test_changed_copies_are_found(known: tuple[Images, Library], how: str, least: int) -> None:
     images, library = known
     rows = torch.arange(0, 1000, 125)
-    found = copying.search(copies(images.pixels[rows].float() / 255, how), library, 3)
-    right = found.copies & (found.ids[:, 0] == rows)
+    result = copying.search(copies(images.pixels[rows].float() / 255, how), library, 3)
+    right = result.copies & (result.ids[:, 0] == rows)
     assert int(right.sum()) >= least
-    assert found.ids.shape == found.distances.shape == (8, 3)
+    assert result.ids.shape == result.distances.shape == (8, 3)
 
 
 def test_new_images_are_no_copies(known: tuple[Images, Library]) -> None:
@@ -56,7 +56,7 @@ def test_new_images_are_no_copies(known: tuple[Images, Library]) -> None:
 def test_pictures_in_colour_of_any_size_are_searched() -> None:
     pixels = torch.randint(0, 256, (12, 3, 40, 40), generator=torch.Generator().manual_seed(0))
     images = Images(pixels.byte(), torch.full((12,), -1))
-    found = copying.search(images.pixels[3:4], copying.library(images), 2)
-    assert int(found.ids[0, 0]) == 3 and bool(found.copies[0])
+    result = copying.search(images.pixels[3:4], copying.library(images), 2)
+    assert int(result.ids[0, 0]) == 3 and bool(result.copies[0])
     with pytest.raises(LabError, match="too few"):
         copying.library(images.first(9))

@@ -20,14 +20,14 @@ def test_damaged_runs_are_listed_as_such_and_hide_no_other(
 ) -> None:
     spoilt = {run.id: name for name, run in damaged(trained)}
     assert main(["runs", "--json"]) == 0
-    found = {record["run"]: record for record in said(capsys)}
-    assert set(found) == {trained.id, *spoilt}
-    assert found[trained.id]["metrics"] == trained.metrics()
+    result = {record["run"]: record for record in said(capsys)}
+    assert set(result) == {trained.id, *spoilt}
+    assert result[trained.id]["metrics"] == trained.metrics()
     for run_id, name in spoilt.items():
-        assert found[run_id]["state"] == "damaged" and run_id in found[run_id]["error"], name
+        assert result[run_id]["state"] == "damaged" and run_id in result[run_id]["error"], name
     assert main(["runs"]) == 0
     listed = capsys.readouterr().out
-    assert all(run_id in listed for run_id in found)
+    assert all(run_id in listed for run_id in result)
 
 
 def test_damaged_runs_are_no_models(trained: Run, alone: Path) -> None:

@@ -29,9 +29,9 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def colour(content: bytes) -> tuple[int, ...]:
-    found = decode(content).convert("RGB").getpixel((10, 10))
-    assert isinstance(found, tuple)
-    return found
+    result = decode(content).convert("RGB").getpixel((10, 10))
+    assert isinstance(result, tuple)
+    return result
 
 
 # What it costs
@@ -104,10 +104,10 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
         with guard:
             at_once += 1
             most = max(most, at_once)
-        found = reduced(*args)  # type: ignore[arg-type]
+        result = reduced(*args)  # type: ignore[arg-type]
         with guard:
             at_once -= 1
-        return found
+        return result
 
     monkeypatch.setattr(decoding, "_reduced", counted)
     content = encoded(Image.new("L", (4200, 4200)), "PNG")
@@ -127,9 +127,9 @@ def test_a_reduced_picture_is_the_same_picture(mode: str, monkeypatch: pytest.Mo
     whole = np.asarray(decode(content).convert("RGB"))
     monkeypatch.setattr(decoding, "MAX_PIXELS", 17 * 21 * 16)
     monkeypatch.setattr(decoding, "_STRIP_PIXELS", 1500)
-    found = decode(content)
-    assert found.size == (17 * 4, 21 * 4)
-    assert np.abs(np.asarray(found.convert("RGB"), int) - whole[1::3, 1::3]).max() <= 2
+    result = decode(content)
+    assert result.size == (17 * 4, 21 * 4)
+    assert np.abs(np.asarray(result.convert("RGB"), int) - whole[1::3, 1::3]).max() <= 2
 
 
 # Colours
@@ -174,8 +174,8 @@ def test_a_profile_that_is_wrong_is_as_good_as_none(damage: str) -> None:
 def test_pictures_in_srgb_stay_as_they_are() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    found = decode(encoded(Image.fromarray(noise), "PNG", icc_profile=profile))
-    assert np.array_equal(np.asarray(found), noise)
+    result = decode(encoded(Image.fromarray(noise), "PNG", icc_profile=profile))
+    assert np.array_equal(np.asarray(result), noise)
 
 
 @pytest.mark.parametrize("name", ["grey12in16.png", "grey12in16.tif"])
@@ -222,9 +222,9 @@ def deep_colours(largest: int) -> bytes:
 @pytest.mark.parametrize("name", ["photo.jfif", "IMG_0001.HEIC", "without an ending", "a.txt"])
 def test_what_telephones_write_is_read_whatever_it_is_called(kind: str, name: str) -> None:
     image = Image.new("RGB", (64, 48), "red")
-    found = decode(encoded(image, kind, quality=90), name)
-    assert found.size == (64, 48)
-    assert found.getpixel((10, 10)) == pytest.approx((255, 0, 0), abs=6)
+    result = decode(encoded(image, kind, quality=90), name)
+    assert result.size == (64, 48)
+    assert result.getpixel((10, 10)) == pytest.approx((255, 0, 0), abs=6)
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
@@ -233,9 +233,9 @@ def test_a_telephone_held_upright_is_heard(kind: str) -> None:
     image.paste("red", (0, 0, 32, 48))
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = decode(encoded(image, kind, exif=exif.tobytes(), quality=90))
-    assert found.size == (48, 64), "turned once, not twice"
-    top = found.getpixel((24, 10))
+    result = decode(encoded(image, kind, exif=exif.tobytes(), quality=90))
+    assert result.size == (48, 64), "turned once, not twice"
+    top = result.getpixel((24, 10))
     assert isinstance(top, tuple) and top[0] > 200
 
 

@@ -70,8 +70,8 @@ def test_a_photographed_digit_is_still_that_digit(kind: str) -> None:
     rng = np.random.default_rng(len(kind))
     images = data.load("mnist", "test")
     chosen = rng.choice(len(images.labels), 8, replace=False)
-    found = [digit_from_picture(photograph(images.pixels[i], kind, rng)) for i in chosen]
-    right = np.array(answers(found)) == images.labels[chosen].numpy()
+    result = [digit_from_picture(photograph(images.pixels[i], kind, rng)) for i in chosen]
+    right = np.array(answers(result)) == images.labels[chosen].numpy()
     assert right.sum() >= 7
 
 
@@ -87,8 +87,8 @@ def test_black_and_white_ink_on_a_transparent_ground_are_the_same() -> None:
     white = np.asarray(Image.open(CASES / "one-white.png").convert("RGBA")).copy()
     black = white.copy()
     black[..., :3] = 0
-    found = [digit_from_picture(Image.fromarray(pixels)) for pixels in (white, black)]
-    assert torch.equal(*found) and found[0].max() == 255
+    result = [digit_from_picture(Image.fromarray(pixels)) for pixels in (white, black)]
+    assert torch.equal(*result) and result[0].max() == 255
 
 
 def test_a_digit_that_is_one_of_mnists_already_stays_as_it_is() -> None:

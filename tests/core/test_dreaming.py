@@ -86,8 +86,8 @@ def animated() -> bytes:
 def test_any_picture_can_be_dreamt_on(make: Callable[[], bytes]) -> None:
     picture = uploaded(make(), "odd")
     run = dreamt(values={"steps": 1}, picture=picture)
-    found = dream_runs.pixels_of(run, "dream.png")
-    assert found.shape[0] == 3 and max(found.shape[1:]) == 64 and min(found.shape[1:]) >= 32
+    result = dream_runs.pixels_of(run, "dream.png")
+    assert result.shape[0] == 3 and max(result.shape[1:]) == 64 and min(result.shape[1:]) >= 32
 
 
 def test_a_huge_or_broken_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,8 +388,8 @@ def test_an_estimate_is_learnt_from_finished_dreams(
 
     assert estimate().most > 1000
     quick, slow = finished(4.0, seed=1), finished(6.0, seed=2)
-    found = estimate(quick, slow)
-    assert 2 < found.least <= 4 and 6 <= found.most < 9
+    result = estimate(quick, slow)
+    assert 2 < result.least <= 4 and 6 <= result.most < 9
     assert estimate(quick).most < 6
     wider = estimate(quick, layers="blocks.2")
     assert wider.least < estimate(quick).least and wider.most > estimate(quick).most

@@ -151,9 +151,9 @@ def test_the_files_that_were_left_out_are_still_named(lab: Path) -> None:
         g: [(f"{i}.png", picture(i + 50 * k)) for i in range(6)] for k, g in enumerate("ab")
     }
     pictures["a"].append(("notes.txt", b"text"))
-    found = data.import_classes(pictures, "Pets", size=8, grey=False)
-    assert data.edit(found.name, {"train": {0: DROPPED}}).left_out == found.left_out
-    assert found.left_out[0].startswith("a/notes.txt is not a picture")
+    result = data.import_classes(pictures, "Pets", size=8, grey=False)
+    assert data.edit(result.name, {"train": {0: DROPPED}}).left_out == result.left_out
+    assert result.left_out[0].startswith("a/notes.txt is not a picture")
 
 
 # ---- the same, nothing, and one after another

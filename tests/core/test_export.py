@@ -61,7 +61,7 @@ def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], co
     pixels = chosen.prepare(run.spec().variant, data.load("digits", "test").first(count)).pixels
     batch = unit(pixels).contiguous()
     session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
-    found: np.ndarray = session.run(None, {INPUT: batch.numpy()})[0]
+    result: np.ndarray = session.run(None, {INPUT: batch.numpy()})[0]
     wanted: Tensor
     if run.spec().task == DENOISING.name:
         variant = run.spec().variant
@@ -72,8 +72,8 @@ def test_the_file_answers_as_the_lab_does(exported: tuple[Run, ExportReport], co
     else:
         model = latent.network(run)
         wanted = latent.decode(model, latent.encode(model, pixels))
-    np.testing.assert_allclose(found, wanted.numpy(), atol=TOLERANCE)
-    assert 0 <= found.min() < found.max() <= 1
+    np.testing.assert_allclose(result, wanted.numpy(), atol=TOLERANCE)
+    assert 0 <= result.min() < result.max() <= 1
 
 
 def test_the_file_is_one_and_says_what_it_is(exported: tuple[Run, ExportReport]) -> None:
@@ -128,11 +128,11 @@ def test_a_classifier_takes_photographs_of_any_size(
     pictures = [p.copy() for p in load_sample_images().images]
     photographs = [pictures[0][:300], pictures[1][:, :200], pictures[0][:20, :28]]
     for photograph in photographs:
-        (found,) = session.run(None, {INPUT: photograph[None]})
+        (result,) = session.run(None, {INPUT: photograph[None]})
         pixels = to_tensor(Image.fromarray(photograph), run.spec().data.shape)
         wanted = explain.predict(explain.classifier(run), pixels[None]).probabilities
-        np.testing.assert_allclose(found, wanted.numpy(), atol=0.02)  # Pillow rounds twice
-        np.testing.assert_allclose(found.sum(), 1, atol=1e-5)
+        np.testing.assert_allclose(result, wanted.numpy(), atol=0.02)  # Pillow rounds twice
+        np.testing.assert_allclose(result.sum(), 1, atol=1e-5)
     exif = Image.Exif()
     exif[274] = 6  # the camera was held upright
     Image.fromarray(pictures[0]).save(lab / "photo.jpg", exif=exif)

@@ -154,8 +154,8 @@ def test_all_who_start_at_once_agree_on_one_secret(tmp_path: Path) -> None:
         return files.shared_secret(path)
 
     with ThreadPoolExecutor(16) as pool:
-        found = set(pool.map(begin, range(16)))
-    assert len(found) == 1 and len(found.pop()) == 64
+        result = set(pool.map(begin, range(16)))
+    assert len(result) == 1 and len(result.pop()) == 64
     assert [p.name for p in path.parent.iterdir()] == [".secret"]
 
 
@@ -182,8 +182,8 @@ def test_a_secret_is_never_readable_by_others(
 def test_a_damaged_secret_is_no_key(tmp_path: Path, damaged: bytes) -> None:
     path = tmp_path / ".secret"
     path.write_bytes(damaged)
-    found = files.shared_secret(path)
-    assert len(found) == 64 and files.shared_secret(path) == found
+    result = files.shared_secret(path)
+    assert len(result) == 64 and files.shared_secret(path) == result
 
 
 def test_a_secret_of_before_is_kept_and_closed(tmp_path: Path) -> None:

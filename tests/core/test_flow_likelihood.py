@@ -101,8 +101,8 @@ def test_greys_are_read_by_their_distance() -> None:
     noise = torch.tensor([0.0, -9, 1, 1]).view(4, 1, 1, 1)
     distances = noise.flatten()[:, None] + 2 * (greys.flatten()[:, None] - torch.arange(256.0))
     everywhere = (-0.5 * distances.square()).log_softmax(1)
-    found = read(greys, noise, 2.0)
-    torch.testing.assert_close(found, everywhere[range(4), greys.flatten().long()])
+    result = read(greys, noise, 2.0)
+    torch.testing.assert_close(result, everywhere[range(4), greys.flatten().long()])
 
 
 def test_only_flows_and_pictures_of_their_shape_are_measured() -> None:
@@ -123,14 +123,14 @@ def test_only_flows_and_pictures_of_their_shape_are_measured() -> None:
 def test_the_filter_of_a_linear_denoiser_is_its_row(process: Process) -> None:
     made, ratio, pixel = prior(process), 0.8, (0, 2, 3)
     picture = torch.rand(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    found = filter_at(made, picture, pixel, ratio, How())
+    result = filter_at(made, picture, pixel, ratio, How())
     alpha, sigma = process.scales(time_of(process, ratio)[None])
     row = Normal(process).gain(float(alpha), float(sigma))[2 * SIDE + 3] * float(alpha)
-    torch.testing.assert_close(found.weights.flatten(), row.float(), rtol=0, atol=1e-4)
-    assert found.total == pytest.approx(float(row.sum()), abs=1e-3)
-    assert found.weights.abs().max() == found.weights[pixel]
+    torch.testing.assert_close(result.weights.flatten(), row.float(), rtol=0, atol=1e-4)
+    assert result.total == pytest.approx(float(row.sum()), abs=1e-3)
+    assert result.weights.abs().max() == result.weights[pixel]
     wider = filter_at(made, picture, pixel, 2.5, How())
-    assert wider.width > found.width
+    assert wider.width > result.width
 
 
 @pytest.mark.parametrize(

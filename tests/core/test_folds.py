@@ -52,8 +52,8 @@ def model() -> Transfer:
 
 def test_every_picture_is_tested_once(model: Transfer) -> None:
     seen = clouds(20)
-    found = cross_validation.cross_validated(experiment(model), seen, folds=4)
-    assert len(found.accuracies) == 4 and found.mean == 1.0 and found.spread == 0.0
+    result = cross_validation.cross_validated(experiment(model), seen, folds=4)
+    assert len(result.accuracies) == 4 and result.mean == 1.0 and result.spread == 0.0
     again = cross_validation.cross_validated(experiment(model), noisy(20, 1), folds=4)
     repeated = cross_validation.cross_validated(experiment(model), noisy(20, 1), folds=4)
     assert again.accuracies == repeated.accuracies and again.mean < 1.0
@@ -91,11 +91,11 @@ def test_too_few_pictures_are_refused(model: Transfer) -> None:
 
 def test_a_sweep_ends_when_the_loss_runs_away(model: Transfer) -> None:
     seen = clouds(20)
-    found = lr_finder.sweep(experiment(model, batch_size=16), seen)
-    assert len(found.rates) == len(found.losses) and found.rates == sorted(found.rates)
-    assert min(found.rates) == pytest.approx(1e-5) and 1e-5 <= found.best <= 1
-    assert min(found.losses) < found.losses[0]
-    assert found == lr_finder.sweep(experiment(model, batch_size=16), seen)
+    result = lr_finder.sweep(experiment(model, batch_size=16), seen)
+    assert len(result.rates) == len(result.losses) and result.rates == sorted(result.rates)
+    assert min(result.rates) == pytest.approx(1e-5) and 1e-5 <= result.best <= 1
+    assert min(result.losses) < result.losses[0]
+    assert result == lr_finder.sweep(experiment(model, batch_size=16), seen)
 
 
 # ---- a run of its own

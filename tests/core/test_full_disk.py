@@ -46,8 +46,8 @@ def disk(
 
 
 def made() -> Run:
-    (found,) = store.all_runs()
-    return found
+    (result,) = store.all_runs()
+    return result
 
 
 @pytest.mark.parametrize("room", [64, 4000])

@@ -226,9 +226,9 @@ def test_the_penalty_is_that_of_each_image_alone() -> None:
         (slope,) = torch.autograd.grad(model.score(between)[0], between)
         lengths.append(slope.square().sum().sqrt())
     expected = torch.stack([(length - 1) ** 2 for length in lengths]).mean()
-    found = gradient_penalty(model, real, fake, torch.zeros(5), seeded(9))
-    assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
-    found.backward()  # type: ignore[no-untyped-call]
+    result = gradient_penalty(model, real, fake, torch.zeros(5), seeded(9))
+    assert float(result.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    result.backward()  # type: ignore[no-untyped-call]
     for weight in (p for p in model.critic_parameters() if p.ndim > 1):
         assert weight.grad is not None and float(weight.grad.abs().sum()) > 0
     assert all(p.grad is None for p in model.generator_parameters())

@@ -29,10 +29,10 @@ def new(make: Callable[..., GAN], shape: models.Shape = SHAPE, classes: int = 0)
     """A network with weights at random, its last layer such that pictures have some contrast."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        found = make(shape, classes).eval().requires_grad_(False)
-    last = [m for m in found.generator if hasattr(m, "weight")][-1]
+        result = make(shape, classes).eval().requires_grad_(False)
+    last = [m for m in result.generator if hasattr(m, "weight")][-1]
     last.weight.mul_(20)
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +143,10 @@ def test_what_cannot_be_drawn_is_a_sentence(cgan: GAN, mlp: GAN) -> None:
 def test_scores_are_the_critics_of_what_it_saw_in_training(cgan: GAN) -> None:
     drawn = generators.drawn(cgan, 5, 0)
     expected = cgan.score(cgan.draw(drawn.latents, drawn.labels), drawn.labels)
-    found = generators.scores(cgan, drawn.images, drawn.labels)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    result = generators.scores(cgan, drawn.images, drawn.labels)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-4)
     shares = generators.scores(cgan, drawn.images, drawn.labels, probability=True)
-    torch.testing.assert_close(shares, found.sigmoid())
+    torch.testing.assert_close(shares, result.sigmoid())
     with pytest.raises(LabError, match="choose which"):
         generators.scores(cgan, drawn.images)
 
@@ -168,17 +168,17 @@ def made(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
 def test_runs_tell_what_their_scores_are_and_which_classes_they_draw(
     made: Callable[..., Run],
 ) -> None:
-    found = {name: made("adversarial", name) for name in ("gan", "dcgan", "lsgan", "cgan")}
-    assert [generators.tells_probability(run) for run in found.values()] == [
+    result = {name: made("adversarial", name) for name in ("gan", "dcgan", "lsgan", "cgan")}
+    assert [generators.tells_probability(run) for run in result.values()] == [
         True,
         True,
         False,
         True,
     ]
-    assert latent.class_names(found["cgan"]) == tuple("0123456789")
-    assert latent.class_names(found["gan"]) == ()
+    assert latent.class_names(result["cgan"]) == tuple("0123456789")
+    assert latent.class_names(result["gan"]) == ()
     made("denoising", "median")
-    assert {run.id for run in finished(ADVERSARIAL)} == {run.id for run in found.values()}
+    assert {run.id for run in finished(ADVERSARIAL)} == {run.id for run in result.values()}
 
 
 def test_only_a_gan_has_a_generator(made: Callable[..., Run]) -> None:
@@ -195,10 +195,10 @@ def test_only_a_gan_has_a_generator(made: Callable[..., Run]) -> None:
 def test_a_way_meets_both_ends(mlp: GAN, face: GAN, way: latent.Interpolation) -> None:
     for model in (mlp, face):
         a, b = generators.prior(model, 2, 0)
-        found = generators.between(model, a, b, 9, way)
-        assert found.shape == (9, model.latent)
-        torch.testing.assert_close(found[0], a, atol=1e-4, rtol=0)
-        torch.testing.assert_close(found[-1], b, atol=1e-4, rtol=0)
+        result = generators.between(model, a, b, 9, way)
+        assert result.shape == (9, model.latent)
+        torch.testing.assert_close(result[0], a, atol=1e-4, rtol=0)
+        torch.testing.assert_close(result[-1], b, atol=1e-4, rtol=0)
 
 
 def test_an_arc_keeps_its_radius_in_the_normal_space_and_serves_all_networks(
@@ -219,8 +219,8 @@ def test_an_arc_keeps_its_radius_in_the_normal_space_and_serves_all_networks(
 
 
 def test_latents_at_the_edge_of_a_uniform_prior_can_be_walked_from(mlp: GAN) -> None:
-    found = generators.between(mlp, torch.ones(96), -3 * torch.ones(96), 5, "slerp")
-    assert bool(found.isfinite().all()) and float(found.abs().max()) <= 1
+    result = generators.between(mlp, torch.ones(96), -3 * torch.ones(96), 5, "slerp")
+    assert bool(result.isfinite().all()) and float(result.abs().max()) <= 1
 
 
 def test_seeds_are_found_again(mlp: GAN, face: GAN) -> None:
@@ -234,19 +234,19 @@ def test_seeds_are_found_again(mlp: GAN, face: GAN) -> None:
 @pytest.mark.parametrize(("stops", "frames"), [(2, 4), (5, 12), (7, 1)])
 def test_a_walk_is_closed_and_keeps_its_speed(mlp: GAN, face: GAN, stops: int, frames: int) -> None:
     for model in (mlp, face):
-        found = generators.walk(model, 3, stops, frames)
-        assert found.shape == (stops * frames, model.latent)
+        result = generators.walk(model, 3, stops, frames)
+        assert result.shape == (stops * frames, model.latent)
         corners = generators.prior(model, stops, 3)
-        torch.testing.assert_close(found[0], corners[0], atol=1e-4, rtol=0)
-        u = generators.to_normal(model, found)
+        torch.testing.assert_close(result[0], corners[0], atol=1e-4, rtol=0)
+        u = generators.to_normal(model, result)
         seeds = generators.to_normal(model, corners)
-        step = float(angles(torch.cat([seeds, seeds[:1]])).sum()) / len(found)
+        step = float(angles(torch.cat([seeds, seeds[:1]])).sum()) / len(result)
         strides = angles(torch.cat([u, u[:1]]))  # the last frame flows into the first
         assert float(strides.max()) < 1.01 * step, "never faster"
         if frames > 1:  # at a stop the way turns, and a chord cuts the corner
             assert float(strides.min()) > 0.65 * step
             straight = ((strides - step).abs() < 0.01 * step).sum()
-            assert int(straight) >= len(found) - 2 * stops
+            assert int(straight) >= len(result) - 2 * stops
         apart = torch.stack([angles(torch.stack([s, f])) for s in seeds for f in u])
         nearest = apart.view(stops, -1).min(1).values
         assert float(nearest.max()) < 0.51 * step, "a frame is at each stop, or nearly"
@@ -272,11 +272,11 @@ def test_components_are_those_that_were_planted() -> None:
         first.weight.copy_(10 * torch.outer(outward[0], inward[0]))
         first.weight.add_(5 * torch.outer(outward[1], inward[1]))
         first.bias.fill_(1000)
-    found = directions.principal_directions(planted(first, nn.ReLU(), nn.Linear(40, 256)), 2)
-    for direction, true in zip(found, inward, strict=True):
+    result = directions.principal_directions(planted(first, nn.ReLU(), nn.Linear(40, 256)), 2)
+    for direction, true in zip(result, inward, strict=True):
         assert abs(float(direction.vector @ true)) > 0.99
-    assert [d.explained for d in found] == pytest.approx([0.8, 0.2], abs=0.03)
-    assert found[0].spread == pytest.approx(1 / math.sqrt(3))
+    assert [d.explained for d in result] == pytest.approx([0.8, 0.2], abs=0.03)
+    assert result[0].spread == pytest.approx(1 / math.sqrt(3))
 
 
 @pytest.mark.parametrize("name", ["mlp", "dcgan", "cgan", "face"])
@@ -285,12 +285,12 @@ def test_components_are_unit_and_the_same_each_time(
 ) -> None:
     monkeypatch.setattr(directions, "SAMPLE_COUNT", 300)
     model = request.getfixturevalue(name)
-    found, again = (directions.principal_directions(model, 3) for _ in range(2))
-    vectors = torch.stack([d.vector for d in found])
+    result, again = (directions.principal_directions(model, 3) for _ in range(2))
+    vectors = torch.stack([d.vector for d in result])
     torch.testing.assert_close(vectors, torch.stack([d.vector for d in again]))
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
     assert bool((vectors.gather(1, vectors.abs().argmax(1, keepdim=True)) > 0).all())
-    shares = [d.explained for d in found]
+    shares = [d.explained for d in result]
     assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1
     for count in (0, model.latent + 1):
         with pytest.raises(LabError, match=f"1 to {model.latent}"):
@@ -304,10 +304,10 @@ def test_the_direction_of_a_planted_attribute_is_found() -> None:
     with torch.no_grad():
         first.weight.copy_(0.3 * true.expand(256, -1))
         first.bias.zero_()
-    found = {d.name: d for d in directions.attribute_directions(planted(first), Extractor())}
-    assert found["ink"].explained > 0.98
-    assert float(found["ink"].vector @ true) > 0.99, "towards more of it"
-    assert not {"slant", "width", "height"} & set(found), "what never varies has no direction"
+    result = {d.name: d for d in directions.attribute_directions(planted(first), Extractor())}
+    assert result["ink"].explained > 0.98
+    assert float(result["ink"].vector @ true) > 0.99, "towards more of it"
+    assert not {"slant", "width", "height"} & set(result), "what never varies has no direction"
 
 
 def test_an_attribute_that_follows_no_line_explains_nothing() -> None:
@@ -319,8 +319,8 @@ def test_an_attribute_that_follows_no_line_explains_nothing() -> None:
         second.weight.fill_(1)
         second.bias.fill_(-0.5)
     model = planted(first, nn.ReLU(), second)
-    found = {d.name: d for d in directions.attribute_directions(model, Extractor())}
-    assert found["ink"].explained < directions.MIN_EXPLAINED
+    result = {d.name: d for d in directions.attribute_directions(model, Extractor())}
+    assert result["ink"].explained < directions.MIN_EXPLAINED
 
 
 def test_moving_along_a_direction_changes_its_attribute(mlp: GAN, face: GAN) -> None:
@@ -344,9 +344,9 @@ def test_which_attributes_there_are(mlp: GAN, cgan: GAN, face: GAN) -> None:
 def test_attributes_of_colour(face: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directions, "SAMPLE_COUNT", 60)
     monkeypatch.setattr(directions, "HELD_OUT", 20)
-    found = directions.attribute_directions(face, Extractor())
-    assert [d.name for d in found] == ["brightness", "contrast", "light", "smoothness"]
-    assert all(d.vector.shape == (128,) and 0 <= d.explained <= 1 for d in found)
+    result = directions.attribute_directions(face, Extractor())
+    assert [d.name for d in result] == ["brightness", "contrast", "light", "smoothness"]
+    assert all(d.vector.shape == (128,) and 0 <= d.explained <= 1 for d in result)
 
 
 def test_what_is_measured_in_a_picture() -> None:
@@ -356,12 +356,12 @@ def test_what_is_measured_in_a_picture() -> None:
         leaning[0, y, 13 - y // 2] = 1
         standing[0, y, 4:10] = 1
     both = torch.stack([leaning, standing])
-    found = {name: f(both).tolist() for name, (_, f) in directions.ATTRIBUTES[1].items()}
-    assert found["ink"] == pytest.approx([12 / 256, 72 / 256])
-    assert found["slant"] == pytest.approx([0.5, 0], abs=0.02)
-    assert found["height"] == pytest.approx([math.sqrt(143 / 12)] * 2, rel=1e-3)
-    assert found["width"][1] == pytest.approx(math.sqrt(35 / 12), rel=1e-3)
-    assert found["thickness"][0] < 1.5 < 3 < found["thickness"][1]
+    result = {name: f(both).tolist() for name, (_, f) in directions.ATTRIBUTES[1].items()}
+    assert result["ink"] == pytest.approx([12 / 256, 72 / 256])
+    assert result["slant"] == pytest.approx([0.5, 0], abs=0.02)
+    assert result["height"] == pytest.approx([math.sqrt(143 / 12)] * 2, rel=1e-3)
+    assert result["width"][1] == pytest.approx(math.sqrt(35 / 12), rel=1e-3)
+    assert result["thickness"][0] < 1.5 < 3 < result["thickness"][1]
     lit = torch.zeros(1, 3, 8, 8)
     lit[:, :, :, :4] = 0.5
     colour = {name: float(f(lit)) for name, (_, f) in directions.ATTRIBUTES[3].items()}
@@ -377,26 +377,26 @@ def test_the_latent_of_an_own_drawing_is_nearly_found(
 ) -> None:
     model = request.getfixturevalue(name)
     own = generators.drawn(model, 1, 11, label).images
-    found = inversion.invert(model, own, label, starts=3, steps=120)
-    assert found.best < 0.25 * found.nearest, "better by far than the nearest of 1,000"
-    assert found.errors.shape == (3,) and found.best == pytest.approx(float(found.errors.min()))
-    torch.testing.assert_close(found.drawing, generators.draw(model, found.latent, label))
-    missed = (found.drawing - own).square().mean().sqrt()
-    assert found.best == pytest.approx(float(missed), rel=1e-4)
-    assert float(found.latent.abs().max()) <= 1
+    result = inversion.invert(model, own, label, starts=3, steps=120)
+    assert result.best < 0.25 * result.nearest, "better by far than the nearest of 1,000"
+    assert result.errors.shape == (3,) and result.best == pytest.approx(float(result.errors.min()))
+    torch.testing.assert_close(result.drawing, generators.draw(model, result.latent, label))
+    missed = (result.drawing - own).square().mean().sqrt()
+    assert result.best == pytest.approx(float(missed), rel=1e-4)
+    assert float(result.latent.abs().max()) <= 1
     random = generators.draw(model, model.latents(seeded_noise(1000, inversion.SEED)), label)
     errors = (random - own).square().mean((1, 2, 3)).sqrt()
-    assert found.nearest == pytest.approx(float(errors.min()), rel=1e-4)
-    torch.testing.assert_close(found.nearest_drawing[0], random[errors.argmin()])
+    assert result.nearest == pytest.approx(float(errors.min()), rel=1e-4)
+    torch.testing.assert_close(result.nearest_drawing[0], random[errors.argmin()])
 
 
 def test_a_normal_latent_stays_near_the_priors_radius(mlp: GAN) -> None:
     """Even for a picture that the network cannot draw."""
     normal = GAN(mlp.generator, nn.Sequential(nn.Flatten()), nn.Linear(256, 1), 96, prior="normal")
     image = torch.ones(1, *SHAPE)
-    found = inversion.invert(normal.eval(), image, starts=2, steps=100)
-    assert 0.7 < float(found.latent.norm()) / math.sqrt(96) < 1.5
-    assert found.best < found.nearest
+    result = inversion.invert(normal.eval(), image, starts=2, steps=100)
+    assert 0.7 < float(result.latent.norm()) / math.sqrt(96) < 1.5
+    assert result.best < result.nearest
 
 
 def test_what_cannot_be_searched_for_is_a_sentence(mlp: GAN, cgan: GAN) -> None:

@@ -94,8 +94,8 @@ def test_the_frechet_distance_is_that_of_the_published_formula() -> None:
 
 def test_a_frechet_distance_of_few_points_in_many_dimensions_is_a_number() -> None:
     flat = torch.cat([points(4, 0), torch.zeros(4, 20)], 1)
-    found = frechet_distance(flat, flat + 1)
-    assert math.isfinite(found) and found == pytest.approx(26, rel=1e-4)
+    result = frechet_distance(flat, flat + 1)
+    assert math.isfinite(result) and result == pytest.approx(26, rel=1e-4)
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.5, 9.0])
@@ -107,17 +107,17 @@ def test_closeness_is_what_a_plain_loop_finds(
     across = pairwise_distances(x, y)
     reach = np.sort(pairwise_distances(x), 1)[:, k]  # the first is the point itself
     reach_drawn = np.sort(pairwise_distances(y), 1)[:, k]
-    found = {"precision": 0, "density": 0.0, "recall": 0, "coverage": 0}
+    result = {"precision": 0, "density": 0.0, "recall": 0, "coverage": 0}
     for j in range(29):
         near = sum(across[i, j] <= reach[i] for i in range(31))
-        found["precision"] += near > 0
-        found["density"] += near / k
+        result["precision"] += near > 0
+        result["density"] += near / k
     for i in range(31):
-        found["recall"] += any(across[i, j] <= reach_drawn[j] for j in range(29))
-        found["coverage"] += any(across[i, j] <= reach[i] for j in range(29))
+        result["recall"] += any(across[i, j] <= reach_drawn[j] for j in range(29))
+        result["coverage"] += any(across[i, j] <= reach[i] for j in range(29))
     monkeypatch.setattr(generative, "CHUNK", 7)
     told = closeness(real, drawn, k=k)
-    for name, count in found.items():
+    for name, count in result.items():
         n = 29 if name in ("precision", "density") else 31
         assert told[name] == pytest.approx(count / n, abs=1e-6), name
 
@@ -156,14 +156,14 @@ def test_the_spread_is_one_for_real_images_and_grows_with_the_distance(shelf: Sh
 def test_what_the_judge_reads_is_counted(shelf: Shelf) -> None:
     assert isinstance(shelf.judge.judge, Recogniser)
     one_class = shelf.other.pixels[shelf.other.labels == 7][:200]
-    found = generative.health(one_class, shelf.data, shelf.judge)
-    assert found.histogram is not None and sum(found.histogram) == 200
-    assert found.histogram[7] > 150 and found.extractor == "a small judge"
-    assert found.covered == sum(count >= 4 for count in found.histogram)
-    assert (found.n, found.n_data, found.classes) == (200, N, 10)
+    result = generative.health(one_class, shelf.data, shelf.judge)
+    assert result.histogram is not None and sum(result.histogram) == 200
+    assert result.histogram[7] > 150 and result.extractor == "a small judge"
+    assert result.covered == sum(count >= 4 for count in result.histogram)
+    assert (result.n, result.n_data, result.classes) == (200, N, 10)
     values = shelf.judge.features(one_class).values
     real = shelf.judge.features(shelf.data).values
-    assert found.fid == pytest.approx(frechet_distance(real, values))
+    assert result.fid == pytest.approx(frechet_distance(real, values))
 
 
 def test_a_network_that_is_no_classifier_does_not_judge() -> None:
@@ -175,14 +175,14 @@ def test_a_network_that_is_no_classifier_does_not_judge() -> None:
 
 
 def test_health_is_read_again_from_figures_and_from_a_history(shelf: Shelf, real: Real) -> None:
-    found = generative.health(shelf.other.pixels[:100], real)
-    figures = found.figures()
+    result = generative.health(shelf.other.pixels[:100], real)
+    figures = result.figures()
     again = Health.read(figures)
-    assert again.figures() == figures and verdict(again) == verdict(found)
+    assert again.figures() == figures and verdict(again) == verdict(result)
     row = {k: float(v) for k, v in figures.items() if isinstance(v, int | float)}
-    row |= {f"class_{i:02d}": float(count) for i, count in enumerate(found.histogram or ())}
-    assert of_row({"epoch": 3.0, "critic_loss": 1.0, **row}).histogram == found.histogram
-    assert verdict(of_row(row)) == verdict(found), "to the letter"
+    row |= {f"class_{i:02d}": float(count) for i, count in enumerate(result.histogram or ())}
+    assert of_row({"epoch": 3.0, "critic_loss": 1.0, **row}).histogram == result.histogram
+    assert verdict(of_row(row)) == verdict(result), "to the letter"
     with pytest.raises(KeyError):
         of_row({"epoch": 3.0})
 
@@ -310,7 +310,7 @@ PICTURES = replace(GAN_7, classes=0, histogram=None, entropy=None, spread=0.9, c
 
 
 @pytest.mark.parametrize(
-    ("found", "state", "why"),
+    ("result", "state", "why"),
     [
         (GAN_7, "narrow", "1 of 10 classes get fewer than 2 % of the samples and only 5%"),
         (replace(GAN_7, entropy=1.1), "collapsed", "entropy of 1.10 nats"),
@@ -331,8 +331,8 @@ PICTURES = replace(GAN_7, classes=0, histogram=None, entropy=None, spread=0.9, c
         (replace(PICTURES, duplicates=0.1), "narrow", "10% of the samples have a twin"),
     ],
 )
-def test_the_verdict_says_which_figures_it_goes_by(found: Health, state: str, why: str) -> None:
-    said = verdict(found)
+def test_the_verdict_says_which_figures_it_goes_by(result: Health, state: str, why: str) -> None:
+    said = verdict(result)
     assert said.state == state and why in said.sentence
 
 

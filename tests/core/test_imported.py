@@ -472,7 +472,7 @@ def test_by_hand_the_same_pictures_give_the_same_set(lab: Path) -> None:
         for group in ("dog", "cat")
     }
     assert by_hand(pictures) == first
-    shuffled = {group: found[::-1] for group, found in pictures.items()}
+    shuffled = {group: result[::-1] for group, result in pictures.items()}
     shuffled["cat"].append((".DS_Store", b"x"))
     assert by_hand(shuffled) == first
 
@@ -527,7 +527,7 @@ def test_a_file_s_name_is_never_a_path(lab: Path) -> None:
 
 
 def test_by_hand_too_little_is_refused(lab: Path, limit: Callable[[str, int], None]) -> None:
-    few = {group: found[:4] for group, found in grouped("cat", "dog").items()}
+    few = {group: result[:4] for group, result in grouped("cat", "dog").items()}
     for pictures, sentence in (
         ({}, "There are no pictures in it"),
         ({**grouped("cat"), "dog": []}, "The class dog is empty"),

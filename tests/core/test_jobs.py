@@ -96,15 +96,15 @@ def question(values: dict[str, Any], seed: int = 0) -> RunRequest:
 
 def cluster_processes(folder: Path) -> list[psutil.Process]:
     """Schedulers and workers of the lab in that folder."""
-    found = []
+    result = []
     for process in psutil.process_iter():
         try:
             line = process.cmdline()
         except psutil.Error:
             continue
         if "dask" in line and any(part.startswith(str(folder)) for part in line):
-            found.append(process)
-    return found
+            result.append(process)
+    return result
 
 
 def test_workers_that_die_at_birth_or_at_work_are_started_again(
@@ -166,14 +166,14 @@ def test_a_map_does_not_wait_behind_a_training(cluster: Path) -> None:
     until_working(long)
     asked = map_runs.make_request("pca", "digits", {"points": 50})
     assert (queue.lane(long), queue.lane(queue.submit(asked, "ann"))) == ("long", "quick")
-    found = store.open_run(asked.run_id)
+    result = store.open_run(asked.run_id)
 
     def drawn() -> bool:
         queue.tend()  # the lane's worker may have been killed when nothing waited for it
-        return not found.status().active
+        return not result.status().active
 
     until(drawn, "the map is drawn")
-    assert found.status().state == "done" and found.metrics()["n_test"] == 50
+    assert result.status().state == "done" and result.metrics()["n_test"] == 50
     assert long.status().state == "running"
 
 

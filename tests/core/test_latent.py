@@ -39,12 +39,12 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         patch.setattr(autoencoding, "IWAE_IMAGES", 2)
         patch.setattr(autoencoding, "IWAE_SAMPLES", 2)
         patch.setattr(autoencoding, "SAMPLES", 20)
-        found = {}
+        result = {}
         for variant in TRAINED:
             question = training.make_request("autoencoding", variant, "digits", BRIEFLY)
-            found[variant] = store.create(question.run_id, question.config)
-            assert carry_out(found[variant]).state == "done"
-        yield found
+            result[variant] = store.create(question.run_id, question.config)
+            assert carry_out(result[variant]).state == "done"
+        yield result
     settings.cache_clear()
 
 
@@ -121,9 +121,9 @@ def test_one_class_serves_all_and_is_nothing_to_other_models() -> None:
 
 def test_the_likeliest_class_explains_the_image_best(shelf: dict[str, Run]) -> None:
     images = digits(60)
-    found = latent.likeliest_class(shelf["cvae"], latent.network(shelf["cvae"]), images.pixels)
-    assert found is not None and found.shape == (60,)
-    assert float((found == images.labels).float().mean()) > 0.6, "a tenth is chance"
+    result = latent.likeliest_class(shelf["cvae"], latent.network(shelf["cvae"]), images.pixels)
+    assert result is not None and result.shape == (60,)
+    assert float((result == images.labels).float().mean()) > 0.6, "a tenth is chance"
     vae = latent.network(shelf["vae"])
     assert latent.likeliest_class(shelf["vae"], vae, images.pixels) is None
 
@@ -187,8 +187,8 @@ def test_a_posterior_is_what_the_encoder_says_and_costs_what_the_bound_counts(va
     ],
 )
 def test_a_typed_code_is_read(text: str, code: list[float]) -> None:
-    found = latent.parse_code(text, 3)
-    assert found.shape == (1, 3) and found[0].tolist() == pytest.approx(code)
+    result = latent.parse_code(text, 3)
+    assert result.shape == (1, 3) and result[0].tolist() == pytest.approx(code)
 
 
 @pytest.mark.parametrize(
@@ -234,20 +234,20 @@ def test_the_dimensions_that_tell_most_come_first_and_dead_ones_last(lab: Path) 
             "kl_per_dimension": [1.0, 3.0, 2.0, 0.1],
         },
     )
-    found = latent.dimensions(run)
-    assert [(d.index, d.dead) for d in found] == [(2, False), (0, False), (1, True), (3, True)]
-    assert [d.kl for d in found] == [2.0, 1.0, 3.0, 0.1]
-    assert {(d.centre, d.low, d.high) for d in found} == {(0.0, -3.0, 3.0)}, "the prior's"
+    result = latent.dimensions(run)
+    assert [(d.index, d.dead) for d in result] == [(2, False), (0, False), (1, True), (3, True)]
+    assert [d.kl for d in result] == [2.0, 1.0, 3.0, 0.1]
+    assert {(d.centre, d.low, d.high) for d in result} == {(0.0, -3.0, 3.0)}, "the prior's"
 
 
 def test_the_dimensions_of_a_plain_autoencoder_are_where_its_codes_lie(lab: Path) -> None:
     run = measured(lab, {"code_mean": [5, -1, 2], "code_std": [0.5, 2, 0.0]}, "ae_conv")
-    found = latent.dimensions(run)
-    assert [(d.index, d.dead, d.kl) for d in found] == [
+    result = latent.dimensions(run)
+    assert [(d.index, d.dead, d.kl) for d in result] == [
         (1, False, None), (0, False, None), (2, True, None)
     ]  # fmt: skip
-    assert [(d.low, d.high) for d in found[:2]] == [(-7, 5), (3.5, 6.5)]
-    assert found[2].low < found[2].high, "a slider needs two ends"
+    assert [(d.low, d.high) for d in result[:2]] == [(-7, 5), (3.5, 6.5)]
+    assert result[2].low < result[2].high, "a slider needs two ends"
 
 
 def test_a_trained_run_has_as_many_live_dimensions_as_it_says(shelf: dict[str, Run]) -> None:
@@ -266,9 +266,9 @@ def test_the_prior_is_neither_boiling_nor_below_nothing(temperature: float) -> N
 
 def test_the_share_of_draws_nearer_in_is_even_for_the_prior(lab: Path) -> None:
     run = measured(lab, living(20))
-    found = [outliers.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
-    even(torch.tensor([d.share for d in found]))
-    squares = torch.tensor([d.radius**2 for d in found])
+    result = [outliers.distance(run, code[None]) for code in latent.prior_samples(20, 2000, 0)]
+    even(torch.tensor([d.share for d in result]))
+    squares = torch.tensor([d.radius**2 for d in result])
     assert float(squares.mean()) == pytest.approx(1, abs=0.03)
     middle, far = (outliers.distance(run, torch.full((1, 20), x)) for x in (0.0, 2.0))
     assert (middle.radius, middle.share, middle.outside) == (0, 0, False)
@@ -393,8 +393,8 @@ def test_a_table_of_codes_has_the_columns_of_the_text() -> None:
 def test_test_images_are_in_the_shape_of_the_models() -> None:
     whole = digits()
     for first, count, start in ((0, 5, 0), (100, 5, 100), (359, 5, 355), (-3, 5, 0), (0, 999, 0)):
-        found = latent.test_images("digits", first, count)
-        assert torch.equal(found.pixels, whole.pixels[start : start + count])
-        assert torch.equal(found.labels, whole.labels[start : start + count])
+        result = latent.test_images("digits", first, count)
+        assert torch.equal(result.pixels, whole.pixels[start : start + count])
+        assert torch.equal(result.labels, whole.labels[start : start + count])
     assert len(latent.test_images("digits").labels) == 360
     assert latent.test_images("fashion-mnist", 0, 3).pixels.shape == (3, 1, 28, 28)

@@ -18,10 +18,10 @@ SHARES = torch.linspace(0, 1, 11)
 @pytest.mark.parametrize("path", latent.INTERPOLATIONS)
 def test_both_ends_are_met(path: latent.Interpolation) -> None:
     for a, b in ((A, B), (B, A), (A, 0.1 * B), (A, torch.zeros(3)), (A, A), (A, -A)):
-        found = latent.between(a, b, 7, path)
-        assert found.shape == (7, 3) and bool(found.isfinite().all())
-        torch.testing.assert_close(found[0], a, atol=1e-5, rtol=0)
-        torch.testing.assert_close(found[-1], b, atol=1e-5, rtol=0)
+        result = latent.between(a, b, 7, path)
+        assert result.shape == (7, 3) and bool(result.isfinite().all())
+        torch.testing.assert_close(result[0], a, atol=1e-5, rtol=0)
+        torch.testing.assert_close(result[-1], b, atol=1e-5, rtol=0)
 
 
 def test_the_straight_way_is_even() -> None:
@@ -30,9 +30,9 @@ def test_the_straight_way_is_even() -> None:
 
 
 def test_the_arc_keeps_its_distance_from_the_middle_and_its_pace() -> None:
-    found = latent.slerp(A, B, SHARES)
-    torch.testing.assert_close(found.norm(dim=1), torch.full((11,), 5.0))
-    paces = (found[:-1] * found[1:]).sum(1) / 25
+    result = latent.slerp(A, B, SHARES)
+    torch.testing.assert_close(result.norm(dim=1), torch.full((11,), 5.0))
+    paces = (result[:-1] * result[1:]).sum(1) / 25
     torch.testing.assert_close(paces, torch.full((10,), math.cos(math.pi / 2 / 10)))
     assert float(latent.lerp(A, B, SHARES).norm(dim=1).min()) < 4, "the straight way cuts across"
 
@@ -48,17 +48,17 @@ def test_the_arc_between_unequal_lengths_blends_them() -> None:
     ids=["longer", "near", "against", "zero", "nearly zero"],
 )
 def test_codes_without_an_arc_go_straight(b: torch.Tensor) -> None:
-    found = latent.slerp(A, b, SHARES)
-    torch.testing.assert_close(found, latent.lerp(A, b, SHARES), atol=1e-4, rtol=0)
+    result = latent.slerp(A, b, SHARES)
+    torch.testing.assert_close(result, latent.lerp(A, b, SHARES), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("path", latent.INTERPOLATIONS)
 def test_a_loop_is_closed_and_passes_every_corner_once(path: latent.Interpolation) -> None:
     corners = latent.prior_samples(4, 3, seed=0)
-    found = latent.loop(corners, 5, path)
-    assert found.shape == (15, 4)
-    torch.testing.assert_close(found[::5], corners, atol=1e-5, rtol=1e-5)
-    around = torch.cat([found, found[:1]]).diff(dim=0).norm(dim=1)
+    result = latent.loop(corners, 5, path)
+    assert result.shape == (15, 4)
+    torch.testing.assert_close(result[::5], corners, atol=1e-5, rtol=1e-5)
+    around = torch.cat([result, result[:1]]).diff(dim=0).norm(dim=1)
     assert float(around.min()) > 1e-3, "no code twice"
     assert float(around[-1]) < 2 * float(around[10:14].max()), "the last step is like the others"
 
@@ -68,18 +68,18 @@ def test_a_loop_is_closed_and_passes_every_corner_once(path: latent.Interpolatio
 
 def test_a_traversal_moves_one_number_over_its_range() -> None:
     chosen = [Dimension(2, 1.0, 0.5, None, False), Dimension(0, 0.0, 1.0, 3.0, False)]
-    found = latent.traversals(torch.tensor([[7.0, 8.0, 9.0]]), chosen, 5)
-    assert found.shape == (2, 5, 3)
-    assert found[0, :, 2].tolist() == pytest.approx([-0.5, 0.25, 1.0, 1.75, 2.5])
-    assert found[0, :, :2].tolist() == [[7.0, 8.0]] * 5
-    assert found[1, :, 0].tolist() == pytest.approx([-3, -1.5, 0, 1.5, 3])
-    assert found[1, :, 1:].tolist() == [[8.0, 9.0]] * 5
+    result = latent.traversals(torch.tensor([[7.0, 8.0, 9.0]]), chosen, 5)
+    assert result.shape == (2, 5, 3)
+    assert result[0, :, 2].tolist() == pytest.approx([-0.5, 0.25, 1.0, 1.75, 2.5])
+    assert result[0, :, :2].tolist() == [[7.0, 8.0]] * 5
+    assert result[1, :, 0].tolist() == pytest.approx([-3, -1.5, 0, 1.5, 3])
+    assert result[1, :, 1:].tolist() == [[8.0, 9.0]] * 5
 
 
 def test_a_rectangle_is_read_like_a_chart() -> None:
     """x grows to the right, y upwards: the first row of pictures is the top."""
-    found = latent.rectangle((-1.0, 1.0), (10.0, 30.0), 3)
-    assert found.tolist() == [
+    result = latent.rectangle((-1.0, 1.0), (10.0, 30.0), 3)
+    assert result.tolist() == [
         [-1, 30], [0, 30], [1, 30],
         [-1, 20], [0, 20], [1, 20],
         [-1, 10], [0, 10], [1, 10],
@@ -87,9 +87,9 @@ def test_a_rectangle_is_read_like_a_chart() -> None:
 
 
 def test_quantiles_lie_evenly_under_the_prior_and_like_a_chart() -> None:
-    found = latent.quantiles(4)
-    assert found.shape == (16, 2)
-    shares = torch.special.ndtr(found)
+    result = latent.quantiles(4)
+    assert result.shape == (16, 2)
+    shares = torch.special.ndtr(result)
     columns = torch.tensor([0.125, 0.375, 0.625, 0.875])
     torch.testing.assert_close(shares[:, 0], columns.repeat(4))
     torch.testing.assert_close(shares[:, 1], columns.flip(0).repeat_interleave(4))

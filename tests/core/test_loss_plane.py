@@ -18,15 +18,15 @@ def test_what_ships_is_the_loss_of_the_network(shipped: Plane) -> None:
         load_model(run),
         request.test_images(run).choice(shipped.images, loss_plane.SEED),
     )
-    found = losses(model, images, torch.tensor([0.0, shipped.reach]))
+    result = losses(model, images, torch.tensor([0.0, shipped.reach]))
     kept = torch.tensor(shipped.losses)
     middle = len(kept) // 2
     expected = kept[[middle, -1]][:, [middle, -1]].double()
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5)
     with torch.no_grad():
         logits = model(unit(images.pixels))
     own = torch.nn.functional.cross_entropy(logits, images.labels)
-    assert found[0, 0].item() == pytest.approx(own.item(), rel=1e-5)
+    assert result[0, 0].item() == pytest.approx(own.item(), rel=1e-5)
     assert kept.min() > 0.95 * kept[middle, middle]  # trained: hardly anything around it is lower
 
 

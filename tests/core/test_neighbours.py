@@ -38,24 +38,24 @@ def test_the_nearest_are_those_of_brute_force(
 ) -> None:
     monkeypatch.setattr(neighbours, "QUERIES_AT_A_TIME", 64)
     own = torch.arange(20, 20 + count)
-    found = neighbours.nearest(codes, codes[own], 12, metric, own)
+    result = neighbours.nearest(codes, codes[own], 12, metric, own)
     apart = pairwise_distances(codes[own].double(), codes.double(), metric=metric)
     apart[np.arange(count), own] = np.inf
     expected = np.sort(apart, 1)[:, :12]
-    assert np.abs(found.distances.numpy() - expected).max() < 1e-5
-    assert np.abs(np.take_along_axis(apart, found.ids.numpy(), 1) - expected).max() < 1e-5
+    assert np.abs(result.distances.numpy() - expected).max() < 1e-5
+    assert np.abs(np.take_along_axis(apart, result.ids.numpy(), 1) - expected).max() < 1e-5
 
 
 def test_a_query_is_not_its_own_neighbour_but_its_double_is(codes: Tensor) -> None:
     doubled = torch.cat([codes[:30], codes[:1]])
-    found = neighbours.nearest(doubled, doubled[:1], 3, exclude=torch.tensor([0]))
-    assert found.ids[0, 0] == 30 and found.distances[0, 0] == 0
-    assert 0 not in found.ids
+    result = neighbours.nearest(doubled, doubled[:1], 3, exclude=torch.tensor([0]))
+    assert result.ids[0, 0] == 30 and result.distances[0, 0] == 0
+    assert 0 not in result.ids
 
 
 def test_a_row_of_zeros_is_one_away_from_everything(codes: Tensor) -> None:
-    found = neighbours.nearest(codes[:20], torch.zeros(1, codes.shape[1]), 5, "cosine")
-    assert torch.allclose(found.distances, torch.ones(1, 5))
+    result = neighbours.nearest(codes[:20], torch.zeros(1, codes.shape[1]), 5, "cosine")
+    assert torch.allclose(result.distances, torch.ones(1, 5))
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
@@ -76,20 +76,20 @@ def test_trustworthiness_is_scikit_learns(
     codes: Tensor, points: Tensor, labels: Tensor, k: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "QUERIES_AT_A_TIME", 50)
-    found = neighbours.measure(codes, points, labels, k)
+    result = neighbours.measure(codes, points, labels, k)
     theirs = trustworthiness(codes.numpy(), points.numpy(), n_neighbors=k)
-    assert found.trustworthiness == pytest.approx(theirs, abs=1e-6)
+    assert result.trustworthiness == pytest.approx(theirs, abs=1e-6)
 
 
 def test_what_is_preserved_is_what_both_have(codes: Tensor, points: Tensor, labels: Tensor) -> None:
-    found = neighbours.measure(codes, points, labels, 12)
+    result = neighbours.measure(codes, points, labels, 12)
     near, shown = (
         neighbours.nearest(space, space, 12, exclude=torch.arange(len(space))).ids.tolist()
         for space in (codes, points)
     )
     by_hand = [len(set(a) & set(b)) / 12 for a, b in zip(near, shown, strict=True)]
-    assert found.preserved.tolist() == pytest.approx(by_hand)
-    assert found.preservation == pytest.approx(np.mean(by_hand))
+    assert result.preserved.tolist() == pytest.approx(by_hand)
+    assert result.preservation == pytest.approx(np.mean(by_hand))
     same = neighbours.measure(points, points, labels, 12)
     assert same.trustworthiness == same.preservation == 1
 
@@ -97,8 +97,8 @@ def test_what_is_preserved_is_what_both_have(codes: Tensor, points: Tensor, labe
 def test_accuracy_is_that_of_leaving_each_out(
     codes: Tensor, points: Tensor, labels: Tensor
 ) -> None:
-    found = neighbours.measure(codes, points, labels, 12)
-    for space, ours in ((codes, found.codes_accuracy), (points, found.map_accuracy)):
+    result = neighbours.measure(codes, points, labels, 12)
+    for space, ours in ((codes, result.codes_accuracy), (points, result.map_accuracy)):
         x, y = space.numpy(), labels.numpy()
         near = NearestNeighbors(n_neighbors=10).fit(x).kneighbors(return_distance=False)
         read = mode(y[near], axis=1).mode
@@ -110,8 +110,8 @@ def test_accuracy_is_that_of_leaving_each_out(
 def test_accuracy_of_one_class_or_none_says_nothing(
     codes: Tensor, points: Tensor, label: int
 ) -> None:
-    found = neighbours.measure(codes, points, torch.full((len(codes),), label), 5)
-    assert found.codes_accuracy is None and found.map_accuracy is None
+    result = neighbours.measure(codes, points, torch.full((len(codes),), label), 5)
+    assert result.codes_accuracy is None and result.map_accuracy is None
 
 
 def test_three_points_can_be_measured_two_cannot(codes: Tensor, points: Tensor) -> None:
@@ -146,9 +146,9 @@ def test_stability_of_a_map_with_itself_and_with_chance(points: Tensor) -> None:
 def test_strangeness_is_a_share_of_the_sets_own_distances(codes: Tensor) -> None:
     known = neighbours.kth_distances(codes, 10)
     far = torch.full((1, codes.shape[1]), 5.0)
-    found = neighbours.strangeness(codes, torch.cat([far, codes[:1]]), 10, known)
-    assert float(found.shares[0]) == 1
+    result = neighbours.strangeness(codes, torch.cat([far, codes[:1]]), 10, known)
+    assert float(result.shares[0]) == 1
     apart = (codes - far).norm(dim=1).sort().values[9]
-    assert float(found.distances[0]) == pytest.approx(float(apart), rel=1e-5)
-    expected = float((known < found.distances[1]).float().mean())
-    assert float(found.shares[1]) == pytest.approx(expected, abs=0.01)
+    assert float(result.distances[0]) == pytest.approx(float(apart), rel=1e-5)
+    expected = float((known < result.distances[1]).float().mean())
+    assert float(result.shares[1]) == pytest.approx(expected, abs=0.01)

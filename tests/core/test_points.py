@@ -30,19 +30,19 @@ def test_a_table_is_read_whatever_parts_its_columns(text: str) -> None:
 
 
 def test_its_first_row_names_the_axes() -> None:
-    found = read_csv("\ufeffheight,weight\n1,2\n".encode())
-    assert (found.x, found.y) == ("height", "weight") and "one point" in found.source
+    result = read_csv("\ufeffheight,weight\n1,2\n".encode())
+    assert (result.x, result.y) == ("height", "weight") and "one point" in result.source
 
 
 def test_gaps_are_left_out_and_counted() -> None:
-    found = read_csv("1,2\n,3\n4,NA\n5,6\n7,8")
-    assert len(found.points) == 3 and "2 rows with gaps" in found.source
+    result = read_csv("1,2\n,3\n4,NA\n5,6\n7,8")
+    assert len(result.points) == 3 and "2 rows with gaps" in result.source
 
 
 def test_of_ten_thousand_rows_some_are_kept() -> None:
-    found = read_csv("\n".join(f"{i},{i}" for i in range(10_000)))
-    assert len(found.points) == MAX_POINTS and "10,000" in found.source
-    assert found.points[0, 0] == 0 and found.points[-1, 0] == 9_999
+    result = read_csv("\n".join(f"{i},{i}" for i in range(10_000)))
+    assert len(result.points) == MAX_POINTS and "10,000" in result.source
+    assert result.points[0, 0] == 0 and result.points[-1, 0] == 9_999
 
 
 def test_equal_points_are_told() -> None:

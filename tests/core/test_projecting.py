@@ -59,9 +59,9 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> LatentMap:
         patch.setenv("LATENT_LAB_CHECKPOINTS", str(tmp_path_factory.mktemp("maps")))
         patch.setenv("LATENT_LAB_THREADS", "1")
         settings.cache_clear()
-        found = maps.open_map(made("tsne", iterations=200, perplexity=20))
+        result = maps.open_map(made("tsne", iterations=200, perplexity=20))
     settings.cache_clear()
-    return found
+    return result
 
 
 def digits() -> Images:
@@ -172,22 +172,22 @@ def test_another_seed_shows_the_same_points_elsewhere(lab: Path) -> None:
 
 
 def test_pca_is_scikit_learns(lab: Path) -> None:
-    found = maps.open_map(made("pca", dimensions=3))
+    result = maps.open_map(made("pca", dimensions=3))
     reference = PCA(3).fit(pixels().numpy())
     theirs = reference.transform(pixels().numpy())
-    signs = np.sign((theirs * found.points.numpy()).sum(0))
-    assert np.abs(theirs * signs - found.points.numpy()).max() < 1e-3
-    share = found.run.metrics()["explained_variance"]
+    signs = np.sign((theirs * result.points.numpy()).sum(0))
+    assert np.abs(theirs * signs - result.points.numpy()).max() < 1e-3
+    share = result.run.metrics()["explained_variance"]
     assert share == pytest.approx(reference.explained_variance_ratio_.sum(), abs=1e-4)
     with pytest.raises(LabError, match="nothing to replay"):
-        maps.frames(found.run)
-    assert not maps.has_frames(found)
+        maps.frames(result.run)
+    assert not maps.has_frames(result)
 
 
 def test_three_dimensions_and_cosine(lab: Path) -> None:
-    found = maps.open_map(made("tsne", **QUICK, dimensions=3, metric="cosine"))
-    assert found.points.shape == (150, 3)
-    assert found.run.metrics()["trustworthiness"] > 0.8
+    result = maps.open_map(made("tsne", **QUICK, dimensions=3, metric="cosine"))
+    assert result.points.shape == (150, 3)
+    assert result.run.metrics()["trustworthiness"] > 0.8
 
 
 @pytest.mark.parametrize("points", [8, 20])
@@ -200,8 +200,8 @@ def test_too_few_points_for_the_perplexity_is_a_sentence(lab: Path, points: int)
 
 
 def test_three_points_are_a_map(lab: Path) -> None:
-    found = maps.open_map(made("pca", points=3))
-    assert found.points.shape == (3, 2) and 0 <= found.run.metrics()["trustworthiness"] <= 1
+    result = maps.open_map(made("pca", points=3))
+    assert result.points.shape == (3, 2) and 0 <= result.run.metrics()["trustworthiness"] <= 1
 
 
 @pytest.mark.parametrize("points", [3, 6, 7, 16])
@@ -218,14 +218,14 @@ def test_a_refused_number_is_told_with_one_that_can_be_asked_for(points: int) ->
         return
     least, most = map(int, re.findall(r"from (\d+) to (\d+)", str(refused.value))[0])
     for told in (least, most):
-        found = methods.tsne(codes, ProjectionConfig(perplexity=told, iterations=50), watch)
-        assert found.points.shape == (points, 2)
+        result = methods.tsne(codes, ProjectionConfig(perplexity=told, iterations=50), watch)
+        assert result.points.shape == (points, 2)
 
 
 def test_umap_is_an_extra(lab: Path) -> None:
     pytest.importorskip("umap", reason="umap-learn is an extra")
-    found = maps.open_map(made("umap", points=150))
-    assert found.points.shape == (150, 2)
+    result = maps.open_map(made("umap", points=150))
+    assert result.points.shape == (150, 2)
 
 
 def test_without_umap_a_sentence_says_how_to_get_it(
@@ -269,10 +269,10 @@ def test_codes_that_are_no_numbers_are_a_sentence(
 def test_a_constant_column_and_one_class_do_no_harm(lab: Path) -> None:
     codes = torch.cat([pixels()[:60, 200:220], torch.ones(60, 1)], 1)
     config = PROJECTING.config("tsne", {"perplexity": 5, "iterations": 60})
-    found = PROJECTING.variant("tsne").build(codes, config, lambda stage, **_: None)
-    assert bool(torch.isfinite(found.points).all())
+    result = PROJECTING.variant("tsne").build(codes, config, lambda stage, **_: None)
+    assert bool(torch.isfinite(result.points).all())
     one = torch.zeros(60, dtype=torch.int64)
-    assert neighbours.measure(codes, found.points, one, 5).map_accuracy is None
+    assert neighbours.measure(codes, result.points, one, 5).map_accuracy is None
 
 
 def test_a_map_is_cancelled_within_a_few_iterations(lab: Path) -> None:
@@ -396,15 +396,15 @@ def test_a_damaged_map_is_a_sentence(lab: Path) -> None:
 def test_ones_own_axis_goes_from_one_middle_to_the_other() -> None:
     codes, labels = pixels(), digits().labels
     zeros, ones = ((labels == c).nonzero()[:, 0] for c in (0, 1))
-    found = maps.axis(codes, zeros, ones)
-    places = found.coordinates(codes)
+    result = maps.axis(codes, zeros, ones)
+    places = result.coordinates(codes)
     assert float(places[zeros].mean(0)[0]) == pytest.approx(0, abs=1e-4)
     assert float(places[ones].mean(0)[0]) == pytest.approx(1, abs=1e-4)
-    assert abs(float(found.across @ found.up)) < 1e-6, "at right angles"
+    assert abs(float(result.across @ result.up)) < 1e-6, "at right angles"
     # Lengths are the codes' own, in units of the way between the middles.
     way = codes[ones].mean(0) - codes[zeros].mean(0)
-    assert float(found.across.norm()) == pytest.approx(1 / float(way.norm()), rel=1e-4)
-    assert float(found.up.norm()) == pytest.approx(1 / float(way.norm()), rel=1e-4)
+    assert float(result.across.norm()) == pytest.approx(1 / float(way.norm()), rel=1e-4)
+    assert float(result.up.norm()) == pytest.approx(1 / float(way.norm()), rel=1e-4)
 
 
 def test_an_axis_needs_two_ends_apart() -> None:

@@ -40,10 +40,10 @@ def files_opened() -> Iterator[list[str]]:
 @pytest.fixture
 def sent(alone: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was handed to the cluster, in order."""
-    found: list[str] = []
-    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: found.append(run.id))
+    result: list[str] = []
+    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: result.append(run.id))
     monkeypatch.setattr(Cluster, "look_after", lambda self, left: None)
-    return found
+    return result
 
 
 def question(seed: int) -> RunRequest:
@@ -85,11 +85,11 @@ def test_looking_at_the_queue_opens_no_file_of_what_is_finished(
         for seed in range(100 * shelf, 101 * shelf):
             made(seed, ("done", "failed", "cancelled")[seed % 3])
         settle(monkeypatch)
-        with files_opened() as found:
+        with files_opened() as result:
             LOOKS[look](waiting[0])
-        counts.append(len(found))
+        counts.append(len(result))
         ours = {run.id for run in waiting}
-        assert all(any(i in path for i in ours) for path in found if "denoise-" in path)
+        assert all(any(i in path for i in ours) for path in result if "denoise-" in path)
     assert counts[0] == counts[1] <= 10
     assert queue.active() == sorted(waiting, key=lambda run: (run.status().queued_at, run.id))
 
@@ -146,7 +146,7 @@ def test_a_damaged_run_fails_with_a_sentence_and_keeps_nobody_waiting(sent: list
 def test_what_goes_wrong_with_one_run_stops_no_other(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [made(seed, "queued", f"visitor {seed}") for seed in range(3)]
+    result = [made(seed, "queued", f"visitor {seed}") for seed in range(3)]
 
     def submit(self: Cluster, run: Run, lane: str) -> None:
         if run == queue.active()[0]:
@@ -154,4 +154,4 @@ def test_what_goes_wrong_with_one_run_stops_no_other(
         sent.append(run.id)
 
     monkeypatch.setattr(Cluster, "submit", submit)
-    assert queue.tend() == 3 and len(sent) == 2 and set(sent) < {run.id for run in found}
+    assert queue.tend() == 3 and len(sent) == 2 and set(sent) < {run.id for run in result}

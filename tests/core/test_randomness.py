@@ -32,9 +32,9 @@ def nothing_global(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def untouched(what: Callable[[], object]) -> object:
     before = torch.get_rng_state()
-    found = what()
+    result = what()
     assert torch.equal(before, torch.get_rng_state())
-    return found
+    return result
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_network_is_drawn_as_by_the_global_generator(name: str, variant: str) 
         with Seeded(SEED):
             return built()
 
-    found = untouched(own)
-    assert isinstance(found, dict)
-    assert all(torch.equal(globally[key], found[key]) for key in globally)
+    result = untouched(own)
+    assert isinstance(result, dict)
+    assert all(torch.equal(globally[key], result[key]) for key in globally)
 
 
 def test_dropout_and_shuffles_too() -> None:
@@ -74,9 +74,9 @@ def test_dropout_and_shuffles_too() -> None:
         with Seeded(SEED):
             return net(x), torch.randperm(9)
 
-    found = untouched(own)
-    assert isinstance(found, tuple)
-    assert torch.equal(first, found[0]) and torch.equal(order, found[1])
+    result = untouched(own)
+    assert isinstance(result, tuple)
+    assert torch.equal(first, result[0]) and torch.equal(order, result[1])
     with Seeded(SEED):
         assert torch.equal(net.eval()(x), x)
 

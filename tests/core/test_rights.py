@@ -30,9 +30,9 @@ BOB = signed_in(2, "bob")
 @pytest.fixture
 def sent(alone: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was handed to the cluster, in order."""
-    found: list[str] = []
-    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: found.append(run.id))
-    return found
+    result: list[str] = []
+    monkeypatch.setattr(Cluster, "submit", lambda self, run, lane: result.append(run.id))
+    return result
 
 
 def allow(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
@@ -69,8 +69,8 @@ def test_an_address_that_was_not_checked_names_nobody(monkeypatch: pytest.Monkey
     allow(monkeypatch, administrators="ann@example.org")
     claims = {"iss": "https://evil.example.org", "sub": "9", "email": "ann@example.org"}
     for unchecked in (False, "false", None):
-        found = identity.signed_in_as({**claims, "email_verified": unchecked})
-        assert found != ANN and not identity.administrator(found)
+        result = identity.signed_in_as({**claims, "email_verified": unchecked})
+        assert result != ANN and not identity.administrator(result)
     assert identity.administrator(ANN) and not identity.administrator(BOB)
     settings.cache_clear()
 
@@ -219,17 +219,17 @@ def test_a_shipped_run_has_no_note(sent: list[str]) -> None:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The lines of the log, which are written nowhere else."""
-    found: list[str] = []
+    result: list[str] = []
 
     class Kept(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            found.append(record.getMessage())
+            result.append(record.getMessage())
 
     monkeypatch.setattr(audit_log.log, "handlers", [Kept()])
     monkeypatch.setattr(audit_log.log, "propagate", False)
     before = audit_log.log.level
     audit_log.log.setLevel(logging.INFO)
-    yield found
+    yield result
     audit_log.log.setLevel(before)
 
 

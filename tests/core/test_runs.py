@@ -402,8 +402,8 @@ def test_a_shipped_run_comes_before_one_made_here(run: Run, shipped: Path) -> No
     twin = shipped / run.id
     twin.mkdir()
     (twin / "config.json").write_bytes((run.path / "config.json").read_bytes())
-    found = store.find(run.id)
-    assert found is not None and found.shipped
+    result = store.find(run.id)
+    assert result is not None and result.shipped
     assert [r.shipped for r in store.all_runs()] == [True, False]
 
 

@@ -42,14 +42,14 @@ def environment(lab: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatc
 
 def test_with_nothing_set_everything_has_its_default(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("XDG_CACHE_HOME", "/some/cache")
-    found = settings()
-    assert found.data == Path("/some/cache/latent-lab")
-    assert found.checkpoints == ROOT / "checkpoints"
-    assert found.runs == ROOT / "checkpoints" / "runs"
-    assert (found.scheduler, found.secret) == ("", "")
-    assert (found.training, found.downloads) == ("on", "on")
-    assert found.max_upload_bytes == 32 * 2**20
-    assert found.torch_threads >= 1
+    result = settings()
+    assert result.data == Path("/some/cache/latent-lab")
+    assert result.checkpoints == ROOT / "checkpoints"
+    assert result.runs == ROOT / "checkpoints" / "runs"
+    assert (result.scheduler, result.secret) == ("", "")
+    assert (result.training, result.downloads) == ("on", "on")
+    assert result.max_upload_bytes == 32 * 2**20
+    assert result.torch_threads >= 1
 
 
 def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,11 +83,11 @@ def test_each_variable_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) 
     assert set(values) == set(Settings.model_fields), "a field that this test does not know"
     for name, value in values.items():
         environment.setenv(f"LATENT_LAB_{name.upper()}", value)
-    found = settings()
-    assert {name: str(getattr(found, name)) for name in values} == values
-    assert found.torch_threads == 1
-    assert found.looks_at_once == 1
-    assert found.administrator_addresses == ("ann@example.org",)
+    result = settings()
+    assert {name: str(getattr(result, name)) for name in values} == values
+    assert result.torch_threads == 1
+    assert result.looks_at_once == 1
+    assert result.administrator_addresses == ("ann@example.org",)
 
 
 def test_folders_are_made_absolute_and_the_home_is_filled_in(

@@ -22,12 +22,12 @@ def test_outputs_and_gradients_are_those_of_a_convolution(
     torch.manual_seed(0)
     layer = nn.Conv2d(6, 5, kernel, stride=stride, padding=padding, bias=bias)
     x = torch.randn(3, 6, height, width, requires_grad=True)
-    found = []
+    result = []
     for mode in (nullcontext(), SmallMaps()):
         with mode:
             y = layer(x)
-        found.append([y, *torch.autograd.grad(y.square().sum(), [x, *layer.parameters()])])
-    for plain, other in zip(*found, strict=True):
+        result.append([y, *torch.autograd.grad(y.square().sum(), [x, *layer.parameters()])])
+    for plain, other in zip(*result, strict=True):
         torch.testing.assert_close(plain, other, rtol=1e-4, atol=1e-4)
 
 

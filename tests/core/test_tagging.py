@@ -99,11 +99,11 @@ def test_ours_is_trained_as_by_the_text_s_loop() -> None:
 
 def _numbers(sentences: Tensor) -> dict[str, int]:
     """Each word's number in the vocabulary, as it came to the network."""
-    found = {}
+    result = {}
     for row in sentences.flatten(0, 1):
         if word := "".join(map(chr, row[2:][row[2:] > 0].tolist())):
-            found[word.lower()] = int(row[0]) + 256 * int(row[1])
-    return found
+            result[word.lower()] = int(row[0]) + 256 * int(row[1])
+    return result
 
 
 def test_the_shipped_tagger_answers_what_the_text_asks() -> None:

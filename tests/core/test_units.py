@@ -144,15 +144,15 @@ def test_the_images_that_excite_a_channel_most_are_those_of_all(
     values = (
         outputs[0][:, channel].flatten(1) if outputs[0].dim() == 4 else outputs[0][:, [channel]]
     )
-    found = exciting(model, IMAGES, path, channel, 7)  # type: ignore[arg-type]
+    result = exciting(model, IMAGES, path, channel, 7)  # type: ignore[arg-type]
     best = values.max(1).values.topk(7)
-    assert torch.allclose(found.values, best.values, atol=1e-4) and found.n == 230
-    assert found.mean == pytest.approx(float(values.mean()), abs=1e-4)
+    assert torch.allclose(result.values, best.values, atol=1e-4) and result.n == 230
+    assert result.mean == pytest.approx(float(values.mean()), abs=1e-4)
     if path == "body.3":
-        for row, (y, x), value in zip(found.rows, found.positions, found.values, strict=True):
+        for row, (y, x), value in zip(result.rows, result.positions, result.values, strict=True):
             assert float(outputs[0][row, channel, y, x]) == pytest.approx(float(value), abs=1e-4)
-        y, x = found.positions[0]
-        assert found.boxes[0] == Box(y, x, y + 5, x + 5)
+        y, x = result.positions[0]
+        assert result.boxes[0] == Box(y, x, y + 5, x + 5)
 
 
 def test_the_search_for_exciting_images_can_be_cancelled_and_refuses_what_is_not_there() -> None:

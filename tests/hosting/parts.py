@@ -31,10 +31,10 @@ DEADLINE = 300.0
 def nginx() -> str:
     """The program, which is not on every user's path. Skips the test where there is none."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    found = shutil.which("nginx", path=path)
-    if found is None:
+    result = shutil.which("nginx", path=path)
+    if result is None:
         pytest.skip("there is no nginx on this machine")
-    return found
+    return result
 
 
 def free_port() -> int:
@@ -74,9 +74,9 @@ def unit_lines(name: str) -> list[tuple[str, str]]:
     stem, at, instance = name.partition("@")
     kind = "" if stem.endswith(".timer") else ".service"
     text = (HERE / f"{stem}{at}{kind}").read_text().replace("\\\n", " ").replace("%i", instance)
-    found = re.findall(r"^([A-Za-z]+)=(.*)$", text, re.MULTILINE)
-    assert found, name
-    return found
+    result = re.findall(r"^([A-Za-z]+)=(.*)$", text, re.MULTILINE)
+    assert result, name
+    return result
 
 
 def unit_command(name: str, variables: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -84,7 +84,7 @@ def unit_command(name: str, variables: dict[str, str]) -> tuple[list[str], dict[
     lines = unit_lines(name)
     (command,) = (value for key, value in lines if key == "ExecStart")
     words = [
-        re.sub(r"\$\{(\w+)\}", lambda found: variables[found[1]], word)
+        re.sub(r"\$\{(\w+)\}", lambda result: variables[result[1]], word)
         for word in shlex.split(command)
     ]
     assert words[0] == INSTALLED

@@ -37,9 +37,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def visitor(house: House) -> Visitor:
     """Somebody whose browser has opened a page."""
-    found = Visitor(house.host)
-    assert found.ask("/denoiser").status == 200
-    return found
+    result = Visitor(house.host)
+    assert result.ask("/denoiser").status == 200
+    return result
 
 
 def newest(house: House, lines: int) -> list[str]:
@@ -179,9 +179,9 @@ def test_a_foreign_page_cannot_open_a_session(visitor: Visitor) -> None:
 def test_a_class_behind_one_address_is_let_in(house: House) -> None:
     def visit(_: int) -> set[int]:
         visitor = Visitor(house.host)
-        found = {visitor.ask("/denoiser").status}
+        result = {visitor.ask("/denoiser").status}
         with visitor.socket():
-            return found | {visitor.ask("/_stcore/host-config").status for _ in range(40)}
+            return result | {visitor.ask("/_stcore/host-config").status for _ in range(40)}
 
     with ThreadPoolExecutor(10) as class_room:
         assert set().union(*class_room.map(visit, range(50))) == {200}

@@ -79,14 +79,14 @@ def test_nobody_else_can_reach_the_cluster(house: House) -> None:
 
 
 def listening(house: House, name: str) -> list:
-    found = []
+    result = []
     for process in house.parts[name].processes():
         try:
             sockets = process.net_connections("tcp")
         except psutil.Error:
             continue
-        found += [socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN]
-    return found
+        result += [socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN]
+    return result
 
 
 def test_a_run_outlives_its_worker(house: House) -> None:

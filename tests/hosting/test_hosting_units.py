@@ -71,11 +71,11 @@ def test_systemd_can_read_them(tmp_path: Path, unit: str) -> None:
     for path in HERE.glob("latent-lab*.service"):
         text = path.read_text().replace(INSTALLED, sys.executable)
         (tmp_path / path.name.replace("@", "@1")).write_text(text)
-    found = subprocess.run(
+    result = subprocess.run(
         [program, "verify", str(tmp_path / unit.replace("@", "@1"))],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    ours = [line for line in found.stderr.splitlines() if "latent-lab" in line]
-    if found.returncode and not ours:
-        pytest.skip(f"systemd-analyze does not work on this machine: {found.stderr[-300:]}")
+    ours = [line for line in result.stderr.splitlines() if "latent-lab" in line]
+    if result.returncode and not ours:
+        pytest.skip(f"systemd-analyze does not work on this machine: {result.stderr[-300:]}")
     assert ours == []

@@ -49,8 +49,8 @@ class Seen:
 
     def button(self, label: str) -> str:
         """The id of a button."""
-        found = (d.new_element.button for d in self.deltas())
-        return next(button.id for button in found if button.label == label)
+        result = (d.new_element.button for d in self.deltas())
+        return next(button.id for button in result if button.label == label)
 
     def text(self) -> str:
         """All that was sent, as far as it is text."""
@@ -59,7 +59,7 @@ class Seen:
     def media(self) -> list[str]:
         """Addresses of the pictures that it keeps in memory."""
         sent = (m.SerializeToString() for m in self.messages)
-        return sorted({found.decode() for message in sent for found in MEDIA.findall(message)})
+        return sorted({result.decode() for message in sent for result in MEDIA.findall(message)})
 
 
 @dataclass
@@ -91,10 +91,10 @@ class Visitor:
             subprotocols=[Subprotocol(token) for token in tokens if token],
             max_size=None,
             additional_headers={"Origin": f"http://{self.host}"} | self._cookie() | headers,
-        ) as found:
-            assert found.response is not None
-            self._keep(found.response.headers.get_all("Set-Cookie"))
-            yield found
+        ) as result:
+            assert result.response is not None
+            self._keep(result.response.headers.get_all("Set-Cookie"))
+            yield result
 
     def upload(self, session: str, content: bytes, name: str = "picture") -> Reply:
         """Send a file to a session, as the uploader of a page does."""

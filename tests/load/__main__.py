@@ -49,14 +49,14 @@ def main(arguments: list[str]) -> int:
             asked.url, pids = [server.url], [server.process.pid]
         gc.freeze()  # the libraries, which the collector need not go through again and again
         if asked.beside:
-            found = _beside(asked, pids, stack.enter_context(started(SMALLEST)))
+            result = _beside(asked, pids, stack.enter_context(started(SMALLEST)))
         else:
-            found = asyncio.run(_loop(asked, pids))
-    found |= {"machine": where, "command": command, "mix": asked.mix, "processes": len(pids)}
-    print(report(found))
+            result = asyncio.run(_loop(asked, pids))
+    result |= {"machine": where, "command": command, "mix": asked.mix, "processes": len(pids)}
+    print(report(result))
     if asked.json:
-        asked.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return int(found["failed"] > 0)
+        asked.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return int(result["failed"] > 0)
 
 
 def _beside(asked: argparse.Namespace, pids: list[int], page: Server) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _beside(asked: argparse.Namespace, pids: list[int], page: Server) -> dict[st
         lambda: asyncio.run(_loop(asked, pids)),
     )
     print(comparison(turns) + "\n")
-    failed = sum(turn["failed"] for found in turns.values() for turn in found)
+    failed = sum(turn["failed"] for result in turns.values() for turn in result)
     return turns["lab"][-1] | {"failed": failed, "turns": turns}
 
 

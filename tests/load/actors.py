@@ -91,12 +91,12 @@ class Mover(Actor):
 
     def slider(self, label: str) -> tuple[Element, float]:
         """A slider and a place on it where it was not before."""
-        found = self.session.talk.find("slider", label)
+        result = self.session.talk.find("slider", label)
         value = self._last
         while value is None or value == self._last:
-            value = round(at(found, self.rng.randrange(PLACES + 1) / PLACES), 6)
+            value = round(at(result, self.rng.randrange(PLACES + 1) / PLACES), 6)
         self._last = value
-        return found, value
+        return result, value
 
     def changed(self, pictures: Any) -> None:
         """Compare with the move before."""
@@ -322,9 +322,9 @@ class Map(Mover):
             return await self._draw()
         self.clicked = int(self.rng.choice([i for i in self._some() if i != self.clicked]))
         answer = await self._say()
-        found = {n: p for n, p in answer.pictures.items() if "selected" not in n}
-        self.changed(found.get("Image"))
-        if len(found) < 3:
+        result = {n: p for n, p in answer.pictures.items() if "selected" not in n}
+        self.changed(result.get("Image"))
+        if len(result) < 3:
             raise Unchanged("no neighbours came")
         return "map: click"
 

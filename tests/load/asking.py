@@ -38,11 +38,11 @@ def mix(text: str, sessions: int) -> dict[str, int]:
     if not whole:
         raise ValueError("The shares are all 0.")
     exact = {name: sessions * share / whole for name, share in shares.items()}
-    found = {name: int(value) for name, value in exact.items()}
-    by_rest = sorted(exact, key=lambda name: found[name] - exact[name])  # the largest rest first
-    for name in by_rest[: sessions - sum(found.values())]:
-        found[name] += 1
-    return {name: count for name, count in found.items() if count}
+    result = {name: int(value) for name, value in exact.items()}
+    by_rest = sorted(exact, key=lambda name: result[name] - exact[name])  # the largest rest first
+    for name in by_rest[: sessions - sum(result.values())]:
+        result[name] += 1
+    return {name: count for name, count in result.items() if count}
 
 
 def loopback(url: str) -> str:

@@ -26,18 +26,18 @@ class Cost(NamedTuple):
         return 1000 * self.cpu / len(self.times)
 
 
-def cost(found: list[dict[str, Any]]) -> Cost:
+def cost(result: list[dict[str, Any]]) -> Cost:
     """Of several turns; opening a page is none of its moves. Raises ValueError without any."""
     moves = [
         time
-        for turn in found
+        for turn in result
         for action, times in turn["samples_ms"].items()
         if not action.startswith(("open ", "files of "))
         for time in times
     ]
     if not moves:
         raise ValueError("No move was answered.")
-    return Cost(moves, sum(t["cpu"]["server"] / 100 * t["seconds"] for t in found))
+    return Cost(moves, sum(t["cpu"]["server"] / 100 * t["seconds"] for t in result))
 
 
 def in_turns(
@@ -53,7 +53,7 @@ def in_turns(
 
 def comparison(turns: dict[str, list[dict[str, Any]]]) -> str:
     """The table of both, and the ratios."""
-    costs = {name: cost(found) for name, found in turns.items()}
+    costs = {name: cost(result) for name, result in turns.items()}
     lines = ["| page | moves | p95 ms | CPU ms a move |", "| --- | --- | --- | --- |"]
     for name, one in costs.items():
         lines.append(f"| {name} | {len(one.times)} | {one.p95:.0f} | {one.each:.1f} |")

@@ -39,12 +39,14 @@ class Record:
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each action."""
-        found = []
+        result = []
         for action in sorted({*self.times, *self.errors}):
             times, errors = self.times.get(action, []), self.errors.get(action, Counter())
             figures = {f"p{p}": percentile(times, p) for p in (50, 95, 99)} if times else {}
-            found.append({"action": action, "count": len(times), **figures, "errors": dict(errors)})
-        return found
+            result.append(
+                {"action": action, "count": len(times), **figures, "errors": dict(errors)}
+            )
+        return result
 
 
 @dataclass
@@ -74,14 +76,14 @@ class Processes:
         """MiB of servers and workers now; kept, if it has a name."""
         servers = sum(self._take(p) for p in self._servers) / MIB
         workers = sum(self._take(c) for p in self._servers for c in _children(p)) / MIB
-        found = {
+        result = {
             "seconds": round(time.perf_counter() - self._began, 1),
             "server_mib": round(servers, 1),
             "workers_mib": round(workers, 1),
         }
         if name:
-            self.memory.append({"when": name, **found})  # type: ignore[dict-item]
-        return found
+            self.memory.append({"when": name, **result})  # type: ignore[dict-item]
+        return result
 
     def cpu(self) -> dict[str, float]:
         """Percent of one core since `begin`; the generator is this process."""
@@ -118,49 +120,49 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 def listeners(ports: Iterable[int]) -> list[int]:
     """The processes that listen on these ports, as far as this user may see them."""
     asked = set(ports)
-    found: list[int] = []
+    result: list[int] = []
     for process in psutil.process_iter():
         try:
             taken = {c.laddr.port for c in process.net_connections("tcp") if c.status == "LISTEN"}
         except psutil.Error:
             continue
         if taken & asked and process.pid != os.getpid():
-            found.append(process.pid)
-    return found
+            result.append(process.pid)
+    return result
 
 
-def report(found: dict[str, Any]) -> str:
+def report(result: dict[str, Any]) -> str:
     """The table, and what it was seen on."""
-    where, cpu = found["machine"], found["cpu"]
+    where, cpu = result["machine"], result["cpu"]
     lines = [
         f"{where['cpu']}, {where['cores']} cores, load {where['load_before'][0]} before; "
-        f"`{found['command']}`",
+        f"`{result['command']}`",
         "",
         "| action | count | p50 ms | p95 ms | p99 ms | errors |",
         "| --- | --- | --- | --- | --- | --- |",
-        *(_line(row) for row in found["actions"]),
+        *(_line(row) for row in result["actions"]),
         "",
         f"Server {cpu['server']:.0f} % of one core, its workers {cpu['workers']:.0f} %, this "
-        f"generator {cpu['generator']:.0f} %, over {found['seconds']:.0f} s. "
-        f"Received {found['received_mib']:.1f} MiB over the sockets.",
-        f"Sockets that were lost and came back: {found['reconnects']}, "
-        f"{found['resumed']} of them to the same session; moves lost with them: {_lost(found)}.",
+        f"generator {cpu['generator']:.0f} %, over {result['seconds']:.0f} s. "
+        f"Received {result['received_mib']:.1f} MiB over the sockets.",
+        f"Sockets that were lost and came back: {result['reconnects']}, "
+        f"{result['resumed']} of them to the same session; moves lost with them: {_lost(result)}.",
         "Memory of the server, MiB: "
-        + ", ".join(f"{m['when']} {m['server_mib']:.0f}" for m in found["memory"])
+        + ", ".join(f"{m['when']} {m['server_mib']:.0f}" for m in result["memory"])
         + "; of its workers at most "
-        + f"{max((m['workers_mib'] for m in found['memory']), default=0):.0f}.",
+        + f"{max((m['workers_mib'] for m in result['memory']), default=0):.0f}.",
     ]
-    if not found["processes"]:
+    if not result["processes"]:
         lines.append("The server's process was not found: its figures are missing.")
-    elif found["growth_mib"] is not None:
-        lines.append(f"It grew by {found['growth_mib']:+.1f} MiB {found['growth_of']}.")
-    kinds = [(r["action"], k, n) for r in found["actions"] for k, n in r["errors"].items()]
+    elif result["growth_mib"] is not None:
+        lines.append(f"It grew by {result['growth_mib']:+.1f} MiB {result['growth_of']}.")
+    kinds = [(r["action"], k, n) for r in result["actions"] for k, n in r["errors"].items()]
     lines += ["", *(f"- {action}: {count} × {kind}" for action, kind, count in kinds)]
     return "\n".join(lines).rstrip()
 
 
-def _lost(found: dict[str, Any]) -> int:
-    return sum(row["errors"].get("disconnected", 0) for row in found["actions"])
+def _lost(result: dict[str, Any]) -> int:
+    return sum(row["errors"].get("disconnected", 0) for row in result["actions"])
 
 
 def _line(row: dict[str, Any]) -> str:

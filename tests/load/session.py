@@ -129,8 +129,8 @@ class Session:
                 await self._socket.send(message)
                 while True:
                     received = await self._socket.recv(decode=False)
-                    if (found := hear(received)) is not None:
-                        return found
+                    if (result := hear(received)) is not None:
+                        return result
         except LOST as error:
             if isinstance(error, TimeoutError):
                 await self._give_up()  # its answer may come later, and be taken for another's

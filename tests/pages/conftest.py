@@ -38,10 +38,10 @@ def nothing_of_the_process_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.MonkeyPatch.context() as inside:
             for name in WHOLE_PROCESS:
                 inside.setattr(torch, name, _refused(name))
-            found = run(app, *args, **more)
+            result = run(app, *args, **more)
         assert torch.equal(before, torch.get_rng_state()), "a page moved torch's generator"
         assert torch.get_num_threads() == threads
-        return found
+        return result
 
     monkeypatch.setattr(AppTest, "run", watched)
 

@@ -607,12 +607,12 @@ def test_the_command_makes_the_same_dream(monkeypatch):
     run = made(question, "queued")
     words = command(run).split(" ", 3)
     assert words[:3] == ["python", "-m", "core"]
-    found = []
-    monkeypatch.setattr("core.cli.dream_command._make", lambda _, q: found.append(q.run_id) or 0)
+    result = []
+    monkeypatch.setattr("core.cli.dream_command._make", lambda _, q: result.append(q.run_id) or 0)
     import shlex
 
     assert main(shlex.split(words[3])) == 0
-    assert found == [question.run_id]
+    assert result == [question.run_id]
 
 
 # ---- channels

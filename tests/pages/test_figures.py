@@ -49,12 +49,12 @@ def test_smoothing_is_corrected_for_its_start_and_passes_over_gaps():
 def test_two_runs_of_a_kind_have_two_colours():
     names = ["unet-mnist-dd3f87e3", "conv-mnist-dd3f87e3", "unet-mnist-eff27755"]
     runs = [open_run(f"denoise-{name}") for name in [*names, "unet-fashion-mnist-ddc1fb35"]]
-    found = charts.colours_of(runs)
-    assert len(set(found.values())) == len(runs)
-    assert found[runs[0].id] == charts.colour(runs[0]) == charts.colour(runs[2])
+    result = charts.colours_of(runs)
+    assert len(set(result.values())) == len(runs)
+    assert result[runs[0].id] == charts.colour(runs[0]) == charts.colour(runs[2])
     figure = charts.compare(runs, "loss", run_names(runs))
     assert figure is not None
-    assert [line.line.color for line in figure.data] == list(found.values())
+    assert [line.line.color for line in figure.data] == list(result.values())
     shades = [charts._shade("#4263eb", i) for i in range(7)]
     assert len(set(shades)) == 7 and all(len(s) == 7 for s in shades)
 
@@ -66,8 +66,8 @@ def ticks(axis, low, high):
         every = float(step[1:])
         return [k * every for k in range(1, 10_000) if low <= k * every <= high]
     marks = (1, 2, 5) if step == "D2" else (1,)
-    found = [m * 10.0**p for p in range(-9, 10) for m in marks]
-    return [place for place in found if low <= place <= high]
+    result = [m * 10.0**p for p in range(-9, 10) for m in marks]
+    return [place for place in result if low <= place <= high]
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,11 @@ def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
     for run, card in zip(hung, wall_runs.cards(hung), strict=True):
         epochs = [sheet.epoch for sheet in card.sheets]
         assert epochs == list(range(run.spec().config["epochs"] + 1))
-        end, found = card.sheets[-1], health.read(run)
-        assert found is not None and end.state == verdict(found).state
-        if found.classes:
+        end, result = card.sheets[-1], health.read(run)
+        assert result is not None and end.state == verdict(result).state
+        if result.classes:
             told = (
-                f"Fréchet distance {found.fid:,.0f}, floor {found.floor:,.1f}, in features of our"
+                f"Fréchet distance {result.fid:,.0f}, floor {result.floor:,.1f}, in features of our"
             )
             assert end.figure.startswith(told), "the figure of the weights that are kept"
         else:
@@ -56,8 +56,8 @@ def test_the_wall_shows_each_network_once_with_all_its_sheets(lab):
 
 
 def test_the_shipped_networks_are_what_they_are_said_to_be():
-    found = {(r.spec().variant, r.spec().dataset): health.read(r) for r in MODELS}
-    states = {kind: verdict(figures).state for kind, figures in found.items() if figures}
+    result = {(r.spec().variant, r.spec().dataset): health.read(r) for r in MODELS}
+    states = {kind: verdict(figures).state for kind, figures in result.items() if figures}
     assert {states["cgan", "mnist"], states["wgan_gp", "mnist"]} == {"healthy"}
     assert "collapsed" not in states.values()
     assert {states[name, "mnist"] for name in ("gan", "lsgan", "dcgan")} == {"unlike the data"}
@@ -73,8 +73,8 @@ def test_faces_have_no_distance_as_nothing_has_learnt_to_tell_them_apart(lab, mo
 
 @pytest.mark.parametrize(("ratio", "split"), [(0.5, "train"), (0.9, "train"), (0.1, "test")])
 def test_the_search_for_copies_has_no_verdict_without_training_images(ratio, split):
-    found = Matches(torch.zeros(2, 7), torch.ones(2, 7), torch.tensor([0.9, ratio]))
-    said = copy_search.verdict(found, split, 60_000)
+    result = Matches(torch.zeros(2, 7), torch.ones(2, 7), torch.tensor([0.9, ratio]))
+    said = copy_search.verdict(result, split, 60_000)
     begins = {("train", 0.5): "**1 of 2", ("train", 0.9): "Not found", ("test", 0.1): "No verdict"}
     assert said.startswith(begins[split, ratio]) and "60,000" in said
 
@@ -154,12 +154,12 @@ def test_samples_are_sorted_by_the_critics_opinion(lab):
 
 def test_health_prints_its_numbers_with_n_and_the_extractor(lab):
     app = on(NORMED, tab="Health")
-    found = health.read(NORMED)
+    result = health.read(NORMED)
     text = captions(app)
     assert "10,000 samples from noise" in text and "our classifier of MNIST" in text
     shown = {m.label: m.value for m in app.metric}
-    assert shown["Fréchet distance"] == f"{found.fid:,.1f}"
-    assert shown["Its floor"] == f"{found.floor:,.1f}" and "10,000 real training images" in text
+    assert shown["Fréchet distance"] == f"{result.fid:,.1f}"
+    assert shown["Its floor"] == f"{result.floor:,.1f}" and "10,000 real training images" in text
     assert any(m.value.startswith("Unlike the data:") for m in app.markdown)
 
 
@@ -181,11 +181,11 @@ def test_a_picture_is_searched_for_and_what_was_found_goes_on_the_stage_and_into
     assert not app.exception and "Found for a picture" in captions(app)
     linked = app.query_params["latent"]
     again = on(PLAIN, latent=linked if isinstance(linked, str) else linked[0])
-    kept = again.session_state["gan-found"][1]
-    assert kept == app.session_state["gan-found"][1] and len(kept) == 96
+    kept = again.session_state["gan-latent"][1]
+    assert kept == app.session_state["gan-latent"][1] and len(kept) == 96
     assert "Found for a picture" in captions(again)
     again.number_input(key="seed").set_value(3).run()
-    assert again.session_state["gan-found"][1] is None and "latent" not in again.query_params
+    assert again.session_state["gan-latent"][1] is None and "latent" not in again.query_params
 
 
 @told_a_class

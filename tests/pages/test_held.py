@@ -71,7 +71,7 @@ def test_no_file_lies_in_a_session_uncounted():
 
     pages = Path(session_files.__file__).parents[1]
     wrong = re.compile(r"session_state\[[^]]+\] = .*(read_bytes|getvalue|getbuffer)\(")
-    found = [
+    result = [
         str(path) for path in pages.rglob("*.py") if wrong.search(path.read_text(encoding="utf-8"))
     ]
-    assert found == []
+    assert result == []

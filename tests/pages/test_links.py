@@ -37,8 +37,8 @@ def again(run, end="aaaaaaaa", private=False, owners=("somebody",)):
 
 
 def address(app, key):
-    found = app.query_params.get(key)
-    return found[0] if isinstance(found, list) and len(found) == 1 else found
+    result = app.query_params.get(key)
+    return result[0] if isinstance(result, list) and len(result) == 1 else result
 
 
 @pytest.mark.parametrize(("page", "key", "family"), PAGES, ids=[p for p, *_ in PAGES])

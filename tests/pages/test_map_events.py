@@ -17,8 +17,8 @@ AROUND = {"ids": np.array([5, 9]), "groups": 3, "dimensions": 2, "before": 6}
 
 
 def test_what_a_browser_says_is_taken():
-    found = heard(SAID, **AROUND)
-    assert found == (5, [(0, 0), (1, 0), (1, 1)], [0, 1, 0, 1], [-1, 2], (0.5, 0.25))
+    result = heard(SAID, **AROUND)
+    assert result == (5, [(0, 0), (1, 0), (1, 1)], [0, 1, 0, 1], [-1, 2], (0.5, 0.25))
     nothing = dict.fromkeys(SAID)
     assert heard(nothing, **AROUND) == (None, None, None, None, None)
     assert heard(SAID, **(AROUND | {"before": 7})).place is None  # it is known already

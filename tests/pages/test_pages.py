@@ -208,9 +208,9 @@ def test_a_strange_image_is_told_and_not_praised(lab):
     }.items():
         app.file_uploader(key="upload").set_value((kind, to_png(pixels), "image/png")).run()
         assert not app.exception
-        found = " ".join(badges(app))
-        assert ("strange image" in found) == (kind != "digit")
-        assert ("green" in found) == (kind == "digit")
+        result = " ".join(badges(app))
+        assert ("strange image" in result) == (kind != "digit")
+        assert ("green" in result) == (kind == "digit")
         assert ("It is a handwritten digit" in captions(app)) == (kind != "digit")
 
 

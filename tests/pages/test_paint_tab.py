@@ -96,9 +96,9 @@ def test_the_server_finishes_where_a_network_is_too_large(shown, lab, monkeypatc
     next(b for b in app.button if b.label == "Finish it").click().run()
     assert not app.exception and not app.error
     original = cached.test_pictures("mnist", paint_tab.FIRST, 1).pixels
-    found = (results[0] * 255).round().byte()
-    assert torch.equal(found[:, :, :14], original[:, :, :14].expand(4, -1, -1, -1))
-    assert not torch.equal(found[0, :, 14:], found[1, :, 14:])
+    result = (results[0] * 255).round().byte()
+    assert torch.equal(result[:, :, :14], original[:, :, :14].expand(4, -1, -1, -1))
+    assert not torch.equal(result[0, :, 14:], result[1, :, 14:])
     holes.zero_()
     app.run()
     assert len(results) == 1  # other holes have to be asked for
@@ -125,8 +125,8 @@ def test_what_a_browser_says_is_checked():
     good = base64.b64encode(PIXELS.tobytes()).decode()
     of = ("t", "fill")
     said = {"token": "t", "mode": "fill", "pixels": good}
-    found = _checked(said, of, (28, 28))
-    assert found is not None and (found == PIXELS).all()
+    result = _checked(said, of, (28, 28))
+    assert result is not None and (result == PIXELS).all()
     others = ({"token": "u"}, {"mode": "scribble"}, {"pixels": "é"}, {"pixels": 3},
               {"pixels": good[:-4]})  # fmt: skip
     for bad in (None, [], {}, *(said | other for other in others)):

@@ -129,7 +129,7 @@ def test_a_click_puts_a_sample_on_the_gallery_s_stage(lab, monkeypatch):
     clicked(monkeypatch, app, "sample-picks", 3)
     model = cached.generator(store.find(app.selectbox(key="model").value))
     sample = generators.drawn(model, 40, 0, None, 1.0).latents[3]
-    assert app.session_state["gan-found"][1] == pytest.approx(sample.tolist(), abs=1e-4)
+    assert app.session_state["gan-latent"][1] == pytest.approx(sample.tolist(), abs=1e-4)
 
 
 def test_a_click_on_a_neighbour_selects_it(lab, monkeypatch):
@@ -176,18 +176,18 @@ def test_a_click_puts_the_latent_of_a_sample_on_the_gallery_s_stage(lab, monkeyp
     app = opened("gan_gallery.py", tab=tab, model=dcgan.id)
     clicked(monkeypatch, app, key, 4)
     sample = generators.drawn(cached.generator(dcgan), 6, 0, None, 1.0).latents[4]
-    assert app.session_state["gan-found"][1] == pytest.approx(sample.tolist(), abs=1e-4)
+    assert app.session_state["gan-latent"][1] == pytest.approx(sample.tolist(), abs=1e-4)
 
 
 def test_a_found_latent_is_clicked_onto_the_stage(lab, monkeypatch):
     app = opened("gan_gallery.py", tab="Find a picture", model="draw-gan-mnist-8abee2f9")
     next(b for b in app.button if b.label == "Search").click().run()
-    before = app.session_state["gan-found"][1]
+    before = app.session_state["gan-latent"][1]
     assert before is None
     for index in (1, 2):
         clicked(monkeypatch, app, "found-picks", index)
-        assert app.session_state["gan-found"][1] not in (None, before)
-        before = app.session_state["gan-found"][1]
+        assert app.session_state["gan-latent"][1] not in (None, before)
+        before = app.session_state["gan-latent"][1]
 
 
 def test_a_click_on_what_a_model_restored_uses_that_model(lab, monkeypatch):

@@ -1,4 +1,4 @@
-"""The server's own addresses, asked without a browser."""
+"""The server's own addresses, requested without a browser."""
 
 import asyncio
 import gzip
@@ -40,7 +40,7 @@ def nothing_packed(lab):
         cache.cache_clear()
 
 
-def asked(path, cookie="", accept="", query=""):
+def request(path, cookie="", accept="", query=""):
     """(status, headers, body) of a GET."""
     said = []
 
@@ -58,8 +58,8 @@ def asked(path, cookie="", accept="", query=""):
     }  # fmt: skip
     with ThreadPoolExecutor(1) as pool:  # the tests in a browser leave a loop in this thread
         pool.submit(asyncio.run, APP(scope, receive, send)).result()
-    found = {k.decode(): v.decode() for k, v in said[0]["headers"]}
-    return said[0]["status"], found, b"".join(m.get("body", b"") for m in said[1:])
+    header = {k.decode(): v.decode() for k, v in said[0]["headers"]}
+    return said[0]["status"], header, b"".join(m.get("body", b"") for m in said[1:])
 
 
 def visitor():
@@ -80,7 +80,7 @@ def made(run_id, family="autoencoding", variant="vae", state="done", **more):
 
 def test_a_finished_autoencoder_gives_its_decoder(lab):
     run = made("autoencode-vae-digits-00000001")
-    status, headers, body = asked(f"/api/decoders/{run.id}/{run.version()}")
+    status, headers, body = request(f"/api/decoders/{run.id}/{run.version()}")
     assert status == 200
     assert body == pack(load_model(run))
     assert headers["content-type"] == "application/octet-stream"
@@ -91,7 +91,7 @@ def test_a_finished_autoencoder_gives_its_decoder(lab):
 
 def test_a_finished_gan_gives_its_generator(lab):
     run = made("draw-cgan-digits-00000001", "adversarial", "cgan")
-    status, _, body = asked(f"/api/decoders/{run.id}/{run.version()}")
+    status, _, body = request(f"/api/decoders/{run.id}/{run.version()}")
     assert status == 200 and body == pack(load_model(run))
 
 
@@ -99,10 +99,10 @@ def test_a_finished_classifier_is_for_those_who_asked_for_it(lab):
     run = made("recognise-lenet-digits-00000001", "recognition", "lenet", private=True)
     cookie, who = visitor()
     run.set_owners([who])
-    status, headers, body = asked(f"/api/networks/{run.id}/{run.version()}", cookie)
+    status, headers, body = request(f"/api/networks/{run.id}/{run.version()}", cookie)
     assert status == 200 and body == pack_classifier(load_model(run), USED.shape)
     assert headers["cache-control"] == "private, no-cache"
-    assert asked(f"/api/networks/{run.id}/{run.version()}", visitor()[0])[0] == 404
+    assert request(f"/api/networks/{run.id}/{run.version()}", visitor()[0])[0] == 404
 
 
 def test_what_is_no_classifier_or_too_large_for_a_browser_is_not_given(lab, monkeypatch):
@@ -111,32 +111,32 @@ def test_what_is_no_classifier_or_too_large_for_a_browser_is_not_given(lab, monk
         (made("autoencode-vae-digits-00000001"), "no such network"),
         (made("recognise-lenet-digits-00000001", "recognition", "lenet"), "too large"),
     ):
-        status, _, body = asked(f"/api/networks/{run.id}/{run.version()}")
+        status, _, body = request(f"/api/networks/{run.id}/{run.version()}")
         assert status == 404 and told in json.loads(body)["error"]
 
 
 def test_a_finished_diffusion_gives_its_network_unless_it_is_too_large(lab, monkeypatch):
     run = made("diffuse-ddpm-digits-00000001", "diffusion", "ddpm")
     address = f"/api/denoisers/{run.id}/{run.version()}"
-    status, headers, body = asked(address)
+    status, headers, body = request(address)
     assert status == 200 and body == pack_denoiser(load_model(run), "noise")
     assert headers["content-type"] == "application/octet-stream"
     monkeypatch.setattr(browser_denoiser, "MAX_BYTES", 100)
     routes._packed_denoiser.cache_clear()
-    status, _, body = asked(address)
+    status, _, body = request(address)
     assert status == 404 and "too large" in json.loads(body)["error"]
     other = made("autoencode-vae-digits-00000001")
-    assert asked(f"/api/denoisers/{other.id}/{other.version()}")[0] == 404
+    assert request(f"/api/denoisers/{other.id}/{other.version()}")[0] == 404
 
 
 def test_a_sheet_is_given_as_it_was_kept(lab):
     run = made("draw-gan-digits-00000001", "adversarial", "gan")
     run.write_sample(3, b"a picture")
     address = f"/api/sheets/{run.id}/{run.version()}"
-    status, headers, body = asked(f"{address}/3")
+    status, headers, body = request(f"{address}/3")
     assert (status, body, headers["content-type"]) == (200, b"a picture", "image/png")
     for epoch in ("4", "03", "-1", "x", "1" * 50):
-        assert asked(f"{address}/{epoch}")[0] == 404
+        assert request(f"{address}/{epoch}")[0] == 404
 
 
 def test_a_private_runs_sheets_are_for_those_who_asked_for_it(lab):
@@ -144,8 +144,8 @@ def test_a_private_runs_sheets_are_for_those_who_asked_for_it(lab):
     run.write_sample(0, b"a picture")
     cookie, who = visitor()
     run.set_owners([who])
-    assert asked(f"/api/sheets/{run.id}/1/0", cookie)[0] == 200
-    assert asked(f"/api/sheets/{run.id}/1/0", visitor()[0])[0] == 404
+    assert request(f"/api/sheets/{run.id}/1/0", cookie)[0] == 200
+    assert request(f"/api/sheets/{run.id}/1/0", visitor()[0])[0] == 404
 
 
 def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
@@ -153,10 +153,10 @@ def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
     run.write_sample(0, b"a picture")
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
     for address in (f"/api/decoders/{run.id}/{run.version()}", routes.sheet_url(run, 0)):
-        status, headers, _ = asked(address)
+        status, headers, _ = request(address)
         assert status == 200
         assert headers["cache-control"] == "public, max-age=31536000, immutable"
-        status, headers, _ = asked(address, query="any=thing")
+        status, headers, _ = request(address, query="any=thing")
         assert status == 200 and headers["cache-control"] == "no-store", "no copy a query"
 
 
@@ -167,7 +167,7 @@ def test_of_what_is_kept_for_good_there_is_one_version(lab, monkeypatch, version
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
     wrong = version.format(run.version())
     for address in ("decoders/{}/{}", "sheets/{}/{}/0", "frames/{}/{}", "dreams/{}/{}/dream.png"):
-        status, headers, _ = asked("/api/" + address.format(run.id, wrong))
+        status, headers, _ = request("/api/" + address.format(run.id, wrong))
         assert (status, headers["cache-control"]) == (404, "no-store")
 
 
@@ -176,9 +176,9 @@ def test_a_private_one_is_for_those_who_asked_for_it(lab):
     cookie, who = visitor()
     run.set_owners([who])
     address = f"/api/decoders/{run.id}/1"
-    assert asked(address, cookie)[0] == 200
+    assert request(address, cookie)[0] == 200
     for other in ("", visitor()[0], who, "0" * 32 + cookie[32:]):
-        status, headers, body = asked(address, other)
+        status, headers, body = request(address, other)
         assert status == 404
         assert headers["cache-control"] == "no-store"
         assert json.loads(body) == {"error": "There is no such decoder."}
@@ -188,7 +188,7 @@ def test_a_private_one_is_for_those_who_asked_for_it(lab):
     "run_id", ["autoencode-vae-digits-0000ffff", "..", "-", "%2e%2e", "a" * 5000, "a-" * 5000, "é"]
 )
 def test_what_is_not_there_is_not_found(lab, run_id):
-    assert asked(f"/api/decoders/{run_id}/1")[0] == 404
+    assert request(f"/api/decoders/{run_id}/1")[0] == 404
 
 
 def test_what_has_no_decoder_is_not_found(lab):
@@ -199,7 +199,7 @@ def test_what_has_no_decoder_is_not_found(lab):
     torn = made("autoencode-vae-digits-00000005")
     (torn.path / "status.json").write_text("{")
     for path in (lab / "checkpoints").rglob("config.json"):
-        status, _, body = asked(f"/api/decoders/{path.parent.name}/1")
+        status, _, body = request(f"/api/decoders/{path.parent.name}/1")
         assert status == 404
         assert json.loads(body)["error"]
 
@@ -207,7 +207,7 @@ def test_what_has_no_decoder_is_not_found(lab):
 def test_a_decoder_is_packed_once_until_its_run_changes(lab):
     run = made("autoencode-vae-digits-00000006")
     for version in ("1", "2", "other"):
-        asked(f"/api/decoders/{run.id}/{version}")
+        request(f"/api/decoders/{run.id}/{version}")
     assert routes._packed.cache_info().misses == 1
 
 
@@ -216,7 +216,7 @@ def test_a_decoder_is_packed_once_until_its_run_changes(lab):
 
 def test_plotly_is_given_as_its_package_has_it():
     package = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    status, headers, body = asked(routes.plotly_url())
+    status, headers, body = request(routes.plotly_url())
     assert (status, body) == (200, package.read_bytes())
     assert headers["content-type"].startswith("text/javascript")
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -226,17 +226,17 @@ def test_plotly_is_given_as_its_package_has_it():
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5, *", "deflate,gzip"])
 def test_plotly_is_compressed_for_those_who_can_read_it(accepted):
-    _, headers, body = asked(routes.plotly_url(), accept=accepted)
+    _, headers, body = request(routes.plotly_url(), accept=accepted)
     assert headers["content-encoding"] == "gzip"
     assert len(body) < 2_000_000
-    assert gzip.decompress(body) == asked(routes.plotly_url())[2]
+    assert gzip.decompress(body) == request(routes.plotly_url())[2]
     for refused in ("br", "gzip;q=0, br", "identity", "notgzip"):
-        assert "content-encoding" not in asked(routes.plotly_url(), accept=refused)[1]
+        assert "content-encoding" not in request(routes.plotly_url(), accept=refused)[1]
 
 
 def test_another_version_is_not_found():
     for version in ("0.0.0", "..", "%2e%2e%2fsecret", "x" * 5000):
-        status, headers, _ = asked(f"/api/plotly/{version}.js")
+        status, headers, _ = request(f"/api/plotly/{version}.js")
         assert status == 404
         assert "immutable" not in headers.get("cache-control", "")
 
@@ -255,7 +255,7 @@ def test_thumbnails_are_the_images_of_the_set_in_their_order():
     assert url == "/api/thumbnails/mnist/test/{part}?v=a29846c0"
     path = url.partition("?")[0]
     for part in (0, 3, 9):
-        status, headers, body = asked(path.replace("{part}", str(part)))
+        status, headers, body = request(path.replace("{part}", str(part)))
         assert status == 200
         assert headers["content-type"] == "image/png"
         assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -265,15 +265,15 @@ def test_thumbnails_are_the_images_of_the_set_in_their_order():
             wanted = images[1000 * part + place, 0].numpy()
             assert (cell(sheet, place, 28, 28) == wanted).all()
     first = path.replace("{part}", "0")
-    assert asked(first, query="v=a29846c0")[1]["cache-control"] == routes.FOR_GOOD
+    assert request(first, query="v=a29846c0")[1]["cache-control"] == routes.FOR_GOOD
     for query in ("v=1", "v=", "v=a29846c0&v=1", "x=1"):
-        status, headers, _ = asked(first, query=query)
+        status, headers, _ = request(first, query=query)
         assert headers["cache-control"] == "no-store" and status == (200 if query == "x=1" else 404)
 
 
 def test_the_last_sheet_has_the_same_places():
     images = data.load("digits", "test").pixels
-    body = asked("/api/thumbnails/digits/test/0")[2]
+    body = request("/api/thumbnails/digits/test/0")[2]
     sheet = np.asarray(Image.open(io.BytesIO(body)))
     assert sheet.shape == (25 * 28, 40 * 28)
     assert (cell(sheet, 359, 28, 28) == images[359, 0].numpy()).all()
@@ -289,7 +289,7 @@ def test_the_last_sheet_has_the_same_places():
     ],
 )  # fmt: skip
 def test_thumbnails_that_are_not_there_are_not_found(path):
-    status, headers, body = asked(f"/api/thumbnails/{path}")
+    status, headers, body = request(f"/api/thumbnails/{path}")
     assert status == 404
     assert "immutable" not in headers.get("cache-control", "")
     assert body and (not body.startswith(b"{") or json.loads(body)["error"].endswith("."))
@@ -304,14 +304,14 @@ def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
     info = data.import_set(folder, "Mine", size=96, grey=False)
     url = routes.thumbnails_url(info.name, "train")
     assert url.endswith(f"/train/{{part}}?v={info.name[-8:]}")
-    status, headers, body = asked(f"/api/thumbnails/{info.name}/train/0")
+    status, headers, body = request(f"/api/thumbnails/{info.name}/train/0")
     assert status == 200
     assert headers["cache-control"] == "private, no-store"
     cookie, who = visitor()
     data.own(info.name, who)
     address = f"/api/thumbnails/{info.name}/train/0"
-    assert asked(address, cookie)[0] == 200
-    assert asked(address)[0] == 404 and asked(address, visitor()[0])[0] == 404
+    assert request(address, cookie)[0] == 200
+    assert request(address)[0] == 404 and request(address, visitor()[0])[0] == 404
     sheet = np.asarray(Image.open(io.BytesIO(body)))
     assert sheet.shape == (25 * 64, 40 * 64, 3)
     images = data.load(info.name, "train").pixels
@@ -321,7 +321,7 @@ def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
 
 def test_sheets_are_made_once_and_not_without_end():
     for _ in range(2):
-        asked("/api/thumbnails/mnist/test/1")
+        request("/api/thumbnails/mnist/test/1")
     assert routes._sheet.cache_info().misses == 1
     assert routes._sheet.cache_info().maxsize <= 24
 
@@ -339,19 +339,19 @@ def test_a_replay_is_for_those_who_may_see_the_map(lab, monkeypatch):
     cookie, who = visitor()
     run.set_owners([who])
     assert routes.frames_url(run) == f"/api/frames/{run.id}/{run.version()}"
-    status, headers, body = asked(routes.frames_url(run), cookie)
+    status, headers, body = request(routes.frames_url(run), cookie)
     assert (status, body) == (200, f"frames of {run.id}".encode())
     assert headers["cache-control"] == "private, no-cache"
-    status, _, body = asked(routes.frames_url(run), visitor()[0])
+    status, _, body = request(routes.frames_url(run), visitor()[0])
     assert status == 404
     assert json.loads(body) == {"error": "There is no such replay."}
     run.update(state="running")
-    assert asked(routes.frames_url(run), cookie)[0] == 404
+    assert request(routes.frames_url(run), cookie)[0] == 404
 
 
 def test_a_run_that_is_no_map_has_no_replay(lab):
     run = made("autoencode-vae-digits-00000008")
-    status, _, body = asked(routes.frames_url(run))
+    status, _, body = request(routes.frames_url(run))
     assert status == 404
     assert json.loads(body)["error"]
 
@@ -379,7 +379,7 @@ def test_what_a_dream_has_made_is_given(lab, name):
     run = dreamed()
     address = routes.dream_url(run, name)
     assert address.startswith(f"/api/dreams/{run.id}/") and address.endswith(f"/{name}")
-    status, headers, body = asked(address)
+    status, headers, body = request(address)
     assert (status, body) == (200, name.encode())
     kinds = {"png": "image/png", "mp4": "video/mp4", "webp": "image/webp"}
     assert headers["content-type"] == kinds[name.rpartition(".")[2]]
@@ -395,7 +395,7 @@ def test_another_picture_has_another_address(lab):
     os.utime(path, ns=(1, 1))
     assert routes.dream_url(run, "preview.png") != before
     path.unlink()
-    assert asked(routes.dream_url(run, "preview.png"))[0] == 404
+    assert request(routes.dream_url(run, "preview.png"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -408,17 +408,17 @@ def test_another_picture_has_another_address(lab):
 )  # fmt: skip
 def test_no_other_file_of_a_dream_is_given(lab, name):
     run = dreamed()
-    status, _, body = asked(f"/api/dreams/{run.id}/1/{name}")
+    status, _, body = request(f"/api/dreams/{run.id}/1/{name}")
     assert status == 404 and b"painted" not in body
 
 
 def test_an_unfinished_dream_gives_what_there_is_and_nobody_keeps_it(lab):
     run = dreamed(state="running")
     (run.path / "dream.png").unlink()
-    status, headers, body = asked(routes.dream_url(run, "preview.png"))
+    status, headers, body = request(routes.dream_url(run, "preview.png"))
     assert (status, body) == (200, b"preview.png")
     assert headers["cache-control"] in ("private, no-cache", "no-store")
-    status, headers, body = asked(routes.dream_url(run, "dream.png"))
+    status, headers, body = request(routes.dream_url(run, "dream.png"))
     assert status == 404 and headers["cache-control"] == "no-store"
     assert json.loads(body) == {"error": "There is no such picture."}
 
@@ -429,11 +429,11 @@ def test_somebody_s_private_dream_is_for_those_who_asked(lab):
     run.set_owners([who])
     for name in DREAMT:
         address = routes.dream_url(run, name)
-        status, headers, body = asked(address, cookie)
+        status, headers, body = request(address, cookie)
         assert (status, body) == (200, name.encode())
         assert headers["cache-control"] == "private, no-cache"
         for other in ("", visitor()[0], who, "0" * 32 + cookie[32:]):
-            status, headers, body = asked(address, other)
+            status, headers, body = request(address, other)
             assert (status, headers["cache-control"]) == (404, "no-store")
             assert json.loads(body) == {"error": "There is no such picture."}
 
@@ -442,13 +442,13 @@ def test_somebody_s_private_dream_is_for_those_who_asked(lab):
     "run_id", ["dream-deep-flower-0000ffff", "..", "-", "%2e%2e", "a" * 5000, "é"]
 )
 def test_a_dream_that_is_not_there_is_not_found(lab, run_id):
-    assert asked(f"/api/dreams/{run_id}/1/dream.png")[0] == 404
+    assert request(f"/api/dreams/{run_id}/1/dream.png")[0] == 404
 
 
 def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = dreamed()
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
-    headers = asked(routes.dream_url(run, "dream.png"))[1]
+    headers = request(routes.dream_url(run, "dream.png"))[1]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
@@ -457,23 +457,23 @@ def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
 
 def test_a_component_s_module_is_kept_for_good_under_one_version():
     url = routes.script_url("map/map.js")
-    status, headers, body = asked(url)
+    status, headers, body = request(url)
     assert (status, body) == (200, (routes.COMPONENTS / "map/map.js").read_bytes())
     assert headers["content-type"].startswith("text/javascript")
     assert headers["cache-control"] == routes.FOR_GOOD
     version = url.split("/")[3]
     for path in (f"{'0' * 16}/map/map.js", f"{version}/map/map.py", f"{version}/../router.py"):
-        assert asked(f"/api/scripts/{path}")[0] == 404
+        assert request(f"/api/scripts/{path}")[0] == 404
     with pytest.raises(ValueError, match=r"no map/nothing\.js"):
         routes.script_url("map/nothing.js")
 
 
 def test_what_a_module_runs_beside_it_is_given_under_the_same_version():
     version = routes.script_url("kernels.js").split("/")[3]
-    status, headers, body = asked(f"/api/scripts/{version}/kernels.wasm")
+    status, headers, body = request(f"/api/scripts/{version}/kernels.wasm")
     assert (status, headers["content-type"]) == (200, "application/wasm")
     assert body.startswith(b"\0asm") and headers["cache-control"] == routes.FOR_GOOD
-    assert asked(f"/api/scripts/{version}/kernels.c")[0] == 404
+    assert request(f"/api/scripts/{version}/kernels.c")[0] == 404
     assert "'unsafe-eval'" in headers["content-security-policy"]  # else it is not compiled
 
 
@@ -503,18 +503,18 @@ def test_every_module_imports_files_that_are_there():
 def test_a_map_s_numbers_are_found_by_an_address_that_tells_them():
     content = np.arange(5, dtype="<u2").tobytes()
     url = routes.array_url(content)
-    status, headers, body = asked(url)
+    status, headers, body = request(url)
     assert (status, body) == (200, content)
     assert headers["cache-control"].startswith("private")
     assert routes.array_url(content) == url
     assert routes.array_url(content[:-2]) != url
-    assert asked(f"/api/arrays/{'0' * 32}")[0] == 404
+    assert request(f"/api/arrays/{'0' * 32}")[0] == 404
 
 
 def test_the_numbers_of_maps_are_bounded_in_memory(monkeypatch):
     monkeypatch.setattr(routes, "ARRAYS", routes.LRUCache(1000, getsizeof=len))
     urls = [routes.array_url(bytes([i]) * 400) for i in range(3)]
-    assert [asked(url)[0] for url in urls] == [404, 200, 200]
+    assert [request(url)[0] for url in urls] == [404, 200, 200]
 
 
 # ---- looks ahead of a slider
@@ -522,7 +522,7 @@ def test_the_numbers_of_maps_are_bounded_in_memory(monkeypatch):
 
 def test_a_look_is_what_the_page_would_show_there_and_nobody_keeps_it():
     url = previews.address(lambda value: f"<img> at {value:g}", b"these pictures")
-    status, headers, body = asked(url + "0.35")
+    status, headers, body = request(url + "0.35")
     assert (status, body, headers["cache-control"]) == (200, b"<img> at 0.35", "no-store")
     assert headers["content-type"].startswith("text/plain"), "no page of its own"
     assert previews.address(lambda value: "", b"these pictures") == url
@@ -536,18 +536,18 @@ def test_a_look_at_nothing_is_not_found(value):
             raise LabError("There is nothing here.")
         return "something"
 
-    assert asked(previews.address(look, b"between 0 and 1") + value)[0] == 404
+    assert request(previews.address(look, b"between 0 and 1") + value)[0] == 404
 
 
 def test_a_look_at_what_is_gone_is_not_found(tmp_path):
     gone = previews.address(lambda value: (tmp_path / "gone").read_text(), b"gone")
-    assert asked(gone + "0")[0] == 404
-    assert asked(f"/api/looks/{'0' * 32}/0")[0] == 404
+    assert request(gone + "0")[0] == 404
+    assert request(f"/api/looks/{'0' * 32}/0")[0] == 404
 
 
 def test_addresses_of_looks_cannot_be_guessed_and_are_bounded(monkeypatch):
     monkeypatch.setattr(previews, "PREVIEWS", previews.LRUCache(2))
     urls = [previews.address(lambda value: "seen", bytes([i])) for i in range(3)]
-    assert [asked(url + "0")[0] for url in urls] == [404, 200, 200]
+    assert [request(url + "0")[0] for url in urls] == [404, 200, 200]
     monkeypatch.setattr(previews, "SECRET", bytes(32))
     assert previews.address(lambda value: "", bytes([2])) != urls[2]

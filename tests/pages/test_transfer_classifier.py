@@ -200,10 +200,10 @@ def losses(read, labels):
 
 
 def test_worst_mistakes_are_mistakes():
-    found, labels = losses([1, 0, 0, 1, 1], torch.tensor([0, 0, 1, 1, 0]))
-    shown, wrong = evaluation.worst(found, labels, 2)
+    result, labels = losses([1, 0, 0, 1, 1], torch.tensor([0, 0, 1, 1, 0]))
+    shown, wrong = evaluation.worst(result, labels, 2)
     assert wrong and shown.ids.tolist() == [0, 2]
-    shown, wrong = evaluation.worst(found, labels, 9)
+    shown, wrong = evaluation.worst(result, labels, 9)
     assert wrong and shown.ids.tolist() == [0, 2, 4]  # fewer, rather than a right answer
     shown, wrong = evaluation.worst(*losses([1, 0, 1], torch.tensor([1, 0, 1])), 2)
     assert not wrong and shown.ids.tolist() == [0, 1]
@@ -421,11 +421,11 @@ def test_the_command_line_says_the_same(taught, tmp_path, capsys):
         path.write_bytes(picture(i))
     assert main(["predict", taught.id, *map(str, paths), "--json"]) == 0
     answer = said(capsys)
-    found, classes = answer["predictions"], answer["classes"]
+    result, classes = answer["predictions"], answer["classes"]
     assert classes == ["china", "flower"]
-    assert all(f["class"] == classes[f["index"]] for f in found)
-    assert all(f["probability"] == f["probabilities"][f["index"]] for f in found)
-    assert all(np.isclose(sum(f["probabilities"]), 1, atol=1e-3) for f in found)
+    assert all(f["class"] == classes[f["index"]] for f in result)
+    assert all(f["probability"] == f["probabilities"][f["index"]] for f in result)
+    assert all(np.isclose(sum(f["probabilities"]), 1, atol=1e-3) for f in result)
     assert main(["predict", taught.id, str(paths[0])]) == 0
     assert "unlike the training images" in capsys.readouterr().out
     archive = tmp_path / "no.jpg"

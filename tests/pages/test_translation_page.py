@@ -109,8 +109,8 @@ def test_the_route_packs_both_generators(run):
 def test_a_picture_that_was_pressed_is_checked():
     good = base64.b64encode(PIXELS.tobytes()).decode()
     said = {"token": "u", "direction": 1, "which": "back", "pixels": good}
-    found = _checked(said, ["t", "u"], (28, 28))
-    assert found is not None and found.direction == 1 and (found.pixels == PIXELS).all()
+    result = _checked(said, ["t", "u"], (28, 28))
+    assert result is not None and result.direction == 1 and (result.pixels == PIXELS).all()
     others = ({"token": "t"}, {"direction": 0}, {"direction": 2}, {"direction": None},
               {"direction": [1]}, {"which": "other"}, {"which": {}}, {"pixels": "é"}, {"pixels": 3},
               {"pixels": good[:-4]})  # fmt: skip

@@ -29,8 +29,8 @@ CONDITIONAL = next(run for run in MODELS if latent.class_names(run))
 
 
 def place(app: AppTest) -> tuple[list[float], int | None]:
-    found = app.session_state["place"]
-    return found.code, found.label
+    result = app.session_state["place"]
+    return result.code, result.label
 
 
 def test_every_variant_ships():
@@ -190,10 +190,10 @@ def test_every_class_is_among_the_samples(lab, monkeypatch):
     from pages.ui import cached
 
     assert sampling.columns(CONDITIONAL) == 10 and sampling.columns(MODELS[0]) == 8
-    found = cached.sampled(cached.Draws(CONDITIONAL, 80, 10, 0, 1.0, False))
-    assert found.labels.tolist() == list(range(10)) * 8  # a column each
-    found = cached.sampled(cached.Draws(CONDITIONAL, 16, 2, 0, 1.0, False))
-    assert set(found.labels.tolist()) == set(range(10))  # more than there are columns
+    result = cached.sampled(cached.Draws(CONDITIONAL, 80, 10, 0, 1.0, False))
+    assert result.labels.tolist() == list(range(10)) * 8  # a column each
+    result = cached.sampled(cached.Draws(CONDITIONAL, 16, 2, 0, 1.0, False))
+    assert set(result.labels.tolist()) == set(range(10))  # more than there are columns
     monkeypatch.setattr(latent, "class_names", lambda run: ("a",) * 47)
     assert sampling.columns(CONDITIONAL) * sampling.ROWS >= 47
 

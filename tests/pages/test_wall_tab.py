@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from core.counter_random import noises, normal, stream
 from core.inference import noise_walls
-from core.inference.noise_walls import Asked
+from core.inference.noise_walls import WallSettings
 from core.models.denoising_nets import DiffusionNet
 from core.models.sampling import Sampling
 from core.tasks.diffusion import DIFFUSION
@@ -42,7 +42,7 @@ def test_an_address_is_read():
     assert read({"asked": "10"}, 10).asked == "each", "there is no such class"
     assert read({"asked": "3"}, 0).asked == "any", "it was told none"
     asked = diffusion_wall.drawing(at, 10)
-    assert asked == Asked((7,) * 20, 0, Sampling(100, 2, 0.0, 2.5))
+    assert asked == WallSettings((7,) * 20, 0, Sampling(100, 2, 0.0, 2.5))
     each = diffusion_wall.drawing(read({"sampler": "ddim", "eta": "0.5"}, 10), 10)
     assert each.labels == (*range(10), *range(10)) and each.how.eta == 0.5
 
@@ -90,11 +90,11 @@ def test_the_server_s_pictures_come_out_of_the_same_noise_however_many():
         model = DiffusionNet((1, 8, 8), 8, 3, blind=False).eval()
     noise = torch.from_numpy(noises(3, (1, 8, 8), 1)).float()
     how = Sampling(steps=4)
-    drawn = noise_walls.drawn(OfFlow(), model, noise, Asked((0, 1, -1), 1, how))
-    first = noise_walls.drawn(OfFlow(), model, noise[:1], Asked((0,), 1, how))
+    drawn = noise_walls.drawn(OfFlow(), model, noise, WallSettings((0, 1, -1), 1, how))
+    first = noise_walls.drawn(OfFlow(), model, noise[:1], WallSettings((0,), 1, how))
     assert drawn.shape == (3, 1, 8, 8) and drawn.min() >= 0 and drawn.max() <= 1
     assert torch.allclose(drawn[:1], first, atol=1e-5)
-    path = noise_walls.paths(OfFlow(), model, noise, Asked((0, 1, -1), 1, how), 3)
+    path = noise_walls.paths(OfFlow(), model, noise, WallSettings((0, 1, -1), 1, how), 3)
     path = path.view(3, 3, 1, 8, 8)
     assert torch.allclose(path[:, 0], (noise.clamp(-1, 1) + 1) / 2)
     assert torch.allclose(path[:, -1], drawn, atol=1e-5)

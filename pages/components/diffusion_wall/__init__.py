@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.images import Shape
-from core.inference.noise_walls import Asked
+from core.inference.noise_walls import WallSettings
 from core.models.sampling import Sampling
 from pages.components.component import component, news, nothing, picture_said
 
@@ -114,7 +114,7 @@ def _asked(text: str, classes: int) -> str:
     return text if text in {str(i) for i in range(classes)} else EACH
 
 
-def drawing(controls: Controls, classes: int) -> Asked:
+def drawing(controls: Controls, classes: int) -> WallSettings:
     """What is drawn with the controls as they are, for the server."""
     each = {ANY: [-1] * COUNT, EACH: [i % max(classes, 1) for i in range(COUNT)]}
     labels = each.get(controls.asked) or [int(controls.asked)] * COUNT
@@ -124,7 +124,7 @@ def drawing(controls: Controls, classes: int) -> Asked:
         controls.eta if controls.sampler == "ddim" else 0.0,
         controls.guidance,
     )
-    return Asked(tuple(labels), controls.noise, how)
+    return WallSettings(tuple(labels), controls.noise, how)
 
 
 def failure(url: str) -> str | None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from core.errors import LabError
 from core.images import contact_sheet
 from core.inference import noise_walls
-from core.inference.noise_walls import Asked
+from core.inference.noise_walls import WallSettings
 from core.runs.query import shipped
 from core.runs.store import Run
 from core.tasks.diffusion import DIFFUSION
@@ -31,8 +31,8 @@ def first_wall() -> Tensor:
     """The pictures that the wall opens with, (N, C, H, W) in [0, 1]. Raises LabError."""
     run = first_run()
     classes = cached.diffusion_network(run).classes
-    asked = diffusion_wall.drawing(diffusion_wall.read({}, classes), classes)
-    return cached.noise_wall(run, asked)
+    settings = diffusion_wall.drawing(diffusion_wall.read({}, classes), classes)
+    return cached.noise_wall(run, settings)
 
 
 def cover() -> NDArray[np.uint8]:
@@ -40,6 +40,6 @@ def cover() -> NDArray[np.uint8]:
     run = first_run()
     model = cached.diffusion_network(run)
     labels = ON_COVER if model.classes > max(ON_COVER) else (-1, -1)
-    asked = Asked(labels)
-    noise = cached.first_noise(run, asked)
-    return contact_sheet(noise_walls.paths(run, model, noise, asked, COLUMNS), COLUMNS, fill=0)
+    settings = WallSettings(labels)
+    noise = cached.first_noise(run, settings)
+    return contact_sheet(noise_walls.paths(run, model, noise, settings, COLUMNS), COLUMNS, fill=0)

@@ -37,10 +37,10 @@ def own_table(
         if not content.strip():
             return None
         try:
-            found = read(content, file.name if file else "Pasted table")
+            table = read(content, file.name if file else "Pasted table")
         except LabError as error:
             st.error(str(error))
             return None
-        st.caption(summary(found))
+        st.caption(summary(table))
         raw = content if isinstance(content, bytes) else content.encode()
-        return found, raw
+        return table, raw

@@ -17,7 +17,7 @@ from pages.ui.names import class_title
 from pages.ui.widgets import segmented
 
 SOURCES = ("Test image", "Draw", "Upload")
-PICKS = "found-picks"
+PICKS = "inversion-picks"
 
 
 @st.fragment
@@ -39,9 +39,9 @@ def panel(scene: Scene) -> None:
     except LabError as error:
         st.error(str(error))
         return
-    found = {1: inversion.latent[0], 2: inversion.nearest_latent[0]}
-    if (index := picks.picked(PICKS, 3)) in found:
-        go(scene, found[index], scene.label)
+    latents = {1: inversion.latent[0], 2: inversion.nearest_latent[0]}
+    if (index := picks.picked(PICKS, 3)) in latents:
+        go(scene, latents[index], scene.label)
     shown = [
         (name, target[0], "as this network could see it"),
         ("Found", inversion.drawing[0], f"RMS error {inversion.best:.3f}"),
@@ -52,7 +52,7 @@ def panel(scene: Scene) -> None:
         ),
         ("What is left", (inversion.drawing - target).abs()[0], "difference, absolute"),
     ]
-    names = [title if i in found else "" for i, (title, _, _) in enumerate(shown)]
+    names = [title if i in latents else "" for i, (title, _, _) in enumerate(shown)]
     picks.show(pictures.cards_html(shown, least=150, names=names), key=PICKS, stage=KEY)
     spread = ", ".join(f"{e:.3f}" for e in sorted(inversion.errors.tolist()))
     gained = 1 - inversion.best / max(inversion.nearest, 1e-9)
@@ -69,7 +69,7 @@ def panel(scene: Scene) -> None:
     with st.container(horizontal=True):
         if st.button("Put it on the stage", icon=":material/arrow_upward:"):
             go(scene, inversion.latent[0], scene.label)
-        csv_button(lambda: latent.code_table(inversion.latent), f"{scene.run.id}-found")
+        csv_button(lambda: latent.code_table(inversion.latent), f"{scene.run.id}-inverted")
 
 
 def _choose_target(scene: Scene, source: str) -> tuple[Tensor | None, str]:

@@ -92,7 +92,7 @@ def put(scene: Scene, vector: Tensor) -> None:
     """Put a found or clicked latent (latent,) on the stage, until another seed or network is
     chosen."""
     numbers = [round(v, DECIMALS) for v in vector.tolist()]
-    st.session_state["gan-found"] = (_seeded(scene), numbers)
+    st.session_state["gan-latent"] = (_seeded(scene), numbers)
     st.query_params["latent"] = ",".join(f"{v:g}" for v in numbers)
 
 
@@ -107,17 +107,17 @@ def go(scene: Scene, vector: Tensor, label: int | None) -> None:
 def _inverted(scene: Scene) -> Tensor | None:
     """The latent that was put on the stage, or that the address names; None without."""
     state, model = st.session_state, cached.generator(scene.run)
-    if "gan-found" not in state:
-        state["gan-found"] = (_seeded(scene), None)
+    if "gan-latent" not in state:
+        state["gan-latent"] = (_seeded(scene), None)
         if text := st.query_params.get("latent"):
             try:
                 linked = latent.parse_code(text, model.latent)[0].tolist()
-                state["gan-found"] = (_seeded(scene), [round(v, DECIMALS) for v in linked])
+                state["gan-latent"] = (_seeded(scene), [round(v, DECIMALS) for v in linked])
             except LabError as error:
                 st.warning(f"{error} The link's latent was left out.")
-    seeded, numbers = state["gan-found"]
+    seeded, numbers = state["gan-latent"]
     if numbers is None or seeded != _seeded(scene):
-        state["gan-found"] = (_seeded(scene), None)
+        state["gan-latent"] = (_seeded(scene), None)
         st.query_params.pop("latent", None)
         return None
     return torch.tensor(numbers)
@@ -143,7 +143,7 @@ def bench(scene: Scene) -> None:
     drawn = latents(base, directions, to)
     with st.container(horizontal=True, vertical_alignment="center"):
         _critic_score(scene, drawn)
-        if st.session_state["gan-found"][1] is not None:
+        if st.session_state["gan-latent"][1] is not None:
             st.caption("Found for a picture, or clicked below. Another seed replaces it.")
         st.space("stretch")
         if _browser_refusal(scene):
@@ -166,7 +166,7 @@ def latents(base: Tensor, directions: list[Direction], coordinates: list[float])
 def _place(scene: Scene, kind: str, count: int) -> list[float]:
     """The sliders' coordinates: from the URL at first, then as moved; zero for a new scene."""
     state = st.session_state
-    origin = f"{_seeded(scene)} {kind} {st.session_state['gan-found'][1]}"
+    origin = f"{_seeded(scene)} {kind} {st.session_state['gan-latent'][1]}"
     if state.get("gan-origin") != origin:
         opened = "gan-origin" not in state
         state["gan-origin"] = origin

@@ -67,11 +67,11 @@ def panel(models: RunChoice, network: Network, picture: Picture | None) -> None:
             )
         ]
         st.caption(ABOUT)
-        found = cached.aligned(run, other, MEASURED)
+        alignment = cached.aligned(run, other, MEASURED)
         made = None
         if picture is not None:
             made = cached.network_differences(run, other, picture.pixels, MEASURED)
-        _measures(found, made, run.id)
+        _measures(alignment, made, run.id)
         if made is not None and picture is not None:
             _difference(made, picture, network.name, names[other.id])
 
@@ -79,46 +79,46 @@ def panel(models: RunChoice, network: Network, picture: Picture | None) -> None:
 def partners(models: RunChoice, run: Run) -> dict[str, Run]:
     """Networks with the same layers and pictures as a run's, by id, those of its data set first."""
     spec, channels = run.spec(), cached.layer_channels(run)
-    found = [
+    others = [
         other
         for other in models.runs.values()
         if other.id != run.id
         and other.spec().data.shape == spec.data.shape
         and cached.layer_channels(other) == channels
     ]
-    found.sort(key=lambda other: other.spec().dataset != spec.dataset)
-    return {other.id: other for other in found}
+    others.sort(key=lambda other: other.spec().dataset != spec.dataset)
+    return {other.id: other for other in others}
 
 
-def frame(found: Alignment, made: list[Difference] | None) -> pd.DataFrame:
+def frame(alignment: Alignment, made: list[Difference] | None) -> pd.DataFrame:
     """A row a layer."""
     return pd.DataFrame(
         {
             "layer": pair.first if pair.first == pair.second else f"{pair.first}, {pair.second}",
-            "CKA": float(found.similarity[i, i]),
-            "±": float(found.spread[i]),
-            "floor": float(found.floor[i]),
-            "matched": float(found.correlations[i].mean()),
-            "matched, floor": found.correlation_floor[i],
+            "CKA": float(alignment.similarity[i, i]),
+            "±": float(alignment.spread[i]),
+            "floor": float(alignment.floor[i]),
+            "matched": float(alignment.correlations[i].mean()),
+            "matched, floor": alignment.correlation_floor[i],
             "difference here": None if made is None else made[i].relative,
         }
-        for i, pair in enumerate(found.pairs)
+        for i, pair in enumerate(alignment.pairs)
     )
 
 
-def _measures(found: Alignment, made: list[Difference] | None, name: str) -> None:
-    table = frame(found, made)
+def _measures(alignment: Alignment, made: list[Difference] | None, name: str) -> None:
+    table = frame(alignment, made)
     charts.show(_chart(table), key="alignment-chart", height=300)
     figure_table(table, COLUMNS)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"On {found.n:,} test images, a fair choice, in batches of 100; layers behind batch "
-            "norm and before ReLU. The difference on the picture is taken behind ReLU.",
+            f"On {alignment.n:,} test images, a fair choice, in batches of 100; layers behind "
+            "batch norm and before ReLU. The difference on the picture is taken behind ReLU.",
             width="stretch",
         )
         csv_button(lambda: table, f"{name}-alignment")
         all_pairs = f"{name}-all-pairs.csv"
-        download("All pairs of layers", lambda: files.to_csv(_matrix(found)), all_pairs)
+        download("All pairs of layers", lambda: files.to_csv(_matrix(alignment)), all_pairs)
 
 
 def _chart(table: pd.DataFrame) -> go.Figure:
@@ -134,11 +134,11 @@ def _chart(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _matrix(found: Alignment) -> pd.DataFrame:
+def _matrix(alignment: Alignment) -> pd.DataFrame:
     """CKA of every layer of the first (a row) with every layer of the second."""
-    columns = [f"second {pair.second}" for pair in found.pairs]
-    rows = pd.Index([f"first {pair.first}" for pair in found.pairs], name="layer")
-    return pd.DataFrame(found.similarity.numpy().round(4), rows, columns).reset_index()
+    columns = [f"second {pair.second}" for pair in alignment.pairs]
+    rows = pd.Index([f"first {pair.first}" for pair in alignment.pairs], name="layer")
+    return pd.DataFrame(alignment.similarity.numpy().round(4), rows, columns).reset_index()
 
 
 def _difference(made: list[Difference], picture: Picture, first: str, second: str) -> None:

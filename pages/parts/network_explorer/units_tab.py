@@ -249,8 +249,8 @@ def _exciting(network: Network, path: str, channel: int) -> None:
 
 
 def _excited(run: Run, network: Network, path: str, channel: int, most: int) -> None:
-    found, images = cached.exciting_images(run, path, channel, most), test_images(run)
-    rows = found.rows.tolist()
+    exciting, images = cached.exciting_images(run, path, channel, most), test_images(run)
+    rows = exciting.rows.tolist()
     if (clicked := picks.picked(EXCITING_PICKS, len(rows))) is not None:
         stage.show_test_image(run, rows[clicked])
     cards = [
@@ -259,16 +259,16 @@ def _excited(run: Run, network: Network, path: str, channel: int, most: int) -> 
             outlined(images.pixels[i], seen),
             f"{value:.2f}, image {i:,}",
         )
-        for i, value, seen in zip(rows, found.values.tolist(), found.boxes, strict=True)
+        for i, value, seen in zip(rows, exciting.values.tolist(), exciting.boxes, strict=True)
     ]
     names = [f"Put test image {i:,} on the stage" for i in rows]
     picks.show(pictures.cards_html(cards, 96, names=names), key=EXCITING_PICKS)
     st.caption(
-        f"The strongest of {found.n:,} test images, behind batch norm and before ReLU; the mean "
-        f"over all their positions is {found.mean:.2f}. Outlined: what the unit can see. Click an "
-        "image to put it on the stage."
+        f"The strongest of {exciting.n:,} test images, behind batch norm and before ReLU; the mean "
+        f"over all their positions is {exciting.mean:.2f}. Outlined: what the unit can see. Click "
+        "an image to put it on the stage."
     )
     table = pd.DataFrame(
-        {"image": rows, "value": found.values.tolist(), "position": found.positions}
+        {"image": rows, "value": exciting.values.tolist(), "position": exciting.positions}
     )
     csv_button(lambda: table, f"{run.id}-{path}-{channel}-exciting")

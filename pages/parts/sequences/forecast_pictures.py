@@ -27,21 +27,21 @@ def first_run() -> Run:
 
 
 def _forecast() -> tuple[Series, int, np.ndarray]:
-    found = series(SERIES)
-    start = first_test(len(found.values))
-    return found, start, forecasts.from_step(first_run(), found.values, start, HORIZON)
+    passengers = series(SERIES)
+    start = first_test(len(passengers.values))
+    return passengers, start, forecasts.from_step(first_run(), passengers.values, start, HORIZON)
 
 
 def cover() -> np.ndarray:
     """A series with its forecast for a card, on black as other cards are, uint8 (H, W, 3)."""
-    found, start, forecast = _forecast()
-    return 255 - picture(found.values.numpy(), start, forecast, COVER)
+    passengers, start, forecast = _forecast()
+    return 255 - picture(passengers.values.numpy(), start, forecast, COVER)
 
 
 def opening_picture() -> str:
     """The stage that the bench opens with, as the address of a picture that may be stretched."""
-    found, start, forecast = _forecast()
-    values = found.values.numpy()
+    passengers, start, forecast = _forecast()
+    values = passengers.values.numpy()
     first = max(0, start - BEFORE)
     last = min(max(len(values), start + HORIZON), start + AFTER) - 1
     shown = np.concatenate([values[first : last + 1], forecast])

@@ -187,12 +187,12 @@ def _truth(run: Run) -> None:
         return
     st.subheader("Against hidden pairs", anchor=False)
     every = on_the_same_pair(run, cached.models(TRANSLATION.name))
-    told = next((one for one in every if TRANSLATION.variant(one.spec().variant).paired), None)
+    paired = next((one for one in every if TRANSLATION.variant(one.spec().variant).paired), None)
     table = pd.DataFrame(
         [
             row
             for d, way in zip(DIRECTIONS, ways(run), strict=True)
-            for row in _rows(run, told, d, way)
+            for row in _rows(run, paired, d, way)
         ]
     )
     figure_table(table, FIGURES)
@@ -205,11 +205,11 @@ def _truth(run: Run) -> None:
     csv_button(lambda: table, f"{run.id}-truth")
 
 
-def _rows(run: Run, told: Run | None, name: str, way: str) -> list[dict[str, object]]:
+def _rows(run: Run, paired: Run | None, name: str, way: str) -> list[dict[str, object]]:
     figures = run.metrics()
     rows = [_truth_row(way, "this network", figures, "", name)]
-    if told is not None and told.id != run.id and f"psnr_{name}" in told.metrics():
-        rows.append(_truth_row(way, "told the pairs", told.metrics(), "", name))
+    if paired is not None and paired.id != run.id and f"psnr_{name}" in paired.metrics():
+        rows.append(_truth_row(way, "told the pairs", paired.metrics(), "", name))
     for kind, title in (("_copy", "copying the picture"), ("_matched", "copying, matched")):
         if f"psnr{kind}_{name}" in figures:
             rows.append(_truth_row(way, title, figures, kind, name))

@@ -39,17 +39,17 @@ def answered(model: Translator, message: bytes) -> dict[str, Any]:
     pixels = np.frombuffer(message, np.uint8, offset=HEAD).reshape(height, width, channels)
     picture = unit(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])[0]
     noise, seed = message[1], int.from_bytes(message[2:HEAD], "little")
-    found = spoilt_trip(model, picture, DIRECTIONS[message[0]], noise, seed)
+    trip = spoilt_trip(model, picture, DIRECTIONS[message[0]], noise, seed)
     said: dict[str, Any] = {
-        "there": _encoded(found.there),
-        "back": _encoded(found.back),
-        "psnr": float(psnr(found.back[None], picture[None])),
+        "there": _encoded(trip.there),
+        "back": _encoded(trip.back),
+        "psnr": float(psnr(trip.back[None], picture[None])),
     }
     if noise:
         said |= {
-            "spoilt": _encoded(found.spoilt),
-            "lost": _encoded(found.lost),
-            "lostPsnr": float(psnr(found.lost[None], picture[None])),
+            "spoilt": _encoded(trip.spoilt),
+            "lost": _encoded(trip.lost),
+            "lostPsnr": float(psnr(trip.lost[None], picture[None])),
         }
     return said
 

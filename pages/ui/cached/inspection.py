@@ -58,8 +58,8 @@ def exciting_images(run: Run, path: str, channel: int, most: int) -> Excited:
     images = test_images(run)
     rows = Images(torch.arange(len(images.labels)), images.labels).choice(most).pixels
     chosen = Images(images.pixels[rows], images.labels[rows])
-    found = units.exciting(model_of(run, Recogniser), chosen, path, channel, check=check_visitor)
-    return found._replace(rows=rows[found.rows])
+    top = units.exciting(model_of(run, Recogniser), chosen, path, channel, check=check_visitor)
+    return top._replace(rows=rows[top.rows])
 
 
 @st.cache_resource(show_spinner=False)

@@ -62,8 +62,8 @@ def map_clusters(shown: LatentMap, method: str, on_map: bool, size: int) -> Clus
 @by_run(st.cache_resource, max_entries=16, show_spinner=False)
 def map_medoids(shown: LatentMap, method: str, on_map: bool, size: int) -> Tensor:
     """The row of the most typical point of each of these clusters."""
-    found = map_clusters(shown, method, on_map, size)
-    return clusters.medoids(_space(shown, on_map), found)
+    shown_labels = map_clusters(shown, method, on_map, size)
+    return clusters.medoids(_space(shown, on_map), shown_labels)
 
 
 def _space(shown: LatentMap, on_map: bool) -> Tensor:
