@@ -1,4 +1,4 @@
-// Computes what core/inference/browser_weights.py has packed, in typed arrays.
+// Computes what core/inference/browser_steps.py has packed, in typed arrays.
 // Activations are HWC; the outputs of every weight are neighbours, and zeros are skipped.
 
 import { fetchBytes } from "./common.js";

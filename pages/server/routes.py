@@ -411,7 +411,7 @@ def _made(
 @lru_cache(maxsize=16)
 def _packed(run_id: str, _version: int) -> bytes:
     from core import tasks
-    from core.inference import browser_weights
+    from core.inference import browser_decoder
     from core.models.autoencoders import Autoencoder
     from core.models.gans import GAN
     from core.runs import store
@@ -419,13 +419,13 @@ def _packed(run_id: str, _version: int) -> bytes:
     model = tasks.load_model(store.open_run(run_id))
     if not isinstance(model, Autoencoder | GAN):
         raise LabError("There is no such decoder.")
-    return browser_weights.pack(model)
+    return browser_decoder.pack_decoder(model)
 
 
 @lru_cache(maxsize=8)
 def _packed_classifier(run_id: str, _version: int) -> bytes:
     from core import tasks
-    from core.inference import browser_weights
+    from core.inference import browser_classifier
     from core.models.convnets import Recogniser
     from core.runs import store
 
@@ -433,7 +433,7 @@ def _packed_classifier(run_id: str, _version: int) -> bytes:
     model = tasks.load_model(run)
     if not isinstance(model, Recogniser):
         raise LabError("There is no such network.")
-    return browser_weights.pack_classifier(model, run.spec().data.shape)
+    return browser_classifier.pack_classifier(model, run.spec().data.shape)
 
 
 @lru_cache(maxsize=8)
@@ -455,14 +455,14 @@ def _packed_denoiser(run_id: str, _version: int) -> bytes:
 @lru_cache(maxsize=8)
 def _packed_translator(run_id: str, _version: int) -> bytes:
     from core import tasks
-    from core.inference import browser_weights
+    from core.inference import browser_classifier
     from core.models.translation_nets import Translator
     from core.runs import store
 
     model = tasks.load_model(store.open_run(run_id))
     if not isinstance(model, Translator):
         raise LabError("There is no such network.")
-    return browser_weights.pack_translator(model)
+    return browser_classifier.pack_translator(model)
 
 
 @lru_cache(maxsize=8)

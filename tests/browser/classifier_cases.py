@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from core import data, tasks
 from core.digits import digit_from_drawing
 from core.errors import LabError
-from core.inference.browser_weights import pack_classifier
+from core.inference.browser_classifier import pack_classifier
 from core.inference.network import layer_table
 from core.models.convnets import Recogniser
 from core.runs.query import finished

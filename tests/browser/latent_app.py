@@ -8,7 +8,7 @@ import base64
 import streamlit as st
 from latent_models import CLASSES, directions, model
 
-from core.inference.browser_weights import pack
+from core.inference.browser_decoder import pack_decoder
 from pages.components import live
 
 name = st.query_params.get("model", "vae")
@@ -18,7 +18,7 @@ name = st.query_params.get("model", "vae")
 def served(name):
     """A model, and its decoder as an address."""
     network = model(name)
-    packed = base64.b64encode(pack(network)).decode()
+    packed = base64.b64encode(pack_decoder(network)).decode()
     return network, f"data:application/octet-stream;base64,{packed}"
 
 

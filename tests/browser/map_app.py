@@ -8,7 +8,7 @@ from latent_models import model
 from sklearn.decomposition import PCA
 
 from core import data
-from core.inference.browser_weights import pack
+from core.inference.browser_decoder import pack_decoder
 from pages.server import routes
 
 FRAMES = 5
@@ -67,7 +67,7 @@ def bench():
     ink = data.load("mnist", "test").pixels.flatten(1).float().mean(1).numpy()[ids]
     decoder = None
     if "decoder" in asked:
-        packed = base64.b64encode(pack(model("plane"))).decode()
+        packed = base64.b64encode(pack_decoder(model("plane"))).decode()
         decoder = f"data:application/octet-stream;base64,{packed}"
     near = np.argsort(((points - points[ids == state["clicked"]]) ** 2).sum(1))[1:9] if (
         state["clicked"] in ids) else []  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from classifier_cases import classifier
 
-from core.inference.browser_weights import pack_classifier
+from core.inference.browser_classifier import pack_classifier
 from pages.components.network import network
 
 SHAPE = (1, 28, 28)

@@ -28,7 +28,7 @@ from core.foundations import loss_plane
 from core.foundations.preprocessing import METHODS, fitted
 from core.foundations.regressions import X15, Y15, standardised_classes
 from core.inference import latent, outliers
-from core.inference.browser_weights import pack
+from core.inference.browser_decoder import pack_decoder
 from core.runs.query import finished
 from core.tasks.autoencoding import AUTOENCODING
 from pages.components import live
@@ -76,7 +76,7 @@ def decoders():
         codes += (torch.randn(1, network.latent, generator=generator) * 2).round(decimals=3)
         result = {
             "name": name,
-            "url": data_url(pack(network)),
+            "url": data_url(pack_decoder(network)),
             "pictures": pictures(network, codes, lambda c, k, n=network: drawn(n, c, k)),
         }
         if name in GANS:

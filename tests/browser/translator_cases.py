@@ -4,7 +4,7 @@ import base64
 
 import torch
 
-from core.inference.browser_weights import pack_translator
+from core.inference.browser_classifier import pack_translator
 from core.inference.spoilt_translations import spoilt_trip
 from core.inference.translating import DIRECTIONS
 from core.metrics.image import psnr

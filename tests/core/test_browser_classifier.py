@@ -9,8 +9,8 @@ from support import built
 from torch import nn
 
 from core.errors import LabError
-from core.inference import browser_weights
-from core.inference.browser_weights import pack_classifier
+from core.inference import browser_classifier
+from core.inference.browser_classifier import pack_classifier
 from core.models.convnets import Recogniser
 from core.tasks.classification import RECOGNITION
 
@@ -95,7 +95,7 @@ def test_what_the_browser_cannot_run_is_refused_with_its_name(layers, told):
 
 @pytest.mark.parametrize("bound", ["MAX_BYTES", "MAX_MULTIPLY_ADDS"])
 def test_a_network_beyond_a_bound_is_refused(bound, monkeypatch):
-    monkeypatch.setattr(browser_weights, bound, 100)
+    monkeypatch.setattr(browser_classifier, bound, 100)
     with pytest.raises(LabError, match="too large to follow a pen"):
         packed(nn.Conv2d(2, 3, 3))
 

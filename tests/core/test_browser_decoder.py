@@ -9,7 +9,7 @@ from support import built
 from torch import nn
 
 from core.errors import LabError
-from core.inference.browser_weights import pack
+from core.inference.browser_decoder import pack_decoder
 from core.models import autoencoders, gans
 from core.models.autoencoders import Autoencoder
 from core.tasks.adversarial import ADVERSARIAL
@@ -36,7 +36,7 @@ def picture(*layers: nn.Module) -> Autoencoder:
 @pytest.mark.parametrize("variant", AUTOENCODING.variants)
 def test_every_autoencoder_can_be_packed(variant):
     model = built(AUTOENCODING, variant).eval()
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     assert (header["latent"], header["classes"]) == (model.latent, model.classes)
     assert header["output"] == model.output
     assert header["shape"] == list(SHAPE)
@@ -49,7 +49,7 @@ def test_every_autoencoder_can_be_packed(variant):
 @pytest.mark.parametrize("variant", ADVERSARIAL.variants)
 def test_every_generator_can_be_packed(variant):
     model = built(ADVERSARIAL, variant).eval()
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     assert (header["latent"], header["classes"]) == (model.latent, model.classes)
     assert header["output"] == "tanh"
     assert tuple(header["shape"]) == ADVERSARIAL.variants[variant].shape
@@ -59,7 +59,7 @@ def test_every_generator_can_be_packed(variant):
 
 def test_a_class_is_embedded_by_the_first_layer():
     model = gans.dcgan(SHAPE, 3).eval()
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     rows = weights[: 99 * 1024].reshape(99, 1024)
     first, classes = model.generator[0].weight.double(), model.classes_drawn.weight.double()
     assert (rows[:96] == first[:, :96].T.detach().numpy().astype("<f2")).all()
@@ -71,12 +71,12 @@ def test_a_class_that_no_linear_layer_takes_is_refused():
     generator = nn.Sequential(nn.Unflatten(1, (36, 1, 1)), nn.ConvTranspose2d(36, 1, 4))
     model = gans.GAN(generator, nn.Sequential(), nn.Linear(1, 1), 4, classes=2)
     with pytest.raises(LabError, match="linear layer only"):
-        pack(model)
+        pack_decoder(model)
 
 
 def test_weights_lie_where_the_header_says_with_outputs_last():
     model = autoencoders.vae(SHAPE, 5, 3).eval()
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     first, second = header["layers"]
     assert (first["kind"], first["activation"]) == ("linear", "relu")
     assert (first["in"], first["out"]) == ([1, 1, 8], [1, 1, 400])
@@ -93,7 +93,7 @@ def test_convolutions_are_laid_out_for_channels_that_lie_side_by_side():
         nn.ConvTranspose2d(2, 3, (2, 3), stride=2, bias=False),
         nn.Conv2d(3, 1, (3, 2), stride=(2, 1), padding=(1, 0)),
     )
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     reorder, up, conv = header["layers"]
     assert reorder["kind"] == "to_hwc" and reorder["shape"] == [2, 2, 1]
     assert (up["kind"], up["in"], up["out"]) == ("conv_transpose", [2, 1, 2], [4, 3, 3])
@@ -118,7 +118,7 @@ def test_batch_norm_is_folded_before_anything_is_rounded():
         norm.eps = 1e-12
         norm.weight.copy_(torch.tensor([1.0, 2, -1, 0.5]))
         norm.bias.copy_(torch.arange(4.0))
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     first = header["layers"][0]
     assert first["activation"] == "silu"
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
@@ -136,7 +136,7 @@ def test_batch_norm_after_an_activation_is_a_scale_and_goes_on_to_the_next_biase
         norm.weight.copy_(torch.tensor([-3, 2]))
         norm.bias.copy_(torch.tensor([0.1, -0.2]))
     model = of(nn.Linear(4, 8), nn.Unflatten(1, (2, 2, 2)), nn.ReLU(), norm, up)
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     _, reorder, scale, last = header["layers"]
     assert (reorder["activation"], scale["kind"], last["map"]) == ("relu", "affine", True)
     result = weights[scale["weight"] :][:8].reshape(2, 2, 2)  # (H, W, C): of a channel all the same
@@ -149,12 +149,12 @@ def test_batch_norm_after_an_activation_is_a_scale_and_goes_on_to_the_next_biase
 
 
 def test_a_shift_before_an_activation_is_added_there():
-    header, weights = unpacked(pack(picture(nn.ReLU(), nn.BatchNorm1d(4), nn.Tanh())))
+    header, weights = unpacked(pack_decoder(picture(nn.ReLU(), nn.BatchNorm1d(4), nn.Tanh())))
     assert [layer["kind"] for layer in header["layers"]] == ["copy", "affine", "linear"]
     model = picture(nn.ReLU(), nn.BatchNorm1d(4), nn.Tanh())
     with torch.no_grad():
         model.decoder[1].bias.copy_(torch.arange(4.0))
-    header, weights = unpacked(pack(model))
+    header, weights = unpacked(pack_decoder(model))
     _, scale, added, last = header["layers"]
     assert (added["kind"], added["activation"], last["kind"]) == ("affine", "tanh", "linear")
     assert (weights[scale["bias"] :][:4] == 0).all()
@@ -162,7 +162,7 @@ def test_a_shift_before_an_activation_is_added_there():
 
 
 def test_an_activation_without_a_layer_before_it_stands_alone():
-    header, _ = unpacked(pack(picture(nn.LeakyReLU(0.3), nn.Tanh())))
+    header, _ = unpacked(pack_decoder(picture(nn.LeakyReLU(0.3), nn.Tanh())))
     first, second, *_ = header["layers"]
     assert (first["kind"], first["activation"], first["slope"]) == ("copy", "leaky_relu", 0.3)
     assert (second["kind"], second["activation"]) == ("copy", "tanh")
@@ -201,12 +201,12 @@ def test_an_activation_without_a_layer_before_it_stands_alone():
 )
 def test_what_the_browser_cannot_run_is_refused_with_its_name(layers, told):
     with pytest.raises(LabError, match=told):
-        pack(picture(*layers))
+        pack_decoder(picture(*layers))
 
 
 def test_what_ends_in_no_picture_is_refused():
     with pytest.raises(LabError, match="does not end in one picture"):
-        pack(of(nn.Linear(4, 3)))
+        pack_decoder(of(nn.Linear(4, 3)))
 
 
 @pytest.mark.parametrize("value", [7e4, float("nan"), float("inf")])
@@ -215,12 +215,12 @@ def test_weights_beyond_half_precision_are_refused(value):
     with torch.no_grad():
         model.decoder[0].weight[0, 0] = value
     with pytest.raises(LabError, match="too large"):
-        pack(model)
+        pack_decoder(model)
 
 
 def test_the_model_stays_as_it_was():
     model = autoencoders.ae_conv(SHAPE, 4).train()
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    pack(model)
+    pack_decoder(model)
     assert all(m.training for m in model.modules())
     assert all((v == before[k]).all() for k, v in model.state_dict().items())

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from core.errors import LabError
-from core.inference import browser_weights
-from core.inference.browser_weights import pack_translator
+from core.inference import browser_classifier
+from core.inference.browser_classifier import pack_translator
 from core.inference.spoilt_translations import MAX_NOISE, spoilt_trip
 from core.models.translation_nets import Translator
 
@@ -47,6 +47,6 @@ def test_both_generators_are_packed_one_after_the_other(model):
 
 
 def test_a_network_that_is_too_large_is_told(model, monkeypatch):
-    monkeypatch.setattr(browser_weights, "MAX_TRANSLATION", 1000)
+    monkeypatch.setattr(browser_classifier, "MAX_TRANSLATION", 1000)
     with pytest.raises(LabError, match="million multiplications"):
         pack_translator(model)

@@ -18,9 +18,10 @@ from starlette.middleware import Middleware
 
 from core import data
 from core.errors import LabError
-from core.inference import browser_denoiser, browser_weights
+from core.inference import browser_classifier, browser_denoiser
+from core.inference.browser_classifier import pack_classifier
+from core.inference.browser_decoder import pack_decoder
 from core.inference.browser_denoiser import pack_denoiser
-from core.inference.browser_weights import pack, pack_classifier
 from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataSpec, RunSpec
@@ -82,7 +83,7 @@ def test_a_finished_autoencoder_gives_its_decoder(lab):
     run = made("autoencode-vae-digits-00000001")
     status, headers, body = request(f"/api/decoders/{run.id}/{run.version()}")
     assert status == 200
-    assert body == pack(load_model(run))
+    assert body == pack_decoder(load_model(run))
     assert headers["content-type"] == "application/octet-stream"
     assert headers["cache-control"] == "private, no-cache"
     assert headers["x-content-type-options"] == "nosniff"
@@ -92,7 +93,7 @@ def test_a_finished_autoencoder_gives_its_decoder(lab):
 def test_a_finished_gan_gives_its_generator(lab):
     run = made("draw-cgan-digits-00000001", "adversarial", "cgan")
     status, _, body = request(f"/api/decoders/{run.id}/{run.version()}")
-    assert status == 200 and body == pack(load_model(run))
+    assert status == 200 and body == pack_decoder(load_model(run))
 
 
 def test_a_finished_classifier_is_for_those_who_asked_for_it(lab):
@@ -106,7 +107,7 @@ def test_a_finished_classifier_is_for_those_who_asked_for_it(lab):
 
 
 def test_what_is_no_classifier_or_too_large_for_a_browser_is_not_given(lab, monkeypatch):
-    monkeypatch.setattr(browser_weights, "MAX_BYTES", 100)
+    monkeypatch.setattr(browser_classifier, "MAX_BYTES", 100)
     for run, told in (
         (made("autoencode-vae-digits-00000001"), "no such network"),
         (made("recognise-lenet-digits-00000001", "recognition", "lenet"), "too large"),

@@ -37,7 +37,7 @@ class Reader(NamedTuple):
     """A classifier that reads what was drawn."""
 
     weights: str
-    """Where the bytes of `core.inference.browser_weights.pack_classifier` are."""
+    """Where the bytes of `core.inference.browser_classifier.pack_classifier` are."""
     classes: Sequence[str]
     name: str
     right: str

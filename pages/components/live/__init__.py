@@ -62,7 +62,7 @@ class Decoder:
     """A decoder for the browser, and what is known of it."""
 
     url: str
-    """Where the bytes of `core.inference.browser_weights.pack` are; `data:` addresses work too."""
+    """Where the bytes of `core.inference.browser_decoder` are; `data:` addresses work too."""
     class_names: Sequence[str] = ()
     """A small picture and a button each; empty for a model without classes."""
     base: Sequence[float] | None = None

@@ -1,4 +1,4 @@
-// Runs a decoder that core/inference/browser_weights.py has packed.
+// Runs a decoder that core/inference/browser_decoder.py has packed.
 
 import { accelerate } from "../fast_layers.js";
 import { compute, fetchPacked, sigmoid, unpack } from "../layers.js";

@@ -45,8 +45,8 @@ def network(
 
     Args:
         key: of the component; one for all networks of a page.
-        weights: where the bytes of `core.inference.browser_weights.pack_classifier` are; None for
-            a network that no browser can run: then there is the canvas alone.
+        weights: where the bytes of `core.inference.browser_classifier.pack_classifier` are; None
+            for a network that no browser can run: then there is the canvas alone.
         shape: (C, H, W) of the network's pictures.
         picture: what stands there at first, (H, W) or (H, W, 3); None to draw on black. A grey
             drawing on black is centred as MNIST's digits are. Another picture takes away what

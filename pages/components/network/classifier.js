@@ -1,4 +1,4 @@
-// Runs a classifier that core/inference/browser_weights.py has packed, and says of each of its
+// Runs a classifier that core/inference/browser_classifier.py has packed, and says of each of its
 // numbers where it comes from.
 
 import { accelerate } from "../fast_layers.js";

@@ -40,7 +40,7 @@ class Engine(NamedTuple):
     """Who translates."""
 
     weights: str | None
-    """Where the bytes of `core.inference.browser_weights.pack_translator` are; None where no
+    """Where the bytes of `core.inference.browser_classifier.pack_translator` are; None where no
     browser can run the network."""
     answers: str | None
     """Where the server answers then."""

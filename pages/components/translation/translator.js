@@ -1,4 +1,4 @@
-// Two generators that core/inference/browser_weights.py has packed (`pack_translator`): from one set
+// Two generators that core/inference/browser_classifier.py has packed (`pack_translator`): from one set
 // of pictures to another, and back. Pictures are HWC, in [-1, 1].
 
 import { accelerate } from "../fast_layers.js";

@@ -9,8 +9,9 @@ from torch import nn
 from core.data import Images
 from core.errors import LabError, RunBroken
 from core.inference import latent
+from core.inference.browser_classifier import pack_classifier, pack_translator
+from core.inference.browser_decoder import pack_decoder
 from core.inference.browser_denoiser import pack_denoiser, process_name
-from core.inference.browser_weights import pack, pack_classifier, pack_translator
 from core.jobs import queue
 from core.models.autoencoders import Autoencoder
 from core.models.convnets import Recogniser
@@ -59,7 +60,7 @@ def browser_refusal(run: Run) -> str | None:
         if isinstance(network, Recogniser):
             pack_classifier(network, run.spec().data.shape)
         elif isinstance(network, Autoencoder | GAN):
-            pack(network)
+            pack_decoder(network)
         elif isinstance(network, DiffusionNet):
             process = DIFFUSION.variant(run.spec().variant).process
             pack_denoiser(network, process_name(process))
