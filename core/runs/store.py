@@ -16,7 +16,7 @@ import shutil
 import time
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,26 +26,21 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from pandas.api.types import is_integer_dtype, is_numeric_dtype
-from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from core import files, images
 from core.errors import LabError, Refused, RunBroken, disk_is_full
-from core.runs.schema import Figures, RunSpec, Status
-from core.runs.weights import check_scales, packed, unpacked
+from core.runs import reading
+from core.runs.schema import RunSpec, Status
+from core.runs.weights import packed, unpacked
 from core.settings import SHIPPED, settings
 
-Model = TypeVar("Model", bound=BaseModel)
+Content = TypeVar("Content")
 SAMPLE = re.compile(r"epoch-[0-9]{3,9}\.(png|webp)")
-MAX_HISTORY = 2**25
-"""Bytes of a history that is read at all."""
 MAX_NOTE = 1000
 """Characters of a note."""
-MAX_NUMBER, MAX_DEPTH = 1e18, 32
-"""Of the numbers in a run's files, and of lists within lists in its JSON."""
 RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+-[0-9a-f]{8}")
 EXPORTED = (
     "config.json",
@@ -79,22 +74,19 @@ class Run:
 
     def spec(self) -> RunSpec:
         """Return the request that the run answers; it never changes. Raises RunBroken."""
-        return _config(self.path, self._changed("config.json"))
+        return self._sound("config.json", reading.config, self._changed("config.json"))
 
     def status(self) -> Status:
         """Raises RunBroken."""
-        try:
-            return _status(self.path, files.stamp(self.path / "status.json"))
-        except OSError as error:
-            raise self._broken("status.json") from error
+        return self._sound("status.json", _status)
 
     def metrics(self) -> dict[str, Any]:
         """The figures on the test split; empty until the run is done. Raises RunBroken."""
-        return dict(_metrics(self.path, self._changed("metrics.json")))
+        return dict(self._sound("metrics.json", reading.metrics, self._changed("metrics.json")))
 
     def history(self) -> pd.DataFrame:
         """A row an epoch, all columns numbers; empty before the first is over. Raises RunBroken."""
-        return _history(self.path, *self._history_version()).copy()
+        return self._sound("history.csv", reading.history, *self._history_version()).copy()
 
     def _history_version(self) -> tuple[int, int | None]:
         path = self.path / "history.csv"
@@ -119,9 +111,10 @@ class Run:
         self.status()
         self.metrics()
         self.samples()
-        _history_is_sound(self.path, *self._history_version())
+        self._sound("history.csv", reading.check_history, *self._history_version())
         if size := self._size("model.safetensors"):
-            _weights_are_sound(self.path, self._changed("model.safetensors"), size)
+            changed = self._changed("model.safetensors")
+            self._sound("model.safetensors", reading.check_weights, changed, size)
 
     def _size(self, name: str) -> int:
         try:
@@ -166,10 +159,10 @@ class Run:
         """Return when a file was written, or 0; shipped files never change and are cached."""
         return _shipped_at(self.path / name) if self.shipped else written_at(self.path / name)
 
-    def _parsed(self, name: str, model: type[Model]) -> Model:
+    def _sound(self, name: str, read: Callable[..., Content], *version: Any) -> Content:
         try:
-            return model.model_validate(_plain(files.read_json(self.path / name)))
-        except (ValueError, ValidationError, OSError) as error:
+            return read(self.path, *version)
+        except reading.FAULTS as error:
             raise self._broken(name) from error
 
     def _broken(self, name: str) -> RunBroken:
@@ -335,97 +328,16 @@ def written_at(path: Path) -> int:
 _shipped_at = lru_cache(maxsize=1024)(written_at)
 
 
+def _status(path: Path) -> Status:
+    return reading.status(path, files.stamp(path / "status.json"))
+
+
 @lru_cache(maxsize=1024)
 def _shipped_version(path: Path) -> int:
     try:
         return int(files.sha256(path / "status.json")[:12], 16)
     except OSError:
         return 0
-
-
-@lru_cache(maxsize=4096)
-def _config(path: Path, _changed: int) -> RunSpec:
-    # A page asks dozens of times a run, and reading it anew was a tenth of a busy server's work.
-    return Run(path)._parsed("config.json", RunSpec)
-
-
-@lru_cache(maxsize=4096)
-def _status(path: Path, _stamp: files.Stamp) -> Status:
-    return Run(path)._parsed("status.json", Status)
-
-
-@lru_cache(maxsize=4096)
-def _metrics(path: Path, changed: int) -> dict[str, Any]:
-    if not changed:
-        return {}
-    try:
-        metrics = _plain(files.read_json(path / "metrics.json"))
-        Figures.model_validate(metrics)
-    except (ValueError, OSError) as error:
-        raise Run(path)._broken("metrics.json") from error
-    return dict(metrics)
-
-
-@lru_cache(maxsize=256)
-def _history(path: Path, _changed: int, size: int | None) -> pd.DataFrame:
-    # The size too: two rows may be written within a tick of the file system's clock.
-    if size is None:
-        return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
-    try:
-        if size > MAX_HISTORY:
-            raise ValueError(f"{size} bytes")
-        history = pd.read_csv(path / "history.csv", float_precision="round_trip")
-        numbers = history.apply(lambda column: is_numeric_dtype(column) and column.dtype != bool)
-        if not (numbers.all() and is_integer_dtype(history["epoch"])):
-            raise ValueError("text among the numbers")
-        if not (history.fillna(0).abs() <= MAX_NUMBER).all(axis=None):  # an empty cell is no fault
-            raise ValueError("an infinite number")
-    except (ValueError, KeyError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise Run(path)._broken("history.csv") from error
-    return history
-
-
-@lru_cache(maxsize=4096)
-def _history_is_sound(path: Path, changed: int, size: int | None) -> None:
-    """Raises RunBroken. Cached apart: this is small and needed for every run in a list."""
-    _history(path, changed, size)
-
-
-@lru_cache(maxsize=4096)
-def _weights_are_sound(path: Path, _changed: int, _size: int) -> None:
-    """Raises RunBroken; nothing but the header of the file is read."""
-    try:
-        with safe_open(path / "model.safetensors", "pt") as file:
-            names = file.keys()
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
-        check_scales(shapes)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise Run(path)._broken("model.safetensors") from error
-
-
-def _plain(value: Any) -> Any:
-    """Validate a value from a JSON file and return it.
-
-    Raises:
-        ValueError: it is nested beyond reason, or has numbers or letters that neither strict JSON
-            nor a table can hold.
-    """
-    layer = [value]
-    for _ in range(MAX_DEPTH):
-        deeper: list[Any] = []
-        for item in layer:
-            if isinstance(item, dict):
-                deeper += [*item, *item.values()]
-            elif isinstance(item, list):
-                deeper += item
-            elif isinstance(item, str):
-                item.encode()  # half a surrogate pair is a UnicodeError, which is a ValueError
-            elif item is not None and not -MAX_NUMBER <= item <= MAX_NUMBER:
-                raise ValueError(f"{item} is too large, or no number")
-        if not deeper:
-            return value
-        layer = deeper
-    raise ValueError("nested too deeply")
 
 
 def run_id(
