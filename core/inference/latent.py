@@ -18,13 +18,8 @@ from core.runs.query import classes_of
 from core.runs.store import Run
 from core.tasks import load_model, task
 from core.tasks.adversarial import AdversarialVariant
-from core.tasks.autoencoding import (
-    AUTOENCODING,
-    MIN_ACTIVE_VARIANCE,
-    AutoencodingVariant,
-    anomaly_score,
-    kl_divergence,
-)
+from core.tasks.autoencoding import AUTOENCODING, MIN_ACTIVE_VARIANCE
+from core.tasks.autoencoding_training import AutoencodingVariant, anomaly_score, kl_divergence
 from core.tasks.base import fitted, unit
 
 if TYPE_CHECKING:

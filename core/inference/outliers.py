@@ -11,7 +11,8 @@ from torch import Tensor
 from core.inference.latent import checked_labels, class_names, dimensions
 from core.models.autoencoders import Autoencoder
 from core.runs.store import Run
-from core.tasks.autoencoding import AUTOENCODING, anomaly_score
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.autoencoding_training import anomaly_score
 from core.tasks.base import unit
 
 MIN_STRANGE_SHARE = 0.99

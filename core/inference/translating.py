@@ -15,7 +15,8 @@ from core.models.translation_nets import Translator
 from core.runs.store import Run
 from core.tasks import load_model
 from core.tasks.base import unit
-from core.tasks.translation import TRANSLATION, sides_of
+from core.tasks.translation import TRANSLATION
+from core.tasks.translation_training import sides_of
 
 Direction = Literal["ab", "ba"]
 DIRECTIONS: tuple[Direction, Direction] = ("ab", "ba")

@@ -13,7 +13,8 @@ from core import data
 from core.data import Images
 from core.inference import latent
 from core.runs.store import Run
-from core.tasks.autoencoding import AUTOENCODING, bound_name
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.autoencoding_training import bound_name
 from core.training import evaluate
 from tests.benchmarks.measuring import Row, at_least, at_most
 from tests.benchmarks.shipped import shipped, shipped_runs

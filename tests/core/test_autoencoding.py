@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from core.data import load
 from core.errors import LabError
 from core.models.autoencoders import Autoencoder
-from core.tasks.autoencoding import (
-    AUTOENCODING,
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.autoencoding_training import (
     AutoencodingConfig,
     bound,
     importance_bound,

@@ -18,7 +18,8 @@ from core.runs.weights import MIN_INT8_NUMBERS
 from core.settings import settings
 from core.tasks import autoencoding as module
 from core.tasks import load_model
-from core.tasks.autoencoding import AUTOENCODING, bound_name, left_out
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.autoencoding_training import bound_name, left_out
 from core.tasks.base import fitted, unit
 from core.training import evaluate, make_request, run_context
 from tests.core.support import Killed, built, kill_in_epoch_2, tiny

@@ -21,9 +21,10 @@ from core.jobs import queue
 from core.metrics import translations
 from core.models.translation_nets import Generator, Translator
 from core.settings import settings
-from core.tasks import translation
+from core.tasks import translation_training
 from core.tasks.adversarial import SQUARES
-from core.tasks.translation import TRANSLATION, Pool, collapse_sentence
+from core.tasks.translation import TRANSLATION, collapse_sentence
+from core.tasks.translation_training import Pool
 from core.training.request import make_request
 from tests.core.support import built, said, tiny
 
@@ -192,7 +193,7 @@ def test_one_picture_is_enough_identical_ones_give_figures_and_undefined_losses_
     figures = said(capsys)["metrics"]
     assert figures["n_test"] == 12 and np.isfinite(figures["fid"])
     undefined = replace(SQUARES, generator=lambda fake: fake.mean() * np.nan)
-    monkeypatch.setattr(translation, "SQUARES", undefined)
+    monkeypatch.setattr(translation_training, "SQUARES", undefined)
     assert main([*command, *flags, "--seed=1"]) == FAILED
     assert "undefined in epoch 1; the initial weights are kept" in capsys.readouterr().err
 

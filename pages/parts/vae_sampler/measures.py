@@ -8,7 +8,8 @@ import streamlit as st
 from core.errors import LabError
 from core.inference import latent
 from core.runs.store import Run
-from core.tasks.autoencoding import AUTOENCODING, least_cross_entropy
+from core.tasks.autoencoding import AUTOENCODING
+from core.tasks.autoencoding_training import least_cross_entropy
 from core.tasks.base import unit
 from pages.ui import cached, charts
 from pages.ui.downloads import csv_button
