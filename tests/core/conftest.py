@@ -1,6 +1,7 @@
-"""A run that the tests of the command line share, trained once."""
+"""What tests of core share: a run that is trained once, an archive and limits of uploads."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,21 @@ def alone(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lab without shipped runs."""
     monkeypatch.setattr(store, "SHIPPED", lab / "shipped")
     return lab
+
+
+@pytest.fixture
+def archive(lab: Path) -> Path:
+    """Where a test packs its archive."""
+    (lab / "upload").mkdir()
+    return lab / "upload" / "pets.zip"
+
+
+@pytest.fixture
+def limit(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """Sets one of the limits of uploads."""
+
+    def set_limit(name: str, value: int) -> None:
+        monkeypatch.setenv(f"LATENT_LAB_{name}", str(value))
+        settings.cache_clear()
+
+    return set_limit

@@ -15,7 +15,7 @@ from core.jobs.retention import clean
 from core.runs import store
 from core.settings import settings
 from core.training import make_request
-from tests.core.test_imported import CLASSES, packed
+from tests.core.imports import CLASSES, packed
 
 DAY = 24 * 3600
 
