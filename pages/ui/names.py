@@ -56,6 +56,11 @@ def run_name(run: Run) -> str:
     return run_names([run])[run.id]
 
 
+def without_set(name: str, run: Run) -> str:
+    """A run's name without its data set, for tables and charts of one data set."""
+    return name.replace(f" · {dataset_title(run.spec().dataset)}", "", 1)
+
+
 def setting_value(key: str, value: Any) -> str:
     """The value of a setting in words."""
     if isinstance(value, bool):

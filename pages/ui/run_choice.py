@@ -11,7 +11,7 @@ from core.runs.store import Run
 from core.tasks import AnyFamily
 from pages.server.visitor import who
 from pages.ui import cached, links
-from pages.ui.names import dataset_title, run_names
+from pages.ui.names import run_names, without_set
 
 
 def set_of(run: Run) -> data.DatasetInfo | None:
@@ -77,5 +77,4 @@ class RunChoice:
 
     def short_name(self, run: Run) -> str:
         """The name of a run without its data set, for tables and charts of one data set."""
-        of = f" · {dataset_title(run.spec().dataset)}"
-        return self.names[run.id].replace(of, "", 1)
+        return without_set(self.names[run.id], run)

@@ -16,7 +16,7 @@ from core.tasks.diffusion import DIFFUSION, FEW_STEPS
 from pages.ui import cached, links, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.figure_tables import Column, figure_table
-from pages.ui.names import dataset_title, run_names
+from pages.ui.names import dataset_title, run_names, without_set
 from pages.ui.pictures import Row
 
 GUIDANCE = DIFFUSION.variant("flow").guidance
@@ -51,7 +51,8 @@ def panel() -> None:
         return
     dataset = links.set_box("Data set", sets, key="compared", place=st.container(), default=sets[0])
     runs = _measured(dataset)
-    names = run_names(runs)
+    whole = run_names(runs)
+    names = {run.id: without_set(whole[run.id], run) for run in runs}
     table = pd.DataFrame([_row(run, names[run.id]) for run in runs])
     if st.session_state.get(_timed_key(dataset)):
         table["ms a picture"] = [cached.milliseconds_a_picture(run) for run in runs]
