@@ -1,4 +1,4 @@
-"""Weights as they are kept: in half precision where size matters, the largest in eight bits."""
+"""Weights as they are kept: in half precision where that can hold them, the largest in eight bits."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,8 @@ SCALE = ".scale"
 
 def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Convert to half precision, and weights of `MIN_INT8_NUMBERS` or more to int8 with one scale
-    a row (along the first dimension): its largest number / 127.
+    a row (along the first dimension): its largest number / 127. What half precision, which ends at
+    65,504, cannot hold stays as it is: a batch norm's variances may lie beyond.
 
     Args:
         state: a network's weights and buffers by name.
@@ -26,7 +27,8 @@ def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             packed_state[name] = (tensor.float() / scale).round().to(torch.int8)
             packed_state[name + SCALE] = scale
         else:
-            packed_state[name] = tensor.half() if tensor.is_floating_point() else tensor
+            half = tensor.half() if tensor.is_floating_point() else tensor
+            packed_state[name] = half if torch.equal(half.isfinite(), tensor.isfinite()) else tensor
     return packed_state
 
 

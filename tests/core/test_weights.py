@@ -13,6 +13,11 @@ def test_small_weights_are_kept_in_half_precision_and_counters_as_they_are():
     assert torch.equal(unpacked(kept)["w"], state["w"].half())
 
 
+def test_numbers_beyond_half_precision_stay_as_they_are():
+    variances = torch.tensor([1.0, 1e5])
+    assert torch.equal(unpacked(packed({"running_var": variances}))["running_var"], variances)
+
+
 def test_a_large_matrix_is_kept_in_eight_bits_with_a_scale_a_row(monkeypatch):
     monkeypatch.setattr(weights, "MIN_INT8_NUMBERS", 100)
     matrix = torch.randn(20, 30, generator=torch.Generator().manual_seed(0))
