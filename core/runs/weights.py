@@ -1,4 +1,4 @@
-"""Weights as they are kept: in half precision where that can hold them, the largest in eight bits."""
+"""Weights as they are kept: in half precision where it can hold them, the largest in eight bits."""
 
 from collections.abc import Mapping
 
