@@ -185,7 +185,7 @@ def test_a_found_latent_is_clicked_onto_the_stage(lab, monkeypatch):
     before = app.session_state["gan-latent"][1]
     assert before is None
     for index in (1, 2):
-        clicked(monkeypatch, app, "found-picks", index)
+        clicked(monkeypatch, app, "inversion-picks", index)
         assert app.session_state["gan-latent"][1] not in (None, before)
         before = app.session_state["gan-latent"][1]
 

@@ -15,7 +15,7 @@ from core.settings import settings
 from pages.server.visitor import COOKIE, cookie_header, visitor_of
 from pages.ui import cached
 from tests.pages.test_pages import ROUTER, TIMEOUT, captions
-from tests.pages.test_routes import asked
+from tests.pages.test_routes import request
 from tests.pages.test_small_sets import tiny, trained
 
 ANN, BOB = "ann", "bob"
@@ -164,11 +164,11 @@ def test_what_browsers_fetch_of_a_shared_run_ends_with_its_link():
     cookie = re.match(rf"{COOKIE}=([^;]*)", cookie_header(secure=False).decode())[1]
     bob = visitor_of({COOKIE: cookie})
     sheet = f"/api/sheets/{run.id}/{run.version()}/{max(run.samples())}"
-    assert asked(sheet, cookie)[0] == 404
+    assert request(sheet, cookie)[0] == 404
     assert queue.open_link(run.id, queue.share(run, ANN), bob)
-    assert asked(sheet, cookie)[0] == 200 and asked(sheet)[0] == 404
+    assert request(sheet, cookie)[0] == 200 and request(sheet)[0] == 404
     queue.unshare(run, ANN)
-    assert asked(sheet, cookie)[0] == 404
+    assert request(sheet, cookie)[0] == 404
 
 
 def test_public_runs_and_those_of_others_have_no_link_to_share():
