@@ -185,7 +185,7 @@ class ReflowLearner(DiffusionLearner):
 
     def state_dict(self) -> dict[str, Any]:
         """The noises are not among it: their seeds give them again."""
-        pairs = {"pictures": self.pictures, "labels": self.labels}
+        pairs = {"pictures": self.pictures, "asked": self.labels}
         counts = [len(block) for block in self.noises]
         teacher = self.teacher.state_dict() if self.teacher else {}
         return {**super().state_dict(), "pairs": pairs, "counts": counts, "teacher": teacher}
@@ -195,7 +195,7 @@ class ReflowLearner(DiffusionLearner):
         if state["teacher"]:
             self.teacher = copy.deepcopy(self.net)
             self.teacher.load_state_dict(state["teacher"])
-        self.pictures, self.labels = state["pairs"]["pictures"], state["pairs"]["labels"]
+        self.pictures, self.labels = state["pairs"]["pictures"], state["pairs"]["asked"]
         device = next(self.net.parameters()).device
         self.noises = [self._noise(i, n, device) for i, n in enumerate(state["counts"])]
 
