@@ -288,6 +288,17 @@ class Diffusion(GeneratingTask[DiffusionConfig, DiffusionVariant, DiffusionNet])
             source="A blind denoiser, Kadkhodaie and Simoncelli 2021",
             differs="The U-Net of `flow` without time and class, on noise that is not clipped.",
         ),
+        DiffusionVariant(
+            "face_flow",
+            "Face flow",
+            "Flow matching on 32×32 pixels: for faces, told the time only.",
+            DiffusionNet,
+            TRAINED | {"epochs": 24},
+            shape=(1, 32, 32),
+            process=VELOCITY,
+            source="Velocity of straight lines, Liu et al. 2023; Lipman et al. 2023",
+            differs="The U-Net of `flow` without classes, on grey pictures of 32×32 pixels.",
+        ),
     )
 
     def build(
