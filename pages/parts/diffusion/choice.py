@@ -2,7 +2,10 @@
 choice for all of them."""
 
 import streamlit as st
+from torch import Tensor
 
+from core import data
+from core.images import fit
 from core.inference.posterior_sampling import How, usual
 from core.runs.query import classes_of
 from core.runs.store import Run
@@ -29,6 +32,12 @@ def network() -> Run | None:
         st.info(NO_RUN)
         return None
     return choice.box("Network", next(iter(choice.runs)))
+
+
+def test_picture(run: Run, dataset: str, number: int) -> Tensor:
+    """A test image of a set, uint8 (1, C, H, W), as large as a network's pictures. Raises
+    DataMissing."""
+    return fit(data.load(dataset, "test").pixels[number : number + 1], run.spec().data.shape)
 
 
 def sampling_controls(run: Run, *, measured: bool = True) -> How:

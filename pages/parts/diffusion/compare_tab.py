@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import data
 from core.inference import drawing_runs
-from core.metrics.generative import Health
+from core.metrics.generative import PIXEL_SIDE, Health
 from core.models.sampling import STEPS
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
@@ -40,6 +40,11 @@ COLUMNS |= {
     name: Column("%.1f", f"The Fréchet distance where a picture takes {name.removeprefix('in ')}.")
     for name in FEW
 }
+FEATURES = "Distances within a factor of three or so change their order with the features."
+PIXELS = (
+    "There is no classifier of these pictures, so there is no distance: coverage and recall are of "
+    f"pixels shrunk to {PIXEL_SIDE}×{PIXEL_SIDE}."
+)
 SHOWN = 10
 
 
@@ -53,7 +58,7 @@ def panel() -> None:
     runs = _measured(dataset)
     whole = run_names(runs)
     names = {run.id: without_set(whole[run.id], run) for run in runs}
-    table = pd.DataFrame([_row(run, names[run.id]) for run in runs])
+    table = pd.DataFrame([_row(run, names[run.id]) for run in runs]).dropna(axis=1, how="all")
     if st.session_state.get(_timed_key(dataset)):
         table["ms a picture"] = [cached.milliseconds_a_picture(run) for run in runs]
     figure_table(table, {**COLUMNS, "ms a picture": Column("%.2f")})
@@ -77,10 +82,11 @@ def _measured(dataset: str) -> list[Run]:
 def _row(run: Run, name: str) -> dict[str, object]:
     figures = run.metrics()
     asked = figures.get("asked_accuracy")
-    few = figures.get("fid_by_steps", {})
+    # In pixels, where there is no classifier, a distance would mislead.
+    few = figures.get("fid_by_steps", {}) if figures.get("classes") else {}
     return {
         "network": name,
-        "Fréchet distance": figures["fid"],
+        "Fréchet distance": figures["fid"] if figures.get("classes") else None,
         "coverage": figures.get("coverage"),
         "recall": figures.get("recall"),
         "read as asked": asked if asked else None,
@@ -99,12 +105,14 @@ def _below(table: pd.DataFrame, dataset: str, runs: Sequence[Run]) -> None:
         floor = (
             f" The floor is {floors.pop():.1f}: so far are training images from the test images."
         )
+    guided = any(run.metrics().get("guidance") for run in runs)
     st.caption(
         f"Each is measured on {of} samples against the test images of {dataset_title(dataset)}, "
-        f"none left out; diffusions take {STEPS} steps a picture, flow matching with a guidance of "
-        f"{GUIDANCE:g}.{floor} Distances within a factor of three or so change their order with "
-        "the features; coverage counts variety and likeness together. One training each: the "
-        "spread over seeds was not measured."
+        f"none left out; diffusions take {STEPS} steps a picture"
+        + (f", flow matching with a guidance of {GUIDANCE:g}" if guided else "")
+        + (f".{floor} {FEATURES}" if any(health.classes for health in measured) else f". {PIXELS}")
+        + " Coverage counts variety and likeness together. One training each: the spread over "
+        "seeds was not measured."
     )
     with st.container(horizontal=True):
         csv_button(lambda: table, f"generators-{dataset}")

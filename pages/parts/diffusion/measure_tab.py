@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from core import data
-from core.data import Images
 from core.images import contact_sheet, signed, to_png
 from core.inference.flow_likelihood import STEPS
 from core.inference.linear_measurements import KINDS
@@ -18,9 +17,8 @@ from core.inference.posterior_sampling import How
 from core.jobs import queue
 from core.models.noise_processes import VELOCITY
 from core.runs.store import Run
-from core.tasks.base import fitted
 from pages.components import picks
-from pages.parts.diffusion.choice import network, sampling_controls
+from pages.parts.diffusion.choice import network, sampling_controls, test_picture
 from pages.server.visitor import who
 from pages.ui import cached, inputs, pictures, sending
 from pages.ui.cached.restorations import PROBES, SAMPLES, Looked, Measured, Restored
@@ -74,15 +72,14 @@ def _picture(run: Run) -> tuple[Tensor | None, str]:
     if data.known(dataset) is None or "test" not in data.available(dataset):
         st.info("The test images of this data set are not on this machine. Draw or upload one.")
         return None, ""
-    images = data.load(dataset, "test")
-    count = len(images.labels)
+    labels = data.load(dataset, "test").labels
+    count = len(labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = inputs.choose_index("Test image", count, key="measured_image", width=150)
         st.button("Another", icon=":material/casino:", on_click=_another, args=(count,))
-    one = fitted(Images(*(t[first : first + 1] for t in images)), shape)
-    label = int(images.labels[first])
+    label = int(labels[first])
     of = f": {class_title(dataset, label)}" if label >= 0 else ""
-    return one.pixels, f"Test image {first:,}{of}"
+    return test_picture(run, dataset, first), f"Test image {first:,}{of}"
 
 
 def _another(count: int) -> None:
@@ -276,7 +273,9 @@ def _bits(run: Run) -> None:
         "flow takes them for. Fewer is likelier; 8 is a guess among 256 greys."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        each = number("Test images of each class", 1, 4, 1, "bits_of", width=200)
+        classes = run.spec().data.classes
+        label = "Test images of each class" if classes else "Test images, in tens"
+        each = number(label, 1, 4, 1, "bits_of", width=200)
         if st.button("Measure", icon=":material/straighten:"):
             st.session_state["bits_asked"] = (run.id, each)
     if st.session_state.get("bits_asked") != (run.id, each):
@@ -299,8 +298,8 @@ def _bits(run: Run) -> None:
             place.metric("By place alone", f"{by_place:.2f}", border=True)
         st.caption(
             f"Mean and standard error over n = {len(bits.each)} test images of "
-            f"{dataset_title(dataset)}, as many of each class, drawn by a seed, with {PROBES} "
-            "random directions and noises each, no class told. Of the "
+            f"{dataset_title(dataset)}, {'as many of each class, ' if classes else ''}drawn by a "
+            f"seed, with {PROBES} random directions and noises each, no class told. Of the "
             f"error, ± {bits.error:.2f}, {bits.probe_error:.2f} comes from the directions and "
             f"noises. With half as many steps the mean would be {bits.halved:.2f}. An upper "
             "bound, since greys are read through a little noise. By place alone: the same images, "

@@ -15,7 +15,7 @@ from pages.components.diffusion import denoiser_url
 from pages.components.diffusion_paint import Painter, Reader, paint
 from pages.components.network import network_url
 from pages.parts.diffusion import paint_by_server
-from pages.parts.diffusion.choice import network
+from pages.parts.diffusion.choice import network, test_picture
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import dataset_title
 from pages.ui.run_choice import set_of
@@ -99,11 +99,11 @@ def _picture(run: Run, scribbles: bool, has_pen: bool) -> tuple[Tensor | None, s
 
 
 def _sets(run: Run) -> list[str]:
-    """Sets whose test images are here and as large as the network's pictures; its own first."""
+    """Sets whose test images are here: the network's own first, then those that are as large."""
     shape, own = run.spec().data.shape, run.spec().dataset
     names = [
         n for n, info in data.BUILT_IN.items()
-        if "test" in data.available(n) and tuple(info.shape) == tuple(shape)
+        if "test" in data.available(n) and (n == own or tuple(info.shape) == tuple(shape))
     ]  # fmt: skip
     mine = set_of(run)
     if own not in names and mine and mine.splits.get("test"):
@@ -123,7 +123,7 @@ def _test_image(run: Run, sets: list[str]) -> tuple[Tensor, str]:
             "Another", icon=":material/casino:", on_click=_another, args=(count,), key="fill_random"
         )
     title = f"Test image {number:,} of {dataset_title(dataset)}"
-    return cached.test_pictures(dataset, number, 1).pixels[0], title
+    return test_picture(run, dataset, number)[0], title
 
 
 def _another(count: int) -> None:

@@ -49,8 +49,9 @@ def how_drawn(run: Run) -> None:
 
 def by_steps(run: Run) -> None:
     """How far fewer steps lead."""
-    distances = Figures.model_validate(run.metrics()).fid_by_steps
-    if not distances:
+    figures = Figures.model_validate(run.metrics())
+    distances = figures.fid_by_steps
+    if not distances or not figures.classes:  # in pixels a distance would mislead
         return
     table = pd.DataFrame(
         {

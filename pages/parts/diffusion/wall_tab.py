@@ -40,7 +40,7 @@ def _stage(run: Run) -> None:
         network=drawn_by,
         controls=controls,
         invited=st.session_state.get("asked"),
-        takers=sending.takers(),
+        takers={"diffusion": "Paint"} | sending.takers(),
     )
     if sent is not None:
         what = f"A picture drawn by {run_name(run)}"
