@@ -6,7 +6,6 @@ conditioning and its optimiser's betas.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,7 +24,15 @@ from core.images import contact_sheet
 from core.metrics.generative import verdict
 from core.models import gans
 from core.models.gans import GAN, SEED_NUMBERS, seeded_noise
-from core.tasks.base import Experiment, Learner, TaskConfig, check_batch_size, unit, update_ema
+from core.tasks.base import (
+    Averaging,
+    Experiment,
+    Learner,
+    TaskConfig,
+    check_batch_size,
+    unit,
+    update_ema,
+)
 from core.tasks.family import Shape, Variant, by_name, number
 from core.tasks.generating import GeneratingTask, of_row
 
@@ -123,7 +130,7 @@ class AdversarialVariant(Variant):
 AdversarialExperiment = Experiment[AdversarialConfig, AdversarialVariant, GAN]
 
 
-class AdversarialLearner(Learner):
+class AdversarialLearner(Averaging[GAN]):
     """A GAN with an optimiser for each side and, on request, the generator's running average."""
 
     def __init__(self, experiment: AdversarialExperiment) -> None:
@@ -135,9 +142,8 @@ class AdversarialLearner(Learner):
         )
         self.config, self.gan, self.game = config, model, experiment.variant.game
         self.sides = sides
-        self.average = copy.deepcopy(model) if config.ema else None
+        self.begin_average(model, config.ema)
         self.normed = any(isinstance(m, nn.BatchNorm2d) for m in model.critic.modules())
-        self.steps = 0
         self.drawn: dict[str, float] = {}
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
@@ -163,15 +169,11 @@ class AdversarialLearner(Learner):
         return self.average
 
     def state_dict(self) -> dict[str, Any]:
-        average = self.average.state_dict() if self.average else {}
-        own = {"steps": self.steps, "drawn": self.drawn, "average": average}
-        return {**super().state_dict(), **own}
+        return {**super().state_dict(), "drawn": self.drawn}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        self.steps, self.drawn = state["steps"], state["drawn"]
-        if self.average:
-            self.average.load_state_dict(state["average"])
+        self.drawn = state["drawn"]
 
     def critic_step(
         self, real: Tensor, fake: Tensor, labels: Tensor, generator: torch.Generator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -181,6 +182,28 @@ class Descent(Learner):
 C = TypeVar("C", bound=TaskConfig)
 V = TypeVar("V", bound=Variant)
 M = TypeVar("M", bound=nn.Module)
+
+
+class Averaging(Learner, Generic[M]):
+    """A learner that counts its steps and keeps, on request, a running average of its network."""
+
+    average: M | None
+    steps: int
+
+    def begin_average(self, network: M, ema: float) -> None:
+        """Begin with a copy of the network; with an `ema` of 0 there is no average."""
+        self.average = copy.deepcopy(network) if ema else None
+        self.steps = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        average = self.average.state_dict() if self.average else {}
+        return {**super().state_dict(), "steps": self.steps, "average": average}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.steps = state["steps"]
+        if self.average:
+            self.average.load_state_dict(state["average"])
 
 
 @dataclass(frozen=True)

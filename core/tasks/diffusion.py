@@ -22,7 +22,15 @@ from core.images import contact_sheet
 from core.models.denoising_nets import DiffusionNet
 from core.models.noise_processes import NOISE, RESIDUAL, VELOCITY, Process
 from core.models.sampling import STEPS, USUAL, Sampling, denoise, first_noise
-from core.tasks.base import Descent, Experiment, TaskConfig, unit, update_ema, warm_cosine
+from core.tasks.base import (
+    Averaging,
+    Descent,
+    Experiment,
+    TaskConfig,
+    unit,
+    update_ema,
+    warm_cosine,
+)
 from core.tasks.family import Shape, Variant, by_name, number
 from core.tasks.generating import GeneratingTask
 
@@ -89,15 +97,14 @@ class DiffusionVariant(Variant):
 DiffusionExperiment = Experiment[DiffusionConfig, DiffusionVariant, DiffusionNet]
 
 
-class DiffusionLearner(Descent):
+class DiffusionLearner(Averaging[DiffusionNet], Descent):
     """Add noise at times drawn evenly, and take one step on the squared error."""
 
     def __init__(self, experiment: DiffusionExperiment) -> None:
         config, model = experiment.config, experiment.model
         super().__init__(model, AdamW, config.learning_rate, warm_cosine)
         self.process, self.net, self.ema = experiment.variant.process, model, config.ema
-        self.average = copy.deepcopy(model) if config.ema else None
-        self.steps = 0
+        self.begin_average(model, config.ema)
 
     def step(self, images: Images, progress: float, generator: torch.Generator) -> dict[str, float]:
         clean, noise, labels = self.examples(images, progress, generator)
@@ -127,16 +134,6 @@ class DiffusionLearner(Descent):
 
     def eval_model(self, check: Check = silent) -> DiffusionNet:
         return self.average or self.net
-
-    def state_dict(self) -> dict[str, Any]:
-        average = self.average.state_dict() if self.average else {}
-        return {**super().state_dict(), "steps": self.steps, "average": average}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.steps = state["steps"]
-        if self.average:
-            self.average.load_state_dict(state["average"])
 
 
 class ReflowLearner(DiffusionLearner):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -19,8 +18,8 @@ from core.data.set_pairs import BLEND, SKETCH, Sides
 from core.models.translation_nets import Translator
 from core.tasks.adversarial import SQUARES
 from core.tasks.base import (
+    Averaging,
     Experiment,
-    Learner,
     TaskConfig,
     unit,
     update_ema,
@@ -130,7 +129,7 @@ def falling(progress: float) -> float:
     return min(1.0, 2 * (1 - progress))
 
 
-class TranslationLearner(Learner):
+class TranslationLearner(Averaging[Translator]):
     """What both learners share: generators whose rate falls in the second half, and a running
     average of them."""
 
@@ -145,8 +144,7 @@ class TranslationLearner(Learner):
         }
         super().__init__(model, optimisers)
         self.config, self.net = config, model
-        self.average = copy.deepcopy(model) if config.ema else None
-        self.steps = 0
+        self.begin_average(model, config.ema)
 
     def descend(self, side: str, loss: Tensor, progress: float) -> None:
         """Take one optimiser step of a side."""
@@ -169,16 +167,6 @@ class TranslationLearner(Learner):
             return self.net
         self.average.discriminators.load_state_dict(self.net.discriminators.state_dict())
         return self.average
-
-    def state_dict(self) -> dict[str, Any]:
-        average = self.average.state_dict() if self.average else {}
-        return {**super().state_dict(), "steps": self.steps, "average": average}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.steps = state["steps"]
-        if self.average:
-            self.average.load_state_dict(state["average"])
 
 
 class _Fakes(NamedTuple):
