@@ -80,6 +80,8 @@ TAKERS = {
 }
 """By the path of the page's address. Each brings a picture to the size that it needs, as it does
 with uploads."""
+ACTIVITIES = {"deepdream", "diffusion", "translation", "sequences", "foundations"}
+"""Pages named after what is done there, not after a thing: no article stands before them."""
 
 
 def sources(others: Sequence[str]) -> list[str]:
@@ -154,7 +156,7 @@ def _takers(origin: str) -> list[str]:
 def title(page: str) -> str:
     """A page's title within a sentence."""
     name = OPENINGS[page].title
-    return name if page == "deepdream" else f"the {name}"
+    return name if page in ACTIVITIES else f"the {name}"
 
 
 def _pixels(picture: Tensor | Callable[[], Tensor]) -> Tensor:
