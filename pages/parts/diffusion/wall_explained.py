@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from core.models.noise_processes import LEAST_SIGMA, MOST_SIGMA
+
 PROCESSES = r"""
 A picture $x_0$ becomes noise as $t$ goes from 0 to 1:
 
@@ -14,7 +16,7 @@ here; each of the networks has its own $\alpha$ and $\sigma$, and says something
 | --- | --- | --- | --- |
 | Flow matching ¹ | $1 - t$ | $t$ | the **velocity** $n - x_0$ of the straight line |
 | DDPM ² | $\sqrt{\bar\alpha_t}$ | $\sqrt{1 - \bar\alpha_t}$ | the noise $n$ |
-| Denoiser as a prior ³ | $1$ | $0.02 \cdot 150^{\,t}$ | $\sigma n$, what is to be taken away |
+| Denoiser as a prior ³ | $1$ | $LEAST \cdot RATIO^{\,t}$ | $\sigma n$, what is to be taken away |
 
 ¹ Liu et al. 2023; Lipman et al. 2023 · ² Ho et al. 2020 · ³ Kadkhodaie and Simoncelli 2021
 
@@ -24,7 +26,7 @@ blur of everything that is still possible: at $t = 1$ near to the mean of the da
 where it is told), and sharper as less is left open. And $-\hat n / \sigma_t$ is an estimate of the
 **score** $\nabla \log p_t(x_t)$, the direction in which noisy pictures become likelier (Miyasawa
 1961; Vincent 2011): the orange and blue picture points against it.
-"""
+""".replace("LEAST", f"{LEAST_SIGMA:g}").replace("RATIO", f"{MOST_SIGMA / LEAST_SIGMA:g}")
 
 SAMPLER = r"""
 One look gives a blur, so the way back is gone in steps, from $t$ to a smaller $s$: what is seen is
