@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.server.routes import COMPONENTS, script_url
+from pages.server.scripts import COMPONENTS, script_url
 
 IMPORT = """const module = await import(new URL("{url}", location.origin));
 export default module.default;

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import LabError
 from pages.server import base_path
-from pages.server.routes import accepted_encodings, script_url
+from pages.server.scripts import accepted_encodings, script_url
 
 PLAIN = {b"accept-encoding", b"if-none-match", b"if-modified-since", b"range"}
 """Headers of a request that would bring us an answer in which nothing can be put."""

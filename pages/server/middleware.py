@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import settings
 from pages.server.base_path import address
-from pages.server.routes import plotly_url, script_urls
+from pages.server.scripts import plotly_url, script_urls
 from pages.server.visitor import cookie_header, visitor_of
 from pages.ui import session_files
 

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from core import data
 from core.inference.browser_decoder import pack_decoder
-from pages.server import routes
+from pages.server import thumbnails
 
 FRAMES = 5
 STANDING = ("clicked", "lasso", "view", "shown", "place")
@@ -77,7 +77,7 @@ def bench():
             "cluster": Classes(clusters, ["Left", "Right"]),
             "ink": Scale(ink, "ink"),
         }[colour],
-        thumbnails=routes.thumbnails_url("mnist", "test"),
+        thumbnails=thumbnails.thumbnails_url("mnist", "test"),
         alt="Ten thousand digits by their first principal components",
         neighbours=[int(ids[i]) for i in near],
         own_places=np.array([points.mean(0)]) if "yours" in asked else None,

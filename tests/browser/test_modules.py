@@ -33,7 +33,7 @@ from core.runs.query import finished
 from core.tasks.autoencoding import AUTOENCODING
 from pages.components import live
 from pages.components.map import inside, packing
-from pages.server import routes
+from pages.server import scripts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -178,7 +178,7 @@ def cases(tmp_path, monkeypatch):
         "chiSquared": [
             {"squared": s, "degrees": d, "share": float(chi2.cdf(s, d))} for s, d in shares
         ],
-        "modules": sorted(path for path in routes._scripts() if path.endswith(".js")),
+        "modules": sorted(path for path in scripts._scripts() if path.endswith(".js")),
     }
     for name, what in result.items():
         (tmp_path / f"{name}.mjs").write_text(f"export default {json.dumps(what)};")

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 
-from pages.server import base_path, previews, routes
+from pages.server import arrays, base_path, previews, routes, scripts, thumbnails
 from pages.server.base_path import Hosts, mounted, ours
 from pages.server.visitor import cookie_header
 
@@ -66,10 +66,10 @@ def asked(app, path, *hosts, kind="http"):
 def test_all_that_is_ours_lies_below_the_path(lab, option, written):
     option("server.baseUrlPath", written)
     urls = [
-        routes.plotly_url(),
-        routes.script_url("map/map.js"),
-        routes.array_url(b"1234"),
-        routes.thumbnails_url("mnist", "test").replace("{part}", "0"),
+        scripts.plotly_url(),
+        scripts.script_url("map/map.js"),
+        arrays.array_url(b"1234"),
+        thumbnails.thumbnails_url("mnist", "test").replace("{part}", "0"),
         previews.address(lambda value: "seen", b"of") + "0",
     ]
     app = Starlette(routes=mounted(routes.ROUTES))
@@ -83,7 +83,7 @@ def test_all_that_is_ours_lies_below_the_path(lab, option, written):
 
 
 def test_without_a_path_nothing_is_before_it(lab):
-    assert routes.plotly_url().startswith("/api/")
+    assert scripts.plotly_url().startswith("/api/")
     assert b"Path=/;" in cookie_header(secure=False)
 
 

@@ -1,23 +1,14 @@
 """The server's own addresses, requested without a browser."""
 
 import asyncio
-import gzip
-import io
 import json
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import numpy as np
-import plotly
 import pytest
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from core import data
-from core.errors import LabError
 from core.inference import browser_classifier, browser_denoiser
 from core.inference.browser_classifier import pack_classifier
 from core.inference.browser_decoder import pack_decoder
@@ -26,7 +17,11 @@ from core.projection import maps
 from core.runs import store
 from core.runs.schema import DataSpec, RunSpec
 from core.tasks import load_model, task
-from pages.server import previews, routes
+from pages.server import (
+    packed_networks,
+    routes,
+    run_files,
+)
 from pages.server.middleware import Headers
 from pages.server.visitor import COOKIE, cookie_header, visitor_of
 
@@ -36,8 +31,12 @@ USED = DataSpec(fingerprint="0" * 64, n_train=1, n_test=1, shape=(1, 28, 28), cl
 
 @pytest.fixture(autouse=True)
 def nothing_packed(lab):
-    caches = (routes._packed, routes._packed_classifier, routes._packed_denoiser)
-    for cache in (*caches, routes._framed, routes._sheet):
+    caches = (
+        packed_networks._packed,
+        packed_networks._packed_classifier,
+        packed_networks._packed_denoiser,
+    )
+    for cache in (*caches, run_files._framed):
         cache.cache_clear()
 
 
@@ -123,7 +122,7 @@ def test_a_finished_diffusion_gives_its_network_unless_it_is_too_large(lab, monk
     assert status == 200 and body == pack_denoiser(load_model(run), "noise")
     assert headers["content-type"] == "application/octet-stream"
     monkeypatch.setattr(browser_denoiser, "MAX_BYTES", 100)
-    routes._packed_denoiser.cache_clear()
+    packed_networks._packed_denoiser.cache_clear()
     status, _, body = request(address)
     assert status == 404 and "too large" in json.loads(body)["error"]
     other = made("autoencode-vae-digits-00000001")
@@ -153,7 +152,7 @@ def test_a_shipped_one_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = made("autoencode-vae-digits-00000001")
     run.write_sample(0, b"a picture")
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
-    for address in (f"/api/decoders/{run.id}/{run.version()}", routes.sheet_url(run, 0)):
+    for address in (f"/api/decoders/{run.id}/{run.version()}", run_files.sheet_url(run, 0)):
         status, headers, _ = request(address)
         assert status == 200
         assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -209,122 +208,7 @@ def test_a_decoder_is_packed_once_until_its_run_changes(lab):
     run = made("autoencode-vae-digits-00000006")
     for version in ("1", "2", "other"):
         request(f"/api/decoders/{run.id}/{version}")
-    assert routes._packed.cache_info().misses == 1
-
-
-# ---- Plotly
-
-
-def test_plotly_is_given_as_its_package_has_it():
-    package = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    status, headers, body = request(routes.plotly_url())
-    assert (status, body) == (200, package.read_bytes())
-    assert headers["content-type"].startswith("text/javascript")
-    assert headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert headers["vary"] == "accept-encoding"
-    assert "content-encoding" not in headers
-
-
-@pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5, *", "deflate,gzip"])
-def test_plotly_is_compressed_for_those_who_can_read_it(accepted):
-    _, headers, body = request(routes.plotly_url(), accept=accepted)
-    assert headers["content-encoding"] == "gzip"
-    assert len(body) < 2_000_000
-    assert gzip.decompress(body) == request(routes.plotly_url())[2]
-    for refused in ("br", "gzip;q=0, br", "identity", "notgzip"):
-        assert "content-encoding" not in request(routes.plotly_url(), accept=refused)[1]
-
-
-def test_another_version_is_not_found():
-    for version in ("0.0.0", "..", "%2e%2e%2fsecret", "x" * 5000):
-        status, headers, _ = request(f"/api/plotly/{version}.js")
-        assert status == 404
-        assert "immutable" not in headers.get("cache-control", "")
-
-
-# ---- thumbnails
-
-
-def cell(sheet, place, height, width):
-    row, column = divmod(place, routes.COLUMNS)
-    return sheet[row * height : (row + 1) * height, column * width : (column + 1) * width]
-
-
-def test_thumbnails_are_the_images_of_the_set_in_their_order():
-    images = data.load("mnist", "test").pixels
-    url = routes.thumbnails_url("mnist", "test")
-    assert url == "/api/thumbnails/mnist/test/{part}?v=a29846c0"
-    path = url.partition("?")[0]
-    for part in (0, 3, 9):
-        status, headers, body = request(path.replace("{part}", str(part)))
-        assert status == 200
-        assert headers["content-type"] == "image/png"
-        assert headers["cache-control"] == "public, max-age=31536000, immutable"
-        sheet = np.asarray(Image.open(io.BytesIO(body)))
-        assert sheet.shape == (25 * 28, 40 * 28)
-        for place in (0, 39, 40, 517, 999):
-            wanted = images[1000 * part + place, 0].numpy()
-            assert (cell(sheet, place, 28, 28) == wanted).all()
-    first = path.replace("{part}", "0")
-    assert request(first, query="v=a29846c0")[1]["cache-control"] == routes.FOR_GOOD
-    for query in ("v=1", "v=", "v=a29846c0&v=1", "x=1"):
-        status, headers, _ = request(first, query=query)
-        assert headers["cache-control"] == "no-store" and status == (200 if query == "x=1" else 404)
-
-
-def test_the_last_sheet_has_the_same_places():
-    images = data.load("digits", "test").pixels
-    body = request("/api/thumbnails/digits/test/0")[2]
-    sheet = np.asarray(Image.open(io.BytesIO(body)))
-    assert sheet.shape == (25 * 28, 40 * 28)
-    assert (cell(sheet, 359, 28, 28) == images[359, 0].numpy()).all()
-    assert not cell(sheet, 360, 28, 28).any()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "mnist/test/10", "mnist/test/-1", "mnist/test/00", "mnist/test/1.0", "mnist/test/x",
-        "mnist/test/²", "mnist/test/" + "9" * 5000, "mnist/all/0", "mnist/../0", "nothing/test/0",
-        "%2e%2e/test/0", "pets-00000000/test/0", "faces/test/0",
-    ],
-)  # fmt: skip
-def test_thumbnails_that_are_not_there_are_not_found(path):
-    status, headers, body = request(f"/api/thumbnails/{path}")
-    assert status == 404
-    assert "immutable" not in headers.get("cache-control", "")
-    assert body and (not body.startswith(b"{") or json.loads(body)["error"].endswith("."))
-
-
-def test_somebody_s_own_pictures_are_small_and_kept_by_nobody(lab):
-    folder = lab / "mine"
-    folder.mkdir()
-    colours = [(20 * k, 255 - 20 * k, 7 * k) for k in range(12)]
-    for k, colour in enumerate(colours):
-        Image.new("RGB", (96, 96), colour).save(folder / f"{k:02}.png")
-    info = data.import_set(folder, "Mine", size=96, grey=False)
-    url = routes.thumbnails_url(info.name, "train")
-    assert url.endswith(f"/train/{{part}}?v={info.name[-8:]}")
-    status, headers, body = request(f"/api/thumbnails/{info.name}/train/0")
-    assert status == 200
-    assert headers["cache-control"] == "private, no-store"
-    cookie, who = visitor()
-    data.own(info.name, who)
-    address = f"/api/thumbnails/{info.name}/train/0"
-    assert request(address, cookie)[0] == 200
-    assert request(address)[0] == 404 and request(address, visitor()[0])[0] == 404
-    sheet = np.asarray(Image.open(io.BytesIO(body)))
-    assert sheet.shape == (25 * 64, 40 * 64, 3)
-    images = data.load(info.name, "train").pixels
-    for place in range(len(images)):
-        assert (cell(sheet, place, 64, 64) == images[place, :, 0, 0].numpy()).all()
-
-
-def test_sheets_are_made_once_and_not_without_end():
-    for _ in range(2):
-        request("/api/thumbnails/mnist/test/1")
-    assert routes._sheet.cache_info().misses == 1
-    assert routes._sheet.cache_info().maxsize <= 24
+    assert packed_networks._packed.cache_info().misses == 1
 
 
 # ---- replays
@@ -339,20 +223,20 @@ def test_a_replay_is_for_those_who_may_see_the_map(lab, monkeypatch):
     run.update(state="done")
     cookie, who = visitor()
     run.set_owners([who])
-    assert routes.frames_url(run) == f"/api/frames/{run.id}/{run.version()}"
-    status, headers, body = request(routes.frames_url(run), cookie)
+    assert run_files.frames_url(run) == f"/api/frames/{run.id}/{run.version()}"
+    status, headers, body = request(run_files.frames_url(run), cookie)
     assert (status, body) == (200, f"frames of {run.id}".encode())
     assert headers["cache-control"] == "private, no-cache"
-    status, _, body = request(routes.frames_url(run), visitor()[0])
+    status, _, body = request(run_files.frames_url(run), visitor()[0])
     assert status == 404
     assert json.loads(body) == {"error": "There is no such replay."}
     run.update(state="running")
-    assert request(routes.frames_url(run), cookie)[0] == 404
+    assert request(run_files.frames_url(run), cookie)[0] == 404
 
 
 def test_a_run_that_is_no_map_has_no_replay(lab):
     run = made("autoencode-vae-digits-00000008")
-    status, _, body = request(routes.frames_url(run))
+    status, _, body = request(run_files.frames_url(run))
     assert status == 404
     assert json.loads(body)["error"]
 
@@ -378,7 +262,7 @@ def dreamed(run_id="dream-zoom-flower-00000001", state="done", **more):
 @pytest.mark.parametrize("name", DREAMT)
 def test_what_a_dream_has_made_is_given(lab, name):
     run = dreamed()
-    address = routes.dream_url(run, name)
+    address = run_files.dream_url(run, name)
     assert address.startswith(f"/api/dreams/{run.id}/") and address.endswith(f"/{name}")
     status, headers, body = request(address)
     assert (status, body) == (200, name.encode())
@@ -390,13 +274,13 @@ def test_what_a_dream_has_made_is_given(lab, name):
 
 def test_another_picture_has_another_address(lab):
     run = dreamed(state="running")
-    before = routes.dream_url(run, "preview.png")
+    before = run_files.dream_url(run, "preview.png")
     path = run.path / "preview.png"
     path.write_bytes(b"later")
     os.utime(path, ns=(1, 1))
-    assert routes.dream_url(run, "preview.png") != before
+    assert run_files.dream_url(run, "preview.png") != before
     path.unlink()
-    assert request(routes.dream_url(run, "preview.png"))[0] == 404
+    assert request(run_files.dream_url(run, "preview.png"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -416,10 +300,10 @@ def test_no_other_file_of_a_dream_is_given(lab, name):
 def test_an_unfinished_dream_gives_what_there_is_and_nobody_keeps_it(lab):
     run = dreamed(state="running")
     (run.path / "dream.png").unlink()
-    status, headers, body = request(routes.dream_url(run, "preview.png"))
+    status, headers, body = request(run_files.dream_url(run, "preview.png"))
     assert (status, body) == (200, b"preview.png")
     assert headers["cache-control"] in ("private, no-cache", "no-store")
-    status, headers, body = request(routes.dream_url(run, "dream.png"))
+    status, headers, body = request(run_files.dream_url(run, "dream.png"))
     assert status == 404 and headers["cache-control"] == "no-store"
     assert json.loads(body) == {"error": "There is no such picture."}
 
@@ -429,7 +313,7 @@ def test_somebody_s_private_dream_is_for_those_who_asked(lab):
     cookie, who = visitor()
     run.set_owners([who])
     for name in DREAMT:
-        address = routes.dream_url(run, name)
+        address = run_files.dream_url(run, name)
         status, headers, body = request(address, cookie)
         assert (status, body) == (200, name.encode())
         assert headers["cache-control"] == "private, no-cache"
@@ -449,106 +333,5 @@ def test_a_dream_that_is_not_there_is_not_found(lab, run_id):
 def test_a_shipped_dream_is_kept_by_browsers_for_good(lab, monkeypatch):
     run = dreamed()
     monkeypatch.setattr(store, "SHIPPED", run.path.parent)
-    headers = request(routes.dream_url(run, "dream.png"))[1]
+    headers = request(run_files.dream_url(run, "dream.png"))[1]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
-
-
-# ---- scripts and arrays
-
-
-def test_a_component_s_module_is_kept_for_good_under_one_version():
-    url = routes.script_url("map/map.js")
-    status, headers, body = request(url)
-    assert (status, body) == (200, (routes.COMPONENTS / "map/map.js").read_bytes())
-    assert headers["content-type"].startswith("text/javascript")
-    assert headers["cache-control"] == routes.FOR_GOOD
-    version = url.split("/")[3]
-    for path in (f"{'0' * 16}/map/map.js", f"{version}/map/map.py", f"{version}/../router.py"):
-        assert request(f"/api/scripts/{path}")[0] == 404
-    with pytest.raises(ValueError, match=r"no map/nothing\.js"):
-        routes.script_url("map/nothing.js")
-
-
-def test_what_a_module_runs_beside_it_is_given_under_the_same_version():
-    version = routes.script_url("kernels.js").split("/")[3]
-    status, headers, body = request(f"/api/scripts/{version}/kernels.wasm")
-    assert (status, headers["content-type"]) == (200, "application/wasm")
-    assert body.startswith(b"\0asm") and headers["cache-control"] == routes.FOR_GOOD
-    assert request(f"/api/scripts/{version}/kernels.c")[0] == 404
-    assert "'unsafe-eval'" in headers["content-security-policy"]  # else it is not compiled
-
-
-def test_other_modules_have_another_address(monkeypatch):
-    url = routes.script_url("common.js")
-    monkeypatch.setattr(routes, "_scripts", lambda: {"common.js": b"", "map/map.js": b"// changed"})
-    routes._scripts_version.cache_clear()
-    other = routes.script_url("common.js")
-    routes._scripts_version.cache_clear()
-    assert other != url
-
-
-def test_a_module_s_address_comes_with_those_of_all_that_it_imports():
-    of = {path: routes.script_url(path) for path in ("live/live.js", "live/pad.js", "common.js")}
-    assert set(of.values()) < set(routes.script_urls("live/live.js"))
-    assert routes.script_urls("live/pad.js") == [of["live/pad.js"], of["common.js"]]
-
-
-def test_every_module_imports_files_that_are_there():
-    imports = re.compile(r"""from "([^"]+)";""")
-    modules = sorted(routes.COMPONENTS.rglob("*.js"))
-    found = [(m, m.parent / path) for m in modules for path in imports.findall(m.read_text())]
-    assert len(found) > len(modules)
-    assert [(m.name, path.name) for m, path in found if path.resolve() not in modules] == []
-
-
-def test_a_map_s_numbers_are_found_by_an_address_that_tells_them():
-    content = np.arange(5, dtype="<u2").tobytes()
-    url = routes.array_url(content)
-    status, headers, body = request(url)
-    assert (status, body) == (200, content)
-    assert headers["cache-control"].startswith("private")
-    assert routes.array_url(content) == url
-    assert routes.array_url(content[:-2]) != url
-    assert request(f"/api/arrays/{'0' * 32}")[0] == 404
-
-
-def test_the_numbers_of_maps_are_bounded_in_memory(monkeypatch):
-    monkeypatch.setattr(routes, "ARRAYS", routes.LRUCache(1000, getsizeof=len))
-    urls = [routes.array_url(bytes([i]) * 400) for i in range(3)]
-    assert [request(url)[0] for url in urls] == [404, 200, 200]
-
-
-# ---- looks ahead of a slider
-
-
-def test_a_look_is_what_the_page_would_show_there_and_nobody_keeps_it():
-    url = previews.address(lambda value: f"<img> at {value:g}", b"these pictures")
-    status, headers, body = request(url + "0.35")
-    assert (status, body, headers["cache-control"]) == (200, b"<img> at 0.35", "no-store")
-    assert headers["content-type"].startswith("text/plain"), "no page of its own"
-    assert previews.address(lambda value: "", b"these pictures") == url
-    assert previews.address(lambda value: "", b"other pictures") != url
-
-
-@pytest.mark.parametrize("value", ["", "x", "0x1", "1e", "0/1", "nan", "9", "-1"])
-def test_a_look_at_nothing_is_not_found(value):
-    def look(at):
-        if not 0 <= at <= 1:
-            raise LabError("There is nothing here.")
-        return "something"
-
-    assert request(previews.address(look, b"between 0 and 1") + value)[0] == 404
-
-
-def test_a_look_at_what_is_gone_is_not_found(tmp_path):
-    gone = previews.address(lambda value: (tmp_path / "gone").read_text(), b"gone")
-    assert request(gone + "0")[0] == 404
-    assert request(f"/api/looks/{'0' * 32}/0")[0] == 404
-
-
-def test_addresses_of_looks_cannot_be_guessed_and_are_bounded(monkeypatch):
-    monkeypatch.setattr(previews, "PREVIEWS", previews.LRUCache(2))
-    urls = [previews.address(lambda value: "seen", bytes([i])) for i in range(3)]
-    assert [request(url + "0")[0] for url in urls] == [404, 200, 200]
-    monkeypatch.setattr(previews, "SECRET", bytes(32))
-    assert previews.address(lambda value: "", bytes([2])) != urls[2]

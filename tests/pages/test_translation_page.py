@@ -15,7 +15,7 @@ from core.training import make_request
 from pages.components import translation
 from pages.components.translation import Engine, Side, _checked
 from pages.parts.translation import server_answers
-from pages.server.routes import _packed_translator
+from pages.server.packed_networks import _packed_translator
 from tests.pages.test_pages import captions, opened
 
 PIXELS = np.arange(784, dtype=np.uint8).reshape(28, 28)

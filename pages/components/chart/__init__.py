@@ -10,7 +10,7 @@ import json
 import plotly.graph_objects as go
 
 from pages.components.component import component
-from pages.server.routes import plotly_url
+from pages.server.scripts import plotly_url
 
 
 def chart(figure: go.Figure, *, key: str, height: int, alt: str) -> None:

@@ -18,7 +18,7 @@ from core.images import COLOURS
 from pages.components.component import component, nothing
 from pages.components.map.map_events import MOST_VERTICES, ViewState, heard, inside, state
 from pages.components.map.packing import Classes, Scale, pack, pack_colours, pack_points
-from pages.server.routes import plotly_url
+from pages.server.scripts import plotly_url
 
 MOST_GROUPS = 1000
 """Of a legend that has no labels: the groups of its colours."""
@@ -57,7 +57,7 @@ class Drawing:
 
     colours: Classes | Scale
     thumbnails: str
-    """`routes.thumbnails_url`."""
+    """`thumbnails.thumbnails_url`."""
     alt: str
     """What is to be seen, in a sentence."""
     neighbours: Sequence[int] = ()
@@ -65,7 +65,7 @@ class Drawing:
     own_places: NDArray[Any] | None = None
     """(M, 2) or (M, 3) places of the visitor's own images."""
     frames: str | None = None
-    """`routes.frames_url`, the making of the map; it can be played then."""
+    """`run_files.frames_url`, the making of the map; it can be played then."""
     decoder: str | None = None
     """`live.decoder_url`, for a 2-D map that is the plane of a decoder's codes: under the pointer
     is what the place decodes to, and an empty place can be clicked."""

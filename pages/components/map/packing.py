@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pages.server.routes import array_url
+from pages.server.arrays import array_url
 
 UNKNOWN = 255
 """The byte of a value that is not known (NaN), on a scale of 0 to 254."""

@@ -8,7 +8,7 @@ from core.runs.store import Run
 from core.tasks.sequence_tasks import VOCABULARY
 from core.tasks.tagging import HELD_OUT
 from pages.components.component import component
-from pages.server.routes import run_file_url
+from pages.server.run_files import run_file_url
 
 
 class Example(NamedTuple):

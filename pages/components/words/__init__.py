@@ -3,7 +3,7 @@
 from core.runs.store import Run
 from core.tasks.sequence_tasks import VOCABULARY
 from pages.components.component import component
-from pages.server.routes import run_file_url
+from pages.server.run_files import run_file_url
 
 TYPED = {True: "The old man said that he", False: "so gazed"}
 """What stands there at first: before a network that reads on and on, and before the text's."""

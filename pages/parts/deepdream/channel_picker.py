@@ -10,7 +10,7 @@ from core.jobs import queue
 from core.models import backbones
 from pages.components.channels import Layer, channels
 from pages.parts.deepdream.controls import pick
-from pages.server.routes import dream_url
+from pages.server.run_files import dream_url
 from pages.server.visitor import who
 from pages.ui.cached import dreams
 from pages.ui.durations import estimate

@@ -13,7 +13,7 @@ from core.images import COLOURS
 from core.inference.explain import overlaid
 from core.metrics.image import percent
 from core.runs.store import Run
-from pages.server.routes import sheet_url
+from pages.server.run_files import sheet_url
 from pages.ui import charts
 from pages.ui.cached import dreams
 from pages.ui.downloads import csv_button

@@ -13,7 +13,7 @@ from core.runs import store
 from core.runs.store import Run
 from pages.components.compare import before_after
 from pages.parts.deepdream.controls import DreamForm, dream_form
-from pages.server.routes import dream_url
+from pages.server.run_files import dream_url
 from pages.server.visitor import admitted, who
 from pages.ui import sending
 from pages.ui.cached import dreams

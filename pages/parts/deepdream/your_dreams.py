@@ -14,7 +14,7 @@ from pages.components import picks
 from pages.parts.deepdream.controls import KINDS_OF_DREAM
 from pages.parts.deepdream.recipe_panel import CHOSEN_RECIPE
 from pages.parts.deepdream.stage import KEY, OPENED, SHOWN
-from pages.server.routes import sheet_url
+from pages.server.run_files import sheet_url
 from pages.server.visitor import who
 from pages.ui import cached
 from pages.ui.errors import errors_shown

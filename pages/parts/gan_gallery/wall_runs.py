@@ -7,7 +7,7 @@ from core.metrics.generative import DISTANCE, Health, verdict
 from core.runs.store import Run
 from core.tasks.adversarial import ADVERSARIAL
 from pages.components.wall import Card, Sheet
-from pages.server.routes import sheet_url
+from pages.server.run_files import sheet_url
 from pages.ui import cached
 from pages.ui import sample_health as health
 from pages.ui.names import dataset_title

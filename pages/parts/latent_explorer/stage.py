@@ -20,7 +20,8 @@ from pages.parts.latent_explorer import own_image
 from pages.parts.latent_explorer.detail import PICKS, autoencoder_of, detail, neighbours_of
 from pages.parts.latent_explorer.scene import Scene, choose
 from pages.parts.latent_explorer.view_state import current_view, remember, select
-from pages.server.routes import frames_url, thumbnails_url
+from pages.server.run_files import frames_url
+from pages.server.thumbnails import thumbnails_url
 from pages.ui import cached, pictures
 from pages.ui.downloads import csv_button, png_button
 from pages.ui.names import dataset_title
