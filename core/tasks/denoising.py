@@ -131,6 +131,7 @@ class Denoising(Task[DenoisingConfig, DenoisingVariant, nn.Module]):
     kind = "denoise"
     title = "Denoising"
     config_class = DenoisingConfig
+    half = True
     variants = by_name(
         DenoisingVariant(
             "linear",
