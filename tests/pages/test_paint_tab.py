@@ -78,6 +78,20 @@ def test_it_opens_with_a_test_image_and_takes_others(shown, lab):
     assert not app.exception and shown["mode"] == "scribble" and shown["picture"] is None
 
 
+def test_a_network_whose_images_are_not_here_begins_with_what_it_draws(shown, lab, monkeypatch):
+    from pages.parts.diffusion import paint_tab
+
+    app = AppTest.from_function(_tab, default_timeout=60).run()
+    assert not app.exception and shown["picture"].shape == (28, 28)
+    (faces,) = shipped(DIFFUSION, "faces")
+    monkeypatch.setattr(paint_tab, "network", lambda: faces)
+    app.run()
+    first = shown["picture"]
+    assert not app.exception and first.shape == (32, 32) and first.std() > 20
+    app.number_input(key="fill_noise").set_value(3).run()
+    assert (shown["picture"] != first).any()
+
+
 def test_the_server_finishes_where_a_network_is_too_large(shown, lab, monkeypatch):
     from pages.parts.diffusion import paint_by_server, paint_tab
 

@@ -2,6 +2,7 @@
 choice for all of them."""
 
 import streamlit as st
+import torch
 from torch import Tensor
 
 from core import data
@@ -22,6 +23,8 @@ STEPS_HELP = (
     "Looks of the network on the way from noise to picture. More are not always nearer: try it."
 )
 ANY = "any"
+SAMPLE = "Its own"
+"""The source of a picture that the network has drawn itself."""
 MAX_SEED = 2**31 - 1
 
 
@@ -38,6 +41,27 @@ def test_picture(run: Run, dataset: str, number: int) -> Tensor:
     """A test image of a set, uint8 (1, C, H, W), as large as a network's pictures. Raises
     DataMissing."""
     return fit(data.load(dataset, "test").pixels[number : number + 1], run.spec().data.shape)
+
+
+def own_sample(run: Run, key: str) -> tuple[Tensor, str]:
+    """Draw the choice of a noise, and give what a network draws from it, uint8 (1, C, H, W), and
+    what that is: a picture to begin with where test images are not on this machine.
+
+    Args:
+        key: of the choice.
+    """
+    noise = number("Noise", 0, MAX_SEED, 0, key)
+    st.caption(
+        "Its test images are not on this machine. It has drawn this picture itself, and may find "
+        "it easier than a real one."
+    )
+    drawn = cached.drawn_by(run, 1, noise)
+    return (255 * drawn).round().to(torch.uint8), f"Drawn by it from noise {noise:,}"
+
+
+def has_test_images(dataset: str) -> bool:
+    """Whether the test images of a set are on this machine."""
+    return data.known(dataset) is not None and "test" in data.available(dataset)
 
 
 def sampling_controls(run: Run, *, measured: bool = True) -> How:

@@ -18,7 +18,14 @@ from core.jobs import queue
 from core.models.noise_processes import VELOCITY
 from core.runs.store import Run
 from pages.components import picks
-from pages.parts.diffusion.choice import network, sampling_controls, test_picture
+from pages.parts.diffusion.choice import (
+    SAMPLE,
+    has_test_images,
+    network,
+    own_sample,
+    sampling_controls,
+    test_picture,
+)
 from pages.server.visitor import who
 from pages.ui import cached, inputs, pictures, sending
 from pages.ui.cached.restorations import PROBES, SAMPLES, Looked, Measured, Restored
@@ -64,22 +71,22 @@ def measure() -> None:
 
 def _picture(run: Run) -> tuple[Tensor | None, str]:
     """A picture, uint8 (1, C, H, W), and what it is; None while there is nothing yet."""
-    source = segmented("Picture", sending.sources([TEST, "Draw", "Upload"]), "measured")
+    dataset = run.spec().dataset
+    first = TEST if has_test_images(dataset) else SAMPLE
+    source = segmented("Picture", sending.sources([first, "Draw", "Upload"]), "measured")
     shape = cached.diffusion_prior(run).shape
+    if source == SAMPLE:
+        return own_sample(run, "measured_noise")
     if source != TEST:
         return inputs.own_pixels(source, 1, shape), inputs.own_title(source)
-    dataset = run.spec().dataset
-    if data.known(dataset) is None or "test" not in data.available(dataset):
-        st.info("The test images of this data set are not on this machine. Draw or upload one.")
-        return None, ""
     labels = data.load(dataset, "test").labels
     count = len(labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = inputs.choose_index("Test image", count, key="measured_image", width=150)
+        chosen = inputs.choose_index("Test image", count, key="measured_image", width=150)
         st.button("Another", icon=":material/casino:", on_click=_another, args=(count,))
-    label = int(labels[first])
+    label = int(labels[chosen])
     of = f": {class_title(dataset, label)}" if label >= 0 else ""
-    return test_picture(run, dataset, first), f"Test image {first:,}{of}"
+    return test_picture(run, dataset, chosen), f"Test image {chosen:,}{of}"
 
 
 def _another(count: int) -> None:
@@ -281,7 +288,7 @@ def _bits(run: Run) -> None:
     if st.session_state.get("bits_asked") != (run.id, each):
         st.caption("Takes ten seconds or more for each ten images.")
         return
-    if data.known(dataset) is None or "test" not in data.available(dataset):
+    if not has_test_images(dataset):
         st.info("The test images of this data set are not on this machine.")
         return
     with errors_shown():

@@ -15,7 +15,7 @@ from pages.components.diffusion import denoiser_url
 from pages.components.diffusion_paint import Painter, Reader, paint
 from pages.components.network import network_url
 from pages.parts.diffusion import paint_by_server
-from pages.parts.diffusion.choice import network, test_picture
+from pages.parts.diffusion.choice import SAMPLE, network, own_sample, test_picture
 from pages.ui import cached, inputs, links, sending
 from pages.ui.names import dataset_title
 from pages.ui.run_choice import set_of
@@ -86,7 +86,7 @@ def _picture(run: Run, scribbles: bool, has_pen: bool) -> tuple[Tensor | None, s
     """
     sets = _sets(run)
     own = [SHEET if scribbles and has_pen else DRAW, UPLOAD]
-    known = [TEST] if sets else []
+    known = [TEST if sets else SAMPLE]
     kinds = [*own[:1], *known, *own[1:]] if scribbles else [*known, *own]
     source = segmented("Begin with" if scribbles else "Picture", sending.sources(kinds),
                        "fill_sheet" if scribbles else "fill_source")  # fmt: skip
@@ -94,8 +94,11 @@ def _picture(run: Run, scribbles: bool, has_pen: bool) -> tuple[Tensor | None, s
         return None, ""
     if source == TEST:
         return _test_image(run, sets)
-    pixels = inputs.own_pixels(source, 1, run.spec().data.shape)
-    return (None if pixels is None else pixels[0]), inputs.own_title(source)
+    if source == SAMPLE:
+        pixels, title = own_sample(run, "fill_noise")
+        return pixels[0], title
+    own_picture = inputs.own_pixels(source, 1, run.spec().data.shape)
+    return (None if own_picture is None else own_picture[0]), inputs.own_title(source)
 
 
 def _sets(run: Run) -> list[str]:
@@ -106,7 +109,7 @@ def _sets(run: Run) -> list[str]:
         if "test" in data.available(n) and (n == own or tuple(info.shape) == tuple(shape))
     ]  # fmt: skip
     mine = set_of(run)
-    if own not in names and mine and mine.splits.get("test"):
+    if own not in data.BUILT_IN and mine and mine.splits.get("test"):
         names.append(own)
     return sorted(names, key=lambda name: name != own)
 
