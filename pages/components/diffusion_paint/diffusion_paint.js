@@ -289,8 +289,8 @@ class Paint {
       ? { image: this.known, mask: Uint8Array.from(mask, (v) => 1 - v) } : null;
     this.draw(this.results, Array.from({ length: n }, (_, index) => ({ index, known })), live);
     if (!known) return "All of it is missing: these are new pictures, made from noise alone.";
-    const [missing, all] = [holes, mask.length].map((count) => count.toLocaleString("en"));
-    return `${missing} of ${all} pixels are missing; the others are kept as they are.`;
+    const [filled, all] = [holes, mask.length].map((count) => count.toLocaleString("en"));
+    return `${filled} of ${all} pixels are missing; the others are kept as they are.`;
   }
 
   /** Pictures from the drawing, at the chosen strength and at all; a sentence about them. */
